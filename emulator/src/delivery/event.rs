@@ -1,0 +1,137 @@
+//! What happens to each push, told to whoever listens.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Something that happened to one push.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct DeliveryEvent {
+    /// The subscription's full name.
+    pub subscription: String,
+    /// The message's id, the same for every push of it.
+    pub message_id: String,
+    /// 1 for the first push of the message, then one more for each nack and each expired deadline.
+    pub attempt: u32,
+    /// What happened.
+    pub progress: Progress,
+}
+
+/// How far a push has come.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Progress {
+    /// The request is about to be sent.
+    Started,
+    /// The push is over.
+    Ended {
+        /// What the endpoint answered.
+        reply: Reply,
+        /// From the start of the request to the status line, or to giving up.
+        latency: Duration,
+        /// What becomes of the message.
+        settlement: Settlement,
+    },
+}
+
+/// What an endpoint answered to one push.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reply {
+    /// This status.
+    Status(u16),
+    /// Nothing: it refused the connection, or closed it early.
+    NoAnswer,
+    /// Nothing within the ack deadline, at which the request is aborted.
+    DeadlineExceeded,
+}
+
+impl Reply {
+    /// Exactly five statuses acknowledge a message (Google, *Push subscriptions*, "Receive messages").
+    #[must_use]
+    pub fn is_ack(self) -> bool {
+        matches!(self, Self::Status(102 | 200 | 201 | 202 | 204))
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(formatter, "{status}"),
+            Self::NoAnswer => formatter.write_str("no answer"),
+            Self::DeadlineExceeded => formatter.write_str("deadline"),
+        }
+    }
+}
+
+/// What becomes of a message after a push.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Settlement {
+    /// It was acknowledged, and is done.
+    Acked,
+    /// It is pushed again, not before this time has passed.
+    Again {
+        /// The longer of the message's own wait and the pause of the whole subscription.
+        after: Duration,
+    },
+    /// It was pushed often enough, and went to the dead-letter topic.
+    DeadLettered {
+        /// That topic's full name.
+        topic: String,
+    },
+}
+
+impl DeliveryEvent {
+    /// The reply, if the push is over.
+    #[must_use]
+    pub fn reply(&self) -> Option<Reply> {
+        match self.progress {
+            Progress::Started => None,
+            Progress::Ended { reply, .. } => Some(reply),
+        }
+    }
+
+    /// Whether this is the end of a push that acknowledged its message.
+    #[must_use]
+    pub fn is_acked(&self) -> bool {
+        self.settlement() == Some(&Settlement::Acked)
+    }
+
+    /// How long the message waits for its next push, if it is to be pushed again.
+    #[must_use]
+    pub fn next_attempt_in(&self) -> Option<Duration> {
+        match self.settlement() {
+            Some(Settlement::Again { after }) => Some(*after),
+            _ => None,
+        }
+    }
+
+    /// The topic that the message was forwarded to as a dead letter, if it was.
+    #[must_use]
+    pub fn dead_lettered_to(&self) -> Option<&str> {
+        match self.settlement() {
+            Some(Settlement::DeadLettered { topic }) => Some(topic),
+            _ => None,
+        }
+    }
+
+    fn settlement(&self) -> Option<&Settlement> {
+        match &self.progress {
+            Progress::Started => None,
+            Progress::Ended { settlement, .. } => Some(settlement),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reply;
+
+    #[test]
+    fn exactly_five_statuses_are_acks() {
+        let acks: Vec<u16> = (100..600)
+            .filter(|status| Reply::Status(*status).is_ack())
+            .collect();
+        assert_eq!(acks, [102, 200, 201, 202, 204]);
+        assert!(!Reply::NoAnswer.is_ack());
+        assert!(!Reply::DeadlineExceeded.is_ack());
+    }
+}

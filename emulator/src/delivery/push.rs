@@ -1,0 +1,188 @@
+//! One push: the request, and what came back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, USER_AGENT};
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
+use tokio::sync::broadcast;
+use tokio::time::{Instant, timeout};
+
+use super::backlog::Pending;
+use super::event::{DeliveryEvent, Progress, Reply};
+use crate::envelope;
+use crate::error::ApiError;
+use crate::issuer::Issuer;
+use crate::subscription::SubscriptionConfig;
+
+/// Answers have no meaning beyond their status; short ones are read so that the connection can be used again.
+const MAX_READ_BYTES: usize = 64 * 1024;
+const MAX_READ_TIME: Duration = Duration::from_millis(100);
+/// Events that a slow listener may fall behind before it loses the oldest.
+const KEPT_EVENTS: usize = 4_096;
+
+/// Sends pushes, for all subscriptions of one emulator.
+#[derive(Clone)]
+pub(crate) struct Courier {
+    client: Client,
+    issuer: Arc<Issuer>,
+    events: broadcast::Sender<DeliveryEvent>,
+}
+
+/// Where the pushes of one subscription go, worked out once per change of its settings.
+pub(super) struct Destination {
+    subscription: String,
+    url: Url,
+    /// E-mail and audience of the token.
+    signed_as: Option<(String, String)>,
+    deadline: Duration,
+    shows_attempts: bool,
+}
+
+/// The end of one push.
+pub(super) struct Ended {
+    pub(super) reply: Reply,
+    pub(super) latency: Duration,
+}
+
+impl Courier {
+    /// # Errors
+    /// If the HTTP client cannot be set up.
+    pub(crate) fn new(issuer: Arc<Issuer>) -> reqwest::Result<Self> {
+        let client = client().build().or_else(|error| {
+            tracing::warn!(%error, "no TLS roots: endpoints must be plain http");
+            client().tls_certs_only([]).build()
+        })?;
+        let (events, _) = broadcast::channel(KEPT_EVENTS);
+        Ok(Self {
+            client,
+            issuer,
+            events,
+        })
+    }
+
+    pub(crate) fn events(&self) -> broadcast::Receiver<DeliveryEvent> {
+        self.events.subscribe()
+    }
+
+    /// Pushes one message, once.
+    pub(super) async fn push(&self, destination: &Destination, pending: &Pending) -> Ended {
+        self.tell(&destination.subscription, pending, || Progress::Started);
+        let started = Instant::now();
+        let sent = timeout(destination.deadline, self.send(destination, pending)).await;
+        let latency = started.elapsed();
+        let reply = match sent {
+            Ok(Ok(response)) => {
+                let status = response.status().as_u16();
+                // An endpoint that never ends its answer has answered all the same.
+                timeout(MAX_READ_TIME, read(response)).await.ok();
+                Reply::Status(status)
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, subscription = destination.subscription, "no answer to a push");
+                Reply::NoAnswer
+            }
+            Err(_) => Reply::DeadlineExceeded,
+        };
+        Ended { reply, latency }
+    }
+
+    /// Tells the listeners, if there are any.
+    pub(super) fn tell(
+        &self,
+        subscription: &str,
+        pending: &Pending,
+        progress: impl FnOnce() -> Progress,
+    ) {
+        if self.events.receiver_count() == 0 {
+            return;
+        }
+        let event = DeliveryEvent {
+            subscription: subscription.to_owned(),
+            message_id: pending.message.id.clone(),
+            attempt: attempt(pending),
+            progress: progress(),
+        };
+        // The last listener may have gone in between, which is no loss.
+        self.events.send(event).ok();
+    }
+
+    async fn send(
+        &self,
+        destination: &Destination,
+        pending: &Pending,
+    ) -> Result<Response, PushError> {
+        let request = self.client.post(destination.url.clone());
+        let request = self.sign(request, destination).await;
+        let shown = destination.shows_attempts.then(|| attempt(pending));
+        let body = envelope::write(&destination.subscription, &pending.message, shown)?;
+        // These headers are those of Google's sample (Google, *Payload unwrapping*, sample of a wrapped request).
+        let request = request
+            .header(CONTENT_TYPE, "application/json")
+            .header(USER_AGENT, "CloudPubSub-Google")
+            .body(body);
+        // The URL may carry a secret in its query, and errors are logged.
+        let response = request.send().await;
+        response.map_err(|error| PushError::Http(error.without_url()))
+    }
+
+    async fn sign(&self, request: RequestBuilder, destination: &Destination) -> RequestBuilder {
+        let Some((email, audience)) = &destination.signed_as else {
+            return request;
+        };
+        self.issuer.ready().await;
+        request.bearer_auth(self.issuer.token(email, audience))
+    }
+}
+
+/// Redirects are answers like others, and a laptop's proxy has no part in Pub/Sub.
+fn client() -> ClientBuilder {
+    Client::builder().redirect(Policy::none()).no_proxy()
+}
+
+impl Destination {
+    /// Nowhere, if the subscription is not pushed.
+    pub(super) fn of(config: &SubscriptionConfig) -> Result<Option<Arc<Self>>, ApiError> {
+        let Some(push) = &config.push_config else {
+            return Ok(None);
+        };
+        let signed_as = push.oidc_token.as_ref().map(|token| {
+            let email = token.service_account_email.clone();
+            // The audience defaults to the endpoint as configured (Google, *PushConfig.OidcToken*, `audience`).
+            let audience = token.audience.clone();
+            (email, audience.unwrap_or_else(|| push.endpoint.clone()))
+        });
+        Ok(Some(Arc::new(Self {
+            subscription: config.name.clone(),
+            url: push.url()?,
+            signed_as,
+            deadline: config.ack_deadline,
+            // Only then do pushes carry it (Google, *ReceivedMessage*, `deliveryAttempt`).
+            shows_attempts: config.dead_letter_policy.is_some(),
+        })))
+    }
+}
+
+/// One more than the failures so far (Google, *ReceivedMessage*, `deliveryAttempt`).
+pub(super) fn attempt(pending: &Pending) -> u32 {
+    pending.failures.saturating_add(1)
+}
+
+/// Why there was no answer to a push.
+#[derive(Debug, thiserror::Error)]
+enum PushError {
+    #[error("the envelope cannot be written")]
+    Envelope(#[from] serde_json::Error),
+    #[error("the endpoint cannot be reached")]
+    Http(#[source] reqwest::Error),
+}
+
+async fn read(mut response: Response) {
+    let mut bytes = 0;
+    while bytes < MAX_READ_BYTES
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        bytes += chunk.len();
+    }
+}

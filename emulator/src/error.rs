@@ -1,0 +1,38 @@
+//! Why a request to the emulator is refused, in the words of Google's API.
+
+/// Why the emulator refuses a request; the interfaces in `api/` alone know the status codes.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApiError {
+    /// There is no topic, subscription or message of this short name.
+    #[error("Resource not found (resource={0})")]
+    NotFound(String),
+    /// A topic or subscription of this short name exists.
+    #[error("Resource already exists in the project (resource={0})")]
+    AlreadyExists(String),
+    /// The request breaks a rule of Pub/Sub; the text says which.
+    #[error("{0}")]
+    InvalidArgument(String),
+    /// The request is a good one for Pub/Sub, but asks for something that this emulator does not do.
+    #[error("{0}")]
+    Unimplemented(String),
+    /// Something is full: the backlog of a subscription, or the emulator itself.
+    #[error("{0}")]
+    ResourceExhausted(String),
+}
+
+impl ApiError {
+    /// Whether the same request can succeed later without anyone changing it.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::ResourceExhausted(_))
+    }
+
+    pub(crate) fn invalid(reason: impl Into<String>) -> Self {
+        Self::InvalidArgument(reason.into())
+    }
+
+    pub(crate) fn unimplemented(reason: impl Into<String>) -> Self {
+        Self::Unimplemented(reason.into())
+    }
+}

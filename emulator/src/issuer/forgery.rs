@@ -1,0 +1,112 @@
+//! Tokens that every receiver must refuse.
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::claims::{Claim, Claims};
+use super::key::{Header, SigningKey, encode};
+
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+
+/// What is wrong with a forged token.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Forgery {
+    /// Issued and expired yesterday.
+    Expired,
+    /// Issued tomorrow.
+    IssuedInTheFuture,
+    /// For another service.
+    WrongAudience,
+    /// From another issuer, though signed by a published key.
+    WrongIssuer,
+    /// Signed by a key that was never published, under the id of one that is.
+    ForeignKey,
+    /// Signed by a key that was never published, under its own id.
+    UnknownKeyId,
+    /// `alg` is `none`, and there is no signature.
+    Unsigned,
+    /// `alg` is `HS256`, and the secret is the published key as PEM.
+    PublicKeyAsSecret,
+    /// The claims were changed after signing.
+    Altered,
+    /// The issuer does not vouch for the e-mail address.
+    EmailNotVerified,
+    /// One claim is left out.
+    Missing(Claim),
+}
+
+impl Forgery {
+    /// Every forgery there is, for tests that try them all.
+    pub const ALL: [Self; 17] = [
+        Self::Expired,
+        Self::IssuedInTheFuture,
+        Self::WrongAudience,
+        Self::WrongIssuer,
+        Self::ForeignKey,
+        Self::UnknownKeyId,
+        Self::Unsigned,
+        Self::PublicKeyAsSecret,
+        Self::Altered,
+        Self::EmailNotVerified,
+        Self::Missing(Claim::Audience),
+        Self::Missing(Claim::Email),
+        Self::Missing(Claim::EmailVerified),
+        Self::Missing(Claim::Expiry),
+        Self::Missing(Claim::IssuedAt),
+        Self::Missing(Claim::Issuer),
+        Self::Missing(Claim::Subject),
+    ];
+
+    /// Makes the token from what a genuine one would have: the current key and right claims.
+    pub(super) fn forge(self, key: &SigningKey, mut claims: Claims) -> String {
+        match self {
+            Self::Expired => claims.shift(-DAY_SECONDS),
+            Self::IssuedInTheFuture => claims.shift(DAY_SECONDS),
+            Self::WrongAudience => claims.aud = Some("https://another-service.example".to_owned()),
+            Self::WrongIssuer => claims.iss = Some("https://another-issuer.example".to_owned()),
+            Self::EmailNotVerified => claims.email_verified = Some(false),
+            Self::Missing(claim) => claims.leave_out(claim),
+            Self::ForeignKey => return SigningKey::generate().sign_as(key.id(), &claims),
+            Self::UnknownKeyId => return SigningKey::generate().sign(&claims),
+            Self::Unsigned => return unsigned(key, &claims),
+            Self::PublicKeyAsSecret => return signed_with_public_key(key, &claims),
+            Self::Altered => return altered(key, claims),
+        }
+        key.sign(&claims)
+    }
+}
+
+fn unsigned(key: &SigningKey, claims: &Claims) -> String {
+    let header = Header {
+        alg: "none",
+        kid: key.id(),
+        typ: "JWT",
+    };
+    format!("{}.{}.", encode(&header), encode(claims))
+}
+
+fn signed_with_public_key(key: &SigningKey, claims: &Claims) -> String {
+    let header = Header {
+        alg: "HS256",
+        kid: key.id(),
+        typ: "JWT",
+    };
+    let signed = format!("{}.{}", encode(&header), encode(claims));
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, key.public_pem().as_bytes());
+    let signature = hmac::sign(&secret, signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// Signs for somebody else, then puts the wanted claims in the place of those that were signed.
+fn altered(key: &SigningKey, mut claims: Claims) -> String {
+    let wanted = encode(&claims);
+    claims.email = Some("somebody-else@example.com".to_owned());
+    let token = key.sign(&claims);
+    let mut parts = token.split('.');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(header), Some(_), Some(signature)) => format!("{header}.{wanted}.{signature}"),
+        _ => token,
+    }
+}

@@ -1,0 +1,129 @@
+//! An RSA key that signs, and its public half as published.
+
+use aws_lc_rs::digest;
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::Serialize;
+
+/// The published keys of an issuer (RFC 7517, section 5).
+#[derive(Serialize)]
+pub(crate) struct JsonWebKeySet {
+    pub(crate) keys: Vec<JsonWebKey>,
+}
+
+/// One published RSA key (RFC 7517, section 4, and RFC 7518, section 6.3.1).
+#[derive(Clone, Serialize)]
+pub(crate) struct JsonWebKey {
+    kty: &'static str,
+    alg: &'static str,
+    #[serde(rename = "use")]
+    purpose: &'static str,
+    kid: String,
+    n: String,
+    e: String,
+}
+
+/// The first part of a token (Google, *Authentication for push subscriptions*, "JWT format").
+#[derive(Serialize)]
+pub(super) struct Header<'a> {
+    pub(super) alg: &'a str,
+    pub(super) kid: &'a str,
+    pub(super) typ: &'a str,
+}
+
+/// A 2048-bit RSA key and its published half.
+pub(super) struct SigningKey {
+    pair: KeyPair,
+    published: JsonWebKey,
+}
+
+impl SigningKey {
+    /// Makes a new key. This fails only while the system has no randomness, which passes, so it is tried again.
+    pub(super) fn generate() -> Self {
+        let pair = loop {
+            if let Ok(pair) = KeyPair::generate(KeySize::Rsa2048) {
+                break pair;
+            }
+        };
+        let public = pair.public_key();
+        let modulus = public.modulus();
+        let modulus = modulus.big_endian_without_leading_zero();
+        let published = JsonWebKey {
+            kty: "RSA",
+            alg: "RS256",
+            purpose: "sig",
+            kid: key_id(modulus),
+            n: URL_SAFE_NO_PAD.encode(modulus),
+            e: URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),
+        };
+        Self { pair, published }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.published.kid
+    }
+
+    pub(super) fn published(&self) -> JsonWebKey {
+        self.published.clone()
+    }
+
+    /// The public half as a PEM file, which a careless receiver could take for an HMAC secret.
+    pub(super) fn public_pem(&self) -> String {
+        let der = self.pair.public_key().as_der();
+        let der = der.as_ref().map_or(&[][..], |der| (**der).as_ref());
+        format!(
+            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+            STANDARD.encode(der)
+        )
+    }
+
+    /// A whole token of these claims.
+    pub(super) fn sign(&self, claims: &impl Serialize) -> String {
+        self.sign_as(self.id(), claims)
+    }
+
+    /// A whole token that names `kid` as its key.
+    pub(super) fn sign_as(&self, kid: &str, claims: &impl Serialize) -> String {
+        let header = Header {
+            alg: "RS256",
+            kid,
+            typ: "JWT",
+        };
+        let signed = format!("{}.{}", encode(&header), encode(claims));
+        let signature = self.signature(signed.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    fn signature(&self, signed: &[u8]) -> Vec<u8> {
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        let random = SystemRandom::new();
+        match self
+            .pair
+            .sign(&RSA_PKCS1_SHA256, &random, signed, &mut signature)
+        {
+            Ok(()) => signature,
+            // A token without a signature is refused everywhere, so this fails safely.
+            Err(error) => {
+                tracing::error!(%error, "a token could not be signed");
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// One part of a token: JSON in URL-safe Base64.
+pub(super) fn encode(part: &impl Serialize) -> String {
+    // Headers and claims are plain structs of strings and numbers, which always serialize.
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(part).unwrap_or_default())
+}
+
+/// Forty hexadecimal digits, as Google's key ids are.
+fn key_id(modulus: &[u8]) -> String {
+    let digest = digest::digest(&digest::SHA256, modulus);
+    let bytes = digest.as_ref().iter().take(20);
+    bytes.map(|byte| format!("{byte:02x}")).collect()
+}

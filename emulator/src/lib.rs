@@ -1,0 +1,50 @@
+//! A local Google Cloud Pub/Sub for laptops and tests, which pushes as Google does.
+//!
+//! It was written from Google's documentation alone, and knows nothing of the services that it pushes to.
+//!
+//! ```
+//! use emulator::{Emulator, Message, Options, SubscriptionConfig};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let emulator = Emulator::start(Options::default())?;
+//! emulator.create_topic("projects/shop/topics/orders")?;
+//! let subscription = SubscriptionConfig::new("projects/shop/subscriptions/billing", "projects/shop/topics/orders");
+//! emulator.create_subscription(subscription.push_to("http://127.0.0.1:8080/"))?;
+//! let id = emulator.publish("projects/shop/topics/orders", Message::new("one teapot"))?;
+//! # assert!(!id.is_empty());
+//! emulator.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Map
+//! A message comes in through `api/` (REST or gRPC), or through [`Emulator::publish`]. `broker` gives it to every
+//! subscription of its topic. Each subscription is a `delivery/`: `backlog` decides what is next, `throttle` how much at
+//! once, `push` sends it with the JSON of `envelope` and a token of `issuer/`, and `run` settles what comes back.
+//! Nothing outside `api/` knows a status code of the API, and nothing outside `delivery/` knows time.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod api;
+mod broker;
+mod delivery;
+mod envelope;
+mod error;
+mod issuer;
+mod message;
+mod name;
+mod server;
+mod subscription;
+mod topic;
+
+pub use crate::delivery::{DeliveryEvent, Pace, Progress, Reply, Settlement};
+pub use crate::error::ApiError;
+pub use crate::issuer::{Claim, Forgery, Issuer};
+pub use crate::message::{Message, ReceivedMessage};
+pub use crate::server::{Emulator, Options, StartError};
+pub use crate::subscription::{
+    DeadLetterPolicy, OidcToken, PushConfig, RetryPolicy, SubscriptionConfig,
+};

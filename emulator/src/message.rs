@@ -1,0 +1,247 @@
+//! Messages: as a publisher hands them in, and as a subscription holds them.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use time::OffsetDateTime;
+
+use crate::error::ApiError;
+
+/// The largest `data` of one message, and the largest sum over one publish request, in bytes (Google, *Quotas and limits*).
+pub(crate) const MAX_PUBLISH_BYTES: usize = 10_000_000;
+const MAX_MESSAGES: usize = 1_000;
+const MAX_ATTRIBUTES: usize = 100;
+const MAX_KEY_BYTES: usize = 256;
+const MAX_VALUE_BYTES: usize = 1_024;
+const MAX_ORDERING_KEY_BYTES: usize = 1_024;
+
+/// What a publisher hands in (Google, *PubsubMessage*).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Message {
+    /// The payload, at most 10 MB; may be empty if there is an attribute.
+    pub data: Bytes,
+    /// At most 100, with keys up to 256 bytes and values up to 1024.
+    pub attributes: BTreeMap<String, String>,
+    /// Messages of one key keep their order in subscriptions that ask for it; empty for none. At most 1024 bytes.
+    pub ordering_key: String,
+}
+
+impl Message {
+    /// A message of `data` alone.
+    pub fn new(data: impl Into<Bytes>) -> Self {
+        Self {
+            data: data.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The same message with one attribute more.
+    #[must_use]
+    pub fn with_attribute(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.attributes.insert(key.into(), value.into());
+        self
+    }
+
+    /// The same message under an ordering key.
+    #[must_use]
+    pub fn with_ordering_key(mut self, key: impl Into<String>) -> Self {
+        self.ordering_key = key.into();
+        self
+    }
+
+    pub(crate) fn size_bytes(&self) -> usize {
+        let attributes = self.attributes.iter();
+        let attributes: usize = attributes.map(|(key, value)| key.len() + value.len()).sum();
+        self.data.len() + attributes + self.ordering_key.len()
+    }
+
+    /// The rules for a single message (Google, *PubsubMessage*, and *Quotas and limits*).
+    fn check(&self) -> Result<(), ApiError> {
+        if self.data.is_empty() && self.attributes.is_empty() {
+            return Err(ApiError::invalid(
+                "A message needs data or at least one attribute",
+            ));
+        }
+        if self.attributes.len() > MAX_ATTRIBUTES {
+            return Err(ApiError::invalid(format!(
+                "A message may have {MAX_ATTRIBUTES} attributes, not {}",
+                self.attributes.len()
+            )));
+        }
+        at_most(
+            "an ordering key",
+            self.ordering_key.len(),
+            MAX_ORDERING_KEY_BYTES,
+        )?;
+        for (key, value) in &self.attributes {
+            check_attribute(key, value)?;
+        }
+        Ok(())
+    }
+}
+
+/// `goog…` is Google's own, except `googclient_…`, which Google's client libraries set for tracing and schemas.
+fn check_attribute(key: &str, value: &str) -> Result<(), ApiError> {
+    if key.is_empty() {
+        return Err(ApiError::invalid("An attribute key is empty"));
+    }
+    at_most("an attribute key", key.len(), MAX_KEY_BYTES)?;
+    if key.starts_with("goog") && !key.starts_with("googclient_") {
+        return Err(ApiError::invalid(format!(
+            "The attribute key {key:?} begins with \"goog\""
+        )));
+    }
+    at_most("an attribute value", value.len(), MAX_VALUE_BYTES)
+}
+
+fn at_most(what: &str, found: usize, limit: usize) -> Result<(), ApiError> {
+    if found > limit {
+        return Err(ApiError::invalid(format!(
+            "{what} may have {limit} bytes, not {found}"
+        )));
+    }
+    Ok(())
+}
+
+/// The rules for one publish request (Google, *PublishRequest*, and *Quotas and limits*).
+pub(crate) fn check_request(messages: &[Message]) -> Result<(), ApiError> {
+    let Some(first) = messages.first() else {
+        return Err(ApiError::invalid("A publish request needs a message"));
+    };
+    if messages.len() > MAX_MESSAGES {
+        return Err(ApiError::invalid(format!(
+            "A publish request may have {MAX_MESSAGES} messages, not {}",
+            messages.len()
+        )));
+    }
+    let bytes = messages.iter().map(Message::size_bytes).sum();
+    at_most("a publish request", bytes, MAX_PUBLISH_BYTES)?;
+    if messages
+        .iter()
+        .any(|each| each.ordering_key != first.ordering_key)
+    {
+        return Err(ApiError::invalid(
+            "All messages of a publish request must have the same ordering key",
+        ));
+    }
+    messages.iter().try_for_each(Message::check)
+}
+
+/// A message with what the service gave it; every subscription of a topic holds the same one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ReceivedMessage {
+    /// Decimal digits, unique across restarts; receivers should treat it as opaque.
+    pub id: String,
+    /// The payload.
+    pub data: Bytes,
+    /// The publisher's attributes, and those of dead lettering.
+    pub attributes: BTreeMap<String, String>,
+    /// Empty for none.
+    pub ordering_key: String,
+    /// When the publish request was accepted, in whole milliseconds, UTC.
+    pub publish_time: OffsetDateTime,
+    /// The place in the order of publishing; `id` spells it.
+    pub(crate) sequence: u64,
+}
+
+impl ReceivedMessage {
+    pub(crate) fn new(sequence: u64, message: Message, publish_time: OffsetDateTime) -> Self {
+        Self {
+            id: sequence.to_string(),
+            data: message.data,
+            attributes: message.attributes,
+            ordering_key: message.ordering_key,
+            publish_time,
+            sequence,
+        }
+    }
+
+    /// What the publisher handed in, to be published again.
+    pub(crate) fn to_message(&self) -> Message {
+        Message {
+            data: self.data.clone(),
+            attributes: self.attributes.clone(),
+            ordering_key: self.ordering_key.clone(),
+        }
+    }
+
+    /// What holding this message costs, roughly.
+    pub(crate) fn size_bytes(&self) -> usize {
+        const OVERHEAD: usize = 256;
+        let attributes = self.attributes.iter();
+        let attributes: usize = attributes.map(|(key, value)| key.len() + value.len()).sum();
+        OVERHEAD + self.data.len() + attributes + self.ordering_key.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(message: Message, good: bool) {
+        assert_eq!(check_request(&[message]).is_ok(), good);
+    }
+
+    #[test]
+    fn one_message_follows_googles_limits() {
+        check(Message::default(), false);
+        check(Message::new("data"), true);
+        check(Message::default().with_attribute("kind", ""), true);
+        check(Message::new(vec![0; 10_000_000]), true);
+        check(Message::new(vec![0; 10_000_001]), false);
+        check(Message::new("data").with_attribute("", "value"), false);
+        check(
+            Message::new("data").with_attribute("google", "value"),
+            false,
+        );
+        let trace = Message::new("data").with_attribute("googclient_traceparent", "00-1-2-01");
+        check(trace, true);
+        check(
+            Message::new("data").with_attribute("k".repeat(256), ""),
+            true,
+        );
+        check(
+            Message::new("data").with_attribute("k".repeat(257), ""),
+            false,
+        );
+        check(
+            Message::new("data").with_attribute("k", "v".repeat(1_024)),
+            true,
+        );
+        check(
+            Message::new("data").with_attribute("k", "v".repeat(1_025)),
+            false,
+        );
+        check(
+            Message::new("data").with_ordering_key("k".repeat(1_024)),
+            true,
+        );
+        check(
+            Message::new("data").with_ordering_key("k".repeat(1_025)),
+            false,
+        );
+    }
+
+    #[test]
+    fn a_hundred_attributes_are_the_most() {
+        let message = |count: usize| {
+            (0..count).fold(Message::default(), |message, each| {
+                message.with_attribute(format!("key-{each}"), "")
+            })
+        };
+        check(message(100), true);
+        check(message(101), false);
+    }
+
+    #[test]
+    fn one_request_follows_googles_limits() {
+        assert!(check_request(&[]).is_err());
+        assert!(check_request(&vec![Message::new("data"); 1_000]).is_ok());
+        assert!(check_request(&vec![Message::new("data"); 1_001]).is_err());
+        assert!(check_request(&vec![Message::new(vec![0; 5_000_000]); 2]).is_ok());
+        assert!(check_request(&vec![Message::new(vec![0; 5_000_001]); 2]).is_err());
+        let keyed = Message::new("data").with_ordering_key("customer-1");
+        assert!(check_request(&[keyed, Message::new("data")]).is_err());
+    }
+}

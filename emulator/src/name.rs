@@ -1,0 +1,123 @@
+//! Full names of topics and subscriptions, checked once and cheap to copy.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::ApiError;
+
+/// What a subscription shows as its topic once that is deleted (Google, *Subscription*, `topic`).
+pub(crate) const DELETED_TOPIC: &str = "_deleted-topic_";
+
+const MAX_PROJECT_BYTES: usize = 255;
+
+/// A full name, `projects/PROJECT/topics/ID` or `projects/PROJECT/subscriptions/ID`.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct ResourceName(Arc<str>);
+
+impl ResourceName {
+    pub(crate) fn topic(name: &str) -> Result<Self, ApiError> {
+        Self::parse(name, "topics")
+    }
+
+    pub(crate) fn subscription(name: &str) -> Result<Self, ApiError> {
+        Self::parse(name, "subscriptions")
+    }
+
+    fn parse(name: &str, collection: &str) -> Result<Self, ApiError> {
+        let mut parts = name.split('/');
+        let fits = parts.next() == Some("projects")
+            && parts.next().is_some_and(is_project)
+            && parts.next() == Some(collection)
+            && parts.next().is_some_and(is_id)
+            && parts.next().is_none();
+        if !fits {
+            return Err(ApiError::invalid(format!(
+                "Invalid resource name {name:?}: expected projects/PROJECT/{collection}/ID, where ID has 3 to 255 \
+                 letters, digits or any of -_.~+%, begins with a letter, and does not begin with \"goog\""
+            )));
+        }
+        Ok(Self(Arc::from(name)))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn project(&self) -> &str {
+        self.0.split('/').nth(1).unwrap_or_default()
+    }
+
+    /// The last part, by which error texts and dead letters name a resource.
+    pub(crate) fn id(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    pub(crate) fn not_found(&self) -> ApiError {
+        ApiError::NotFound(self.id().to_owned())
+    }
+
+    pub(crate) fn already_exists(&self) -> ApiError {
+        ApiError::AlreadyExists(self.id().to_owned())
+    }
+}
+
+impl fmt::Display for ResourceName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+fn is_project(project: &str) -> bool {
+    !project.is_empty() && project.len() <= MAX_PROJECT_BYTES
+}
+
+/// The rule for ids (Google, *Topic* and *Subscription*, `name`).
+fn is_id(id: &str) -> bool {
+    (3..=255).contains(&id.len())
+        && id.starts_with(|first: char| first.is_ascii_alphabetic())
+        && !id.starts_with("goog")
+        && id
+            .chars()
+            .all(|each| each.is_ascii_alphanumeric() || "-_.~+%".contains(each))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(id: &str, good: bool) {
+        let name = format!("projects/shop/topics/{id}");
+        assert_eq!(ResourceName::topic(&name).is_ok(), good, "{id:?}");
+    }
+
+    #[test]
+    fn ids_follow_googles_rule() {
+        check("orders", true);
+        check("Or-d_e.r~s+1%", true);
+        check("abc", true);
+        check("ab", false);
+        check(&"a".repeat(255), true);
+        check(&"a".repeat(256), false);
+        check("1orders", false);
+        check("google-orders", false);
+        check("my-google", true);
+        check("or ders", false);
+        check("ördern", false);
+        check("orders:publish", false);
+        check("a/bcd", false);
+    }
+
+    #[test]
+    fn a_topic_is_not_a_subscription() {
+        assert!(ResourceName::subscription("projects/shop/topics/orders").is_err());
+        assert!(ResourceName::topic("orders").is_err());
+        assert!(ResourceName::topic("projects//topics/orders").is_err());
+    }
+
+    #[test]
+    fn parts_of_a_name() {
+        let name = ResourceName::subscription("projects/shop/subscriptions/orders-mail").unwrap();
+        assert_eq!(name.project(), "shop");
+        assert_eq!(name.id(), "orders-mail");
+    }
+}

@@ -1,0 +1,177 @@
+//! What a push carries, and which answers acknowledge it.
+
+use emulator::{Message, Pace, SubscriptionConfig};
+use serde_json::json;
+
+use crate::harness::{Answer, SUBSCRIPTION, Scene, TOPIC, status, statuses};
+
+#[tokio::test]
+async fn a_push_carries_every_field_of_the_message() {
+    let mut scene = Scene::eager([]).await;
+    let message = Message::new("hi")
+        .with_attribute("kind", "order")
+        .with_ordering_key("customer-9");
+    let id = scene.publish(message);
+    let push = scene.endpoint.next().await;
+    assert_eq!(push.method, "POST");
+    assert_eq!(push.uri, "/push?token=1");
+    assert_eq!(push.header("content-type"), Some("application/json"));
+    assert_eq!(push.header("user-agent"), Some("CloudPubSub-Google"));
+    assert_eq!(push.header("authorization"), None);
+    let time = push.body["message"]["publishTime"].as_str().unwrap();
+    assert!(time.ends_with('Z') && time.len() == "2030-01-02T03:04:05.678Z".len());
+    let message = json!({
+        "data": "aGk=", "attributes": {"kind": "order"}, "orderingKey": "customer-9",
+        "messageId": id, "message_id": id, "publishTime": time, "publish_time": time,
+    });
+    assert_eq!(
+        push.body,
+        json!({"message": message, "subscription": SUBSCRIPTION})
+    );
+    assert!(id.bytes().all(|byte| byte.is_ascii_digit()));
+}
+
+async fn check_status(sent: u16, is_ack: bool) {
+    let mut scene = Scene::eager(statuses([sent])).await;
+    let id = scene.publish(Message::new("hi"));
+    let event = scene.ended().await;
+    assert_eq!((event.reply(), event.is_acked()), (status(sent), is_ack));
+    assert_eq!((event.message_id, event.attempt), (id.clone(), 1));
+    if !is_ack {
+        assert_eq!(scene.acked(&id).await.attempt, 2);
+    }
+}
+
+#[tokio::test]
+async fn four_final_statuses_are_acks_and_all_others_are_nacks() {
+    for acked in [200, 201, 202, 204] {
+        check_status(acked, true).await;
+    }
+    for nacked in [203, 205, 206, 299, 304, 400, 401, 404, 429, 500, 503] {
+        check_status(nacked, false).await;
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_a_nack_and_is_not_followed() {
+    let mut scene = Scene::eager([Answer::Redirect]).await;
+    scene.publish(Message::new("hi"));
+    assert_eq!(scene.ended().await.reply(), status(301));
+    for _ in 0..2 {
+        assert_eq!(scene.endpoint.next().await.uri.path(), "/push");
+    }
+}
+
+#[tokio::test]
+async fn pushes_share_a_connection_whatever_the_answer() {
+    let mut scene = Scene::eager(statuses([204, 500, 200])).await;
+    let id = scene.publish(Message::new("hi"));
+    scene.acked(&id).await;
+    let id = scene.publish(Message::new("ho"));
+    scene.acked(&id).await;
+    let first = scene.endpoint.next().await;
+    for _ in 0..2 {
+        assert_eq!(scene.endpoint.next().await.from, first.from);
+    }
+}
+
+#[tokio::test]
+async fn every_subscription_of_a_topic_gets_the_same_message() {
+    let mut scene = Scene::eager([]).await;
+    let other = "projects/shop/subscriptions/mail";
+    let config = SubscriptionConfig::new(other, TOPIC).push_to(scene.endpoint.url());
+    scene.emulator.create_subscription(config).unwrap();
+    let id = scene.publish(Message::new("hi"));
+    let pushes = [scene.endpoint.next().await, scene.endpoint.next().await];
+    assert!(pushes.iter().all(|push| push.id() == id));
+    let mut subscriptions = pushes.map(|push| push.body["subscription"].clone());
+    subscriptions.sort_by_key(ToString::to_string);
+    assert_eq!(subscriptions, [json!(SUBSCRIPTION), json!(other)]);
+}
+
+#[tokio::test]
+async fn the_largest_message_arrives_whole() {
+    let mut scene = Scene::eager([]).await;
+    let id = scene.publish(Message::new(vec![b'x'; 10_000_000]));
+    let push = scene.endpoint.next().await;
+    assert_eq!(push.id(), id);
+    assert_eq!(
+        push.body["message"]["data"].as_str().unwrap().len(),
+        13_333_336
+    );
+}
+
+#[tokio::test]
+async fn an_acked_message_can_be_delivered_again() {
+    let mut scene = Scene::eager([]).await;
+    let id = scene.publish(Message::new("hi"));
+    scene.acked(&id).await;
+    let first = scene.endpoint.next().await;
+    scene.emulator.deliver_again(SUBSCRIPTION, &id).unwrap();
+    assert_eq!(scene.endpoint.next().await.body, first.body);
+    scene.acked(&id).await;
+    assert!(scene.endpoint.is_idle());
+}
+
+#[tokio::test]
+async fn a_message_can_be_pushed_beside_a_push_that_is_under_way() {
+    let mut scene = Scene::eager([Answer::Held]).await;
+    let id = scene.publish(Message::new("hi"));
+    scene.endpoint.next().await;
+    scene.emulator.deliver_again(SUBSCRIPTION, &id).unwrap();
+    assert_eq!(scene.endpoint.next().await.id(), id);
+    scene.acked(&id).await;
+    scene.endpoint.release();
+    scene.acked(&id).await;
+}
+
+#[tokio::test]
+async fn a_message_that_never_was_cannot_be_delivered_again() {
+    let scene = Scene::eager([]).await;
+    for unknown in ["1", "not a number"] {
+        assert!(scene.emulator.deliver_again(SUBSCRIPTION, unknown).is_err());
+    }
+}
+
+#[tokio::test]
+async fn slow_start_lets_a_few_pushes_through_at_first_and_more_after_acks() {
+    let mut scene = Scene::start(Pace::Google, [Answer::Held; 12], |_| {}).await;
+    let ids: Vec<String> = (0..12).map(|_| scene.publish(Message::new("hi"))).collect();
+    for _ in 0..4 {
+        scene.endpoint.next().await;
+    }
+    assert!(scene.endpoint.is_idle());
+    scene.endpoint.release();
+    assert!(scene.ended().await.is_acked());
+    for _ in 0..2 {
+        scene.endpoint.next().await;
+    }
+    assert!(scene.endpoint.is_idle());
+    drop(ids);
+}
+
+#[tokio::test]
+async fn a_subscription_without_endpoint_holds_messages_until_it_has_one() {
+    let mut scene = Scene::start(Pace::Eager, [], |config| config.push_config = None).await;
+    let ids = ["a", "b"].map(|data| scene.publish(Message::new(data).with_attribute("k", data)));
+    let held = scene.emulator.held(SUBSCRIPTION);
+    assert_eq!(
+        held.iter().map(|each| each.id.clone()).collect::<Vec<_>>(),
+        ids
+    );
+    assert_eq!(
+        (&held[1].data[..], held[1].attributes["k"].as_str()),
+        (&b"b"[..], "b")
+    );
+    let push_config = emulator::PushConfig::new(scene.endpoint.url());
+    scene
+        .emulator
+        .modify_push_config(SUBSCRIPTION, Some(push_config))
+        .unwrap();
+    scene.endpoint.next().await;
+    scene.endpoint.next().await;
+    while !scene.ended().await.is_acked() {}
+    while !scene.emulator.held(SUBSCRIPTION).is_empty() {
+        scene.ended().await;
+    }
+}

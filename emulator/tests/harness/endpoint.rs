@@ -1,0 +1,149 @@
+//! A push endpoint.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use super::PATIENCE;
+
+/// What the endpoint does with one push.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer {
+    Status(u16),
+    /// 301 to a path that would answer 204.
+    Redirect,
+    /// 204, as soon as `Endpoint::release` allows.
+    Held,
+    /// No answer, ever.
+    Never,
+}
+
+/// A push as it arrived.
+#[derive(Debug)]
+pub(crate) struct Push {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) arrived: Instant,
+    /// The pusher's end of the connection.
+    pub(crate) from: SocketAddr,
+}
+
+impl Push {
+    pub(crate) fn id(&self) -> &str {
+        self.body["message"]["messageId"].as_str().unwrap()
+    }
+
+    pub(crate) fn attempt(&self) -> Option<u64> {
+        self.body["deliveryAttempt"].as_u64()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+pub(crate) struct Endpoint {
+    address: String,
+    pushes: mpsc::UnboundedReceiver<Push>,
+    script: Script,
+    server: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Script {
+    pushes: mpsc::UnboundedSender<Push>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    releases: Arc<Semaphore>,
+}
+
+impl Endpoint {
+    pub(crate) async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let (sender, pushes) = mpsc::unbounded_channel();
+        let script = Script {
+            pushes: sender,
+            answers: Arc::new(Mutex::new(answers.into_iter().collect())),
+            releases: Arc::new(Semaphore::new(0)),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let router = Router::new().fallback(receive).with_state(script.clone());
+        let router = router.layer(axum::extract::DefaultBodyLimit::disable());
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self {
+            address,
+            pushes,
+            script,
+            server,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/push?token=1", self.address)
+    }
+
+    pub(crate) async fn next(&mut self) -> Push {
+        let push = timeout(PATIENCE, self.pushes.recv()).await;
+        push.expect("no push arrived").unwrap()
+    }
+
+    /// Whether no push has arrived that was not looked at.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        self.pushes.try_recv().is_err()
+    }
+
+    /// Lets one held push be answered.
+    pub(crate) fn release(&self) {
+        self.script.releases.add_permits(1);
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn receive(
+    State(script): State<Script>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let answer = script.answers.lock().unwrap().pop_front();
+    let push = Push {
+        method,
+        uri,
+        headers,
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+        arrived: Instant::now(),
+        from,
+    };
+    script.pushes.send(push).ok();
+    match answer.unwrap_or(Answer::Status(204)) {
+        Answer::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        Answer::Redirect => {
+            (StatusCode::MOVED_PERMANENTLY, [("location", "/elsewhere")]).into_response()
+        }
+        Answer::Held => {
+            script.releases.acquire().await.unwrap().forget();
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Answer::Never => std::future::pending().await,
+    }
+}

@@ -1,0 +1,80 @@
+//! Starting and stopping.
+
+use emulator::{Emulator, Message, Options, Pace, StartError};
+
+use crate::harness::{Answer, SUBSCRIPTION, Scene, emulator};
+
+#[tokio::test]
+async fn stopping_aborts_pushes_and_closes_the_port() {
+    let mut scene = Scene::eager([Answer::Never]).await;
+    scene.publish(Message::new("hi"));
+    scene.endpoint.next().await;
+    let address = scene.emulator.address();
+    scene.emulator.stop().await;
+    let refused = tokio::net::TcpStream::connect(address).await;
+    assert_eq!(
+        refused.unwrap_err().kind(),
+        std::io::ErrorKind::ConnectionRefused
+    );
+    // Nothing is left that could send an event.
+    while scene.events.recv().await.is_ok() {}
+}
+
+#[tokio::test]
+async fn dropping_stops_as_well() {
+    let mut scene = Scene::eager([Answer::Never]).await;
+    scene.publish(Message::new("hi"));
+    scene.endpoint.next().await;
+    drop(scene.emulator);
+    while scene.events.recv().await.is_ok() {}
+}
+
+#[tokio::test]
+async fn deleting_a_subscription_aborts_its_pushes() {
+    let mut scene = Scene::eager([Answer::Never]).await;
+    scene.publish(Message::new("hi"));
+    scene.endpoint.next().await;
+    let url = format!("{}/v1/{SUBSCRIPTION}", scene.emulator.url());
+    reqwest::Client::new().delete(url).send().await.unwrap();
+    assert!(scene.emulator.held(SUBSCRIPTION).is_empty());
+    scene.publish(Message::new("to nobody"));
+    assert!(scene.endpoint.is_idle());
+}
+
+#[tokio::test]
+async fn an_address_that_others_can_reach_must_be_allowed() {
+    let remote = Options {
+        address: "0.0.0.0:0".parse().unwrap(),
+        ..Options::default()
+    };
+    let refused = Emulator::start(remote.clone());
+    assert!(matches!(refused, Err(StartError::NotLoopback(_))));
+    let allowed = Options {
+        allow_remote: true,
+        ..remote
+    };
+    let emulator = Emulator::start(allowed).unwrap();
+    assert!(emulator.url().starts_with("http://127.0.0.1:"));
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named() {
+    let first = emulator(Pace::Eager);
+    let taken = Options {
+        address: first.address(),
+        ..Options::default()
+    };
+    let Err(error) = Emulator::start(taken) else {
+        panic!("two emulators on one port");
+    };
+    assert_eq!(
+        error.to_string(),
+        format!("cannot listen on {}", first.address())
+    );
+}
+
+#[test]
+fn without_a_runtime_it_does_not_start() {
+    let refused = Emulator::start(Options::default());
+    assert!(matches!(refused, Err(StartError::NoRuntime(_))));
+}

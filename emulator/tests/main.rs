@@ -1,0 +1,20 @@
+//! The emulator as publishers, operators and push endpoints meet it.
+
+#[cfg(test)]
+mod dead_letters;
+#[cfg(test)]
+mod delivery;
+#[cfg(test)]
+mod grpc;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod ordering;
+#[cfg(test)]
+mod rest;
+#[cfg(test)]
+mod retries;
+#[cfg(test)]
+mod tokens;

@@ -1,0 +1,315 @@
+//! Google's REST interface.
+
+use emulator::{Emulator, Pace};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Endpoint, emulator};
+
+const TOPIC: &str = "projects/shop/topics/orders";
+const SUBSCRIPTION: &str = "projects/shop/subscriptions/billing";
+
+async fn call(emulator: &Emulator, method: Method, path: &str, body: &Value) -> (u16, Value) {
+    let url = format!("{}/v1/{path}", emulator.url());
+    let request = reqwest::Client::new()
+        .request(method, url)
+        .body(body.to_string());
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
+}
+
+async fn put(emulator: &Emulator, path: &str, body: Value) -> (u16, Value) {
+    call(emulator, Method::PUT, path, &body).await
+}
+
+async fn get(emulator: &Emulator, path: &str) -> (u16, Value) {
+    call(emulator, Method::GET, path, &json!({})).await
+}
+
+async fn with_topic() -> Emulator {
+    let emulator = emulator(Pace::Eager);
+    emulator.create_topic(TOPIC).unwrap();
+    emulator
+}
+
+fn refusal(code: u16, status: &str, message: &str) -> (u16, Value) {
+    (
+        code,
+        json!({"error": {"code": code, "status": status, "message": message}}),
+    )
+}
+
+#[tokio::test]
+async fn topics_are_created_shown_listed_and_deleted() {
+    let emulator = emulator(Pace::Eager);
+    let topic = json!({"name": TOPIC, "labels": {"team": "sales"}});
+    assert_eq!(
+        put(&emulator, TOPIC, topic.clone()).await,
+        (200, topic.clone())
+    );
+    assert_eq!(get(&emulator, TOPIC).await, (200, topic.clone()));
+    put(&emulator, "projects/shop/topics/refunds", json!({})).await;
+    put(&emulator, "projects/other/topics/orders", json!({})).await;
+    let (_, first) = get(&emulator, "projects/shop/topics?pageSize=1").await;
+    assert_eq!(first, json!({"topics": [topic], "nextPageToken": TOPIC}));
+    let (_, second) = get(
+        &emulator,
+        &format!("projects/shop/topics?pageToken={TOPIC}"),
+    )
+    .await;
+    assert_eq!(
+        second,
+        json!({"topics": [{"name": "projects/shop/topics/refunds"}]})
+    );
+    assert_eq!(
+        call(&emulator, Method::DELETE, TOPIC, &json!({})).await,
+        (200, json!({}))
+    );
+    assert_eq!(
+        get(&emulator, TOPIC).await,
+        refusal(404, "NOT_FOUND", "Resource not found (resource=orders)")
+    );
+}
+
+#[tokio::test]
+async fn a_subscription_shows_all_its_settings() {
+    let emulator = with_topic().await;
+    let body = json!({
+        "topic": TOPIC,
+        "push_config": {
+            "pushEndpoint": "http://localhost:8080/",
+            "oidc_token": {"service_account_email": "push@shop.example", "audience": "me"},
+        },
+        "ackDeadlineSeconds": "60",
+        "retry_policy": {"minimum_backoff": "1.5s"},
+        "deadLetterPolicy": {"deadLetterTopic": TOPIC},
+        "enable_message_ordering": true,
+        "expirationPolicy": {},
+        "filter": "", "enableExactlyOnceDelivery": false,
+    });
+    let expected = json!({
+        "name": SUBSCRIPTION, "topic": TOPIC, "state": "ACTIVE",
+        "pushConfig": {
+            "pushEndpoint": "http://localhost:8080/", "attributes": {"x-goog-version": "v1"},
+            "oidcToken": {"serviceAccountEmail": "push@shop.example", "audience": "me"},
+        },
+        "ackDeadlineSeconds": 60,
+        "messageRetentionDuration": "604800s",
+        "retryPolicy": {"minimumBackoff": "1.5s", "maximumBackoff": "600s"},
+        "deadLetterPolicy": {"deadLetterTopic": TOPIC, "maxDeliveryAttempts": 5},
+        "enableMessageOrdering": true,
+        "expirationPolicy": {},
+    });
+    assert_eq!(
+        put(&emulator, SUBSCRIPTION, body).await,
+        (200, expected.clone())
+    );
+    assert_eq!(get(&emulator, SUBSCRIPTION).await, (200, expected.clone()));
+    let (_, list) = get(&emulator, "projects/shop/subscriptions").await;
+    assert_eq!(list, json!({"subscriptions": [expected]}));
+}
+
+#[tokio::test]
+async fn a_bare_subscription_has_googles_defaults() {
+    let emulator = with_topic().await;
+    let (_, subscription) = put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
+    let expected = json!({
+        "name": SUBSCRIPTION, "topic": TOPIC, "state": "ACTIVE", "ackDeadlineSeconds": 10,
+        "messageRetentionDuration": "604800s", "expirationPolicy": {"ttl": "2678400s"},
+    });
+    assert_eq!(subscription, expected);
+}
+
+#[tokio::test]
+async fn settings_without_effect_are_refused_with_the_reason() {
+    let emulator = with_topic().await;
+    for setting in [
+        json!({"filter": "attributes.kind = \"order\""}),
+        json!({"bigqueryConfig": {}}),
+        json!({"enable_exactly_once_delivery": true}),
+        json!({"retainAckedMessages": true}),
+        json!({"pushConfig": {"pushEndpoint": "http://localhost/", "noWrapper": {}}}),
+        json!({"pushConfig": {"pushEndpoint": "http://localhost/", "attributes": {"x-goog-version": "v1beta1"}}}),
+    ] {
+        let mut body = setting.clone();
+        body["topic"] = json!(TOPIC);
+        let (code, answer) = put(&emulator, SUBSCRIPTION, body).await;
+        assert_eq!(
+            (code, &answer["error"]["status"]),
+            (501, &json!("UNIMPLEMENTED")),
+            "{setting}"
+        );
+    }
+    let (code, _) = put(
+        &emulator,
+        "projects/shop/topics/refunds",
+        json!({"kmsKeyName": "key"}),
+    )
+    .await;
+    assert_eq!(code, 501);
+    assert_eq!(get(&emulator, SUBSCRIPTION).await.0, 404);
+}
+
+#[tokio::test]
+async fn bad_subscriptions_are_refused() {
+    let emulator = with_topic().await;
+    for (body, code) in [
+        (json!({"topic": TOPIC, "ackDeadlineSeconds": 5}), 400),
+        (json!({"topic": TOPIC, "ackDeadlineSeconds": -5}), 400),
+        (json!({"topic": TOPIC, "noSuchField": 1}), 400),
+        (
+            json!({"topic": TOPIC, "pushConfig": {"pushEndpoint": "ftp://host/"}}),
+            400,
+        ),
+        (
+            json!({"topic": TOPIC, "retryPolicy": {"minimumBackoff": "601s"}}),
+            400,
+        ),
+        (
+            json!({"topic": TOPIC, "deadLetterPolicy": {"deadLetterTopic": TOPIC, "maxDeliveryAttempts": 4}}),
+            400,
+        ),
+        (json!({"topic": "projects/shop/topics/missing"}), 404),
+        (json!({}), 400),
+    ] {
+        assert_eq!(
+            put(&emulator, SUBSCRIPTION, body.clone()).await.0,
+            code,
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_taken_once() {
+    let emulator = with_topic().await;
+    let message = "Resource already exists in the project (resource=orders)";
+    assert_eq!(
+        put(&emulator, TOPIC, json!({})).await,
+        refusal(409, "ALREADY_EXISTS", message)
+    );
+    put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
+    assert_eq!(
+        put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC}))
+            .await
+            .0,
+        409
+    );
+    assert_eq!(
+        put(&emulator, "projects/shop/topics/goog-orders", json!({}))
+            .await
+            .0,
+        400
+    );
+}
+
+#[tokio::test]
+async fn published_messages_are_pushed_once_an_endpoint_is_set_and_kept_when_it_is_not() {
+    let emulator = with_topic().await;
+    let mut endpoint = Endpoint::start([]).await;
+    put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
+    let publish = format!("{TOPIC}:publish");
+    let body =
+        json!({"messages": [{"data": "aGk=", "attributes": {"kind": "order"}}, {"data": "aG8"}]});
+    let (code, answer) = call(&emulator, Method::POST, &publish, &body).await;
+    assert_eq!(
+        (code, answer["messageIds"].as_array().unwrap().len()),
+        (200, 2)
+    );
+    assert_eq!(emulator.held(SUBSCRIPTION).len(), 2);
+
+    let modify = format!("{SUBSCRIPTION}:modifyPushConfig");
+    let body = json!({"pushConfig": {"pushEndpoint": endpoint.url()}});
+    assert_eq!(
+        call(&emulator, Method::POST, &modify, &body).await,
+        (200, json!({}))
+    );
+    let pushed = [endpoint.next().await, endpoint.next().await];
+    let data = pushed.map(|push| push.body["message"]["data"].as_str().unwrap().to_owned());
+    assert!(data.contains(&"aGk=".to_owned()) && data.contains(&"aG8=".to_owned()));
+
+    assert_eq!(
+        call(&emulator, Method::POST, &modify, &json!({})).await.0,
+        200
+    );
+    assert_eq!(get(&emulator, SUBSCRIPTION).await.1.get("pushConfig"), None);
+}
+
+#[tokio::test]
+async fn bad_messages_are_refused_all_or_none() {
+    let emulator = with_topic().await;
+    put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
+    let publish = format!("{TOPIC}:publish");
+    for messages in [
+        json!([]),
+        json!([{"data": "aGk="}, {}]),
+        json!([{"data": "not base64!"}]),
+        json!([{"data": "aGk=", "attributes": {"googkey": "value"}}]),
+        json!([{"data": "aGk=", "surprise": 1}]),
+        json!([{"data": "aGk=", "orderingKey": "a"}, {"data": "aGk=", "ordering_key": "b"}]),
+    ] {
+        let body = json!({"messages": messages});
+        assert_eq!(
+            call(&emulator, Method::POST, &publish, &body).await.0,
+            400,
+            "{messages}"
+        );
+    }
+    let body = json!({"messages": [{"data": "aGk="}]});
+    let missing = call(
+        &emulator,
+        Method::POST,
+        "projects/shop/topics/missing:publish",
+        &body,
+    )
+    .await;
+    assert_eq!(
+        missing,
+        refusal(404, "NOT_FOUND", "Resource not found (resource=missing)")
+    );
+    assert!(emulator.held(SUBSCRIPTION).is_empty());
+}
+
+#[tokio::test]
+async fn a_subscription_outlives_its_topic() {
+    let emulator = with_topic().await;
+    put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
+    call(&emulator, Method::DELETE, TOPIC, &json!({})).await;
+    assert_eq!(
+        get(&emulator, SUBSCRIPTION).await.1["topic"],
+        "_deleted-topic_"
+    );
+    assert_eq!(
+        call(&emulator, Method::DELETE, SUBSCRIPTION, &json!({}))
+            .await
+            .0,
+        200
+    );
+    assert_eq!(get(&emulator, SUBSCRIPTION).await.0, 404);
+}
+
+#[tokio::test]
+async fn what_the_emulator_does_not_have_is_unimplemented() {
+    let emulator = with_topic().await;
+    let seek = format!("{SUBSCRIPTION}:seek");
+    for (method, path) in [
+        (Method::POST, seek.as_str()),
+        (Method::PATCH, TOPIC),
+        (Method::GET, "projects/shop/snapshots"),
+    ] {
+        let (code, answer) = call(&emulator, method, path, &json!({})).await;
+        assert_eq!(
+            (code, &answer["error"]["status"]),
+            (501, &json!("UNIMPLEMENTED")),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_bound_is_refused() {
+    let emulator = with_topic().await;
+    let body = json!({"messages": [{"data": "A".repeat(15 * 1024 * 1024)}]});
+    let (code, _) = call(&emulator, Method::POST, &format!("{TOPIC}:publish"), &body).await;
+    assert_eq!(code, 400);
+}

@@ -1,0 +1,115 @@
+//! When a message is pushed again. The clock is paused: it jumps whenever everything waits.
+
+use std::time::Duration;
+
+use emulator::{Message, Pace, Reply, RetryPolicy};
+
+use crate::harness::{Answer, SUBSCRIPTION, Scene, status, statuses};
+
+const fn policy(minimum: u64, maximum: u64) -> Option<RetryPolicy> {
+    Some(RetryPolicy {
+        minimum_backoff: Duration::from_secs(minimum),
+        maximum_backoff: Duration::from_secs(maximum),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_policy_spaces_the_pushes_of_a_message() {
+    let mut scene = Scene::start(Pace::Eager, statuses([500; 4]), |config| {
+        config.retry_policy = policy(10, 60);
+    })
+    .await;
+    scene.publish(Message::new("hi"));
+    let mut previous = scene.endpoint.next().await;
+    for expected in [10, 20, 40, 60] {
+        let expected = Duration::from_secs(expected);
+        assert_eq!(scene.ended().await.next_attempt_in(), Some(expected));
+        let push = scene.endpoint.next().await;
+        assert!(push.arrived - previous.arrived >= expected);
+        previous = push;
+    }
+    assert!(scene.ended().await.is_acked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_message_does_not_hold_up_others() {
+    let mut scene = Scene::start(Pace::Eager, statuses([500]), |config| {
+        config.retry_policy = policy(600, 600);
+    })
+    .await;
+    scene.publish(Message::new("bad"));
+    assert_eq!(scene.ended().await.reply(), status(500));
+    let good = scene.publish(Message::new("good"));
+    assert!(scene.acked(&good).await.attempt == 1);
+}
+
+#[tokio::test]
+async fn without_a_policy_a_message_comes_again_at_once() {
+    let mut scene = Scene::eager(statuses([500, 500])).await;
+    let id = scene.publish(Message::new("hi"));
+    for _ in 0..2 {
+        assert_eq!(scene.ended().await.next_attempt_in(), Some(Duration::ZERO));
+    }
+    assert_eq!(scene.acked(&id).await.attempt, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_pause_the_subscription_longer_and_longer() {
+    let mut scene = Scene::start(Pace::Google, statuses([503; 3]), |_| {}).await;
+    scene.publish(Message::new("hi"));
+    let mut previous = scene.endpoint.next().await;
+    for pause in [100, 200, 400].map(Duration::from_millis) {
+        let wait = scene.ended().await.next_attempt_in().unwrap();
+        assert!(wait <= pause && wait > pause / 2, "{wait:?}");
+        let push = scene.endpoint.next().await;
+        assert!(push.arrived - previous.arrived >= pause);
+        previous = push;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_never_failed_wait_for_the_end_of_a_pause() {
+    let mut scene = Scene::start(Pace::Google, statuses([503]), |_| {}).await;
+    scene.publish(Message::new("bad"));
+    let first = scene.endpoint.next().await;
+    scene.ended().await;
+    let good = scene.publish(Message::new("good"));
+    let pushes = [scene.endpoint.next().await, scene.endpoint.next().await];
+    let good = pushes.iter().find(|push| push.id() == good).unwrap();
+    assert!(good.arrived - first.arrived >= Duration::from_millis(100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_is_aborted_at_the_ack_deadline_and_counts_as_failed() {
+    let mut scene = Scene::start(Pace::Eager, [Answer::Never], |config| {
+        config.ack_deadline = Duration::from_secs(15);
+    })
+    .await;
+    let id = scene.publish(Message::new("hi"));
+    let first = scene.endpoint.next().await;
+    assert_eq!(scene.ended().await.reply(), Some(Reply::DeadlineExceeded));
+    let second = scene.endpoint.next().await;
+    assert!(second.arrived - first.arrived >= Duration::from_secs(15));
+    assert_eq!(scene.acked(&id).await.attempt, 2);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_down_is_tried_until_it_is_up() {
+    let mut scene = Scene::eager([]).await;
+    let nowhere = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", nowhere.local_addr().unwrap());
+    drop(nowhere);
+    let down = emulator::PushConfig::new(url);
+    scene
+        .emulator
+        .modify_push_config(SUBSCRIPTION, Some(down))
+        .unwrap();
+    let id = scene.publish(Message::new("hi"));
+    assert_eq!(scene.ended().await.reply(), Some(Reply::NoAnswer));
+    let up = emulator::PushConfig::new(scene.endpoint.url());
+    scene
+        .emulator
+        .modify_push_config(SUBSCRIPTION, Some(up))
+        .unwrap();
+    assert!(scene.acked(&id).await.attempt > 1);
+}

@@ -1,0 +1,138 @@
+//! The tokens of pushes, checked by another implementation against the keys that are served.
+
+use emulator::{Emulator, Forgery, Message, Pace, PushConfig};
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::harness::{Endpoint, SUBSCRIPTION, Scene, emulator};
+
+const EMAIL: &str = "push@shop.iam.gserviceaccount.com";
+const AUDIENCE: &str = "https://billing.example";
+
+#[derive(Debug, Deserialize)]
+struct Claims {
+    azp: String,
+    sub: String,
+    email: String,
+    email_verified: bool,
+    iat: u64,
+    exp: u64,
+}
+
+async fn keys(emulator: &Emulator) -> JwkSet {
+    let response = reqwest::get(emulator.issuer().keys_url()).await.unwrap();
+    let cache = response.headers()["cache-control"].to_str().unwrap();
+    assert!(cache.contains("max-age="));
+    response.json().await.unwrap()
+}
+
+/// Checks all that a careful receiver checks.
+async fn verify(emulator: &Emulator, token: &str, audience: &str) -> Option<Claims> {
+    let keys = keys(emulator).await;
+    let key = keys.find(&decode_header(token).ok()?.kid?)?;
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.set_audience(&[audience]);
+    validation.set_issuer(&[emulator.issuer().url()]);
+    validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
+    let key = DecodingKey::from_jwk(key).ok()?;
+    let claims = decode::<Claims>(token, &key, &validation).ok()?.claims;
+    let now = time::OffsetDateTime::now_utc()
+        .unix_timestamp()
+        .unsigned_abs();
+    let is_good = claims.email == EMAIL && claims.email_verified && claims.iat <= now + 5;
+    is_good.then_some(claims)
+}
+
+async fn signed(audience: Option<&str>) -> Scene {
+    let scene = Scene::start(Pace::Eager, [], |config| {
+        config.push_config = config
+            .push_config
+            .take()
+            .map(|push| push.signed_as(EMAIL, audience));
+    });
+    scene.await
+}
+
+async fn pushed_token(endpoint: &mut Endpoint) -> String {
+    let push = endpoint.next().await;
+    let header = push.header("authorization").unwrap();
+    header.strip_prefix("Bearer ").unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_push_carries_a_token_that_the_served_keys_verify() {
+    let mut scene = signed(Some(AUDIENCE)).await;
+    scene.publish(Message::new("hi"));
+    let token = pushed_token(&mut scene.endpoint).await;
+    let claims = verify(&scene.emulator, &token, AUDIENCE).await.unwrap();
+    assert_eq!(claims.exp - claims.iat, 3600);
+    assert_eq!(claims.azp, claims.sub);
+    assert!(claims.sub.bytes().all(|byte| byte.is_ascii_digit()));
+    scene.publish(Message::new("hi"));
+    assert_eq!(pushed_token(&mut scene.endpoint).await, token);
+}
+
+#[tokio::test]
+async fn the_audience_is_the_endpoint_unless_another_is_set() {
+    let mut scene = signed(None).await;
+    scene.publish(Message::new("hi"));
+    let token = pushed_token(&mut scene.endpoint).await;
+    let endpoint = scene.endpoint.url();
+    assert!(verify(&scene.emulator, &token, &endpoint).await.is_some());
+}
+
+#[tokio::test]
+async fn after_a_rotation_pushes_are_signed_anew_and_old_tokens_stay_good_until_the_next() {
+    let mut scene = signed(Some(AUDIENCE)).await;
+    let before = scene.emulator.issuer().token(EMAIL, AUDIENCE);
+    scene.emulator.issuer().rotate();
+    scene.publish(Message::new("hi"));
+    let after = pushed_token(&mut scene.endpoint).await;
+    let kid = |token: &str| decode_header(token).unwrap().kid;
+    assert_ne!(kid(&before), kid(&after));
+    for token in [&before, &after] {
+        assert!(verify(&scene.emulator, token, AUDIENCE).await.is_some());
+    }
+    scene.emulator.issuer().rotate();
+    assert!(verify(&scene.emulator, &before, AUDIENCE).await.is_none());
+    assert!(verify(&scene.emulator, &after, AUDIENCE).await.is_some());
+}
+
+#[tokio::test]
+async fn every_forgery_is_refused_by_a_careful_receiver() {
+    let emulator = emulator(Pace::Eager);
+    let genuine = emulator.issuer().token(EMAIL, AUDIENCE);
+    assert!(verify(&emulator, &genuine, AUDIENCE).await.is_some());
+    for forgery in Forgery::ALL {
+        let token = emulator.issuer().forged(forgery, EMAIL, AUDIENCE);
+        assert_eq!(token.split('.').count(), 3);
+        let verified = verify(&emulator, &token, AUDIENCE).await;
+        assert!(verified.is_none(), "{forgery:?} was accepted");
+    }
+}
+
+#[tokio::test]
+async fn the_discovery_document_names_issuer_and_keys() {
+    let emulator = emulator(Pace::Eager);
+    let url = format!(
+        "{}/.well-known/openid-configuration",
+        emulator.issuer().url()
+    );
+    let document: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    assert_eq!(document["issuer"], emulator.issuer().url());
+    assert_eq!(document["jwks_uri"], emulator.issuer().keys_url());
+}
+
+#[tokio::test]
+async fn a_token_is_for_the_endpoint_of_the_latest_push_config() {
+    let mut scene = signed(Some(AUDIENCE)).await;
+    let push_config = PushConfig::new(scene.endpoint.url());
+    scene
+        .emulator
+        .modify_push_config(SUBSCRIPTION, Some(push_config))
+        .unwrap();
+    scene.publish(Message::new("hi"));
+    assert_eq!(scene.endpoint.next().await.header("authorization"), None);
+}

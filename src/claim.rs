@@ -1,0 +1,203 @@
+//! One delivery asks to handle its message; if another is at it, it waits for that one's answer instead of burning an attempt.
+
+use std::time::Duration;
+
+use backon::{ConstantBuilder, Retryable};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::dedup::{Claim, DedupStore, Record, StoreError, Ticket};
+
+/// A claim whose answer was lost is asked again with the same ticket, which is never granted twice.
+const REPEAT_AFTER: Duration = Duration::from_millis(25);
+
+/// What came of asking.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// This delivery alone handles the message; the attempt is above 1 if a claim lapsed before.
+    Granted { attempt: u32 },
+    /// It was handled before, or by the one this delivery waited for.
+    Done,
+    /// The one this delivery waited for has failed.
+    FailedElsewhere,
+    /// Another is still at it, and this delivery's time is over.
+    Busy,
+    /// The service is leaving.
+    Leaving,
+}
+
+/// How long a delivery waits for another's claim.
+pub(crate) struct Patience {
+    pub(crate) arrival: Instant,
+    /// The handler's hard limit: nothing is begun or waited for after it.
+    pub(crate) hard_limit: Duration,
+    pub(crate) closing: CancellationToken,
+}
+
+/// Claims the ticket's message, waiting for another's claim as long as `patience` allows.
+pub(crate) async fn ask(
+    store: &dyn DedupStore,
+    ticket: &Ticket,
+    patience: &Patience,
+) -> Result<Asked, StoreError> {
+    let claim = || async { store.claim(ticket).await };
+    let repeat = ConstantBuilder::default()
+        .with_delay(REPEAT_AFTER)
+        .with_max_times(1);
+    loop {
+        match claim.retry(repeat).when(StoreError::is_transient).await? {
+            Claim::Granted { attempt } => return Ok(Asked::Granted { attempt }),
+            Claim::Done => return Ok(Asked::Done),
+            Claim::InProgress => {}
+        }
+        match wait(store, ticket, patience).await? {
+            Waited::Lapsed if patience.is_enough_to_begin() => {}
+            Waited::Lapsed => return Ok(Asked::Busy),
+            Waited::For(asked) => return Ok(asked),
+        }
+    }
+}
+
+enum Waited {
+    For(Asked),
+    /// The other has vanished; its message is to be claimed again.
+    Lapsed,
+}
+
+async fn wait(
+    store: &dyn DedupStore,
+    ticket: &Ticket,
+    patience: &Patience,
+) -> Result<Waited, StoreError> {
+    loop {
+        let look_again = Instant::now() + patience.pause();
+        tokio::select! {
+            () = sleep_until(look_again.min(patience.end())) => {}
+            () = patience.closing.cancelled() => return Ok(Waited::For(Asked::Leaving)),
+        }
+        match store.look(&ticket.key).await? {
+            Record::Done => return Ok(Waited::For(Asked::Done)),
+            Record::Absent => return Ok(Waited::For(Asked::FailedElsewhere)),
+            Record::Lapsed => return Ok(Waited::Lapsed),
+            Record::InProgress if Instant::now() >= patience.end() => {
+                return Ok(Waited::For(Asked::Busy));
+            }
+            Record::InProgress => {}
+        }
+    }
+}
+
+impl Patience {
+    fn end(&self) -> Instant {
+        self.arrival + self.hard_limit
+    }
+
+    /// Looks again soon at first, then seldom: most handlers end quickly, and the others can be waited for cheaply.
+    fn pause(&self) -> Duration {
+        (self.arrival.elapsed() / 4).clamp(Duration::from_millis(20), Duration::from_secs(1))
+    }
+
+    /// A handler that gets less than half its time would mostly be stopped; the next delivery gives it all.
+    fn is_enough_to_begin(&self) -> bool {
+        self.arrival.elapsed() < self.hard_limit / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::dedup::{MemoryStore, MessageKey};
+
+    const LIMIT: Duration = Duration::from_secs(50);
+
+    fn ticket(lease_seconds: u64) -> Ticket {
+        let key = MessageKey {
+            subscription: "projects/p/subscriptions/s".into(),
+            epoch: 0,
+            id: "1".into(),
+        };
+        Ticket::new(
+            key,
+            Duration::from_secs(lease_seconds),
+            Duration::from_secs(600),
+        )
+    }
+
+    fn patience() -> Patience {
+        Patience {
+            arrival: Instant::now(),
+            hard_limit: LIMIT,
+            closing: CancellationToken::new(),
+        }
+    }
+
+    /// Asks for a message that another ticket holds, and lets `then` happen after ten seconds.
+    async fn asked_while<T: Future<Output = ()> + Send + 'static>(
+        lease_seconds: u64,
+        then: impl FnOnce(Arc<MemoryStore>, Ticket) -> T,
+    ) -> (Asked, Duration) {
+        let store = Arc::new(MemoryStore::default());
+        let holder = ticket(lease_seconds);
+        assert_eq!(
+            store.claim(&holder).await.expect("claimed"),
+            Claim::Granted { attempt: 1 }
+        );
+        let then = then(Arc::clone(&store), holder);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            then.await;
+        });
+        let patience = patience();
+        let asked = ask(store.as_ref(), &ticket(60), &patience)
+            .await
+            .expect("answered");
+        (asked, patience.arrival.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_waiting_delivery_gives_the_answer_of_the_one_at_work() {
+        let (asked, waited) = asked_while(60, |store, holder| async move {
+            drop(store.finish(&holder).await)
+        })
+        .await;
+        assert_eq!(asked, Asked::Done);
+        assert!(
+            waited >= Duration::from_secs(10) && waited < Duration::from_secs(12),
+            "{waited:?}"
+        );
+        let (asked, _) = asked_while(60, |store, holder| async move {
+            drop(store.release(&holder).await)
+        })
+        .await;
+        assert_eq!(asked, Asked::FailedElsewhere);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_vanished_holders_message_is_taken_over_while_there_is_time() {
+        let (asked, waited) = asked_while(15, |_, _| async {}).await;
+        assert_eq!(asked, Asked::Granted { attempt: 2 });
+        assert!(waited < Duration::from_secs(18), "{waited:?}");
+        let (asked, _) = asked_while(30, |_, _| async {}).await;
+        assert_eq!(
+            asked,
+            Asked::Busy,
+            "with less than half the time left the next delivery takes over"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_ends_with_the_time_limit_and_with_the_service() {
+        let (asked, waited) = asked_while(600, |_, _| async {}).await;
+        assert_eq!((asked, waited), (Asked::Busy, LIMIT));
+        let store = MemoryStore::default();
+        assert!(store.claim(&ticket(60)).await.is_ok());
+        let patience = patience();
+        patience.closing.cancel();
+        assert_eq!(
+            ask(&store, &ticket(60), &patience).await.expect("answered"),
+            Asked::Leaving
+        );
+    }
+}

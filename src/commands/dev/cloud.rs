@@ -1,0 +1,146 @@
+//! The declared topics and subscriptions, in an emulator of this process.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use emulator::{
+    ApiError, DeadLetterPolicy, Emulator, Options, PushConfig, StartError, SubscriptionConfig,
+};
+
+use crate::config::Config;
+use crate::state::Environment;
+use crate::subscriber::Subscriber;
+
+/// The local Pub/Sub of one project.
+pub(super) struct Cloud {
+    pub(super) emulator: Emulator,
+    project: String,
+}
+
+/// A subscription as it is in the emulator.
+pub(super) struct Subscription {
+    pub(super) declared: Subscriber,
+    pub(super) name: String,
+    pub(super) topic: String,
+    /// Who pushes to it, and for which audience.
+    pub(super) caller: (String, String),
+}
+
+impl Cloud {
+    pub(super) fn start(port: u16, project: &str) -> Result<Self, StartError> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let emulator = Emulator::start(Options {
+            address,
+            ..Options::default()
+        })?;
+        Ok(Self {
+            emulator,
+            project: project.to_owned(),
+        })
+    }
+
+    /// The settings of a service that this cloud pushes to. The store may be chosen; the rest is given.
+    pub(super) fn settings(&self, environment: &Environment, port: u16) -> Environment {
+        let issuer = self.emulator.issuer();
+        let given = [
+            ("GOOGLE_CLOUD_PROJECT", self.project.clone()),
+            ("PUSHGATE_AUDIENCE", format!("http://127.0.0.1:{port}")),
+            (
+                "PUSHGATE_CALLERS",
+                format!("push@{}.iam.gserviceaccount.com", self.project),
+            ),
+            ("PUSHGATE_ISSUER", issuer.url().to_owned()),
+            ("PUSHGATE_KEYS_URL", issuer.keys_url()),
+            ("PUBSUB_EMULATOR_HOST", self.emulator.address().to_string()),
+            (
+                "PUSHGATE_STORE",
+                environment
+                    .get("PUSHGATE_STORE")
+                    .unwrap_or("memory:")
+                    .to_owned(),
+            ),
+            ("PORT", port.to_string()),
+        ];
+        let own = environment
+            .0
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()));
+        own.chain(given.map(|(name, value)| (name.to_owned(), value)))
+            .collect()
+    }
+
+    /// Creates topics, dead-letter topics with a subscription that keeps their messages, and the declared subscriptions.
+    pub(super) fn subscribe(
+        &self,
+        declared: Vec<Subscriber>,
+        service: SocketAddr,
+        config: &Config,
+    ) -> Result<Vec<Subscription>, ApiError> {
+        let subscriptions: Vec<Subscription> = declared
+            .into_iter()
+            .map(|declared| self.plan(declared, config))
+            .collect();
+        for subscription in &subscriptions {
+            let dead_letters = &subscription.declared.dead_letter_topic;
+            let dead_letter_topic = self.topic(dead_letters);
+            if self.create_topic(&dead_letter_topic)? {
+                let keeper = format!("projects/{}/subscriptions/{dead_letters}", self.project);
+                self.emulator
+                    .create_subscription(SubscriptionConfig::new(keeper, &dead_letter_topic))?;
+            }
+            self.create_topic(&subscription.topic)?;
+            self.emulator
+                .create_subscription(subscription.config(service, &dead_letter_topic))?;
+        }
+        Ok(subscriptions)
+    }
+
+    fn plan(&self, declared: Subscriber, config: &Config) -> Subscription {
+        let email = declared
+            .callers
+            .first()
+            .or(config.callers.first())
+            .cloned()
+            .unwrap_or_default();
+        let audience = declared
+            .audience
+            .clone()
+            .unwrap_or_else(|| config.audience.clone());
+        let name = format!("projects/{}/subscriptions/{}", self.project, declared.id);
+        Subscription {
+            topic: self.topic(&declared.topic),
+            name,
+            caller: (email, audience),
+            declared,
+        }
+    }
+
+    fn topic(&self, id: &str) -> String {
+        format!("projects/{}/topics/{id}", self.project)
+    }
+
+    /// Whether it is new: subscriptions may share a topic.
+    fn create_topic(&self, name: &str) -> Result<bool, ApiError> {
+        match self.emulator.create_topic(name) {
+            Ok(()) => Ok(true),
+            Err(ApiError::AlreadyExists(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Subscription {
+    fn config(&self, service: SocketAddr, dead_letter_topic: &str) -> SubscriptionConfig {
+        let (email, audience) = &self.caller;
+        let endpoint = format!("http://{service}/push/{}", self.declared.id);
+        let policy = DeadLetterPolicy {
+            dead_letter_topic: dead_letter_topic.to_owned(),
+            max_delivery_attempts: self.declared.attempts,
+        };
+        let mut config = SubscriptionConfig::new(&self.name, &self.topic);
+        config.push_config = Some(PushConfig::new(endpoint).signed_as(email, Some(audience)));
+        config.ack_deadline = self.declared.ack_deadline;
+        config.retry_policy = Some(super::shortened(self.declared.backoff));
+        config.dead_letter_policy = Some(policy);
+        config
+    }
+}

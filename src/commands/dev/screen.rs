@@ -1,0 +1,229 @@
+//! What a person sees: a line a push, with what became of it and what Pub/Sub does then.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anstream::println;
+use anstyle::{AnsiColor, Style};
+use emulator::{DeliveryEvent, Progress, Reply, Settlement};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
+
+use super::cloud::Subscription;
+use crate::reply::Report;
+
+const BOLD: Style = Style::new().bold();
+const FAINT: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default();
+const AGAIN: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+
+/// Reports wait here for the emulator's word on the same push.
+const REPORTS: usize = 1024;
+
+/// The terminal.
+#[derive(Clone)]
+pub(super) struct Screen {
+    width: usize,
+    shown: broadcast::Sender<DeliveryEvent>,
+}
+
+impl Screen {
+    pub(super) fn new(subscriptions: &[Subscription]) -> Self {
+        let width = subscriptions
+            .iter()
+            .map(|subscription| subscription.declared.id.len())
+            .max()
+            .unwrap_or_default();
+        Self {
+            width,
+            shown: broadcast::Sender::new(REPORTS),
+        }
+    }
+
+    pub(super) fn ready(
+        &self,
+        project: &str,
+        service: SocketAddr,
+        emulator: SocketAddr,
+        subscriptions: &[Subscription],
+        took: Duration,
+    ) {
+        let ids: Vec<&str> = subscriptions
+            .iter()
+            .map(|subscription| subscription.declared.id.as_str())
+            .collect();
+        println!(
+            "{BOLD}pushgate dev{BOLD:#}, ready in {} ms",
+            took.as_millis()
+        );
+        println!("  service   http://{service}   {}", ids.join(", "));
+        println!(
+            "  emulator  http://{emulator}   project {project}; clients: export PUBSUB_EMULATOR_HOST={emulator}"
+        );
+        println!(
+            "  {FAINT}Tokens are signed and checked for real. Handled messages are forgotten at the end, and back-off is shortened to 1 s.{FAINT:#}"
+        );
+    }
+
+    /// Says so if a port was taken.
+    pub(super) fn port(&self, wanted: u16, got: u16) {
+        if wanted != got {
+            println!("  {AGAIN}Port {wanted} is taken, so it is {got} instead.{AGAIN:#}");
+        }
+    }
+
+    pub(super) fn title(&self, title: &str) {
+        println!("\n{BOLD}{title}{BOLD:#}");
+    }
+
+    pub(super) fn trouble(&self, trouble: &str) {
+        println!("  {BAD}! {trouble}{BAD:#}");
+    }
+
+    pub(super) fn refused(&self, status: u16) {
+        let what = if status == 401 {
+            "refused: the signature is not the issuer's"
+        } else {
+            "answered"
+        };
+        self.line(
+            BAD,
+            "✗",
+            "somebody",
+            what,
+            &format!("{status}"),
+            "no handler was reached",
+        );
+    }
+
+    pub(super) fn leaving(&self) {
+        println!("\nleaving: running handlers may finish");
+    }
+
+    /// A command to copy, with a payload that the first subscriber takes.
+    pub(super) fn how_to_publish(&self, emulator: SocketAddr, subscriptions: &[Subscription]) {
+        let example = subscriptions.iter().find_map(|subscription| {
+            let example = subscription
+                .declared
+                .examples
+                .iter()
+                .find(|example| example.attributes.is_empty())?;
+            Some((
+                &subscription.topic,
+                std::str::from_utf8(&example.data).ok()?,
+            ))
+        });
+        println!("\n{BOLD}Publish your own{BOLD:#} (ctrl-C ends it):");
+        match example {
+            Some((topic, payload)) => {
+                let payload = payload.replace('\'', r"'\''");
+                println!("  data=$(printf %s '{payload}' | base64 | tr -d '\\n')");
+                println!(
+                    "  curl http://{emulator}/v1/{topic}:publish -d '{{\"messages\":[{{\"data\":\"'$data'\"}}]}}'"
+                );
+            }
+            None => {
+                println!("  with any Pub/Sub client, after export PUBSUB_EMULATOR_HOST={emulator}")
+            }
+        }
+    }
+
+    /// Shows each push when the emulator has taken its answer.
+    pub(super) async fn follow(
+        self,
+        mut events: Receiver<DeliveryEvent>,
+        mut reports: mpsc::Receiver<Report>,
+    ) {
+        let mut waiting = HashMap::new();
+        loop {
+            let event = match events.recv().await {
+                Ok(event) => event,
+                Err(RecvError::Lagged(missed)) => {
+                    println!("  {FAINT}… {missed} events were too fast to show{FAINT:#}");
+                    continue;
+                }
+                Err(RecvError::Closed) => return,
+            };
+            let Progress::Ended {
+                reply, settlement, ..
+            } = &event.progress
+            else {
+                continue;
+            };
+            // The service reports before it answers, so the report is here by now.
+            while let Ok(report) = reports.try_recv() {
+                if waiting.len() < REPORTS {
+                    waiting.insert(
+                        (report.subscription.clone(), report.message_id.clone()),
+                        report,
+                    );
+                }
+            }
+            let report = waiting.remove(&(
+                Some(event.subscription.clone()),
+                Some(event.message_id.clone()),
+            ));
+            self.push(&event, *reply, settlement, report.as_ref());
+            // Nobody may be waiting for it.
+            let _ = self.shown.send(event);
+        }
+    }
+
+    /// Each end of a push, once its line is on the screen.
+    pub(super) fn shown(&self) -> Receiver<DeliveryEvent> {
+        self.shown.subscribe()
+    }
+
+    fn push(
+        &self,
+        event: &DeliveryEvent,
+        reply: Reply,
+        settlement: &Settlement,
+        report: Option<&Report>,
+    ) {
+        let subscription = event.subscription.rsplit('/').next().unwrap_or_default();
+        let what = report.map_or("no report", |report| report.outcome);
+        let what = match report.and_then(|report| report.reason.as_deref()) {
+            Some(reason) => format!("{what}: {reason}"),
+            None if what == "done before" => "done before, not run again".to_owned(),
+            None => what.to_owned(),
+        };
+        let took = report
+            .map_or(Duration::ZERO, |report| report.duration)
+            .as_millis();
+        let (style, mark, then) = match settlement {
+            Settlement::Acked if what.starts_with("dead-lettered") => {
+                (BAD, "✗", format!("given up, {took} ms"))
+            }
+            Settlement::Acked => (GOOD, "✓", format!("{took} ms")),
+            Settlement::Again { after } => (
+                AGAIN,
+                "↻",
+                format!(
+                    "attempt {}, again in {:.1} s",
+                    event.attempt,
+                    after.as_secs_f64()
+                ),
+            ),
+            Settlement::DeadLettered { topic } => (
+                BAD,
+                "✗",
+                format!(
+                    "attempt {}, Pub/Sub dead-letters it to {topic}",
+                    event.attempt
+                ),
+            ),
+        };
+        self.line(style, mark, subscription, &what, &reply.to_string(), &then);
+    }
+
+    fn line(&self, style: Style, mark: &str, who: &str, what: &str, answer: &str, then: &str) {
+        println!(
+            "  {style}{mark}{style:#} {who:width$}  {what} → {answer}  {FAINT}{then}{FAINT:#}",
+            width = self.width
+        );
+    }
+}

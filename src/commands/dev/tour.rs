@@ -1,0 +1,135 @@
+//! Example messages that show what the product is for, one after the other.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use emulator::{DeliveryEvent, Forgery, Message};
+use serde_json::json;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
+
+use super::cloud::{Cloud, Subscription};
+use super::screen::Screen;
+use crate::subscriber::Example;
+
+/// A message that takes longer goes on by itself.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Publishes every example, then the first one again, then a forgery.
+pub(super) async fn run(
+    cloud: &Cloud,
+    screen: &Screen,
+    subscriptions: &[Subscription],
+    service: SocketAddr,
+) {
+    let mut first = None;
+    for subscription in subscriptions {
+        for example in &subscription.declared.examples {
+            let Some(id) =
+                publish(cloud, screen, subscriptions, &subscription.topic, example).await
+            else {
+                continue;
+            };
+            if first.is_none() {
+                deliver_again(cloud, screen, subscription, &id).await;
+                first = Some(subscription);
+            }
+        }
+    }
+    if let Some(subscription) = first.or(subscriptions.first()) {
+        forge(cloud, screen, subscription, service).await;
+    }
+}
+
+async fn publish(
+    cloud: &Cloud,
+    screen: &Screen,
+    subscriptions: &[Subscription],
+    topic: &str,
+    example: &Example,
+) -> Option<String> {
+    screen.title(&example.title);
+    let mut events = screen.shown();
+    let mut message = Message::new(example.data.clone());
+    message.attributes = example.attributes.clone();
+    match cloud.emulator.publish(topic, message) {
+        Ok(id) => {
+            let receivers = subscriptions
+                .iter()
+                .filter(|subscription| subscription.topic == topic);
+            let open = receivers
+                .map(|subscription| (subscription.name.clone(), id.clone()))
+                .collect();
+            settled(&mut events, open, screen).await;
+            Some(id)
+        }
+        Err(error) => {
+            screen.trouble(&format!("cannot be published: {error}"));
+            None
+        }
+    }
+}
+
+/// The same message once more, as at-least-once delivery permits.
+async fn deliver_again(cloud: &Cloud, screen: &Screen, subscription: &Subscription, id: &str) {
+    screen.title("the same message, delivered a second time");
+    let mut events = screen.shown();
+    match cloud.emulator.deliver_again(&subscription.name, id) {
+        Ok(()) => {
+            settled(
+                &mut events,
+                vec![(subscription.name.clone(), id.to_owned())],
+                screen,
+            )
+            .await
+        }
+        Err(error) => screen.trouble(&format!("cannot be delivered again: {error}")),
+    }
+}
+
+/// Waits until each of these messages is acked or dead-lettered, and the screen has shown it.
+async fn settled(
+    events: &mut Receiver<DeliveryEvent>,
+    mut open: Vec<(String, String)>,
+    screen: &Screen,
+) {
+    let settled = async {
+        while !open.is_empty() {
+            match events.recv().await {
+                Ok(event) if event.is_acked() || event.dead_lettered_to().is_some() => {
+                    open.retain(|(subscription, id)| {
+                        *subscription != event.subscription || *id != event.message_id
+                    });
+                }
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    };
+    if timeout(PATIENCE, settled).await.is_err() {
+        screen.trouble("not settled yet; it goes on by itself");
+    }
+}
+
+/// A push that anybody on the internet could send, with a token that somebody else has signed.
+async fn forge(cloud: &Cloud, screen: &Screen, subscription: &Subscription, service: SocketAddr) {
+    screen.title("a push that somebody else has signed");
+    let (email, audience) = &subscription.caller;
+    let token = cloud
+        .emulator
+        .issuer()
+        .forged(Forgery::ForeignKey, email, audience);
+    let body = json!({
+        "message": {"messageId": "1", "publishTime": "2030-01-02T03:04:05Z", "data": ""},
+        "subscription": subscription.name,
+    });
+    let request = reqwest::Client::new()
+        .post(format!("http://{service}/"))
+        .bearer_auth(token)
+        .body(body.to_string());
+    match request.send().await {
+        Ok(response) => screen.refused(response.status().as_u16()),
+        Err(error) => screen.trouble(&format!("cannot be sent: {error}")),
+    }
+}

@@ -1,0 +1,75 @@
+//! The command line: one file a subcommand.
+
+#[cfg(feature = "dev")]
+mod dev;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::outcome::chain;
+use crate::service::Service;
+use crate::state::Environment;
+
+/// Receives Google Cloud Pub/Sub pushes and runs each message's handler once.
+#[derive(Parser)]
+#[command(name = "pushgate", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The service: what the container runs.
+    #[command(after_long_help = serve::settings_help())]
+    Serve(serve::Arguments),
+    /// The whole system on this machine: emulator and service, tokens checked for real, example messages flowing.
+    #[cfg(feature = "dev")]
+    Dev(dev::Arguments),
+}
+
+/// Runs the command line.
+pub(crate) fn run(service: Service) -> ExitCode {
+    let arguments = Arguments::parse();
+    // Two providers in one binary would make rustls panic later; this one is the only one, and an earlier choice is the same.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    let environment = Environment::of_process();
+    let done = runtime.block_on(async {
+        match arguments.command {
+            Command::Serve(arguments) => serve::run(service, &arguments, environment).await,
+            #[cfg(feature = "dev")]
+            Command::Dev(arguments) => dev::run(service, &arguments, environment).await,
+        }
+    });
+    // A handler on a thread cannot be stopped, and is not waited for.
+    runtime.shutdown_background();
+    done.map_or_else(|error| fail(error.as_ref()), |()| ExitCode::SUCCESS)
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a command's error belongs there, whatever the log filter says"
+)]
+fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    eprintln!("pushgate: {}", chain(error));
+    ExitCode::FAILURE
+}
+
+/// Waits for SIGTERM, as Cloud Run sends it, or ctrl-C.
+async fn told_to_leave() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
+}

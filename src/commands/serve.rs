@@ -1,0 +1,68 @@
+//! `pushgate serve`: the service, from settings to exit.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use crate::config::{Config, SETTINGS, StoreSetting};
+use crate::service::Service;
+use crate::state::Environment;
+use crate::{metadata, telemetry};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Print the effective settings, passwords masked, and exit.
+    #[arg(long)]
+    print_config: bool,
+}
+
+pub(super) async fn run(
+    service: Service,
+    arguments: &Arguments,
+    environment: Environment,
+) -> Result<(), Box<dyn Error>> {
+    telemetry::install(&environment, "info")?;
+    telemetry::hide_panic_messages();
+    let environment = metadata::complete(environment).await;
+    let config = Config::read(&environment)?;
+    if arguments.print_config {
+        return Ok(std::io::stdout().write_all(table(&config).as_bytes())?);
+    }
+    for name in config.unknown() {
+        tracing::warn!("{name} is no setting of pushgate: see pushgate serve --help");
+    }
+    if matches!(config.store, StoreSetting::Memory) {
+        tracing::warn!(
+            "PUSHGATE_STORE is memory: messages handled by another instance, or before a restart, run again"
+        );
+    }
+    let running = service.start(&config).await?;
+    tracing::info!(address = %running.address(), project = config.project, "listening");
+    super::told_to_leave().await?;
+    running.drain().await;
+    Ok(())
+}
+
+fn table(config: &Config) -> String {
+    let mut table = String::new();
+    for (name, value, source) in config.effective() {
+        let _ = writeln!(table, "{name}={value}  # {source}");
+    }
+    table
+}
+
+/// Every setting with form and default, for `--help`.
+pub(super) fn settings_help() -> String {
+    let mut help = String::from("Settings, from the environment:\n");
+    for setting in &SETTINGS {
+        let default = setting
+            .default
+            .map_or(String::new(), |default| format!(" [default: {default}]"));
+        let _ = writeln!(
+            help,
+            "  {}\n          {}: {}{default}",
+            setting.name, setting.meaning, setting.form
+        );
+    }
+    help
+}

@@ -1,0 +1,64 @@
+//! What a handler may know about its message besides the payload.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The circumstances of one run of a handler. Take it as an argument: `async fn handle(order: Message<Order>, context: Context)`.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The subscription's full name, `projects/P/subscriptions/S`.
+    pub subscription: Arc<str>,
+    /// Given by Pub/Sub at publish, equal on each redelivery, unique within the topic: a good idempotency key for calls
+    /// to other services (Google, *PubsubMessage*, `messageId`).
+    pub message_id: Arc<str>,
+    /// When Pub/Sub took the message from its publisher (Google, *PubsubMessage*, `publishTime`).
+    pub publish_time: OffsetDateTime,
+    /// What the publisher wrote beside the payload: at most 100 pairs (Google, *Quotas and limits*).
+    pub attributes: Arc<BTreeMap<String, String>>,
+    /// Messages of one key arrive in order, where publisher and subscription ask for it; `None` without a key.
+    pub ordering_key: Option<Arc<str>>,
+    /// From 1, approximate, and present only if the subscription has a dead-letter policy (Google, *ReceivedMessage*,
+    /// `deliveryAttempt`).
+    pub delivery_attempt: Option<u32>,
+    pub(crate) deadline: Instant,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Context {
+    /// A context as a test of a handler needs it: no attributes, first attempt, a minute left.
+    #[must_use]
+    pub fn for_test(message_id: &str) -> Self {
+        Self {
+            subscription: "projects/test/subscriptions/test".into(),
+            message_id: message_id.into(),
+            publish_time: OffsetDateTime::UNIX_EPOCH,
+            attributes: Arc::default(),
+            ordering_key: None,
+            delivery_attempt: Some(1),
+            deadline: Instant::now() + Duration::from_secs(60),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// How long until Pub/Sub stops waiting for the answer (the ack deadline) and delivers again.
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether the handler should come to an end: its soft limit has passed, its claim is lost, or the service is leaving.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Waits until the handler should come to an end; for `tokio::select!` beside the work.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+}

@@ -1,0 +1,308 @@
+//! The rules every store keeps, as tests against the real server: call [`every_rule`] and [`races`] with two instances of
+//! one store, as two instances of the service have them.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a test suite: a store that fails is a failed test"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::{Claim, DedupStore, Hold, MessageKey, Record, Ticket};
+
+/// Two instances of one store.
+pub type Pair = [Arc<dyn DedupStore>; 2];
+
+const GRANTED: Claim = Claim::Granted { attempt: 1 };
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(30);
+
+fn ticket() -> Ticket {
+    ticket_for(&Uuid::new_v4().to_string())
+}
+
+fn ticket_for(id: &str) -> Ticket {
+    let key = MessageKey {
+        subscription: "projects/test/subscriptions/contract".into(),
+        epoch: 0,
+        id: id.into(),
+    };
+    Ticket::new(key, LONG, LONG)
+}
+
+/// The same message, asked for by somebody else.
+fn rival(ticket: &Ticket) -> Ticket {
+    Ticket {
+        owner: Uuid::new_v4(),
+        ..ticket.clone()
+    }
+}
+
+async fn claim(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Claim {
+    store.claim(ticket).await.expect("a claim is answered")
+}
+
+async fn finish(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Hold {
+    store.finish(ticket).await.expect("a finish is answered")
+}
+
+async fn release(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Hold {
+    store.release(ticket).await.expect("a release is answered")
+}
+
+async fn renew(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Hold {
+    store.renew(ticket).await.expect("a renewal is answered")
+}
+
+async fn look(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Record {
+    store.look(&ticket.key).await.expect("a look is answered")
+}
+
+/// Waits for the store's clock.
+async fn until(store: &Arc<dyn DedupStore>, ticket: &Ticket, wanted: Record) {
+    let patience = tokio::time::timeout(Duration::from_secs(10), async {
+        while look(store, ticket).await != wanted {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    patience.await.expect("the store's clock goes on");
+}
+
+/// All rules that need no race.
+pub async fn every_rule(stores: Pair) {
+    let [one, other] = &stores;
+    one_ticket_is_granted_and_its_rival_is_told(one, other).await;
+    a_finished_message_stays_done_for_its_window(one, other).await;
+    a_released_message_may_be_claimed_at_once(one, other).await;
+    every_step_may_be_repeated_with_its_own_ticket(one).await;
+    a_lapsed_claim_is_taken_over_and_its_late_owner_fenced_out(one, other).await;
+    a_lapsed_claim_that_nobody_took_is_still_its_owners(one).await;
+    a_renewed_claim_does_not_lapse(one, other).await;
+    a_ticket_that_was_never_granted_settles_nothing(one).await;
+    subscriptions_epochs_and_ids_are_kept_apart(one).await;
+    one.ping().await.expect("the store answers");
+}
+
+async fn one_ticket_is_granted_and_its_rival_is_told(
+    one: &Arc<dyn DedupStore>,
+    other: &Arc<dyn DedupStore>,
+) {
+    let ticket = ticket();
+    assert_eq!(look(other, &ticket).await, Record::Absent);
+    assert_eq!(claim(one, &ticket).await, GRANTED);
+    assert_eq!(claim(other, &rival(&ticket)).await, Claim::InProgress);
+    assert_eq!(look(other, &ticket).await, Record::InProgress);
+}
+
+async fn a_finished_message_stays_done_for_its_window(
+    one: &Arc<dyn DedupStore>,
+    other: &Arc<dyn DedupStore>,
+) {
+    let ticket = Ticket {
+        window: 10 * SHORT,
+        lease: SHORT,
+        ..ticket()
+    };
+    assert_eq!(claim(one, &ticket).await, GRANTED);
+    assert_eq!(finish(one, &ticket).await, Hold::Held);
+    assert_eq!(claim(other, &rival(&ticket)).await, Claim::Done);
+    assert_eq!(look(other, &ticket).await, Record::Done);
+    assert_eq!(
+        release(one, &ticket).await,
+        Hold::Lost,
+        "what is done cannot be released"
+    );
+    assert_eq!(
+        renew(one, &ticket).await,
+        Hold::Lost,
+        "what is done cannot be renewed"
+    );
+    until(one, &ticket, Record::Absent).await;
+    assert_eq!(
+        claim(other, &rival(&ticket)).await,
+        GRANTED,
+        "after its window a message is unknown"
+    );
+}
+
+async fn a_released_message_may_be_claimed_at_once(
+    one: &Arc<dyn DedupStore>,
+    other: &Arc<dyn DedupStore>,
+) {
+    let ticket = ticket();
+    assert_eq!(claim(one, &ticket).await, GRANTED);
+    assert_eq!(release(one, &ticket).await, Hold::Held);
+    assert_eq!(look(one, &ticket).await, Record::Absent);
+    assert_eq!(claim(other, &rival(&ticket)).await, GRANTED);
+}
+
+async fn every_step_may_be_repeated_with_its_own_ticket(one: &Arc<dyn DedupStore>) {
+    let ticket = ticket();
+    assert_eq!(claim(one, &ticket).await, GRANTED);
+    assert_eq!(
+        claim(one, &ticket).await,
+        GRANTED,
+        "a claim whose answer was lost is not lost itself"
+    );
+    assert_eq!(finish(one, &ticket).await, Hold::Held);
+    assert_eq!(finish(one, &ticket).await, Hold::Held);
+    assert_eq!(claim(one, &ticket).await, Claim::Done);
+}
+
+async fn a_lapsed_claim_is_taken_over_and_its_late_owner_fenced_out(
+    one: &Arc<dyn DedupStore>,
+    other: &Arc<dyn DedupStore>,
+) {
+    let late = Ticket {
+        lease: SHORT,
+        ..ticket()
+    };
+    assert_eq!(claim(one, &late).await, GRANTED);
+    until(one, &late, Record::Lapsed).await;
+    let next = rival(&Ticket {
+        lease: LONG,
+        ..late.clone()
+    });
+    assert_eq!(
+        claim(other, &next).await,
+        Claim::Granted { attempt: 2 },
+        "whoever takes over knows that it does"
+    );
+    assert_eq!(renew(one, &late).await, Hold::Lost);
+    assert_eq!(release(one, &late).await, Hold::Lost);
+    assert_eq!(finish(one, &late).await, Hold::Lost);
+    assert_eq!(claim(one, &late).await, Claim::InProgress);
+    assert_eq!(look(one, &late).await, Record::InProgress);
+    assert_eq!(finish(other, &next).await, Hold::Held);
+    assert_eq!(finish(one, &late).await, Hold::Lost);
+}
+
+async fn a_lapsed_claim_that_nobody_took_is_still_its_owners(one: &Arc<dyn DedupStore>) {
+    let ticket = Ticket {
+        lease: SHORT,
+        ..ticket()
+    };
+    assert_eq!(claim(one, &ticket).await, GRANTED);
+    until(one, &ticket, Record::Lapsed).await;
+    assert_eq!(renew(one, &ticket).await, Hold::Held);
+    until(one, &ticket, Record::Lapsed).await;
+    assert_eq!(finish(one, &ticket).await, Hold::Held);
+}
+
+async fn a_renewed_claim_does_not_lapse(one: &Arc<dyn DedupStore>, other: &Arc<dyn DedupStore>) {
+    let short = Ticket {
+        lease: SHORT,
+        ..ticket()
+    };
+    let marker = Ticket {
+        lease: 3 * SHORT,
+        ..rival(&ticket())
+    };
+    assert_eq!(claim(one, &short).await, GRANTED);
+    assert_eq!(
+        renew(
+            one,
+            &Ticket {
+                lease: LONG,
+                ..short.clone()
+            }
+        )
+        .await,
+        Hold::Held
+    );
+    assert_eq!(claim(one, &marker).await, GRANTED);
+    until(one, &marker, Record::Lapsed).await; // so the first lease is long over
+    assert_eq!(claim(other, &rival(&short)).await, Claim::InProgress);
+}
+
+async fn a_ticket_that_was_never_granted_settles_nothing(one: &Arc<dyn DedupStore>) {
+    let ticket = ticket();
+    assert_eq!(finish(one, &ticket).await, Hold::Lost);
+    assert_eq!(release(one, &ticket).await, Hold::Lost);
+    assert_eq!(renew(one, &ticket).await, Hold::Lost);
+    assert_eq!(look(one, &ticket).await, Record::Absent);
+}
+
+async fn subscriptions_epochs_and_ids_are_kept_apart(one: &Arc<dyn DedupStore>) {
+    let ticket = ticket();
+    assert_eq!(claim(one, &ticket).await, GRANTED);
+    let change = |change: fn(&mut MessageKey)| {
+        let mut other = rival(&ticket);
+        change(&mut other.key);
+        other
+    };
+    assert_eq!(
+        claim(one, &change(|key| key.subscription.push('2'))).await,
+        GRANTED
+    );
+    assert_eq!(claim(one, &change(|key| key.epoch = 1)).await, GRANTED);
+    assert_eq!(claim(one, &change(|key| key.id.push('2'))).await, GRANTED);
+    assert_eq!(
+        claim(one, &change(|key| key.id.push_str("/ü:h:{}\n"))).await,
+        GRANTED,
+        "any text is an id"
+    );
+}
+
+/// Many deliveries of one message at two instances: of all that claim at once, exactly one is granted; and when its lease
+/// ends, exactly one takes over, and the late owner cannot settle between them.
+pub async fn races(stores: Pair, rounds: u32) {
+    for round in 0..rounds {
+        let contested = ticket_for(&format!("race {round} {}", Uuid::new_v4()));
+        let first = Ticket {
+            lease: SHORT,
+            ..contested.clone()
+        };
+        let (granted, told) = race(&stores, &first, 1).await;
+        assert_eq!(
+            (granted.len(), told),
+            (1, 31),
+            "round {round}: one of 32 is granted"
+        );
+        let late = granted.first().expect("one was granted");
+        until(&stores[0], late, Record::Lapsed).await;
+        let (granted, _) = race(&stores, &contested, 2).await;
+        assert_eq!(granted.len(), 1, "round {round}: one of 32 takes over");
+        let holder = granted.first().expect("one was granted");
+        let (late_finish, late_release, holders_finish) = tokio::join!(
+            finish(&stores[0], late),
+            release(&stores[1], late),
+            finish(&stores[1], holder)
+        );
+        assert_eq!(
+            (late_finish, late_release, holders_finish),
+            (Hold::Lost, Hold::Lost, Hold::Held),
+            "round {round}"
+        );
+        assert_eq!(
+            claim(&stores[0], &rival(&contested)).await,
+            Claim::Done,
+            "round {round}"
+        );
+    }
+}
+
+/// 32 rivals at once; who was granted (each must be told `attempt`), and how many were told that another is at it.
+async fn race(stores: &Pair, contested: &Ticket, attempt: u32) -> (Vec<Ticket>, usize) {
+    let mut rivals = JoinSet::new();
+    for number in 0..32 {
+        let (store, ticket) = (Arc::clone(&stores[number % 2]), rival(contested));
+        rivals.spawn(async move { (claim(&store, &ticket).await, ticket) });
+    }
+    let (mut granted, mut told) = (Vec::new(), 0);
+    for (answer, ticket) in rivals.join_all().await {
+        match answer {
+            Claim::Granted { attempt: found } => {
+                assert_eq!(found, attempt);
+                granted.push(ticket);
+            }
+            Claim::InProgress => told += 1,
+            Claim::Done => panic!("nobody has finished"),
+        }
+    }
+    (granted, told)
+}

@@ -1,0 +1,137 @@
+//! Has this message been handled, or is it being handled now?
+
+#[cfg(feature = "contract")]
+pub mod contract;
+mod key;
+mod memory;
+#[cfg(feature = "redis")]
+mod redis;
+mod unguarded;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+pub use key::MessageKey;
+pub use memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
+pub(crate) use unguarded::Unguarded;
+
+/// Remembers which messages are being handled and which are done. [`contract`] is the full definition.
+///
+/// Each call is one atomic step in the store, and each is idempotent for its ticket: one whose answer was lost may be
+/// repeated with the same ticket, and never grants a message twice. The clock that counts is the store's.
+#[async_trait]
+pub trait DedupStore: Send + Sync {
+    /// Asks to handle the ticket's message alone. Repeated with the same ticket it answers `Granted` again.
+    async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError>;
+
+    /// Lets the claim's lease begin again.
+    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
+
+    /// Marks the message done, remembered for the ticket's window.
+    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
+
+    /// Gives the claim back after a failed run, so that the next delivery may try at once.
+    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
+
+    /// What the store knows of a message; for those who wait for another's claim.
+    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError>;
+
+    /// Whether the store answers, for readiness.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// What a delivery presents to the store. Its owner is random, so a late worker cannot settle another's claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// The message.
+    pub key: MessageKey,
+    /// Who asks: one delivery in one instance.
+    pub owner: Uuid,
+    /// How long the claim outlives a crash.
+    pub lease: Duration,
+    /// How long a finished message, or a crashed claim, is remembered.
+    pub window: Duration,
+}
+
+impl Ticket {
+    /// A ticket that nobody else has.
+    #[must_use]
+    pub fn new(key: MessageKey, lease: Duration, window: Duration) -> Self {
+        Self {
+            key,
+            owner: Uuid::new_v4(),
+            lease,
+            window,
+        }
+    }
+}
+
+/// The answer to a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The caller alone may handle the message now.
+    Granted {
+        /// 1, or more after claims that lapsed because their owner vanished.
+        attempt: u32,
+    },
+    /// Another ticket holds the message.
+    InProgress,
+    /// The message was handled within its window.
+    Done,
+}
+
+/// Whether a ticket still is the one the store knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// It was, and the step is done.
+    Held,
+    /// It is not: another ticket took over, or the store no longer knows the claim. Nothing was changed.
+    Lost,
+}
+
+/// What the store knows of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Nothing: never claimed, released, or forgotten after its window.
+    Absent,
+    /// Claimed, and the lease has not ended.
+    InProgress,
+    /// Claimed, but the lease has ended: whoever claims next takes over.
+    Lapsed,
+    /// Handled.
+    Done,
+}
+
+/// Why the store gave no answer that can be relied on.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Not reached, or no answer in time; the step may have happened or not.
+    #[error("the deduplication store does not answer: check PUSHGATE_STORE")]
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The store answers, but refuses: wrong password, read-only, out of memory.
+    #[error("the deduplication store refuses: check PUSHGATE_STORE and the server")]
+    Refused(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// Something else writes where pushgate keeps its records.
+    #[error("the deduplication store holds something unknown under a key of pushgate")]
+    Corrupt,
+    /// Everything that is remembered is in progress, and there is room for no more.
+    #[error("the deduplication store is full of {0} messages in progress")]
+    Full(usize),
+}
+
+impl StoreError {
+    /// Whether the same step may succeed a moment later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Full(_) => true,
+            Self::Refused(_) | Self::Corrupt => false,
+        }
+    }
+}

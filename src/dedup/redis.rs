@@ -1,0 +1,192 @@
+//! Redis and Valkey: one string a message, one script a step, so that each step is atomic and keeps the server's time.
+//!
+//! Values: `h:OWNER:LAPSES:ATTEMPT` while held, `d:OWNER:WHEN` when done; times in milliseconds since 1970.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, ErrorKind, FromRedisValue, RedisError, Script};
+
+use super::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
+
+/// The time on the server's clock, and the record as it is.
+const READ: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local value = redis.call('GET', KEYS[1])
+local state, owner, when, attempt = 'absent', '', 0, 0
+if value then
+  state, owner, when, attempt = string.match(value, '^([hd]):(%x+):(%d+):?(%d*)$')
+  if not state then return redis.error_reply('CORRUPT not a record of pushgate') end
+  when, attempt = tonumber(when), tonumber(attempt)
+end
+local mine = owner == ARGV[1]
+";
+
+/// A crashed claim is remembered longer than its lease, so that whoever takes over knows that it does.
+const CLAIM: &str = r"
+if state == 'd' then return {'done', 0} end
+if state == 'h' and not mine and when > now then return {'in progress', 0} end
+if not mine then attempt = attempt + 1 end
+redis.call('SET', KEYS[1], string.format('h:%s:%.0f:%d', ARGV[1], now + ARGV[2], attempt), 'PX', ARGV[3])
+return {'granted', attempt}
+";
+
+const RENEW: &str = r"
+if state ~= 'h' or not mine then return 0 end
+redis.call('SET', KEYS[1], string.format('h:%s:%.0f:%d', ARGV[1], now + ARGV[2], attempt), 'PX', ARGV[3])
+return 1
+";
+
+const FINISH: &str = r"
+if not mine then return 0 end
+if state == 'h' then redis.call('SET', KEYS[1], string.format('d:%s:%.0f', ARGV[1], now), 'PX', ARGV[3]) end
+return 1
+";
+
+const RELEASE: &str = r"
+if state ~= 'h' or not mine then return 0 end
+redis.call('DEL', KEYS[1])
+return 1
+";
+
+const LOOK: &str = r"
+if state == 'h' and when <= now then return 'lapsed' end
+return state
+";
+
+/// Keeps the records in a Redis or Valkey server that all instances share.
+pub struct RedisStore {
+    connection: ConnectionManager,
+    claim: Script,
+    renew: Script,
+    finish: Script,
+    release: Script,
+    look: Script,
+}
+
+impl RedisStore {
+    /// A store at `url` (`redis://` or `rediss://`). It connects when first needed, and again by itself after the server was
+    /// away; a step without an answer within `timeout` is an error.
+    ///
+    /// # Errors
+    /// When `url` is not one of Redis.
+    pub fn new(url: &str, timeout: Duration) -> Result<Self, StoreError> {
+        // With the library's own settings a call to a server that is down hangs for seconds; a push is better answered 503 at once.
+        let settings = ConnectionManagerConfig::new()
+            .set_number_of_retries(1)
+            .set_min_delay(Duration::from_millis(20))
+            .set_connection_timeout(Some(timeout))
+            .set_response_timeout(Some(timeout));
+        let connection = Client::open(url)
+            .and_then(|client| client.get_connection_manager_lazy(settings))
+            .map_err(|error| StoreError::Refused(Arc::new(error)))?;
+        let script = |step: &str| Script::new(&format!("{READ}{step}"));
+        Ok(Self {
+            connection,
+            claim: script(CLAIM),
+            renew: script(RENEW),
+            finish: script(FINISH),
+            release: script(RELEASE),
+            look: script(LOOK),
+        })
+    }
+
+    async fn run<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        ticket: &Ticket,
+    ) -> Result<T, StoreError> {
+        script
+            .key(format!("pushgate:{}", ticket.key))
+            .arg(ticket.owner.simple().to_string())
+            .arg(milliseconds(ticket.lease))
+            .arg(milliseconds(ticket.window.max(ticket.lease)))
+            .invoke_async(&mut self.connection.clone())
+            .await
+            .map_err(store_error)
+    }
+
+    async fn step(&self, script: &Script, ticket: &Ticket) -> Result<Hold, StoreError> {
+        let is_held: bool = self.run(script, ticket).await?;
+        Ok(if is_held { Hold::Held } else { Hold::Lost })
+    }
+}
+
+#[async_trait]
+impl DedupStore for RedisStore {
+    async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
+        let (answer, attempt): (String, u32) = self.run(&self.claim, ticket).await?;
+        match answer.as_str() {
+            "granted" => Ok(Claim::Granted { attempt }),
+            "in progress" => Ok(Claim::InProgress),
+            "done" => Ok(Claim::Done),
+            _ => Err(StoreError::Corrupt),
+        }
+    }
+
+    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.step(&self.renew, ticket).await
+    }
+
+    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.step(&self.finish, ticket).await
+    }
+
+    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.step(&self.release, ticket).await
+    }
+
+    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
+        let mut connection = self.connection.clone();
+        let state: String = self
+            .look
+            .key(format!("pushgate:{key}"))
+            .arg("nobody")
+            .invoke_async(&mut connection)
+            .await
+            .map_err(store_error)?;
+        match state.as_str() {
+            "absent" => Ok(Record::Absent),
+            "h" => Ok(Record::InProgress),
+            "lapsed" => Ok(Record::Lapsed),
+            "d" => Ok(Record::Done),
+            _ => Err(StoreError::Corrupt),
+        }
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        redis::cmd("PING")
+            .query_async(&mut self.connection.clone())
+            .await
+            .map_err(store_error)
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whatever may have happened in the network passes; what the server itself says (`NOAUTH`, `READONLY`, `OOM`) wants a person,
+/// but for a server that is still loading its data or failing over.
+fn store_error(error: RedisError) -> StoreError {
+    if error.code() == Some("CORRUPT") {
+        return StoreError::Corrupt;
+    }
+    let passes = error.is_io_error()
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || error.is_cluster_error()
+        || matches!(
+            error.code(),
+            Some("LOADING" | "MASTERDOWN" | "TRYAGAIN" | "BUSY" | "READONLY")
+        )
+        || error.kind() == ErrorKind::Io;
+    if passes {
+        StoreError::Unavailable(Arc::new(error))
+    } else {
+        StoreError::Refused(Arc::new(error))
+    }
+}

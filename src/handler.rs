@@ -1,0 +1,164 @@
+//! How a plain function becomes a handler: its arguments are taken from the delivery, by their types.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::context::Context;
+use crate::message::{Message, Payload, PayloadError};
+use crate::outcome::{IntoOutcome, Outcome};
+use crate::state::{State, StateType, States};
+
+/// One message on its way into a handler.
+#[derive(Clone)]
+pub struct Delivery {
+    pub(crate) data: Bytes,
+    pub(crate) context: Context,
+    pub(crate) states: States,
+}
+
+/// Why the arguments of a handler cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeliveryError {
+    /// The payload is not of the declared type, and never will be.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// Nothing provides this state. Found at start, so no push ever meets it.
+    #[error("no state of type {0} is provided: add `.state(…)` in main.rs")]
+    MissingState(&'static str),
+}
+
+/// What a handler can take as an argument: [`Message`], [`Context`], [`State`].
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot take `{Self}` as an argument",
+    note = "handlers take `Message<T>`, `Context` and `State<S>`, in any order"
+)]
+pub trait FromDelivery: Sized + Send + 'static {
+    /// Takes this argument from the delivery.
+    ///
+    /// # Errors
+    /// When the payload does not fit its type.
+    fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError>;
+
+    /// The state this argument needs, so that its absence is found at start.
+    #[must_use]
+    fn state() -> Option<StateType> {
+        None
+    }
+}
+
+impl<T: Payload> FromDelivery for Message<T> {
+    fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError> {
+        Ok(Self(T::decode(
+            &delivery.data,
+            &delivery.context.attributes,
+        )?))
+    }
+}
+
+impl FromDelivery for Context {
+    fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError> {
+        Ok(delivery.context.clone())
+    }
+}
+
+impl<S: Send + Sync + 'static> FromDelivery for State<S> {
+    fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError> {
+        delivery
+            .states
+            .get()
+            .ok_or(DeliveryError::MissingState(StateType::of::<S>().name))
+    }
+
+    fn state() -> Option<StateType> {
+        Some(StateType::of::<S>())
+    }
+}
+
+pub(crate) type Said = Result<Outcome, DeliveryError>;
+
+/// A handler with its argument types erased. Arguments are made inside the work, so that whatever runs the work also
+/// catches a panic of a payload's own decoding.
+#[derive(Clone)]
+pub(crate) enum Work {
+    /// Waits for others; runs on the executor.
+    Async(Arc<dyn Fn(Delivery) -> BoxFuture<'static, Said> + Send + Sync>),
+    /// Waits without giving the thread back; runs on the blocking pool.
+    Blocking(Arc<dyn Fn(&Delivery) -> Said + Send + Sync>),
+    /// Computes; runs on as many threads as there are cores.
+    Cpu(Arc<dyn Fn(&Delivery) -> Said + Send + Sync>),
+}
+
+/// An `async` function of up to four arguments that each are [`FromDelivery`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an async handler",
+    note = "a handler is an `async fn` of up to four arguments, each `Message<T>`, `Context` or `State<S>`, that returns `()`, `Outcome` or a `Result` of them; for a plain `fn` use `Subscriber::blocking` or `Subscriber::cpu`"
+)]
+pub trait Handler<Arguments>: Clone + Send + Sync + 'static {
+    /// Runs the function on the delivery.
+    fn call(self, delivery: Delivery) -> BoxFuture<'static, Result<Outcome, DeliveryError>>;
+    /// The states its arguments need.
+    #[must_use]
+    fn states() -> Vec<StateType>;
+}
+
+/// A plain function of up to four arguments that each are [`FromDelivery`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a blocking handler",
+    note = "a blocking handler is a plain `fn` of up to four arguments, each `Message<T>`, `Context` or `State<S>`, that returns `()`, `Outcome` or a `Result` of them"
+)]
+pub trait BlockingHandler<Arguments>: Send + Sync + 'static {
+    /// Runs the function on the delivery.
+    ///
+    /// # Errors
+    /// When the payload does not fit its type.
+    fn call(&self, delivery: &Delivery) -> Result<Outcome, DeliveryError>;
+    /// The states its arguments need.
+    #[must_use]
+    fn states() -> Vec<StateType>;
+}
+
+macro_rules! handlers {
+    ($($argument:ident),*) => {
+        impl<Function, Answer, Reply, $($argument),*> Handler<($($argument,)*)> for Function
+        where
+            Function: Fn($($argument),*) -> Answer + Clone + Send + Sync + 'static,
+            Answer: Future<Output = Reply> + Send + 'static,
+            Reply: IntoOutcome,
+            $($argument: FromDelivery,)*
+        {
+            fn call(self, delivery: Delivery) -> BoxFuture<'static, Said> {
+                Box::pin(async move {
+                    let answer = self($($argument::from_delivery(&delivery)?),*);
+                    Ok(answer.await.into_outcome())
+                })
+            }
+
+            fn states() -> Vec<StateType> {
+                [$($argument::state()),*].into_iter().flatten().collect()
+            }
+        }
+
+        impl<Function, Reply, $($argument),*> BlockingHandler<($($argument,)*)> for Function
+        where
+            Function: Fn($($argument),*) -> Reply + Send + Sync + 'static,
+            Reply: IntoOutcome,
+            $($argument: FromDelivery,)*
+        {
+            fn call(&self, delivery: &Delivery) -> Said {
+                Ok(self($($argument::from_delivery(delivery)?),*).into_outcome())
+            }
+
+            fn states() -> Vec<StateType> {
+                [$($argument::state()),*].into_iter().flatten().collect()
+            }
+        }
+    };
+}
+
+handlers!(A);
+handlers!(A, B);
+handlers!(A, B, C);
+handlers!(A, B, C, D);

@@ -1,0 +1,78 @@
+//! Receives Google Cloud Pub/Sub pushes and runs each message's handler **once**.
+//!
+//! Pub/Sub posts each message at least once and takes anything but five status codes as "again, please". This library is
+//! what stands between those posts and a plain function. Declare the function, and `main` is one list:
+//!
+//! ```no_run
+//! use pushgate::{Idempotency, Message, Outcome, Service, Subscriber};
+//!
+//! #[derive(serde::Deserialize, validator::Validate)]
+//! struct Order {
+//!     #[validate(length(min = 1))]
+//!     id: String,
+//! }
+//!
+//! async fn fulfil(order: Message<Order>) -> Outcome {
+//!     println!("reserving stock for {}", order.id);
+//!     Outcome::Success
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     let orders = Subscriber::new("orders-fulfilment", fulfil)
+//!         .topic("orders")
+//!         .purpose("Reserves stock for every paid order.")
+//!         .producers(["checkout"])
+//!         .idempotency(Idempotency::by_message_id());
+//!     Service::new().subscriber(orders).run()
+//! }
+//! ```
+//!
+//! # The path of a push
+//! `push.rs` knows every step, and each step is a file of its own:
+//! 1. `authentication/`: headers to a caller; before a byte of the body is read
+//! 2. `body.rs`, `envelope.rs`: body to an envelope, bounded in size and time
+//! 3. `registry.rs`: subscription to subscriber, if this caller may push to it
+//! 4. `admission.rs`: is there room?
+//! 5. `claim.rs`, `dedup/`: granted, done, or wait for the one at work
+//! 6. `run.rs`, `pools.rs`: the handler, in a task of its own, with limits and a kept lease
+//! 7. `settlement.rs`, `dead_letter.rs`: recorded, dead-lettered or given back
+//! 8. `reply.rs`: the status and the one log line
+
+mod admission;
+mod authentication;
+mod body;
+mod claim;
+mod commands;
+mod config;
+mod context;
+mod dead_letter;
+mod decoding;
+pub mod dedup;
+mod drain;
+mod envelope;
+mod handler;
+mod message;
+mod metadata;
+mod outcome;
+mod pools;
+mod push;
+mod registry;
+mod reply;
+mod run;
+mod server;
+mod service;
+mod settlement;
+mod state;
+mod subscriber;
+mod telemetry;
+
+pub use config::{Config, ConfigError, SETTINGS, Setting};
+pub use context::Context;
+pub use dead_letter::{ERROR_ATTRIBUTE, KEPT_PREFIX, REASON_ATTRIBUTE};
+pub use handler::{BlockingHandler, Delivery, DeliveryError, FromDelivery, Handler};
+pub use message::{Attributes, Message, Payload, PayloadError, Raw};
+pub use outcome::{IntoOutcome, Outcome};
+pub use server::Running;
+pub use service::{Service, StartError};
+pub use state::{Environment, State, StateType};
+pub use subscriber::{Backoff, Example, Idempotency, Subscriber};

@@ -1,0 +1,218 @@
+//! From a subscription's name to its subscriber, and whether this caller may push to it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::authentication::Caller;
+use crate::config::Config;
+use crate::dedup::{DedupStore, MessageKey, Ticket, Unguarded};
+use crate::pools::Pools;
+use crate::state::StateType;
+use crate::subscriber::{Idempotency, Limits, Subscriber};
+
+/// A subscriber in its place: with full names, who may push to it, and its own bounds.
+pub(crate) struct Registered {
+    pub(crate) declared: Subscriber,
+    /// `projects/P/subscriptions/S`.
+    pub(crate) name: Arc<str>,
+    /// `projects/P/topics/T`.
+    pub(crate) dead_letter_topic: String,
+    pub(crate) limits: Limits,
+    pub(crate) store: Arc<dyn DedupStore>,
+    pub(crate) places: Arc<Semaphore>,
+    audience: String,
+    callers: HashSet<String>,
+}
+
+/// Why a push has no subscriber.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RegistryError {
+    #[error(
+        "caller {email:?} with audience {audience:?} is bound to no subscription: check PUSHGATE_CALLERS and PUSHGATE_AUDIENCE"
+    )]
+    Stranger { email: String, audience: String },
+    #[error(
+        "no subscriber is declared for {found:?}, known are {known}: check GOOGLE_CLOUD_PROJECT and main.rs"
+    )]
+    UnknownSubscription { found: String, known: String },
+    #[error(
+        "caller {found:?} may not push to this subscription, expected one of {expected:?}: check PUSHGATE_CALLERS or .callers(…)"
+    )]
+    OtherCaller {
+        found: String,
+        expected: Vec<String>,
+    },
+    #[error(
+        "token is for audience {found:?}, expected {expected:?}: check PUSHGATE_AUDIENCE or .audience(…)"
+    )]
+    OtherAudience { found: String, expected: String },
+}
+
+/// All subscribers by the full names of their subscriptions.
+pub(crate) struct Registry {
+    by_name: HashMap<Arc<str>, Arc<Registered>>,
+    callers: HashSet<Caller>,
+}
+
+impl Registry {
+    /// Puts the declarations in their places.
+    ///
+    /// # Errors
+    /// All that is wrong with them, a sentence each.
+    pub(crate) fn new(
+        subscribers: Vec<Subscriber>,
+        provided: &[StateType],
+        config: &Config,
+        store: &Arc<dyn DedupStore>,
+        pools: &Pools,
+    ) -> Result<Self, Vec<String>> {
+        let mut faults = faults(&subscribers, provided);
+        if subscribers.is_empty() {
+            faults.push("no subscriber is declared: add one to the list in main.rs".into());
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let registered = subscribers
+            .into_iter()
+            .map(|declared| Arc::new(Registered::new(declared, config, store, pools)));
+        let by_name: HashMap<_, _> = registered
+            .map(|subscriber| (Arc::clone(&subscriber.name), subscriber))
+            .collect();
+        let callers = by_name
+            .values()
+            .flat_map(|subscriber| subscriber.bound())
+            .collect();
+        Ok(Self { by_name, callers })
+    }
+
+    /// Whether this caller may push to any subscription: a stranger's body is not even read.
+    pub(crate) fn expects(&self, caller: &Caller) -> Result<(), RegistryError> {
+        if self.callers.contains(caller) {
+            return Ok(());
+        }
+        Err(RegistryError::Stranger {
+            email: excerpt(&caller.email),
+            audience: excerpt(&caller.audience),
+        })
+    }
+
+    /// The subscriber of this subscription, if this caller may push to it.
+    pub(crate) fn find(
+        &self,
+        subscription: &str,
+        caller: &Caller,
+    ) -> Result<&Arc<Registered>, RegistryError> {
+        let Some(subscriber) = self.by_name.get(subscription) else {
+            let mut known: Vec<&str> = self.by_name.keys().map(AsRef::as_ref).take(20).collect();
+            known.sort_unstable();
+            return Err(RegistryError::UnknownSubscription {
+                found: excerpt(subscription),
+                known: known.join(", "),
+            });
+        };
+        if subscriber.audience != caller.audience {
+            return Err(RegistryError::OtherAudience {
+                found: excerpt(&caller.audience),
+                expected: subscriber.audience.clone(),
+            });
+        }
+        if !subscriber.callers.contains(&caller.email) {
+            let expected = subscriber.callers.iter().cloned().collect();
+            return Err(RegistryError::OtherCaller {
+                found: excerpt(&caller.email),
+                expected,
+            });
+        }
+        Ok(subscriber)
+    }
+}
+
+impl Registered {
+    fn new(
+        declared: Subscriber,
+        config: &Config,
+        store: &Arc<dyn DedupStore>,
+        pools: &Pools,
+    ) -> Self {
+        let callers = if declared.callers.is_empty() {
+            &config.callers
+        } else {
+            &declared.callers
+        };
+        let is_guarded = matches!(declared.idempotency, Some(Idempotency::MessageId));
+        Self {
+            name: format!("projects/{}/subscriptions/{}", config.project, declared.id).into(),
+            dead_letter_topic: format!(
+                "projects/{}/topics/{}",
+                config.project, declared.dead_letter_topic
+            ),
+            limits: declared.limits(),
+            store: if is_guarded {
+                Arc::clone(store)
+            } else {
+                Arc::new(Unguarded)
+            },
+            places: Arc::new(Semaphore::new(
+                declared
+                    .concurrency
+                    .unwrap_or_else(|| pools.room_for(&declared.work)),
+            )),
+            audience: declared
+                .audience
+                .clone()
+                .unwrap_or_else(|| config.audience.clone()),
+            callers: callers.iter().cloned().collect(),
+            declared,
+        }
+    }
+
+    fn bound(&self) -> impl Iterator<Item = Caller> + '_ {
+        self.callers.iter().map(|email| Caller {
+            email: email.clone(),
+            audience: self.audience.clone(),
+        })
+    }
+
+    /// A new ticket for one delivery of this message.
+    pub(crate) fn ticket(&self, message_id: &str) -> Ticket {
+        let key = MessageKey {
+            subscription: self.name.to_string(),
+            epoch: self.declared.epoch,
+            id: message_id.to_owned(),
+        };
+        Ticket::new(key, self.declared.lease, self.declared.window)
+    }
+}
+
+/// Faults of each declaration, of them together, and of them with what `main.rs` provides.
+pub(crate) fn faults(subscribers: &[Subscriber], provided: &[StateType]) -> Vec<String> {
+    let mut faults: Vec<String> = subscribers.iter().flat_map(Subscriber::faults).collect();
+    let mut ids = HashSet::new();
+    for subscriber in subscribers {
+        if !ids.insert(&subscriber.id) {
+            faults.push(format!(
+                "subscriber {:?} is declared twice: a subscription has one subscriber",
+                subscriber.id
+            ));
+        }
+        for state in subscriber
+            .states
+            .iter()
+            .filter(|state| !provided.contains(state))
+        {
+            faults.push(format!(
+                "subscriber {:?} takes State<{}>, which nothing provides: add .state(…) in main.rs",
+                subscriber.id, state.name
+            ));
+        }
+    }
+    faults
+}
+
+/// A name from outside, short enough for a log line.
+fn excerpt(name: &str) -> String {
+    name.chars().take(300).collect()
+}

@@ -1,0 +1,246 @@
+//! What the pusher is told, and the one log line of a push. Nothing outside this file knows a status code of a push.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
+
+use crate::admission::OverCapacity;
+use crate::authentication::AuthenticationError;
+use crate::body::BodyError;
+use crate::dedup::StoreError;
+use crate::envelope::{Envelope, EnvelopeError};
+use crate::outcome::chain;
+use crate::registry::RegistryError;
+use crate::settlement::Settlement;
+
+/// Why a push never came to a claim.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("the service is leaving")]
+    Leaving,
+    #[error("authentication failed")]
+    Authentication(#[from] AuthenticationError),
+    #[error("no subscriber for this push")]
+    Registry(#[from] RegistryError),
+    #[error("over capacity")]
+    OverCapacity(#[from] OverCapacity),
+    #[error("no body")]
+    Body(#[from] BodyError),
+    #[error("not a push")]
+    Envelope(#[from] EnvelopeError),
+    #[error("cannot tell whether the message was handled")]
+    Store(#[from] StoreError),
+    #[error("a step of the push itself panicked")]
+    Defect,
+}
+
+/// How much a person should care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Info,
+    Warn,
+    /// A person must act.
+    Error,
+}
+
+/// The decision about one push: the status, its word in the log, and the level.
+struct Verdict(StatusCode, &'static str, Level);
+
+impl Verdict {
+    /// Only 204 of the ack statuses: the official emulator does not take 202 (Google, *Receive push messages*: 102, 200, 201,
+    /// 202 and 204 ack, everything else nacks).
+    fn of_settlement(settlement: &Settlement) -> Self {
+        match settlement {
+            Settlement::Handled => Self(StatusCode::NO_CONTENT, "handled", Level::Info),
+            Settlement::Discarded { .. } => Self(StatusCode::NO_CONTENT, "discarded", Level::Info),
+            Settlement::DeadLettered { .. } => {
+                Self(StatusCode::NO_CONTENT, "dead-lettered", Level::Warn)
+            }
+            Settlement::DoneBefore => Self(StatusCode::NO_CONTENT, "done before", Level::Info),
+            // A nack would surely run it again; an ack only might.
+            Settlement::Unrecorded { .. } => {
+                Self(StatusCode::NO_CONTENT, "unrecorded", Level::Error)
+            }
+            Settlement::Failed { .. } => {
+                Self(StatusCode::SERVICE_UNAVAILABLE, "failed", Level::Warn)
+            }
+            Settlement::TimedOut => Self(StatusCode::SERVICE_UNAVAILABLE, "timed out", Level::Warn),
+            Settlement::StillRunning => Self(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "still running",
+                Level::Error,
+            ),
+            Settlement::Panicked => {
+                Self(StatusCode::INTERNAL_SERVER_ERROR, "panicked", Level::Error)
+            }
+            Settlement::Left => Self(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "stopped to leave",
+                Level::Warn,
+            ),
+            Settlement::FailedElsewhere => Self(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "failed elsewhere",
+                Level::Info,
+            ),
+            Settlement::Busy => Self(StatusCode::CONFLICT, "in progress elsewhere", Level::Info),
+            Settlement::FencedOut => Self(StatusCode::CONFLICT, "fenced out", Level::Warn),
+            Settlement::NotDeadLettered { .. } => Self(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not dead-lettered",
+                Level::Error,
+            ),
+        }
+    }
+
+    fn of_refusal(refusal: &Refusal) -> Self {
+        let (status, level) = match refusal {
+            Refusal::Leaving => (StatusCode::SERVICE_UNAVAILABLE, Level::Info),
+            Refusal::Authentication(error) if error.is_transient() => {
+                (StatusCode::SERVICE_UNAVAILABLE, Level::Error)
+            }
+            Refusal::Authentication(_) => (StatusCode::UNAUTHORIZED, Level::Warn),
+            Refusal::Registry(RegistryError::UnknownSubscription { .. }) => {
+                (StatusCode::NOT_FOUND, Level::Error)
+            }
+            Refusal::Registry(
+                RegistryError::Stranger { .. }
+                | RegistryError::OtherCaller { .. }
+                | RegistryError::OtherAudience { .. },
+            ) => (StatusCode::FORBIDDEN, Level::Warn),
+            Refusal::OverCapacity(_) => (StatusCode::TOO_MANY_REQUESTS, Level::Info),
+            Refusal::Body(BodyError::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, Level::Warn),
+            Refusal::Body(BodyError::TooSlow(_)) => (StatusCode::REQUEST_TIMEOUT, Level::Warn),
+            Refusal::Body(BodyError::BrokenOff(_)) | Refusal::Envelope(_) => {
+                (StatusCode::BAD_REQUEST, Level::Warn)
+            }
+            Refusal::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, Level::Error),
+            Refusal::Defect => (StatusCode::INTERNAL_SERVER_ERROR, Level::Error),
+        };
+        Self(status, "refused", level)
+    }
+}
+
+/// What is known of one push, and in the end what came of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub(crate) arrival: Instant,
+    pub(crate) subscription: Option<String>,
+    pub(crate) message_id: Option<String>,
+    pub(crate) delivery_attempt: Option<u32>,
+    /// Above 1 if an earlier claim lapsed because its owner vanished.
+    pub(crate) claim: Option<u32>,
+    pub(crate) duration: Duration,
+    pub(crate) status: StatusCode,
+    pub(crate) outcome: &'static str,
+    pub(crate) reason: Option<String>,
+}
+
+/// Who is told of each push's end; besides the log, `dev` prints a line.
+pub(crate) type Listener = Arc<dyn Fn(&Report) + Send + Sync>;
+
+impl Report {
+    pub(crate) fn new(arrival: Instant) -> Self {
+        Self {
+            arrival,
+            subscription: None,
+            message_id: None,
+            delivery_attempt: None,
+            claim: None,
+            duration: Duration::ZERO,
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            outcome: "refused",
+            reason: None,
+        }
+    }
+
+    pub(crate) fn learn(&mut self, envelope: &Envelope) {
+        self.subscription = Some(envelope.subscription.clone());
+        self.message_id = Some(envelope.message_id.clone());
+        self.delivery_attempt = envelope.delivery_attempt;
+    }
+
+    pub(crate) fn claimed(&mut self, attempt: u32) {
+        self.claim = Some(attempt);
+    }
+
+    /// Decides the reply and writes the log line.
+    pub(crate) fn close(
+        mut self,
+        result: Result<Settlement, Refusal>,
+        listener: Option<&Listener>,
+    ) -> Response {
+        let (Verdict(status, outcome, level), reason, kind) = match result {
+            Ok(settlement) => (
+                Verdict::of_settlement(&settlement),
+                reason(settlement),
+                None,
+            ),
+            Err(refusal) => (
+                Verdict::of_refusal(&refusal),
+                Some(chain(&refusal)),
+                Some(refusal.to_string()),
+            ),
+        };
+        self.duration = self.arrival.elapsed();
+        (self.status, self.outcome, self.reason) = (status, outcome, reason);
+        self.log(level);
+        if let Some(listener) = listener {
+            listener(&self);
+        }
+        // The caller learns the kind of trouble only; what was found and expected is for the log.
+        match kind {
+            Some(kind) => (status, format!("{kind}\n")).into_response(),
+            None => status.into_response(),
+        }
+    }
+
+    fn log(&self, level: Level) {
+        macro_rules! line {
+            ($event:ident) => {
+                tracing::$event!(
+                    subscription = self.subscription,
+                    message.id = self.message_id,
+                    delivery_attempt = self.delivery_attempt,
+                    claim = self.claim.filter(|attempt| *attempt > 1),
+                    outcome = self.outcome,
+                    status = self.status.as_u16(),
+                    duration_ms = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
+                    reason = self.reason,
+                    "push {}",
+                    self.outcome
+                )
+            };
+        }
+        match level {
+            Level::Info => line!(info),
+            Level::Warn => line!(warn),
+            Level::Error => line!(error),
+        }
+    }
+}
+
+fn reason(settlement: Settlement) -> Option<String> {
+    match settlement {
+        Settlement::Discarded { reason } | Settlement::Failed { reason } => Some(reason),
+        Settlement::DeadLettered { reason, topic } => {
+            Some(format!("{reason} (published to {topic})"))
+        }
+        Settlement::Unrecorded { error } => Some(error),
+        Settlement::NotDeadLettered { reason, error } => {
+            Some(format!("{reason}, and it cannot be dead-lettered: {error}"))
+        }
+        Settlement::Handled
+        | Settlement::DoneBefore
+        | Settlement::TimedOut
+        | Settlement::StillRunning
+        | Settlement::Panicked
+        | Settlement::Left
+        | Settlement::FailedElsewhere
+        | Settlement::Busy
+        | Settlement::FencedOut => None,
+    }
+}

@@ -1,0 +1,132 @@
+//! One run of a handler: with its time limits, its lease kept, and its panics caught.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{AbortHandle, JoinError, JoinHandle};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::dedup::{DedupStore, Hold, Ticket};
+use crate::handler::{Delivery, DeliveryError, Said};
+use crate::message::PayloadError;
+use crate::outcome::{Outcome, chain};
+use crate::pools::Pools;
+use crate::registry::Registered;
+
+/// How long a stopped `async` handler gets to reach its next `.await`.
+const ABORT_PATIENCE: Duration = Duration::from_millis(200);
+
+/// How a run ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Said(Outcome),
+    Unfit(PayloadError),
+    Panicked,
+    /// The hard limit passed.
+    TimedOut,
+    /// The service left.
+    Left,
+}
+
+/// A run, or one that has ended for its caller only: a thread cannot be stopped from outside, nor a task that never awaits.
+pub(crate) enum Run {
+    Ended(End),
+    GoesOn(JoinHandle<Said>),
+}
+
+/// Runs the handler until it ends, its hard limit passes, or the service leaves.
+pub(crate) async fn run(
+    subscriber: &Registered,
+    delivery: Delivery,
+    arrival: Instant,
+    pools: &Pools,
+    leaving: &CancellationToken,
+) -> Run {
+    let stop = delivery.context.stop.clone();
+    let (soft, hard) = (
+        arrival + subscriber.limits.soft,
+        arrival + subscriber.limits.hard,
+    );
+    let mut work = tokio::select! {
+        work = pools.start(&subscriber.declared.work, delivery) => work,
+        () = sleep_until(hard) => return Run::Ended(End::TimedOut),
+        () = leaving.cancelled() => return Run::Ended(End::Left),
+    };
+    tokio::select! {
+        biased;
+        said = &mut work => return Run::Ended(end(said, End::Left)),
+        () = leaving.cancelled() => {}
+        () = sleep_until(soft) => stop.cancel(),
+    }
+    let cut = tokio::select! {
+        biased;
+        said = &mut work => return Run::Ended(end(said, End::Left)),
+        () = leaving.cancelled() => End::Left,
+        () = sleep_until(hard) => End::TimedOut,
+    };
+    stop.cancel();
+    work.abort();
+    match timeout(ABORT_PATIENCE, &mut work).await {
+        Ok(said) => Run::Ended(end(said, cut)),
+        Err(_) => Run::GoesOn(work),
+    }
+}
+
+/// What the task of a handler came to; `cut` says why, if it was aborted.
+pub(crate) fn end(said: Result<Said, JoinError>, cut: End) -> End {
+    match said {
+        Ok(Ok(outcome)) => End::Said(outcome),
+        Ok(Err(DeliveryError::Payload(error))) => End::Unfit(error),
+        Ok(Err(error @ DeliveryError::MissingState(_))) => {
+            End::Said(Outcome::retry(error.to_string()))
+        }
+        Err(error) if error.is_cancelled() => cut,
+        Err(_) => End::Panicked,
+    }
+}
+
+/// Renews a lease three times in its length until dropped. When it is lost, the handler is asked to stop: another
+/// delivery may be at work.
+pub(crate) struct LeaseKeeper(AbortHandle);
+
+impl LeaseKeeper {
+    pub(crate) fn keep(
+        store: Arc<dyn DedupStore>,
+        ticket: Ticket,
+        stop: CancellationToken,
+    ) -> Self {
+        Self(tokio::spawn(keep(store, ticket, stop)).abort_handle())
+    }
+}
+
+impl Drop for LeaseKeeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn keep(store: Arc<dyn DedupStore>, ticket: Ticket, stop: CancellationToken) {
+    loop {
+        sleep(ticket.lease / 3).await;
+        match store.renew(&ticket).await {
+            Ok(Hold::Held) => {}
+            Ok(Hold::Lost) => {
+                tracing::warn!(
+                    subscription = ticket.key.subscription,
+                    message.id = ticket.key.id,
+                    "lease lost while the handler runs"
+                );
+                return stop.cancel();
+            }
+            Err(error) => {
+                tracing::warn!(
+                    subscription = ticket.key.subscription,
+                    message.id = ticket.key.id,
+                    error = chain(&error),
+                    "cannot renew a lease"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Listens, answers health checks, and gives each push a task of its own, so that a vanished client cannot cut it short.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::push::Gate;
+use crate::reply::{Listener, Refusal, Report};
+
+/// For the head of a request, and between two requests of a connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Cloud Run sends at most 1,000 requests at once to an instance.
+const CONNECTIONS: usize = 4096;
+const STREAMS: u32 = 1024;
+/// For connections to end after the last push has.
+const GOODBYE: Duration = Duration::from_millis(250);
+
+#[derive(Clone)]
+struct Served {
+    gate: Arc<Gate>,
+    listener: Option<Listener>,
+}
+
+/// A service that listens.
+pub struct Running {
+    address: SocketAddr,
+    gate: Arc<Gate>,
+    grace: Duration,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Leaves: refuses new pushes, lets running ones finish within the grace period, stops the others and releases their claims.
+    pub async fn drain(self) {
+        tracing::info!(
+            pushes = self.gate.drain.pushes.len(),
+            "leaving: new pushes are refused"
+        );
+        self.gate.drain.run(self.grace).await;
+        let _ = self.accepting.await;
+        tracing::info!("left");
+    }
+}
+
+/// Listens and serves until drained.
+pub(crate) async fn serve(
+    address: SocketAddr,
+    gate: Gate,
+    grace: Duration,
+    listener: Option<Listener>,
+) -> std::io::Result<Running> {
+    let socket = TcpListener::bind(address).await?;
+    let address = socket.local_addr()?;
+    let gate = Arc::new(gate);
+    let router = Router::new()
+        .route("/", post(receive_any))
+        .route("/push/{subscription}", post(receive_for))
+        .route("/health/live", get(|| async { "live\n" }))
+        .route("/health/ready", get(ready))
+        .with_state(Served {
+            gate: Arc::clone(&gate),
+            listener,
+        });
+    let accepting = tokio::spawn(accept(socket, router, Arc::clone(&gate)));
+    Ok(Running {
+        address,
+        gate,
+        grace,
+        accepting,
+    })
+}
+
+async fn receive_any(State(served): State<Served>, request: Request<Body>) -> Response {
+    receive(served, None, request).await
+}
+
+async fn receive_for(
+    State(served): State<Served>,
+    Path(subscription): Path<String>,
+    request: Request<Body>,
+) -> Response {
+    receive(served, Some(subscription), request).await
+}
+
+/// A disconnect drops this function, but not the task.
+async fn receive(served: Served, path: Option<String>, request: Request<Body>) -> Response {
+    let gate = Arc::clone(&served.gate);
+    let arrival = Instant::now();
+    let listener = served.listener.clone();
+    let push = gate.drain.pushes.clone().spawn(async move {
+        let mut report = Report::new(arrival);
+        let result = gate.receive(path.as_deref(), request, &mut report).await;
+        report.close(result, listener.as_ref())
+    });
+    push.await.unwrap_or_else(|_panic| {
+        Report::new(arrival).close(Err(Refusal::Defect), served.listener.as_ref())
+    })
+}
+
+async fn ready(State(served): State<Served>) -> Response {
+    match served.gate.ready().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(reason) => {
+            tracing::warn!(reason, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+        }
+    }
+}
+
+/// Accepts until the last push has been answered: while the service leaves, new pushes still hear that it does.
+async fn accept(socket: TcpListener, router: Router, gate: Arc<Gate>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = GracefulShutdown::new();
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            break;
+        };
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            () = gate.drain.leaving.cancelled() => break,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of file descriptors, most likely: connections that end will free some.
+            sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let watcher = connections.watcher();
+        let router = router.clone();
+        tokio::spawn(async move {
+            let _place = place;
+            if begins(&stream).await {
+                let _ = stream.set_nodelay(true);
+                let builder = connection_builder();
+                let connection = builder
+                    .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+                if let Err(error) = watcher.watch(connection.into_owned()).await {
+                    tracing::debug!(error, "connection ended");
+                }
+            }
+        });
+    }
+    let _ = timeout(GOODBYE, gate.drain.pushes.wait()).await;
+    let _ = timeout(GOODBYE, connections.shutdown()).await;
+}
+
+/// HTTP/1.1 and HTTP/2 without TLS on one port, told apart by their first bytes (RFC 9113, 3.3).
+fn connection_builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .keep_alive_interval(HEAD_TIMEOUT)
+        .keep_alive_timeout(HEAD_TIMEOUT);
+    builder
+}
+
+/// Waits for enough bytes to tell the protocol by; the builder itself would wait for ever.
+async fn begins(stream: &TcpStream) -> bool {
+    let mut first = [0; 4];
+    let enough = async {
+        loop {
+            match stream.peek(&mut first).await {
+                Ok(0) | Err(_) => return false,
+                Ok(4) => return true,
+                // They are readable at once from now on, so only time can bring more.
+                Ok(_) => sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    timeout(HEAD_TIMEOUT, enough).await.unwrap_or(false)
+}

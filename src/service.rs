@@ -1,0 +1,172 @@
+//! A service made of its subscribers and what they share; `main.rs` builds one and runs it.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::admission::Admission;
+use crate::authentication::Authentication;
+use crate::body::Bodies;
+use crate::commands;
+use crate::config::{Config, StoreSetting};
+use crate::dead_letter::DeadLetters;
+#[cfg(feature = "redis")]
+use crate::dedup::RedisStore;
+use crate::dedup::{DedupStore, MemoryStore, StoreError};
+use crate::drain::Drain;
+use crate::pools::Pools;
+use crate::push::Gate;
+use crate::registry::Registry;
+use crate::reply::Listener;
+use crate::server::{Running, serve};
+use crate::state::{Environment, Provider, StateType, States};
+use crate::subscriber::Subscriber;
+
+/// The subscribers of a service, and the states they share.
+#[derive(Default)]
+pub struct Service {
+    pub(crate) subscribers: Vec<Subscriber>,
+    providers: Vec<Provider>,
+    store: Option<Arc<dyn DedupStore>>,
+    pub(crate) listener: Option<Listener>,
+}
+
+/// Why a service does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The declarations contradict themselves or each other.
+    #[error("the declarations cannot be used:\n{}", .0.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n"))]
+    Declarations(Vec<String>),
+    /// A state could not be made.
+    #[error("cannot make the state {name}")]
+    State {
+        /// Its type.
+        name: &'static str,
+        /// What its maker said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The store's address cannot be used.
+    #[error("cannot use the store of PUSHGATE_STORE")]
+    Store(#[source] StoreError),
+    /// No HTTP client for the issuer's keys.
+    #[error("cannot prepare to fetch the issuer's keys")]
+    Keys(#[source] Box<dyn Error + Send + Sync>),
+    /// The port is taken, or not allowed.
+    #[error("cannot listen on {address}: check PORT")]
+    Listen {
+        /// Where it should listen.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Service {
+    /// A service without subscribers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a subscriber.
+    #[must_use]
+    pub fn subscriber(mut self, subscriber: Subscriber) -> Self {
+        self.subscribers.push(subscriber);
+        self
+    }
+
+    /// Provides a state that handlers take as `State<S>`. `open` runs once, when the service starts; its error stops the start.
+    #[must_use]
+    pub fn state<S, F, Fut, E>(mut self, open: F) -> Self
+    where
+        S: Send + Sync + 'static,
+        F: Fn(Environment) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<S, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.providers.push(Provider::new(open));
+        self
+    }
+
+    /// Uses this store instead of the one of `PUSHGATE_STORE`: one of your own, or a failing one in a test.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn DedupStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Runs the command line: `pushgate serve`, `pushgate dev`, …
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        commands::run(self)
+    }
+
+    /// Starts receiving pushes, and returns once it listens.
+    ///
+    /// # Errors
+    /// When declarations or settings cannot be used, a state cannot be made, or the port cannot be had.
+    pub async fn start(self, config: &Config) -> Result<Running, StartError> {
+        let pools = Pools::new();
+        let provided: Vec<StateType> = self
+            .providers
+            .iter()
+            .map(|provider| provider.provides)
+            .collect();
+        let store = self
+            .store
+            .map_or_else(|| open_store(config).map_err(StartError::Store), Ok)?;
+        let registry = Registry::new(self.subscribers, &provided, config, &store, &pools)
+            .map_err(StartError::Declarations)?;
+        let authentication =
+            Authentication::new(&config.issuer, config.keys_url.clone(), config.token_leeway)
+                .map_err(|error| StartError::Keys(Box::new(error)))?;
+        let gate = Gate {
+            drain: Drain::default(),
+            authentication,
+            admission: Admission::new(config.concurrency),
+            bodies: Bodies {
+                limit_bytes: config.body_limit_bytes,
+                timeout: config.body_timeout,
+            },
+            registry,
+            store,
+            pools,
+            states: open_states(&self.providers, &config.environment).await?,
+            dead_letters: DeadLetters::new(config.pubsub_emulator.clone()),
+        };
+        let running = serve(config.listen, gate, config.grace, self.listener).await;
+        running.map_err(|source| StartError::Listen {
+            address: config.listen,
+            source,
+        })
+    }
+}
+
+async fn open_states(
+    providers: &[Provider],
+    environment: &Environment,
+) -> Result<States, StartError> {
+    let mut states = HashMap::new();
+    for provider in providers {
+        let name = provider.provides.name;
+        let state = provider
+            .open(environment.clone())
+            .await
+            .map_err(|source| StartError::State { name, source })?;
+        states.insert(provider.provides.id, state);
+    }
+    Ok(States(Arc::new(states)))
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn DedupStore>, StoreError> {
+    match &config.store {
+        StoreSetting::Memory => Ok(Arc::new(MemoryStore::default())),
+        #[cfg(feature = "redis")]
+        StoreSetting::Redis(url) => Ok(Arc::new(RedisStore::new(
+            url.as_str(),
+            config.store_timeout,
+        )?)),
+    }
+}

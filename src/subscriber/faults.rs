@@ -1,0 +1,233 @@
+//! What can be wrong with a declaration: found at start, all of it at once.
+
+use std::time::Duration;
+
+use super::{Backoff, Idempotency, Limits, SECOND, Subscriber};
+
+const NAME_FORM: &str = "must be 3 to 255 characters, a letter first, then letters, digits or -_.~+%, and must not begin with \"goog\"";
+
+impl Subscriber {
+    /// Everything wrong with the declaration: what was found, what was expected, which call decides it.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let checks = [
+            self.names(),
+            self.explanations(),
+            self.bounds(),
+            self.times(),
+        ]
+        .concat();
+        let faults = checks.into_iter().filter(|(is_right, _)| !is_right);
+        faults
+            .map(|(_, fault)| format!("subscriber {:?}: {fault}", self.id))
+            .collect()
+    }
+
+    fn names(&self) -> Vec<(bool, String)> {
+        let (topic, dead_letter_topic) = (&self.topic, &self.dead_letter_topic);
+        vec![
+            (is_resource_id(&self.id), format!("its name {NAME_FORM}")),
+            (
+                is_resource_id(topic),
+                format!("topic is {topic:?}, but {NAME_FORM}: see .topic(…)"),
+            ),
+            (
+                is_resource_id(dead_letter_topic),
+                format!(
+                    "dead-letter topic is {dead_letter_topic:?}, but {NAME_FORM}: see .dead_letter_topic(…)"
+                ),
+            ),
+        ]
+    }
+
+    /// What no default can know.
+    fn explanations(&self) -> Vec<(bool, String)> {
+        let is_explained = !matches!(&self.idempotency, Some(Idempotency::None(reason)) if reason.trim().is_empty());
+        vec![
+            (
+                !self.purpose.trim().is_empty(),
+                "says no purpose: add .purpose(\"…\")".into(),
+            ),
+            (
+                !self.producers.is_empty(),
+                "names no producers: add .producers([\"…\"])".into(),
+            ),
+            (
+                self.idempotency.is_some(),
+                "says nothing about duplicates: add .idempotency(Idempotency::by_message_id()), \
+                 or Idempotency::none(\"why that is harmless\")"
+                    .into(),
+            ),
+            (
+                is_explained,
+                "Idempotency::none needs the reason why running twice is harmless".into(),
+            ),
+        ]
+    }
+
+    fn bounds(&self) -> Vec<(bool, String)> {
+        let Backoff { minimum, maximum } = self.backoff;
+        let mut checks = vec![
+            (
+                (5..=100).contains(&self.attempts),
+                format!(
+                    "attempts are {}, expected 5 to 100: see .attempts(…)",
+                    self.attempts
+                ),
+            ),
+            (
+                minimum <= maximum && maximum <= 600 * SECOND,
+                format!(
+                    "retry is {minimum:?} to {maximum:?}, expected 0 s to 600 s with the smaller first: see .retry(…)"
+                ),
+            ),
+            (
+                self.concurrency != Some(0),
+                "concurrency is 0, expected at least 1: see .concurrency(…)".into(),
+            ),
+        ];
+        checks.extend(self.examples.iter().map(|example| {
+            let is_message = !example.data.is_empty() || !example.attributes.is_empty();
+            (
+                is_message,
+                format!(
+                    "example {:?} is empty or cannot be serialized",
+                    example.title
+                ),
+            )
+        }));
+        checks
+    }
+
+    fn times(&self) -> Vec<(bool, String)> {
+        let (Limits { soft, hard }, deadline, margin) =
+            (self.limits(), self.ack_deadline, self.margin());
+        let latest = deadline.saturating_sub(margin);
+        vec![
+            (
+                is_ack_deadline(deadline),
+                format!(
+                    "ack deadline is {deadline:?}, expected whole seconds from 10 s to 600 s: see .ack_deadline(…)"
+                ),
+            ),
+            (
+                hard <= latest,
+                format!(
+                    "hard limit is {hard:?}, expected at most {latest:?} (the ack deadline of {deadline:?} less {margin:?} \
+                     for recording and answering): see .hard_limit(…) and .ack_deadline(…)"
+                ),
+            ),
+            (
+                soft <= hard && !soft.is_zero(),
+                format!(
+                    "soft limit is {soft:?}, expected more than 0 s and at most the hard limit of {hard:?}: see .soft_limit(…)"
+                ),
+            ),
+            (
+                (SECOND..=600 * SECOND).contains(&self.lease),
+                format!(
+                    "lease is {:?}, expected 1 s to 600 s: see .lease(…)",
+                    self.lease
+                ),
+            ),
+            (
+                self.window >= deadline,
+                format!(
+                    "window is {:?}, expected at least the ack deadline of {deadline:?}: see .window(…)",
+                    self.window
+                ),
+            ),
+        ]
+    }
+}
+
+/// Pub/Sub takes whole seconds from 10 to 600 (Google, *Subscription*, `ackDeadlineSeconds`).
+fn is_ack_deadline(deadline: Duration) -> bool {
+    deadline.subsec_nanos() == 0 && (10..=600).contains(&deadline.as_secs())
+}
+
+/// Whether Pub/Sub takes this as the short name of a topic or subscription (Google, *Topic*, `name`).
+fn is_resource_id(id: &str) -> bool {
+    (3..=255).contains(&id.len())
+        && id.starts_with(|first: char| first.is_ascii_alphabetic())
+        && !id.starts_with("goog")
+        && id
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.~+%".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Example;
+    use super::*;
+    use crate::context::Context;
+
+    fn declared() -> Subscriber {
+        Subscriber::new("orders-fulfilment", async |_: Context| ())
+            .topic("orders")
+            .purpose("Reserves stock.")
+            .producers(["checkout"])
+            .idempotency(Idempotency::by_message_id())
+    }
+
+    #[test]
+    fn a_complete_declaration_has_no_fault_and_limits_inside_the_ack_deadline() {
+        assert_eq!(declared().faults(), Vec::<String>::new());
+        let limits = declared().limits();
+        assert_eq!((limits.soft.as_secs(), limits.hard.as_secs()), (44, 55));
+        let shortest = declared().ack_deadline(10 * SECOND).limits();
+        assert_eq!(shortest.hard, 9 * SECOND);
+    }
+
+    #[test]
+    fn each_fault_names_what_was_found_and_what_decides_it() {
+        let check = |subscriber: Subscriber, expected: &str| {
+            let faults = subscriber.faults().join("\n");
+            assert!(
+                faults.contains(expected),
+                "{faults:?} does not say {expected:?}"
+            );
+        };
+        check(
+            Subscriber::new("x", async |_: Context| ()),
+            "must be 3 to 255 characters",
+        );
+        check(
+            Subscriber::new("orders", async |_: Context| ()),
+            "says no purpose",
+        );
+        check(
+            Subscriber::new("orders", async |_: Context| ()),
+            "says nothing about duplicates",
+        );
+        check(
+            declared().producers(Vec::<String>::new()),
+            "names no producers",
+        );
+        check(
+            declared().idempotency(Idempotency::none(" ")),
+            "needs the reason",
+        );
+        check(declared().topic("goog-orders"), "topic is \"goog-orders\"");
+        check(declared().ack_deadline(9 * SECOND), "ack deadline is 9s");
+        check(declared().attempts(4), "attempts are 4, expected 5 to 100");
+        check(
+            declared().retry(Backoff::from_secs(20, 10)),
+            "retry is 20s to 10s",
+        );
+        check(
+            declared().hard_limit(60 * SECOND),
+            "hard limit is 60s, expected at most 55s",
+        );
+        check(
+            declared().hard_limit(SECOND).soft_limit(2 * SECOND),
+            "soft limit is 2s",
+        );
+        check(declared().lease(SECOND / 2), "lease is 500ms");
+        check(declared().window(SECOND), "window is 1s");
+        check(declared().concurrency(0), "concurrency is 0");
+        check(
+            declared().examples([Example::raw("nothing", [])]),
+            "example \"nothing\" is empty",
+        );
+    }
+}

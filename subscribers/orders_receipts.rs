@@ -1,0 +1,84 @@
+//! Subscription `orders-receipts`: writes a receipt for every paid order. The same topic as `orders-fulfilment`, and
+//! independent of it: each subscription gets its own copy of each message, and is deduplicated by itself.
+
+use std::time::Duration;
+
+use m2m::orders::OrderPlaced;
+use pushgate::{Context, Idempotency, Message, State, Subscriber};
+
+use crate::outbox::Outbox;
+
+pub(crate) fn subscriber() -> Subscriber {
+    Subscriber::blocking("orders-receipts", write_receipt)
+        .topic("orders")
+        .purpose("Writes the customer's receipt for every paid order.")
+        .producers(["checkout"])
+        .idempotency(Idempotency::by_message_id())
+        .ack_deadline(Duration::from_secs(30))
+}
+
+/// Writes files, so it runs on the blocking pool. A full disk is tried again.
+fn write_receipt(
+    order: Message<OrderPlaced>,
+    outbox: State<Outbox>,
+    context: Context,
+) -> std::io::Result<()> {
+    // Named after the message, a receipt that is written again replaces itself.
+    outbox.put(&format!("{}.txt", context.message_id), &receipt(&order))
+}
+
+fn receipt(order: &OrderPlaced) -> String {
+    let mut text = format!(
+        "To {}\nReceipt for order {}\n\n",
+        order.customer_email, order.order_id
+    );
+    let mut total = 0;
+    for line in &order.lines {
+        let sum = u64::from(line.quantity) * u64::from(line.price_cents);
+        total += sum;
+        text.push_str(&format!(
+            "{:>4} x {:<30} {:>12}\n",
+            line.quantity,
+            line.article,
+            euros(sum)
+        ));
+    }
+    text.push_str(&format!("{:<37} {:>12}\n", "Total", euros(total)));
+    text
+}
+
+fn euros(cents: u64) -> String {
+    format!("{}.{:02} EUR", cents / 100, cents % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use m2m::orders::OrderLine;
+
+    use super::*;
+
+    #[test]
+    fn a_receipt_lists_every_line_and_the_total_and_is_written_once() {
+        let line = |article: &str, quantity, price_cents| OrderLine {
+            article: article.into(),
+            quantity,
+            price_cents,
+        };
+        let order = OrderPlaced {
+            order_id: "A-1".into(),
+            customer_email: "ada@example.com".into(),
+            lines: vec![line("teapot", 2, 1999), line("lantern", 1, 5)],
+        };
+        let outbox = State::new(Outbox::in_memory());
+        for _run in 0..2 {
+            let written = write_receipt(
+                Message(order.clone()),
+                outbox.clone(),
+                Context::for_test("7"),
+            );
+            assert!(written.is_ok());
+        }
+        assert_eq!(outbox.names(), ["7.txt"]);
+        assert!(receipt(&order).contains("2 x teapot") && receipt(&order).ends_with("40.03 EUR\n"));
+    }
+}
