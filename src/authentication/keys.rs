@@ -19,7 +19,7 @@ use super::AuthenticationError;
 use super::token::{TokenError, excerpt};
 
 /// Strangers can invent key ids at will; they cause one fetch in this time. A rotated key is published long before its use.
-const FLOOR: Duration = Duration::from_secs(10);
+const FLOOR: Duration = Duration::from_secs(5);
 /// After a failed fetch, sooner: without keys every push is refused.
 const FLOOR_AFTER_FAILURE: Duration = Duration::from_secs(1);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);

@@ -64,7 +64,7 @@ impl Backlog {
         };
         self.count(&pending);
         match self.lane_of(&pending) {
-            Some(_) => self.ready.push_back(pending),
+            Some(lane) => lane.push_back(pending),
             None => self.lead(pending),
         }
     }

@@ -1,0 +1,51 @@
+//! Over capacity a push is refused at once, before any claim.
+
+use crate::harness::faulty_store::{FaultyStore, Step};
+use crate::harness::{Service, Setup, soon, subscriber};
+
+async fn is_refused_beyond_one(setup: Setup) {
+    let store = FaultyStore::new();
+    let service = setup.store(store.clone()).start().await;
+    let held = service.message("hold");
+    let running = async { service.push(&held).await };
+    let refused = async {
+        service.probe.entered(1).await;
+        let reply = service.push(&service.message("ok")).await;
+        service.probe.open();
+        reply
+    };
+    let (running, refused) = tokio::join!(running, refused);
+    assert_eq!((running.status, refused.status, refused.body.as_str()), (204, 429, "over capacity\n"));
+    assert_eq!((service.runs(), store.calls(Step::Claim)), (1, 1));
+    soon("room", async { while service.push(&service.message("ok")).await.status != 204 {} }).await;
+}
+
+#[tokio::test]
+async fn a_full_subscription_answers_429_before_any_claim() {
+    is_refused_beyond_one(Setup::new().subscriber(subscriber("probe").concurrency(1))).await;
+}
+
+#[tokio::test]
+async fn a_full_process_answers_429_before_any_claim() {
+    is_refused_beyond_one(Setup::new().setting("PUSHGATE_CONCURRENCY", 1)).await;
+}
+
+#[tokio::test]
+async fn a_busy_service_is_ready_all_the_same() {
+    let service = Setup::new().subscriber(subscriber("probe").concurrency(1)).start().await;
+    let held = service.message("hold");
+    let others = async {
+        service.probe.entered(1).await;
+        for _ in 0..5 {
+            assert_eq!(service.push(&service.message("ok")).await.status, 429);
+        }
+        assert_eq!(ready(&service).await, 200, "busy is not unready");
+        service.probe.open();
+    };
+    let (reply, ()) = tokio::join!(service.push(&held), others);
+    assert_eq!(reply.status, 204);
+}
+
+async fn ready(service: &Service) -> u16 {
+    reqwest::get(format!("{}/health/ready", service.url)).await.expect("an answer").status().as_u16()
+}

@@ -1,0 +1,248 @@
+//! Once, whatever happens: duplicates, races, lost replies, a store that comes and goes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pushgate::Idempotency;
+use pushgate::dedup::{DedupStore, MemoryStore};
+use tokio::task::JoinSet;
+
+use crate::harness::faulty_store::{Fault, FaultyStore, Step};
+use crate::harness::{AUDIENCE, OTHERS_CALLER, Service, Setup, push_to, soon, subscriber};
+
+const ALWAYS: usize = usize::MAX;
+
+/// A service on a faulty store, its claims short enough to see them lapse.
+async fn on_faulty_store() -> (Service, Arc<FaultyStore>) {
+    let store = FaultyStore::new();
+    let short = subscriber("probe").lease(Duration::from_secs(1));
+    (Setup::new().subscriber(short).store(store.clone()).start().await, store)
+}
+
+#[tokio::test]
+async fn a_redelivered_message_is_acked_without_a_second_run() {
+    let service = Service::start().await;
+    let message = service.message("ok");
+    assert_eq!(service.push(&message).await.status, 204);
+    assert_eq!(service.push(&message).await.status, 204);
+    assert_eq!(service.runs(), 1);
+}
+
+#[tokio::test]
+async fn the_same_id_of_another_subscription_is_another_message() {
+    let service = Service::start().await;
+    let message = service.message("ok");
+    assert_eq!(service.push(&message).await.status, 204);
+    let mut copy = message.clone();
+    copy.subscription = "other".into();
+    let token = service.google.emulator.issuer().token(OTHERS_CALLER, AUDIENCE);
+    assert_eq!(service.push_with(&copy, &token).await.status, 204);
+    assert_eq!(service.probe.runs_of(&message.id), 2);
+}
+
+#[tokio::test]
+async fn a_new_epoch_lets_a_message_run_again() {
+    let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
+    let old = Setup::new().store(Arc::clone(&store)).start().await;
+    let new = Setup::new().store(store).subscriber(subscriber("probe").epoch(1)).start().await;
+    let message = old.message("ok");
+    assert_eq!((old.push(&message).await.status, new.push(&message).await.status), (204, 204));
+    assert_eq!((old.runs(), new.runs()), (1, 1));
+}
+
+#[tokio::test]
+async fn without_idempotency_every_delivery_runs() {
+    let every = subscriber("probe").idempotency(Idempotency::none("the probe only counts"));
+    let service = Setup::new().subscriber(every).start().await;
+    let message = service.message("ok");
+    assert_eq!((service.push(&message).await.status, service.push(&message).await.status), (204, 204));
+    assert_eq!(service.runs(), 2);
+}
+
+/// `deliveries` of one message at two instances at the same time; the statuses.
+async fn deliver_at_once(service: &Service, urls: &[String], data: &str, deliveries: usize) -> Vec<u16> {
+    let (message, token) = (service.message(data), service.token());
+    let mut pushes = JoinSet::new();
+    for url in urls.iter().cycle().take(deliveries) {
+        let (url, body, token) = (url.clone(), message.body(), token.clone());
+        pushes.spawn(async move { push_to(&url, body, &token).await.status });
+    }
+    soon("all answers", pushes.join_all()).await
+}
+
+#[tokio::test]
+async fn two_instances_and_one_message_run_it_once_and_all_deliveries_are_acked() {
+    let service = Service::start().await;
+    let (_other, url) = service.instance().await;
+    let urls = [service.url.clone(), url];
+    for round in 1..=100 {
+        let statuses = deliver_at_once(&service, &urls, "ok", 6).await;
+        assert_eq!((statuses, service.runs()), (vec![204; 6], round), "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_beside_a_failing_one_fails_with_it_or_tries_itself() {
+    let service = Service::start().await;
+    for _ in 0..20 {
+        let statuses = deliver_at_once(&service, &[service.url.clone()], "fail", 4).await;
+        assert_eq!(statuses, [503; 4]);
+    }
+}
+
+#[tokio::test]
+async fn a_waiting_delivery_gives_the_answer_of_the_one_at_work() {
+    let (service, store) = on_faulty_store().await;
+    let message = service.message("hold");
+    let second = async {
+        service.probe.entered(1).await;
+        let waiting = service.push(&message);
+        let opened = async {
+            store.called(Step::Look, 2).await;
+            service.probe.open();
+        };
+        tokio::join!(waiting, opened).0
+    };
+    let (first, second) = tokio::join!(service.push(&message), second);
+    assert_eq!((first.status, second.status, service.runs()), (204, 204, 1));
+}
+
+#[tokio::test]
+async fn a_vanished_client_does_not_cut_the_handler_short() {
+    let service = Service::start().await;
+    let message = service.message("hold");
+    tokio::select! {
+        _ = service.push(&message) => panic!("nobody has let it end"),
+        () = service.probe.entered(1) => {}
+    }
+    service.probe.open();
+    service.probe.ended(1).await;
+    assert_eq!(service.push(&message).await.status, 204);
+    assert_eq!(service.runs(), 1);
+}
+
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_is_not_lost_itself() {
+    let (service, store) = on_faulty_store().await;
+    store.fail(Step::Claim, Fault::LostReply, 1);
+    assert_eq!(service.push(&service.message("ok")).await.status, 204);
+    assert_eq!((service.runs(), store.calls(Step::Claim)), (1, 2));
+}
+
+#[tokio::test]
+async fn with_the_store_down_a_push_is_asked_for_again_and_runs_nothing() {
+    let (service, store) = on_faulty_store().await;
+    store.fail(Step::Claim, Fault::Down, ALWAYS);
+    let message = service.message("ok");
+    let reply = service.push(&message).await;
+    assert_eq!((reply.status, reply.body.as_str()), (503, "cannot tell whether the message was handled\n"));
+    assert_eq!(service.runs(), 0);
+    store.heal();
+    assert_eq!((service.push(&message).await.status, service.runs()), (204, 1));
+}
+
+#[tokio::test]
+async fn a_claim_that_happened_although_every_answer_was_lost_delays_the_message_only() {
+    let (service, store) = on_faulty_store().await;
+    store.fail(Step::Claim, Fault::LostReply, 2);
+    let message = service.message("ok");
+    assert_eq!(service.push(&message).await.status, 503);
+    assert_eq!((service.push(&message).await.status, service.runs()), (204, 1), "waits for the lease to end, and takes over");
+}
+
+#[tokio::test]
+async fn a_success_is_recorded_although_answers_are_lost_or_the_store_is_away_for_a_while() {
+    for (fault, times) in [(Fault::LostReply, 1), (Fault::LostReply, 3), (Fault::Down, 4)] {
+        let (service, store) = on_faulty_store().await;
+        store.fail(Step::Finish, fault, times);
+        let message = service.message("ok");
+        assert_eq!(service.push(&message).await.status, 204);
+        assert_eq!((service.push(&message).await.status, service.runs()), (204, 1), "{fault:?} {times}");
+    }
+}
+
+#[tokio::test]
+async fn a_success_that_cannot_be_recorded_is_acked_before_the_deadline() {
+    let store = FaultyStore::new();
+    let shortest = subscriber("probe").ack_deadline(Duration::from_secs(10)).lease(Duration::from_secs(60));
+    let service = Setup::new().subscriber(shortest).store(store.clone()).start().await;
+    store.fail(Step::Finish, Fault::Down, ALWAYS);
+    let start = tokio::time::Instant::now();
+    assert_eq!(service.push(&service.message("ok")).await.status, 204);
+    assert!(start.elapsed() < Duration::from_secs(10), "after {:?} Pub/Sub had given up", start.elapsed());
+    assert!(store.calls(Step::Finish) > 3);
+}
+
+#[tokio::test]
+async fn a_release_that_is_lost_delays_the_message_by_its_lease_only() {
+    let (service, store) = on_faulty_store().await;
+    store.fail(Step::Release, Fault::Down, ALWAYS);
+    let message = service.message("fail once");
+    assert_eq!(service.push(&message).await.status, 503);
+    assert_eq!((service.push(&message).await.status, service.runs()), (204, 2));
+}
+
+#[tokio::test]
+async fn a_kept_lease_outlasts_itself_many_times() {
+    let (service, store) = on_faulty_store().await;
+    let message = service.message("hold");
+    let second = async {
+        store.called(Step::Renew, 9).await; // three times the lease
+        let waiting = service.push(&message);
+        let opened = async {
+            store.called(Step::Look, 1).await;
+            service.probe.open();
+        };
+        tokio::join!(waiting, opened).0
+    };
+    let (first, second) = tokio::join!(service.push(&message), second);
+    assert_eq!((first.status, second.status, service.runs()), (204, 204, 1));
+}
+
+/// The first run loses its lease, a second one takes over; what is left of the first can neither finish nor release.
+#[tokio::test]
+async fn a_late_worker_whose_lease_was_lost_is_fenced_out() {
+    for _round in 0..10 {
+        let (service, store) = on_faulty_store().await;
+        store.fail(Step::Renew, Fault::Down, ALWAYS);
+        let message = service.message("hold");
+        let second = async {
+            service.probe.entered(1).await;
+            service.push(&message).await
+        };
+        let opened = async {
+            service.probe.entered(2).await;
+            service.probe.open();
+        };
+        let (first, second, ()) = tokio::join!(service.push(&message), second, opened);
+        // Whichever ends first, the second one holds the claim: it is recorded, and the first says "again" or "done".
+        assert_eq!(second.status, 204);
+        assert!([204, 409].contains(&first.status), "{}", first.status);
+        assert_eq!((service.push(&message).await.status, service.runs()), (204, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_handler_whose_claim_was_lost_is_asked_to_stop_and_releases_nothing() {
+    let (service, store) = on_faulty_store().await;
+    store.fail(Step::Renew, Fault::Down, ALWAYS);
+    let message = service.message("until stopped");
+    let second = async {
+        service.probe.entered(1).await;
+        let second = tokio::spawn({
+            let (url, body, token) = (service.url.clone(), message.body(), service.token());
+            async move { push_to(&url, body, &token).await }
+        });
+        service.probe.entered(2).await; // it took over
+        store.heal(); // the first one learns that it has lost
+        service.probe.asked_to_stop(1).await;
+        second.abort();
+    };
+    let (first, ()) = tokio::join!(service.push(&message), second);
+    assert_eq!(first.status, 503);
+    let waits = service.push(&message);
+    tokio::select! {
+        reply = waits => panic!("the second still holds the claim: {reply:?}"),
+        () = store.called(Step::Look, 4) => {}
+    }
+}

@@ -1,0 +1,142 @@
+//! The example service, pushed to by our emulator: two readings of Google's documents that must agree.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use emulator::{DeadLetterPolicy, DeliveryEvent, Message, PushConfig, RetryPolicy, SubscriptionConfig};
+use serde_json::json;
+use tokio::sync::broadcast::Receiver;
+
+use crate::harness::google::Google;
+use crate::harness::process::{Process, settings};
+use crate::harness::{AUDIENCE, CALLER, PROJECT, Service, Setup, soon};
+
+const TOPIC: &str = "projects/test-project/topics/tests";
+
+/// A topic whose subscription `id` pushes to `url`, as Terraform would make it.
+fn subscribe(google: &Google, id: &str, url: &str, change: impl FnOnce(&mut SubscriptionConfig)) {
+    let _ = google.emulator.create_topic(TOPIC);
+    let mut config = SubscriptionConfig::new(format!("projects/{PROJECT}/subscriptions/{id}"), TOPIC);
+    config.push_config = Some(PushConfig::new(format!("{url}/push/{id}")).signed_as(CALLER, Some(AUDIENCE)));
+    config.retry_policy = Some(RetryPolicy { minimum_backoff: Duration::from_millis(50), maximum_backoff: Duration::from_secs(1) });
+    change(&mut config);
+    google.emulator.create_subscription(config).expect("a subscription");
+}
+
+fn with_dead_letters(config: &mut SubscriptionConfig) {
+    config.dead_letter_policy = Some(DeadLetterPolicy::new(format!("projects/{PROJECT}/topics/probe-dead-letter")));
+}
+
+async fn until(events: &mut Receiver<DeliveryEvent>, what: &str, is_wanted: impl Fn(&DeliveryEvent) -> bool) -> DeliveryEvent {
+    soon(what, async {
+        loop {
+            let event = events.recv().await.expect("events");
+            if is_wanted(&event) {
+                return event;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_published_message_is_handled_and_a_failing_one_comes_again() {
+    let service = Service::start().await;
+    subscribe(&service.google, "probe", &service.url, with_dead_letters);
+    let emulator = &service.google.emulator;
+    let mut events = emulator.delivery_events();
+    let mut message = Message::new("fail once");
+    message.attributes.insert("region".into(), "eu".into());
+    let id = emulator.publish(TOPIC, message).expect("published");
+    let acked = until(&mut events, "the ack", DeliveryEvent::is_acked).await;
+    assert_eq!((acked.message_id.as_str(), acked.attempt, service.runs()), (id.as_str(), 2, 2));
+    let context = service.probe.context(&id);
+    assert_eq!((context.delivery_attempt, context.attributes["region"].as_str()), (Some(2), "eu"));
+    emulator.deliver_again(&acked.subscription, &id).expect("delivered");
+    until(&mut events, "the second ack", DeliveryEvent::is_acked).await;
+    assert_eq!(service.runs(), 2);
+}
+
+#[tokio::test]
+async fn without_a_dead_letter_policy_there_is_no_attempt_and_ordering_keys_arrive_in_order() {
+    let service = Service::start().await;
+    subscribe(&service.google, "probe", &service.url, |config| config.enable_message_ordering = true);
+    let emulator = &service.google.emulator;
+    let mut events = emulator.delivery_events();
+    let mut ids = Vec::new();
+    for number in 0..20 {
+        let data = if number % 5 == 0 { "fail once" } else { "ok" };
+        let mut message = Message::new(data);
+        message.ordering_key = "customer-7".into();
+        ids.push(emulator.publish(TOPIC, message).expect("published"));
+    }
+    let last = ids.last().expect("twenty").clone();
+    until(&mut events, "the last ack", |event| event.is_acked() && event.message_id == last).await;
+    let context = service.probe.context(&last);
+    assert_eq!((context.delivery_attempt, context.ordering_key.as_deref()), (None, Some("customer-7")));
+    let mut order: Vec<String> = service.probe.order();
+    order.dedup();
+    assert_eq!(order, ids, "each message begins only after the one before it was handled");
+}
+
+#[tokio::test]
+async fn what_keeps_failing_is_dead_lettered_by_pubsub_after_its_attempts() {
+    let service = Service::start().await;
+    service.google.keep_dead_letters();
+    subscribe(&service.google, "probe", &service.url, with_dead_letters);
+    let mut events = service.google.emulator.delivery_events();
+    service.google.emulator.publish(TOPIC, Message::new("fail")).expect("published");
+    until(&mut events, "the dead letter", |event| event.dead_lettered_to().is_some()).await;
+    let letters = service.google.dead_letters();
+    assert_eq!((service.runs(), letters.len()), (5, 1));
+    assert!(!letters[0].attributes.contains_key(pushgate::REASON_ATTRIBUTE), "this one Pub/Sub has given up");
+}
+
+#[tokio::test]
+async fn a_rotated_signing_key_interrupts_nothing() {
+    let google = Arc::new(Google::start().await);
+    let service = Setup::new().google(&google).start().await;
+    subscribe(&google, "probe", &service.url, |_| {});
+    let mut events = google.emulator.delivery_events();
+    for _ in 0..2 {
+        let id = google.emulator.publish(TOPIC, Message::new("ok")).expect("published");
+        until(&mut events, "the ack", |event| event.is_acked() && event.message_id == id).await;
+        google.emulator.issuer().rotate();
+    }
+    assert_eq!(service.runs(), 2);
+}
+
+/// The three example subscribers in the real binary, with a folder for each of their worlds.
+#[tokio::test]
+async fn the_example_subscribers_do_their_work_once() {
+    let google = Google::start().await;
+    let folder = std::env::temp_dir().join(format!("pushgate-examples-{}", std::process::id()));
+    let (outbox, uploads) = (folder.join("outbox"), folder.join("uploads"));
+    std::fs::create_dir_all(&uploads).expect("a folder");
+    std::fs::write(uploads.join("letter.txt"), "two teapots, please").expect("a document");
+    let mut all = settings(&google, "memory:");
+    all.push(("OUTBOX_DIR", outbox.display().to_string()));
+    all.push(("UPLOADS_DIR", uploads.display().to_string()));
+    let (mut process, url) = Process::serve(&all).await;
+    for id in ["orders-fulfilment", "orders-receipts", "uploads-fingerprints"] {
+        subscribe(&google, id, &url, with_dead_letters);
+    }
+    let order = json!({"orderId": "A-1", "customerEmail": "ada@example.com", "lines": [{"article": "teapot", "quantity": 2, "priceCents": 1999}]});
+    let upload = json!({"name": "letter.txt", "bucket": "shop-uploads", "size": "19", "generation": "1"});
+    for (publish, subscription, outcome) in [
+        (Message::new(order.to_string()), "orders-fulfilment", "handled"),
+        (Message::new(order.to_string()), "orders-receipts", "handled"),
+        (Message::new(upload.to_string()).with_attribute("eventType", "OBJECT_FINALIZE"), "uploads-fingerprints", "handled"),
+        (Message::new(upload.to_string()).with_attribute("eventType", "OBJECT_DELETE"), "uploads-fingerprints", "discarded"),
+    ] {
+        let name = format!("projects/{PROJECT}/subscriptions/{subscription}");
+        let id = google.emulator.publish(TOPIC, publish).expect("published");
+        let is_it = |line: &serde_json::Value| line["subscription"] == name.as_str() && line["message.id"] == id.as_str();
+        assert_eq!(process.log(is_it).await["outcome"], outcome, "{subscription}");
+        google.emulator.deliver_again(&name, &id).expect("delivered");
+        process.log(|line| is_it(line) && line["outcome"] == "done before").await;
+    }
+    let receipts = std::fs::read_dir(&outbox).expect("receipts").count();
+    assert_eq!(receipts, 2, "one for each order");
+    let _ = std::fs::remove_dir_all(&folder);
+}

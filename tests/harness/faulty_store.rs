@@ -1,0 +1,107 @@
+//! A store whose steps fail on request: before they happen, or after, with the answer lost.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use pushgate::dedup::{Claim, DedupStore, Hold, MemoryStore, MessageKey, Record, StoreError, Ticket};
+use tokio::sync::watch;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Step {
+    Claim,
+    Renew,
+    Finish,
+    Release,
+    Look,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It does not happen.
+    Down,
+    /// It happens, but the answer is lost.
+    LostReply,
+}
+
+/// A memory store behind a bad network.
+pub(crate) struct FaultyStore {
+    inner: MemoryStore,
+    /// So many more times.
+    faults: Mutex<HashMap<Step, (Fault, usize)>>,
+    calls: watch::Sender<HashMap<Step, usize>>,
+}
+
+impl FaultyStore {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { inner: MemoryStore::default(), faults: Mutex::default(), calls: watch::Sender::default() })
+    }
+
+    /// From now on, `step` fails `times` times.
+    pub(crate) fn fail(&self, step: Step, fault: Fault, times: usize) {
+        self.faults.lock().expect("faults").insert(step, (fault, times));
+    }
+
+    pub(crate) fn heal(&self) {
+        self.faults.lock().expect("faults").clear();
+    }
+
+    pub(crate) fn calls(&self, step: Step) -> usize {
+        self.calls.borrow().get(&step).copied().unwrap_or_default()
+    }
+
+    /// Waits until `step` was called so often.
+    pub(crate) async fn called(&self, step: Step, times: usize) {
+        let mut calls = self.calls.subscribe();
+        let enough = calls.wait_for(|calls| calls.get(&step).copied().unwrap_or_default() >= times);
+        super::soon("a step in the store", enough).await.expect("the store");
+    }
+
+    async fn answer<T>(&self, step: Step, happen: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        self.calls.send_modify(|calls| *calls.entry(step).or_default() += 1);
+        let fault = {
+            let mut faults = self.faults.lock().expect("faults");
+            match faults.get_mut(&step) {
+                Some((fault, times)) if *times > 0 => {
+                    *times -= 1;
+                    Some(*fault)
+                }
+                _ => None,
+            }
+        };
+        let lost = || StoreError::Unavailable(Arc::new(io::Error::from(io::ErrorKind::ConnectionReset)));
+        match fault {
+            Some(Fault::Down) => Err(lost()),
+            Some(Fault::LostReply) => happen.await.and_then(|_| Err(lost())),
+            None => happen.await,
+        }
+    }
+}
+
+#[async_trait]
+impl DedupStore for FaultyStore {
+    async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
+        self.answer(Step::Claim, self.inner.claim(ticket)).await
+    }
+
+    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.answer(Step::Renew, self.inner.renew(ticket)).await
+    }
+
+    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.answer(Step::Finish, self.inner.finish(ticket)).await
+    }
+
+    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.answer(Step::Release, self.inner.release(ticket)).await
+    }
+
+    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
+        self.answer(Step::Look, self.inner.look(key)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.ping().await
+    }
+}

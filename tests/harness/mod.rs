@@ -1,0 +1,200 @@
+//! Starts services, stores and Google's side on free ports, and pushes to them.
+
+pub(crate) mod faulty_store;
+pub(crate) mod google;
+pub(crate) mod message;
+pub(crate) mod probe;
+pub(crate) mod process;
+pub(crate) mod redis_server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pushgate::dedup::{DedupStore, MemoryStore};
+use pushgate::{Config, Environment, Idempotency, Running, Subscriber};
+use tokio::time::timeout;
+
+use self::google::Google;
+use self::message::TestMessage;
+use self::probe::{Probe, probe};
+
+pub(crate) const PROJECT: &str = "test-project";
+pub(crate) const AUDIENCE: &str = "https://push.example.com";
+pub(crate) const CALLER: &str = "push@test-project.iam.gserviceaccount.com";
+/// The caller that only the subscription `other` is bound to.
+pub(crate) const OTHERS_CALLER: &str = "other@test-project.iam.gserviceaccount.com";
+
+/// Long enough for anything that should happen at all on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for what must happen.
+pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, event).await.unwrap_or_else(|_| panic!("{what} did not happen within {PATIENCE:?}"))
+}
+
+/// A subscriber with the probe as its handler.
+pub(crate) fn subscriber(id: &str) -> Subscriber {
+    declared(Subscriber::new(id, probe))
+}
+
+/// What every test subscriber declares.
+pub(crate) fn declared(subscriber: Subscriber) -> Subscriber {
+    subscriber
+        .topic("tests")
+        .purpose("Tells a test what happens.")
+        .producers(["the test"])
+        .idempotency(Idempotency::by_message_id())
+        .dead_letter_topic("probe-dead-letter")
+}
+
+/// How a service is started; the default is one subscription `probe`, another one `other`, and a memory store.
+pub(crate) struct Setup {
+    subscribers: Vec<Subscriber>,
+    settings: Vec<(String, String)>,
+    store: Arc<dyn DedupStore>,
+    google: Option<Arc<Google>>,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        Self {
+            subscribers: vec![subscriber("probe"), subscriber("other").callers([OTHERS_CALLER])],
+            settings: Vec::new(),
+            store: Arc::new(MemoryStore::default()),
+            google: None,
+        }
+    }
+
+    /// Only this subscriber.
+    pub(crate) fn subscriber(mut self, subscriber: Subscriber) -> Self {
+        self.subscribers = vec![subscriber];
+        self
+    }
+
+    pub(crate) fn setting(mut self, name: &str, value: impl ToString) -> Self {
+        self.settings.push((name.into(), value.to_string()));
+        self
+    }
+
+    pub(crate) fn store(mut self, store: Arc<dyn DedupStore>) -> Self {
+        self.store = store;
+        self
+    }
+
+    pub(crate) fn google(mut self, google: &Arc<Google>) -> Self {
+        self.google = Some(Arc::clone(google));
+        self
+    }
+
+    pub(crate) async fn start(self) -> Service {
+        let google = match &self.google {
+            Some(google) => Arc::clone(google),
+            None => Arc::new(Google::start().await),
+        };
+        let mut service = Service { google, probe: Probe::default(), setup: self, running: None, url: String::new() };
+        let (running, url) = service.instance().await;
+        (service.running, service.url) = (Some(running), url);
+        service
+    }
+}
+
+/// A service in this process, with everything around it.
+pub(crate) struct Service {
+    pub(crate) google: Arc<Google>,
+    pub(crate) probe: Probe,
+    pub(crate) url: String,
+    setup: Setup,
+    running: Option<Running>,
+}
+
+/// What a pusher hears.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+impl Service {
+    pub(crate) async fn start() -> Self {
+        Setup::new().start().await
+    }
+
+    /// Another instance of the same service: same subscribers, store and handler.
+    pub(crate) async fn instance(&self) -> (Running, String) {
+        let given = [
+            ("GOOGLE_CLOUD_PROJECT", PROJECT.to_owned()),
+            ("PUSHGATE_STORE", "memory:".into()),
+            ("PUSHGATE_AUDIENCE", AUDIENCE.into()),
+            ("PUSHGATE_CALLERS", CALLER.into()),
+            ("PUSHGATE_ISSUER", self.google.emulator.issuer().url().to_owned()),
+            ("PUSHGATE_KEYS_URL", self.google.keys_url()),
+            ("PUBSUB_EMULATOR_HOST", self.google.emulator.address().to_string()),
+        ];
+        let given = given.map(|(name, value)| (name.to_owned(), value));
+        let environment: Environment = given.into_iter().chain(self.setup.settings.clone()).collect();
+        let config = Config::read(&environment).expect("settings").on_loopback(0);
+        let probe = self.probe.clone();
+        let mut service = pushgate::Service::new().store(Arc::clone(&self.setup.store)).state(move |_| {
+            let probe = probe.clone();
+            async move { Ok::<_, std::io::Error>(probe) }
+        });
+        for subscriber in &self.setup.subscribers {
+            service = service.subscriber(subscriber.clone());
+        }
+        let running = service.start(&config).await.expect("the service starts");
+        let url = format!("http://{}", running.address());
+        (running, url)
+    }
+
+    /// A message for the probe that does as `data` says.
+    pub(crate) fn message(&self, data: &str) -> TestMessage {
+        TestMessage::new("probe", data)
+    }
+
+    /// A token as Pub/Sub sends it.
+    pub(crate) fn token(&self) -> String {
+        self.google.emulator.issuer().token(CALLER, AUDIENCE)
+    }
+
+    /// Pushes as Pub/Sub does.
+    pub(crate) async fn push(&self, message: &TestMessage) -> Reply {
+        self.push_with(message, &self.token()).await
+    }
+
+    pub(crate) async fn push_with(&self, message: &TestMessage, token: &str) -> Reply {
+        push_to(&self.url, message.body(), token).await
+    }
+
+    /// Pushes any body.
+    pub(crate) async fn push_body(&self, body: impl Into<reqwest::Body>) -> Reply {
+        push_to(&self.url, body, &self.token()).await
+    }
+
+    /// How often the probe ran.
+    pub(crate) fn runs(&self) -> usize {
+        self.probe.runs()
+    }
+
+    /// Leaves, as on SIGTERM.
+    pub(crate) async fn drain(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.drain().await;
+        }
+    }
+
+    /// The running service, to be drained beside other things.
+    pub(crate) fn take_running(&mut self) -> Running {
+        self.running.take().expect("still running")
+    }
+}
+
+/// One push, over a connection of its own client.
+pub(crate) async fn push_to(url: &str, body: impl Into<reqwest::Body>, token: &str) -> Reply {
+    let client = reqwest::Client::new();
+    let request = client.post(url).header("content-type", "application/json").bearer_auth(token).body(body);
+    reply(request.send().await.expect("an answer")).await
+}
+
+pub(crate) async fn reply(response: reqwest::Response) -> Reply {
+    Reply { status: response.status().as_u16(), body: response.text().await.expect("a body") }
+}

@@ -1,0 +1,150 @@
+//! A handler that does as its message says, and tells how often it ran.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use pushgate::{Context, Message, Outcome, Raw, State};
+use tokio::sync::watch;
+
+use super::soon;
+
+#[derive(Clone, Default)]
+pub(crate) struct Probe(Arc<Inner>);
+
+struct Inner {
+    /// Runs by message id, in the order of their starts.
+    runs: watch::Sender<Vec<String>>,
+    ends: watch::Sender<usize>,
+    is_open: watch::Sender<bool>,
+    stops: watch::Sender<usize>,
+    contexts: Mutex<HashMap<String, Context>>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            runs: watch::Sender::default(),
+            ends: watch::Sender::default(),
+            is_open: watch::Sender::new(false),
+            stops: watch::Sender::default(),
+            contexts: Mutex::default(),
+        }
+    }
+}
+
+impl Probe {
+    pub(crate) fn runs(&self) -> usize {
+        self.0.runs.borrow().len()
+    }
+
+    pub(crate) fn runs_of(&self, id: &str) -> usize {
+        self.0.runs.borrow().iter().filter(|run| *run == id).count()
+    }
+
+    /// The runs in the order of their starts, by message id.
+    pub(crate) fn order(&self) -> Vec<String> {
+        self.0.runs.borrow().clone()
+    }
+
+    /// Waits until so many runs have begun.
+    pub(crate) async fn entered(&self, runs: usize) {
+        let mut watched = self.0.runs.subscribe();
+        soon("a run", watched.wait_for(|begun| begun.len() >= runs)).await.expect("the probe");
+    }
+
+    /// Waits until so many runs have ended by themselves.
+    pub(crate) async fn ended(&self, ends: usize) {
+        let mut watched = self.0.ends.subscribe();
+        soon("the end of a run", watched.wait_for(|ended| *ended >= ends)).await.expect("the probe");
+    }
+
+    /// Waits until so many runs were asked to stop.
+    pub(crate) async fn asked_to_stop(&self, stops: usize) {
+        let mut watched = self.0.stops.subscribe();
+        soon("a stop signal", watched.wait_for(|asked| *asked >= stops)).await.expect("the probe");
+    }
+
+    /// Lets all runs go on that are held.
+    pub(crate) fn open(&self) {
+        self.0.is_open.send_replace(true);
+    }
+
+    /// The context of the last run of this message.
+    pub(crate) fn context(&self, id: &str) -> Context {
+        self.0.contexts.lock().expect("contexts").get(id).expect("a run").clone()
+    }
+
+    /// Counts a run under this name.
+    pub(crate) fn note(&self, name: &str) {
+        self.0.runs.send_modify(|runs| runs.push(name.to_owned()));
+    }
+
+    fn begin(&self, context: &Context) -> usize {
+        self.0.contexts.lock().expect("contexts").insert(context.message_id.to_string(), context.clone());
+        self.note(&context.message_id);
+        self.runs_of(&context.message_id)
+    }
+
+    fn end(&self) {
+        self.0.ends.send_modify(|ends| *ends += 1);
+    }
+
+    async fn opened(&self) {
+        self.0.is_open.subscribe().wait_for(|is_open| *is_open).await.expect("the probe");
+    }
+
+    fn note_stop(&self) {
+        self.0.stops.send_modify(|stops| *stops += 1);
+    }
+}
+
+/// For messages that need no waiting.
+fn say(data: &str, run: usize) -> Result<Outcome, String> {
+    match data {
+        "fail" => Err("broken".into()),
+        "fail once" if run == 1 => Err("broken".into()),
+        "dead" => Ok(Outcome::dead_letter("it never works")),
+        "discard" => Ok(Outcome::discard("nothing to do")),
+        "panic" => panic!("hush"),
+        _ => Ok(Outcome::Success),
+    }
+}
+
+/// Does as the data says: `hold` waits until the test opens, `hang` for ever, `until stopped` for the stop signal.
+pub(crate) async fn probe(message: Message<Raw>, context: Context, probe: State<Probe>) -> Result<Outcome, String> {
+    let data = String::from_utf8_lossy(&message.0.0).into_owned();
+    let run = probe.begin(&context);
+    match data.as_str() {
+        "hold" => probe.opened().await,
+        "hang" => std::future::pending().await,
+        "until stopped" => {
+            context.stopping().await;
+            probe.note_stop();
+            return Err("asked to stop".into());
+        }
+        _ => {}
+    }
+    let said = say(&data, run);
+    probe.end();
+    said
+}
+
+/// The same on a thread: `hold` cannot be stopped, `until stopped` looks at the signal.
+pub(crate) fn probe_on_thread(message: Message<Raw>, context: Context, probe: State<Probe>) -> Result<Outcome, String> {
+    let data = String::from_utf8_lossy(&message.0.0).into_owned();
+    let run = probe.begin(&context);
+    let runtime = tokio::runtime::Handle::current();
+    match data.as_str() {
+        "hold" => runtime.block_on(probe.opened()),
+        "until stopped" => {
+            runtime.block_on(context.stopping());
+            assert!(context.is_stopping());
+            probe.note_stop();
+            return Err("asked to stop".into());
+        }
+        _ => {}
+    }
+    let said = say(&data, run);
+    probe.end();
+    said
+}

@@ -1,0 +1,97 @@
+//! Leaving loses nothing.
+
+use std::time::Duration;
+
+use crate::harness::faulty_store::{FaultyStore, Step};
+use crate::harness::google::Google;
+use crate::harness::message::TestMessage;
+use crate::harness::process::{Process, settings};
+use crate::harness::{AUDIENCE, CALLER, Service, Setup, push_to, soon};
+
+#[tokio::test]
+async fn a_leaving_service_refuses_new_pushes_and_lets_running_ones_finish() {
+    let mut service = Service::start().await;
+    let running = service.take_running();
+    let held = service.message("hold");
+    let leaving = async {
+        service.probe.entered(1).await;
+        let drained = tokio::spawn(running.drain());
+        let refused = soon("a refusal", async {
+            loop {
+                let reply = service.push(&service.message("ok")).await;
+                if reply.status != 204 {
+                    return reply;
+                }
+            }
+        })
+        .await;
+        assert_eq!((refused.status, refused.body.as_str()), (503, "the service is leaving\n"));
+        let ready = reqwest::get(format!("{}/health/ready", service.url)).await.expect("an answer");
+        let live = reqwest::get(format!("{}/health/live", service.url)).await.expect("an answer");
+        assert_eq!((ready.status().as_u16(), live.status().as_u16()), (503, 200));
+        service.probe.open();
+        drained
+    };
+    let (reply, drained) = tokio::join!(service.push(&held), leaving);
+    assert_eq!(reply.status, 204);
+    soon("the end", drained).await.expect("drained");
+    assert!(reqwest::get(format!("{}/health/live", service.url)).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn who_cannot_finish_is_asked_then_stopped_and_its_claim_released() {
+    let store = FaultyStore::new();
+    let mut service = Setup::new().store(store.clone()).setting("PUSHGATE_GRACE_SECONDS", 1).start().await;
+    let running = service.take_running();
+    let (asked, hangs) = (service.message("until stopped"), service.message("hang"));
+    let leaving = async {
+        service.probe.entered(2).await;
+        running.drain().await;
+    };
+    let (asked, hung, ()) = tokio::join!(service.push(&asked), service.push(&hangs), leaving);
+    assert_eq!((asked.status, hung.status), (503, 503));
+    service.probe.asked_to_stop(1).await;
+    assert_eq!(store.calls(Step::Release), 2);
+    let (_next, url) = service.instance().await;
+    let again = TestMessage { data: "ok".into(), ..hangs };
+    assert_eq!(push_to(&url, again.body(), &service.token()).await.status, 204, "the next instance runs it at once");
+    assert_eq!(store.calls(Step::Look), 0);
+}
+
+#[tokio::test]
+async fn a_waiting_delivery_is_told_that_the_service_leaves() {
+    let store = FaultyStore::new();
+    let mut service = Setup::new().store(store.clone()).start().await;
+    let running = service.take_running();
+    let held = service.message("hold");
+    let leaving = async {
+        store.called(Step::Look, 1).await;
+        let drained = tokio::spawn(running.drain());
+        store.called(Step::Look, 1).await;
+        drained
+    };
+    let waiting = async {
+        service.probe.entered(1).await;
+        let reply = service.push(&held).await;
+        service.probe.open();
+        reply
+    };
+    let (first, second, drained) = tokio::join!(service.push(&held), waiting, leaving);
+    assert_eq!((first.status, second.status), (204, 503));
+    soon("the end", drained).await.expect("drained");
+}
+
+#[tokio::test]
+async fn on_sigterm_the_process_exits_with_success_within_its_grace_period() {
+    let google = Google::start().await;
+    let (mut process, url) = Process::serve(&settings(&google, "memory:")).await;
+    let token = google.emulator.issuer().token(CALLER, AUDIENCE);
+    let order = r#"{"orderId":"A-1","customerEmail":"a@example.com","lines":[{"article":"teapot","quantity":1,"priceCents":1}]}"#;
+    let message = TestMessage::new("orders-fulfilment", order);
+    assert_eq!(push_to(&url, message.body(), &token).await.status, 204);
+    let start = tokio::time::Instant::now();
+    process.signal("-TERM").await;
+    assert!(process.exit().await.success());
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?} with nothing to finish", start.elapsed());
+    assert!(process.lines().iter().any(|line| line.contains("\"message\":\"left\"")));
+}
