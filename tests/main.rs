@@ -9,6 +9,7 @@ mod deduplication;
 mod delivery;
 mod dev;
 mod ingress;
+mod official;
 mod outcomes;
 mod shutdown;
 mod stores;

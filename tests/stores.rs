@@ -149,18 +149,16 @@ async fn redis_that_has_forgotten_a_running_claim_still_records_the_success() {
 async fn redis_away_when_a_failure_is_given_back_delays_the_message_only() {
     let mut server = RedisServer::start().await;
     let service = service_on(&server).await;
-    let message = service.message("hold");
-    let failed = crate::harness::message::TestMessage { data: b"fail once".to_vec(), ..message.clone() };
-    let blocked = service.message("until stopped");
-    drop(blocked);
+    let message = service.message("hold, then fail once");
     let away = async {
         service.probe.entered(1).await;
         server.stop();
+        service.probe.open();
     };
-    let (reply, ()) = tokio::join!(service.push(&failed), away);
+    let (reply, ()) = tokio::join!(service.push(&message), away);
     assert_eq!(reply.status, 503);
     server.restart().await;
-    soon("the lease's end", async { while service.push(&failed).await.status != 204 {} }).await;
+    soon("the lease's end", async { while service.push(&message).await.status != 204 {} }).await;
     assert_eq!(service.runs(), 2);
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod faulty_store;
 pub(crate) mod google;
 pub(crate) mod message;
+pub(crate) mod official;
 pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod redis_server;
@@ -173,13 +174,6 @@ impl Service {
     /// How often the probe ran.
     pub(crate) fn runs(&self) -> usize {
         self.probe.runs()
-    }
-
-    /// Leaves, as on SIGTERM.
-    pub(crate) async fn drain(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.drain().await;
-        }
     }
 
     /// The running service, to be drained beside other things.

@@ -102,7 +102,7 @@ impl Probe {
 fn say(data: &str, run: usize) -> Result<Outcome, String> {
     match data {
         "fail" => Err("broken".into()),
-        "fail once" if run == 1 => Err("broken".into()),
+        "fail once" | "hold, then fail once" if run == 1 => Err("broken".into()),
         "dead" => Ok(Outcome::dead_letter("it never works")),
         "discard" => Ok(Outcome::discard("nothing to do")),
         "panic" => panic!("hush"),
@@ -115,7 +115,7 @@ pub(crate) async fn probe(message: Message<Raw>, context: Context, probe: State<
     let data = String::from_utf8_lossy(&message.0.0).into_owned();
     let run = probe.begin(&context);
     match data.as_str() {
-        "hold" => probe.opened().await,
+        "hold" | "hold, then fail once" => probe.opened().await,
         "hang" => std::future::pending().await,
         "until stopped" => {
             context.stopping().await;

@@ -1,0 +1,162 @@
+//! Google's own Pub/Sub emulator and Python client, and the proxy that adds the token which that emulator does not send.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::google::Google;
+use super::redis_server::free_port;
+use super::{AUDIENCE, CALLER, PROJECT, soon};
+
+/// The emulator of the Google Cloud SDK, at the path in `PUBSUB_EMULATOR_JAR`.
+pub(crate) struct OfficialEmulator {
+    child: Child,
+    port: u16,
+}
+
+impl OfficialEmulator {
+    pub(crate) async fn start() -> Self {
+        let jar = PathBuf::from(option("PUBSUB_EMULATOR_JAR"));
+        let port = free_port();
+        let child = Command::new("java")
+            .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar"])
+            .arg(jar)
+            .args(["--host=127.0.0.1", &format!("--port={port}")])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("java starts");
+        let emulator = Self { child, port };
+        soon("the official emulator", async {
+            while reqwest::get(emulator.url("")).await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+        emulator
+    }
+
+    pub(crate) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}/{path}", self.host())
+    }
+
+    pub(crate) async fn put(&self, resource: &str, body: Value) {
+        let url = self.url(&format!("v1/projects/{PROJECT}/{resource}"));
+        let answer = reqwest::Client::new().put(url).json(&body).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{resource}: {}", answer.text().await.unwrap_or_default());
+    }
+
+    /// Waits for a message of this subscription, and takes it.
+    pub(crate) async fn pull(&self, subscription: &str) -> Value {
+        let url = self.url(&format!("v1/projects/{PROJECT}/subscriptions/{subscription}:pull"));
+        let request = reqwest::Client::new().post(url).json(&json!({"maxMessages": 1}));
+        let answer = soon("a message", request.send()).await.expect("an answer");
+        let mut answer: Value = answer.json().await.expect("JSON");
+        answer["receivedMessages"][0]["message"].take()
+    }
+
+    /// Publishes with Google's Python client; `PUSHGATE_TEST_PYTHON` is an interpreter that has it.
+    pub(crate) async fn publish_orders(&self, first: usize, count: usize, article: &str) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/clients/publish_orders.py");
+        let output = tokio::process::Command::new(option("PUSHGATE_TEST_PYTHON"))
+            .arg(script)
+            .arg(format!("projects/{PROJECT}/topics/orders"))
+            .args([first.to_string(), count.to_string(), article.to_owned()])
+            .env("PUBSUB_EMULATOR_HOST", self.host())
+            .output()
+            .await
+            .expect("python starts");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(said.trim(), count.to_string(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+impl Drop for OfficialEmulator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "where the outside tools are is told by ./test")]
+fn option(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run ./test, which finds it"))
+}
+
+/// Adds the token, and sends each push to one instance in turn.
+pub(crate) struct TokenProxy {
+    pub(crate) url: String,
+    served: Arc<Served>,
+}
+
+struct Served {
+    google: Arc<Google>,
+    instances: Mutex<Vec<String>>,
+    /// By order, where it was sent last.
+    sent: Mutex<HashMap<String, String>>,
+    client: reqwest::Client,
+}
+
+impl TokenProxy {
+    pub(crate) async fn start(google: &Arc<Google>, instances: Vec<String>) -> Self {
+        let served = Arc::new(Served {
+            google: Arc::clone(google),
+            instances: Mutex::new(instances),
+            sent: Mutex::default(),
+            client: reqwest::Client::new(),
+        });
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", socket.local_addr().expect("an address"));
+        let router = Router::new().route("/", post(forward)).with_state(Arc::clone(&served));
+        tokio::spawn(async move { axum::serve(socket, router).await });
+        Self { url, served }
+    }
+
+    /// The instance that works on this order.
+    pub(crate) fn instance_of(&self, order: &str) -> String {
+        self.served.sent.lock().expect("sent").get(order).expect("it was sent").clone()
+    }
+
+    /// Sends nothing to this instance any more.
+    pub(crate) fn forget(&self, instance: &str) {
+        self.served.instances.lock().expect("instances").retain(|other| other != instance);
+    }
+}
+
+async fn forward(State(served): State<Arc<Served>>, body: Bytes) -> StatusCode {
+    let instance = {
+        let mut instances = served.instances.lock().expect("instances");
+        instances.rotate_left(1);
+        instances.first().expect("an instance").clone()
+    };
+    served.sent.lock().expect("sent").insert(order_of(&body), instance.clone());
+    let token = served.google.emulator.issuer().token(CALLER, AUDIENCE);
+    let forwarded = served.client.post(instance).header("content-type", "application/json").bearer_auth(token).body(body);
+    match forwarded.send().await {
+        Ok(answer) => answer.status(),
+        Err(_) => StatusCode::BAD_GATEWAY,
+    }
+}
+
+/// The order of a push.
+fn order_of(body: &[u8]) -> String {
+    let push: Value = serde_json::from_slice(body).expect("a push");
+    let data = STANDARD.decode(push["message"]["data"].as_str().expect("data")).expect("base64");
+    let order: Value = serde_json::from_slice(&data).expect("an order");
+    order["orderId"].as_str().expect("an id").to_owned()
+}

@@ -1,0 +1,128 @@
+//! End to end: Google's Python client publishes to Google's own emulator, which pushes to `pushgate serve` in two
+//! processes with their claims in a real Redis, and one of them is killed in mid-handler.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::harness::google::Google;
+use crate::harness::official::{OfficialEmulator, TokenProxy};
+use crate::harness::process::{Process, settings};
+use crate::harness::redis_server::RedisServer;
+use crate::harness::{PROJECT, soon};
+
+const ORDERS: usize = 300;
+/// The warehouse does not answer the first call for this one.
+const HELD: &str = "A-150";
+
+/// The ledger of effects.
+#[derive(Clone, Default)]
+struct Ledger {
+    /// Calls by order.
+    calls: HashMap<String, usize>,
+    /// Reservations by idempotency key, with their order: a repeated key reserves nothing more.
+    reservations: HashMap<String, String>,
+}
+
+struct Warehouse {
+    url: String,
+    ledger: Arc<watch::Sender<Ledger>>,
+}
+
+impl Warehouse {
+    async fn start() -> Self {
+        let ledger = Arc::new(watch::Sender::new(Ledger::default()));
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", socket.local_addr().expect("an address"));
+        let router = Router::new().route("/reservations", post(reserve)).with_state(Arc::clone(&ledger));
+        tokio::spawn(async move { axum::serve(socket, router).await });
+        Self { url, ledger }
+    }
+
+    async fn until(&self, what: &str, is_so: impl Fn(&Ledger) -> bool) -> Ledger {
+        let mut ledger = self.ledger.subscribe();
+        soon(what, ledger.wait_for(|ledger| is_so(ledger))).await.expect("the ledger").clone()
+    }
+}
+
+async fn reserve(State(ledger): State<Arc<watch::Sender<Ledger>>>, headers: HeaderMap, body: String) -> StatusCode {
+    let order: Value = serde_json::from_str(&body).expect("an order");
+    let id = order["orderId"].as_str().expect("an id").to_owned();
+    if order["lines"][0]["article"] == "unicorn" {
+        return StatusCode::NOT_FOUND;
+    }
+    let key = headers["idempotency-key"].to_str().expect("text").to_owned();
+    let mut calls = 0;
+    ledger.send_modify(|ledger| {
+        let count = ledger.calls.entry(id.clone()).or_default();
+        *count += 1;
+        calls = *count;
+        ledger.reservations.insert(key, id.clone());
+    });
+    if id == HELD && calls == 1 {
+        std::future::pending::<()>().await;
+    }
+    StatusCode::CREATED
+}
+
+async fn make_cloud(emulator: &OfficialEmulator, endpoint: &str) {
+    let name = |kind: &str, id: &str| format!("projects/{PROJECT}/{kind}/{id}");
+    emulator.put("topics/orders", json!({})).await;
+    emulator.put("topics/orders-fulfilment-dead-letter", json!({})).await;
+    let dead_letters = json!({"topic": name("topics", "orders-fulfilment-dead-letter")});
+    emulator.put("subscriptions/dead-letters", dead_letters).await;
+    let subscription = json!({
+        "topic": name("topics", "orders"),
+        "ackDeadlineSeconds": 60,
+        "pushConfig": {"pushEndpoint": endpoint},
+    });
+    emulator.put("subscriptions/orders-fulfilment", subscription).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs redis-server, Java, Google's emulator and Python client (./test finds or installs them)"]
+async fn every_message_has_its_effect_although_an_instance_is_killed_in_mid_handler() {
+    let (redis, google, warehouse) = (RedisServer::start().await, Arc::new(Google::start().await), Warehouse::start().await);
+    let emulator = OfficialEmulator::start().await;
+    let mut all = settings(&google, &redis.url());
+    all.retain(|(name, _)| *name != "PUBSUB_EMULATOR_HOST");
+    all.push(("PUBSUB_EMULATOR_HOST", emulator.host()));
+    all.push(("WAREHOUSE_URL", warehouse.url.clone()));
+    let mut instances = HashMap::new();
+    for _ in 0..2 {
+        let (process, url) = Process::serve(&all).await;
+        instances.insert(url, process);
+    }
+    let proxy = TokenProxy::start(&google, instances.keys().cloned().collect()).await;
+    make_cloud(&emulator, &proxy.url).await;
+
+    emulator.publish_orders(0, ORDERS, "teapot").await;
+    warehouse.until("the held order", |ledger| ledger.calls.contains_key(HELD)).await;
+    let victim = proxy.instance_of(HELD);
+    instances.remove(&victim).expect("an instance").signal("-KILL").await;
+    proxy.forget(&victim);
+
+    let every_order = |ledger: &Ledger| ledger.calls.len() == ORDERS && ledger.calls[HELD] == 2;
+    let ledger = warehouse.until("every order's effect", every_order).await;
+    assert_eq!(ledger.reservations.len(), ORDERS, "one reservation for each message");
+    let twice: Vec<_> = ledger.calls.iter().filter(|(_, calls)| **calls != 1).collect();
+    // The emulator keeps two pushes in flight, so at most one more was cut off with the held one.
+    assert!(twice.len() <= 2 && twice.iter().all(|(_, calls)| **calls == 2), "{twice:?}");
+
+    emulator.publish_orders(ORDERS, 1, "unicorn").await;
+    let letter = emulator.pull("dead-letters").await;
+    let attribute = |name: &str| letter["attributes"][name].as_str().unwrap_or_default().to_owned();
+    assert_eq!(attribute(pushgate::ERROR_ATTRIBUTE), "the warehouse has no such article as in line 1");
+    assert_eq!(attribute("CloudPubSubDeadLetterSourceSubscription"), "orders-fulfilment");
+    assert_eq!(attribute("source"), "checkout", "the publisher's own attribute is kept");
+    let survivor = instances.values_mut().next().expect("an instance");
+    survivor.signal("-TERM").await;
+    assert!(survivor.exit().await.success());
+}
