@@ -76,3 +76,8 @@ pub use server::Running;
 pub use service::{Service, StartError};
 pub use state::{Environment, State, StateType};
 pub use subscriber::{Backoff, Example, Idempotency, Subscriber};
+
+/// The README's examples, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -13,16 +13,28 @@ async fn each_forged_token_is_refused_and_reaches_no_handler() {
     let service = Service::start().await;
     let message = service.message("ok");
     for forgery in Forgery::ALL {
-        let token = service.google.emulator.issuer().forged(forgery, CALLER, AUDIENCE);
+        let token = service
+            .google
+            .emulator
+            .issuer()
+            .forged(forgery, CALLER, AUDIENCE);
         let reply = service.push_with(&message, &token).await;
         let (status, body) = match forgery {
             Forgery::WrongAudience => (403, "no subscriber for this push\n"),
             _ => (401, "authentication failed\n"),
         };
-        assert_eq!((reply.status, reply.body.as_str()), (status, body), "{forgery:?}");
+        assert_eq!(
+            (reply.status, reply.body.as_str()),
+            (status, body),
+            "{forgery:?}"
+        );
     }
     assert_eq!(service.runs(), 0);
-    assert_eq!(service.push(&message).await.status, 204, "a good token is accepted all the while");
+    assert_eq!(
+        service.push(&message).await.status,
+        204,
+        "a good token is accepted all the while"
+    );
 }
 
 #[tokio::test]
@@ -36,8 +48,14 @@ async fn a_genuine_token_of_somebody_else_is_refused() {
         (CALLER, "HTTPS://push.example.com"),
         (OTHERS_CALLER, AUDIENCE),
     ] {
-        let reply = service.push_with(&message, &issuer.token(email, audience)).await;
-        assert_eq!((reply.status, reply.body.as_str()), (403, "no subscriber for this push\n"), "{email} {audience}");
+        let reply = service
+            .push_with(&message, &issuer.token(email, audience))
+            .await;
+        assert_eq!(
+            (reply.status, reply.body.as_str()),
+            (403, "no subscriber for this push\n"),
+            "{email} {audience}"
+        );
     }
     assert_eq!(service.runs(), 0);
 }
@@ -60,17 +78,38 @@ async fn what_is_no_bearer_token_is_refused() {
         Some(good.as_str()),
         Some(long.as_str()),
     ] {
-        let request = reqwest::Client::new().post(&service.url).body(service.message("ok").body());
+        let request = reqwest::Client::new()
+            .post(&service.url)
+            .body(service.message("ok").body());
         let request = match header {
             Some(value) => request.header(AUTHORIZATION, value.as_bytes()),
             None => request,
         };
-        assert_eq!(request.send().await.expect("an answer").status(), 401, "{header:?}");
+        assert_eq!(
+            request.send().await.expect("an answer").status(),
+            401,
+            "{header:?}"
+        );
     }
-    let two = reqwest::Client::new().post(&service.url).bearer_auth(&good).bearer_auth(&good).body(service.message("ok").body());
-    assert_eq!(two.send().await.expect("an answer").status(), 401, "two headers");
-    let lower = reqwest::Client::new().post(&service.url).header(AUTHORIZATION, format!("bearer {good}")).body(service.message("ok").body());
-    assert_eq!(lower.send().await.expect("an answer").status(), 204, "the scheme's case does not matter");
+    let two = reqwest::Client::new()
+        .post(&service.url)
+        .bearer_auth(&good)
+        .bearer_auth(&good)
+        .body(service.message("ok").body());
+    assert_eq!(
+        two.send().await.expect("an answer").status(),
+        401,
+        "two headers"
+    );
+    let lower = reqwest::Client::new()
+        .post(&service.url)
+        .header(AUTHORIZATION, format!("bearer {good}"))
+        .body(service.message("ok").body());
+    assert_eq!(
+        lower.send().await.expect("an answer").status(),
+        204,
+        "the scheme's case does not matter"
+    );
     assert_eq!(service.runs(), 1);
 }
 
@@ -83,10 +122,16 @@ async fn a_thousand_pushes_on_a_cold_start_cause_one_key_fetch_and_no_refusal() 
         .setting("PUSHGATE_CONCURRENCY", 1000)
         .start()
         .await;
-    let client = reqwest::Client::builder().http2_prior_knowledge().build().expect("a client");
+    let client = reqwest::Client::builder()
+        .http2_prior_knowledge()
+        .build()
+        .expect("a client");
     let mut pushes = tokio::task::JoinSet::new();
     for _ in 0..1000 {
-        let request = client.post(&service.url).bearer_auth(service.token()).body(service.message("ok").body());
+        let request = client
+            .post(&service.url)
+            .bearer_auth(service.token())
+            .body(service.message("ok").body());
         pushes.spawn(async move { request.send().await.expect("an answer").status().as_u16() });
     }
     soon("the fetch", async {
@@ -111,16 +156,27 @@ async fn without_keys_a_push_is_asked_for_again_and_known_keys_go_on_serving() {
     google.say(Keys::Garbage);
     assert_eq!(service.push(&message).await.status, 503);
     google.say(Keys::Served);
-    soon("recovery", async { while service.push(&message).await.status != 204 {} }).await;
+    soon("recovery", async {
+        while service.push(&message).await.status != 204 {}
+    })
+    .await;
     assert_eq!(ready(&service).await, 200);
     google.say(Keys::Status(500));
-    let stranger = service.google.emulator.issuer().forged(Forgery::UnknownKeyId, CALLER, AUDIENCE);
+    let stranger = service
+        .google
+        .emulator
+        .issuer()
+        .forged(Forgery::UnknownKeyId, CALLER, AUDIENCE);
     assert_eq!(service.push_with(&message, &stranger).await.status, 401);
     assert_eq!(service.push(&service.message("ok")).await.status, 204);
 }
 
 async fn ready(service: &Service) -> u16 {
-    reqwest::get(format!("{}/health/ready", service.url)).await.expect("an answer").status().as_u16()
+    reqwest::get(format!("{}/health/ready", service.url))
+        .await
+        .expect("an answer")
+        .status()
+        .as_u16()
 }
 
 #[tokio::test]
@@ -129,13 +185,24 @@ async fn invented_key_ids_cause_no_flood_of_fetches_and_no_refusal_of_good_pushe
     assert_eq!(service.push(&service.message("ok")).await.status, 204);
     let before = service.google.fetches();
     for _ in 0..200 {
-        let stranger = service.google.emulator.issuer().forged(Forgery::UnknownKeyId, CALLER, AUDIENCE);
+        let stranger =
+            service
+                .google
+                .emulator
+                .issuer()
+                .forged(Forgery::UnknownKeyId, CALLER, AUDIENCE);
         let message = service.message("ok");
-        let (forged, good) = tokio::join!(service.push_with(&message, &stranger), service.push(&message));
+        let (forged, good) = tokio::join!(
+            service.push_with(&message, &stranger),
+            service.push(&message)
+        );
         assert_eq!((forged.status, good.status), (401, 204));
     }
     let fetches = service.google.fetches() - before;
-    assert!(fetches <= 20, "{fetches} fetches, though a floor of seconds lies between two");
+    assert!(
+        fetches <= 20,
+        "{fetches} fetches, though a floor of seconds lies between two"
+    );
 }
 
 #[tokio::test]
@@ -143,13 +210,24 @@ async fn a_rotated_key_is_learnt_and_a_withdrawn_one_forgotten_even_for_remember
     let service = Service::start().await;
     let issuer = service.google.emulator.issuer();
     let old = service.token();
-    assert_eq!(service.push_with(&service.message("ok"), &old).await.status, 204);
+    assert_eq!(
+        service.push_with(&service.message("ok"), &old).await.status,
+        204
+    );
     issuer.rotate();
     let accepted = async { while service.push(&service.message("ok")).await.status != 204 {} };
     soon("the new key", accepted).await;
-    assert_eq!(service.push_with(&service.message("ok"), &old).await.status, 204, "the last key is still published");
+    assert_eq!(
+        service.push_with(&service.message("ok"), &old).await.status,
+        204,
+        "the last key is still published"
+    );
     issuer.rotate();
     let accepted = async { while service.push(&service.message("ok")).await.status != 204 {} };
     soon("the newest key", accepted).await;
-    assert_eq!(service.push_with(&service.message("ok"), &old).await.status, 401, "the first key was withdrawn");
+    assert_eq!(
+        service.push_with(&service.message("ok"), &old).await.status,
+        401,
+        "the first key was withdrawn"
+    );
 }

@@ -15,9 +15,15 @@ async fn is_refused_beyond_one(setup: Setup) {
         reply
     };
     let (running, refused) = tokio::join!(running, refused);
-    assert_eq!((running.status, refused.status, refused.body.as_str()), (204, 429, "over capacity\n"));
+    assert_eq!(
+        (running.status, refused.status, refused.body.as_str()),
+        (204, 429, "over capacity\n")
+    );
     assert_eq!((service.runs(), store.calls(Step::Claim)), (1, 1));
-    soon("room", async { while service.push(&service.message("ok")).await.status != 204 {} }).await;
+    soon("room", async {
+        while service.push(&service.message("ok")).await.status != 204 {}
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -32,7 +38,10 @@ async fn a_full_process_answers_429_before_any_claim() {
 
 #[tokio::test]
 async fn a_busy_service_is_ready_all_the_same() {
-    let service = Setup::new().subscriber(subscriber("probe").concurrency(1)).start().await;
+    let service = Setup::new()
+        .subscriber(subscriber("probe").concurrency(1))
+        .start()
+        .await;
     let held = service.message("hold");
     let others = async {
         service.probe.entered(1).await;
@@ -47,5 +56,9 @@ async fn a_busy_service_is_ready_all_the_same() {
 }
 
 async fn ready(service: &Service) -> u16 {
-    reqwest::get(format!("{}/health/ready", service.url)).await.expect("an answer").status().as_u16()
+    reqwest::get(format!("{}/health/ready", service.url))
+        .await
+        .expect("an answer")
+        .status()
+        .as_u16()
 }

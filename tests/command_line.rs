@@ -9,7 +9,11 @@ struct Said {
 }
 
 async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Said {
-    let output = command(arguments).envs(environment.iter().copied()).output().await.expect("pushgate runs");
+    let output = command(arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .await
+        .expect("pushgate runs");
     Said {
         is_success: output.status.success(),
         stdout: String::from_utf8(output.stdout).expect("text"),
@@ -27,7 +31,11 @@ const ENOUGH: [(&str, &str); 4] = [
 #[tokio::test]
 async fn without_settings_serve_names_everything_it_needs_at_once() {
     // No metadata server answers there.
-    let said = run(&["serve"], &[("GCE_METADATA_HOST", "127.0.0.1:1"), ("PORT", "high")]).await;
+    let said = run(
+        &["serve"],
+        &[("GCE_METADATA_HOST", "127.0.0.1:1"), ("PORT", "high")],
+    )
+    .await;
     assert!(!said.is_success);
     for fault in [
         "5 of the settings cannot be used",
@@ -46,21 +54,42 @@ async fn the_help_of_serve_lists_every_setting_with_form_and_default() {
     let said = run(&["serve", "--help"], &[]).await;
     assert!(said.is_success);
     for setting in &pushgate::SETTINGS {
-        assert!(said.stdout.contains(setting.name) && said.stdout.contains(setting.form), "{}", setting.name);
+        assert!(
+            said.stdout.contains(setting.name) && said.stdout.contains(setting.form),
+            "{}",
+            setting.name
+        );
         if let Some(default) = setting.default {
-            assert!(said.stdout.contains(&format!("[default: {default}]")), "{}", setting.name);
+            assert!(
+                said.stdout.contains(&format!("[default: {default}]")),
+                "{}",
+                setting.name
+            );
         }
     }
     let said = run(&["--help"], &[]).await;
-    let commands: Vec<&str> = said.stdout.lines().filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next()).collect();
-    assert_eq!(commands[..3], ["serve", "dev", "help"], "what does not exist is not listed");
+    let commands: Vec<&str> = said
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
+        .collect();
+    assert_eq!(
+        commands[..3],
+        ["serve", "dev", "help"],
+        "what does not exist is not listed"
+    );
 }
 
 #[tokio::test]
 async fn the_effective_settings_are_printed_without_the_password() {
     let said = run(&["serve", "--print-config"], &ENOUGH).await;
     assert!(said.is_success, "{}", said.stderr);
-    assert!(said.stdout.contains("PUSHGATE_STORE=redis://app:***@127.0.0.1:6379  # environment"), "{}", said.stdout);
+    assert!(
+        said.stdout
+            .contains("PUSHGATE_STORE=redis://app:***@127.0.0.1:6379  # environment"),
+        "{}",
+        said.stdout
+    );
     assert!(said.stdout.contains("PORT=8080  # default"));
     assert!(!said.stdout.contains("hush") && !said.stderr.contains("hush"));
     assert_eq!(said.stdout.lines().count(), pushgate::SETTINGS.len());
@@ -73,9 +102,23 @@ async fn a_taken_port_and_a_wrong_log_setting_are_explained() {
     let mut environment = ENOUGH.to_vec();
     environment.push(("PORT", &port));
     let said = run(&["serve"], &environment).await;
-    assert!(!said.is_success && said.stderr.contains(&format!("cannot listen on 0.0.0.0:{port}: check PORT")), "{}", said.stderr);
+    assert!(
+        !said.is_success
+            && said
+                .stderr
+                .contains(&format!("cannot listen on 0.0.0.0:{port}: check PORT")),
+        "{}",
+        said.stderr
+    );
     let said = run(&["serve"], &[("PUSHGATE_LOG_FORMAT", "xml")]).await;
-    assert!(!said.is_success && said.stderr.contains("PUSHGATE_LOG_FORMAT is \"xml\", expected json or text"), "{}", said.stderr);
+    assert!(
+        !said.is_success
+            && said
+                .stderr
+                .contains("PUSHGATE_LOG_FORMAT is \"xml\", expected json or text"),
+        "{}",
+        said.stderr
+    );
 }
 
 /// The README's table of settings is the one place besides `--help` that lists them.
@@ -83,8 +126,15 @@ async fn a_taken_port_and_a_wrong_log_setting_are_explained() {
 fn the_readme_lists_every_setting_with_its_default() {
     let readme = include_str!("../README.md");
     for setting in &pushgate::SETTINGS {
-        let row = readme.lines().find(|line| line.starts_with(&format!("| `{}`", setting.name)));
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{}`", setting.name)));
         let row = row.unwrap_or_else(|| panic!("{} has no row", setting.name));
-        assert!(setting.default.is_none_or(|default| row.contains(&format!("`{default}`"))), "{row}");
+        assert!(
+            setting
+                .default
+                .is_none_or(|default| row.contains(&format!("`{default}`"))),
+            "{row}"
+        );
     }
 }

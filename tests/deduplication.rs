@@ -16,7 +16,14 @@ const ALWAYS: usize = usize::MAX;
 async fn on_faulty_store() -> (Service, Arc<FaultyStore>) {
     let store = FaultyStore::new();
     let short = subscriber("probe").lease(Duration::from_secs(1));
-    (Setup::new().subscriber(short).store(store.clone()).start().await, store)
+    (
+        Setup::new()
+            .subscriber(short)
+            .store(store.clone())
+            .start()
+            .await,
+        store,
+    )
 }
 
 #[tokio::test]
@@ -35,7 +42,11 @@ async fn the_same_id_of_another_subscription_is_another_message() {
     assert_eq!(service.push(&message).await.status, 204);
     let mut copy = message.clone();
     copy.subscription = "other".into();
-    let token = service.google.emulator.issuer().token(OTHERS_CALLER, AUDIENCE);
+    let token = service
+        .google
+        .emulator
+        .issuer()
+        .token(OTHERS_CALLER, AUDIENCE);
     assert_eq!(service.push_with(&copy, &token).await.status, 204);
     assert_eq!(service.probe.runs_of(&message.id), 2);
 }
@@ -44,9 +55,19 @@ async fn the_same_id_of_another_subscription_is_another_message() {
 async fn a_new_epoch_lets_a_message_run_again() {
     let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
     let old = Setup::new().store(Arc::clone(&store)).start().await;
-    let new = Setup::new().store(store).subscriber(subscriber("probe").epoch(1)).start().await;
+    let new = Setup::new()
+        .store(store)
+        .subscriber(subscriber("probe").epoch(1))
+        .start()
+        .await;
     let message = old.message("ok");
-    assert_eq!((old.push(&message).await.status, new.push(&message).await.status), (204, 204));
+    assert_eq!(
+        (
+            old.push(&message).await.status,
+            new.push(&message).await.status
+        ),
+        (204, 204)
+    );
     assert_eq!((old.runs(), new.runs()), (1, 1));
 }
 
@@ -55,12 +76,23 @@ async fn without_idempotency_every_delivery_runs() {
     let every = subscriber("probe").idempotency(Idempotency::none("the probe only counts"));
     let service = Setup::new().subscriber(every).start().await;
     let message = service.message("ok");
-    assert_eq!((service.push(&message).await.status, service.push(&message).await.status), (204, 204));
+    assert_eq!(
+        (
+            service.push(&message).await.status,
+            service.push(&message).await.status
+        ),
+        (204, 204)
+    );
     assert_eq!(service.runs(), 2);
 }
 
 /// `deliveries` of one message at two instances at the same time; the statuses.
-async fn deliver_at_once(service: &Service, urls: &[String], data: &str, deliveries: usize) -> Vec<u16> {
+async fn deliver_at_once(
+    service: &Service,
+    urls: &[String],
+    data: &str,
+    deliveries: usize,
+) -> Vec<u16> {
     let (message, token) = (service.message(data), service.token());
     let mut pushes = JoinSet::new();
     for url in urls.iter().cycle().take(deliveries) {
@@ -77,7 +109,11 @@ async fn two_instances_and_one_message_run_it_once_and_all_deliveries_are_acked(
     let urls = [service.url.clone(), url];
     for round in 1..=100 {
         let statuses = deliver_at_once(&service, &urls, "ok", 6).await;
-        assert_eq!((statuses, service.runs()), (vec![204; 6], round), "round {round}");
+        assert_eq!(
+            (statuses, service.runs()),
+            (vec![204; 6], round),
+            "round {round}"
+        );
     }
 }
 
@@ -135,10 +171,16 @@ async fn with_the_store_down_a_push_is_asked_for_again_and_runs_nothing() {
     store.fail(Step::Claim, Fault::Down, ALWAYS);
     let message = service.message("ok");
     let reply = service.push(&message).await;
-    assert_eq!((reply.status, reply.body.as_str()), (503, "cannot tell whether the message was handled\n"));
+    assert_eq!(
+        (reply.status, reply.body.as_str()),
+        (503, "cannot tell whether the message was handled\n")
+    );
     assert_eq!(service.runs(), 0);
     store.heal();
-    assert_eq!((service.push(&message).await.status, service.runs()), (204, 1));
+    assert_eq!(
+        (service.push(&message).await.status, service.runs()),
+        (204, 1)
+    );
 }
 
 #[tokio::test]
@@ -147,29 +189,51 @@ async fn a_claim_that_happened_although_every_answer_was_lost_delays_the_message
     store.fail(Step::Claim, Fault::LostReply, 2);
     let message = service.message("ok");
     assert_eq!(service.push(&message).await.status, 503);
-    assert_eq!((service.push(&message).await.status, service.runs()), (204, 1), "waits for the lease to end, and takes over");
+    assert_eq!(
+        (service.push(&message).await.status, service.runs()),
+        (204, 1),
+        "waits for the lease to end, and takes over"
+    );
 }
 
 #[tokio::test]
 async fn a_success_is_recorded_although_answers_are_lost_or_the_store_is_away_for_a_while() {
-    for (fault, times) in [(Fault::LostReply, 1), (Fault::LostReply, 3), (Fault::Down, 4)] {
+    for (fault, times) in [
+        (Fault::LostReply, 1),
+        (Fault::LostReply, 3),
+        (Fault::Down, 4),
+    ] {
         let (service, store) = on_faulty_store().await;
         store.fail(Step::Finish, fault, times);
         let message = service.message("ok");
         assert_eq!(service.push(&message).await.status, 204);
-        assert_eq!((service.push(&message).await.status, service.runs()), (204, 1), "{fault:?} {times}");
+        assert_eq!(
+            (service.push(&message).await.status, service.runs()),
+            (204, 1),
+            "{fault:?} {times}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_success_that_cannot_be_recorded_is_acked_before_the_deadline() {
     let store = FaultyStore::new();
-    let shortest = subscriber("probe").ack_deadline(Duration::from_secs(10)).lease(Duration::from_secs(60));
-    let service = Setup::new().subscriber(shortest).store(store.clone()).start().await;
+    let shortest = subscriber("probe")
+        .ack_deadline(Duration::from_secs(10))
+        .lease(Duration::from_secs(60));
+    let service = Setup::new()
+        .subscriber(shortest)
+        .store(store.clone())
+        .start()
+        .await;
     store.fail(Step::Finish, Fault::Down, ALWAYS);
     let start = tokio::time::Instant::now();
     assert_eq!(service.push(&service.message("ok")).await.status, 204);
-    assert!(start.elapsed() < Duration::from_secs(10), "after {:?} Pub/Sub had given up", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "after {:?} Pub/Sub had given up",
+        start.elapsed()
+    );
     assert!(store.calls(Step::Finish) > 3);
 }
 
@@ -179,7 +243,10 @@ async fn a_release_that_is_lost_delays_the_message_by_its_lease_only() {
     store.fail(Step::Release, Fault::Down, ALWAYS);
     let message = service.message("fail once");
     assert_eq!(service.push(&message).await.status, 503);
-    assert_eq!((service.push(&message).await.status, service.runs()), (204, 2));
+    assert_eq!(
+        (service.push(&message).await.status, service.runs()),
+        (204, 2)
+    );
 }
 
 #[tokio::test]
@@ -218,7 +285,10 @@ async fn a_late_worker_whose_lease_was_lost_is_fenced_out() {
         // Whichever ends first, the second one holds the claim: it is recorded, and the first says "again" or "done".
         assert_eq!(second.status, 204);
         assert!([204, 409].contains(&first.status), "{}", first.status);
-        assert_eq!((service.push(&message).await.status, service.runs()), (204, 2));
+        assert_eq!(
+            (service.push(&message).await.status, service.runs()),
+            (204, 2)
+        );
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emulator::{DeadLetterPolicy, DeliveryEvent, Message, PushConfig, RetryPolicy, SubscriptionConfig};
+use emulator::{
+    DeadLetterPolicy, DeliveryEvent, Message, PushConfig, RetryPolicy, SubscriptionConfig,
+};
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 
@@ -16,18 +18,32 @@ const TOPIC: &str = "projects/test-project/topics/tests";
 /// A topic whose subscription `id` pushes to `url`, as Terraform would make it.
 fn subscribe(google: &Google, id: &str, url: &str, change: impl FnOnce(&mut SubscriptionConfig)) {
     let _ = google.emulator.create_topic(TOPIC);
-    let mut config = SubscriptionConfig::new(format!("projects/{PROJECT}/subscriptions/{id}"), TOPIC);
-    config.push_config = Some(PushConfig::new(format!("{url}/push/{id}")).signed_as(CALLER, Some(AUDIENCE)));
-    config.retry_policy = Some(RetryPolicy { minimum_backoff: Duration::from_millis(50), maximum_backoff: Duration::from_secs(1) });
+    let mut config =
+        SubscriptionConfig::new(format!("projects/{PROJECT}/subscriptions/{id}"), TOPIC);
+    config.push_config =
+        Some(PushConfig::new(format!("{url}/push/{id}")).signed_as(CALLER, Some(AUDIENCE)));
+    config.retry_policy = Some(RetryPolicy {
+        minimum_backoff: Duration::from_millis(50),
+        maximum_backoff: Duration::from_secs(1),
+    });
     change(&mut config);
-    google.emulator.create_subscription(config).expect("a subscription");
+    google
+        .emulator
+        .create_subscription(config)
+        .expect("a subscription");
 }
 
 fn with_dead_letters(config: &mut SubscriptionConfig) {
-    config.dead_letter_policy = Some(DeadLetterPolicy::new(format!("projects/{PROJECT}/topics/probe-dead-letter")));
+    config.dead_letter_policy = Some(DeadLetterPolicy::new(format!(
+        "projects/{PROJECT}/topics/probe-dead-letter"
+    )));
 }
 
-async fn until(events: &mut Receiver<DeliveryEvent>, what: &str, is_wanted: impl Fn(&DeliveryEvent) -> bool) -> DeliveryEvent {
+async fn until(
+    events: &mut Receiver<DeliveryEvent>,
+    what: &str,
+    is_wanted: impl Fn(&DeliveryEvent) -> bool,
+) -> DeliveryEvent {
     soon(what, async {
         loop {
             let event = events.recv().await.expect("events");
@@ -49,10 +65,21 @@ async fn a_published_message_is_handled_and_a_failing_one_comes_again() {
     message.attributes.insert("region".into(), "eu".into());
     let id = emulator.publish(TOPIC, message).expect("published");
     let acked = until(&mut events, "the ack", DeliveryEvent::is_acked).await;
-    assert_eq!((acked.message_id.as_str(), acked.attempt, service.runs()), (id.as_str(), 2, 2));
+    assert_eq!(
+        (acked.message_id.as_str(), acked.attempt, service.runs()),
+        (id.as_str(), 2, 2)
+    );
     let context = service.probe.context(&id);
-    assert_eq!((context.delivery_attempt, context.attributes["region"].as_str()), (Some(2), "eu"));
-    emulator.deliver_again(&acked.subscription, &id).expect("delivered");
+    assert_eq!(
+        (
+            context.delivery_attempt,
+            context.attributes["region"].as_str()
+        ),
+        (Some(2), "eu")
+    );
+    emulator
+        .deliver_again(&acked.subscription, &id)
+        .expect("delivered");
     until(&mut events, "the second ack", DeliveryEvent::is_acked).await;
     assert_eq!(service.runs(), 2);
 }
@@ -60,7 +87,9 @@ async fn a_published_message_is_handled_and_a_failing_one_comes_again() {
 #[tokio::test]
 async fn without_a_dead_letter_policy_there_is_no_attempt_and_ordering_keys_arrive_in_order() {
     let service = Service::start().await;
-    subscribe(&service.google, "probe", &service.url, |config| config.enable_message_ordering = true);
+    subscribe(&service.google, "probe", &service.url, |config| {
+        config.enable_message_ordering = true
+    });
     let emulator = &service.google.emulator;
     let mut events = emulator.delivery_events();
     let mut ids = Vec::new();
@@ -71,12 +100,21 @@ async fn without_a_dead_letter_policy_there_is_no_attempt_and_ordering_keys_arri
         ids.push(emulator.publish(TOPIC, message).expect("published"));
     }
     let last = ids.last().expect("twenty").clone();
-    until(&mut events, "the last ack", |event| event.is_acked() && event.message_id == last).await;
+    until(&mut events, "the last ack", |event| {
+        event.is_acked() && event.message_id == last
+    })
+    .await;
     let context = service.probe.context(&last);
-    assert_eq!((context.delivery_attempt, context.ordering_key.as_deref()), (None, Some("customer-7")));
+    assert_eq!(
+        (context.delivery_attempt, context.ordering_key.as_deref()),
+        (None, Some("customer-7"))
+    );
     let mut order: Vec<String> = service.probe.order();
     order.dedup();
-    assert_eq!(order, ids, "each message begins only after the one before it was handled");
+    assert_eq!(
+        order, ids,
+        "each message begins only after the one before it was handled"
+    );
 }
 
 #[tokio::test]
@@ -85,11 +123,23 @@ async fn what_keeps_failing_is_dead_lettered_by_pubsub_after_its_attempts() {
     service.google.keep_dead_letters();
     subscribe(&service.google, "probe", &service.url, with_dead_letters);
     let mut events = service.google.emulator.delivery_events();
-    service.google.emulator.publish(TOPIC, Message::new("fail")).expect("published");
-    until(&mut events, "the dead letter", |event| event.dead_lettered_to().is_some()).await;
+    service
+        .google
+        .emulator
+        .publish(TOPIC, Message::new("fail"))
+        .expect("published");
+    until(&mut events, "the dead letter", |event| {
+        event.dead_lettered_to().is_some()
+    })
+    .await;
     let letters = service.google.dead_letters();
     assert_eq!((service.runs(), letters.len()), (5, 1));
-    assert!(!letters[0].attributes.contains_key(pushgate::REASON_ATTRIBUTE), "this one Pub/Sub has given up");
+    assert!(
+        !letters[0]
+            .attributes
+            .contains_key(pushgate::REASON_ATTRIBUTE),
+        "this one Pub/Sub has given up"
+    );
 }
 
 #[tokio::test]
@@ -99,8 +149,14 @@ async fn a_rotated_signing_key_interrupts_nothing() {
     subscribe(&google, "probe", &service.url, |_| {});
     let mut events = google.emulator.delivery_events();
     for _ in 0..2 {
-        let id = google.emulator.publish(TOPIC, Message::new("ok")).expect("published");
-        until(&mut events, "the ack", |event| event.is_acked() && event.message_id == id).await;
+        let id = google
+            .emulator
+            .publish(TOPIC, Message::new("ok"))
+            .expect("published");
+        until(&mut events, "the ack", |event| {
+            event.is_acked() && event.message_id == id
+        })
+        .await;
         google.emulator.issuer().rotate();
     }
     assert_eq!(service.runs(), 2);
@@ -118,23 +174,55 @@ async fn the_example_subscribers_do_their_work_once() {
     all.push(("OUTBOX_DIR", outbox.display().to_string()));
     all.push(("UPLOADS_DIR", uploads.display().to_string()));
     let (mut process, url) = Process::serve(&all).await;
-    for id in ["orders-fulfilment", "orders-receipts", "uploads-fingerprints"] {
+    for id in [
+        "orders-fulfilment",
+        "orders-receipts",
+        "uploads-fingerprints",
+    ] {
         subscribe(&google, id, &url, with_dead_letters);
     }
     let order = json!({"orderId": "A-1", "customerEmail": "ada@example.com", "lines": [{"article": "teapot", "quantity": 2, "priceCents": 1999}]});
-    let upload = json!({"name": "letter.txt", "bucket": "shop-uploads", "size": "19", "generation": "1"});
+    let upload =
+        json!({"name": "letter.txt", "bucket": "shop-uploads", "size": "19", "generation": "1"});
     for (publish, subscription, outcome) in [
-        (Message::new(order.to_string()), "orders-fulfilment", "handled"),
-        (Message::new(order.to_string()), "orders-receipts", "handled"),
-        (Message::new(upload.to_string()).with_attribute("eventType", "OBJECT_FINALIZE"), "uploads-fingerprints", "handled"),
-        (Message::new(upload.to_string()).with_attribute("eventType", "OBJECT_DELETE"), "uploads-fingerprints", "discarded"),
+        (
+            Message::new(order.to_string()),
+            "orders-fulfilment",
+            "handled",
+        ),
+        (
+            Message::new(order.to_string()),
+            "orders-receipts",
+            "handled",
+        ),
+        (
+            Message::new(upload.to_string()).with_attribute("eventType", "OBJECT_FINALIZE"),
+            "uploads-fingerprints",
+            "handled",
+        ),
+        (
+            Message::new(upload.to_string()).with_attribute("eventType", "OBJECT_DELETE"),
+            "uploads-fingerprints",
+            "discarded",
+        ),
     ] {
         let name = format!("projects/{PROJECT}/subscriptions/{subscription}");
         let id = google.emulator.publish(TOPIC, publish).expect("published");
-        let is_it = |line: &serde_json::Value| line["subscription"] == name.as_str() && line["message.id"] == id.as_str();
-        assert_eq!(process.log(is_it).await["outcome"], outcome, "{subscription}");
-        google.emulator.deliver_again(&name, &id).expect("delivered");
-        process.log(|line| is_it(line) && line["outcome"] == "done before").await;
+        let is_it = |line: &serde_json::Value| {
+            line["subscription"] == name.as_str() && line["message.id"] == id.as_str()
+        };
+        assert_eq!(
+            process.log(is_it).await["outcome"],
+            outcome,
+            "{subscription}"
+        );
+        google
+            .emulator
+            .deliver_again(&name, &id)
+            .expect("delivered");
+        process
+            .log(|line| is_it(line) && line["outcome"] == "done before")
+            .await;
     }
     let receipts = std::fs::read_dir(&outbox).expect("receipts").count();
     assert_eq!(receipts, 2, "one for each order");

@@ -22,7 +22,11 @@ async fn dev(arguments: &[&str]) -> (Process, String) {
 async fn example_messages_show_what_the_product_is_for() {
     let start = tokio::time::Instant::now();
     let (mut process, _) = dev(&[]).await;
-    assert!(start.elapsed() < Duration::from_secs(1), "ready after {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "ready after {:?}",
+        start.elapsed()
+    );
     for line in [
         "✓ orders-fulfilment     handled → 204",
         "✓ orders-fulfilment     done before, not run again → 204",
@@ -46,12 +50,26 @@ async fn quiet_shows_no_examples_and_a_message_of_ones_own_all_the_same() {
     let body = json!({"messages": [{"data": "eyJvcmRlcklkIjoiQSJ9"}]}).to_string(); // {"orderId":"A"}
     let url = format!("http://{host}/v1/projects/local/topics/orders:publish");
     // As curl -d sends it.
-    let request = reqwest::Client::new().post(url).header("content-type", "application/x-www-form-urlencoded").body(body);
-    let answer = request.send().await.expect("an answer").text().await.expect("a body");
+    let request = reqwest::Client::new()
+        .post(url)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(body);
+    let answer = request
+        .send()
+        .await
+        .expect("an answer")
+        .text()
+        .await
+        .expect("a body");
     assert!(answer.contains("messageIds"), "{answer}");
     process.line("✗ orders-fulfilment     dead-lettered: payload does not fit: the document (line 1, column 15): missing field `customerEmail`").await;
     let lines = process.lines();
-    assert!(!lines.iter().any(|line| line.contains("an order that can be filled")), "{lines:?}");
+    assert!(
+        !lines
+            .iter()
+            .any(|line| line.contains("an order that can be filled")),
+        "{lines:?}"
+    );
     process.signal("-TERM").await;
     assert!(process.exit().await.success());
 }
@@ -60,6 +78,15 @@ async fn quiet_shows_no_examples_and_a_message_of_ones_own_all_the_same() {
 async fn a_taken_port_is_passed_over_and_said_so() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
-    let mut process = Process::start(command(&["dev", "--quiet", "--port", &port, "--emulator-port", &free_port().to_string()]));
-    process.line(&format!("Port {port} is taken, so it is ")).await;
+    let mut process = Process::start(command(&[
+        "dev",
+        "--quiet",
+        "--port",
+        &port,
+        "--emulator-port",
+        &free_port().to_string(),
+    ]));
+    process
+        .line(&format!("Port {port} is taken, so it is "))
+        .await;
 }

@@ -5,8 +5,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::process::{Process, settings};
 use crate::harness::google::Google;
+use crate::harness::process::{Process, settings};
 use crate::harness::{Service, Setup, push_to, soon};
 
 #[tokio::test]
@@ -14,13 +14,31 @@ async fn both_paths_and_every_content_type_are_taken() {
     let service = Service::start().await;
     let client = reqwest::Client::new();
     for path in ["/", "/push/probe"] {
-        for content_type in ["application/json", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\"", "text/plain"] {
-            let request = client.post(format!("{}{path}", service.url)).header("content-type", content_type);
-            let request = request.bearer_auth(service.token()).body(service.message("ok").body());
-            assert_eq!(request.send().await.expect("an answer").status(), 204, "{path} {content_type}");
+        for content_type in [
+            "application/json",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+            "text/plain",
+        ] {
+            let request = client
+                .post(format!("{}{path}", service.url))
+                .header("content-type", content_type);
+            let request = request
+                .bearer_auth(service.token())
+                .body(service.message("ok").body());
+            assert_eq!(
+                request.send().await.expect("an answer").status(),
+                204,
+                "{path} {content_type}"
+            );
         }
     }
-    let wrong = push_to(&format!("{}/push/other", service.url), service.message("ok").body(), &service.token()).await;
+    let wrong = push_to(
+        &format!("{}/push/other", service.url),
+        service.message("ok").body(),
+        &service.token(),
+    )
+    .await;
     assert_eq!((wrong.status, wrong.body.as_str()), (400, "not a push\n"));
     assert_eq!(service.runs(), 8);
 }
@@ -28,15 +46,27 @@ async fn both_paths_and_every_content_type_are_taken() {
 #[tokio::test]
 async fn a_handler_sees_everything_that_was_pushed() {
     let service = Service::start().await;
-    let mut message = service.message("ok").attribute("region", "eu").attribute("googclient_traceparent", "00-1-2-01");
+    let mut message = service
+        .message("ok")
+        .attribute("region", "eu")
+        .attribute("googclient_traceparent", "00-1-2-01");
     message.ordering_key = Some("customer-7".into());
     message.delivery_attempt = Some(3);
     assert_eq!(service.push(&message).await.status, 204);
     let context = service.probe.context(&message.id);
-    assert_eq!(context.subscription.as_ref(), "projects/test-project/subscriptions/probe");
+    assert_eq!(
+        context.subscription.as_ref(),
+        "projects/test-project/subscriptions/probe"
+    );
     assert_eq!(context.publish_time.unix_timestamp(), 1_893_553_445);
-    assert_eq!(context.attributes.get("region").map(String::as_str), Some("eu"));
-    assert_eq!((context.ordering_key.as_deref(), context.delivery_attempt), (Some("customer-7"), Some(3)));
+    assert_eq!(
+        context.attributes.get("region").map(String::as_str),
+        Some("eu")
+    );
+    assert_eq!(
+        (context.ordering_key.as_deref(), context.delivery_attempt),
+        (Some("customer-7"), Some(3))
+    );
     assert!(context.time_left().as_secs() >= 50 && context.time_left().as_secs() < 60);
 }
 
@@ -44,7 +74,10 @@ async fn a_handler_sees_everything_that_was_pushed() {
 async fn a_message_of_attributes_alone_and_one_of_ten_megabytes_are_taken() {
     let service = Service::start().await;
     let mut bare = service.message("").attribute("kind", "ping").json();
-    bare["message"].as_object_mut().expect("a message").remove("data");
+    bare["message"]
+        .as_object_mut()
+        .expect("a message")
+        .remove("data");
     assert_eq!(service.push_body(bare.to_string()).await.status, 204);
     let mut large = service.message("");
     large.data = vec![0xfb; 10_000_000];
@@ -55,12 +88,27 @@ async fn a_message_of_attributes_alone_and_one_of_ten_megabytes_are_taken() {
 #[tokio::test]
 async fn http_1_and_h2c_are_spoken_on_one_port() {
     let service = Service::start().await;
-    let h1 = reqwest::Client::builder().http1_only().build().expect("a client");
-    let h2 = reqwest::Client::builder().http2_prior_knowledge().build().expect("a client");
-    for (client, version) in [(h1, reqwest::Version::HTTP_11), (h2, reqwest::Version::HTTP_2)] {
-        let request = client.post(&service.url).bearer_auth(service.token()).body(service.message("ok").body());
+    let h1 = reqwest::Client::builder()
+        .http1_only()
+        .build()
+        .expect("a client");
+    let h2 = reqwest::Client::builder()
+        .http2_prior_knowledge()
+        .build()
+        .expect("a client");
+    for (client, version) in [
+        (h1, reqwest::Version::HTTP_11),
+        (h2, reqwest::Version::HTTP_2),
+    ] {
+        let request = client
+            .post(&service.url)
+            .bearer_auth(service.token())
+            .body(service.message("ok").body());
         let response = request.send().await.expect("an answer");
-        assert_eq!((response.status().as_u16(), response.version()), (204, version));
+        assert_eq!(
+            (response.status().as_u16(), response.version()),
+            (204, version)
+        );
     }
 }
 
@@ -68,7 +116,11 @@ async fn http_1_and_h2c_are_spoken_on_one_port() {
 async fn what_is_no_push_gets_its_status_and_never_an_ack() {
     let service = Service::start().await;
     let name = "projects/test-project/subscriptions/probe";
-    let with = |message: serde_json::Value| json!({"message": message, "subscription": name}).to_string().into_bytes();
+    let with = |message: serde_json::Value| {
+        json!({"message": message, "subscription": name})
+            .to_string()
+            .into_bytes()
+    };
     let mut truncated = service.message("ok").body().into_bytes();
     truncated.truncate(truncated.len() - 2);
     let table: [(&str, Vec<u8>, u16); 12] = [
@@ -95,22 +147,36 @@ async fn what_is_no_push_gets_its_status_and_never_an_ack() {
         assert_eq!(service.push_body(body).await.status, status, "{what}");
     }
     assert_eq!(service.runs(), 0);
-    assert_eq!(service.push(&service.message("ok")).await.status, 204, "and it still serves");
+    assert_eq!(
+        service.push(&service.message("ok")).await.status,
+        204,
+        "and it still serves"
+    );
 }
 
 #[tokio::test]
 async fn a_too_large_body_is_refused_whether_announced_or_not() {
-    let service = Setup::new().setting("PUSHGATE_BODY_LIMIT_BYTES", 2048).start().await;
+    let service = Setup::new()
+        .setting("PUSHGATE_BODY_LIMIT_BYTES", 2048)
+        .start()
+        .await;
     assert_eq!(service.push_body("x".repeat(2049)).await.status, 413);
     let chunks = (0..9).map(|_| Ok::<_, std::io::Error>(Bytes::from("x".repeat(256))));
     let unannounced = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
     assert_eq!(service.push_body(unannounced).await.status, 413);
-    assert_eq!(service.push_body("x".repeat(2048)).await.status, 400, "at the limit it is read");
+    assert_eq!(
+        service.push_body("x".repeat(2048)).await.status,
+        400,
+        "at the limit it is read"
+    );
 }
 
 #[tokio::test]
 async fn a_slow_body_is_given_up_and_a_vanished_client_hurts_nobody() {
-    let service = Setup::new().setting("PUSHGATE_BODY_TIMEOUT_SECONDS", 1).start().await;
+    let service = Setup::new()
+        .setting("PUSHGATE_BODY_TIMEOUT_SECONDS", 1)
+        .start()
+        .await;
     let address = service.url.trim_start_matches("http://").to_owned();
     let head = format!(
         "POST / HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\ncontent-length: 100\r\n\r\n{{",
@@ -123,7 +189,9 @@ async fn a_slow_body_is_given_up_and_a_vanished_client_hurts_nobody() {
     drop(vanished);
     let silent = TcpStream::connect(&address).await.expect("connected");
     let mut answer = [0; 12];
-    soon("an answer", slow.read_exact(&mut answer)).await.expect("an answer");
+    soon("an answer", slow.read_exact(&mut answer))
+        .await
+        .expect("an answer");
     assert_eq!(&answer, b"HTTP/1.1 408");
     assert_eq!(service.push(&service.message("ok")).await.status, 204);
     drop(silent);
@@ -142,7 +210,10 @@ async fn health_and_unknown_paths_answer() {
         ("GET", "/nowhere", 404),
     ] {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let response = reqwest::Client::new().request(method, format!("{}{path}", service.url)).send().await;
+        let response = reqwest::Client::new()
+            .request(method, format!("{}{path}", service.url))
+            .send()
+            .await;
         assert_eq!(response.expect("an answer").status(), status, "{path}");
     }
 }
@@ -151,20 +222,47 @@ async fn health_and_unknown_paths_answer() {
 async fn the_log_explains_each_refusal_in_one_line_without_a_payload() {
     let google = Google::start().await;
     let (mut process, url) = Process::serve(&settings(&google, "memory:")).await;
-    let token = google.emulator.issuer().token(crate::harness::CALLER, crate::harness::AUDIENCE);
-    let stranger = google.emulator.issuer().token("stranger@elsewhere.iam.gserviceaccount.com", crate::harness::AUDIENCE);
+    let token = google
+        .emulator
+        .issuer()
+        .token(crate::harness::CALLER, crate::harness::AUDIENCE);
+    let stranger = google.emulator.issuer().token(
+        "stranger@elsewhere.iam.gserviceaccount.com",
+        crate::harness::AUDIENCE,
+    );
     let secret = json!({"message": {"data": "aHVzaA==", "attributes": {"k": "hush"}, "messageId": 7}, "subscription": "hush"});
     for (token, body, reason) in [
         (token.as_str(), String::new(), "not a push: body is empty"),
-        (&token, secret.to_string(), "not a push: body is not a wrapped Pub/Sub push at line 1"),
-        (&stranger, String::new(), "caller \"stranger@elsewhere.iam.gserviceaccount.com\" with audience \"https://push.example.com\" is bound to no subscription"),
+        (
+            &token,
+            secret.to_string(),
+            "not a push: body is not a wrapped Pub/Sub push at line 1",
+        ),
+        (
+            &stranger,
+            String::new(),
+            "caller \"stranger@elsewhere.iam.gserviceaccount.com\" with audience \"https://push.example.com\" is bound to no subscription",
+        ),
         ("hush", String::new(), "token refused: not a JWT"),
     ] {
         push_to(&url, body, token).await;
-        let line = process.log(|line| line["reason"].as_str().is_some_and(|text| text.contains(reason))).await;
-        assert_eq!((line["outcome"].as_str(), line["severity"].as_str()), (Some("refused"), Some("WARNING")), "{line}");
+        let line = process
+            .log(|line| {
+                line["reason"]
+                    .as_str()
+                    .is_some_and(|text| text.contains(reason))
+            })
+            .await;
+        assert_eq!(
+            (line["outcome"].as_str(), line["severity"].as_str()),
+            (Some("refused"), Some("WARNING")),
+            "{line}"
+        );
     }
     for line in process.lines() {
-        assert!(!line.contains("hush") && !line.contains("aHVzaA") && !line.contains(&token), "{line}");
+        assert!(
+            !line.contains("hush") && !line.contains("aHVzaA") && !line.contains(&token),
+            "{line}"
+        );
     }
 }

@@ -41,24 +41,36 @@ impl Warehouse {
         let ledger = Arc::new(watch::Sender::new(Ledger::default()));
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", socket.local_addr().expect("an address"));
-        let router = Router::new().route("/reservations", post(reserve)).with_state(Arc::clone(&ledger));
+        let router = Router::new()
+            .route("/reservations", post(reserve))
+            .with_state(Arc::clone(&ledger));
         tokio::spawn(async move { axum::serve(socket, router).await });
         Self { url, ledger }
     }
 
     async fn until(&self, what: &str, is_so: impl Fn(&Ledger) -> bool) -> Ledger {
         let mut ledger = self.ledger.subscribe();
-        soon(what, ledger.wait_for(|ledger| is_so(ledger))).await.expect("the ledger").clone()
+        soon(what, ledger.wait_for(|ledger| is_so(ledger)))
+            .await
+            .expect("the ledger")
+            .clone()
     }
 }
 
-async fn reserve(State(ledger): State<Arc<watch::Sender<Ledger>>>, headers: HeaderMap, body: String) -> StatusCode {
+async fn reserve(
+    State(ledger): State<Arc<watch::Sender<Ledger>>>,
+    headers: HeaderMap,
+    body: String,
+) -> StatusCode {
     let order: Value = serde_json::from_str(&body).expect("an order");
     let id = order["orderId"].as_str().expect("an id").to_owned();
     if order["lines"][0]["article"] == "unicorn" {
         return StatusCode::NOT_FOUND;
     }
-    let key = headers["idempotency-key"].to_str().expect("text").to_owned();
+    let key = headers["idempotency-key"]
+        .to_str()
+        .expect("text")
+        .to_owned();
     let mut calls = 0;
     ledger.send_modify(|ledger| {
         let count = ledger.calls.entry(id.clone()).or_default();
@@ -75,21 +87,31 @@ async fn reserve(State(ledger): State<Arc<watch::Sender<Ledger>>>, headers: Head
 async fn make_cloud(emulator: &OfficialEmulator, endpoint: &str) {
     let name = |kind: &str, id: &str| format!("projects/{PROJECT}/{kind}/{id}");
     emulator.put("topics/orders", json!({})).await;
-    emulator.put("topics/orders-fulfilment-dead-letter", json!({})).await;
+    emulator
+        .put("topics/orders-fulfilment-dead-letter", json!({}))
+        .await;
     let dead_letters = json!({"topic": name("topics", "orders-fulfilment-dead-letter")});
-    emulator.put("subscriptions/dead-letters", dead_letters).await;
+    emulator
+        .put("subscriptions/dead-letters", dead_letters)
+        .await;
     let subscription = json!({
         "topic": name("topics", "orders"),
         "ackDeadlineSeconds": 60,
         "pushConfig": {"pushEndpoint": endpoint},
     });
-    emulator.put("subscriptions/orders-fulfilment", subscription).await;
+    emulator
+        .put("subscriptions/orders-fulfilment", subscription)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs redis-server, Java, Google's emulator and Python client (./test finds or installs them)"]
 async fn every_message_has_its_effect_although_an_instance_is_killed_in_mid_handler() {
-    let (redis, google, warehouse) = (RedisServer::start().await, Arc::new(Google::start().await), Warehouse::start().await);
+    let (redis, google, warehouse) = (
+        RedisServer::start().await,
+        Arc::new(Google::start().await),
+        Warehouse::start().await,
+    );
     let emulator = OfficialEmulator::start().await;
     let mut all = settings(&google, &redis.url());
     all.retain(|(name, _)| *name != "PUBSUB_EMULATOR_HOST");
@@ -104,24 +126,56 @@ async fn every_message_has_its_effect_although_an_instance_is_killed_in_mid_hand
     make_cloud(&emulator, &proxy.url).await;
 
     emulator.publish_orders(0, ORDERS, "teapot").await;
-    warehouse.until("the held order", |ledger| ledger.calls.contains_key(HELD)).await;
+    warehouse
+        .until("the held order", |ledger| ledger.calls.contains_key(HELD))
+        .await;
     let victim = proxy.instance_of(HELD);
-    instances.remove(&victim).expect("an instance").signal("-KILL").await;
+    instances
+        .remove(&victim)
+        .expect("an instance")
+        .signal("-KILL")
+        .await;
     proxy.forget(&victim);
 
     let every_order = |ledger: &Ledger| ledger.calls.len() == ORDERS && ledger.calls[HELD] == 2;
     let ledger = warehouse.until("every order's effect", every_order).await;
-    assert_eq!(ledger.reservations.len(), ORDERS, "one reservation for each message");
-    let twice: Vec<_> = ledger.calls.iter().filter(|(_, calls)| **calls != 1).collect();
+    assert_eq!(
+        ledger.reservations.len(),
+        ORDERS,
+        "one reservation for each message"
+    );
+    let twice: Vec<_> = ledger
+        .calls
+        .iter()
+        .filter(|(_, calls)| **calls != 1)
+        .collect();
     // The emulator keeps two pushes in flight, so at most one more was cut off with the held one.
-    assert!(twice.len() <= 2 && twice.iter().all(|(_, calls)| **calls == 2), "{twice:?}");
+    assert!(
+        twice.len() <= 2 && twice.iter().all(|(_, calls)| **calls == 2),
+        "{twice:?}"
+    );
 
     emulator.publish_orders(ORDERS, 1, "unicorn").await;
     let letter = emulator.pull("dead-letters").await;
-    let attribute = |name: &str| letter["attributes"][name].as_str().unwrap_or_default().to_owned();
-    assert_eq!(attribute(pushgate::ERROR_ATTRIBUTE), "the warehouse has no such article as in line 1");
-    assert_eq!(attribute("CloudPubSubDeadLetterSourceSubscription"), "orders-fulfilment");
-    assert_eq!(attribute("source"), "checkout", "the publisher's own attribute is kept");
+    let attribute = |name: &str| {
+        letter["attributes"][name]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert_eq!(
+        attribute(pushgate::ERROR_ATTRIBUTE),
+        "the warehouse has no such article as in line 1"
+    );
+    assert_eq!(
+        attribute("CloudPubSubDeadLetterSourceSubscription"),
+        "orders-fulfilment"
+    );
+    assert_eq!(
+        attribute("source"),
+        "checkout",
+        "the publisher's own attribute is kept"
+    );
     let survivor = instances.values_mut().next().expect("an instance");
     survivor.signal("-TERM").await;
     assert!(survivor.exit().await.success());

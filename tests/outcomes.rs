@@ -8,16 +8,30 @@ use crate::harness::probe::{Probe, probe_on_thread};
 use crate::harness::{Service, Setup, declared};
 
 async fn check(service: &Service) {
-    for (data, status) in [("ok", 204), ("discard", 204), ("fail", 503), ("panic", 500), ("dead", 204)] {
+    for (data, status) in [
+        ("ok", 204),
+        ("discard", 204),
+        ("fail", 503),
+        ("panic", 500),
+        ("dead", 204),
+    ] {
         let message = service.message(data);
         assert_eq!(service.push(&message).await.status, status, "{data}");
         let again = service.push(&message).await.status;
         let (runs, second) = if status == 204 { (1, 204) } else { (2, status) };
-        assert_eq!((service.probe.runs_of(&message.id), again), (runs, second), "{data}, delivered again");
+        assert_eq!(
+            (service.probe.runs_of(&message.id), again),
+            (runs, second),
+            "{data}, delivered again"
+        );
     }
     let once = service.message("fail once");
     assert_eq!(service.push(&once).await.status, 503);
-    assert_eq!(service.push(&once).await.status, 204, "what was released may be tried at once");
+    assert_eq!(
+        service.push(&once).await.status,
+        204,
+        "what was released may be tried at once"
+    );
 }
 
 #[tokio::test]
@@ -27,53 +41,105 @@ async fn each_outcome_of_an_async_handler_has_its_status_and_acks_are_final() {
 
 #[tokio::test]
 async fn each_outcome_of_a_blocking_handler_has_its_status_and_acks_are_final() {
-    check(&Setup::new().subscriber(declared(Subscriber::blocking("probe", probe_on_thread))).start().await).await;
+    check(
+        &Setup::new()
+            .subscriber(declared(Subscriber::blocking("probe", probe_on_thread)))
+            .start()
+            .await,
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn each_outcome_of_a_cpu_handler_has_its_status_and_acks_are_final() {
-    check(&Setup::new().subscriber(declared(Subscriber::cpu("probe", probe_on_thread))).start().await).await;
+    check(
+        &Setup::new()
+            .subscriber(declared(Subscriber::cpu("probe", probe_on_thread)))
+            .start()
+            .await,
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn what_can_never_succeed_is_dead_lettered_with_its_reason_before_it_is_acked() {
     let service = Service::start().await;
     service.google.keep_dead_letters();
-    let mut message = service.message("dead").attribute("region", "eu").attribute("long", &"x".repeat(2000));
+    let mut message = service
+        .message("dead")
+        .attribute("region", "eu")
+        .attribute("long", &"x".repeat(2000));
     message.ordering_key = Some("customer-7".into());
     message.delivery_attempt = Some(4);
     assert_eq!(service.push(&message).await.status, 204);
     let letters = service.google.dead_letters();
-    let [letter] = letters.as_slice() else { panic!("one dead letter, not {}", letters.len()) };
-    assert_eq!((letter.data.as_ref(), letter.ordering_key.as_str()), (b"dead".as_slice(), "customer-7"));
+    let [letter] = letters.as_slice() else {
+        panic!("one dead letter, not {}", letters.len())
+    };
+    assert_eq!(
+        (letter.data.as_ref(), letter.ordering_key.as_str()),
+        (b"dead".as_slice(), "customer-7")
+    );
     for (name, value) in [
         ("CloudPubSubDeadLetterSourceDeliveryCount", "4"),
         ("CloudPubSubDeadLetterSourceSubscription", "probe"),
-        ("CloudPubSubDeadLetterSourceSubscriptionProject", "test-project"),
-        ("CloudPubSubDeadLetterSourceTopicPublishTime", "2030-01-02T03:04:05.678Z"),
+        (
+            "CloudPubSubDeadLetterSourceSubscriptionProject",
+            "test-project",
+        ),
+        (
+            "CloudPubSubDeadLetterSourceTopicPublishTime",
+            "2030-01-02T03:04:05.678Z",
+        ),
         (pushgate::REASON_ATTRIBUTE, "handler"),
         (pushgate::ERROR_ATTRIBUTE, "it never works"),
         ("region", "eu"),
     ] {
-        assert_eq!(letter.attributes.get(name).map(String::as_str), Some(value), "{name}");
+        assert_eq!(
+            letter.attributes.get(name).map(String::as_str),
+            Some(value),
+            "{name}"
+        );
     }
     assert_eq!(letter.attributes.get("long").map(String::len), Some(1024));
     assert_eq!(service.push(&message).await.status, 204);
-    assert_eq!(service.google.dead_letters().len(), 1, "a duplicate is not dead-lettered again");
+    assert_eq!(
+        service.google.dead_letters().len(),
+        1,
+        "a duplicate is not dead-lettered again"
+    );
 }
 
 #[tokio::test]
 async fn what_cannot_be_dead_lettered_is_delivered_again() {
     let service = Service::start().await;
-    let topic = format!("projects/{}/topics/probe-dead-letter", crate::harness::PROJECT);
+    let topic = format!(
+        "projects/{}/topics/probe-dead-letter",
+        crate::harness::PROJECT
+    );
     let url = format!("{}/v1/{topic}", service.google.emulator.url());
-    assert!(reqwest::Client::new().delete(&url).send().await.expect("deleted").status().is_success());
+    assert!(
+        reqwest::Client::new()
+            .delete(&url)
+            .send()
+            .await
+            .expect("deleted")
+            .status()
+            .is_success()
+    );
     let message = service.message("dead");
     assert_eq!(service.push(&message).await.status, 503);
-    service.google.emulator.create_topic(&topic).expect("a topic");
+    service
+        .google
+        .emulator
+        .create_topic(&topic)
+        .expect("a topic");
     service.google.keep_dead_letters();
     assert_eq!(service.push(&message).await.status, 204);
-    assert_eq!((service.runs(), service.google.dead_letters().len()), (2, 1));
+    assert_eq!(
+        (service.runs(), service.google.dead_letters().len()),
+        (2, 1)
+    );
 }
 
 #[derive(Deserialize, Validate)]
@@ -90,13 +156,24 @@ async fn typed(message: Message<Typed>, probe: State<Probe>) {
 
 #[tokio::test]
 async fn a_payload_that_does_not_fit_is_dead_lettered_with_all_violations() {
-    let service = Setup::new().subscriber(declared(Subscriber::new("probe", typed))).start().await;
+    let service = Setup::new()
+        .subscriber(declared(Subscriber::new("probe", typed)))
+        .start()
+        .await;
     service.google.keep_dead_letters();
     for data in ["hush", "{}", r#"{"count":4711,"name":""}"#, ""] {
-        assert_eq!(service.push(&service.message(data)).await.status, 204, "{data}");
+        assert_eq!(
+            service.push(&service.message(data)).await.status,
+            204,
+            "{data}"
+        );
     }
     let letters = service.google.dead_letters();
-    let errors: Vec<&str> = letters.iter().filter_map(|letter| letter.attributes.get(pushgate::ERROR_ATTRIBUTE)).map(String::as_str).collect();
+    let errors: Vec<&str> = letters
+        .iter()
+        .filter_map(|letter| letter.attributes.get(pushgate::ERROR_ATTRIBUTE))
+        .map(String::as_str)
+        .collect();
     assert_eq!(
         errors,
         [
@@ -106,9 +183,19 @@ async fn a_payload_that_does_not_fit_is_dead_lettered_with_all_violations() {
             "payload does not fit: the document (line 1, column 0): not valid JSON",
         ]
     );
-    assert!(letters.iter().all(|letter| letter.attributes[pushgate::REASON_ATTRIBUTE] == "payload"));
+    assert!(
+        letters
+            .iter()
+            .all(|letter| letter.attributes[pushgate::REASON_ATTRIBUTE] == "payload")
+    );
     assert_eq!(service.runs(), 0);
-    assert_eq!(service.push(&service.message(r#"{"count":9,"name":"n","new":1}"#)).await.status, 204);
+    assert_eq!(
+        service
+            .push(&service.message(r#"{"count":9,"name":"n","new":1}"#))
+            .await
+            .status,
+        204
+    );
     assert_eq!(service.probe.runs_of("9 n"), 1);
 }
 
@@ -119,7 +206,16 @@ async fn attributes_alone(message: Message<Attributes>, probe: State<Probe>) -> 
 
 #[tokio::test]
 async fn a_handler_may_take_the_attributes_alone() {
-    let service = Setup::new().subscriber(declared(Subscriber::new("probe", attributes_alone))).start().await;
-    assert_eq!(service.push(&service.message("not JSON").attribute("kind", "ping")).await.status, 204);
+    let service = Setup::new()
+        .subscriber(declared(Subscriber::new("probe", attributes_alone)))
+        .start()
+        .await;
+    assert_eq!(
+        service
+            .push(&service.message("not JSON").attribute("kind", "ping"))
+            .await
+            .status,
+        204
+    );
     assert_eq!(service.probe.runs_of("ping"), 1);
 }

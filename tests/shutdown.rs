@@ -25,23 +25,42 @@ async fn a_leaving_service_refuses_new_pushes_and_lets_running_ones_finish() {
             }
         })
         .await;
-        assert_eq!((refused.status, refused.body.as_str()), (503, "the service is leaving\n"));
-        let ready = reqwest::get(format!("{}/health/ready", service.url)).await.expect("an answer");
-        let live = reqwest::get(format!("{}/health/live", service.url)).await.expect("an answer");
-        assert_eq!((ready.status().as_u16(), live.status().as_u16()), (503, 200));
+        assert_eq!(
+            (refused.status, refused.body.as_str()),
+            (503, "the service is leaving\n")
+        );
+        let ready = reqwest::get(format!("{}/health/ready", service.url))
+            .await
+            .expect("an answer");
+        let live = reqwest::get(format!("{}/health/live", service.url))
+            .await
+            .expect("an answer");
+        assert_eq!(
+            (ready.status().as_u16(), live.status().as_u16()),
+            (503, 200)
+        );
         service.probe.open();
         drained
     };
     let (reply, drained) = tokio::join!(service.push(&held), leaving);
     assert_eq!(reply.status, 204);
     soon("the end", drained).await.expect("drained");
-    assert!(reqwest::get(format!("{}/health/live", service.url)).await.is_err(), "nobody listens any more");
+    assert!(
+        reqwest::get(format!("{}/health/live", service.url))
+            .await
+            .is_err(),
+        "nobody listens any more"
+    );
 }
 
 #[tokio::test]
 async fn who_cannot_finish_is_asked_then_stopped_and_its_claim_released() {
     let store = FaultyStore::new();
-    let mut service = Setup::new().store(store.clone()).setting("PUSHGATE_GRACE_SECONDS", 1).start().await;
+    let mut service = Setup::new()
+        .store(store.clone())
+        .setting("PUSHGATE_GRACE_SECONDS", 1)
+        .start()
+        .await;
     let running = service.take_running();
     let (asked, hangs) = (service.message("until stopped"), service.message("hang"));
     let leaving = async {
@@ -53,8 +72,15 @@ async fn who_cannot_finish_is_asked_then_stopped_and_its_claim_released() {
     service.probe.asked_to_stop(1).await;
     assert_eq!(store.calls(Step::Release), 2);
     let (_next, url) = service.instance().await;
-    let again = TestMessage { data: "ok".into(), ..hangs };
-    assert_eq!(push_to(&url, again.body(), &service.token()).await.status, 204, "the next instance runs it at once");
+    let again = TestMessage {
+        data: "ok".into(),
+        ..hangs
+    };
+    assert_eq!(
+        push_to(&url, again.body(), &service.token()).await.status,
+        204,
+        "the next instance runs it at once"
+    );
     assert_eq!(store.calls(Step::Look), 0);
 }
 
@@ -92,6 +118,15 @@ async fn on_sigterm_the_process_exits_with_success_within_its_grace_period() {
     let start = tokio::time::Instant::now();
     process.signal("-TERM").await;
     assert!(process.exit().await.success());
-    assert!(start.elapsed() < Duration::from_secs(8), "{:?} with nothing to finish", start.elapsed());
-    assert!(process.lines().iter().any(|line| line.contains("\"message\":\"left\"")));
+    assert!(
+        start.elapsed() < Duration::from_secs(8),
+        "{:?} with nothing to finish",
+        start.elapsed()
+    );
+    assert!(
+        process
+            .lines()
+            .iter()
+            .any(|line| line.contains("\"message\":\"left\""))
+    );
 }

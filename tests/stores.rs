@@ -30,17 +30,33 @@ async fn a_full_memory_store_forgets_what_is_done_first_and_never_what_is_in_pro
     use pushgate::dedup::{Claim, MessageKey, StoreError, Ticket};
     let store = MemoryStore::new(2);
     let ticket = |id: &str, window| {
-        let key = MessageKey { subscription: "projects/p/subscriptions/s".into(), epoch: 0, id: id.into() };
+        let key = MessageKey {
+            subscription: "projects/p/subscriptions/s".into(),
+            epoch: 0,
+            id: id.into(),
+        };
         Ticket::new(key, Duration::from_secs(60), Duration::from_secs(window))
     };
     let (done, running) = (ticket("done", 60), ticket("running", 60));
     for ticket in [&done, &running] {
-        assert_eq!(store.claim(ticket).await.expect("claimed"), Claim::Granted { attempt: 1 });
+        assert_eq!(
+            store.claim(ticket).await.expect("claimed"),
+            Claim::Granted { attempt: 1 }
+        );
     }
-    assert!(matches!(store.claim(&ticket("more", 60)).await, Err(StoreError::Full(2))));
+    assert!(matches!(
+        store.claim(&ticket("more", 60)).await,
+        Err(StoreError::Full(2))
+    ));
     assert!(store.finish(&done).await.is_ok());
-    assert_eq!(store.claim(&ticket("more", 60)).await.expect("claimed"), Claim::Granted { attempt: 1 });
-    assert_eq!(store.claim(&ticket("running", 60)).await.expect("answered"), Claim::InProgress);
+    assert_eq!(
+        store.claim(&ticket("more", 60)).await.expect("claimed"),
+        Claim::Granted { attempt: 1 }
+    );
+    assert_eq!(
+        store.claim(&ticket("running", 60)).await.expect("answered"),
+        Claim::InProgress
+    );
 }
 
 #[tokio::test]
@@ -58,7 +74,11 @@ async fn redis_keeps_the_contract_in_races() {
 }
 
 async fn service_on(server: &RedisServer) -> Service {
-    Setup::new().store(server.store()).subscriber(subscriber("probe").lease(Duration::from_secs(2))).start().await
+    Setup::new()
+        .store(server.store())
+        .subscriber(subscriber("probe").lease(Duration::from_secs(2)))
+        .start()
+        .await
 }
 
 #[tokio::test]
@@ -74,7 +94,11 @@ async fn two_instances_on_redis_run_each_message_once() {
             async { push_to(&url, message.body(), &service.token()).await },
             service.push(&message)
         );
-        assert_eq!((one.status, other.status, again.status), (204, 204, 204), "round {round}");
+        assert_eq!(
+            (one.status, other.status, again.status),
+            (204, 204, 204),
+            "round {round}"
+        );
         assert_eq!(service.probe.runs_of(&message.id), 1, "round {round}");
     }
 }
@@ -87,10 +111,20 @@ async fn redis_away_before_the_claim_costs_a_redelivery_and_no_run() {
     let message = service.message("ok");
     server.stop();
     let start = tokio::time::Instant::now();
-    assert_eq!((service.push(&message).await.status, service.runs()), (503, 0));
-    assert!(start.elapsed() < Duration::from_secs(2), "a dead store cost {:?}", start.elapsed());
+    assert_eq!(
+        (service.push(&message).await.status, service.runs()),
+        (503, 0)
+    );
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "a dead store cost {:?}",
+        start.elapsed()
+    );
     server.restart().await;
-    soon("recovery", async { while service.push(&message).await.status != 204 {} }).await;
+    soon("recovery", async {
+        while service.push(&message).await.status != 204 {}
+    })
+    .await;
     assert_eq!(service.runs(), 1);
 }
 
@@ -107,7 +141,10 @@ async fn redis_restarted_while_the_handler_runs_is_not_noticed_by_pubsub() {
     };
     let (reply, ()) = tokio::join!(service.push(&message), restarted);
     assert_eq!(reply.status, 204);
-    assert_eq!((service.push(&message).await.status, service.runs()), (204, 1));
+    assert_eq!(
+        (service.push(&message).await.status, service.runs()),
+        (204, 1)
+    );
 }
 
 #[tokio::test]
@@ -125,7 +162,10 @@ async fn redis_away_when_a_success_is_recorded_is_waited_for() {
     };
     let (reply, ()) = tokio::join!(service.push(&message), away);
     assert_eq!(reply.status, 204);
-    assert_eq!((service.push(&message).await.status, service.runs()), (204, 1));
+    assert_eq!(
+        (service.push(&message).await.status, service.runs()),
+        (204, 1)
+    );
 }
 
 #[tokio::test]
@@ -141,7 +181,10 @@ async fn redis_that_has_forgotten_a_running_claim_still_records_the_success() {
     };
     let (reply, ()) = tokio::join!(service.push(&message), emptied);
     assert_eq!(reply.status, 204);
-    assert_eq!((service.push(&message).await.status, service.runs()), (204, 1));
+    assert_eq!(
+        (service.push(&message).await.status, service.runs()),
+        (204, 1)
+    );
 }
 
 #[tokio::test]
@@ -158,7 +201,10 @@ async fn redis_away_when_a_failure_is_given_back_delays_the_message_only() {
     let (reply, ()) = tokio::join!(service.push(&message), away);
     assert_eq!(reply.status, 503);
     server.restart().await;
-    soon("the lease's end", async { while service.push(&message).await.status != 204 {} }).await;
+    soon("the lease's end", async {
+        while service.push(&message).await.status != 204 {}
+    })
+    .await;
     assert_eq!(service.runs(), 2);
 }
 
@@ -170,9 +216,15 @@ async fn a_frozen_redis_costs_a_push_its_time_limit_and_nothing_else() {
     assert_eq!(service.push(&service.message("ok")).await.status, 204);
     let message = service.message("ok");
     server.freeze();
-    assert_eq!((service.push(&message).await.status, service.runs()), (503, 1));
+    assert_eq!(
+        (service.push(&message).await.status, service.runs()),
+        (503, 1)
+    );
     server.thaw();
-    soon("recovery", async { while service.push(&message).await.status != 204 {} }).await;
+    soon("recovery", async {
+        while service.push(&message).await.status != 204 {}
+    })
+    .await;
     assert_eq!(service.probe.runs_of(&message.id), 1);
 }
 
@@ -181,7 +233,13 @@ async fn a_frozen_redis_costs_a_push_its_time_limit_and_nothing_else() {
 async fn readiness_follows_the_store() {
     let mut server = RedisServer::start().await;
     let service = service_on(&server).await;
-    let ready = || async { reqwest::get(format!("{}/health/ready", service.url)).await.expect("an answer").status().as_u16() };
+    let ready = || async {
+        reqwest::get(format!("{}/health/ready", service.url))
+            .await
+            .expect("an answer")
+            .status()
+            .as_u16()
+    };
     soon("readiness", async { while ready().await != 200 {} }).await;
     server.stop();
     assert_eq!(ready().await, 503);

@@ -16,10 +16,19 @@ fn hurried(subscriber: Subscriber) -> Setup {
 
 #[tokio::test]
 async fn at_the_soft_limit_a_handler_is_asked_to_stop() {
-    for subscriber in [Subscriber::new("probe", probe), Subscriber::blocking("probe", probe_on_thread), Subscriber::cpu("probe", probe_on_thread)] {
-        let patient = declared(subscriber).soft_limit(SHORT).hard_limit(Duration::from_secs(50));
+    for subscriber in [
+        Subscriber::new("probe", probe),
+        Subscriber::blocking("probe", probe_on_thread),
+        Subscriber::cpu("probe", probe_on_thread),
+    ] {
+        let patient = declared(subscriber)
+            .soft_limit(SHORT)
+            .hard_limit(Duration::from_secs(50));
         let service = Setup::new().subscriber(patient).start().await;
-        assert_eq!(service.push(&service.message("until stopped")).await.status, 503);
+        assert_eq!(
+            service.push(&service.message("until stopped")).await.status,
+            503
+        );
         service.probe.asked_to_stop(1).await;
     }
 }
@@ -27,11 +36,22 @@ async fn at_the_soft_limit_a_handler_is_asked_to_stop() {
 #[tokio::test]
 async fn at_the_hard_limit_an_async_handler_is_stopped_and_its_claim_released() {
     let store = FaultyStore::new();
-    let service = hurried(Subscriber::new("probe", probe)).store(store.clone()).start().await;
+    let service = hurried(Subscriber::new("probe", probe))
+        .store(store.clone())
+        .start()
+        .await;
     let message = service.message("hang");
     assert_eq!(service.push(&message).await.status, 503);
     assert_eq!(service.push(&message).await.status, 503);
-    assert_eq!((service.runs(), store.calls(Step::Release), store.calls(Step::Look)), (2, 2, 0), "the second ran at once");
+    assert_eq!(
+        (
+            service.runs(),
+            store.calls(Step::Release),
+            store.calls(Step::Look)
+        ),
+        (2, 2, 0),
+        "the second ran at once"
+    );
 }
 
 /// A thread cannot be stopped from outside. Its claim is kept, so no second run begins beside it, and when it ends, its
@@ -39,25 +59,46 @@ async fn at_the_hard_limit_an_async_handler_is_stopped_and_its_claim_released() 
 #[tokio::test]
 async fn a_handler_that_cannot_be_stopped_keeps_its_claim_and_its_late_success_counts() {
     let store = FaultyStore::new();
-    let service = hurried(Subscriber::blocking("probe", probe_on_thread)).store(store.clone()).start().await;
+    let service = hurried(Subscriber::blocking("probe", probe_on_thread))
+        .store(store.clone())
+        .start()
+        .await;
     let message = service.message("hold");
     assert_eq!(service.push(&message).await.status, 503);
-    assert_eq!((service.push(&message).await.status, service.runs()), (409, 1));
+    assert_eq!(
+        (service.push(&message).await.status, service.runs()),
+        (409, 1)
+    );
     service.probe.open();
     store.called(Step::Finish, 1).await;
-    assert_eq!((service.push(&message).await.status, service.runs()), (204, 1));
+    assert_eq!(
+        (service.push(&message).await.status, service.runs()),
+        (204, 1)
+    );
 }
 
 #[tokio::test]
 async fn a_handler_without_a_free_thread_in_time_gives_its_message_back() {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let service = hurried(Subscriber::cpu("probe", probe_on_thread).concurrency(10 * cores)).start().await;
+    let service = hurried(Subscriber::cpu("probe", probe_on_thread).concurrency(10 * cores))
+        .start()
+        .await;
     let held: Vec<_> = (0..cores).map(|_| service.message("hold")).collect();
     for message in &held {
-        assert_eq!(service.push(message).await.status, 503, "past its limit, and still running");
+        assert_eq!(
+            service.push(message).await.status,
+            503,
+            "past its limit, and still running"
+        );
     }
     let waiting = service.message("ok");
-    assert_eq!((service.push(&waiting).await.status, service.probe.runs_of(&waiting.id)), (503, 0));
+    assert_eq!(
+        (
+            service.push(&waiting).await.status,
+            service.probe.runs_of(&waiting.id)
+        ),
+        (503, 0)
+    );
     service.probe.open();
     service.probe.ended(cores).await;
     assert_eq!(service.push(&waiting).await.status, 204);

@@ -5,7 +5,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use pushgate::dedup::{Claim, DedupStore, Hold, MemoryStore, MessageKey, Record, StoreError, Ticket};
+use pushgate::dedup::{
+    Claim, DedupStore, Hold, MemoryStore, MessageKey, Record, StoreError, Ticket,
+};
 use tokio::sync::watch;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,12 +37,19 @@ pub(crate) struct FaultyStore {
 
 impl FaultyStore {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { inner: MemoryStore::default(), faults: Mutex::default(), calls: watch::Sender::default() })
+        Arc::new(Self {
+            inner: MemoryStore::default(),
+            faults: Mutex::default(),
+            calls: watch::Sender::default(),
+        })
     }
 
     /// From now on, `step` fails `times` times.
     pub(crate) fn fail(&self, step: Step, fault: Fault, times: usize) {
-        self.faults.lock().expect("faults").insert(step, (fault, times));
+        self.faults
+            .lock()
+            .expect("faults")
+            .insert(step, (fault, times));
     }
 
     pub(crate) fn heal(&self) {
@@ -55,11 +64,18 @@ impl FaultyStore {
     pub(crate) async fn called(&self, step: Step, times: usize) {
         let mut calls = self.calls.subscribe();
         let enough = calls.wait_for(|calls| calls.get(&step).copied().unwrap_or_default() >= times);
-        super::soon("a step in the store", enough).await.expect("the store");
+        super::soon("a step in the store", enough)
+            .await
+            .expect("the store");
     }
 
-    async fn answer<T>(&self, step: Step, happen: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        self.calls.send_modify(|calls| *calls.entry(step).or_default() += 1);
+    async fn answer<T>(
+        &self,
+        step: Step,
+        happen: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.calls
+            .send_modify(|calls| *calls.entry(step).or_default() += 1);
         let fault = {
             let mut faults = self.faults.lock().expect("faults");
             match faults.get_mut(&step) {
@@ -70,7 +86,8 @@ impl FaultyStore {
                 _ => None,
             }
         };
-        let lost = || StoreError::Unavailable(Arc::new(io::Error::from(io::ErrorKind::ConnectionReset)));
+        let lost =
+            || StoreError::Unavailable(Arc::new(io::Error::from(io::ErrorKind::ConnectionReset)));
         match fault {
             Some(Fault::Down) => Err(lost()),
             Some(Fault::LostReply) => happen.await.and_then(|_| Err(lost())),

@@ -40,7 +40,11 @@ impl Google {
     }
 
     pub(crate) async fn with_keys(keys: Keys) -> Self {
-        let emulator = Emulator::start(Options { pace: Pace::Eager, ..Options::default() }).expect("an emulator");
+        let emulator = Emulator::start(Options {
+            pace: Pace::Eager,
+            ..Options::default()
+        })
+        .expect("an emulator");
         let server = Arc::new(KeyServer {
             issuer: emulator.issuer().keys_url(),
             fetches: AtomicUsize::new(0),
@@ -48,10 +52,21 @@ impl Google {
         });
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let keys_url = format!("http://{}/certs", socket.local_addr().expect("an address"));
-        let router = Router::new().route("/certs", get(serve_keys)).with_state(Arc::clone(&server));
+        let router = Router::new()
+            .route("/certs", get(serve_keys))
+            .with_state(Arc::clone(&server));
         tokio::spawn(async move { axum::serve(socket, router).await });
-        emulator.create_topic(&format!("projects/{}/topics/probe-dead-letter", super::PROJECT)).expect("a topic");
-        Self { emulator, keys: server, keys_url }
+        emulator
+            .create_topic(&format!(
+                "projects/{}/topics/probe-dead-letter",
+                super::PROJECT
+            ))
+            .expect("a topic");
+        Self {
+            emulator,
+            keys: server,
+            keys_url,
+        }
     }
 
     pub(crate) fn keys_url(&self) -> String {
@@ -71,12 +86,17 @@ impl Google {
     pub(crate) fn keep_dead_letters(&self) {
         let name = |kind: &str| format!("projects/{}/{kind}/probe-dead-letter", super::PROJECT);
         let keeper = emulator::SubscriptionConfig::new(name("subscriptions"), name("topics"));
-        self.emulator.create_subscription(keeper).expect("a subscription");
+        self.emulator
+            .create_subscription(keeper)
+            .expect("a subscription");
     }
 
     /// The dead letters so far.
     pub(crate) fn dead_letters(&self) -> Vec<emulator::ReceivedMessage> {
-        let name = format!("projects/{}/subscriptions/probe-dead-letter", super::PROJECT);
+        let name = format!(
+            "projects/{}/subscriptions/probe-dead-letter",
+            super::PROJECT
+        );
         self.emulator.held(&name)
     }
 }
@@ -84,12 +104,22 @@ impl Google {
 async fn serve_keys(State(server): State<Arc<KeyServer>>) -> Response {
     server.fetches.fetch_add(1, Ordering::SeqCst);
     let mut keys = server.keys.subscribe();
-    let keys = *keys.wait_for(|keys| *keys != Keys::Held).await.expect("the server");
+    let keys = *keys
+        .wait_for(|keys| *keys != Keys::Held)
+        .await
+        .expect("the server");
     match keys {
-        Keys::Status(status) => StatusCode::from_u16(status).expect("a status").into_response(),
+        Keys::Status(status) => StatusCode::from_u16(status)
+            .expect("a status")
+            .into_response(),
         Keys::Garbage => "<html>".into_response(),
         Keys::Served | Keys::Held => {
-            let jwks = reqwest::get(&server.issuer).await.expect("keys").text().await.expect("keys");
+            let jwks = reqwest::get(&server.issuer)
+                .await
+                .expect("keys")
+                .text()
+                .await
+                .expect("keys");
             ([(header::CACHE_CONTROL, "public, max-age=3600")], jwks).into_response()
         }
     }

@@ -30,7 +30,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for what must happen.
 pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, event).await.unwrap_or_else(|_| panic!("{what} did not happen within {PATIENCE:?}"))
+    timeout(PATIENCE, event)
+        .await
+        .unwrap_or_else(|_| panic!("{what} did not happen within {PATIENCE:?}"))
 }
 
 /// A subscriber with the probe as its handler.
@@ -59,7 +61,10 @@ pub(crate) struct Setup {
 impl Setup {
     pub(crate) fn new() -> Self {
         Self {
-            subscribers: vec![subscriber("probe"), subscriber("other").callers([OTHERS_CALLER])],
+            subscribers: vec![
+                subscriber("probe"),
+                subscriber("other").callers([OTHERS_CALLER]),
+            ],
             settings: Vec::new(),
             store: Arc::new(MemoryStore::default()),
             google: None,
@@ -92,7 +97,13 @@ impl Setup {
             Some(google) => Arc::clone(google),
             None => Arc::new(Google::start().await),
         };
-        let mut service = Service { google, probe: Probe::default(), setup: self, running: None, url: String::new() };
+        let mut service = Service {
+            google,
+            probe: Probe::default(),
+            setup: self,
+            running: None,
+            url: String::new(),
+        };
         let (running, url) = service.instance().await;
         (service.running, service.url) = (Some(running), url);
         service
@@ -127,18 +138,29 @@ impl Service {
             ("PUSHGATE_STORE", "memory:".into()),
             ("PUSHGATE_AUDIENCE", AUDIENCE.into()),
             ("PUSHGATE_CALLERS", CALLER.into()),
-            ("PUSHGATE_ISSUER", self.google.emulator.issuer().url().to_owned()),
+            (
+                "PUSHGATE_ISSUER",
+                self.google.emulator.issuer().url().to_owned(),
+            ),
             ("PUSHGATE_KEYS_URL", self.google.keys_url()),
-            ("PUBSUB_EMULATOR_HOST", self.google.emulator.address().to_string()),
+            (
+                "PUBSUB_EMULATOR_HOST",
+                self.google.emulator.address().to_string(),
+            ),
         ];
         let given = given.map(|(name, value)| (name.to_owned(), value));
-        let environment: Environment = given.into_iter().chain(self.setup.settings.clone()).collect();
+        let environment: Environment = given
+            .into_iter()
+            .chain(self.setup.settings.clone())
+            .collect();
         let config = Config::read(&environment).expect("settings").on_loopback(0);
         let probe = self.probe.clone();
-        let mut service = pushgate::Service::new().store(Arc::clone(&self.setup.store)).state(move |_| {
-            let probe = probe.clone();
-            async move { Ok::<_, std::io::Error>(probe) }
-        });
+        let mut service = pushgate::Service::new()
+            .store(Arc::clone(&self.setup.store))
+            .state(move |_| {
+                let probe = probe.clone();
+                async move { Ok::<_, std::io::Error>(probe) }
+            });
         for subscriber in &self.setup.subscribers {
             service = service.subscriber(subscriber.clone());
         }
@@ -185,10 +207,17 @@ impl Service {
 /// One push, over a connection of its own client.
 pub(crate) async fn push_to(url: &str, body: impl Into<reqwest::Body>, token: &str) -> Reply {
     let client = reqwest::Client::new();
-    let request = client.post(url).header("content-type", "application/json").bearer_auth(token).body(body);
+    let request = client
+        .post(url)
+        .header("content-type", "application/json")
+        .bearer_auth(token)
+        .body(body);
     reply(request.send().await.expect("an answer")).await
 }
 
 pub(crate) async fn reply(response: reqwest::Response) -> Reply {
-    Reply { status: response.status().as_u16(), body: response.text().await.expect("a body") }
+    Reply {
+        status: response.status().as_u16(),
+        body: response.text().await.expect("a body"),
+    }
 }

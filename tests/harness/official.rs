@@ -57,14 +57,27 @@ impl OfficialEmulator {
 
     pub(crate) async fn put(&self, resource: &str, body: Value) {
         let url = self.url(&format!("v1/projects/{PROJECT}/{resource}"));
-        let answer = reqwest::Client::new().put(url).json(&body).send().await.expect("an answer");
-        assert!(answer.status().is_success(), "{resource}: {}", answer.text().await.unwrap_or_default());
+        let answer = reqwest::Client::new()
+            .put(url)
+            .json(&body)
+            .send()
+            .await
+            .expect("an answer");
+        assert!(
+            answer.status().is_success(),
+            "{resource}: {}",
+            answer.text().await.unwrap_or_default()
+        );
     }
 
     /// Waits for a message of this subscription, and takes it.
     pub(crate) async fn pull(&self, subscription: &str) -> Value {
-        let url = self.url(&format!("v1/projects/{PROJECT}/subscriptions/{subscription}:pull"));
-        let request = reqwest::Client::new().post(url).json(&json!({"maxMessages": 1}));
+        let url = self.url(&format!(
+            "v1/projects/{PROJECT}/subscriptions/{subscription}:pull"
+        ));
+        let request = reqwest::Client::new()
+            .post(url)
+            .json(&json!({"maxMessages": 1}));
         let answer = soon("a message", request.send()).await.expect("an answer");
         let mut answer: Value = answer.json().await.expect("JSON");
         answer["receivedMessages"][0]["message"].take()
@@ -72,7 +85,10 @@ impl OfficialEmulator {
 
     /// Publishes with Google's Python client; `PUSHGATE_TEST_PYTHON` is an interpreter that has it.
     pub(crate) async fn publish_orders(&self, first: usize, count: usize, article: &str) {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/clients/publish_orders.py");
+        let script = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../tests/clients/publish_orders.py"
+        );
         let output = tokio::process::Command::new(option("PUSHGATE_TEST_PYTHON"))
             .arg(script)
             .arg(format!("projects/{PROJECT}/topics/orders"))
@@ -82,7 +98,12 @@ impl OfficialEmulator {
             .await
             .expect("python starts");
         let said = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(said.trim(), count.to_string(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            said.trim(),
+            count.to_string(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 
@@ -93,7 +114,10 @@ impl Drop for OfficialEmulator {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "where the outside tools are is told by ./test")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where the outside tools are is told by ./test"
+)]
 fn option(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run ./test, which finds it"))
 }
@@ -122,19 +146,31 @@ impl TokenProxy {
         });
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", socket.local_addr().expect("an address"));
-        let router = Router::new().route("/", post(forward)).with_state(Arc::clone(&served));
+        let router = Router::new()
+            .route("/", post(forward))
+            .with_state(Arc::clone(&served));
         tokio::spawn(async move { axum::serve(socket, router).await });
         Self { url, served }
     }
 
     /// The instance that works on this order.
     pub(crate) fn instance_of(&self, order: &str) -> String {
-        self.served.sent.lock().expect("sent").get(order).expect("it was sent").clone()
+        self.served
+            .sent
+            .lock()
+            .expect("sent")
+            .get(order)
+            .expect("it was sent")
+            .clone()
     }
 
     /// Sends nothing to this instance any more.
     pub(crate) fn forget(&self, instance: &str) {
-        self.served.instances.lock().expect("instances").retain(|other| other != instance);
+        self.served
+            .instances
+            .lock()
+            .expect("instances")
+            .retain(|other| other != instance);
     }
 }
 
@@ -144,9 +180,18 @@ async fn forward(State(served): State<Arc<Served>>, body: Bytes) -> StatusCode {
         instances.rotate_left(1);
         instances.first().expect("an instance").clone()
     };
-    served.sent.lock().expect("sent").insert(order_of(&body), instance.clone());
+    served
+        .sent
+        .lock()
+        .expect("sent")
+        .insert(order_of(&body), instance.clone());
     let token = served.google.emulator.issuer().token(CALLER, AUDIENCE);
-    let forwarded = served.client.post(instance).header("content-type", "application/json").bearer_auth(token).body(body);
+    let forwarded = served
+        .client
+        .post(instance)
+        .header("content-type", "application/json")
+        .bearer_auth(token)
+        .body(body);
     match forwarded.send().await {
         Ok(answer) => answer.status(),
         Err(_) => StatusCode::BAD_GATEWAY,
@@ -156,7 +201,9 @@ async fn forward(State(served): State<Arc<Served>>, body: Bytes) -> StatusCode {
 /// The order of a push.
 fn order_of(body: &[u8]) -> String {
     let push: Value = serde_json::from_slice(body).expect("a push");
-    let data = STANDARD.decode(push["message"]["data"].as_str().expect("data")).expect("base64");
+    let data = STANDARD
+        .decode(push["message"]["data"].as_str().expect("data"))
+        .expect("base64");
     let order: Value = serde_json::from_slice(&data).expect("an order");
     order["orderId"].as_str().expect("an id").to_owned()
 }

@@ -49,19 +49,25 @@ impl Probe {
     /// Waits until so many runs have begun.
     pub(crate) async fn entered(&self, runs: usize) {
         let mut watched = self.0.runs.subscribe();
-        soon("a run", watched.wait_for(|begun| begun.len() >= runs)).await.expect("the probe");
+        soon("a run", watched.wait_for(|begun| begun.len() >= runs))
+            .await
+            .expect("the probe");
     }
 
     /// Waits until so many runs have ended by themselves.
     pub(crate) async fn ended(&self, ends: usize) {
         let mut watched = self.0.ends.subscribe();
-        soon("the end of a run", watched.wait_for(|ended| *ended >= ends)).await.expect("the probe");
+        soon("the end of a run", watched.wait_for(|ended| *ended >= ends))
+            .await
+            .expect("the probe");
     }
 
     /// Waits until so many runs were asked to stop.
     pub(crate) async fn asked_to_stop(&self, stops: usize) {
         let mut watched = self.0.stops.subscribe();
-        soon("a stop signal", watched.wait_for(|asked| *asked >= stops)).await.expect("the probe");
+        soon("a stop signal", watched.wait_for(|asked| *asked >= stops))
+            .await
+            .expect("the probe");
     }
 
     /// Lets all runs go on that are held.
@@ -71,7 +77,13 @@ impl Probe {
 
     /// The context of the last run of this message.
     pub(crate) fn context(&self, id: &str) -> Context {
-        self.0.contexts.lock().expect("contexts").get(id).expect("a run").clone()
+        self.0
+            .contexts
+            .lock()
+            .expect("contexts")
+            .get(id)
+            .expect("a run")
+            .clone()
     }
 
     /// Counts a run under this name.
@@ -80,7 +92,11 @@ impl Probe {
     }
 
     fn begin(&self, context: &Context) -> usize {
-        self.0.contexts.lock().expect("contexts").insert(context.message_id.to_string(), context.clone());
+        self.0
+            .contexts
+            .lock()
+            .expect("contexts")
+            .insert(context.message_id.to_string(), context.clone());
         self.note(&context.message_id);
         self.runs_of(&context.message_id)
     }
@@ -90,7 +106,12 @@ impl Probe {
     }
 
     async fn opened(&self) {
-        self.0.is_open.subscribe().wait_for(|is_open| *is_open).await.expect("the probe");
+        self.0
+            .is_open
+            .subscribe()
+            .wait_for(|is_open| *is_open)
+            .await
+            .expect("the probe");
     }
 
     fn note_stop(&self) {
@@ -111,7 +132,11 @@ fn say(data: &str, run: usize) -> Result<Outcome, String> {
 }
 
 /// Does as the data says: `hold` waits until the test opens, `hang` for ever, `until stopped` for the stop signal.
-pub(crate) async fn probe(message: Message<Raw>, context: Context, probe: State<Probe>) -> Result<Outcome, String> {
+pub(crate) async fn probe(
+    message: Message<Raw>,
+    context: Context,
+    probe: State<Probe>,
+) -> Result<Outcome, String> {
     let data = String::from_utf8_lossy(&message.0.0).into_owned();
     let run = probe.begin(&context);
     match data.as_str() {
@@ -130,7 +155,11 @@ pub(crate) async fn probe(message: Message<Raw>, context: Context, probe: State<
 }
 
 /// The same on a thread: `hold` cannot be stopped, `until stopped` looks at the signal.
-pub(crate) fn probe_on_thread(message: Message<Raw>, context: Context, probe: State<Probe>) -> Result<Outcome, String> {
+pub(crate) fn probe_on_thread(
+    message: Message<Raw>,
+    context: Context,
+    probe: State<Probe>,
+) -> Result<Outcome, String> {
     let data = String::from_utf8_lossy(&message.0.0).into_owned();
     let run = probe.begin(&context);
     let runtime = tokio::runtime::Handle::current();

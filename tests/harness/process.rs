@@ -20,7 +20,11 @@ pub(crate) struct Process {
 /// `pushgate` with these arguments and nothing of the test's own environment but the path.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pushgate"));
-    command.args(arguments).env_clear().stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     command
 }
 
@@ -34,7 +38,10 @@ pub(crate) fn settings(google: &Google, store: &str) -> Vec<(&'static str, Strin
         ("PUSHGATE_CALLERS", CALLER.into()),
         ("PUSHGATE_ISSUER", google.emulator.issuer().url().to_owned()),
         ("PUSHGATE_KEYS_URL", google.keys_url()),
-        ("PUBSUB_EMULATOR_HOST", google.emulator.address().to_string()),
+        (
+            "PUBSUB_EMULATOR_HOST",
+            google.emulator.address().to_string(),
+        ),
         ("PUSHGATE_LOG_FORMAT", "json".into()),
     ]
 }
@@ -42,7 +49,11 @@ pub(crate) fn settings(google: &Google, store: &str) -> Vec<(&'static str, Strin
 impl Process {
     /// Starts it; lines of both outputs are kept.
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("pushgate starts");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("pushgate starts");
         let (sender, lines) = watch::channel(Vec::new());
         let sender = Arc::new(Mutex::new(sender));
         keep_lines(child.stdout.take().expect("stdout"), &sender);
@@ -56,21 +67,44 @@ impl Process {
         command.envs(settings.iter().map(|(name, value)| (*name, value.as_str())));
         let mut process = Self::start(command);
         let listening = process.log(|line| line["message"] == "listening").await;
-        let port = listening["address"].as_str().and_then(|address| address.rsplit(':').next()).expect("an address").to_owned();
+        let port = listening["address"]
+            .as_str()
+            .and_then(|address| address.rsplit(':').next())
+            .expect("an address")
+            .to_owned();
         (process, format!("http://127.0.0.1:{port}"))
     }
 
     /// Waits for a line of the log.
     pub(crate) async fn log(&mut self, is_wanted: impl Fn(&Value) -> bool) -> Value {
         let parse = |line: &String| serde_json::from_str::<Value>(line).ok().filter(&is_wanted);
-        let lines = soon("a log line", self.lines.wait_for(|lines| lines.iter().any(|line| parse(line).is_some()))).await;
-        lines.expect("pushgate runs").iter().find_map(parse).expect("the line")
+        let lines = soon(
+            "a log line",
+            self.lines
+                .wait_for(|lines| lines.iter().any(|line| parse(line).is_some())),
+        )
+        .await;
+        lines
+            .expect("pushgate runs")
+            .iter()
+            .find_map(parse)
+            .expect("the line")
     }
 
     /// Waits for a line that contains this.
     pub(crate) async fn line(&mut self, wanted: &str) -> String {
-        let lines = soon(wanted, self.lines.wait_for(|lines| lines.iter().any(|line| line.contains(wanted)))).await;
-        lines.expect("pushgate runs").iter().find(|line| line.contains(wanted)).expect("the line").clone()
+        let lines = soon(
+            wanted,
+            self.lines
+                .wait_for(|lines| lines.iter().any(|line| line.contains(wanted))),
+        )
+        .await;
+        lines
+            .expect("pushgate runs")
+            .iter()
+            .find(|line| line.contains(wanted))
+            .expect("the line")
+            .clone()
     }
 
     /// Everything it has said.
@@ -80,7 +114,11 @@ impl Process {
 
     pub(crate) async fn signal(&self, signal: &str) {
         let id = self.child.id().expect("still running").to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().await.expect("kill");
+        let sent = Command::new("kill")
+            .args([signal, &id])
+            .status()
+            .await
+            .expect("kill");
         assert!(sent.success());
     }
 
@@ -89,12 +127,18 @@ impl Process {
     }
 }
 
-fn keep_lines(output: impl AsyncRead + Unpin + Send + 'static, sender: &Arc<Mutex<watch::Sender<Vec<String>>>>) {
+fn keep_lines(
+    output: impl AsyncRead + Unpin + Send + 'static,
+    sender: &Arc<Mutex<watch::Sender<Vec<String>>>>,
+) {
     let sender = Arc::clone(sender);
     tokio::spawn(async move {
         let mut lines = BufReader::new(output).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            sender.lock().expect("lines").send_modify(|lines| lines.push(line));
+            sender
+                .lock()
+                .expect("lines")
+                .send_modify(|lines| lines.push(line));
         }
     });
 }

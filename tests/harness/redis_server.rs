@@ -25,9 +25,15 @@ impl RedisServer {
 
     pub(crate) async fn with_durability(is_durable: bool) -> Self {
         let port = free_port();
-        let folder = std::env::temp_dir().join(format!("pushgate-redis-{}-{port}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("pushgate-redis-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let mut server = Self { port, folder, is_durable, child: None };
+        let mut server = Self {
+            port,
+            folder,
+            is_durable,
+            child: None,
+        };
         server.restart().await;
         server
     }
@@ -51,7 +57,16 @@ impl RedisServer {
     pub(crate) async fn restart(&mut self) {
         self.stop();
         let child = Command::new("redis-server")
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendfsync", "always"])
+            .args([
+                "--port",
+                &self.port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendfsync",
+                "always",
+            ])
             .args(["--appendonly", if self.is_durable { "yes" } else { "no" }])
             .arg("--dir")
             .arg(&self.folder)
@@ -79,7 +94,10 @@ impl RedisServer {
 
     fn signal(&self, signal: &str) {
         let id = self.child.as_ref().expect("a server").id().to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().expect("kill");
+        let sent = Command::new("kill")
+            .args([signal, &id])
+            .status()
+            .expect("kill");
         assert!(sent.success());
     }
 }

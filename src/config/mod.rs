@@ -1,0 +1,261 @@
+//! Every setting, with its unit and default; the only reader of the environment.
+
+mod reader;
+mod settings;
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use url::Url;
+
+use self::reader::Reader;
+pub use self::settings::{SETTINGS, Setting};
+use crate::state::Environment;
+
+/// The effective settings of a service.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) project: String,
+    pub(crate) store: StoreSetting,
+    pub(crate) audience: String,
+    pub(crate) callers: Vec<String>,
+    pub(crate) issuer: String,
+    pub(crate) keys_url: Url,
+    pub(crate) pubsub_emulator: Option<String>,
+    pub(crate) concurrency: usize,
+    pub(crate) grace: Duration,
+    pub(crate) body_limit_bytes: usize,
+    pub(crate) body_timeout: Duration,
+    pub(crate) token_leeway: Duration,
+    pub(crate) store_timeout: Duration,
+    pub(crate) environment: Environment,
+}
+
+/// Which store.
+#[derive(Clone)]
+pub(crate) enum StoreSetting {
+    Memory,
+    #[cfg(feature = "redis")]
+    Redis(Url),
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{} of the settings cannot be used:\n{}", .faults.len(), .faults.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigError {
+    faults: Vec<Fault>,
+}
+
+/// One setting that cannot be used.
+#[derive(Clone, Debug)]
+struct Fault {
+    name: &'static str,
+    found: String,
+    expected: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {}, expected {}",
+            self.name, self.found, self.expected
+        )
+    }
+}
+
+impl Config {
+    /// Reads all settings.
+    ///
+    /// # Errors
+    /// All faults together, each with variable, value and expected form.
+    pub fn read(environment: &Environment) -> Result<Self, ConfigError> {
+        let mut reader = Reader {
+            environment,
+            faults: Vec::new(),
+        };
+        let config = reader.config();
+        match config {
+            Some(config) if reader.faults.is_empty() => Ok(config),
+            _ => Err(ConfigError {
+                faults: reader.faults,
+            }),
+        }
+    }
+
+    /// Listens on the loopback address only, and on any free port if `port` is 0.
+    #[must_use]
+    pub fn on_loopback(mut self, port: u16) -> Self {
+        self.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        self
+    }
+
+    /// The effective value of each setting, and whether the environment or a default decided it; passwords are masked.
+    pub(crate) fn effective(&self) -> Vec<(&'static str, String, &'static str)> {
+        let shown = |setting: &Setting| {
+            let value = match (setting.name, self.environment.get(setting.name)) {
+                ("GOOGLE_CLOUD_PROJECT", _) => self.project.clone(),
+                ("PUSHGATE_STORE", _) => self.store.masked(),
+                ("PUSHGATE_KEYS_URL", _) => masked(&self.keys_url),
+                (_, Some(value)) => value.to_owned(),
+                (_, None) => setting.default.unwrap_or("(unset)").to_owned(),
+            };
+            let source = if self.environment.get(setting.name).is_some() {
+                "environment"
+            } else {
+                "default"
+            };
+            (setting.name, value, source)
+        };
+        SETTINGS.iter().map(shown).collect()
+    }
+
+    /// Variables that begin like ours but are none: most likely misspelt.
+    pub(crate) fn unknown(&self) -> Vec<&str> {
+        let is_unknown = |name: &&str| {
+            name.starts_with("PUSHGATE_") && SETTINGS.iter().all(|setting| setting.name != *name)
+        };
+        self.environment
+            .0
+            .keys()
+            .map(String::as_str)
+            .filter(is_unknown)
+            .collect()
+    }
+}
+
+impl StoreSetting {
+    fn masked(&self) -> String {
+        match self {
+            Self::Memory => "memory:".into(),
+            #[cfg(feature = "redis")]
+            Self::Redis(url) => masked(url),
+        }
+    }
+}
+
+impl fmt::Debug for StoreSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+fn masked(url: &Url) -> String {
+    let mut url = url.clone();
+    if url.password().is_some() && url.set_password(Some("***")).is_err() {
+        return format!("{}://***", url.scheme());
+    }
+    url.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEEDED: [(&str, &str); 4] = [
+        ("GOOGLE_CLOUD_PROJECT", "shop"),
+        ("PUSHGATE_STORE", "memory:"),
+        ("PUSHGATE_AUDIENCE", "https://push.example.com"),
+        ("PUSHGATE_CALLERS", "push@shop.iam.gserviceaccount.com"),
+    ];
+
+    fn read(changes: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(&NEEDED.iter().chain(changes).copied().collect())
+    }
+
+    #[test]
+    fn four_settings_are_needed_and_the_others_have_defaults() {
+        let config = read(&[]).expect("enough");
+        assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
+        assert_eq!(
+            (config.body_limit_bytes, config.grace.as_secs()),
+            (14 * 1024 * 1024, 8)
+        );
+        assert_eq!(
+            config.keys_url.as_str(),
+            "https://www.googleapis.com/oauth2/v3/certs"
+        );
+    }
+
+    #[test]
+    fn all_faults_are_reported_together() {
+        let error = Config::read(&Environment::from_iter([
+            ("PORT", "eighty"),
+            ("PUSHGATE_CALLERS", "me"),
+        ]))
+        .expect_err("faults")
+        .to_string();
+        for expected in [
+            "5 of the settings cannot be used",
+            "PORT is \"eighty\", expected a port",
+            "GOOGLE_CLOUD_PROJECT is not set",
+            "PUSHGATE_STORE is not set",
+            "PUSHGATE_AUDIENCE is not set",
+            "PUSHGATE_CALLERS is \"me\", expected e-mails",
+        ] {
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn each_wrong_value_is_refused() {
+        for (name, value) in [
+            ("PORT", "65536"),
+            ("GOOGLE_CLOUD_PROJECT", "a/b"),
+            ("PUSHGATE_STORE", "mysql://db"),
+            ("PUSHGATE_STORE", "redis"),
+            ("PUSHGATE_CALLERS", " , "),
+            ("PUSHGATE_KEYS_URL", "http://keys.example.com/certs"),
+            ("PUSHGATE_KEYS_URL", "http://localhost.example.com/certs"),
+            ("PUSHGATE_TOKEN_LEEWAY_SECONDS", "61"),
+            ("PUSHGATE_BODY_LIMIT_BYTES", "10"),
+            ("PUSHGATE_CONCURRENCY", "0"),
+            ("PUSHGATE_GRACE_SECONDS", "-1"),
+            ("PUBSUB_EMULATOR_HOST", "http://localhost:8085"),
+        ] {
+            let error = read(&[(name, value)]).expect_err(name).to_string();
+            assert!(
+                error.contains(name) && error.contains("expected"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn keys_may_come_in_clear_text_from_this_machine_only() {
+        for url in [
+            "http://127.0.0.1:1/k",
+            "http://[::1]:1/k",
+            "http://localhost/k",
+            "https://issuer.example.com/k",
+        ] {
+            assert!(read(&[("PUSHGATE_KEYS_URL", url)]).is_ok(), "{url}");
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn a_password_is_never_shown() {
+        let config =
+            read(&[("PUSHGATE_STORE", "redis://app:hush@redis.internal:6379/0")]).expect("a store");
+        let shown = format!("{config:?} {:?}", config.effective());
+        assert!(
+            !shown.contains("hush") && shown.contains("redis://app:***@redis.internal:6379/0"),
+            "{shown}"
+        );
+        let error = read(&[("PUSHGATE_STORE", "mysql://app:hush@db")])
+            .expect_err("unknown")
+            .to_string();
+        assert!(!error.contains("hush"), "{error}");
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_noticed() {
+        assert_eq!(
+            read(&[("PUSHGATE_CALLER", "x")]).expect("read").unknown(),
+            ["PUSHGATE_CALLER"]
+        );
+    }
+}

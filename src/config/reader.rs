@@ -1,0 +1,165 @@
+//! Reads each setting in the form it has, and collects what is wrong.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use super::settings::{
+    AUDIENCE, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY, EMULATOR, GRACE, ISSUER, KEYS_URL,
+    LEEWAY, PORT, PROJECT, STORE, STORE_TIMEOUT, Setting,
+};
+use super::{Config, Fault, StoreSetting, masked};
+use crate::state::Environment;
+
+/// Reads settings from an environment.
+pub(super) struct Reader<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) faults: Vec<Fault>,
+}
+
+impl Reader<'_> {
+    /// Reads every setting before it gives up, so that all faults are found.
+    pub(super) fn config(&mut self) -> Option<Config> {
+        let port = self
+            .number(&PORT, 0, u64::from(u16::MAX))
+            .and_then(|port| u16::try_from(port).ok());
+        let project = self.read(&PROJECT, |value| {
+            is_project(value).then(|| value.to_owned())
+        });
+        let store = self.read(&STORE, store);
+        let audience = self.read(&AUDIENCE, |value| Some(value.to_owned()));
+        let callers = self.read(&CALLERS, emails);
+        let issuer = self.read(&ISSUER, |value| Some(value.to_owned()));
+        let keys_url = self.read(&KEYS_URL, keys_url);
+        let pubsub_emulator = self.optional(&EMULATOR, |value| {
+            is_host_and_port(value).then(|| value.to_owned())
+        });
+        let concurrency = self.number(&CONCURRENCY, 1, 10_000);
+        let grace = self.number(&GRACE, 1, 600);
+        let body_limit = self.number(&BODY_LIMIT, 1024, 32 * 1024 * 1024);
+        let body_timeout = self.number(&BODY_TIMEOUT, 1, 600);
+        let leeway = self.number(&LEEWAY, 0, 60);
+        let store_timeout = self.number(&STORE_TIMEOUT, 10, 60_000);
+        Some(Config {
+            listen: SocketAddr::from((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port?)),
+            project: project?,
+            store: store?,
+            audience: audience?,
+            callers: callers?,
+            issuer: issuer?,
+            keys_url: keys_url?,
+            pubsub_emulator: pubsub_emulator?,
+            concurrency: usize::try_from(concurrency?).ok()?,
+            grace: Duration::from_secs(grace?),
+            body_limit_bytes: usize::try_from(body_limit?).ok()?,
+            body_timeout: Duration::from_secs(body_timeout?),
+            token_leeway: Duration::from_secs(leeway?),
+            store_timeout: Duration::from_millis(store_timeout?),
+            environment: self.environment.clone(),
+        })
+    }
+
+    fn read<T>(&mut self, setting: &Setting, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        match self.environment.get(setting.name).or(setting.default) {
+            Some(value) => self.parse(setting, value, parse),
+            None => self.fault(setting, "is not set".into()),
+        }
+    }
+
+    /// `Some(None)` if unset.
+    fn optional<T>(
+        &mut self,
+        setting: &Setting,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.environment.get(setting.name) {
+            Some(value) => self.parse(setting, value, parse).map(Some),
+            None => Some(None),
+        }
+    }
+
+    fn number(&mut self, setting: &Setting, least: u64, most: u64) -> Option<u64> {
+        self.read(setting, |value| {
+            value
+                .parse()
+                .ok()
+                .filter(|number| (least..=most).contains(number))
+        })
+    }
+
+    fn parse<T>(
+        &mut self,
+        setting: &Setting,
+        value: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        // A store's URL may hold a password.
+        let shown = if setting.name == STORE.name {
+            Url::parse(value).map_or("(hidden)".into(), |url| masked(&url))
+        } else {
+            value.to_owned()
+        };
+        parse(value).or_else(|| self.fault(setting, format!("is {shown:?}")))
+    }
+
+    fn fault<T>(&mut self, setting: &Setting, found: String) -> Option<T> {
+        self.faults.push(Fault {
+            name: setting.name,
+            found,
+            expected: format!("{} ({})", setting.form, setting.meaning),
+        });
+        None
+    }
+}
+
+fn is_project(value: &str) -> bool {
+    !value.is_empty()
+        && value
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-:.".contains(c))
+}
+
+fn store(value: &str) -> Option<StoreSetting> {
+    match Url::parse(value).ok()?.scheme() {
+        "memory" => Some(StoreSetting::Memory),
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" => Url::parse(value)
+            .ok()
+            .filter(Url::has_host)
+            .map(StoreSetting::Redis),
+        _ => None,
+    }
+}
+
+fn emails(value: &str) -> Option<Vec<String>> {
+    let emails: Vec<String> = value
+        .split(',')
+        .map(str::trim)
+        .filter(|email| !email.is_empty())
+        .map(str::to_owned)
+        .collect();
+    (!emails.is_empty()
+        && emails
+            .iter()
+            .all(|email| email.contains('@') && !email.contains(char::is_whitespace)))
+    .then_some(emails)
+}
+
+/// Keys that travel in clear text could be anybody's.
+fn keys_url(value: &str) -> Option<Url> {
+    let url = Url::parse(value).ok()?;
+    let is_local = match url.host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    (url.scheme() == "https" || url.scheme() == "http" && is_local).then_some(url)
+}
+
+fn is_host_and_port(value: &str) -> bool {
+    !value.contains("//")
+        && value
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+}

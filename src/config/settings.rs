@@ -1,0 +1,149 @@
+//! The table of all settings.
+
+/// One environment variable that pushgate reads.
+pub struct Setting {
+    /// The variable.
+    pub name: &'static str,
+    /// What it decides.
+    pub meaning: &'static str,
+    /// What its value looks like, with the unit.
+    pub form: &'static str,
+    /// What counts if it is unset.
+    pub default: Option<&'static str>,
+}
+
+pub(super) const PORT: Setting = setting(
+    "PORT",
+    "where to listen, on all addresses, as Cloud Run asks",
+    "a port, 0 to 65535",
+    Some("8080"),
+);
+pub(super) const PROJECT: Setting = setting(
+    "GOOGLE_CLOUD_PROJECT",
+    "the project of the subscriptions; unset, the metadata server is asked",
+    "a project id",
+    None,
+);
+pub(super) const STORE: Setting = setting(
+    "PUSHGATE_STORE",
+    "where handled messages are remembered",
+    STORE_FORM,
+    None,
+);
+pub(super) const AUDIENCE: Setting = setting(
+    "PUSHGATE_AUDIENCE",
+    "the audience that push tokens must be for",
+    "the text set as the subscription's OIDC audience",
+    None,
+);
+pub(super) const CALLERS: Setting = setting(
+    "PUSHGATE_CALLERS",
+    "the service accounts allowed to push",
+    "e-mails, separated by commas",
+    None,
+);
+pub(super) const ISSUER: Setting = setting(
+    "PUSHGATE_ISSUER",
+    "who signs the tokens",
+    "the text of the claim iss",
+    Some("https://accounts.google.com"),
+);
+pub(super) const KEYS_URL: Setting = setting(
+    "PUSHGATE_KEYS_URL",
+    "where the issuer's keys are",
+    "an https URL of a JWKS; http on this machine only",
+    Some("https://www.googleapis.com/oauth2/v3/certs"),
+);
+pub(super) const LEEWAY: Setting = setting(
+    "PUSHGATE_TOKEN_LEEWAY_SECONDS",
+    "how far the issuer's clock may be off",
+    "seconds, 0 to 60",
+    Some("30"),
+);
+pub(super) const BODY_LIMIT: Setting = setting(
+    "PUSHGATE_BODY_LIMIT_BYTES",
+    "the largest body; a message of 10 MB needs 13.4 MB as base64",
+    "bytes, 1024 to 33554432",
+    Some("14680064"),
+);
+pub(super) const BODY_TIMEOUT: Setting = setting(
+    "PUSHGATE_BODY_TIMEOUT_SECONDS",
+    "how long a body may take to arrive",
+    "seconds, 1 to 600",
+    Some("10"),
+);
+pub(super) const CONCURRENCY: Setting = setting(
+    "PUSHGATE_CONCURRENCY",
+    "how many pushes are worked on at once in this process; more are answered 429",
+    "a number, 1 to 10000",
+    Some("250"),
+);
+pub(super) const GRACE: Setting = setting(
+    "PUSHGATE_GRACE_SECONDS",
+    "how long running handlers may take after SIGTERM; Cloud Run kills after 10",
+    "seconds, 1 to 600",
+    Some("8"),
+);
+pub(super) const STORE_TIMEOUT: Setting = setting(
+    "PUSHGATE_STORE_TIMEOUT_MILLISECONDS",
+    "how long a step in the store may take",
+    "milliseconds, 10 to 60000",
+    Some("1000"),
+);
+pub(super) const EMULATOR: Setting = setting(
+    "PUBSUB_EMULATOR_HOST",
+    "publish dead letters to this emulator instead of Google",
+    "HOST:PORT",
+    None,
+);
+pub(super) const LOG: Setting = setting(
+    "PUSHGATE_LOG",
+    "what is logged, to stderr",
+    "a level (error, warn, info, debug, trace) or filter directives",
+    Some("info"),
+);
+pub(super) const LOG_FORMAT: Setting = setting(
+    "PUSHGATE_LOG_FORMAT",
+    "how: json as Cloud Logging reads it, or text; unset, json on Cloud Run",
+    "json or text",
+    None,
+);
+
+#[cfg(feature = "redis")]
+const STORE_FORM: &str = "redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss://… with TLS, or memory: (one instance, forgotten at its end)";
+#[cfg(not(feature = "redis"))]
+const STORE_FORM: &str = "memory: (one instance, forgotten at its end)";
+
+/// Everything pushgate reads from the environment, in the order of its documentation.
+pub const SETTINGS: [Setting; 16] = [
+    PORT,
+    PROJECT,
+    STORE,
+    AUDIENCE,
+    CALLERS,
+    ISSUER,
+    KEYS_URL,
+    EMULATOR,
+    CONCURRENCY,
+    GRACE,
+    BODY_LIMIT,
+    BODY_TIMEOUT,
+    LEEWAY,
+    STORE_TIMEOUT,
+    LOG,
+    LOG_FORMAT,
+];
+
+const fn setting(
+    name: &'static str,
+    meaning: &'static str,
+    form: &'static str,
+    default: Option<&'static str>,
+) -> Setting {
+    Setting {
+        name,
+        meaning,
+        form,
+        default,
+    }
+}
