@@ -226,9 +226,10 @@ impl Report {
 fn reason(settlement: Settlement) -> Option<String> {
     match settlement {
         Settlement::Discarded { reason } | Settlement::Failed { reason } => Some(reason),
-        Settlement::DeadLettered { reason, topic } => {
-            Some(format!("{reason} (published to {topic})"))
-        }
+        Settlement::DeadLettered { reason, topic } => Some(format!(
+            "{reason} (see topic {})",
+            topic.rsplit('/').next().unwrap_or(&topic)
+        )),
         Settlement::Unrecorded { error } => Some(error),
         Settlement::NotDeadLettered { reason, error } => {
             Some(format!("{reason}, and it cannot be dead-lettered: {error}"))

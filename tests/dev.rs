@@ -34,7 +34,7 @@ async fn example_messages_show_what_the_product_is_for() {
         "↻ orders-fulfilment     failed: the hall is locked → 503  attempt 2, again in 2.0 s",
         "✗ orders-fulfilment     dead-lettered: the warehouse has no such article as in line 1",
         "✓ uploads-fingerprints  handled → 204",
-        "✗ somebody              refused: the signature is not the issuer's → 401",
+        "✗ somebody              refused: authentication failed: token refused: the signature does not belong to this header and these claims → 401",
         "Publish your own",
     ] {
         process.line(line).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anstream::println;
 use anstyle::{AnsiColor, Style};
-use emulator::{DeliveryEvent, Progress, Reply, Settlement};
+use emulator::{DeliveryEvent, Progress, Settlement};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
@@ -23,11 +23,15 @@ const BAD: Style = AnsiColor::Red.on_default();
 /// Reports wait here for the emulator's word on the same push.
 const REPORTS: usize = 1024;
 
+/// A subscription's full name and a message's id.
+type Push = (String, String);
+
 /// The terminal.
 #[derive(Clone)]
 pub(super) struct Screen {
     width: usize,
     shown: broadcast::Sender<DeliveryEvent>,
+    refusals: broadcast::Sender<()>,
 }
 
 impl Screen {
@@ -40,6 +44,7 @@ impl Screen {
         Self {
             width,
             shown: broadcast::Sender::new(REPORTS),
+            refusals: broadcast::Sender::new(REPORTS),
         }
     }
 
@@ -83,22 +88,6 @@ impl Screen {
         println!("  {BAD}! {trouble}{BAD:#}");
     }
 
-    pub(super) fn refused(&self, status: u16) {
-        let what = if status == 401 {
-            "refused: the signature is not the issuer's"
-        } else {
-            "answered"
-        };
-        self.line(
-            BAD,
-            "✗",
-            "somebody",
-            what,
-            &format!("{status}"),
-            "no handler was reached",
-        );
-    }
-
     pub(super) fn leaving(&self) {
         println!("\nleaving: running handlers may finish");
     }
@@ -131,7 +120,7 @@ impl Screen {
         }
     }
 
-    /// Shows each push when the emulator has taken its answer.
+    /// Shows each push when the emulator has taken its answer, and at once what was refused before it was known what it was.
     pub(super) async fn follow(
         self,
         mut events: Receiver<DeliveryEvent>,
@@ -139,37 +128,49 @@ impl Screen {
     ) {
         let mut waiting = HashMap::new();
         loop {
-            let event = match events.recv().await {
-                Ok(event) => event,
-                Err(RecvError::Lagged(missed)) => {
-                    println!("  {FAINT}… {missed} events were too fast to show{FAINT:#}");
+            // The service reports before it answers, so a push's report is here before its event.
+            let event = tokio::select! {
+                biased;
+                Some(report) = reports.recv() => {
+                    self.hear(report, &mut waiting);
                     continue;
                 }
-                Err(RecvError::Closed) => return,
+                event = events.recv() => event,
             };
-            let Progress::Ended {
-                reply, settlement, ..
-            } = &event.progress
-            else {
-                continue;
-            };
-            // The service reports before it answers, so the report is here by now.
-            while let Ok(report) = reports.try_recv() {
-                if waiting.len() < REPORTS {
-                    waiting.insert(
-                        (report.subscription.clone(), report.message_id.clone()),
-                        report,
-                    );
+            match event {
+                Ok(event) => self.push(event, &mut waiting),
+                Err(RecvError::Lagged(missed)) => {
+                    println!("  {FAINT}… {missed} events were too fast to show{FAINT:#}")
                 }
+                Err(RecvError::Closed) => return,
             }
-            let report = waiting.remove(&(
-                Some(event.subscription.clone()),
-                Some(event.message_id.clone()),
-            ));
-            self.push(&event, *reply, settlement, report.as_ref());
-            // Nobody may be waiting for it.
-            let _ = self.shown.send(event);
         }
+    }
+
+    fn hear(&self, report: Report, waiting: &mut HashMap<Push, Report>) {
+        match (&report.subscription, &report.message_id) {
+            (Some(subscription), Some(id)) if waiting.len() < REPORTS => {
+                waiting.insert((subscription.clone(), id.clone()), report);
+            }
+            (Some(_), Some(_)) => {}
+            _ => {
+                let what = format!("refused: {}", report.reason.as_deref().unwrap_or_default());
+                self.line(
+                    BAD,
+                    "✗",
+                    "somebody",
+                    &what,
+                    report.status.as_str(),
+                    "no handler was reached",
+                );
+                let _ = self.refusals.send(());
+            }
+        }
+    }
+
+    /// Each refusal of something that was no push, once its line is on the screen.
+    pub(super) fn refusals(&self) -> Receiver<()> {
+        self.refusals.subscribe()
     }
 
     /// Each end of a push, once its line is on the screen.
@@ -177,20 +178,17 @@ impl Screen {
         self.shown.subscribe()
     }
 
-    fn push(
-        &self,
-        event: &DeliveryEvent,
-        reply: Reply,
-        settlement: &Settlement,
-        report: Option<&Report>,
-    ) {
-        let subscription = event.subscription.rsplit('/').next().unwrap_or_default();
-        let what = report.map_or("no report", |report| report.outcome);
-        let what = match report.and_then(|report| report.reason.as_deref()) {
-            Some(reason) => format!("{what}: {reason}"),
-            None if what == "done before" => "done before, not run again".to_owned(),
-            None => what.to_owned(),
+    fn push(&self, event: DeliveryEvent, waiting: &mut HashMap<Push, Report>) {
+        let Progress::Ended {
+            reply, settlement, ..
+        } = &event.progress
+        else {
+            return;
         };
+        let report = waiting.remove(&(event.subscription.clone(), event.message_id.clone()));
+        let what = report
+            .as_ref()
+            .map_or_else(|| "no report".to_owned(), describe);
         let took = report
             .map_or(Duration::ZERO, |report| report.duration)
             .as_millis();
@@ -217,7 +215,16 @@ impl Screen {
                 ),
             ),
         };
-        self.line(style, mark, subscription, &what, &reply.to_string(), &then);
+        self.line(
+            style,
+            mark,
+            short(&event.subscription),
+            &what,
+            &reply.to_string(),
+            &then,
+        );
+        // Nobody may be waiting for it.
+        let _ = self.shown.send(event);
     }
 
     fn line(&self, style: Style, mark: &str, who: &str, what: &str, answer: &str, then: &str) {
@@ -226,4 +233,17 @@ impl Screen {
             width = self.width
         );
     }
+}
+
+fn describe(report: &Report) -> String {
+    match &report.reason {
+        Some(reason) => format!("{}: {reason}", report.outcome),
+        None if report.outcome == "done before" => "done before, not run again".to_owned(),
+        None => report.outcome.to_owned(),
+    }
+}
+
+/// The last part of a resource's name.
+fn short(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
 }

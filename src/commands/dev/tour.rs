@@ -124,12 +124,14 @@ async fn forge(cloud: &Cloud, screen: &Screen, subscription: &Subscription, serv
         "message": {"messageId": "1", "publishTime": "2030-01-02T03:04:05Z", "data": ""},
         "subscription": subscription.name,
     });
+    let mut refusals = screen.refusals();
     let request = reqwest::Client::new()
         .post(format!("http://{service}/"))
         .bearer_auth(token)
         .body(body.to_string());
     match request.send().await {
-        Ok(response) => screen.refused(response.status().as_u16()),
+        Ok(response) if response.status() == 401 => drop(timeout(PATIENCE, refusals.recv()).await),
+        Ok(response) => screen.trouble(&format!("was answered {}", response.status())),
         Err(error) => screen.trouble(&format!("cannot be sent: {error}")),
     }
 }
