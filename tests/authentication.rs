@@ -6,7 +6,9 @@ use emulator::Forgery;
 use reqwest::header::AUTHORIZATION;
 
 use crate::harness::google::{Google, Keys};
-use crate::harness::{AUDIENCE, CALLER, OTHERS_CALLER, Service, Setup, soon, subscriber};
+use crate::harness::{
+    AUDIENCE, CALLER, OTHERS_CALLER, Service, Setup, client, client_builder, get, soon, subscriber,
+};
 
 #[tokio::test]
 async fn each_forged_token_is_refused_and_reaches_no_handler() {
@@ -78,7 +80,7 @@ async fn what_is_no_bearer_token_is_refused() {
         Some(good.as_str()),
         Some(long.as_str()),
     ] {
-        let request = reqwest::Client::new()
+        let request = client()
             .post(&service.url)
             .body(service.message("ok").body());
         let request = match header {
@@ -91,7 +93,7 @@ async fn what_is_no_bearer_token_is_refused() {
             "{header:?}"
         );
     }
-    let two = reqwest::Client::new()
+    let two = client()
         .post(&service.url)
         .bearer_auth(&good)
         .bearer_auth(&good)
@@ -101,7 +103,7 @@ async fn what_is_no_bearer_token_is_refused() {
         401,
         "two headers"
     );
-    let lower = reqwest::Client::new()
+    let lower = client()
         .post(&service.url)
         .header(AUTHORIZATION, format!("bearer {good}"))
         .body(service.message("ok").body());
@@ -122,7 +124,7 @@ async fn a_thousand_pushes_on_a_cold_start_cause_one_key_fetch_and_no_refusal() 
         .setting("PUSHGATE_CONCURRENCY", 1000)
         .start()
         .await;
-    let client = reqwest::Client::builder()
+    let client = client_builder()
         .http2_prior_knowledge()
         .build()
         .expect("a client");
@@ -172,7 +174,7 @@ async fn without_keys_a_push_is_asked_for_again_and_known_keys_go_on_serving() {
 }
 
 async fn ready(service: &Service) -> u16 {
-    reqwest::get(format!("{}/health/ready", service.url))
+    get(format!("{}/health/ready", service.url))
         .await
         .expect("an answer")
         .status()

@@ -1,7 +1,7 @@
 //! Over capacity a push is refused at once, before any claim.
 
 use crate::harness::faulty_store::{FaultyStore, Step};
-use crate::harness::{Service, Setup, soon, subscriber};
+use crate::harness::{Service, Setup, get, soon, subscriber};
 
 async fn is_refused_beyond_one(setup: Setup) {
     let store = FaultyStore::new();
@@ -56,7 +56,7 @@ async fn a_busy_service_is_ready_all_the_same() {
 }
 
 async fn ready(service: &Service) -> u16 {
-    reqwest::get(format!("{}/health/ready", service.url))
+    get(format!("{}/health/ready", service.url))
         .await
         .expect("an answer")
         .status()

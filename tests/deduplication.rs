@@ -121,7 +121,8 @@ async fn two_instances_and_one_message_run_it_once_and_all_deliveries_are_acked(
 async fn a_delivery_beside_a_failing_one_fails_with_it_or_tries_itself() {
     let service = Service::start().await;
     for _ in 0..20 {
-        let statuses = deliver_at_once(&service, &[service.url.clone()], "fail", 4).await;
+        let statuses =
+            deliver_at_once(&service, std::slice::from_ref(&service.url), "fail", 4).await;
         assert_eq!(statuses, [503; 4]);
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::harness::client;
 use crate::harness::process::{Process, command};
 use crate::harness::redis_server::free_port;
 
@@ -50,7 +51,7 @@ async fn quiet_shows_no_examples_and_a_message_of_ones_own_all_the_same() {
     let body = json!({"messages": [{"data": "eyJvcmRlcklkIjoiQSJ9"}]}).to_string(); // {"orderId":"A"}
     let url = format!("http://{host}/v1/projects/local/topics/orders:publish");
     // As curl -d sends it.
-    let request = reqwest::Client::new()
+    let request = client()
         .post(url)
         .header("content-type", "application/x-www-form-urlencoded")
         .body(body);

@@ -7,12 +7,12 @@ use tokio::net::TcpStream;
 
 use crate::harness::google::Google;
 use crate::harness::process::{Process, settings};
-use crate::harness::{Service, Setup, push_to, soon};
+use crate::harness::{Service, Setup, client, client_builder, push_to, soon};
 
 #[tokio::test]
 async fn both_paths_and_every_content_type_are_taken() {
     let service = Service::start().await;
-    let client = reqwest::Client::new();
+    let client = client();
     for path in ["/", "/push/probe"] {
         for content_type in [
             "application/json",
@@ -88,11 +88,8 @@ async fn a_message_of_attributes_alone_and_one_of_ten_megabytes_are_taken() {
 #[tokio::test]
 async fn http_1_and_h2c_are_spoken_on_one_port() {
     let service = Service::start().await;
-    let h1 = reqwest::Client::builder()
-        .http1_only()
-        .build()
-        .expect("a client");
-    let h2 = reqwest::Client::builder()
+    let h1 = client_builder().http1_only().build().expect("a client");
+    let h2 = client_builder()
         .http2_prior_knowledge()
         .build()
         .expect("a client");
@@ -210,7 +207,7 @@ async fn health_and_unknown_paths_answer() {
         ("GET", "/nowhere", 404),
     ] {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let response = reqwest::Client::new()
+        let response = client()
             .request(method, format!("{}{path}", service.url))
             .send()
             .await;

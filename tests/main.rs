@@ -1,5 +1,12 @@
 //! The service as Pub/Sub meets it.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    reason = "a test that is surprised fails, and a story may be long"
+)]
+
 mod harness;
 
 mod authentication;

@@ -4,10 +4,13 @@ use pushgate::{Attributes, Message, Outcome, State, Subscriber};
 use serde::Deserialize;
 use validator::Validate;
 
+use crate::harness::faulty_store::{FaultyStore, Step};
 use crate::harness::probe::{Probe, probe_on_thread};
-use crate::harness::{Service, Setup, declared};
+use crate::harness::{Service, Setup, client, declared};
 
-async fn check(service: &Service) {
+async fn check(setup: Setup) {
+    let store = FaultyStore::new();
+    let service = setup.store(store.clone()).start().await;
     for (data, status) in [
         ("ok", 204),
         ("discard", 204),
@@ -30,35 +33,24 @@ async fn check(service: &Service) {
     assert_eq!(
         service.push(&once).await.status,
         204,
-        "what was released may be tried at once"
+        "what was given back may be tried at once"
     );
+    assert_eq!(store.calls(Step::Look), 0, "nothing had to be waited for");
 }
 
 #[tokio::test]
 async fn each_outcome_of_an_async_handler_has_its_status_and_acks_are_final() {
-    check(&Service::start().await).await;
+    check(Setup::new()).await;
 }
 
 #[tokio::test]
 async fn each_outcome_of_a_blocking_handler_has_its_status_and_acks_are_final() {
-    check(
-        &Setup::new()
-            .subscriber(declared(Subscriber::blocking("probe", probe_on_thread)))
-            .start()
-            .await,
-    )
-    .await;
+    check(Setup::new().subscriber(declared(Subscriber::blocking("probe", probe_on_thread)))).await;
 }
 
 #[tokio::test]
 async fn each_outcome_of_a_cpu_handler_has_its_status_and_acks_are_final() {
-    check(
-        &Setup::new()
-            .subscriber(declared(Subscriber::cpu("probe", probe_on_thread)))
-            .start()
-            .await,
-    )
-    .await;
+    check(Setup::new().subscriber(declared(Subscriber::cpu("probe", probe_on_thread)))).await;
 }
 
 #[tokio::test]
@@ -119,7 +111,7 @@ async fn what_cannot_be_dead_lettered_is_delivered_again() {
     );
     let url = format!("{}/v1/{topic}", service.google.emulator.url());
     assert!(
-        reqwest::Client::new()
+        client()
             .delete(&url)
             .send()
             .await

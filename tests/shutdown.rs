@@ -6,7 +6,7 @@ use crate::harness::faulty_store::{FaultyStore, Step};
 use crate::harness::google::Google;
 use crate::harness::message::TestMessage;
 use crate::harness::process::{Process, settings};
-use crate::harness::{AUDIENCE, CALLER, Service, Setup, push_to, soon};
+use crate::harness::{AUDIENCE, CALLER, Service, Setup, get, push_to, soon};
 
 #[tokio::test]
 async fn a_leaving_service_refuses_new_pushes_and_lets_running_ones_finish() {
@@ -29,10 +29,10 @@ async fn a_leaving_service_refuses_new_pushes_and_lets_running_ones_finish() {
             (refused.status, refused.body.as_str()),
             (503, "the service is leaving\n")
         );
-        let ready = reqwest::get(format!("{}/health/ready", service.url))
+        let ready = get(format!("{}/health/ready", service.url))
             .await
             .expect("an answer");
-        let live = reqwest::get(format!("{}/health/live", service.url))
+        let live = get(format!("{}/health/live", service.url))
             .await
             .expect("an answer");
         assert_eq!(
@@ -40,15 +40,12 @@ async fn a_leaving_service_refuses_new_pushes_and_lets_running_ones_finish() {
             (503, 200)
         );
         service.probe.open();
-        drained
+        soon("the end", drained).await.expect("drained");
     };
-    let (reply, drained) = tokio::join!(service.push(&held), leaving);
+    let (reply, ()) = tokio::join!(service.push(&held), leaving);
     assert_eq!(reply.status, 204);
-    soon("the end", drained).await.expect("drained");
     assert!(
-        reqwest::get(format!("{}/health/live", service.url))
-            .await
-            .is_err(),
+        get(format!("{}/health/live", service.url)).await.is_err(),
         "nobody listens any more"
     );
 }
@@ -92,9 +89,7 @@ async fn a_waiting_delivery_is_told_that_the_service_leaves() {
     let held = service.message("hold");
     let leaving = async {
         store.called(Step::Look, 1).await;
-        let drained = tokio::spawn(running.drain());
-        store.called(Step::Look, 1).await;
-        drained
+        running.drain().await;
     };
     let waiting = async {
         service.probe.entered(1).await;
@@ -102,9 +97,8 @@ async fn a_waiting_delivery_is_told_that_the_service_leaves() {
         service.probe.open();
         reply
     };
-    let (first, second, drained) = tokio::join!(service.push(&held), waiting, leaving);
+    let (first, second, ()) = tokio::join!(service.push(&held), waiting, leaving);
     assert_eq!((first.status, second.status), (204, 503));
-    soon("the end", drained).await.expect("drained");
 }
 
 #[tokio::test]

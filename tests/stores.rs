@@ -6,7 +6,7 @@ use std::time::Duration;
 use pushgate::dedup::{DedupStore, MemoryStore, contract};
 
 use crate::harness::redis_server::RedisServer;
-use crate::harness::{Service, Setup, push_to, soon, subscriber};
+use crate::harness::{Service, Setup, get, push_to, soon, subscriber};
 
 const ROUNDS: u32 = 100;
 
@@ -234,7 +234,7 @@ async fn readiness_follows_the_store() {
     let mut server = RedisServer::start().await;
     let service = service_on(&server).await;
     let ready = || async {
-        reqwest::get(format!("{}/health/ready", service.url))
+        get(format!("{}/health/ready", service.url))
             .await
             .expect("an answer")
             .status()

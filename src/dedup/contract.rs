@@ -251,6 +251,7 @@ async fn subscriptions_epochs_and_ids_are_kept_apart(one: &Arc<dyn DedupStore>) 
 /// Many deliveries of one message at two instances: of all that claim at once, exactly one is granted; and when its lease
 /// ends, exactly one takes over, and the late owner cannot settle between them.
 pub async fn races(stores: Pair, rounds: u32) {
+    let [one, other] = &stores;
     for round in 0..rounds {
         let contested = ticket_for(&format!("race {round} {}", Uuid::new_v4()));
         let first = Ticket {
@@ -264,14 +265,14 @@ pub async fn races(stores: Pair, rounds: u32) {
             "round {round}: one of 32 is granted"
         );
         let late = granted.first().expect("one was granted");
-        until(&stores[0], late, Record::Lapsed).await;
+        until(one, late, Record::Lapsed).await;
         let (granted, _) = race(&stores, &contested, 2).await;
         assert_eq!(granted.len(), 1, "round {round}: one of 32 takes over");
         let holder = granted.first().expect("one was granted");
         let (late_finish, late_release, holders_finish) = tokio::join!(
-            finish(&stores[0], late),
-            release(&stores[1], late),
-            finish(&stores[1], holder)
+            finish(one, late),
+            release(other, late),
+            finish(other, holder)
         );
         assert_eq!(
             (late_finish, late_release, holders_finish),
@@ -279,7 +280,7 @@ pub async fn races(stores: Pair, rounds: u32) {
             "round {round}"
         );
         assert_eq!(
-            claim(&stores[0], &rival(&contested)).await,
+            claim(one, &rival(&contested)).await,
             Claim::Done,
             "round {round}"
         );
@@ -289,8 +290,8 @@ pub async fn races(stores: Pair, rounds: u32) {
 /// 32 rivals at once; who was granted (each must be told `attempt`), and how many were told that another is at it.
 async fn race(stores: &Pair, contested: &Ticket, attempt: u32) -> (Vec<Ticket>, usize) {
     let mut rivals = JoinSet::new();
-    for number in 0..32 {
-        let (store, ticket) = (Arc::clone(&stores[number % 2]), rival(contested));
+    for store in stores.iter().cycle().take(32) {
+        let (store, ticket) = (Arc::clone(store), rival(contested));
         rivals.spawn(async move { (claim(&store, &ticket).await, ticket) });
     }
     let (mut granted, mut told) = (Vec::new(), 0);

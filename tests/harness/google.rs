@@ -114,7 +114,7 @@ async fn serve_keys(State(server): State<Arc<KeyServer>>) -> Response {
             .into_response(),
         Keys::Garbage => "<html>".into_response(),
         Keys::Served | Keys::Held => {
-            let jwks = reqwest::get(&server.issuer)
+            let jwks = super::get(&server.issuer)
                 .await
                 .expect("keys")
                 .text()

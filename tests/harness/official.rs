@@ -39,7 +39,7 @@ impl OfficialEmulator {
             .expect("java starts");
         let emulator = Self { child, port };
         soon("the official emulator", async {
-            while reqwest::get(emulator.url("")).await.is_err() {
+            while super::get(emulator.url("")).await.is_err() {
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             }
         })
@@ -57,7 +57,7 @@ impl OfficialEmulator {
 
     pub(crate) async fn put(&self, resource: &str, body: Value) {
         let url = self.url(&format!("v1/projects/{PROJECT}/{resource}"));
-        let answer = reqwest::Client::new()
+        let answer = super::client()
             .put(url)
             .json(&body)
             .send()
@@ -75,9 +75,7 @@ impl OfficialEmulator {
         let url = self.url(&format!(
             "v1/projects/{PROJECT}/subscriptions/{subscription}:pull"
         ));
-        let request = reqwest::Client::new()
-            .post(url)
-            .json(&json!({"maxMessages": 1}));
+        let request = super::client().post(url).json(&json!({"maxMessages": 1}));
         let answer = soon("a message", request.send()).await.expect("an answer");
         let mut answer: Value = answer.json().await.expect("JSON");
         answer["receivedMessages"][0]["message"].take()
@@ -142,7 +140,7 @@ impl TokenProxy {
             google: Arc::clone(google),
             instances: Mutex::new(instances),
             sent: Mutex::default(),
-            client: reqwest::Client::new(),
+            client: super::client(),
         });
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", socket.local_addr().expect("an address"));
