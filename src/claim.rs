@@ -1,5 +1,6 @@
 //! One delivery asks to handle its message; if another is at it, it waits for that one's answer instead of burning an attempt.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable};
@@ -7,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::dedup::{Claim, DedupStore, Record, StoreError, Ticket};
+use crate::settlement::Settlement;
 
 /// A claim whose answer was lost is asked again with the same ticket, which is never granted twice.
 const REPEAT_AFTER: Duration = Duration::from_millis(25);
@@ -16,12 +18,8 @@ const REPEAT_AFTER: Duration = Duration::from_millis(25);
 pub(crate) enum Asked {
     /// This delivery alone handles the message; the attempt is above 1 if a claim lapsed before.
     Granted { attempt: u32 },
-    /// It was handled before, or by the one this delivery waited for.
-    Done,
-    /// The one this delivery waited for has failed.
-    FailedElsewhere,
-    /// Another is still at it, and this delivery's time is over.
-    Busy,
+    /// Another delivery has settled the message, or is still at it.
+    Elsewhere(Settlement),
     /// The service is leaving.
     Leaving,
 }
@@ -36,7 +34,7 @@ pub(crate) struct Patience {
 
 /// Claims the ticket's message, waiting for another's claim as long as `patience` allows.
 pub(crate) async fn ask(
-    store: &dyn DedupStore,
+    store: &Arc<dyn DedupStore>,
     ticket: &Ticket,
     patience: &Patience,
 ) -> Result<Asked, StoreError> {
@@ -45,14 +43,17 @@ pub(crate) async fn ask(
         .with_delay(REPEAT_AFTER)
         .with_max_times(1);
     loop {
+        if patience.closing.is_cancelled() {
+            return Ok(Asked::Leaving);
+        }
         match claim.retry(repeat).when(StoreError::is_transient).await? {
             Claim::Granted { attempt } => return Ok(Asked::Granted { attempt }),
-            Claim::Done => return Ok(Asked::Done),
+            Claim::Done => return Ok(Asked::Elsewhere(Settlement::DoneBefore)),
             Claim::InProgress => {}
         }
-        match wait(store, ticket, patience).await? {
+        match wait(store.as_ref(), ticket, patience).await? {
             Waited::Lapsed if patience.is_enough_to_begin() => {}
-            Waited::Lapsed => return Ok(Asked::Busy),
+            Waited::Lapsed => return Ok(Asked::Elsewhere(Settlement::Busy)),
             Waited::For(asked) => return Ok(asked),
         }
     }
@@ -75,14 +76,16 @@ async fn wait(
             () = sleep_until(look_again.min(patience.end())) => {}
             () = patience.closing.cancelled() => return Ok(Waited::For(Asked::Leaving)),
         }
-        match store.look(&ticket.key).await? {
-            Record::Done => return Ok(Waited::For(Asked::Done)),
-            Record::Absent => return Ok(Waited::For(Asked::FailedElsewhere)),
-            Record::Lapsed => return Ok(Waited::Lapsed),
-            Record::InProgress if Instant::now() >= patience.end() => {
-                return Ok(Waited::For(Asked::Busy));
-            }
-            Record::InProgress => {}
+        let is_over = Instant::now() >= patience.end();
+        let elsewhere = |settlement| Ok(Waited::For(Asked::Elsewhere(settlement)));
+        match store.look(&ticket.key).await {
+            Ok(Record::Done) => return elsewhere(Settlement::DoneBefore),
+            Ok(Record::Absent) => return elsewhere(Settlement::FailedElsewhere),
+            Ok(Record::Lapsed) => return Ok(Waited::Lapsed),
+            Ok(Record::InProgress) if is_over => return elsewhere(Settlement::Busy),
+            // One lost answer among many is no reason to burn an attempt.
+            Err(error) if is_over || !error.is_transient() => return Err(error),
+            Ok(Record::InProgress) | Err(_) => {}
         }
     }
 }
@@ -105,8 +108,6 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::dedup::{MemoryStore, MessageKey};
 
@@ -136,9 +137,9 @@ mod tests {
     /// Asks for a message that another ticket holds, and lets `then` happen after ten seconds.
     async fn asked_while<T: Future<Output = ()> + Send + 'static>(
         lease_seconds: u64,
-        then: impl FnOnce(Arc<MemoryStore>, Ticket) -> T,
+        then: impl FnOnce(Arc<dyn DedupStore>, Ticket) -> T,
     ) -> (Asked, Duration) {
-        let store = Arc::new(MemoryStore::default());
+        let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
         let holder = ticket(lease_seconds);
         assert_eq!(
             store.claim(&holder).await.expect("claimed"),
@@ -150,9 +151,7 @@ mod tests {
             then.await;
         });
         let patience = patience();
-        let asked = ask(store.as_ref(), &ticket(60), &patience)
-            .await
-            .expect("answered");
+        let asked = ask(&store, &ticket(60), &patience).await.expect("answered");
         (asked, patience.arrival.elapsed())
     }
 
@@ -162,7 +161,7 @@ mod tests {
             drop(store.finish(&holder).await)
         })
         .await;
-        assert_eq!(asked, Asked::Done);
+        assert_eq!(asked, Asked::Elsewhere(Settlement::DoneBefore));
         assert!(
             waited >= Duration::from_secs(10) && waited < Duration::from_secs(12),
             "{waited:?}"
@@ -171,7 +170,7 @@ mod tests {
             drop(store.release(&holder).await)
         })
         .await;
-        assert_eq!(asked, Asked::FailedElsewhere);
+        assert_eq!(asked, Asked::Elsewhere(Settlement::FailedElsewhere));
     }
 
     #[tokio::test(start_paused = true)]
@@ -182,7 +181,7 @@ mod tests {
         let (asked, _) = asked_while(30, |_, _| async {}).await;
         assert_eq!(
             asked,
-            Asked::Busy,
+            Asked::Elsewhere(Settlement::Busy),
             "with less than half the time left the next delivery takes over"
         );
     }
@@ -190,8 +189,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn waiting_ends_with_the_time_limit_and_with_the_service() {
         let (asked, waited) = asked_while(600, |_, _| async {}).await;
-        assert_eq!((asked, waited), (Asked::Busy, LIMIT));
-        let store = MemoryStore::default();
+        assert_eq!((asked, waited), (Asked::Elsewhere(Settlement::Busy), LIMIT));
+        let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
         assert!(store.claim(&ticket(60)).await.is_ok());
         let patience = patience();
         patience.closing.cancel();

@@ -45,6 +45,11 @@ impl Context {
         }
     }
 
+    /// Asks this run to stop, as its soft limit would; for a test of what the handler does then.
+    pub fn ask_to_stop(&self) {
+        self.stop.cancel();
+    }
+
     /// How long until Pub/Sub stops waiting for the answer (the ack deadline) and delivers again.
     #[must_use]
     pub fn time_left(&self) -> Duration {

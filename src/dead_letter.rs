@@ -1,12 +1,11 @@
 //! Dead-lettering at once what can never succeed: published as Google would after the last attempt, with the reason beside it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use google_cloud_auth::credentials::anonymous;
 use google_cloud_gax::retry_policy::RetryPolicyExt;
-use google_cloud_pubsub::client::{BasePublisher, Publisher};
+use google_cloud_pubsub::client::BasePublisher;
 use google_cloud_pubsub::model::Message;
 use google_cloud_pubsub::retry_policy::RetryableErrors;
 use time::format_description::well_known::Rfc3339;
@@ -27,8 +26,9 @@ const VALUE_LIMIT_BYTES: usize = 1024;
 const KEY_LIMIT_BYTES: usize = 256;
 const ATTRIBUTE_LIMIT: usize = 100;
 
-/// The client's own default goes on for 10 minutes, longer than most ack deadlines.
-const RETRY_LIMIT: Duration = Duration::from_secs(30);
+/// The client's own default goes on for 10 minutes, long after the message was given back; this is less than the shortest
+/// hard limit there is by default.
+const RETRY_LIMIT: Duration = Duration::from_secs(8);
 
 /// Why a message is given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,6 @@ pub(crate) enum DeadLetterError {
 pub(crate) struct DeadLetters {
     emulator: Option<String>,
     client: OnceCell<BasePublisher>,
-    publishers: Mutex<BTreeMap<String, Publisher>>,
 }
 
 impl DeadLetters {
@@ -62,7 +61,6 @@ impl DeadLetters {
         Self {
             emulator,
             client: OnceCell::new(),
-            publishers: Mutex::default(),
         }
     }
 
@@ -73,44 +71,29 @@ impl DeadLetters {
         delivery: &Delivery,
         reason: &Reason,
     ) -> Result<(), DeadLetterError> {
-        let publisher = self.publisher(&subscriber.dead_letter_topic).await?;
-        let ordering_key = delivery.context.ordering_key.as_deref().unwrap_or_default();
-        let message = Message::new()
-            .set_data(delivery.data.clone())
-            .set_attributes(attributes(delivery, reason))
-            .set_ordering_key(ordering_key);
-        publisher
-            .publish(message)
-            .await
-            .map(drop)
-            .map_err(|source| {
-                // After a failure the client would refuse this key for good; the order into a dead-letter topic means nothing.
-                publisher.resume_publish(ordering_key);
-                DeadLetterError::Publish {
-                    topic: subscriber.dead_letter_topic.clone(),
-                    source,
-                }
-            })
-    }
-
-    /// One publisher a topic; there are as many topics as subscribers.
-    async fn publisher(&self, topic: &str) -> Result<Publisher, DeadLetterError> {
+        let topic = &subscriber.dead_letter_topic;
         let client = self
             .client
             .get_or_try_init(|| client(self.emulator.as_deref()))
             .await
             .map_err(DeadLetterError::Client)?;
-        let mut publishers = self
-            .publishers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let publisher = publishers.entry(topic.to_owned()).or_insert_with(|| {
-            client
-                .publisher(topic)
-                .set_message_count_threshold(1)
-                .build()
-        });
-        Ok(publisher.clone())
+        // One publisher a letter: a kept one would keep a task for every ordering key it has seen, and refuse a key after a
+        // failure. Letters are rare, and the connection is the client's.
+        let publisher = client
+            .publisher(topic)
+            .set_message_count_threshold(1)
+            .build();
+        let message = Message::new()
+            .set_data(delivery.data.clone())
+            .set_attributes(attributes(delivery, reason))
+            .set_ordering_key(delivery.context.ordering_key.as_deref().unwrap_or_default());
+        let published = publisher.publish(message).await;
+        published
+            .map(drop)
+            .map_err(|source| DeadLetterError::Publish {
+                topic: topic.clone(),
+                source,
+            })
     }
 }
 

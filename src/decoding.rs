@@ -1,22 +1,47 @@
 //! Decoding with serde into errors that can be logged: they name places and expectations, never a value.
 
 use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
 
 /// Decodes, or says where it does not fit and what was expected there.
 pub(crate) fn decode<'de, T: DeserializeOwned>(
     source: impl serde::Deserializer<'de, Error = serde_json::Error>,
 ) -> Result<T, String> {
     serde_path_to_error::deserialize(source).map_err(|error| {
-        let place = match error.path().to_string().as_str() {
-            "." => "the document".to_owned(),
-            path => format!("`{path}`"),
-        };
+        let place = place(error.path());
         format!(
             "{place}{}: {}",
             position(error.inner()),
             expectation(error.inner())
         )
     })
+}
+
+/// The path within limits. A key of a map is data, so it is shown only if it looks like the name of a field.
+fn place(path: &Path) -> String {
+    const DEEPEST: usize = 16;
+    let is_name = |key: &str| {
+        key.len() <= 64
+            && key
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    };
+    let mut place = String::new();
+    for segment in path.iter().take(DEEPEST) {
+        match segment {
+            Segment::Seq { index } => place.push_str(&format!("[{index}]")),
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                place.push_str(if place.is_empty() { "" } else { "." });
+                place.push_str(if is_name(key) { key } else { "…" });
+            }
+            Segment::Unknown => place.push('…'),
+        }
+    }
+    if place.is_empty() {
+        "the document".to_owned()
+    } else {
+        format!("`{place}`")
+    }
 }
 
 /// Where in a text; a value that was parsed before has no lines.

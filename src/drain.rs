@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::reply::Refusal;
+
 /// After handlers were stopped, this long for their claims to be released and the replies to be sent. With the default
 /// grace of 8 s it ends inside the 10 s Cloud Run gives (Google, *Container runtime contract*).
-const LAST_WORDS: Duration = Duration::from_secs(1);
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a leaving service says to its pushes, in this order.
 #[derive(Clone, Default)]
@@ -19,6 +21,8 @@ pub(crate) struct Drain {
     pub(crate) stopping: CancellationToken,
     /// Handlers are stopped.
     pub(crate) leaving: CancellationToken,
+    /// No store and no publish is waited for any longer.
+    pub(crate) last_call: CancellationToken,
     /// All pushes that are worked on.
     pub(crate) pushes: TaskTracker,
 }
@@ -26,33 +30,54 @@ pub(crate) struct Drain {
 impl Drain {
     /// Lets running pushes finish within `grace`; in its last quarter they are asked to stop.
     pub(crate) async fn run(&self, grace: Duration) {
-        let start = Instant::now();
+        let end = Instant::now() + grace;
         self.closing.cancel();
         self.pushes.close();
-        let waited = timeout_at(start + grace * 3 / 4, self.pushes.wait()).await;
-        if waited.is_err() {
+        if timeout_at(end - grace / 4, self.pushes.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!(
                 pushes = self.pushes.len(),
                 "asking handlers to stop, since the grace period is ending"
             );
             self.stopping.cancel();
-            let _ = timeout_at(start + grace, self.pushes.wait()).await;
+            let _ = timeout_at(end, self.pushes.wait()).await;
         }
         self.leaving.cancel();
-        if timeout_at(start + grace + LAST_WORDS, self.pushes.wait())
+        tokio::select! {
+            () = self.pushes.wait() => {}
+            () = sleep_until(end + LAST_WORDS * 3 / 4) => self.last_call.cancel(),
+        }
+        if timeout_at(end + LAST_WORDS, self.pushes.wait())
             .await
             .is_err()
         {
             tracing::error!(
                 pushes = self.pushes.len(),
-                "leaving although handlers do not stop; their claims lapse by themselves"
+                "leaving although some pushes have not ended; their claims lapse by themselves"
             );
         }
     }
 
-    /// Comes when a leaving service can wait no longer for a store or a publish.
-    pub(crate) async fn last_call(&self) {
-        self.leaving.cancelled().await;
-        sleep(LAST_WORDS * 3 / 4).await;
+    /// Refuses a new push once the service closes.
+    pub(crate) fn refuse_if_closing(&self) -> Result<(), Refusal> {
+        if self.closing.is_cancelled() {
+            Err(Refusal::Leaving)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The first steps of a push are not waited for by a leaving service: nothing has been claimed yet.
+    pub(crate) async fn unless_leaving<T>(
+        &self,
+        steps: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        tokio::select! {
+            biased;
+            () = self.leaving.cancelled() => Err(Refusal::Leaving),
+            done = steps => done,
+        }
     }
 }

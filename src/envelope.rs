@@ -10,8 +10,13 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::excerpt::excerpt;
+
 /// Ids are keys in the store. Google's have at most 20 digits today, and are documented as opaque.
 const ID_LIMIT_BYTES: usize = 512;
+
+/// A project's id has at most 30 characters, a subscription's 255 (Google, *Subscription*, `name`).
+const NAME_LIMIT_BYTES: usize = 512;
 
 /// One message as it was pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,7 +150,7 @@ fn check_name(path: Option<&str>, subscription: &str) -> Result<(), EnvelopeErro
     let ["projects", project, "subscriptions", id] = parts.as_slice() else {
         return Err(EnvelopeError::SubscriptionName(excerpt(subscription)));
     };
-    if project.is_empty() || id.is_empty() {
+    if project.is_empty() || id.is_empty() || subscription.len() > NAME_LIMIT_BYTES {
         return Err(EnvelopeError::SubscriptionName(excerpt(subscription)));
     }
     match path {
@@ -155,11 +160,6 @@ fn check_name(path: Option<&str>, subscription: &str) -> Result<(), EnvelopeErro
         }),
         _ => Ok(()),
     }
-}
-
-/// A name from outside, short enough for a log line.
-fn excerpt(name: &str) -> String {
-    name.chars().take(300).collect()
 }
 
 fn the_id(one: Option<String>, other: Option<String>) -> Result<String, EnvelopeError> {

@@ -18,6 +18,20 @@ pub struct Delivery {
     pub(crate) states: States,
 }
 
+impl Delivery {
+    /// The data as it was published.
+    #[must_use]
+    pub fn data(&self) -> &Bytes {
+        &self.data
+    }
+
+    /// The circumstances of this run.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+}
+
 /// Why the arguments of a handler cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -34,7 +34,7 @@
 //! 3. `registry.rs`: subscription to subscriber, if this caller may push to it
 //! 4. `admission.rs`: is there room?
 //! 5. `claim.rs`, `dedup/`: granted, done, or wait for the one at work
-//! 6. `run.rs`, `pools.rs`: the handler, in a task of its own, with limits and a kept lease
+//! 6. `handling.rs`, `run.rs`, `lease.rs`: the handler, in a task of its own, with limits and a kept lease
 //! 7. `settlement.rs`, `dead_letter.rs`: recorded, dead-lettered or given back
 //! 8. `reply.rs`: the status and the one log line
 
@@ -50,7 +50,10 @@ mod decoding;
 pub mod dedup;
 mod drain;
 mod envelope;
+mod excerpt;
 mod handler;
+mod handling;
+mod lease;
 mod message;
 mod metadata;
 mod outcome;
@@ -66,6 +69,7 @@ mod state;
 mod subscriber;
 mod telemetry;
 
+pub use bytes::Bytes;
 pub use config::{Config, ConfigError, SETTINGS, Setting};
 pub use context::Context;
 pub use dead_letter::{ERROR_ATTRIBUTE, KEPT_PREFIX, REASON_ATTRIBUTE};
@@ -76,6 +80,7 @@ pub use server::Running;
 pub use service::{Service, StartError};
 pub use state::{Environment, State, StateType};
 pub use subscriber::{Backoff, Example, Idempotency, Subscriber};
+pub use time::OffsetDateTime;
 
 /// The README's examples, compiled.
 #[cfg(doctest)]

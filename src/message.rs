@@ -39,6 +39,22 @@ pub struct Attributes(
     pub Arc<BTreeMap<String, String>>,
 );
 
+impl Deref for Raw {
+    type Target = Bytes;
+
+    fn deref(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+impl Deref for Attributes {
+    type Target = BTreeMap<String, String>;
+
+    fn deref(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+}
+
 /// What a message can be decoded into. Any `serde` type with `validator` rules is one, as JSON; so are [`Raw`] and [`Attributes`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be decoded from a message",
@@ -93,6 +109,19 @@ impl Payload for Attributes {
     }
 }
 
+/// How many violations are named; a large payload can have very many.
+const NAMED_VIOLATIONS: usize = 50;
+
+/// The parameters of rules that say what was expected. Others may hold what was found.
+const EXPECTATIONS: [&str; 6] = [
+    "min",
+    "max",
+    "equal",
+    "exclusive_min",
+    "exclusive_max",
+    "needle",
+];
+
 /// Why a payload does not fit its type. The text names places, expectations and rules, never a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("payload does not fit: {}", .violations.join("; "))]
@@ -117,14 +146,22 @@ impl PayloadError {
     fn invalid(errors: &ValidationErrors) -> Self {
         let mut violations = Vec::new();
         collect(errors, "", &mut violations);
-        violations.sort();
+        if violations.len() > NAMED_VIOLATIONS {
+            violations.truncate(NAMED_VIOLATIONS);
+            violations.push("and more".into());
+        }
         Self { violations }
     }
 }
 
 /// Flattens nested violations to `lines[2].quantity must be … (range: min 1)`.
 fn collect(errors: &ValidationErrors, path: &str, violations: &mut Vec<String>) {
-    for (field, kind) in errors.errors() {
+    let mut errors: Vec<_> = errors.errors().iter().collect();
+    errors.sort_by(|one, other| one.0.cmp(other.0));
+    for (field, kind) in errors {
+        if violations.len() > NAMED_VIOLATIONS {
+            return;
+        }
         let place = if path.is_empty() {
             field.to_string()
         } else {
@@ -148,12 +185,12 @@ fn collect(errors: &ValidationErrors, path: &str, violations: &mut Vec<String>) 
     }
 }
 
-/// A rule with its bounds. The parameter `value` holds what was found, and is left out.
+/// A rule with its bounds.
 fn rule(fault: &validator::ValidationError) -> String {
     let mut bounds: Vec<String> = fault
         .params
         .iter()
-        .filter(|(name, _)| name.as_ref() != "value")
+        .filter(|(name, _)| EXPECTATIONS.contains(&name.as_ref()))
         .map(|(name, bound)| format!("{name} {bound}"))
         .collect();
     bounds.sort();
@@ -218,6 +255,51 @@ mod tests {
         assert_eq!(
             violations(r#"{"lines":[]}"#),
             ["the document (line 1, column 12): missing field `customer`"]
+        );
+    }
+
+    #[test]
+    fn a_flood_of_violations_is_cut_and_a_rules_other_parameters_are_not_told() {
+        #[derive(Deserialize, Validate)]
+        struct Account {
+            #[validate(must_match(other = "password"))]
+            again: String,
+            password: String,
+        }
+        let error = Account::decode(
+            &Bytes::from(r#"{"again":"x","password":"hush"}"#),
+            &Arc::default(),
+        )
+        .err();
+        assert_eq!(
+            error.expect("does not fit").violations(),
+            ["`again` breaks the rule must_match"]
+        );
+        let line = r#"{"quantity":0}"#;
+        let many = violations(&format!(
+            r#"{{"customer":"c","lines":[{}]}}"#,
+            vec![line; 1000].join(",")
+        ));
+        assert_eq!(
+            (many.len(), many.last().map(String::as_str)),
+            (51, Some("and more"))
+        );
+    }
+
+    #[test]
+    fn a_key_of_a_map_is_shown_only_if_it_may_be_a_name() {
+        type Balances = std::collections::HashMap<String, u32>;
+        let at = |json: &str| {
+            crate::decoding::decode::<Balances>(&mut serde_json::Deserializer::from_str(json))
+                .expect_err("no number")
+        };
+        assert_eq!(
+            at(r#"{"ada@example.com":"x"}"#),
+            "`…` (line 1, column 22): expected u32"
+        );
+        assert_eq!(
+            at(r#"{"ada":"x"}"#),
+            "`ada` (line 1, column 10): expected u32"
         );
     }
 

@@ -1,13 +1,15 @@
 //! From a subscription's name to its subscriber, and whether this caller may push to it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use crate::authentication::Caller;
 use crate::config::Config;
 use crate::dedup::{DedupStore, MessageKey, Ticket, Unguarded};
+use crate::excerpt::excerpt;
 use crate::pools::Pools;
 use crate::state::StateType;
 use crate::subscriber::{Idempotency, Limits, Subscriber};
@@ -30,20 +32,13 @@ pub(crate) struct Registered {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RegistryError {
     #[error(
-        "caller {email:?} with audience {audience:?} is bound to no subscription: check PUSHGATE_CALLERS and PUSHGATE_AUDIENCE"
-    )]
-    Stranger { email: String, audience: String },
-    #[error(
         "no subscriber is declared for {found:?}, known are {known}: check GOOGLE_CLOUD_PROJECT and main.rs"
     )]
     UnknownSubscription { found: String, known: String },
     #[error(
-        "caller {found:?} may not push to this subscription, expected one of {expected:?}: check PUSHGATE_CALLERS or .callers(…)"
+        "caller {found:?} may not push here, expected {expected:?}: check PUSHGATE_CALLERS or .callers(…)"
     )]
-    OtherCaller {
-        found: String,
-        expected: Vec<String>,
-    },
+    OtherCaller { found: String, expected: String },
     #[error(
         "token is for audience {found:?}, expected {expected:?}: check PUSHGATE_AUDIENCE or .audience(…)"
     )]
@@ -69,6 +64,11 @@ impl Registry {
         pools: &Pools,
     ) -> Result<Self, Vec<String>> {
         let mut faults = faults(&subscribers, provided);
+        faults.extend(
+            subscribers
+                .iter()
+                .filter_map(|subscriber| short_lease(subscriber, config.store_timeout)),
+        );
         if subscribers.is_empty() {
             faults.push("no subscriber is declared: add one to the list in main.rs".into());
         }
@@ -93,9 +93,34 @@ impl Registry {
         if self.callers.contains(caller) {
             return Ok(());
         }
-        Err(RegistryError::Stranger {
-            email: excerpt(&caller.email),
-            audience: excerpt(&caller.audience),
+        let distinct = |texts: BTreeSet<&str>| {
+            texts
+                .into_iter()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let of_same_email = self
+            .callers
+            .iter()
+            .filter(|known| known.email == caller.email);
+        let audiences: BTreeSet<&str> =
+            of_same_email.map(|known| known.audience.as_str()).collect();
+        if !audiences.is_empty() {
+            return Err(RegistryError::OtherAudience {
+                found: excerpt(&caller.audience),
+                expected: distinct(audiences),
+            });
+        }
+        let expected = distinct(
+            self.callers
+                .iter()
+                .map(|known| known.email.as_str())
+                .collect(),
+        );
+        Err(RegistryError::OtherCaller {
+            found: excerpt(&caller.email),
+            expected,
         })
     }
 
@@ -120,7 +145,12 @@ impl Registry {
             });
         }
         if !subscriber.callers.contains(&caller.email) {
-            let expected = subscriber.callers.iter().cloned().collect();
+            let expected = subscriber
+                .callers
+                .iter()
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", ");
             return Err(RegistryError::OtherCaller {
                 found: excerpt(&caller.email),
                 expected,
@@ -187,10 +217,26 @@ impl Registered {
     }
 }
 
+/// A lease is renewed three times in its length, and each of these may take as long as the store is given.
+fn short_lease(subscriber: &Subscriber, store_timeout: Duration) -> Option<String> {
+    (subscriber.lease < 3 * store_timeout).then(|| {
+        let (id, lease, least) = (&subscriber.id, subscriber.lease, 3 * store_timeout);
+        format!("subscriber {id:?}: lease is {lease:?}, expected at least {least:?}, three times PUSHGATE_STORE_TIMEOUT_MILLISECONDS: see .lease(…)")
+    })
+}
+
 /// Faults of each declaration, of them together, and of them with what `main.rs` provides.
 pub(crate) fn faults(subscribers: &[Subscriber], provided: &[StateType]) -> Vec<String> {
     let mut faults: Vec<String> = subscribers.iter().flat_map(Subscriber::faults).collect();
     let mut ids = HashSet::new();
+    for (index, state) in provided.iter().enumerate() {
+        if provided.iter().take(index).any(|earlier| earlier == state) {
+            faults.push(format!(
+                "two states of type {} are provided: give one a type of its own",
+                state.name
+            ));
+        }
+    }
     for subscriber in subscribers {
         if !ids.insert(&subscriber.id) {
             faults.push(format!(
@@ -210,9 +256,4 @@ pub(crate) fn faults(subscribers: &[Subscriber], provided: &[StateType]) -> Vec<
         }
     }
     faults
-}
-
-/// A name from outside, short enough for a log line.
-fn excerpt(name: &str) -> String {
-    name.chars().take(300).collect()
 }

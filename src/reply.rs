@@ -23,7 +23,7 @@ pub(crate) enum Refusal {
     Leaving,
     #[error("authentication failed")]
     Authentication(#[from] AuthenticationError),
-    #[error("no subscriber for this push")]
+    #[error("{}", match .0 { RegistryError::UnknownSubscription { .. } => "no subscriber for this subscription", _ => "not allowed to push here" })]
     Registry(#[from] RegistryError),
     #[error("over capacity")]
     OverCapacity(#[from] OverCapacity),
@@ -107,9 +107,7 @@ impl Verdict {
                 (StatusCode::NOT_FOUND, Level::Error)
             }
             Refusal::Registry(
-                RegistryError::Stranger { .. }
-                | RegistryError::OtherCaller { .. }
-                | RegistryError::OtherAudience { .. },
+                RegistryError::OtherCaller { .. } | RegistryError::OtherAudience { .. },
             ) => (StatusCode::FORBIDDEN, Level::Warn),
             Refusal::OverCapacity(_) => (StatusCode::TOO_MANY_REQUESTS, Level::Info),
             Refusal::Body(BodyError::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, Level::Warn),

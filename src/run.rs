@@ -1,16 +1,14 @@
-//! One run of a handler: with its time limits, its lease kept, and its panics caught.
+//! One run of a handler: with its time limits, and its panics caught.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::{AbortHandle, JoinError, JoinHandle};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::dedup::{DedupStore, Hold, Ticket};
 use crate::handler::{Delivery, DeliveryError, Said};
 use crate::message::PayloadError;
-use crate::outcome::{Outcome, chain};
+use crate::outcome::Outcome;
 use crate::pools::Pools;
 use crate::registry::Registered;
 
@@ -49,9 +47,10 @@ pub(crate) async fn run(
         arrival + subscriber.limits.hard,
     );
     let mut work = tokio::select! {
-        work = pools.start(&subscriber.declared.work, delivery) => work,
-        () = sleep_until(hard) => return Run::Ended(End::TimedOut),
+        biased; // a handler that would be stopped at once is not begun
         () = leaving.cancelled() => return Run::Ended(End::Left),
+        () = sleep_until(hard) => return Run::Ended(End::TimedOut),
+        work = pools.start(&subscriber.declared.work, delivery) => work,
     };
     tokio::select! {
         biased;
@@ -83,50 +82,5 @@ pub(crate) fn end(said: Result<Said, JoinError>, cut: End) -> End {
         }
         Err(error) if error.is_cancelled() => cut,
         Err(_) => End::Panicked,
-    }
-}
-
-/// Renews a lease three times in its length until dropped. When it is lost, the handler is asked to stop: another
-/// delivery may be at work.
-pub(crate) struct LeaseKeeper(AbortHandle);
-
-impl LeaseKeeper {
-    pub(crate) fn keep(
-        store: Arc<dyn DedupStore>,
-        ticket: Ticket,
-        stop: CancellationToken,
-    ) -> Self {
-        Self(tokio::spawn(keep(store, ticket, stop)).abort_handle())
-    }
-}
-
-impl Drop for LeaseKeeper {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-async fn keep(store: Arc<dyn DedupStore>, ticket: Ticket, stop: CancellationToken) {
-    loop {
-        sleep(ticket.lease / 3).await;
-        match store.renew(&ticket).await {
-            Ok(Hold::Held) => {}
-            Ok(Hold::Lost) => {
-                tracing::warn!(
-                    subscription = ticket.key.subscription,
-                    message.id = ticket.key.id,
-                    "lease lost while the handler runs"
-                );
-                return stop.cancel();
-            }
-            Err(error) => {
-                tracing::warn!(
-                    subscription = ticket.key.subscription,
-                    message.id = ticket.key.id,
-                    error = chain(&error),
-                    "cannot renew a lease"
-                );
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::drain::LAST_WORDS;
 use crate::push::Gate;
 use crate::reply::{Listener, Refusal, Report};
 
@@ -26,8 +28,12 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Cloud Run sends at most 1,000 requests at once to an instance.
 const CONNECTIONS: usize = 4096;
 const STREAMS: u32 = 1024;
-/// For connections to end after the last push has.
+/// For connections to end after the last push has: the replies are written then.
 const GOODBYE: Duration = Duration::from_millis(250);
+/// What every HTTP/2 connection begins with (RFC 9113, 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// The head of a request; a token of Google has about 1 KB.
+const HEAD_LIMIT_BYTES: usize = 64 * 1024;
 
 #[derive(Clone)]
 struct Served {
@@ -57,7 +63,7 @@ impl Running {
             "leaving: new pushes are refused"
         );
         self.gate.drain.run(self.grace).await;
-        let _ = self.accepting.await;
+        let _ = timeout(2 * GOODBYE, self.accepting).await;
         tracing::info!("left");
     }
 }
@@ -96,10 +102,12 @@ async fn receive_any(State(served): State<Served>, request: Request<Body>) -> Re
 
 async fn receive_for(
     State(served): State<Served>,
-    Path(subscription): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     request: Request<Body>,
 ) -> Response {
-    receive(served, Some(subscription), request).await
+    // A path that is no text names no subscription; the envelope's check says so.
+    let path = path.map_or_else(|_| String::new(), |Path(subscription)| subscription);
+    receive(served, Some(path), request).await
 }
 
 /// A disconnect drops this function, but not the task.
@@ -121,7 +129,8 @@ async fn ready(State(served): State<Served>) -> Response {
     match served.gate.ready().await {
         Ok(()) => "ready\n".into_response(),
         Err(reason) => {
-            tracing::warn!(reason, "not ready");
+            // Anybody may ask, so this is no line for a log that people read.
+            tracing::debug!(reason, "not ready");
             (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
         }
     }
@@ -132,14 +141,15 @@ async fn accept(socket: TcpListener, router: Router, gate: Arc<Gate>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = GracefulShutdown::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            break;
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await.ok();
+            socket.accept().await.map(|(stream, _)| (stream, place))
         };
         let accepted = tokio::select! {
-            accepted = socket.accept() => accepted,
+            accepted = next => accepted,
             () = gate.drain.leaving.cancelled() => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, place)) = accepted else {
             // Out of file descriptors, most likely: connections that end will free some.
             sleep(Duration::from_millis(50)).await;
             continue;
@@ -159,7 +169,7 @@ async fn accept(socket: TcpListener, router: Router, gate: Arc<Gate>) {
             }
         });
     }
-    let _ = timeout(GOODBYE, gate.drain.pushes.wait()).await;
+    let _ = timeout(LAST_WORDS, gate.drain.pushes.wait()).await;
     let _ = timeout(GOODBYE, connections.shutdown()).await;
 }
 
@@ -169,7 +179,8 @@ fn connection_builder() -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_LIMIT_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -179,14 +190,19 @@ fn connection_builder() -> Builder<TokioExecutor> {
     builder
 }
 
-/// Waits for enough bytes to tell the protocol by; the builder itself would wait for ever.
+/// Waits until the first bytes tell the protocol; the builder itself would wait for ever for the rest of a preface.
 async fn begins(stream: &TcpStream) -> bool {
-    let mut first = [0; 4];
+    let mut first = [0; PREFACE.len()];
     let enough = async {
         loop {
             match stream.peek(&mut first).await {
                 Ok(0) | Err(_) => return false,
-                Ok(4) => return true,
+                Ok(read)
+                    if read == PREFACE.len()
+                        || !PREFACE.starts_with(first.get(..read).unwrap_or_default()) =>
+                {
+                    return true;
+                }
                 // They are readable at once from now on, so only time can bring more.
                 Ok(_) => sleep(Duration::from_millis(20)).await,
             }

@@ -1,16 +1,18 @@
 //! From how a run ended to a settled message: recorded as done, dead-lettered, or given back. Always before the reply.
 
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::{ConstantBuilder, ExponentialBuilder, Retryable};
 use tokio::time::{Instant, sleep_until};
 
 use crate::dead_letter::{DeadLetters, Reason};
 use crate::dedup::{Claim, Hold, StoreError, Ticket};
 use crate::drain::Drain;
-use crate::handler::Delivery;
+use crate::handling::Handling;
+use crate::lease::LeaseKeeper;
 use crate::outcome::{Outcome, chain};
-use crate::registry::Registered;
 use crate::run::End;
 
 /// What became of a message that was claimed, or that another delivery had claimed.
@@ -46,13 +48,58 @@ pub(crate) enum Settlement {
     NotDeadLettered { reason: String, error: String },
 }
 
-/// One claimed message on its way to being settled.
-pub(crate) struct InHand<'a> {
-    pub(crate) subscriber: &'a Registered,
-    pub(crate) delivery: Delivery,
-    pub(crate) ticket: Ticket,
-    pub(crate) dead_letters: &'a DeadLetters,
-    pub(crate) drain: &'a Drain,
+/// Settles a message by how its run ended. The lease is kept until the store is told.
+pub(crate) async fn settle(
+    message: &Handling,
+    end: End,
+    lease: LeaseKeeper,
+    dead_letters: &DeadLetters,
+    drain: &Drain,
+) -> Settlement {
+    let settling = Settling { message, drain };
+    match end {
+        End::Said(Outcome::Success) => settling.finish(Settlement::Handled, lease).await,
+        End::Said(Outcome::Discard { reason }) => {
+            settling
+                .finish(Settlement::Discarded { reason }, lease)
+                .await
+        }
+        End::Said(Outcome::DeadLetter { reason }) => {
+            settling
+                .dead_letter(
+                    Reason {
+                        kind: "handler",
+                        text: reason,
+                    },
+                    lease,
+                    dead_letters,
+                )
+                .await
+        }
+        End::Unfit(error) => {
+            settling
+                .dead_letter(
+                    Reason {
+                        kind: "payload",
+                        text: error.to_string(),
+                    },
+                    lease,
+                    dead_letters,
+                )
+                .await
+        }
+        End::Said(Outcome::Retry { reason }) => {
+            settling.release(Settlement::Failed { reason }, lease).await
+        }
+        End::TimedOut => settling.release(Settlement::TimedOut, lease).await,
+        End::Panicked => settling.release(Settlement::Panicked, lease).await,
+        End::Left => settling.release(Settlement::Left, lease).await,
+    }
+}
+
+struct Settling<'a> {
+    message: &'a Handling,
+    drain: &'a Drain,
 }
 
 enum Recorded {
@@ -61,45 +108,16 @@ enum Recorded {
     No(StoreError),
 }
 
-impl InHand<'_> {
-    /// Settles the message by how its run ended.
-    pub(crate) async fn settle(&self, end: End) -> Settlement {
-        match end {
-            End::Said(Outcome::Success) => self.finish(Settlement::Handled).await,
-            End::Said(Outcome::Discard { reason }) => {
-                self.finish(Settlement::Discarded { reason }).await
-            }
-            End::Said(Outcome::DeadLetter { reason }) => {
-                self.dead_letter(Reason {
-                    kind: "handler",
-                    text: reason,
-                })
-                .await
-            }
-            End::Unfit(error) => {
-                self.dead_letter(Reason {
-                    kind: "payload",
-                    text: error.to_string(),
-                })
-                .await
-            }
-            End::Said(Outcome::Retry { reason }) => {
-                self.release(Settlement::Failed { reason }).await
-            }
-            End::TimedOut => self.release(Settlement::TimedOut).await,
-            End::Panicked => self.release(Settlement::Panicked).await,
-            End::Left => self.release(Settlement::Left).await,
-        }
-    }
-
+impl Settling<'_> {
     /// The end of the time for settling: half of the margin between the hard limit and the ack deadline is left for the
     /// reply. One that is settled after that (its handler could not be stopped) gets a margin of its own.
     fn deadline(&self) -> Instant {
-        let margin = self.subscriber.declared.margin();
-        (self.delivery.context.deadline - margin / 2).max(Instant::now() + margin / 2)
+        let margin = self.message.subscriber.declared.margin();
+        (self.message.delivery.context.deadline - margin / 2).max(Instant::now() + margin / 2)
     }
 
-    async fn finish(&self, settled: Settlement) -> Settlement {
+    async fn finish(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
+        drop(lease); // or it would find the claim finished, and call it lost
         match self.record().await {
             Recorded::Yes => settled,
             Recorded::ByAnother => Settlement::FencedOut,
@@ -109,89 +127,115 @@ impl InHand<'_> {
         }
     }
 
-    /// Records the message as done, trying until the deadline.
+    /// Records the message as done, trying until the deadline whatever the store says, short of holding something unknown.
     async fn record(&self) -> Recorded {
         let mut last = None;
+        let again = self.message.subscriber.ticket(&self.message.ticket.key.id);
         let finish = async {
-            let attempt = || async { self.finish_or_claim_again().await };
+            let attempt = || async { self.finish_or_claim_again(&again).await };
             let patience = ExponentialBuilder::default()
                 .with_min_delay(Duration::from_millis(50))
                 .with_max_delay(Duration::from_secs(1))
                 .with_jitter()
                 .without_max_times();
+            let can_pass = |error: &StoreError| !matches!(error, StoreError::Corrupt);
             attempt
                 .retry(patience)
-                .when(StoreError::is_transient)
+                .when(can_pass)
                 .notify(|error, _| last = Some(error.clone()))
                 .await
         };
         let finished = tokio::select! {
             finished = finish => finished,
             () = sleep_until(self.deadline()) => return Recorded::No(last.unwrap_or_else(no_answer)),
-            () = self.drain.last_call() => return Recorded::No(last.unwrap_or_else(no_answer)),
+            () = self.drain.last_call.cancelled() => return Recorded::No(last.unwrap_or_else(no_answer)),
         };
         finished.unwrap_or_else(Recorded::No)
     }
 
-    /// A success that lost its claim asks again, as any delivery might: if the store forgot the claim, and nobody else is at
-    /// it, the success is recorded with a new ticket instead of being run again.
-    async fn finish_or_claim_again(&self) -> Result<Recorded, StoreError> {
-        let store = &self.subscriber.store;
-        if store.finish(&self.ticket).await? == Hold::Held {
+    /// A success that lost its claim asks again with a second ticket, as any delivery might: if the store forgot the claim,
+    /// and nobody else is at it, the success is recorded instead of being run again.
+    async fn finish_or_claim_again(&self, again: &Ticket) -> Result<Recorded, StoreError> {
+        let store = self.message.store();
+        if store.finish(&self.message.ticket).await? == Hold::Held {
             return Ok(Recorded::Yes);
         }
-        let again = self.subscriber.ticket(&self.ticket.key.id);
-        let recorded = match store.claim(&again).await? {
-            Claim::Granted { .. } if store.finish(&again).await? == Hold::Held => Recorded::Yes,
+        let recorded = match store.claim(again).await? {
+            Claim::Granted { .. } if store.finish(again).await? == Hold::Held => Recorded::Yes,
             Claim::Done => Recorded::Yes,
             Claim::Granted { .. } | Claim::InProgress => Recorded::ByAnother,
         };
-        tracing::warn!(
-            subscription = %self.subscriber.name, message.id = self.ticket.key.id, recorded = matches!(recorded, Recorded::Yes),
-            "fenced out: the claim was lost before the handler succeeded"
-        );
+        let is_recorded = matches!(recorded, Recorded::Yes);
+        self.warn(&format!("fenced out: the claim was lost before the handler succeeded; recorded all the same: {is_recorded}"));
         Ok(recorded)
     }
 
-    async fn dead_letter(&self, reason: Reason) -> Settlement {
+    async fn dead_letter(
+        &self,
+        reason: Reason,
+        lease: LeaseKeeper,
+        dead_letters: &DeadLetters,
+    ) -> Settlement {
+        let Handling {
+            subscriber,
+            delivery,
+            ..
+        } = self.message;
         let published = tokio::select! {
-            published = self.dead_letters.publish(self.subscriber, &self.delivery, &reason) => published.map_err(|error| chain(&error)),
+            published = dead_letters.publish(subscriber, delivery, &reason) => published.map_err(|error| chain(&error)),
             () = sleep_until(self.deadline()) => Err("no answer to the publish before the ack deadline".to_owned()),
-            () = self.drain.last_call() => Err("the service is leaving".to_owned()),
+            () = self.drain.last_call.cancelled() => Err("the service is leaving".to_owned()),
         };
         match published {
             Ok(()) => {
-                self.finish(Settlement::DeadLettered {
-                    reason: reason.text,
-                    topic: self.subscriber.dead_letter_topic.clone(),
-                })
+                let topic = subscriber.dead_letter_topic.clone();
+                self.finish(
+                    Settlement::DeadLettered {
+                        reason: reason.text,
+                        topic,
+                    },
+                    lease,
+                )
                 .await
             }
             Err(error) => {
-                self.release(Settlement::NotDeadLettered {
-                    reason: reason.text,
-                    error,
-                })
+                self.release(
+                    Settlement::NotDeadLettered {
+                        reason: reason.text,
+                        error,
+                    },
+                    lease,
+                )
                 .await
             }
         }
     }
 
     /// Gives the claim back. If the store cannot be told, the claim lapses by itself.
-    async fn release(&self, settled: Settlement) -> Settlement {
+    async fn release(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
+        drop(lease);
+        let attempt = || async { self.message.store().release(&self.message.ticket).await };
+        let once_more = ConstantBuilder::default()
+            .with_delay(Duration::from_millis(25))
+            .with_max_times(1);
         let released = tokio::select! {
-            released = self.subscriber.store.release(&self.ticket) => released,
-            () = self.drain.last_call() => Err(no_answer()),
+            released = attempt.retry(once_more).when(StoreError::is_transient) => released,
+            () = self.drain.last_call.cancelled() => Err(no_answer()),
         };
         if let Err(error) = released {
-            tracing::warn!(subscription = %self.subscriber.name, message.id = self.ticket.key.id, error = chain(&error), "cannot release a claim; it lapses by itself");
+            self.warn(&format!(
+                "cannot release a claim; it lapses by itself: {}",
+                chain(&error)
+            ));
         }
         settled
+    }
+
+    fn warn(&self, what: &str) {
+        tracing::warn!(subscription = %self.message.subscriber.name, message.id = self.message.ticket.key.id, "{what}");
     }
 }
 
 fn no_answer() -> StoreError {
-    StoreError::Unavailable(std::sync::Arc::new(std::io::Error::from(
-        std::io::ErrorKind::TimedOut,
-    )))
+    StoreError::Unavailable(Arc::new(io::Error::from(io::ErrorKind::TimedOut)))
 }

@@ -22,7 +22,7 @@ async fn each_forged_token_is_refused_and_reaches_no_handler() {
             .forged(forgery, CALLER, AUDIENCE);
         let reply = service.push_with(&message, &token).await;
         let (status, body) = match forgery {
-            Forgery::WrongAudience => (403, "no subscriber for this push\n"),
+            Forgery::WrongAudience => (403, "not allowed to push here\n"),
             _ => (401, "authentication failed\n"),
         };
         assert_eq!(
@@ -55,7 +55,7 @@ async fn a_genuine_token_of_somebody_else_is_refused() {
             .await;
         assert_eq!(
             (reply.status, reply.body.as_str()),
-            (403, "no subscriber for this push\n"),
+            (403, "not allowed to push here\n"),
             "{email} {audience}"
         );
     }
@@ -186,7 +186,8 @@ async fn invented_key_ids_cause_no_flood_of_fetches_and_no_refusal_of_good_pushe
     let service = Service::start().await;
     assert_eq!(service.push(&service.message("ok")).await.status, 204);
     let before = service.google.fetches();
-    for _ in 0..200 {
+    let start = tokio::time::Instant::now();
+    for _ in 0..60 {
         let stranger =
             service
                 .google
@@ -201,9 +202,10 @@ async fn invented_key_ids_cause_no_flood_of_fetches_and_no_refusal_of_good_pushe
         assert_eq!((forged.status, good.status), (401, 204));
     }
     let fetches = service.google.fetches() - before;
+    let allowed = 1 + start.elapsed().as_secs() / 5;
     assert!(
-        fetches <= 20,
-        "{fetches} fetches, though a floor of seconds lies between two"
+        fetches as u64 <= allowed,
+        "{fetches} fetches, though a floor of 5 s lies between two"
     );
 }
 

@@ -317,3 +317,90 @@ async fn a_handler_whose_claim_was_lost_is_asked_to_stop_and_releases_nothing() 
         () = store.called(Step::Look, 4) => {}
     }
 }
+
+#[tokio::test]
+async fn a_success_whose_claim_was_forgotten_is_recorded_although_answers_are_lost() {
+    for (step, fault) in [
+        (Step::Claim, Fault::LostReply),
+        (Step::Claim, Fault::Down),
+        (Step::Finish, Fault::LostReply),
+        (Step::Finish, Fault::Down),
+    ] {
+        let (service, store) = on_faulty_store().await;
+        let message = service.message("hold");
+        let forgotten = async {
+            service.probe.entered(1).await;
+            store.forget();
+            store.fail(step, fault, 2);
+            service.probe.open();
+        };
+        let (reply, ()) = tokio::join!(service.push(&message), forgotten);
+        assert_eq!(reply.status, 204, "{step:?} {fault:?}");
+        assert_eq!(
+            (service.push(&message).await.status, service.runs()),
+            (204, 1),
+            "{step:?} {fault:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_running_claim_that_was_forgotten_is_claimed_again_before_another_can() {
+    let (service, store) = on_faulty_store().await;
+    let message = service.message("hold");
+    let second = async {
+        service.probe.entered(1).await;
+        store.forget();
+        store
+            .called(Step::Renew, store.calls(Step::Renew) + 2)
+            .await;
+        let waiting = service.push(&message);
+        let opened = async {
+            store.called(Step::Look, 1).await;
+            service.probe.open();
+        };
+        tokio::join!(waiting, opened).0
+    };
+    let (first, second) = tokio::join!(service.push(&message), second);
+    assert_eq!((first.status, second.status, service.runs()), (204, 204, 1));
+}
+
+#[tokio::test]
+async fn a_lost_answer_while_waiting_is_not_the_end_of_waiting() {
+    let (service, store) = on_faulty_store().await;
+    let message = service.message("hold");
+    let second = async {
+        service.probe.entered(1).await;
+        store.fail(Step::Look, Fault::Down, 2);
+        let waiting = service.push(&message);
+        let opened = async {
+            store.called(Step::Look, 4).await;
+            service.probe.open();
+        };
+        tokio::join!(waiting, opened).0
+    };
+    let (first, second) = tokio::join!(service.push(&message), second);
+    assert_eq!((first.status, second.status, service.runs()), (204, 204, 1));
+}
+
+/// A publish that hangs outlasts the lease many times; the lease is kept, so no second delivery gives the message up, too.
+#[tokio::test]
+async fn a_slow_dead_letter_publish_keeps_its_claim() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address");
+    let short = subscriber("probe")
+        .lease(Duration::from_secs(1))
+        .ack_deadline(Duration::from_secs(10));
+    let service = Setup::new()
+        .subscriber(short)
+        .setting("PUBSUB_EMULATOR_HOST", address)
+        .start()
+        .await;
+    let message = service.message("dead");
+    let second = async {
+        service.probe.entered(1).await;
+        service.push(&message).await
+    };
+    let (first, second) = tokio::join!(service.push(&message), second);
+    assert_eq!((first.status, second.status, service.runs()), (503, 503, 1));
+}

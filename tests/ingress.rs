@@ -238,7 +238,7 @@ async fn the_log_explains_each_refusal_in_one_line_without_a_payload() {
         (
             &stranger,
             String::new(),
-            "caller \"stranger@elsewhere.iam.gserviceaccount.com\" with audience \"https://push.example.com\" is bound to no subscription",
+            "caller \"stranger@elsewhere.iam.gserviceaccount.com\" may not push here, expected \"push@test-project",
         ),
         ("hush", String::new(), "token refused: not a JWT"),
     ] {

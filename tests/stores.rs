@@ -246,3 +246,19 @@ async fn readiness_follows_the_store() {
     server.restart().await;
     soon("readiness", async { while ready().await != 200 {} }).await;
 }
+
+#[tokio::test]
+#[ignore = "needs redis-server (./test installs it)"]
+async fn a_redis_that_refused_the_password_for_a_while_is_used_again() {
+    let server = RedisServer::start().await;
+    let store = server.store_as("app:secret");
+    let refused = store.ping().await.expect_err("no such password yet");
+    assert!(!refused.is_transient(), "{refused:?}");
+    server.command(&["acl", "setuser", "app", "on", ">secret", "~*", "+@all"]);
+    soon("recovery", async {
+        while store.ping().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}

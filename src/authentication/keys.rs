@@ -16,7 +16,8 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::AuthenticationError;
-use super::token::{TokenError, excerpt};
+use super::token::TokenError;
+use crate::excerpt::excerpt;
 
 /// Strangers can invent key ids at will; they cause one fetch in this time. A rotated key is published long before its use.
 const FLOOR: Duration = Duration::from_secs(5);
@@ -129,7 +130,14 @@ pub(crate) struct Keys {
 impl Keys {
     /// Begins with a fetch, so that the first push seldom waits for one.
     pub(crate) fn new(url: Url) -> Result<Self, FetchError> {
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        // Keys in clear text are for this machine only, so no proxy may serve them.
+        let builder = if url.scheme() == "http" {
+            builder.no_proxy()
+        } else {
+            builder
+        };
+        let client = builder
             .timeout(FETCH_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()
@@ -163,6 +171,12 @@ impl Keys {
         match (known.get(key_id), known.unavailable()) {
             (Some(key), _) => Ok(key),
             (None, Some(failure)) => Err(AuthenticationError::KeysUnavailable(failure)),
+            // It may be one of the keys that could not be fetched.
+            (None, None) if known.is_stale() && known.failure.is_some() => {
+                Err(AuthenticationError::KeysUnavailable(
+                    known.failure.clone().unwrap_or(FetchError::TooOld),
+                ))
+            }
             (None, None) => Err(TokenError::UnknownKey {
                 found: excerpt(key_id),
             }

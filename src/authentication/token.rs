@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::Caller;
 use crate::decoding;
+use crate::excerpt::excerpt;
 
 /// Google writes its issuer with the scheme, and its own libraries take it without, too.
 const GOOGLE: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"];
@@ -193,9 +194,4 @@ fn unix_seconds() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs()
-}
-
-/// A text from a stranger, short enough for a log line.
-pub(crate) fn excerpt(text: &str) -> String {
-    text.chars().take(200).collect()
 }

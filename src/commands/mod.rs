@@ -4,11 +4,14 @@
 mod dev;
 mod serve;
 
+use std::num::NonZero;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::outcome::chain;
+use crate::server::Running;
 use crate::service::Service;
 use crate::state::Environment;
 
@@ -35,7 +38,12 @@ pub(crate) fn run(service: Service) -> ExitCode {
     let arguments = Arguments::parse();
     // Two providers in one binary would make rustls panic later; this one is the only one, and an earlier choice is the same.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    // With one thread, a handler that computes would stop leases, health and leaving.
+    let threads = std::thread::available_parallelism()
+        .map_or(1, NonZero::get)
+        .max(2);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
     {
@@ -64,12 +72,33 @@ fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Waits for SIGTERM, as Cloud Run sends it, or ctrl-C.
-async fn told_to_leave() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
+/// Listens for SIGTERM, as Cloud Run sends it, and ctrl-C. Made before anything else is started, so that none is missed: the
+/// first process of a container ignores signals that it does not listen for.
+struct Leave {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Leave {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Drains; whoever insists with a second signal does not wait for it.
+    async fn drain(&mut self, running: Running) {
+        tokio::select! {
+            () = running.drain() => {}
+            () = self.told() => tracing::warn!("told to leave twice: running handlers are not waited for"),
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use super::Leave;
 use crate::config::{Config, SETTINGS, StoreSetting};
 use crate::service::Service;
 use crate::state::Environment;
@@ -21,7 +22,7 @@ pub(super) async fn run(
     arguments: &Arguments,
     environment: Environment,
 ) -> Result<(), Box<dyn Error>> {
-    telemetry::install(&environment, "info")?;
+    telemetry::install(&environment, "info");
     telemetry::hide_panic_messages();
     let environment = metadata::complete(environment).await;
     let config = Config::read(&environment)?;
@@ -36,10 +37,14 @@ pub(super) async fn run(
             "PUSHGATE_STORE is memory: messages handled by another instance, or before a restart, run again"
         );
     }
-    let running = service.start(&config).await?;
+    let mut leave = Leave::listen()?;
+    let running = tokio::select! {
+        running = service.start(&config) => running?,
+        () = leave.told() => return Ok(()),
+    };
     tracing::info!(address = %running.address(), project = config.project, "listening");
-    super::told_to_leave().await?;
-    running.drain().await;
+    leave.told().await;
+    leave.drain(running).await;
     Ok(())
 }
 

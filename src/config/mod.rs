@@ -142,12 +142,18 @@ impl fmt::Debug for StoreSetting {
     }
 }
 
+/// A URL without what may be secret: its password and its query. One without a host is not shown at all.
 fn masked(url: &Url) -> String {
-    let mut url = url.clone();
-    if url.password().is_some() && url.set_password(Some("***")).is_err() {
-        return format!("{}://***", url.scheme());
-    }
-    url.to_string()
+    let Some(host) = url.host_str() else {
+        return "(hidden)".into();
+    };
+    let user = match (url.username(), url.password()) {
+        ("", None) => String::new(),
+        (user, None) => format!("{user}@"),
+        (user, Some(_)) => format!("{user}:***@"),
+    };
+    let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+    format!("{}://{user}{host}{port}{}", url.scheme(), url.path())
 }
 
 #[cfg(test)]
@@ -245,10 +251,21 @@ mod tests {
             !shown.contains("hush") && shown.contains("redis://app:***@redis.internal:6379/0"),
             "{shown}"
         );
-        let error = read(&[("PUSHGATE_STORE", "mysql://app:hush@db")])
-            .expect_err("unknown")
-            .to_string();
-        assert!(!error.contains("hush"), "{error}");
+        for wrong in [
+            "mysql://app:hush@db",
+            "redis:app:hush@host:6379",
+            "app:hush@host",
+            "redis://h/hush?password=hush",
+            "hush",
+        ] {
+            let error = read(&[("PUSHGATE_STORE", wrong)])
+                .expect_err("no store")
+                .to_string();
+            assert!(
+                !error.contains(":hush") && !error.contains("=hush"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -7,10 +7,11 @@ use url::{Host, Url};
 
 use super::settings::{
     AUDIENCE, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY, EMULATOR, GRACE, ISSUER, KEYS_URL,
-    LEEWAY, PORT, PROJECT, STORE, STORE_TIMEOUT, Setting,
+    LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT, STORE, STORE_TIMEOUT, Setting,
 };
 use super::{Config, Fault, StoreSetting, masked};
 use crate::state::Environment;
+use crate::telemetry;
 
 /// Reads settings from an environment.
 pub(super) struct Reader<'a> {
@@ -41,6 +42,8 @@ impl Reader<'_> {
         let body_timeout = self.number(&BODY_TIMEOUT, 1, 600);
         let leeway = self.number(&LEEWAY, 0, 60);
         let store_timeout = self.number(&STORE_TIMEOUT, 10, 60_000);
+        let _checked = self.read(&LOG, |value| telemetry::filter(value).ok().map(drop));
+        let _checked = self.optional(&LOG_FORMAT, |value| telemetry::is_json(value).map(drop));
         Some(Config {
             listen: SocketAddr::from((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port?)),
             project: project?,
@@ -124,9 +127,8 @@ fn store(value: &str) -> Option<StoreSetting> {
     match Url::parse(value).ok()?.scheme() {
         "memory" => Some(StoreSetting::Memory),
         #[cfg(feature = "redis")]
-        "redis" | "rediss" => Url::parse(value)
-            .ok()
-            .filter(Url::has_host)
+        "redis" | "rediss" => redis::parse_redis_url(value)
+            .filter(|_| redis::Client::open(value).is_ok())
             .map(StoreSetting::Redis),
         _ => None,
     }

@@ -18,18 +18,20 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Known {
     entries: HashMap<MessageKey, Entry>,
-    /// Done entries by the instant at which they are forgotten.
+    /// Every entry by the instant at which it is forgotten.
     expiry: BTreeSet<(Instant, MessageKey)>,
 }
 
-enum Entry {
-    InProgress {
-        owner: Uuid,
-        lapses: Instant,
-        attempt: u32,
-    },
-    /// The owner is kept, so that a finish whose answer was lost can be repeated.
-    Done { owner: Uuid },
+struct Entry {
+    /// Kept when done, so that a finish whose answer was lost can be repeated.
+    owner: Uuid,
+    state: State,
+    forgotten: Instant,
+}
+
+enum State {
+    InProgress { lapses: Instant, attempt: u32 },
+    Done,
 }
 
 impl MemoryStore {
@@ -59,25 +61,63 @@ impl Default for MemoryStore {
 impl Known {
     fn forget_expired(&mut self) {
         let now = Instant::now();
-        while self
-            .expiry
-            .first()
-            .is_some_and(|(forgotten, _)| *forgotten <= now)
+        while let Some((forgotten, _)) = self.expiry.first()
+            && *forgotten <= now
+            && let Some((_, key)) = self.expiry.pop_first()
         {
-            self.forget_first();
-        }
-    }
-
-    fn forget_first(&mut self) {
-        if let Some((_, key)) = self.expiry.pop_first() {
             self.entries.remove(&key);
         }
     }
 
-    /// The entry, if this ticket still holds it: nobody has taken over, even if the lease has ended.
-    fn held_by(&mut self, ticket: &Ticket) -> Option<&mut Entry> {
-        let entry = self.entries.get_mut(&ticket.key)?;
-        matches!(entry, Entry::InProgress { owner, .. } if *owner == ticket.owner).then_some(entry)
+    /// Makes room by forgetting what is done, the first to be forgotten first.
+    fn make_room(&mut self, capacity: usize) -> Result<(), StoreError> {
+        if self.entries.len() < capacity {
+            return Ok(());
+        }
+        let is_done = |key: &MessageKey| {
+            self.entries
+                .get(key)
+                .is_some_and(|entry| matches!(entry.state, State::Done))
+        };
+        let done = self
+            .expiry
+            .iter()
+            .find(|(_, key)| is_done(key))
+            .map(|(_, key)| key.clone());
+        self.remove(&done.ok_or(StoreError::Full(capacity))?);
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &MessageKey) {
+        if let Some(entry) = self.entries.remove(key) {
+            self.expiry.remove(&(entry.forgotten, key.clone()));
+        }
+    }
+
+    fn put(&mut self, ticket: &Ticket, state: State) {
+        self.remove(&ticket.key);
+        let forgotten = Instant::now() + ticket.window.max(ticket.lease);
+        self.expiry.insert((forgotten, ticket.key.clone()));
+        self.entries.insert(
+            ticket.key.clone(),
+            Entry {
+                owner: ticket.owner,
+                state,
+                forgotten,
+            },
+        );
+    }
+
+    /// The attempt of the claim, if this ticket still holds it: nobody has taken over, even if the lease has ended.
+    fn held_by(&self, ticket: &Ticket) -> Option<u32> {
+        match self.entries.get(&ticket.key)? {
+            Entry {
+                owner,
+                state: State::InProgress { attempt, .. },
+                ..
+            } if *owner == ticket.owner => Some(*attempt),
+            _ => None,
+        }
     }
 }
 
@@ -87,24 +127,30 @@ impl DedupStore for MemoryStore {
         let mut known = self.known();
         let now = Instant::now();
         let attempt = match known.entries.get(&ticket.key) {
-            Some(Entry::Done { .. }) => return Ok(Claim::Done),
-            Some(Entry::InProgress { owner, attempt, .. }) if *owner == ticket.owner => *attempt,
-            Some(Entry::InProgress { lapses, .. }) if *lapses > now => {
-                return Ok(Claim::InProgress);
+            Some(Entry {
+                state: State::Done, ..
+            }) => return Ok(Claim::Done),
+            Some(Entry {
+                owner,
+                state: State::InProgress { attempt, .. },
+                ..
+            }) if *owner == ticket.owner => *attempt,
+            Some(Entry {
+                state: State::InProgress { lapses, .. },
+                ..
+            }) if *lapses > now => return Ok(Claim::InProgress),
+            Some(Entry {
+                state: State::InProgress { attempt, .. },
+                ..
+            }) => attempt.saturating_add(1),
+            None => {
+                known.make_room(self.capacity)?;
+                1
             }
-            Some(Entry::InProgress { attempt, .. }) => attempt.saturating_add(1),
-            None => 1,
         };
-        if known.entries.len() >= self.capacity && !known.entries.contains_key(&ticket.key) {
-            known.forget_first();
-            if known.entries.len() >= self.capacity {
-                return Err(StoreError::Full(self.capacity));
-            }
-        }
-        known.entries.insert(
-            ticket.key.clone(),
-            Entry::InProgress {
-                owner: ticket.owner,
+        known.put(
+            ticket,
+            State::InProgress {
                 lapses: now + ticket.lease,
                 attempt,
             },
@@ -113,30 +159,31 @@ impl DedupStore for MemoryStore {
     }
 
     async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        match self.known().held_by(ticket) {
-            Some(Entry::InProgress { lapses, .. }) => *lapses = Instant::now() + ticket.lease,
-            _ => return Ok(Hold::Lost),
-        }
+        let mut known = self.known();
+        let Some(attempt) = known.held_by(ticket) else {
+            return Ok(Hold::Lost);
+        };
+        known.put(
+            ticket,
+            State::InProgress {
+                lapses: Instant::now() + ticket.lease,
+                attempt,
+            },
+        );
         Ok(Hold::Held)
     }
 
     async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         let mut known = self.known();
-        let Some(entry) = known.held_by(ticket) else {
-            let by_this_ticket = matches!(known.entries.get(&ticket.key), Some(Entry::Done { owner }) if *owner == ticket.owner);
-            return Ok(if by_this_ticket {
-                Hold::Held
-            } else {
-                Hold::Lost
-            });
-        };
-        *entry = Entry::Done {
-            owner: ticket.owner,
-        };
-        known
-            .expiry
-            .insert((Instant::now() + ticket.window, ticket.key.clone()));
-        Ok(Hold::Held)
+        match known.entries.get(&ticket.key) {
+            Some(Entry { owner, state, .. }) if *owner == ticket.owner => {
+                if matches!(state, State::InProgress { .. }) {
+                    known.put(ticket, State::Done);
+                }
+                Ok(Hold::Held)
+            }
+            _ => Ok(Hold::Lost),
+        }
     }
 
     async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
@@ -144,18 +191,24 @@ impl DedupStore for MemoryStore {
         if known.held_by(ticket).is_none() {
             return Ok(Hold::Lost);
         }
-        known.entries.remove(&ticket.key);
+        known.remove(&ticket.key);
         Ok(Hold::Held)
     }
 
     async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
         Ok(match self.known().entries.get(key) {
             None => Record::Absent,
-            Some(Entry::Done { .. }) => Record::Done,
-            Some(Entry::InProgress { lapses, .. }) if *lapses > Instant::now() => {
-                Record::InProgress
-            }
-            Some(Entry::InProgress { .. }) => Record::Lapsed,
+            Some(Entry {
+                state: State::Done, ..
+            }) => Record::Done,
+            Some(Entry {
+                state: State::InProgress { lapses, .. },
+                ..
+            }) if *lapses > Instant::now() => Record::InProgress,
+            Some(Entry {
+                state: State::InProgress { .. },
+                ..
+            }) => Record::Lapsed,
         })
     }
 

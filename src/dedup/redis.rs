@@ -2,12 +2,14 @@
 //!
 //! Values: `h:OWNER:LAPSES:ATTEMPT` while held, `d:OWNER:WHEN` when done; times in milliseconds since 1970.
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ErrorKind, FromRedisValue, RedisError, Script};
+use tokio::time::{Instant, timeout};
 
 use super::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
 
@@ -57,14 +59,25 @@ if state == 'h' and when <= now then return 'lapsed' end
 return state
 ";
 
+/// A connection that failed is thrown away, at most so often: the library's own manager keeps one whose log-in failed, or that
+/// leads nowhere, for good.
+const FRESH_AFTER: Duration = Duration::from_secs(1);
+
 /// Keeps the records in a Redis or Valkey server that all instances share.
 pub struct RedisStore {
-    connection: ConnectionManager,
+    client: Client,
+    timeout: Duration,
+    connection: Mutex<Connection>,
     claim: Script,
     renew: Script,
     finish: Script,
     release: Script,
     look: Script,
+}
+
+struct Connection {
+    manager: ConnectionManager,
+    made: Instant,
 }
 
 impl RedisStore {
@@ -74,18 +87,14 @@ impl RedisStore {
     /// # Errors
     /// When `url` is not one of Redis.
     pub fn new(url: &str, timeout: Duration) -> Result<Self, StoreError> {
-        // With the library's own settings a call to a server that is down hangs for seconds; a push is better answered 503 at once.
-        let settings = ConnectionManagerConfig::new()
-            .set_number_of_retries(1)
-            .set_min_delay(Duration::from_millis(20))
-            .set_connection_timeout(Some(timeout))
-            .set_response_timeout(Some(timeout));
-        let connection = Client::open(url)
-            .and_then(|client| client.get_connection_manager_lazy(settings))
-            .map_err(|error| StoreError::Refused(Arc::new(error)))?;
+        let refused = |error| StoreError::Refused(Arc::new(error));
+        let client = Client::open(url).map_err(refused)?;
+        let connection = connect(&client, timeout).map_err(refused)?;
         let script = |step: &str| Script::new(&format!("{READ}{step}"));
         Ok(Self {
-            connection,
+            client,
+            timeout,
+            connection: Mutex::new(connection),
             claim: script(CLAIM),
             renew: script(RENEW),
             finish: script(FINISH),
@@ -99,20 +108,68 @@ impl RedisStore {
         script: &Script,
         ticket: &Ticket,
     ) -> Result<T, StoreError> {
+        let mut script = script.key(format!("pushgate:{}", ticket.key));
         script
-            .key(format!("pushgate:{}", ticket.key))
             .arg(ticket.owner.simple().to_string())
             .arg(milliseconds(ticket.lease))
-            .arg(milliseconds(ticket.window.max(ticket.lease)))
-            .invoke_async(&mut self.connection.clone())
-            .await
-            .map_err(store_error)
+            .arg(milliseconds(ticket.window.max(ticket.lease)));
+        let mut connection = self.connection();
+        self.bounded(script.invoke_async(&mut connection)).await
     }
 
     async fn step(&self, script: &Script, ticket: &Ticket) -> Result<Hold, StoreError> {
         let is_held: bool = self.run(script, ticket).await?;
         Ok(if is_held { Hold::Held } else { Hold::Lost })
     }
+
+    fn connection(&self) -> ConnectionManager {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .manager
+            .clone()
+    }
+
+    /// One step within its time, connecting included.
+    async fn bounded<T>(
+        &self,
+        step: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, StoreError> {
+        let timed_out = || RedisError::from(io::Error::from(io::ErrorKind::TimedOut));
+        let answer = timeout(self.timeout, step)
+            .await
+            .unwrap_or_else(|_| Err(timed_out()));
+        answer.map_err(|error| {
+            self.begin_afresh();
+            store_error(error)
+        })
+    }
+
+    fn begin_afresh(&self) {
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if connection.made.elapsed() >= FRESH_AFTER
+            && let Ok(fresh) = connect(&self.client, self.timeout)
+        {
+            *connection = fresh;
+        }
+    }
+}
+
+/// Connects when first used.
+fn connect(client: &Client, timeout: Duration) -> Result<Connection, RedisError> {
+    // With the library's own settings a call to a server that is down hangs for seconds; a push is better answered 503 at once.
+    let settings = ConnectionManagerConfig::new()
+        .set_number_of_retries(1)
+        .set_min_delay(Duration::from_millis(20))
+        .set_connection_timeout(Some(timeout))
+        .set_response_timeout(Some(timeout));
+    Ok(Connection {
+        manager: client.get_connection_manager_lazy(settings)?,
+        made: Instant::now(),
+    })
 }
 
 #[async_trait]
@@ -140,14 +197,11 @@ impl DedupStore for RedisStore {
     }
 
     async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        let mut connection = self.connection.clone();
+        let mut script = self.look.key(format!("pushgate:{key}"));
+        let mut connection = self.connection();
         let state: String = self
-            .look
-            .key(format!("pushgate:{key}"))
-            .arg("nobody")
-            .invoke_async(&mut connection)
-            .await
-            .map_err(store_error)?;
+            .bounded(script.arg("nobody").invoke_async(&mut connection))
+            .await?;
         match state.as_str() {
             "absent" => Ok(Record::Absent),
             "h" => Ok(Record::InProgress),
@@ -158,10 +212,9 @@ impl DedupStore for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        redis::cmd("PING")
-            .query_async(&mut self.connection.clone())
+        let mut connection = self.connection();
+        self.bounded(redis::cmd("PING").query_async(&mut connection))
             .await
-            .map_err(store_error)
     }
 }
 

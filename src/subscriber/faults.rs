@@ -6,6 +6,9 @@ use super::{Backoff, Idempotency, Limits, SECOND, Subscriber};
 
 const NAME_FORM: &str = "must be 3 to 255 characters, a letter first, then letters, digits or -_.~+%, and must not begin with \"goog\"";
 
+/// Retention ends after 31 days (Google, *Subscription*, `messageRetentionDuration`); more than a year is a mistake.
+const LONGEST_WINDOW: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 impl Subscriber {
     /// Everything wrong with the declaration: what was found, what was expected, which call decides it.
     pub(crate) fn faults(&self) -> Vec<String> {
@@ -29,6 +32,10 @@ impl Subscriber {
             (
                 is_resource_id(topic),
                 format!("topic is {topic:?}, but {NAME_FORM}: see .topic(…)"),
+            ),
+            (
+                topic != dead_letter_topic,
+                "the dead-letter topic is the topic itself, so a dead letter would come again for ever: see .dead_letter_topic(…)".into(),
             ),
             (
                 is_resource_id(dead_letter_topic),
@@ -81,12 +88,17 @@ impl Subscriber {
                 ),
             ),
             (
-                self.concurrency != Some(0),
-                "concurrency is 0, expected at least 1: see .concurrency(…)".into(),
+                self.concurrency.is_none_or(|concurrency| (1..=10_000).contains(&concurrency)),
+                format!("concurrency is {}, expected 1 to 10000: see .concurrency(…)", self.concurrency.unwrap_or_default()),
+            ),
+            (
+                self.callers.iter().all(|email| email.contains('@')) && self.audience.as_deref() != Some(""),
+                "an empty audience, or a caller that is no e-mail: see .audience(…) and .callers(…)".into(),
             ),
         ];
         checks.extend(self.examples.iter().map(|example| {
-            let is_message = !example.data.is_empty() || !example.attributes.is_empty();
+            let is_message =
+                !example.is_broken && (!example.data.is_empty() || !example.attributes.is_empty());
             (
                 is_message,
                 format!(
@@ -130,9 +142,9 @@ impl Subscriber {
                 ),
             ),
             (
-                self.window >= deadline,
+                (deadline..=LONGEST_WINDOW).contains(&self.window),
                 format!(
-                    "window is {:?}, expected at least the ack deadline of {deadline:?}: see .window(…)",
+                    "window is {:?}, expected at least the ack deadline of {deadline:?} and at most 366 days: see .window(…)",
                     self.window
                 ),
             ),
@@ -178,15 +190,16 @@ mod tests {
         assert_eq!(shortest.hard, 9 * SECOND);
     }
 
+    fn check(subscriber: Subscriber, expected: &str) {
+        let faults = subscriber.faults().join("\n");
+        assert!(
+            faults.contains(expected),
+            "{faults:?} does not say {expected:?}"
+        );
+    }
+
     #[test]
-    fn each_fault_names_what_was_found_and_what_decides_it() {
-        let check = |subscriber: Subscriber, expected: &str| {
-            let faults = subscriber.faults().join("\n");
-            assert!(
-                faults.contains(expected),
-                "{faults:?} does not say {expected:?}"
-            );
-        };
+    fn what_no_default_can_know_must_be_said() {
         check(
             Subscriber::new("x", async |_: Context| ()),
             "must be 3 to 255 characters",
@@ -207,7 +220,15 @@ mod tests {
             declared().idempotency(Idempotency::none(" ")),
             "needs the reason",
         );
+    }
+
+    #[test]
+    fn each_fault_names_what_was_found_and_what_decides_it() {
         check(declared().topic("goog-orders"), "topic is \"goog-orders\"");
+        check(
+            declared().dead_letter_topic("orders"),
+            "would come again for ever",
+        );
         check(declared().ack_deadline(9 * SECOND), "ack deadline is 9s");
         check(declared().attempts(4), "attempts are 4, expected 5 to 100");
         check(
@@ -224,7 +245,10 @@ mod tests {
         );
         check(declared().lease(SECOND / 2), "lease is 500ms");
         check(declared().window(SECOND), "window is 1s");
+        check(declared().window(Duration::MAX), "at most 366 days");
         check(declared().concurrency(0), "concurrency is 0");
+        check(declared().concurrency(usize::MAX), "expected 1 to 10000");
+        check(declared().callers(["me"]), "a caller that is no e-mail");
         check(
             declared().examples([Example::raw("nothing", [])]),
             "example \"nothing\" is empty",

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// Which deliveries count as the same message.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Idempotency {
     /// All with one message id: each redelivery of Pub/Sub, but not a publisher's second publish of the same event.
     MessageId,
@@ -52,12 +53,18 @@ pub struct Example {
     pub(crate) title: String,
     pub(crate) data: Vec<u8>,
     pub(crate) attributes: BTreeMap<String, String>,
+    /// It could not be serialized.
+    pub(crate) is_broken: bool,
 }
 
 impl Example {
-    /// A payload as JSON. One that cannot be serialized is left out, and the declaration is refused at start.
+    /// A payload as JSON. One that cannot be serialized is refused at start.
     pub fn json(title: impl Into<String>, payload: &impl Serialize) -> Self {
-        Self::raw(title, serde_json::to_vec(payload).unwrap_or_default())
+        let data = serde_json::to_vec(payload);
+        Self {
+            is_broken: data.is_err(),
+            ..Self::raw(title, data.unwrap_or_default())
+        }
     }
 
     /// A payload as bytes.
@@ -66,6 +73,7 @@ impl Example {
             title: title.into(),
             data: data.into(),
             attributes: BTreeMap::new(),
+            is_broken: false,
         }
     }
 

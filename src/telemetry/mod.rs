@@ -3,51 +3,46 @@
 mod cloud_logging;
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::SubscriberBuilder;
+use tracing_subscriber::filter::ParseError;
 
 use self::cloud_logging::CloudLogging;
 use crate::state::Environment;
 
-/// Why there is no log.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TelemetryError {
-    #[error(
-        "PUSHGATE_LOG is {found:?}, expected a level (error, warn, info, debug, trace) or filter directives"
-    )]
-    Filter {
-        found: String,
-        source: tracing_subscriber::filter::ParseError,
-    },
-    #[error("PUSHGATE_LOG_FORMAT is {0:?}, expected json or text")]
-    Format(String),
-}
-
-/// Begins logging. On Cloud Run, which sets `K_SERVICE` (Google, *Container runtime contract*), as JSON.
-pub(crate) fn install(
-    environment: &Environment,
-    default_filter: &str,
-) -> Result<(), TelemetryError> {
-    let is_json = match environment.get("PUSHGATE_LOG_FORMAT") {
-        Some("json") => true,
-        Some("text") => false,
-        None => environment.get("K_SERVICE").is_some(),
-        Some(other) => return Err(TelemetryError::Format(other.to_owned())),
-    };
-    let directives = environment.get("PUSHGATE_LOG").unwrap_or(default_filter);
-    let filter = EnvFilter::try_new(directives).map_err(|source| TelemetryError::Filter {
-        found: directives.to_owned(),
-        source,
-    })?;
-    let builder: SubscriberBuilder<_, _, EnvFilter, _> = tracing_subscriber::fmt()
+/// Begins logging; on Cloud Run, which sets `K_SERVICE` (Google, *Container runtime contract*), as JSON. Settings that cannot
+/// be used are reported with all the others later, and until then the log is as by default.
+pub(crate) fn install(environment: &Environment, default_filter: &str) {
+    let is_on_cloud_run = environment.get("K_SERVICE").is_some();
+    let format = environment
+        .get("PUSHGATE_LOG_FORMAT")
+        .and_then(is_json)
+        .unwrap_or(is_on_cloud_run);
+    let wanted = environment
+        .get("PUSHGATE_LOG")
+        .and_then(|directives| filter(directives).ok());
+    let filter = wanted.unwrap_or_else(|| EnvFilter::new(default_filter));
+    let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     // Whoever logs already (a test) goes on doing so.
-    let _ = if is_json {
+    let _ = if format {
         tracing::subscriber::set_global_default(builder.event_format(CloudLogging).finish())
     } else {
         tracing::subscriber::set_global_default(builder.with_target(false).finish())
     };
-    Ok(())
+}
+
+/// A level, or filter directives.
+pub(crate) fn filter(directives: &str) -> Result<EnvFilter, ParseError> {
+    EnvFilter::try_new(directives)
+}
+
+/// Whether this log format is JSON; `None` for one that does not exist.
+pub(crate) fn is_json(format: &str) -> Option<bool> {
+    match format {
+        "json" => Some(true),
+        "text" => Some(false),
+        _ => None,
+    }
 }
 
 /// Logs only the place of a panic, since its message may hold a payload.

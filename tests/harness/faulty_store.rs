@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use pushgate::dedup::{
@@ -29,7 +29,7 @@ pub(crate) enum Fault {
 
 /// A memory store behind a bad network.
 pub(crate) struct FaultyStore {
-    inner: MemoryStore,
+    inner: Mutex<Arc<MemoryStore>>,
     /// So many more times.
     faults: Mutex<HashMap<Step, (Fault, usize)>>,
     calls: watch::Sender<HashMap<Step, usize>>,
@@ -38,7 +38,7 @@ pub(crate) struct FaultyStore {
 impl FaultyStore {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
-            inner: MemoryStore::default(),
+            inner: Mutex::default(),
             faults: Mutex::default(),
             calls: watch::Sender::default(),
         })
@@ -50,6 +50,20 @@ impl FaultyStore {
             .lock()
             .expect("faults")
             .insert(step, (fault, times));
+    }
+
+    /// Loses everything, as a server without persistence does.
+    pub(crate) fn forget(&self) {
+        *self.inner() = Arc::default();
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Arc<MemoryStore>> {
+        self.inner.lock().expect("the store")
+    }
+
+    /// The store of this moment.
+    fn store(&self) -> Arc<MemoryStore> {
+        Arc::clone(&self.inner())
     }
 
     pub(crate) fn heal(&self) {
@@ -99,26 +113,27 @@ impl FaultyStore {
 #[async_trait]
 impl DedupStore for FaultyStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
-        self.answer(Step::Claim, self.inner.claim(ticket)).await
+        self.answer(Step::Claim, self.store().claim(ticket)).await
     }
 
     async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        self.answer(Step::Renew, self.inner.renew(ticket)).await
+        self.answer(Step::Renew, self.store().renew(ticket)).await
     }
 
     async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        self.answer(Step::Finish, self.inner.finish(ticket)).await
+        self.answer(Step::Finish, self.store().finish(ticket)).await
     }
 
     async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        self.answer(Step::Release, self.inner.release(ticket)).await
+        self.answer(Step::Release, self.store().release(ticket))
+            .await
     }
 
     async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        self.answer(Step::Look, self.inner.look(key)).await
+        self.answer(Step::Look, self.store().look(key)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.inner.ping().await
+        self.store().ping().await
     }
 }

@@ -136,6 +136,7 @@ impl Service {
         let given = [
             ("GOOGLE_CLOUD_PROJECT", PROJECT.to_owned()),
             ("PUSHGATE_STORE", "memory:".into()),
+            ("PUSHGATE_STORE_TIMEOUT_MILLISECONDS", "300".into()),
             ("PUSHGATE_AUDIENCE", AUDIENCE.into()),
             ("PUSHGATE_CALLERS", CALLER.into()),
             (

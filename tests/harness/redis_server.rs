@@ -47,6 +47,23 @@ impl RedisServer {
         Arc::new(RedisStore::new(&self.url(), Duration::from_secs(2)).expect("a store"))
     }
 
+    /// A store that logs in as `USER:PASSWORD`.
+    pub(crate) fn store_as(&self, user: &str) -> Arc<dyn DedupStore> {
+        let url = format!("redis://{user}@127.0.0.1:{}", self.port);
+        Arc::new(RedisStore::new(&url, Duration::from_secs(2)).expect("a store"))
+    }
+
+    /// One command, as an operator types it.
+    pub(crate) fn command(&self, words: &[&str]) {
+        let port = self.port.to_string();
+        let done = Command::new("redis-cli")
+            .args(["-p", &port])
+            .args(words)
+            .output()
+            .expect("redis-cli");
+        assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), "OK");
+    }
+
     pub(crate) fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use self::cloud::Cloud;
 use self::screen::Screen;
+use super::Leave;
 use crate::config::Config;
 use crate::reply::{Listener, Report};
 use crate::service::Service;
@@ -49,8 +50,9 @@ pub(super) async fn run(
     environment: Environment,
 ) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
+    let mut leave = Leave::listen()?;
     // What happens is told on the screen; logs are for what should not.
-    telemetry::install(&environment, "error")?;
+    telemetry::install(&environment, "error");
     let emulator_port = free_port(arguments.emulator_port);
     let cloud = Cloud::start(emulator_port, &arguments.project)?;
     let port = free_port(arguments.port);
@@ -88,10 +90,10 @@ pub(super) async fn run(
     };
     tokio::select! {
         () = shown => {}
-        told = super::told_to_leave() => told?,
+        () = leave.told() => {}
     }
     screen.leaving();
-    running.drain().await;
+    leave.drain(running).await;
     lines.abort();
     cloud.emulator.stop().await;
     Ok(())

@@ -149,10 +149,12 @@ impl Screen {
 
     fn hear(&self, report: Report, waiting: &mut HashMap<Push, Report>) {
         match (&report.subscription, &report.message_id) {
-            (Some(subscription), Some(id)) if waiting.len() < REPORTS => {
+            (Some(subscription), Some(id)) => {
+                if waiting.len() >= REPORTS {
+                    waiting.clear(); // pushes that did not come from the emulator
+                }
                 waiting.insert((subscription.clone(), id.clone()), report);
             }
-            (Some(_), Some(_)) => {}
             _ => {
                 let what = format!("refused: {}", report.reason.as_deref().unwrap_or_default());
                 self.line(

@@ -125,7 +125,10 @@ async fn forge(cloud: &Cloud, screen: &Screen, subscription: &Subscription, serv
         "subscription": subscription.name,
     });
     let mut refusals = screen.refusals();
-    let request = reqwest::Client::new()
+    let Ok(client) = reqwest::Client::builder().no_proxy().build() else {
+        return;
+    };
+    let request = client
         .post(format!("http://{service}/"))
         .bearer_auth(token)
         .body(body.to_string());
