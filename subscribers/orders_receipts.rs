@@ -1,12 +1,13 @@
 //! Subscription `orders-receipts`: writes a receipt for every paid order. The same topic as `orders-fulfilment`, and
 //! independent of it: each subscription gets its own copy of each message, and is deduplicated by itself.
 
+use std::io;
 use std::time::Duration;
 
 use m2m::orders::OrderPlaced;
-use pushgate::{Context, Idempotency, Message, State, Subscriber};
+use pushgate::{Context, Environment, Idempotency, Message, Outcome, State, Subscriber};
 
-use crate::outbox::Outbox;
+use crate::folder::Folder;
 
 pub(crate) fn subscriber() -> Subscriber {
     Subscriber::blocking("orders-receipts", write_receipt)
@@ -17,14 +18,32 @@ pub(crate) fn subscriber() -> Subscriber {
         .ack_deadline(Duration::from_secs(30))
 }
 
-/// Writes files, so it runs on the blocking pool. A full disk is tried again.
+/// Where receipts wait for the post: the folder `OUTBOX_DIR`, or memory if that is unset.
+pub(crate) struct Outbox {
+    letters: Folder,
+}
+
+impl Outbox {
+    pub(crate) async fn open(environment: Environment) -> io::Result<Self> {
+        Ok(Self {
+            letters: Folder::open(environment.get("OUTBOX_DIR")).await?,
+        })
+    }
+}
+
+/// Writes a file, so it runs on the blocking pool. A full disk is tried again.
 fn write_receipt(
     order: Message<OrderPlaced>,
     outbox: State<Outbox>,
     context: Context,
-) -> std::io::Result<()> {
+) -> io::Result<Outcome> {
     // Named after the message, a receipt that is written again replaces itself.
-    outbox.put(&format!("{}.txt", context.message_id), &receipt(&order))
+    let name = format!("{}.txt", context.message_id);
+    if !Folder::is_name(&name) {
+        return Ok(Outcome::dead_letter("the message id cannot name a file"));
+    }
+    outbox.letters.put(&name, receipt(&order).as_bytes())?;
+    Ok(Outcome::Success)
 }
 
 fn receipt(order: &OrderPlaced) -> String {
@@ -69,16 +88,23 @@ mod tests {
             customer_email: "ada@example.com".into(),
             lines: vec![line("teapot", 2, 1999), line("lantern", 1, 5)],
         };
-        let outbox = State::new(Outbox::in_memory());
+        let outbox = State::new(Outbox {
+            letters: Folder::in_memory(),
+        });
         for _run in 0..2 {
             let written = write_receipt(
                 Message(order.clone()),
                 outbox.clone(),
                 Context::for_test("7"),
             );
-            assert!(written.is_ok());
+            assert_eq!(written.expect("written"), Outcome::Success);
         }
-        assert_eq!(outbox.names(), ["7.txt"]);
+        assert_eq!(
+            outbox.letters.read("7.txt", 1000).expect("a receipt"),
+            receipt(&order).as_bytes()
+        );
+        let astray = write_receipt(Message(order.clone()), outbox, Context::for_test("../7"));
+        assert!(matches!(astray, Ok(Outcome::DeadLetter { .. })));
         assert!(receipt(&order).contains("2 x teapot") && receipt(&order).ends_with("40.03 EUR\n"));
     }
 }

@@ -1,23 +1,25 @@
 //! Subscription `uploads-fingerprints`: computes the fingerprint of every uploaded document, so that near-duplicates can be
 //! found. Cloud Storage itself publishes to the topic.
 
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeSet;
+use std::io;
 use std::time::Duration;
 
 use m2m::uploads::{EVENT_TYPE, OBJECT_FINALIZE, StoredObject};
-use pushgate::{Context, Example, Idempotency, Message, Outcome, State, Subscriber};
+use pushgate::{Context, Environment, Example, Idempotency, Message, Outcome, State, Subscriber};
 
-use crate::bucket::{Bucket, BucketError};
+use crate::folder::Folder;
 
 /// Words in a row that count as one feature of a text.
 const SHINGLE: usize = 3;
 /// Numbers in a fingerprint: with 128, an estimated likeness is off by less than a tenth.
 const HASHES: u64 = 128;
+/// What a thread reads into memory.
+const LARGEST_BYTES: u64 = 10_000_000;
 
 pub(crate) fn subscriber() -> Subscriber {
     let notification = StoredObject {
-        name: "letters/hello.txt".into(),
+        name: "hello.txt".into(),
         bucket: "shop-uploads".into(),
         size: "57".into(),
         generation: "1".into(),
@@ -32,94 +34,151 @@ pub(crate) fn subscriber() -> Subscriber {
         .examples([Example::json("a document that was uploaded", &notification).attribute(EVENT_TYPE, OBJECT_FINALIZE)])
 }
 
+/// The uploads, at `UPLOADS_DIR` (Cloud Run can mount a bucket as a folder), and their fingerprints, at `FINGERPRINTS_DIR`;
+/// in memory if that is unset.
+pub(crate) struct Archive {
+    uploads: Folder,
+    fingerprints: Folder,
+}
+
+impl Archive {
+    pub(crate) async fn open(environment: Environment) -> io::Result<Self> {
+        let uploads = Folder::open(environment.get("UPLOADS_DIR")).await?;
+        if matches!(uploads, Folder::InMemory(_)) {
+            uploads.put(
+                "hello.txt",
+                b"Hello! Two teapots, please, and a kayak if there is one.\n",
+            )?;
+        }
+        Ok(Self {
+            uploads,
+            fingerprints: Folder::open(environment.get("FINGERPRINTS_DIR")).await?,
+        })
+    }
+}
+
 /// Computes for a while, so it runs on a thread of its own and looks up now and then whether it should stop.
 fn fingerprint_upload(
     object: Message<StoredObject>,
-    bucket: State<Bucket>,
+    archive: State<Archive>,
     context: Context,
-) -> Result<Outcome, BucketError> {
+) -> io::Result<Outcome> {
     if context.attributes.get(EVENT_TYPE).map(String::as_str) != Some(OBJECT_FINALIZE) {
         return Ok(Outcome::discard("not about a new object"));
     }
-    let text = match bucket.read(&object.name) {
-        Err(BucketError::Gone) => return Ok(Outcome::discard("the object was deleted meanwhile")),
-        Err(BucketError::NotAName) => {
-            return Ok(Outcome::dead_letter(
-                "the object's name leads out of the bucket",
-            ));
-        }
-        text => text?,
-    };
-    match fingerprint(&text, || context.is_stopping()) {
-        Some(fingerprint) => bucket.keep_fingerprint(&object.name, &object.generation, fingerprint),
-        None => return Ok(Outcome::retry("stopped before the whole text was read")),
+    if !Folder::is_name(&object.name) {
+        return Ok(Outcome::dead_letter("the object's name cannot name a file"));
     }
+    if object
+        .size
+        .parse()
+        .is_ok_and(|size: u64| size > LARGEST_BYTES)
+    {
+        return Ok(Outcome::discard("too large for a letter"));
+    }
+    let text = match archive.uploads.read(&object.name, LARGEST_BYTES) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Outcome::discard("deleted meanwhile"));
+        }
+        bytes => String::from_utf8_lossy(&bytes?).into_owned(),
+    };
+    let Some(fingerprint) = fingerprint(&text, || context.is_stopping()) else {
+        return Ok(Outcome::retry("stopped before the whole text was read"));
+    };
+    // Named after the object's content, so that a second run writes the same file again.
+    let name = format!("{}.{}", object.name.replace('/', "_"), object.generation);
+    archive.fingerprints.put(&name, &fingerprint)?;
     Ok(Outcome::Success)
 }
 
 /// The smallest hash of all features of the text under each of many hash functions (MinHash): texts that share features
 /// share numbers. `None` if asked to stop.
-fn fingerprint(text: &str, is_stopping: impl Fn() -> bool) -> Option<Vec<u64>> {
+fn fingerprint(text: &str, is_stopping: impl Fn() -> bool) -> Option<Vec<u8>> {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let features: HashSet<&[&str]> = words.windows(SHINGLE.min(words.len()).max(1)).collect();
+    let features: BTreeSet<&[&str]> = words.windows(SHINGLE.min(words.len()).max(1)).collect();
     let mut smallest = Vec::new();
     for seed in 0..HASHES {
         if is_stopping() {
             return None;
         }
-        smallest.push(
-            features
-                .iter()
-                .map(|feature| hash(seed, feature))
-                .min()
-                .unwrap_or_default(),
-        );
+        let least = features
+            .iter()
+            .map(|feature| hash(seed, feature))
+            .min()
+            .unwrap_or_default();
+        smallest.extend(least.to_be_bytes());
     }
     Some(smallest)
 }
 
+/// FNV-1a, seeded: fingerprints are kept, so they must not change with a release of the standard library.
 fn hash(seed: u64, feature: &[&str]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (seed, feature).hash(&mut hasher);
-    hasher.finish()
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    let start = 0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let bytes = feature.iter().flat_map(|word| word.bytes().chain([0]));
+    let mixed = bytes.fold(start, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+    });
+    (mixed ^ (mixed >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn upload(name: &str, bucket: &State<Bucket>, event: &str) -> Outcome {
+    fn archive() -> State<Archive> {
+        let archive = Archive {
+            uploads: Folder::in_memory(),
+            fingerprints: Folder::in_memory(),
+        };
+        archive
+            .uploads
+            .put("letters/hello.txt", b"two teapots, please")
+            .expect("put");
+        State::new(archive)
+    }
+
+    fn upload(name: &str, size: &str, event: &str, archive: &State<Archive>) -> Outcome {
         let object = StoredObject {
             name: name.into(),
             bucket: "shop-uploads".into(),
-            size: "1".into(),
+            size: size.into(),
             generation: "1".into(),
             content_type: None,
         };
         let mut context = Context::for_test("1");
         context.attributes =
             std::sync::Arc::new([(EVENT_TYPE.to_owned(), event.to_owned())].into());
-        fingerprint_upload(Message(object), bucket.clone(), context).expect("an outcome")
+        fingerprint_upload(Message(object), archive.clone(), context).expect("an outcome")
     }
 
     #[test]
     fn each_new_object_gets_a_fingerprint_and_nothing_else_does() {
-        let bucket = State::new(Bucket::in_memory());
+        let archive = archive();
         assert_eq!(
-            upload("letters/hello.txt", &bucket, OBJECT_FINALIZE),
+            upload("letters/hello.txt", "19", OBJECT_FINALIZE, &archive),
             Outcome::Success
         );
-        assert!(bucket.has_fingerprint("letters/hello.txt"));
+        assert_eq!(
+            archive
+                .fingerprints
+                .read("letters_hello.txt.1", 10_000)
+                .expect("a fingerprint")
+                .len(),
+            1024
+        );
+        for (name, size, event) in [
+            ("gone.txt", "19", OBJECT_FINALIZE),
+            ("letters/hello.txt", "20000000000", OBJECT_FINALIZE),
+            ("letters/hello.txt", "19", "OBJECT_DELETE"),
+        ] {
+            assert!(
+                matches!(upload(name, size, event, &archive), Outcome::Discard { .. }),
+                "{name} {size} {event}"
+            );
+        }
         assert!(matches!(
-            upload("gone.txt", &bucket, OBJECT_FINALIZE),
-            Outcome::Discard { .. }
-        ));
-        assert!(matches!(
-            upload("letters/hello.txt", &bucket, "OBJECT_DELETE"),
-            Outcome::Discard { .. }
-        ));
-        assert!(matches!(
-            upload("../secret", &bucket, OBJECT_FINALIZE),
+            upload("../secret", "19", OBJECT_FINALIZE, &archive),
             Outcome::DeadLetter { .. }
         ));
     }
@@ -129,20 +188,20 @@ mod tests {
         let likeness = |one: &str, other: &str| {
             let of = |text: &str| fingerprint(text, || false).expect("not stopped");
             of(one)
-                .iter()
-                .zip(of(other))
-                .filter(|(one, other)| **one == *other)
+                .chunks(8)
+                .zip(of(other).chunks(8))
+                .filter(|(one, other)| one == other)
                 .count()
         };
         let text = "the quick brown fox jumps over the lazy dog and then sleeps in the warm sun until evening";
         assert_eq!(likeness(text, text), 128);
-        assert!(likeness(text, &text.replace("evening", "noon")) > 90);
-        assert!(
-            likeness(
-                text,
-                "an entirely different letter about the price of two teapots"
-            ) < 5
+        let close = likeness(text, &text.replace("evening", "noon"));
+        assert!(close > 90, "{close}");
+        let far = likeness(
+            text,
+            "an entirely different letter about the price of two teapots",
         );
+        assert!(far < 5, "{far}");
         assert_eq!(likeness("", ""), 128);
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use m2m::orders::OrderPlaced;
 use pushgate::Environment;
 use reqwest::StatusCode;
+use serde::Deserialize;
 
 /// Where stock is reserved.
 pub(crate) enum Warehouse {
@@ -65,15 +66,30 @@ impl Warehouse {
         match self {
             Self::InMemory { articles, knocks } => reserve_in_memory(articles, knocks, order),
             Self::Remote { url, client } => {
-                let request = client.post(url).header("Idempotency-Key", idempotency_key);
-                match request.json(order).send().await?.status() {
+                let request = client
+                    .post(url)
+                    .header("Idempotency-Key", idempotency_key)
+                    .json(order);
+                let answer = request.send().await?;
+                match answer.status() {
                     status if status.is_success() => Ok(()),
-                    StatusCode::NOT_FOUND => Err(WarehouseError::NoSuchArticle { line: 1 }),
+                    // Only the warehouse itself says so; a wrong URL would be answered 404.
+                    StatusCode::UNPROCESSABLE_ENTITY => {
+                        let unknown: UnknownArticle = answer.json().await?;
+                        Err(WarehouseError::NoSuchArticle { line: unknown.line })
+                    }
                     status => Err(WarehouseError::Status(status)),
                 }
             }
         }
     }
+}
+
+/// What the warehouse answers to an order for an article that it does not have.
+#[derive(Deserialize)]
+struct UnknownArticle {
+    /// From 1.
+    line: usize,
 }
 
 fn reserve_in_memory(

@@ -167,12 +167,14 @@ async fn a_rotated_signing_key_interrupts_nothing() {
 async fn the_example_subscribers_do_their_work_once() {
     let google = Google::start().await;
     let folder = std::env::temp_dir().join(format!("pushgate-examples-{}", std::process::id()));
-    let (outbox, uploads) = (folder.join("outbox"), folder.join("uploads"));
+    let [outbox, uploads, fingerprints] =
+        ["outbox", "uploads", "fingerprints"].map(|name| folder.join(name));
     std::fs::create_dir_all(&uploads).expect("a folder");
     std::fs::write(uploads.join("letter.txt"), "two teapots, please").expect("a document");
     let mut all = settings(&google, "memory:");
     all.push(("OUTBOX_DIR", outbox.display().to_string()));
     all.push(("UPLOADS_DIR", uploads.display().to_string()));
+    all.push(("FINGERPRINTS_DIR", fingerprints.display().to_string()));
     let (mut process, url) = Process::serve(&all).await;
     for id in [
         "orders-fulfilment",
@@ -226,5 +228,6 @@ async fn the_example_subscribers_do_their_work_once() {
     }
     let receipts = std::fs::read_dir(&outbox).expect("receipts").count();
     assert_eq!(receipts, 2, "one for each order");
+    assert!(fingerprints.join("letter.txt.1").exists());
     let _ = std::fs::remove_dir_all(&folder);
 }

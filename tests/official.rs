@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -61,11 +61,11 @@ async fn reserve(
     State(ledger): State<Arc<watch::Sender<Ledger>>>,
     headers: HeaderMap,
     body: String,
-) -> StatusCode {
+) -> (StatusCode, Json<Value>) {
     let order: Value = serde_json::from_str(&body).expect("an order");
     let id = order["orderId"].as_str().expect("an id").to_owned();
     if order["lines"][0]["article"] == "unicorn" {
-        return StatusCode::NOT_FOUND;
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"line": 1})));
     }
     let key = headers["idempotency-key"]
         .to_str()
@@ -81,7 +81,7 @@ async fn reserve(
     if id == HELD && calls == 1 {
         std::future::pending::<()>().await;
     }
-    StatusCode::CREATED
+    (StatusCode::CREATED, Json(json!({})))
 }
 
 async fn make_cloud(emulator: &OfficialEmulator, endpoint: &str) {
