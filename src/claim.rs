@@ -7,7 +7,9 @@ use backon::{ConstantBuilder, Retryable};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::attempt::Attempt;
 use crate::dedup::{Claim, DedupStore, Record, StoreError, Ticket};
+use crate::drain::Drain;
 use crate::settlement::Settlement;
 
 /// A claim whose answer was lost is asked again with the same ticket, which is never granted twice.
@@ -25,15 +27,25 @@ pub(crate) enum Asked {
 }
 
 /// How long a delivery waits for another's claim.
-pub(crate) struct Patience {
-    pub(crate) arrival: Instant,
+struct Patience {
+    arrival: Instant,
     /// The handler's hard limit: nothing is begun or waited for after it.
-    pub(crate) hard_limit: Duration,
-    pub(crate) closing: CancellationToken,
+    hard_limit: Duration,
+    closing: CancellationToken,
 }
 
-/// Claims the ticket's message, waiting for another's claim as long as `patience` allows.
-pub(crate) async fn ask(
+/// Claims the attempt's message, waiting for another's claim as long as its handler may run, unless the service closes.
+pub(crate) async fn ask(attempt: &Attempt, drain: &Drain) -> Result<Asked, StoreError> {
+    let hard_limit = attempt.subscriber.limits.hard;
+    let patience = Patience {
+        arrival: attempt.arrival,
+        hard_limit,
+        closing: drain.closing.clone(),
+    };
+    ask_store(attempt.store(), &attempt.ticket, &patience).await
+}
+
+async fn ask_store(
     store: &Arc<dyn DedupStore>,
     ticket: &Ticket,
     patience: &Patience,
@@ -151,7 +163,9 @@ mod tests {
             then.await;
         });
         let patience = patience();
-        let asked = ask(&store, &ticket(60), &patience).await.expect("answered");
+        let asked = ask_store(&store, &ticket(60), &patience)
+            .await
+            .expect("answered");
         (asked, patience.arrival.elapsed())
     }
 
@@ -195,7 +209,9 @@ mod tests {
         let patience = patience();
         patience.closing.cancel();
         assert_eq!(
-            ask(&store, &ticket(60), &patience).await.expect("answered"),
+            ask_store(&store, &ticket(60), &patience)
+                .await
+                .expect("answered"),
             Asked::Leaving
         );
     }

@@ -6,8 +6,6 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::reply::Refusal;
-
 /// After handlers were stopped, this long for their claims to be released and the replies to be sent. With the default
 /// grace of 8 s it ends inside the 10 s Cloud Run gives (Google, *Container runtime contract*).
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -61,23 +59,28 @@ impl Drain {
     }
 
     /// Refuses a new push once the service closes.
-    pub(crate) fn refuse_if_closing(&self) -> Result<(), Refusal> {
+    pub(crate) fn check(&self) -> Result<(), Leaving> {
         if self.closing.is_cancelled() {
-            Err(Refusal::Leaving)
+            Err(Leaving)
         } else {
             Ok(())
         }
     }
 
     /// The first steps of a push are not waited for by a leaving service: nothing has been claimed yet.
-    pub(crate) async fn unless_leaving<T>(
+    pub(crate) async fn unless_leaving<T, E: From<Leaving>>(
         &self,
-        steps: impl Future<Output = Result<T, Refusal>>,
-    ) -> Result<T, Refusal> {
+        steps: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         tokio::select! {
             biased;
-            () = self.leaving.cancelled() => Err(Refusal::Leaving),
+            () = self.leaving.cancelled() => Err(Leaving.into()),
             done = steps => done,
         }
     }
 }
+
+/// The service leaves.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the service is leaving")]
+pub(crate) struct Leaving;

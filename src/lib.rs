@@ -35,10 +35,11 @@
 //! 4. `admission.rs`: is there room?
 //! 5. `claim.rs`, `dedup/`: granted, done, or wait for the one at work
 //! 6. `handling.rs`, `run.rs`, `lease.rs`: the handler, in a task of its own, with limits and a kept lease
-//! 7. `settlement.rs`, `dead_letter.rs`: recorded, dead-lettered or given back
+//! 7. `settle.rs`, `dead_letter.rs`: recorded, dead-lettered or given back
 //! 8. `reply.rs`: the status and the one log line
 
 mod admission;
+mod attempt;
 mod authentication;
 mod body;
 mod claim;
@@ -64,6 +65,7 @@ mod reply;
 mod run;
 mod server;
 mod service;
+mod settle;
 mod settlement;
 mod state;
 mod subscriber;

@@ -7,17 +7,16 @@ use axum::body::Body;
 use axum::http::Request;
 use tokio::time::timeout;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Place};
+use crate::attempt::Attempt;
 use crate::authentication::Authentication;
 use crate::body::Bodies;
 use crate::claim::{self, Asked};
-use crate::dead_letter::DeadLetters;
 use crate::dedup::DedupStore;
-use crate::drain::Drain;
+use crate::drain::Leaving;
 use crate::envelope::Envelope;
-use crate::handling::Handling;
+use crate::handling::Means;
 use crate::outcome::chain;
-use crate::pools::Pools;
 use crate::registry::Registry;
 use crate::reply::{Refusal, Report};
 use crate::settlement::Settlement;
@@ -25,66 +24,71 @@ use crate::state::States;
 
 /// Everything a push passes, in the order of the path.
 pub(crate) struct Gate {
-    pub(crate) drain: Drain,
     pub(crate) authentication: Authentication,
     pub(crate) admission: Admission,
     pub(crate) bodies: Bodies,
     pub(crate) registry: Registry,
     pub(crate) store: Arc<dyn DedupStore>,
-    pub(crate) pools: Pools,
     pub(crate) states: States,
-    pub(crate) dead_letters: DeadLetters,
+    pub(crate) means: Means,
 }
 
 impl Gate {
     /// The path of a push. `report` learns on the way what the push is about.
     pub(crate) async fn receive(
-        self: &Arc<Self>,
+        &self,
         path: Option<&str>,
         request: Request<Body>,
         report: &mut Report,
     ) -> Result<Settlement, Refusal> {
-        self.drain.refuse_if_closing()?;
-        self.admission.look_at(self.drain.pushes.len())?;
-        let admit = async {
-            let caller = self.authentication.check(request.headers()).await?; // before a byte of the body is read
-            self.registry.expects(&caller)?;
-            let place = self.admission.enter()?;
-            let envelope = Envelope::parse(path, &self.bodies.read(request.into_body()).await?)?;
-            report.learn(&envelope);
-            let subscriber = self.registry.find(&envelope.subscription, &caller)?;
-            let places = [place, self.admission.enter_subscription(subscriber)?];
-            Ok(Handling::new(
-                subscriber,
-                envelope,
-                report.arrival,
-                places,
-                self,
-            ))
-        };
-        let message = self.drain.unless_leaving(admit).await?;
-        match claim::ask(
-            message.store(),
-            &message.ticket,
-            &message.patience(&self.drain),
-        )
-        .await?
-        {
-            Asked::Granted { attempt } => {
-                report.claimed(attempt);
-                Ok(message.handle(self).await)
+        let drain = &self.means.drain;
+        let (attempt, places) = drain
+            .unless_leaving(self.admit(path, request, report))
+            .await?;
+        match claim::ask(&attempt, drain).await? {
+            Asked::Granted { attempt: number } => {
+                report.claimed(number);
+                Ok(self.means.handle(attempt, places).await)
             }
             Asked::Elsewhere(settlement) => Ok(settlement),
-            Asked::Leaving => Err(Refusal::Leaving),
+            Asked::Leaving => Err(Leaving.into()),
         }
+    }
+
+    /// All steps before the claim.
+    async fn admit(
+        &self,
+        path: Option<&str>,
+        request: Request<Body>,
+        report: &mut Report,
+    ) -> Result<(Attempt, [Place; 2]), Refusal> {
+        self.means.drain.check()?;
+        self.admission.look_at(self.means.drain.pushes.len())?;
+        let caller = self.authentication.check(request.headers()).await?; // before a byte of the body is read
+        self.registry.expects(&caller)?;
+        let place = self.admission.enter()?;
+        let envelope = Envelope::parse(path, &self.bodies.read(request.into_body()).await?)?;
+        report.learn(&envelope);
+        let subscriber = self.registry.find(&envelope.subscription, &caller)?;
+        let places = [place, self.admission.enter_subscription(subscriber)?];
+        let stop = self.means.drain.stopping.child_token();
+        let attempt = Attempt::new(
+            subscriber,
+            envelope,
+            report.arrival,
+            stop,
+            self.states.clone(),
+        );
+        Ok((attempt, places))
     }
 
     /// Whether pushes can be taken: not leaving, keys known, and the store answers.
     pub(crate) async fn ready(&self) -> Result<(), String> {
         /// Cloud Run's probes wait 1 s by default (Google, *Probe*, `timeoutSeconds`); a late answer would be none.
         const PROBE: Duration = Duration::from_millis(900);
-        self.drain
-            .refuse_if_closing()
+        self.means
+            .drain
+            .check()
             .map_err(|leaving| leaving.to_string())?;
         let checks = async {
             self.authentication

@@ -11,6 +11,7 @@ use crate::admission::OverCapacity;
 use crate::authentication::AuthenticationError;
 use crate::body::BodyError;
 use crate::dedup::StoreError;
+use crate::drain::Leaving;
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::outcome::chain;
 use crate::registry::RegistryError;
@@ -19,8 +20,8 @@ use crate::settlement::Settlement;
 /// Why a push never came to a claim.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-    #[error("the service is leaving")]
-    Leaving,
+    #[error(transparent)]
+    Leaving(#[from] Leaving),
     #[error("authentication failed")]
     Authentication(#[from] AuthenticationError),
     #[error("{}", match .0 { RegistryError::UnknownSubscription { .. } => "no subscriber for this subscription", _ => "not allowed to push here" })]
@@ -98,7 +99,7 @@ impl Verdict {
 
     fn of_refusal(refusal: &Refusal) -> Self {
         let (status, level) = match refusal {
-            Refusal::Leaving => (StatusCode::SERVICE_UNAVAILABLE, Level::Info),
+            Refusal::Leaving(_) => (StatusCode::SERVICE_UNAVAILABLE, Level::Info),
             Refusal::Authentication(error) if error.is_transient() => {
                 (StatusCode::SERVICE_UNAVAILABLE, Level::Error)
             }

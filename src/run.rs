@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::handler::{Delivery, DeliveryError, Said};
+use crate::attempt::Attempt;
+use crate::handler::{DeliveryError, Said};
 use crate::message::PayloadError;
 use crate::outcome::Outcome;
 use crate::pools::Pools;
-use crate::registry::Registered;
 
 /// How long a stopped `async` handler gets to reach its next `.await`.
 const ABORT_PATIENCE: Duration = Duration::from_millis(200);
@@ -34,23 +34,23 @@ pub(crate) enum Run {
 }
 
 /// Runs the handler until it ends, its hard limit passes, or the service leaves.
-pub(crate) async fn run(
-    subscriber: &Registered,
-    delivery: Delivery,
-    arrival: Instant,
-    pools: &Pools,
-    leaving: &CancellationToken,
-) -> Run {
-    let stop = delivery.context.stop.clone();
+pub(crate) async fn run(attempt: &Attempt, pools: &Pools, leaving: &CancellationToken) -> Run {
+    let Attempt {
+        subscriber,
+        delivery,
+        arrival,
+        ..
+    } = attempt;
+    let stop = &delivery.context.stop;
     let (soft, hard) = (
-        arrival + subscriber.limits.soft,
-        arrival + subscriber.limits.hard,
+        *arrival + subscriber.limits.soft,
+        *arrival + subscriber.limits.hard,
     );
     let mut work = tokio::select! {
         biased; // a handler that would be stopped at once is not begun
         () = leaving.cancelled() => return Run::Ended(End::Left),
         () = sleep_until(hard) => return Run::Ended(End::TimedOut),
-        work = pools.start(&subscriber.declared.work, delivery) => work,
+        work = pools.start(&subscriber.declared.work, delivery.clone()) => work,
     };
     tokio::select! {
         biased;

@@ -59,10 +59,10 @@ impl Running {
     /// Leaves: refuses new pushes, lets running ones finish within the grace period, stops the others and releases their claims.
     pub async fn drain(self) {
         tracing::info!(
-            pushes = self.gate.drain.pushes.len(),
+            pushes = self.gate.means.drain.pushes.len(),
             "leaving: new pushes are refused"
         );
-        self.gate.drain.run(self.grace).await;
+        self.gate.means.drain.run(self.grace).await;
         let _ = timeout(2 * GOODBYE, self.accepting).await;
         tracing::info!("left");
     }
@@ -115,7 +115,7 @@ async fn receive(served: Served, path: Option<String>, request: Request<Body>) -
     let gate = Arc::clone(&served.gate);
     let arrival = Instant::now();
     let listener = served.listener.clone();
-    let push = gate.drain.pushes.clone().spawn(async move {
+    let push = gate.means.drain.pushes.clone().spawn(async move {
         let mut report = Report::new(arrival);
         let result = gate.receive(path.as_deref(), request, &mut report).await;
         report.close(result, listener.as_ref())
@@ -147,7 +147,7 @@ async fn accept(socket: TcpListener, router: Router, gate: Arc<Gate>) {
         };
         let accepted = tokio::select! {
             accepted = next => accepted,
-            () = gate.drain.leaving.cancelled() => break,
+            () = gate.means.drain.leaving.cancelled() => break,
         };
         let Ok((stream, place)) = accepted else {
             // Out of file descriptors, most likely: connections that end will free some.
@@ -169,7 +169,7 @@ async fn accept(socket: TcpListener, router: Router, gate: Arc<Gate>) {
             }
         });
     }
-    let _ = timeout(LAST_WORDS, gate.drain.pushes.wait()).await;
+    let _ = timeout(LAST_WORDS, gate.means.drain.pushes.wait()).await;
     let _ = timeout(GOODBYE, connections.shutdown()).await;
 }
 

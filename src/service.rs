@@ -2,19 +2,18 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::admission::Admission;
 use crate::authentication::Authentication;
 use crate::body::Bodies;
-use crate::commands;
 use crate::config::{Config, StoreSetting};
 use crate::dead_letter::DeadLetters;
 #[cfg(feature = "redis")]
 use crate::dedup::RedisStore;
 use crate::dedup::{DedupStore, MemoryStore, StoreError};
 use crate::drain::Drain;
+use crate::handling::Means;
 use crate::pools::Pools;
 use crate::push::Gate;
 use crate::registry::Registry;
@@ -97,12 +96,6 @@ impl Service {
         self
     }
 
-    /// Runs the command line: `pushgate serve`, `pushgate dev`, …
-    #[must_use]
-    pub fn run(self) -> ExitCode {
-        commands::run(self)
-    }
-
     /// Starts receiving pushes, and returns once it listens.
     ///
     /// # Errors
@@ -122,8 +115,9 @@ impl Service {
         let authentication =
             Authentication::new(&config.issuer, config.keys_url.clone(), config.token_leeway)
                 .map_err(|error| StartError::Keys(Box::new(error)))?;
+        let states = open_states(&self.providers, &config.environment).await?;
+        let dead_letters = Arc::new(DeadLetters::new(config.pubsub_emulator.clone()));
         let gate = Gate {
-            drain: Drain::default(),
             authentication,
             admission: Admission::new(config.concurrency),
             bodies: Bodies {
@@ -132,9 +126,12 @@ impl Service {
             },
             registry,
             store,
-            pools,
-            states: open_states(&self.providers, &config.environment).await?,
-            dead_letters: DeadLetters::new(config.pubsub_emulator.clone()),
+            states,
+            means: Means {
+                drain: Drain::default(),
+                pools: Arc::new(pools),
+                dead_letters,
+            },
         };
         let running = serve(config.listen, gate, config.grace, self.listener).await;
         running.map_err(|source| StartError::Listen {

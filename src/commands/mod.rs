@@ -33,9 +33,15 @@ enum Command {
     Dev(dev::Arguments),
 }
 
-/// Runs the command line.
-pub(crate) fn run(service: Service) -> ExitCode {
-    let arguments = Arguments::parse();
+impl Service {
+    /// Runs the command line: `pushgate serve`, `pushgate dev`, …
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        run(self, Arguments::parse())
+    }
+}
+
+fn run(service: Service, arguments: Arguments) -> ExitCode {
     // Two providers in one binary would make rustls panic later; this one is the only one, and an earlier choice is the same.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     // With one thread, a handler that computes would stop leases, health and leaving.

@@ -1,0 +1,209 @@
+//! From how a run ended to a settled message: recorded as done, dead-lettered, or given back. Always before the reply.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ConstantBuilder, ExponentialBuilder, Retryable};
+use tokio::time::{Instant, sleep_until};
+
+use crate::attempt::Attempt;
+use crate::dead_letter::{DeadLetters, Reason};
+use crate::dedup::{Claim, Hold, StoreError, Ticket};
+use crate::drain::Drain;
+use crate::lease::LeaseKeeper;
+use crate::outcome::{Outcome, chain};
+use crate::run::End;
+use crate::settlement::Settlement;
+
+/// Settles a message by how its run ended. The lease is kept until the store is told.
+pub(crate) async fn settle(
+    attempt: &Attempt,
+    end: End,
+    lease: LeaseKeeper,
+    dead_letters: &DeadLetters,
+    drain: &Drain,
+) -> Settlement {
+    let settling = Settling { attempt, drain };
+    match end {
+        End::Said(Outcome::Success) => settling.finish(Settlement::Handled, lease).await,
+        End::Said(Outcome::Discard { reason }) => {
+            settling
+                .finish(Settlement::Discarded { reason }, lease)
+                .await
+        }
+        End::Said(Outcome::DeadLetter { reason }) => {
+            settling
+                .dead_letter(
+                    Reason {
+                        kind: "handler",
+                        text: reason,
+                    },
+                    lease,
+                    dead_letters,
+                )
+                .await
+        }
+        End::Unfit(error) => {
+            settling
+                .dead_letter(
+                    Reason {
+                        kind: "payload",
+                        text: error.to_string(),
+                    },
+                    lease,
+                    dead_letters,
+                )
+                .await
+        }
+        End::Said(Outcome::Retry { reason }) => {
+            settling.release(Settlement::Failed { reason }, lease).await
+        }
+        End::TimedOut => settling.release(Settlement::TimedOut, lease).await,
+        End::Panicked => settling.release(Settlement::Panicked, lease).await,
+        End::Left => settling.release(Settlement::Left, lease).await,
+    }
+}
+
+struct Settling<'a> {
+    attempt: &'a Attempt,
+    drain: &'a Drain,
+}
+
+enum Recorded {
+    Yes,
+    ByAnother,
+    No(StoreError),
+}
+
+impl Settling<'_> {
+    /// The end of the time for settling: half of the margin between the hard limit and the ack deadline is left for the
+    /// reply. One that is settled after that (its handler could not be stopped) gets a margin of its own.
+    fn deadline(&self) -> Instant {
+        let margin = self.attempt.subscriber.declared.margin();
+        (self.attempt.delivery.context.deadline - margin / 2).max(Instant::now() + margin / 2)
+    }
+
+    async fn finish(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
+        drop(lease); // or it would find the claim finished, and call it lost
+        match self.record().await {
+            Recorded::Yes => settled,
+            Recorded::ByAnother => Settlement::FencedOut,
+            Recorded::No(error) => Settlement::Unrecorded {
+                error: chain(&error),
+            },
+        }
+    }
+
+    /// Records the message as done, trying until the deadline whatever the store says, short of holding something unknown.
+    async fn record(&self) -> Recorded {
+        let mut last = None;
+        let again = self.attempt.subscriber.ticket(&self.attempt.ticket.key.id);
+        let finish = async {
+            let try_once = || async { self.finish_or_claim_again(&again).await };
+            let patience = ExponentialBuilder::default()
+                .with_min_delay(Duration::from_millis(50))
+                .with_max_delay(Duration::from_secs(1))
+                .with_jitter()
+                .without_max_times();
+            let can_pass = |error: &StoreError| !matches!(error, StoreError::Corrupt);
+            try_once
+                .retry(patience)
+                .when(can_pass)
+                .notify(|error, _| last = Some(error.clone()))
+                .await
+        };
+        let finished = tokio::select! {
+            finished = finish => finished,
+            () = sleep_until(self.deadline()) => return Recorded::No(last.unwrap_or_else(no_answer)),
+            () = self.drain.last_call.cancelled() => return Recorded::No(last.unwrap_or_else(no_answer)),
+        };
+        finished.unwrap_or_else(Recorded::No)
+    }
+
+    /// A success that lost its claim asks again with a second ticket, as any delivery might: if the store forgot the claim,
+    /// and nobody else is at it, the success is recorded instead of being run again.
+    async fn finish_or_claim_again(&self, again: &Ticket) -> Result<Recorded, StoreError> {
+        let store = self.attempt.store();
+        if store.finish(&self.attempt.ticket).await? == Hold::Held {
+            return Ok(Recorded::Yes);
+        }
+        let recorded = match store.claim(again).await? {
+            Claim::Granted { .. } if store.finish(again).await? == Hold::Held => Recorded::Yes,
+            Claim::Done => Recorded::Yes,
+            Claim::Granted { .. } | Claim::InProgress => Recorded::ByAnother,
+        };
+        let is_recorded = matches!(recorded, Recorded::Yes);
+        self.warn(&format!("fenced out: the claim was lost before the handler succeeded; recorded all the same: {is_recorded}"));
+        Ok(recorded)
+    }
+
+    async fn dead_letter(
+        &self,
+        reason: Reason,
+        lease: LeaseKeeper,
+        dead_letters: &DeadLetters,
+    ) -> Settlement {
+        let Attempt {
+            subscriber,
+            delivery,
+            ..
+        } = self.attempt;
+        let published = tokio::select! {
+            published = dead_letters.publish(subscriber, delivery, &reason) => published.map_err(|error| chain(&error)),
+            () = sleep_until(self.deadline()) => Err("no answer to the publish before the ack deadline".to_owned()),
+            () = self.drain.last_call.cancelled() => Err("the service is leaving".to_owned()),
+        };
+        match published {
+            Ok(()) => {
+                let topic = subscriber.dead_letter_topic.clone();
+                self.finish(
+                    Settlement::DeadLettered {
+                        reason: reason.text,
+                        topic,
+                    },
+                    lease,
+                )
+                .await
+            }
+            Err(error) => {
+                self.release(
+                    Settlement::NotDeadLettered {
+                        reason: reason.text,
+                        error,
+                    },
+                    lease,
+                )
+                .await
+            }
+        }
+    }
+
+    /// Gives the claim back. If the store cannot be told, the claim lapses by itself.
+    async fn release(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
+        drop(lease);
+        let try_once = || async { self.attempt.store().release(&self.attempt.ticket).await };
+        let once_more = ConstantBuilder::default()
+            .with_delay(Duration::from_millis(25))
+            .with_max_times(1);
+        let released = tokio::select! {
+            released = try_once.retry(once_more).when(StoreError::is_transient) => released,
+            () = self.drain.last_call.cancelled() => Err(no_answer()),
+        };
+        if let Err(error) = released {
+            self.warn(&format!(
+                "cannot release a claim; it lapses by itself: {}",
+                chain(&error)
+            ));
+        }
+        settled
+    }
+
+    fn warn(&self, what: &str) {
+        tracing::warn!(subscription = %self.attempt.subscriber.name, message.id = self.attempt.ticket.key.id, "{what}");
+    }
+}
+
+fn no_answer() -> StoreError {
+    StoreError::Unavailable(Arc::new(io::Error::from(io::ErrorKind::TimedOut)))
+}
