@@ -12,10 +12,12 @@ use crate::harness::{AUDIENCE, OTHERS_CALLER, Service, Setup, push_to, soon, sub
 
 const ALWAYS: usize = usize::MAX;
 
-/// A service on a faulty store, its claims short enough to see them lapse.
+/// A service on a faulty store, its claims short enough to see them lapse, its handlers' limits too far off to matter.
 async fn on_faulty_store() -> (Service, Arc<FaultyStore>) {
     let store = FaultyStore::new();
-    let short = subscriber("probe").lease(Duration::from_secs(1));
+    let short = subscriber("probe")
+        .lease(Duration::from_secs(1))
+        .ack_deadline(Duration::from_secs(600));
     (
         Setup::new()
             .subscriber(short)

@@ -13,6 +13,7 @@ use crate::delivery::{Courier, Delivery, Pace, Run};
 use crate::error::ApiError;
 use crate::message::{Message, ReceivedMessage, check_request};
 use crate::name::ResourceName;
+use crate::storage::{Storage, StoredMessage};
 use crate::subscription::{PushConfig, SubscriptionConfig};
 use crate::topic::Topic;
 
@@ -32,6 +33,7 @@ pub(crate) struct Broker {
 struct Resources {
     topics: BTreeMap<ResourceName, Topic>,
     subscriptions: BTreeMap<ResourceName, Subscription>,
+    storage: Storage,
     /// The place of the next message in the order of publishing, which is also its id.
     next_sequence: u64,
 }
@@ -54,6 +56,7 @@ impl Broker {
         let resources = Resources {
             topics: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            storage: Storage::default(),
             next_sequence: first_sequence(),
         };
         Self {
@@ -228,28 +231,31 @@ impl Resources {
         topic: &ResourceName,
         messages: Vec<Message>,
     ) -> Result<Vec<String>, ApiError> {
-        let mut sequence = self.next_sequence;
+        self.find_topic(topic)?;
+        let (first, publish_time) = (self.next_sequence, now());
+        let received: Vec<ReceivedMessage> = (first..)
+            .zip(messages)
+            .map(|(sequence, message)| ReceivedMessage::new(sequence, message, publish_time))
+            .collect();
+        let stored = self.store(received)?;
+        let bytes = stored.iter().map(|message| message.size_bytes()).sum();
         let deliveries = &self.find_topic(topic)?.deliveries;
-        let publish_time = now();
-        let mut received = Vec::with_capacity(messages.len());
-        for message in messages {
-            received.push(Arc::new(ReceivedMessage::new(
-                sequence,
-                message,
-                publish_time,
-            )));
-            sequence += 1;
-        }
-        let bytes = received.iter().map(|message| message.size_bytes()).sum();
-        if let Some(full) = deliveries
-            .iter()
-            .find(|each| !each.has_room(received.len(), bytes))
-        {
+        let full = |each: &&Arc<Delivery>| !each.has_room(stored.len(), bytes);
+        if let Some(full) = deliveries.iter().find(full) {
             return Err(full.exhausted());
         }
-        deliveries.iter().for_each(|each| each.add(&received));
-        self.next_sequence = sequence;
-        Ok(received.iter().map(|message| message.id.clone()).collect())
+        deliveries.iter().for_each(|each| each.add(&stored));
+        self.next_sequence = first + stored.len() as u64;
+        Ok(stored.iter().map(|message| message.id.clone()).collect())
+    }
+
+    /// Unsettled messages come before settled ones, which are kept only in case somebody asks for them again.
+    fn store(&self, messages: Vec<ReceivedMessage>) -> Result<Vec<Arc<StoredMessage>>, ApiError> {
+        if !self.storage.has_room(&messages) {
+            let subscriptions = self.subscriptions.values();
+            subscriptions.for_each(|each| each.delivery.forget_settled());
+        }
+        self.storage.store(messages)
     }
 }
 

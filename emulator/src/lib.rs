@@ -37,6 +37,7 @@ mod issuer;
 mod message;
 mod name;
 mod server;
+mod storage;
 mod subscription;
 mod topic;
 

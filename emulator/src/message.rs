@@ -49,10 +49,9 @@ impl Message {
         self
     }
 
-    pub(crate) fn size_bytes(&self) -> usize {
-        let attributes = self.attributes.iter();
-        let attributes: usize = attributes.map(|(key, value)| key.len() + value.len()).sum();
-        self.data.len() + attributes + self.ordering_key.len()
+    /// What counts against the limit of a publish request.
+    fn size_bytes(&self) -> usize {
+        content_bytes(&self.data, &self.attributes, &self.ordering_key)
     }
 
     /// The rules for a single message (Google, *PubsubMessage*, and *Quotas and limits*).
@@ -166,13 +165,15 @@ impl ReceivedMessage {
         }
     }
 
-    /// What holding this message costs, roughly.
-    pub(crate) fn size_bytes(&self) -> usize {
-        const OVERHEAD: usize = 256;
-        let attributes = self.attributes.iter();
-        let attributes: usize = attributes.map(|(key, value)| key.len() + value.len()).sum();
-        OVERHEAD + self.data.len() + attributes + self.ordering_key.len()
+    pub(crate) fn content_bytes(&self) -> usize {
+        content_bytes(&self.data, &self.attributes, &self.ordering_key)
     }
+}
+
+fn content_bytes(data: &Bytes, attributes: &BTreeMap<String, String>, key: &str) -> usize {
+    let attributes = attributes.iter();
+    let attributes: usize = attributes.map(|(key, value)| key.len() + value.len()).sum();
+    data.len() + attributes + key.len()
 }
 
 #[cfg(test)]

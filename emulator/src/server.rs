@@ -197,7 +197,7 @@ impl Emulator {
     ///
     /// A push of it that is under way goes on beside the new one, and each is settled by its own answer. With ordering, the
     /// later messages of its key follow it again (Google, *Order messages*). The last 10,000 settled messages of a
-    /// subscription are remembered, up to 64 MiB.
+    /// subscription are remembered, up to 64 MiB, until the emulator runs short of room for new ones.
     ///
     /// # Errors
     /// If the subscription does not exist, or does not remember the message.

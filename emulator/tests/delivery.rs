@@ -1,6 +1,8 @@
 //! What a push carries, and which answers acknowledge it.
 
-use emulator::{Message, Pace, SubscriptionConfig};
+use std::time::Duration;
+
+use emulator::{Message, Pace, Reply, SubscriptionConfig};
 use serde_json::json;
 
 use crate::harness::{Answer, SUBSCRIPTION, Scene, TOPIC, status, statuses};
@@ -133,21 +135,78 @@ async fn a_message_that_never_was_cannot_be_delivered_again() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn slow_start_lets_a_few_pushes_through_at_first_and_more_after_acks() {
     let mut scene = Scene::start(Pace::Google, [Answer::Held; 12], |_| {}).await;
-    let ids: Vec<String> = (0..12).map(|_| scene.publish(Message::new("hi"))).collect();
+    for _ in 0..12 {
+        scene.publish(Message::new("hi"));
+    }
     for _ in 0..4 {
         scene.endpoint.next().await;
     }
-    assert!(scene.endpoint.is_idle());
+    assert!(scene.endpoint.stays_idle().await);
     scene.endpoint.release();
     assert!(scene.ended().await.is_acked());
+    // One in the place of the answered push, and one more because the window grew.
     for _ in 0..2 {
         scene.endpoint.next().await;
     }
-    assert!(scene.endpoint.is_idle());
-    drop(ids);
+    assert!(scene.endpoint.stays_idle().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_endpoint_can_have_more_than_a_hundred_pushes_under_way_and_leaves_room_for_others()
+{
+    let mut scene = Scene::start(Pace::Eager, [Answer::Held; 400], |config| {
+        config.ack_deadline = Duration::from_secs(600);
+    })
+    .await;
+    (0..200).for_each(|_| drop(scene.publish(Message::new("hi"))));
+    for _ in 0..128 {
+        scene.endpoint.next().await;
+    }
+    assert!(scene.endpoint.stays_idle().await);
+
+    let other = SubscriptionConfig::new("projects/shop/subscriptions/mail", TOPIC);
+    let mut other = other.push_to(scene.endpoint.url());
+    other.ack_deadline = Duration::from_secs(600);
+    scene.emulator.create_subscription(other).unwrap();
+    (0..200).for_each(|_| drop(scene.publish(Message::new("hi"))));
+    // All subscriptions together have 200, however much they have to deliver.
+    for _ in 128..200 {
+        scene.endpoint.next().await;
+    }
+    assert!(scene.endpoint.stays_idle().await);
+    scene.endpoint.release();
+    scene.endpoint.next().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_room_is_not_part_of_the_ack_deadline() {
+    let mut scene = Scene::start(Pace::Eager, [Answer::Never; 200], |_| {}).await;
+    for name in ["mail", "search"] {
+        let name = format!("projects/shop/subscriptions/{name}");
+        let other = SubscriptionConfig::new(name, TOPIC).push_to(scene.endpoint.url());
+        scene.emulator.create_subscription(other).unwrap();
+    }
+    // Not all at once, since systems drop connections that wait in a long queue to be accepted.
+    for started in 1..=100 {
+        scene.publish(Message::new("hi"));
+        for _ in 3 * (started - 1)..(3 * started).min(200) {
+            scene.endpoint.next().await;
+        }
+    }
+    // The first 200 wait out their deadline. Then come the other 100, whose time has not run out yet, and the 200 again.
+    for _ in 0..200 {
+        assert_eq!(scene.ended().await.reply(), Some(Reply::DeadlineExceeded));
+    }
+    let mut first_pushes = 0;
+    for _ in 0..300 {
+        let event = scene.ended().await;
+        assert!(event.is_acked());
+        first_pushes += usize::from(event.attempt == 1);
+    }
+    assert_eq!(first_pushes, 100);
 }
 
 #[tokio::test]

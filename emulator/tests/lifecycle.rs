@@ -1,5 +1,7 @@
 //! Starting and stopping.
 
+use std::time::Duration;
+
 use emulator::{Emulator, Message, Options, Pace, StartError};
 
 use crate::harness::{Answer, SUBSCRIPTION, Scene, emulator};
@@ -29,16 +31,23 @@ async fn dropping_stops_as_well() {
     while scene.events.recv().await.is_ok() {}
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn deleting_a_subscription_aborts_its_pushes() {
-    let mut scene = Scene::eager([Answer::Never]).await;
+    let mut scene = Scene::start(Pace::Eager, [Answer::Never], |config| {
+        // Longer than the test waits, so that no deadline ends the push.
+        config.ack_deadline = Duration::from_secs(600);
+    })
+    .await;
     scene.publish(Message::new("hi"));
     scene.endpoint.next().await;
+    let deleted = tokio::time::Instant::now();
     let url = format!("{}/v1/{SUBSCRIPTION}", scene.emulator.url());
     reqwest::Client::new().delete(url).send().await.unwrap();
+    scene.endpoint.abandoned().await;
+    assert!(deleted.elapsed() < Duration::from_secs(60));
     assert!(scene.emulator.held(SUBSCRIPTION).is_empty());
     scene.publish(Message::new("to nobody"));
-    assert!(scene.endpoint.is_idle());
+    assert!(scene.endpoint.stays_idle().await);
 }
 
 #[tokio::test]

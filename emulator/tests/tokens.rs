@@ -127,11 +127,23 @@ async fn the_discovery_document_names_issuer_and_keys() {
 
 #[tokio::test]
 async fn a_token_is_for_the_endpoint_of_the_latest_push_config() {
-    let mut scene = signed(Some(AUDIENCE)).await;
-    let push_config = PushConfig::new(scene.endpoint.url());
+    let mut scene = signed(None).await;
+    let first = scene.endpoint.url();
+    let second = first.replace("/push", "/other");
+    let unsigned = PushConfig::new(&second);
+    let signed = unsigned.clone().signed_as(EMAIL, None);
     scene
         .emulator
-        .modify_push_config(SUBSCRIPTION, Some(push_config))
+        .modify_push_config(SUBSCRIPTION, Some(signed))
+        .unwrap();
+    scene.publish(Message::new("hi"));
+    let token = pushed_token(&mut scene.endpoint).await;
+    assert!(verify(&scene.emulator, &token, &second).await.is_some());
+    assert!(verify(&scene.emulator, &token, &first).await.is_none());
+
+    scene
+        .emulator
+        .modify_push_config(SUBSCRIPTION, Some(unsigned))
         .unwrap();
     scene.publish(Message::new("hi"));
     assert_eq!(scene.endpoint.next().await.header("authorization"), None);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::message::ReceivedMessage;
+use crate::storage::StoredMessage;
 
 const MAX_MESSAGES: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
@@ -16,7 +16,7 @@ const MAX_SETTLED_BYTES: usize = 64 * 1024 * 1024;
 /// A message on its way: one delivery of it, with what happened to the pushes so far.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
-    pub(super) message: Arc<ReceivedMessage>,
+    pub(super) message: Arc<StoredMessage>,
     /// Nacks and expired deadlines.
     pub(super) failures: u32,
 }
@@ -36,9 +36,12 @@ pub(super) struct Backlog {
     delayed: BTreeMap<(Instant, u64), Pending>,
     outstanding: BTreeMap<u64, Pending>,
     lanes: HashMap<String, VecDeque<Pending>>,
-    settled: BTreeMap<u64, Pending>,
+    /// By sequence, with the number under which each was settled.
+    settled: BTreeMap<u64, (u64, Pending)>,
+    /// The sequences of the settled by those numbers, so that the first to be settled is the first to be forgotten.
+    settled_order: BTreeMap<u64, u64>,
     settled_bytes: usize,
-    /// Numbers pushes and delays, so that equal messages and instants stay apart.
+    /// Numbers pushes, delays and settlements, so that equal messages and instants stay apart.
     counter: u64,
     messages: usize,
     bytes: usize,
@@ -57,7 +60,7 @@ impl Backlog {
     }
 
     /// Takes in a message that was just published.
-    pub(super) fn add(&mut self, message: Arc<ReceivedMessage>) {
+    pub(super) fn add(&mut self, message: Arc<StoredMessage>) {
         let pending = Pending {
             message,
             failures: 0,
@@ -132,7 +135,8 @@ impl Backlog {
             return true;
         }
         let outstanding = self.outstanding.values();
-        let mut known = outstanding.chain(self.settled.get(&sequence));
+        let settled = self.settled.get(&sequence).map(|(_, each)| each);
+        let mut known = outstanding.chain(settled);
         let Some(found) = known.find(|each| each.sequence() == sequence).cloned() else {
             return false;
         };
@@ -145,8 +149,15 @@ impl Backlog {
         true
     }
 
+    /// Forgets what was settled, which then cannot be asked for again.
+    pub(super) fn forget_settled(&mut self) {
+        self.settled.clear();
+        self.settled_order.clear();
+        self.settled_bytes = 0;
+    }
+
     /// Every unsettled message, in the order of publishing.
-    pub(super) fn held(&self) -> Vec<Arc<ReceivedMessage>> {
+    pub(super) fn held(&self) -> Vec<Arc<StoredMessage>> {
         let waiting = self.ready.iter().chain(self.delayed.values());
         let waiting = waiting.chain(self.outstanding.values());
         let all = waiting.chain(self.lanes.values().flatten());
@@ -202,15 +213,23 @@ impl Backlog {
     }
 
     fn remember(&mut self, pending: Pending) {
+        let sequence = pending.sequence();
+        self.forget(sequence);
+        let number = self.next_number();
         self.settled_bytes += pending.message.size_bytes();
-        if let Some(same) = self.settled.insert(pending.sequence(), pending) {
-            self.settled_bytes -= same.message.size_bytes();
+        self.settled.insert(sequence, (number, pending));
+        self.settled_order.insert(number, sequence);
+        while (self.settled.len() > MAX_SETTLED_MESSAGES || self.settled_bytes > MAX_SETTLED_BYTES)
+            && let Some((_, oldest)) = self.settled_order.pop_first()
+        {
+            self.forget(oldest);
         }
-        while self.settled.len() > MAX_SETTLED_MESSAGES || self.settled_bytes > MAX_SETTLED_BYTES {
-            let Some((_, oldest)) = self.settled.pop_first() else {
-                return;
-            };
-            self.settled_bytes -= oldest.message.size_bytes();
+    }
+
+    fn forget(&mut self, sequence: u64) {
+        if let Some((number, pending)) = self.settled.remove(&sequence) {
+            self.settled_order.remove(&number);
+            self.settled_bytes -= pending.message.size_bytes();
         }
     }
 
@@ -240,7 +259,8 @@ impl Backlog {
                 self.discount(&same);
             }
         }
-        let later = self.settled.range(first.sequence()..).map(|(_, each)| each);
+        let later = self.settled.range(first.sequence()..);
+        let later = later.map(|(_, (_, each))| each);
         let of_key: Vec<Pending> = later
             .chain(self.outstanding.values())
             .filter(|each| each.message.ordering_key == *key)
@@ -284,16 +304,22 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Message;
+    use crate::message::{Message, ReceivedMessage};
+    use crate::storage::Storage;
     use std::time::Duration;
     use time::OffsetDateTime;
+
+    fn stored(sequence: u64, message: Message) -> Arc<StoredMessage> {
+        let message = ReceivedMessage::new(sequence, message, OffsetDateTime::UNIX_EPOCH);
+        let mut stored = Storage::default().store(vec![message]).unwrap();
+        stored.remove(0)
+    }
 
     fn backlog(ordered: bool, messages: &[(u64, &str)]) -> Backlog {
         let mut backlog = Backlog::new(ordered);
         for (sequence, key) in messages {
             let message = Message::new("data").with_ordering_key(*key);
-            let message = ReceivedMessage::new(*sequence, message, OffsetDateTime::UNIX_EPOCH);
-            backlog.add(Arc::new(message));
+            backlog.add(stored(*sequence, message));
         }
         backlog
     }
@@ -419,13 +445,36 @@ mod tests {
         assert!(!backlog.has_room(MAX_MESSAGES + 1, 0));
         assert!(!backlog.has_room(0, MAX_BYTES + 1));
         for sequence in 0..MAX_SETTLED_MESSAGES as u64 + 5 {
-            let message =
-                ReceivedMessage::new(sequence, Message::new("x"), OffsetDateTime::UNIX_EPOCH);
-            backlog.add(Arc::new(message));
+            backlog.add(stored(sequence, Message::new("x")));
         }
         drain(&mut backlog);
         assert_eq!(backlog.settled.len(), MAX_SETTLED_MESSAGES);
         assert!(!backlog.again(4));
         assert!(backlog.again(5));
+    }
+
+    #[tokio::test]
+    async fn the_first_to_be_settled_is_the_first_to_be_forgotten() {
+        let count = MAX_SETTLED_MESSAGES as u64;
+        let mut backlog = Backlog::new(false);
+        (0..count).for_each(|each| backlog.add(stored(each, Message::new("x"))));
+        let taken = take_all(&mut backlog);
+        // The oldest message is settled last, and the second once more.
+        taken
+            .iter()
+            .skip(1)
+            .for_each(|(push, _)| backlog.settle(*push));
+        backlog.settle(taken[0].0);
+        assert!(backlog.again(1));
+        drain(&mut backlog);
+        for sequence in [count, count + 1] {
+            backlog.add(stored(sequence, Message::new("x")));
+        }
+        drain(&mut backlog);
+        assert!(!backlog.again(2) && !backlog.again(3));
+        assert!(backlog.again(0) && backlog.again(1) && backlog.again(4));
+        assert_eq!(backlog.settled_order.len(), backlog.settled.len());
+        backlog.forget_settled();
+        assert!(!backlog.again(5));
     }
 }

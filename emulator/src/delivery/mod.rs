@@ -20,12 +20,12 @@ pub(crate) use self::run::Run;
 pub use self::throttle::Pace;
 use self::throttle::Throttle;
 use crate::error::ApiError;
-use crate::message::ReceivedMessage;
 use crate::name::{DELETED_TOPIC, ResourceName};
+use crate::storage::StoredMessage;
 use crate::subscription::{PushConfig, SubscriptionConfig};
 
 /// Where nobody answers, trying again at once would only burn the processor; this wait is ours.
-const UNANSWERED_WAIT: Duration = Duration::from_millis(10);
+const UNANSWERED_WAIT: Duration = Duration::from_millis(100);
 
 /// One subscription at work. Its task is the only one that takes messages from the backlog; others add, and wake it.
 pub(crate) struct Delivery {
@@ -85,7 +85,7 @@ impl Delivery {
         ))
     }
 
-    pub(crate) fn add(&self, messages: &[Arc<ReceivedMessage>]) {
+    pub(crate) fn add(&self, messages: &[Arc<StoredMessage>]) {
         let mut state = self.state();
         for message in messages {
             state.backlog.add(Arc::clone(message));
@@ -108,11 +108,17 @@ impl Delivery {
         Ok(())
     }
 
-    pub(crate) fn held(&self) -> Vec<Arc<ReceivedMessage>> {
+    pub(crate) fn held(&self) -> Vec<Arc<StoredMessage>> {
         self.state().backlog.held()
     }
 
-    /// Changes where messages are pushed; those not yet delivered stay (Google, *ModifyPushConfig*).
+    /// Lets go of settled messages, so that new ones find room.
+    pub(crate) fn forget_settled(&self) {
+        self.state().backlog.forget_settled();
+    }
+
+    /// Changes where messages are pushed; those not yet delivered stay (Google, *ModifyPushConfig*). What was learnt about
+    /// the endpoint before says nothing about the next.
     pub(crate) fn set_push_config(&self, push_config: Option<PushConfig>) -> Result<(), ApiError> {
         let mut state = self.state();
         let mut config = state.config.clone();
@@ -120,6 +126,7 @@ impl Delivery {
         config.check()?;
         state.destination = Destination::of(&config)?;
         state.config = config;
+        state.throttle.reset();
         drop(state);
         self.changed.notify_one();
         Ok(())

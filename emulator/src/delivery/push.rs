@@ -1,12 +1,13 @@
 //! One push: the request, and what came back.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, USER_AGENT};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 use tokio::time::{Instant, timeout};
 
 use super::backlog::Pending;
@@ -19,6 +20,12 @@ use crate::subscription::SubscriptionConfig;
 /// Answers have no meaning beyond their status; short ones are read so that the connection can be used again.
 const MAX_READ_BYTES: usize = 64 * 1024;
 const MAX_READ_TIME: Duration = Duration::from_millis(100);
+/// The most pushes under way at once, of all emulators in this process. Each needs a connection, and when the endpoint is in
+/// this process too, both ends count against its limit of open files, which is 1,024 on many machines.
+static ROOM: Semaphore = Semaphore::const_new(200);
+/// Connections kept for the next push, for each endpoint.
+const MAX_IDLE_CONNECTIONS: usize = 64;
+const IDLE_TIME: Duration = Duration::from_secs(5);
 /// Events that a slow listener may fall behind before it loses the oldest.
 const KEPT_EVENTS: usize = 4_096;
 
@@ -43,6 +50,8 @@ pub(super) struct Destination {
 /// The end of one push.
 pub(super) struct Ended {
     pub(super) reply: Reply,
+    /// Why there was no answer, as far as is known.
+    pub(super) reason: Option<String>,
     pub(super) latency: Duration,
 }
 
@@ -66,26 +75,28 @@ impl Courier {
         self.events.subscribe()
     }
 
-    /// Pushes one message, once.
+    /// Pushes one message, once. Waiting for room is not part of the push: neither its start nor its deadline.
     pub(super) async fn push(&self, destination: &Destination, pending: &Pending) -> Ended {
+        let _room = ROOM.acquire().await;
         self.tell(&destination.subscription, pending, || Progress::Started);
         let started = Instant::now();
         let sent = timeout(destination.deadline, self.send(destination, pending)).await;
         let latency = started.elapsed();
-        let reply = match sent {
+        let (reply, reason) = match sent {
             Ok(Ok(response)) => {
                 let status = response.status().as_u16();
                 // An endpoint that never ends its answer has answered all the same.
                 timeout(MAX_READ_TIME, read(response)).await.ok();
-                Reply::Status(status)
+                (Reply::Status(status), None)
             }
-            Ok(Err(error)) => {
-                tracing::debug!(%error, subscription = destination.subscription, "no answer to a push");
-                Reply::NoAnswer
-            }
-            Err(_) => Reply::DeadlineExceeded,
+            Ok(Err(error)) => (Reply::NoAnswer, Some(chain(&error))),
+            Err(_) => (Reply::DeadlineExceeded, None),
         };
-        Ended { reply, latency }
+        Ended {
+            reply,
+            reason,
+            latency,
+        }
     }
 
     /// Tells the listeners, if there are any.
@@ -138,7 +149,11 @@ impl Courier {
 
 /// Redirects are answers like others, and a laptop's proxy has no part in Pub/Sub.
 fn client() -> ClientBuilder {
-    Client::builder().redirect(Policy::none()).no_proxy()
+    Client::builder()
+        .redirect(Policy::none())
+        .no_proxy()
+        .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
+        .pool_idle_timeout(IDLE_TIME)
 }
 
 impl Destination {
@@ -176,6 +191,17 @@ enum PushError {
     Envelope(#[from] serde_json::Error),
     #[error("the endpoint cannot be reached")]
     Http(#[source] reqwest::Error),
+}
+
+/// An error with all its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut chain = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        chain = format!("{chain}: {cause}");
+        source = cause.source();
+    }
+    chain
 }
 
 async fn read(mut response: Response) {

@@ -25,6 +25,8 @@ pub(crate) struct Run {
     pushes: JoinSet<Ended>,
     /// The message of each push, as it was when the push started, and the push's number in the backlog.
     started: HashMap<Id, (u64, Pending)>,
+    /// Whether the latest push failed: the first failure is news, those after it are not.
+    is_failing: bool,
 }
 
 impl Run {
@@ -35,6 +37,7 @@ impl Run {
             broker,
             pushes: JoinSet::new(),
             started: HashMap::new(),
+            is_failing: false,
         }
     }
 
@@ -56,13 +59,14 @@ impl Run {
         let mut state = self.delivery.state();
         let destination = state.destination.clone()?;
         let now = Instant::now();
-        if let Some(until) = state.throttle.paused_until(now) {
-            return Some(until);
-        }
         while state.backlog.outstanding() < state.throttle.window() {
+            if let Some(until) = state.throttle.paused_until(now) {
+                return Some(until);
+            }
             let Some((number, pending)) = state.backlog.take(now) else {
                 return state.backlog.next_due();
             };
+            state.throttle.started(now);
             let (courier, destination) = (self.courier.clone(), Arc::clone(&destination));
             let pushed = pending.clone();
             let push = async move { courier.push(&destination, &pushed).await };
@@ -77,6 +81,7 @@ impl Run {
             tracing::error!(subscription = %self.delivery.name, %error, "a push broke off");
             let ended = Ended {
                 reply: Reply::NoAnswer,
+                reason: None,
                 latency: Duration::ZERO,
             };
             (error.id(), ended)
@@ -152,13 +157,24 @@ impl Run {
             .with_attribute(format!("{PREFIX}TopicPublishTime"), published)
     }
 
-    fn report(&self, pending: &Pending, ended: Ended, settlement: Settlement) {
-        let Ended { reply, latency } = ended;
+    fn report(&mut self, pending: &Pending, ended: Ended, settlement: Settlement) {
+        let Ended {
+            reply,
+            reason,
+            latency,
+        } = ended;
         let subscription = &self.delivery.name;
         tracing::debug!(
-            %subscription, message.id = pending.message.id, delivery_attempt = attempt(pending), %reply,
+            %subscription, message.id = pending.message.id, delivery_attempt = attempt(pending), %reply, reason,
             duration_ms = latency.as_secs_f64() * 1e3, ?settlement, "pushed"
         );
+        if !reply.is_ack() && !self.is_failing {
+            tracing::warn!(
+                %subscription, %reply, reason,
+                "a push failed; further failures are logged at debug level until a push is acked"
+            );
+        }
+        self.is_failing = !reply.is_ack();
         let ended = || Progress::Ended {
             reply,
             latency,

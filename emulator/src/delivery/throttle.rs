@@ -1,5 +1,6 @@
-//! How fast one subscription may push: slow start, and the pause after failures.
+//! How fast one subscription may push: slow start, and the back-off that follows the share of failures.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,30 +8,35 @@ use tokio::time::Instant;
 /// Whether a subscription holds itself back as Google's do.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Pace {
-    /// Slow start and pauses after failures, as in production.
+    /// Slow start and push back-off, as in production.
     #[default]
     Google,
-    /// As fast as the endpoint allows: always 256 pushes at once, and no pauses, so that tests do not wait.
+    /// As fast as the endpoint allows: always 128 pushes at once, and no back-off, so that tests do not wait.
     Eager,
 }
 
 /// "A small single digit" in Google's words (Google, *Push subscriptions*, "Delivery rate").
 const FIRST_WINDOW: usize = 4;
-/// Beyond this, growth at Google becomes linear (the same page). On one laptop it is a good place to stop.
-const WIDEST_WINDOW: usize = 3_000;
-/// Each push needs a connection, and both its ends may count against the limit of open files of one process.
-const EAGER_WINDOW: usize = 256;
+/// Google's windows grow on; here one subscription must leave some of the process's connections to others.
+const WIDEST_WINDOW: usize = 128;
 
-/// The range of pauses (Google, *Push subscriptions*, "Push backoff").
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The results that decide about the back-off. A young subscription counts as if they had all been acks, so that its first
+/// failure is one of twenty and not all of them.
+const RESULTS: usize = 20;
+/// The pause is `FLOOR × GROWTH ^ share of failures`: half a second when a fifth fails and a minute when all do, which are
+/// the two examples that Google gives (Google, *Push subscriptions*, "Push backoff"). The formula between them is ours.
+const FLOOR: Duration = Duration::from_millis(150);
+const GROWTH: f64 = 400.0;
 
-/// The window of concurrent pushes and the pause of one subscription. The steps are ours: the window grows by one with each
-/// ack and halves with each failure; the pause doubles with each failure and halves with each ack.
+/// The window of concurrent pushes and the back-off of one subscription.
+///
+/// The window grows by one with each ack and halves with each failure; these steps are ours. While there are failures among
+/// the last results, a pause follows each start of a push, and a failure outside a pause begins one.
 pub(super) struct Throttle {
     pace: Pace,
     window: usize,
-    pause: Duration,
+    /// Whether each of the last pushes failed, the oldest first.
+    failed: VecDeque<bool>,
     paused_until: Option<Instant>,
 }
 
@@ -40,11 +46,16 @@ impl Throttle {
             pace,
             window: match pace {
                 Pace::Google => FIRST_WINDOW,
-                Pace::Eager => EAGER_WINDOW,
+                Pace::Eager => WIDEST_WINDOW,
             },
-            pause: Duration::ZERO,
+            failed: VecDeque::from([false; RESULTS]),
             paused_until: None,
         }
+    }
+
+    /// Begins anew, as for another endpoint.
+    pub(super) fn reset(&mut self) {
+        *self = Self::new(self.pace);
     }
 
     /// How many pushes may be under way at once.
@@ -57,19 +68,20 @@ impl Throttle {
         self.paused_until.filter(|until| *until > now)
     }
 
-    /// Notes an ack, when `outstanding` pushes were under way, this one included.
+    /// Notes the start of a push.
+    pub(super) fn started(&mut self, now: Instant) {
+        self.paused_until = self.pause().map(|pause| now + pause);
+    }
+
+    /// Notes an ack, when `outstanding` pushes were under way, this one included. A pause that has begun goes on.
     pub(super) fn acked(&mut self, outstanding: usize) {
         if self.pace == Pace::Eager {
             return;
         }
+        self.note(false);
         // A window that was not used up says nothing about a wider one.
         if outstanding >= self.window {
             self.window = (self.window + 1).min(WIDEST_WINDOW);
-        }
-        self.pause /= 2;
-        if self.pause < SHORTEST_PAUSE {
-            self.pause = Duration::ZERO;
-            self.paused_until = None;
         }
     }
 
@@ -78,12 +90,28 @@ impl Throttle {
         if self.pace == Pace::Eager {
             return;
         }
+        self.note(true);
         self.window = (self.window / 2).max(1);
-        // Pushes that were under way when the pause began fail together: that is one piece of news, not many.
+        // Pushes that were under way when the pause began fail together; they count for the next pause.
         if self.paused_until(now).is_none() {
-            self.pause = (self.pause * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-            self.paused_until = Some(now + self.pause);
+            self.paused_until = self.pause().map(|pause| now + pause);
         }
+    }
+
+    fn note(&mut self, failed: bool) {
+        self.failed.pop_front();
+        self.failed.push_back(failed);
+    }
+
+    /// The pause after a push, if some of the last ones failed.
+    fn pause(&self) -> Option<Duration> {
+        let failures = self.failed.iter().filter(|failed| **failed).count();
+        if failures == 0 {
+            return None;
+        }
+        let share =
+            f64::from(u32::try_from(failures).ok()?) / f64::from(u32::try_from(RESULTS).ok()?);
+        Some(FLOOR.mul_f64(GROWTH.powf(share)))
     }
 }
 
@@ -91,51 +119,91 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    /// Fails once after each pause, and gives the pauses in milliseconds.
-    fn pauses(throttle: &mut Throttle, count: usize) -> Vec<u128> {
-        let mut now = throttle.paused_until.unwrap_or_else(Instant::now);
-        let mut pauses = Vec::new();
-        for _ in 0..count {
+    /// Messages come at 5 a second, and one after the other is pushed as soon as it may be. Gives the mean time between
+    /// pushes once the back-off has settled.
+    fn mean_gap(is_failure: impl Fn(u32) -> bool) -> Duration {
+        let mut throttle = Throttle::new(Pace::Google);
+        let (mut now, mut measured_from) = (Instant::now(), Instant::now());
+        for push in 0..200 {
+            if push == 100 {
+                measured_from = now;
+            }
+            throttle.started(now);
+            if is_failure(push) {
+                throttle.nacked(now);
+            } else {
+                throttle.acked(1);
+            }
+            let next_message = now + Duration::from_millis(200);
+            now = throttle.paused_until(now).unwrap_or(now).max(next_message);
+        }
+        (now - measured_from) / 100
+    }
+
+    #[tokio::test]
+    async fn googles_examples_of_push_backoff_hold() {
+        let all_fail = mean_gap(|_| true);
+        assert!(
+            (Duration::from_secs(30)..=Duration::from_secs(60)).contains(&all_fail),
+            "{all_fail:?}"
+        );
+        let a_fifth_fails = mean_gap(|push| push % 5 == 0);
+        assert!(
+            (Duration::from_millis(450)..=Duration::from_millis(550)).contains(&a_fifth_fails),
+            "{a_fifth_fails:?}"
+        );
+        assert_eq!(mean_gap(|_| false), Duration::from_millis(200));
+    }
+
+    #[tokio::test]
+    async fn pauses_grow_with_the_share_of_failures_up_to_a_minute() {
+        let mut throttle = Throttle::new(Pace::Google);
+        let mut now = Instant::now();
+        let mut previous = Duration::ZERO;
+        for _ in 0..RESULTS {
             throttle.nacked(now);
             let until = throttle.paused_until(now).unwrap();
-            pauses.push((until - now).as_millis());
+            assert!(until - now > previous);
+            previous = until - now;
             now = until;
         }
-        pauses
+        assert_eq!(previous.as_secs_f64().round(), 60.0);
+        throttle.nacked(now);
+        assert_eq!(throttle.paused_until(now), Some(now + previous));
     }
 
     #[tokio::test]
-    async fn pauses_grow_from_100_ms_to_a_minute() {
-        let mut throttle = Throttle::new(Pace::Google);
-        let expected = [
-            100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 51_200, 60_000, 60_000,
-        ];
-        assert_eq!(pauses(&mut throttle, expected.len()), expected);
-    }
-
-    #[tokio::test]
-    async fn failures_during_a_pause_do_not_lengthen_it() {
+    async fn a_first_failure_pauses_for_a_fifth_of_a_second() {
         let mut throttle = Throttle::new(Pace::Google);
         let now = Instant::now();
         throttle.nacked(now);
-        throttle.nacked(now + Duration::from_millis(50));
-        assert_eq!(
-            throttle.paused_until(now),
-            Some(now + Duration::from_millis(100))
-        );
+        let until = throttle.paused_until(now).unwrap();
+        assert_eq!((until - now).as_millis(), 202);
     }
 
     #[tokio::test]
-    async fn acks_shorten_the_next_pause_and_end_a_short_one() {
+    async fn neither_failures_nor_acks_change_a_pause_that_has_begun() {
         let mut throttle = Throttle::new(Pace::Google);
-        pauses(&mut throttle, 4);
+        let now = Instant::now();
+        throttle.nacked(now);
+        let until = throttle.paused_until(now);
+        throttle.nacked(now + Duration::from_millis(50));
+        assert_eq!(throttle.paused_until(now), until);
+        (0..100).for_each(|_| throttle.acked(1));
+        assert_eq!(throttle.paused_until(now), until);
+    }
+
+    #[tokio::test]
+    async fn twenty_acks_end_the_back_off() {
+        let mut throttle = Throttle::new(Pace::Google);
+        let now = Instant::now();
+        throttle.nacked(now);
+        (0..RESULTS - 1).for_each(|_| throttle.acked(1));
+        throttle.started(now);
+        assert!(throttle.paused_until(now).is_some());
         throttle.acked(1);
-        assert_eq!(pauses(&mut throttle, 1), [800]);
-        for _ in 0..4 {
-            throttle.acked(1);
-        }
-        assert_eq!(throttle.paused_until(Instant::now()), None);
-        assert_eq!(pauses(&mut throttle, 1), [100]);
+        throttle.started(now);
+        assert_eq!(throttle.paused_until(now), None);
     }
 
     #[tokio::test]
@@ -151,13 +219,8 @@ mod tests {
         throttle.nacked(Instant::now());
         assert_eq!(throttle.window(), 16);
         (0..10_000).for_each(|_| throttle.acked(usize::MAX));
-        assert_eq!(throttle.window(), 3_000);
-    }
-
-    #[tokio::test]
-    async fn the_window_never_closes() {
-        let mut throttle = Throttle::new(Pace::Google);
-        pauses(&mut throttle, 10);
+        assert_eq!(throttle.window(), WIDEST_WINDOW);
+        (0..10).for_each(|_| throttle.nacked(Instant::now()));
         assert_eq!(throttle.window(), 1);
     }
 
@@ -166,7 +229,17 @@ mod tests {
         let mut throttle = Throttle::new(Pace::Eager);
         let now = Instant::now();
         throttle.nacked(now);
+        throttle.started(now);
         assert_eq!(throttle.paused_until(now), None);
-        assert_eq!(throttle.window(), EAGER_WINDOW);
+        assert_eq!(throttle.window(), WIDEST_WINDOW);
+    }
+
+    #[tokio::test]
+    async fn a_reset_forgets_failures() {
+        let mut throttle = Throttle::new(Pace::Google);
+        (0..RESULTS).for_each(|_| throttle.nacked(Instant::now()));
+        throttle.reset();
+        assert_eq!(throttle.window(), FIRST_WINDOW);
+        assert_eq!(throttle.paused_until(Instant::now()), None);
     }
 }

@@ -2,9 +2,9 @@
 
 use aws_lc_rs::digest;
 use serde::Serialize;
-use time::OffsetDateTime;
 
-const LIFETIME_SECONDS: i64 = 3600;
+/// `exp` minus `iat` in Google's samples (Google, *Authentication for push subscriptions*, "JWT format").
+pub(super) const LIFETIME_SECONDS: i64 = 3600;
 
 /// A claim of a push token (Google, *Authentication for push subscriptions*, "JWT format").
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,10 +46,9 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// A genuine token's claims: an hour from now, `azp` and `sub` both the account's numeric id (Google,
-    /// *Authentication for push subscriptions*, "JWT format").
-    pub(super) fn new(issuer: &str, email: &str, audience: &str) -> Self {
-        let now = OffsetDateTime::now_utc().unix_timestamp();
+    /// A genuine token's claims: an hour from `now` in seconds since 1970, `azp` and `sub` both the account's numeric id
+    /// (Google, *Authentication for push subscriptions*, "JWT format").
+    pub(super) fn new(now: i64, issuer: &str, email: &str, audience: &str) -> Self {
         let account = account_number(email);
         Self {
             aud: Some(audience.to_owned()),

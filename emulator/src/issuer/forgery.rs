@@ -1,11 +1,11 @@
-//! Tokens that every receiver must refuse.
+//! Tokens that a careful receiver must refuse.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::claims::{Claim, Claims};
-use super::key::{Header, SigningKey, encode};
+use super::key::{Header, KeyError, SigningKey, encode};
 
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 
@@ -33,7 +33,8 @@ pub enum Forgery {
     Altered,
     /// The issuer does not vouch for the e-mail address.
     EmailNotVerified,
-    /// One claim is left out.
+    /// One claim is left out, which no token of Google's does. Most of these claims a receiver must check; that it refuses a
+    /// token without `sub`, which OpenID Connect requires, is stricter than Google's list of what to check.
     Missing(Claim),
 }
 
@@ -60,7 +61,10 @@ impl Forgery {
     ];
 
     /// Makes the token from what a genuine one would have: the current key and right claims.
-    pub(super) fn forge(self, key: &SigningKey, mut claims: Claims) -> String {
+    ///
+    /// # Errors
+    /// If it needs a key of its own, and none can be made.
+    pub(super) fn forge(self, key: &SigningKey, mut claims: Claims) -> Result<String, KeyError> {
         match self {
             Self::Expired => claims.shift(-DAY_SECONDS),
             Self::IssuedInTheFuture => claims.shift(DAY_SECONDS),
@@ -68,13 +72,13 @@ impl Forgery {
             Self::WrongIssuer => claims.iss = Some("https://another-issuer.example".to_owned()),
             Self::EmailNotVerified => claims.email_verified = Some(false),
             Self::Missing(claim) => claims.leave_out(claim),
-            Self::ForeignKey => return SigningKey::generate().sign_as(key.id(), &claims),
-            Self::UnknownKeyId => return SigningKey::generate().sign(&claims),
-            Self::Unsigned => return unsigned(key, &claims),
-            Self::PublicKeyAsSecret => return signed_with_public_key(key, &claims),
-            Self::Altered => return altered(key, claims),
+            Self::ForeignKey => return Ok(SigningKey::generate()?.sign_as(key.id(), &claims)),
+            Self::UnknownKeyId => return Ok(SigningKey::generate()?.sign(&claims)),
+            Self::Unsigned => return Ok(unsigned(key, &claims)),
+            Self::PublicKeyAsSecret => return Ok(signed_with_public_key(key, &claims)),
+            Self::Altered => return Ok(altered(key, claims)),
         }
-        key.sign(&claims)
+        Ok(key.sign(&claims))
     }
 }
 

@@ -2,12 +2,15 @@
 
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Serialize;
+
+const PEM_COLUMNS: usize = 64;
 
 /// The published keys of an issuer (RFC 7517, section 5).
 #[derive(Serialize)]
@@ -41,14 +44,15 @@ pub(super) struct SigningKey {
     published: JsonWebKey,
 }
 
+/// No key could be made: the system has no randomness, or no memory.
+#[derive(Debug, thiserror::Error)]
+#[error("an RSA key cannot be made")]
+pub(super) struct KeyError(#[source] Unspecified);
+
 impl SigningKey {
-    /// Makes a new key. This fails only while the system has no randomness, which passes, so it is tried again.
-    pub(super) fn generate() -> Self {
-        let pair = loop {
-            if let Ok(pair) = KeyPair::generate(KeySize::Rsa2048) {
-                break pair;
-            }
-        };
+    /// Makes a new key.
+    pub(super) fn generate() -> Result<Self, KeyError> {
+        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(KeyError)?;
         let public = pair.public_key();
         let modulus = public.modulus();
         let modulus = modulus.big_endian_without_leading_zero();
@@ -60,7 +64,7 @@ impl SigningKey {
             n: URL_SAFE_NO_PAD.encode(modulus),
             e: URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),
         };
-        Self { pair, published }
+        Ok(Self { pair, published })
     }
 
     pub(super) fn id(&self) -> &str {
@@ -71,14 +75,20 @@ impl SigningKey {
         self.published.clone()
     }
 
-    /// The public half as a PEM file, which a careless receiver could take for an HMAC secret.
+    /// The public half as a PEM file, which a careless receiver could take for an HMAC secret. It is byte for byte what
+    /// tools write (RFC 7468, section 2): lines of 64 characters, and a line feed after the last.
     pub(super) fn public_pem(&self) -> String {
         let der = self.pair.public_key().as_der();
         let der = der.as_ref().map_or(&[][..], |der| (**der).as_ref());
-        format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            STANDARD.encode(der)
-        )
+        let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
+        for (place, character) in STANDARD.encode(der).chars().enumerate() {
+            if place > 0 && place % PEM_COLUMNS == 0 {
+                pem.push('\n');
+            }
+            pem.push(character);
+        }
+        pem.push_str("\n-----END PUBLIC KEY-----\n");
+        pem
     }
 
     /// A whole token of these claims.
@@ -126,4 +136,25 @@ fn key_id(modulus: &[u8]) -> String {
     let digest = digest::digest(&digest::SHA256, modulus);
     let bytes = digest.as_ref().iter().take(20);
     bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pem_of_a_key_is_as_tools_write_it() {
+        let pem = SigningKey::generate().unwrap().public_pem();
+        let lines: Vec<&str> = pem.lines().collect();
+        let (first, last) = (lines[0], lines[lines.len() - 1]);
+        assert_eq!(first, "-----BEGIN PUBLIC KEY-----");
+        assert_eq!(last, "-----END PUBLIC KEY-----");
+        assert!(pem.ends_with("-----\n"));
+        let body = &lines[1..lines.len() - 1];
+        // 294 bytes of a 2048-bit key are 392 characters.
+        assert_eq!(
+            body.iter().map(|line| line.len()).collect::<Vec<_>>(),
+            [64, 64, 64, 64, 64, 64, 8]
+        );
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -11,7 +12,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
@@ -67,6 +68,17 @@ struct Script {
     pushes: mpsc::UnboundedSender<Push>,
     answers: Arc<Mutex<VecDeque<Answer>>>,
     releases: Arc<Semaphore>,
+    /// How many pushes the pusher gave up.
+    abandoned: watch::Sender<usize>,
+}
+
+/// Tells that the pusher closed its connection: the handler is dropped then.
+struct Unanswered(watch::Sender<usize>);
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count += 1);
+    }
 }
 
 impl Endpoint {
@@ -76,6 +88,7 @@ impl Endpoint {
             pushes: sender,
             answers: Arc::new(Mutex::new(answers.into_iter().collect())),
             releases: Arc::new(Semaphore::new(0)),
+            abandoned: watch::Sender::new(0),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -105,9 +118,26 @@ impl Endpoint {
         self.pushes.try_recv().is_err()
     }
 
+    /// Whether no push arrives in the next five seconds, which is less than any ack deadline. The clock must be paused: it
+    /// jumps only when nothing else is left to do, so that a push under way is noticed.
+    pub(crate) async fn stays_idle(&mut self) -> bool {
+        let quiet = Duration::from_secs(5);
+        timeout(quiet, self.pushes.recv()).await.is_err()
+    }
+
     /// Lets one held push be answered.
     pub(crate) fn release(&self) {
         self.script.releases.add_permits(1);
+    }
+
+    /// Waits until the pusher has given up a push that is not answered.
+    pub(crate) async fn abandoned(&self) {
+        let mut abandoned = self.script.abandoned.subscribe();
+        let one = abandoned.wait_for(|count| *count > 0);
+        timeout(PATIENCE, one)
+            .await
+            .expect("no push was given up")
+            .unwrap();
     }
 }
 
@@ -144,6 +174,9 @@ async fn receive(
             script.releases.acquire().await.unwrap().forget();
             StatusCode::NO_CONTENT.into_response()
         }
-        Answer::Never => std::future::pending().await,
+        Answer::Never => {
+            let _unanswered = Unanswered(script.abandoned);
+            std::future::pending().await
+        }
     }
 }
