@@ -7,7 +7,7 @@ use reqwest::header::AUTHORIZATION;
 
 use crate::harness::google::{Google, Keys};
 use crate::harness::{
-    AUDIENCE, CALLER, OTHERS_CALLER, Service, Setup, client, client_builder, get, soon, subscriber,
+    AUDIENCE, CALLER, OTHERS_CALLER, Service, Setup, client, client_builder, soon, subscriber,
 };
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn without_keys_a_push_is_asked_for_again_and_known_keys_go_on_serving() {
     let service = Setup::new().google(&google).start().await;
     let message = service.message("ok");
     assert_eq!(service.push(&message).await.status, 503);
-    assert_eq!(ready(&service).await, 503);
+    assert_eq!(service.ready().await, 503);
     google.say(Keys::Garbage);
     assert_eq!(service.push(&message).await.status, 503);
     google.say(Keys::Served);
@@ -162,7 +162,7 @@ async fn without_keys_a_push_is_asked_for_again_and_known_keys_go_on_serving() {
         while service.push(&message).await.status != 204 {}
     })
     .await;
-    assert_eq!(ready(&service).await, 200);
+    assert_eq!(service.ready().await, 200);
     google.say(Keys::Status(500));
     let stranger = service
         .google
@@ -171,14 +171,6 @@ async fn without_keys_a_push_is_asked_for_again_and_known_keys_go_on_serving() {
         .forged(Forgery::UnknownKeyId, CALLER, AUDIENCE);
     assert_eq!(service.push_with(&message, &stranger).await.status, 401);
     assert_eq!(service.push(&service.message("ok")).await.status, 204);
-}
-
-async fn ready(service: &Service) -> u16 {
-    get(format!("{}/health/ready", service.url))
-        .await
-        .expect("an answer")
-        .status()
-        .as_u16()
 }
 
 #[tokio::test]

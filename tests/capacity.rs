@@ -1,7 +1,7 @@
 //! Over capacity a push is refused at once, before any claim.
 
 use crate::harness::faulty_store::{FaultyStore, Step};
-use crate::harness::{Service, Setup, get, soon, subscriber};
+use crate::harness::{Setup, soon, subscriber};
 
 async fn is_refused_beyond_one(setup: Setup) {
     let store = FaultyStore::new();
@@ -48,17 +48,9 @@ async fn a_busy_service_is_ready_all_the_same() {
         for _ in 0..5 {
             assert_eq!(service.push(&service.message("ok")).await.status, 429);
         }
-        assert_eq!(ready(&service).await, 200, "busy is not unready");
+        assert_eq!(service.ready().await, 200, "busy is not unready");
         service.probe.open();
     };
     let (reply, ()) = tokio::join!(service.push(&held), others);
     assert_eq!(reply.status, 204);
-}
-
-async fn ready(service: &Service) -> u16 {
-    get(format!("{}/health/ready", service.url))
-        .await
-        .expect("an answer")
-        .status()
-        .as_u16()
 }

@@ -132,18 +132,14 @@ async fn a_delivery_beside_a_failing_one_fails_with_it_or_tries_itself() {
 #[tokio::test]
 async fn a_waiting_delivery_gives_the_answer_of_the_one_at_work() {
     let (service, store) = on_faulty_store().await;
-    let message = service.message("hold");
-    let second = async {
-        service.probe.entered(1).await;
-        let waiting = service.push(&message);
-        let opened = async {
-            store.called(Step::Look, 2).await;
-            service.probe.open();
-        };
-        tokio::join!(waiting, opened).0
-    };
-    let (first, second) = tokio::join!(service.push(&message), second);
-    assert_eq!((first.status, second.status, service.runs()), (204, 204, 1));
+    let replies = service
+        .push_twice(
+            &service.message("hold"),
+            async {},
+            store.called(Step::Look, 2),
+        )
+        .await;
+    assert_eq!((replies, service.runs()), ([204, 204], 1));
 }
 
 #[tokio::test]
@@ -255,18 +251,15 @@ async fn a_release_that_is_lost_delays_the_message_by_its_lease_only() {
 #[tokio::test]
 async fn a_kept_lease_outlasts_itself_many_times() {
     let (service, store) = on_faulty_store().await;
-    let message = service.message("hold");
-    let second = async {
-        store.called(Step::Renew, 9).await; // three times the lease
-        let waiting = service.push(&message);
-        let opened = async {
-            store.called(Step::Look, 1).await;
-            service.probe.open();
-        };
-        tokio::join!(waiting, opened).0
-    };
-    let (first, second) = tokio::join!(service.push(&message), second);
-    assert_eq!((first.status, second.status, service.runs()), (204, 204, 1));
+    let three_leases = store.called(Step::Renew, 9);
+    let replies = service
+        .push_twice(
+            &service.message("hold"),
+            three_leases,
+            store.called(Step::Look, 1),
+        )
+        .await;
+    assert_eq!((replies, service.runs()), ([204, 204], 1));
 }
 
 /// The first run loses its lease, a second one takes over; what is left of the first can neither finish nor release.
@@ -331,13 +324,14 @@ async fn a_success_whose_claim_was_forgotten_is_recorded_although_answers_are_lo
         let (service, store) = on_faulty_store().await;
         let message = service.message("hold");
         let forgotten = async {
-            service.probe.entered(1).await;
             store.forget();
             store.fail(step, fault, 2);
-            service.probe.open();
         };
-        let (reply, ()) = tokio::join!(service.push(&message), forgotten);
-        assert_eq!(reply.status, 204, "{step:?} {fault:?}");
+        assert_eq!(
+            service.push_held(&message, forgotten).await.status,
+            204,
+            "{step:?} {fault:?}"
+        );
         assert_eq!(
             (service.push(&message).await.status, service.runs()),
             (204, 1),
@@ -349,40 +343,30 @@ async fn a_success_whose_claim_was_forgotten_is_recorded_although_answers_are_lo
 #[tokio::test]
 async fn a_running_claim_that_was_forgotten_is_claimed_again_before_another_can() {
     let (service, store) = on_faulty_store().await;
-    let message = service.message("hold");
-    let second = async {
-        service.probe.entered(1).await;
+    let forgotten = async {
         store.forget();
         store
             .called(Step::Renew, store.calls(Step::Renew) + 2)
             .await;
-        let waiting = service.push(&message);
-        let opened = async {
-            store.called(Step::Look, 1).await;
-            service.probe.open();
-        };
-        tokio::join!(waiting, opened).0
     };
-    let (first, second) = tokio::join!(service.push(&message), second);
-    assert_eq!((first.status, second.status, service.runs()), (204, 204, 1));
+    let replies = service
+        .push_twice(
+            &service.message("hold"),
+            forgotten,
+            store.called(Step::Look, 1),
+        )
+        .await;
+    assert_eq!((replies, service.runs()), ([204, 204], 1));
 }
 
 #[tokio::test]
 async fn a_lost_answer_while_waiting_is_not_the_end_of_waiting() {
     let (service, store) = on_faulty_store().await;
-    let message = service.message("hold");
-    let second = async {
-        service.probe.entered(1).await;
-        store.fail(Step::Look, Fault::Down, 2);
-        let waiting = service.push(&message);
-        let opened = async {
-            store.called(Step::Look, 4).await;
-            service.probe.open();
-        };
-        tokio::join!(waiting, opened).0
-    };
-    let (first, second) = tokio::join!(service.push(&message), second);
-    assert_eq!((first.status, second.status, service.runs()), (204, 204, 1));
+    let lost = async { store.fail(Step::Look, Fault::Down, 2) };
+    let replies = service
+        .push_twice(&service.message("hold"), lost, store.called(Step::Look, 4))
+        .await;
+    assert_eq!((replies, service.runs()), ([204, 204], 1));
 }
 
 /// A publish that hangs outlasts the lease many times; the lease is kept, so no second delivery gives the message up, too.

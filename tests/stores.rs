@@ -6,7 +6,7 @@ use std::time::Duration;
 use pushgate::dedup::{DedupStore, MemoryStore, contract};
 
 use crate::harness::redis_server::RedisServer;
-use crate::harness::{Service, Setup, get, push_to, soon, subscriber};
+use crate::harness::{Service, Setup, push_to, soon, subscriber};
 
 const ROUNDS: u32 = 100;
 
@@ -134,13 +134,10 @@ async fn redis_restarted_while_the_handler_runs_is_not_noticed_by_pubsub() {
     let mut server = RedisServer::start().await;
     let service = service_on(&server).await;
     let message = service.message("hold");
-    let restarted = async {
-        service.probe.entered(1).await;
-        server.restart().await;
-        service.probe.open();
-    };
-    let (reply, ()) = tokio::join!(service.push(&message), restarted);
-    assert_eq!(reply.status, 204);
+    assert_eq!(
+        service.push_held(&message, server.restart()).await.status,
+        204
+    );
     assert_eq!(
         (service.push(&message).await.status, service.runs()),
         (204, 1)
@@ -174,13 +171,10 @@ async fn redis_that_has_forgotten_a_running_claim_still_records_the_success() {
     let mut server = RedisServer::with_durability(false).await;
     let service = service_on(&server).await;
     let message = service.message("hold");
-    let emptied = async {
-        service.probe.entered(1).await;
-        server.restart().await;
-        service.probe.open();
-    };
-    let (reply, ()) = tokio::join!(service.push(&message), emptied);
-    assert_eq!(reply.status, 204);
+    assert_eq!(
+        service.push_held(&message, server.restart()).await.status,
+        204
+    );
     assert_eq!(
         (service.push(&message).await.status, service.runs()),
         (204, 1)
@@ -193,13 +187,8 @@ async fn redis_away_when_a_failure_is_given_back_delays_the_message_only() {
     let mut server = RedisServer::start().await;
     let service = service_on(&server).await;
     let message = service.message("hold, then fail once");
-    let away = async {
-        service.probe.entered(1).await;
-        server.stop();
-        service.probe.open();
-    };
-    let (reply, ()) = tokio::join!(service.push(&message), away);
-    assert_eq!(reply.status, 503);
+    let away = async { server.stop() };
+    assert_eq!(service.push_held(&message, away).await.status, 503);
     server.restart().await;
     soon("the lease's end", async {
         while service.push(&message).await.status != 204 {}
@@ -233,18 +222,11 @@ async fn a_frozen_redis_costs_a_push_its_time_limit_and_nothing_else() {
 async fn readiness_follows_the_store() {
     let mut server = RedisServer::start().await;
     let service = service_on(&server).await;
-    let ready = || async {
-        get(format!("{}/health/ready", service.url))
-            .await
-            .expect("an answer")
-            .status()
-            .as_u16()
-    };
-    soon("readiness", async { while ready().await != 200 {} }).await;
+    soon("readiness", async { while service.ready().await != 200 {} }).await;
     server.stop();
-    assert_eq!(ready().await, 503);
+    assert_eq!(service.ready().await, 503);
     server.restart().await;
-    soon("readiness", async { while ready().await != 200 {} }).await;
+    soon("readiness", async { while service.ready().await != 200 {} }).await;
 }
 
 #[tokio::test]

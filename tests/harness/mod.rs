@@ -194,6 +194,49 @@ impl Service {
         push_to(&self.url, body, &self.token()).await
     }
 
+    /// Pushes a message that holds its handler, lets `meanwhile` happen while it runs, and lets it go on then.
+    pub(crate) async fn push_held(
+        &self,
+        message: &TestMessage,
+        meanwhile: impl Future<Output = ()>,
+    ) -> Reply {
+        let story = async {
+            self.probe.entered(1).await;
+            meanwhile.await;
+            self.probe.open();
+        };
+        tokio::join!(self.push(message), story).0
+    }
+
+    /// Pushes a message that holds its handler, and once more after `meanwhile`; both go on after `event`. Their replies.
+    pub(crate) async fn push_twice(
+        &self,
+        message: &TestMessage,
+        meanwhile: impl Future<Output = ()>,
+        event: impl Future<Output = ()>,
+    ) -> [u16; 2] {
+        let second = async {
+            self.probe.entered(1).await;
+            meanwhile.await;
+            let opened = async {
+                event.await;
+                self.probe.open();
+            };
+            tokio::join!(self.push(message), opened).0
+        };
+        let (first, second) = tokio::join!(self.push(message), second);
+        [first.status, second.status]
+    }
+
+    /// What the readiness check answers.
+    pub(crate) async fn ready(&self) -> u16 {
+        get(format!("{}/health/ready", self.url))
+            .await
+            .expect("an answer")
+            .status()
+            .as_u16()
+    }
+
     /// How often the probe ran.
     pub(crate) fn runs(&self) -> usize {
         self.probe.runs()

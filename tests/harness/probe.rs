@@ -137,7 +137,7 @@ pub(crate) async fn probe(
     context: Context,
     probe: State<Probe>,
 ) -> Result<Outcome, String> {
-    let data = String::from_utf8_lossy(&message.0.0).into_owned();
+    let data = String::from_utf8_lossy(&message).into_owned();
     let run = probe.begin(&context);
     match data.as_str() {
         "hold" | "hold, then fail once" => probe.opened().await,
@@ -154,26 +154,11 @@ pub(crate) async fn probe(
     said
 }
 
-/// The same on a thread: `hold` cannot be stopped, `until stopped` looks at the signal.
+/// The same on a thread: there, `hold` cannot be stopped.
 pub(crate) fn probe_on_thread(
     message: Message<Raw>,
     context: Context,
-    probe: State<Probe>,
+    state: State<Probe>,
 ) -> Result<Outcome, String> {
-    let data = String::from_utf8_lossy(&message.0.0).into_owned();
-    let run = probe.begin(&context);
-    let runtime = tokio::runtime::Handle::current();
-    match data.as_str() {
-        "hold" => runtime.block_on(probe.opened()),
-        "until stopped" => {
-            runtime.block_on(context.stopping());
-            assert!(context.is_stopping());
-            probe.note_stop();
-            return Err("asked to stop".into());
-        }
-        _ => {}
-    }
-    let said = say(&data, run);
-    probe.end();
-    said
+    tokio::runtime::Handle::current().block_on(probe(message, context, state))
 }
