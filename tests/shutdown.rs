@@ -66,11 +66,11 @@ async fn who_cannot_finish_is_asked_then_stopped_and_its_claim_released() {
     let leaving = async {
         service.probe.entered(2).await;
         running.drain().await;
+        assert_eq!(store.calls(Step::Release), 2, "before the process may end");
     };
     let (asked, hung, ()) = tokio::join!(service.push(&asked), service.push(&hangs), leaving);
     assert_eq!((asked.status, hung.status), (503, 503));
     service.probe.asked_to_stop(1).await;
-    assert_eq!(store.calls(Step::Release), 2);
     let (_next, url) = service.instance().await;
     let again = TestMessage {
         data: "ok".into(),
