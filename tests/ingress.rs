@@ -1,13 +1,14 @@
 //! Every form a push may have on the wire, and everything that is none.
 
 use axum::body::Bytes;
-use serde_json::json;
+use emulator::{Claim, Forgery};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::google::Google;
 use crate::harness::process::{Process, settings};
-use crate::harness::{Service, Setup, client, client_builder, push_to, soon};
+use crate::harness::{AUDIENCE, CALLER, Service, Setup, client, client_builder, push_to, soon};
 
 #[tokio::test]
 async fn both_paths_and_every_content_type_are_taken() {
@@ -216,49 +217,92 @@ async fn health_and_unknown_paths_answer() {
 }
 
 #[tokio::test]
-async fn the_log_explains_each_refusal_in_one_line_without_a_payload() {
+async fn the_log_explains_each_refusal_in_one_line_without_a_payload_or_token() {
     let google = Google::start().await;
     let (mut process, url) = Process::serve(&settings(&google, "memory:")).await;
-    let token = google
-        .emulator
-        .issuer()
-        .token(crate::harness::CALLER, crate::harness::AUDIENCE);
-    let stranger = google.emulator.issuer().token(
-        "stranger@elsewhere.iam.gserviceaccount.com",
-        crate::harness::AUDIENCE,
-    );
-    let secret = json!({"message": {"data": "aHVzaA==", "attributes": {"k": "hush"}, "messageId": 7}, "subscription": "hush"});
-    for (token, body, reason) in [
-        (token.as_str(), String::new(), "not a push: body is empty"),
+    let issuer = google.emulator.issuer();
+    let token = issuer.token(CALLER, AUDIENCE);
+    let stranger = issuer.token("stranger@elsewhere.iam.gserviceaccount.com", AUDIENCE);
+    let forged = |forgery| issuer.forged(forgery, CALLER, AUDIENCE);
+    let secret = json!({"message": {"data": "aHVzaA==", "attributes": {"k": "hush"}, "messageId": 7}, "subscription": "hush"}).to_string();
+    let table = [
+        (token.clone(), "", "not a push: body is empty"),
         (
-            &token,
-            secret.to_string(),
+            token.clone(),
+            secret.as_str(),
             "not a push: body is not a wrapped Pub/Sub push at line 1",
         ),
         (
-            &stranger,
-            String::new(),
+            stranger,
+            "",
             "caller \"stranger@elsewhere.iam.gserviceaccount.com\" may not push here, expected \"push@test-project",
         ),
-        ("hush", String::new(), "token refused: not a JWT"),
-    ] {
-        push_to(&url, body, token).await;
-        let line = process
-            .log(|line| {
-                line["reason"]
-                    .as_str()
-                    .is_some_and(|text| text.contains(reason))
-            })
-            .await;
+        (
+            issuer.token(CALLER, "https://other.example.com"),
+            "",
+            "token is for audience \"https://other.example.com\", expected \"https://push.example.com\"",
+        ),
+        ("hush".into(), "", "token refused: not a JWT"),
+        (forged(Forgery::WrongIssuer), "", "claim iss is "),
+        (forged(Forgery::Expired), "", "claim exp was "),
+        (forged(Forgery::IssuedInTheFuture), "", "claim iat is "),
+        (
+            forged(Forgery::EmailNotVerified),
+            "",
+            "claim email_verified is false, expected true",
+        ),
+        (
+            forged(Forgery::Missing(Claim::Email)),
+            "",
+            "missing field `email`",
+        ),
+        (
+            forged(Forgery::Unsigned),
+            "",
+            "header alg is \"none\", expected \"RS256\"",
+        ),
+        (
+            forged(Forgery::PublicKeyAsSecret),
+            "",
+            "header alg is \"HS256\", expected \"RS256\"",
+        ),
+        (
+            forged(Forgery::ForeignKey),
+            "",
+            "the signature does not belong to this header and these claims",
+        ),
+        (
+            forged(Forgery::UnknownKeyId),
+            "",
+            "is none of the issuer's current keys",
+        ),
+    ];
+    for (token, body, reason) in &table {
+        push_to(&url, (*body).to_owned(), token).await;
+        let says = |line: &Value| {
+            line["reason"]
+                .as_str()
+                .is_some_and(|text| text.contains(reason))
+        };
+        let line = process.log(says).await;
         assert_eq!(
             (line["outcome"].as_str(), line["severity"].as_str()),
             (Some("refused"), Some("WARNING")),
             "{line}"
         );
     }
-    for line in process.lines() {
+    let lines = process.lines();
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|line| line.contains("push refused"))
+            .count(),
+        table.len()
+    );
+    for line in lines {
+        assert!(!line.contains("hush") && !line.contains("aHVzaA"), "{line}");
         assert!(
-            !line.contains("hush") && !line.contains("aHVzaA") && !line.contains(&token),
+            table.iter().all(|(token, ..)| !line.contains(token)),
             "{line}"
         );
     }
