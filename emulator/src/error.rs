@@ -16,6 +16,9 @@ pub enum ApiError {
     /// The request is a good one for Pub/Sub, but asks for something that this emulator does not do.
     #[error("{0}")]
     Unimplemented(String),
+    /// Pub/Sub has no such method, as far as is documented; the text repeats the request's method and path.
+    #[error("{0}")]
+    NoSuchMethod(String),
     /// Something is full: the backlog of a subscription, or the emulator itself.
     #[error("{0}")]
     ResourceExhausted(String),

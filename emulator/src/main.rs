@@ -9,6 +9,7 @@ use clap::Parser;
 use emulator::{Emulator, Options, Pace};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// A local Google Cloud Pub/Sub for laptops and tests, which pushes as Google does.
 ///
@@ -29,8 +30,8 @@ struct Arguments {
     #[arg(long)]
     eager: bool,
 
-    /// What to log, such as `emulator=debug` for a line a push.
-    #[arg(long, value_name = "FILTER", default_value = "emulator=info")]
+    /// What to log: a level, or directives such as `emulator=debug` for a line a push.
+    #[arg(long, value_name = "FILTER", default_value = "emulator=info", value_parser = filter)]
     log: EnvFilter,
 }
 
@@ -101,4 +102,34 @@ fn resolve(host_port: &str) -> Result<SocketAddr, String> {
     addresses
         .next()
         .ok_or_else(|| "the host has no address".to_owned())
+}
+
+/// A word alone would be read as the name of a module, and a mistyped level would log nothing.
+fn filter(directives: &str) -> Result<EnvFilter, String> {
+    for directive in directives.split(',') {
+        if !directive.contains('=') && directive.parse::<LevelFilter>().is_err() {
+            return Err(format!(
+                "{directive:?} is neither a level (error, warn, info, debug, trace, off) nor a directive such as emulator=debug"
+            ));
+        }
+    }
+    EnvFilter::try_new(directives).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(directives: &str, good: bool) {
+        assert_eq!(filter(directives).is_ok(), good, "{directives:?}");
+    }
+
+    #[test]
+    fn a_filter_that_would_be_ignored_is_refused() {
+        check("debug", true);
+        check("emulator=debug,hyper=warn", true);
+        check("warn,emulator=trace", true);
+        check("loud", false);
+        check("emulator=loud", false);
+    }
 }

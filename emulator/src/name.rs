@@ -33,7 +33,8 @@ impl ResourceName {
         if !fits {
             return Err(ApiError::invalid(format!(
                 "Invalid resource name {name:?}: expected projects/PROJECT/{collection}/ID, where ID has 3 to 255 \
-                 letters, digits or any of -_.~+%, begins with a letter, and does not begin with \"goog\""
+                 letters, digits or any of -_.~+%, begins with a letter, and does not begin with \"goog\", and PROJECT has \
+                 letters, digits or any of -:."
             )));
         }
         Ok(Self(Arc::from(name)))
@@ -67,8 +68,23 @@ impl fmt::Display for ResourceName {
     }
 }
 
+/// Refuses what cannot be a project's id.
+pub(crate) fn check_project(project: &str) -> Result<(), ApiError> {
+    if is_project(project) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!(
+        "Invalid project {project:?}: expected letters, digits or any of -:."
+    )))
+}
+
+/// Ids have letters, digits and hyphens; those of old domain projects look like `example.com:shop`. Google's rule about
+/// their length is not kept, so that tests may have short ones.
 fn is_project(project: &str) -> bool {
-    !project.is_empty() && project.len() <= MAX_PROJECT_BYTES
+    (1..=MAX_PROJECT_BYTES).contains(&project.len())
+        && project
+            .chars()
+            .all(|each| each.is_ascii_alphanumeric() || "-:.".contains(each))
 }
 
 /// The rule for ids (Google, *Topic* and *Subscription*, `name`).
@@ -112,6 +128,10 @@ mod tests {
         assert!(ResourceName::subscription("projects/shop/topics/orders").is_err());
         assert!(ResourceName::topic("orders").is_err());
         assert!(ResourceName::topic("projects//topics/orders").is_err());
+        assert!(ResourceName::topic("projects/p/topics/orders").is_ok());
+        assert!(ResourceName::topic("projects/example.com:shop-1/topics/orders").is_ok());
+        assert!(ResourceName::topic("projects/my shop/topics/orders").is_err());
+        assert!(ResourceName::topic("projects/my_shop/topics/orders").is_err());
     }
 
     #[test]

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
-use tokio::time::timeout;
+use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::api;
 use crate::broker::Broker;
+use crate::connections::Connections;
 use crate::delivery::{Courier, DeliveryEvent, Pace};
 use crate::error::ApiError;
 use crate::issuer::Issuer;
@@ -22,7 +22,7 @@ use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
 use crate::subscription::{PushConfig, SubscriptionConfig};
 
-/// How long [`Emulator::stop`] waits for clients to take the end of their answers.
+/// How long clients have to take the end of their answers when the emulator stops, before their connections are cut.
 const STOP_TIME: Duration = Duration::from_secs(2);
 
 /// How an emulator is started.
@@ -51,7 +51,9 @@ impl Default for Options {
 #[non_exhaustive]
 pub enum StartError {
     /// It would be reachable from other machines, and was not told that it may.
-    #[error("{0} is not a loopback address: allow remote clients, or listen on 127.0.0.1")]
+    #[error(
+        "{0} is not a loopback address: listen on 127.0.0.1, or allow remote clients (--allow-remote)"
+    )]
     NotLoopback(SocketAddr),
     /// It was not started on a Tokio runtime.
     #[error("the emulator must be started on a Tokio runtime")]
@@ -207,7 +209,7 @@ impl Emulator {
     }
 
     /// The messages that a subscription has and that are not settled, in the order of publishing: for one without a push
-    /// endpoint, all that it received. A subscription that does not exist holds nothing.
+    /// endpoint, all that it received. A subscription that does not exist holds nothing, as a mistyped name does.
     #[must_use]
     pub fn held(&self, subscription: &str) -> Vec<ReceivedMessage> {
         let name = ResourceName::subscription(subscription);
@@ -216,19 +218,19 @@ impl Emulator {
         held.iter().map(|message| (**message).clone()).collect()
     }
 
-    /// Every push from now on: its start, and its end. A listener that falls 4,096 events behind loses the oldest.
+    /// Every push from now on: its start, and its end. A push that is aborted, because its subscription was deleted or the
+    /// emulator stops, has no end. A listener that falls 4,096 events behind loses the oldest.
     #[must_use]
     pub fn delivery_events(&self) -> broadcast::Receiver<DeliveryEvent> {
         self.courier.events()
     }
 
-    /// Stops listening and pushing, aborts what is under way, and returns when all of it has ended.
+    /// Stops listening and pushing, aborts what is under way, and returns when all of it has ended: at once, or two seconds
+    /// later if a client keeps its connection open, which is cut then.
     pub async fn stop(self) {
         drop(self.stopping);
         self.tasks.close();
-        if timeout(STOP_TIME, self.tasks.wait()).await.is_err() {
-            tracing::debug!("a client keeps its connection open");
-        }
+        self.tasks.wait().await;
     }
 }
 
@@ -239,15 +241,24 @@ fn listen(address: SocketAddr) -> std::io::Result<tokio::net::TcpListener> {
     tokio::net::TcpListener::from_std(listener)
 }
 
+/// Serves until `stopping` is cancelled and all connections have ended.
 async fn serve(listener: tokio::net::TcpListener, router: Router, stopping: CancellationToken) {
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "answers may be delayed");
-        }
-    });
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(stopping.cancelled_owned())
-        .await;
+    let closing = CancellationToken::new();
+    let connections = Connections::new(listener, closing.clone());
+    let served = axum::serve(connections, router)
+        .with_graceful_shutdown(stopping.clone().cancelled_owned())
+        .into_future();
+    // This never ends: once their connections are cut, serving does.
+    let patience = async {
+        stopping.cancelled().await;
+        sleep(STOP_TIME).await;
+        closing.cancel();
+        std::future::pending::<()>().await;
+    };
+    let served = tokio::select! {
+        served = served => served,
+        () = patience => return,
+    };
     if let Err(error) = served {
         tracing::error!(%error, "the emulator stopped listening");
     }

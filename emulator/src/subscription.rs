@@ -8,6 +8,8 @@ use reqwest::Url;
 use crate::error::ApiError;
 use crate::name::ResourceName;
 
+/// About ten thousand years (*google.protobuf.Duration*, `seconds`).
+pub(crate) const MAX_DURATION: Duration = Duration::from_secs(315_576_000_000);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A subscription as it is declared (Google, *Subscription*).
@@ -73,7 +75,7 @@ impl SubscriptionConfig {
             31 * DAY,
         )?;
         if let Some(ttl) = self.expiration {
-            within("expirationPolicy.ttl", ttl, DAY, Duration::MAX)?;
+            within("expirationPolicy.ttl", ttl, DAY, MAX_DURATION)?;
         }
         self.push_config
             .as_ref()
@@ -125,16 +127,20 @@ impl PushConfig {
         }
     }
 
+    /// The endpoint. A URL with a user or a password is refused, since it would be sent as an `Authorization` that Pub/Sub
+    /// does not send; the refusal does not repeat it.
     pub(crate) fn url(&self) -> Result<Url, ApiError> {
-        Url::parse(&self.endpoint)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| {
-                ApiError::invalid(format!(
-                    "pushConfig.pushEndpoint {:?} is not an http or https URL",
-                    self.endpoint
-                ))
-            })
+        let url = Url::parse(&self.endpoint).ok();
+        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let url = url.ok_or_else(|| {
+            ApiError::invalid("pushConfig.pushEndpoint is not an http or https URL")
+        })?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(ApiError::invalid(
+                "pushConfig.pushEndpoint has a user or a password: leave out what is before the @",
+            ));
+        }
+        Ok(url)
     }
 }
 
@@ -280,18 +286,6 @@ mod tests {
         check(|config| config.message_retention = seconds(599), false);
         check(|config| config.expiration = Some(seconds(60)), false);
         check(|config| config.expiration = None, true);
-        check(
-            |config| config.push_config = Some(PushConfig::new("ftp://host/")),
-            false,
-        );
-        check(
-            |config| config.push_config = Some(PushConfig::new("localhost:80")),
-            false,
-        );
-        check(
-            |config| config.push_config = Some(PushConfig::new("http://h/p?q").signed_as("", None)),
-            false,
-        );
         for (attempts, good) in [(4, false), (5, true), (100, true), (101, false)] {
             let mut policy = DeadLetterPolicy::new("projects/p/topics/dead");
             policy.max_delivery_attempts = attempts;
@@ -311,6 +305,26 @@ mod tests {
                 maximum_backoff: seconds(maximum),
             };
             check(|config| config.retry_policy = Some(policy.clone()), good);
+        }
+    }
+
+    #[test]
+    fn endpoints_are_http_urls_without_a_password() {
+        for (endpoint, good) in [
+            ("http://h:80/p?q", true),
+            ("https://h", true),
+            ("ftp://host/", false),
+            ("localhost:80", false),
+            ("http://user@h/", false),
+            ("http://:password@h/", false),
+        ] {
+            let push_config = PushConfig::new(endpoint);
+            check(
+                |config| config.push_config = Some(push_config.clone()),
+                good,
+            );
+            let nobody = push_config.signed_as("", None);
+            check(|config| config.push_config = Some(nobody.clone()), false);
         }
     }
 }

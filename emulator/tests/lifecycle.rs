@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use emulator::{Emulator, Message, Options, Pace, StartError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::harness::{Answer, SUBSCRIPTION, Scene, emulator};
 
@@ -13,7 +15,7 @@ async fn stopping_aborts_pushes_and_closes_the_port() {
     scene.endpoint.next().await;
     let address = scene.emulator.address();
     scene.emulator.stop().await;
-    let refused = tokio::net::TcpStream::connect(address).await;
+    let refused = TcpStream::connect(address).await;
     assert_eq!(
         refused.unwrap_err().kind(),
         std::io::ErrorKind::ConnectionRefused
@@ -29,6 +31,40 @@ async fn dropping_stops_as_well() {
     scene.endpoint.next().await;
     drop(scene.emulator);
     while scene.events.recv().await.is_ok() {}
+}
+
+/// A client that sent half a request, and keeps its connection.
+async fn lingering(emulator: &Emulator) -> TcpStream {
+    let mut client = TcpStream::connect(emulator.address()).await.unwrap();
+    let head = b"POST /v1/projects/shop/topics/orders:publish HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";
+    client.write_all(head).await.unwrap();
+    // An answer to another client shows that the emulator has come to this one.
+    reqwest::get(emulator.url()).await.unwrap();
+    client
+}
+
+/// Waits until the emulator has closed the connection.
+async fn closed(mut client: TcpStream) {
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.ok();
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_cuts_connections_that_clients_keep_open() {
+    let emulator = emulator(Pace::Eager);
+    let client = lingering(&emulator).await;
+    let stopped = tokio::time::Instant::now();
+    emulator.stop().await;
+    assert_eq!(stopped.elapsed().as_secs(), 2);
+    closed(client).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_cuts_connections_as_well() {
+    let emulator = emulator(Pace::Eager);
+    let client = lingering(&emulator).await;
+    drop(emulator);
+    closed(client).await;
 }
 
 #[tokio::test(start_paused = true)]

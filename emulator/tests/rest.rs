@@ -95,7 +95,7 @@ async fn a_subscription_shows_all_its_settings() {
         },
         "ackDeadlineSeconds": 60,
         "messageRetentionDuration": "604800s",
-        "retryPolicy": {"minimumBackoff": "1.5s", "maximumBackoff": "600s"},
+        "retryPolicy": {"minimumBackoff": "1.500s", "maximumBackoff": "600s"},
         "deadLetterPolicy": {"deadLetterTopic": TOPIC, "maxDeliveryAttempts": 5},
         "enableMessageOrdering": true,
         "expirationPolicy": {},
@@ -163,6 +163,14 @@ async fn bad_subscriptions_are_refused() {
         ),
         (
             json!({"topic": TOPIC, "retryPolicy": {"minimumBackoff": "601s"}}),
+            400,
+        ),
+        (
+            json!({"topic": TOPIC, "expirationPolicy": {"ttl": "315576000001s"}}),
+            400,
+        ),
+        (
+            json!({"topic": TOPIC, "pushConfig": {"pushEndpoint": "http://user:secret@localhost/"}}),
             400,
         ),
         (
@@ -288,28 +296,195 @@ async fn a_subscription_outlives_its_topic() {
     assert_eq!(get(&emulator, SUBSCRIPTION).await.0, 404);
 }
 
+async fn check_refused(emulator: &Emulator, method: Method, path: &str, code: u16, status: &str) {
+    let url = format!("{}{path}", emulator.url());
+    let request = reqwest::Client::new().request(method.clone(), url);
+    let response = request.send().await.unwrap();
+    let kind = response.headers()["content-type"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        (response.status().as_u16(), kind.as_str()),
+        (code, "application/json"),
+        "{method} {path}"
+    );
+    let answer: Value = response.json().await.unwrap();
+    assert_eq!(answer["error"]["code"], code, "{method} {path}");
+    assert_eq!(answer["error"]["status"], status, "{method} {path}");
+}
+
 #[tokio::test]
-async fn what_the_emulator_does_not_have_is_unimplemented() {
+async fn documented_methods_that_are_not_built_yet_are_unimplemented() {
     let emulator = with_topic().await;
-    let seek = format!("{SUBSCRIPTION}:seek");
     for (method, path) in [
-        (Method::POST, seek.as_str()),
-        (Method::PATCH, TOPIC),
-        (Method::GET, "projects/shop/snapshots"),
+        (Method::POST, "subscriptions/billing:seek"),
+        (Method::POST, "subscriptions/billing:pull"),
+        (Method::PATCH, "topics/orders"),
+        (Method::GET, "topics/orders/subscriptions"),
+        (Method::GET, "topics/orders:getIamPolicy"),
+        (Method::POST, "subscriptions/billing:testIamPermissions"),
+        (Method::GET, "snapshots"),
+        (Method::PUT, "snapshots/daily"),
+        (Method::POST, "schemas:validate"),
+        (Method::DELETE, "schemas/order:deleteRevision"),
     ] {
-        let (code, answer) = call(&emulator, method, path, &json!({})).await;
+        let path = format!("/v1/projects/shop/{path}");
+        check_refused(&emulator, method, &path, 501, "UNIMPLEMENTED").await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_api_does_not_have_is_not_found() {
+    let emulator = with_topic().await;
+    for (method, path) in [
+        (Method::GET, "/favicon.ico"),
+        (Method::GET, "/health"),
+        (Method::GET, "/v1"),
+        (Method::GET, "/v1/projects/shop/topcis"),
+        (Method::PUT, "/v1/projects/shop/topics"),
+        (Method::GET, "/v1/projects/shop/topics/"),
+        (Method::POST, "/v1/projects/shop/topics/orders:publsh"),
+        (Method::POST, "/v1/projects/shop/topics/orders"),
+        (Method::GET, "/v1/projects/shop/topics/orders:publish"),
+        (Method::DELETE, "/v1/projects/shop/topics/orders:publish"),
+        (Method::POST, "/v1/projects/shop/topics/orders:getIamPolicy"),
+        (Method::GET, "/v1/projects/shop/topics/orders/a/b"),
+    ] {
+        check_refused(&emulator, method, path, 404, "NOT_FOUND").await;
+    }
+    let (_, answer) = get(&emulator, &format!("{TOPIC}:publish")).await;
+    let message = format!("The API has no method GET /v1/{TOPIC}:publish, but has POST there");
+    assert_eq!(answer["error"]["message"], message);
+    assert_eq!(get(&emulator, TOPIC).await.0, 200);
+}
+
+#[tokio::test]
+async fn paths_that_are_no_text_or_no_name_are_invalid() {
+    let emulator = with_topic().await;
+    for (method, path) in [
+        (Method::GET, "/v1/projects/%FF/topics"),
+        (Method::GET, "/v1/projects/shop/topics/%FF"),
+        (Method::PUT, "/v1/projects/shop/subscriptions/%C3%28"),
+        (Method::POST, "/v1/projects/%FF/topics/orders:publish"),
+        (
+            Method::POST,
+            "/v1/projects/shop/subscriptions/%FF:modifyPushConfig",
+        ),
+        (Method::GET, "/v1/projects/my%20shop/topics"),
+        (Method::PUT, "/v1/projects/my_shop/topics/orders"),
+    ] {
+        check_refused(&emulator, method, path, 400, "INVALID_ARGUMENT").await;
+    }
+}
+
+#[tokio::test]
+async fn a_list_in_the_place_of_an_object_is_refused() {
+    let emulator = with_topic().await;
+    put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
+    let publish = format!("{TOPIC}:publish");
+    for body in [
+        json!([[["aGk="]]]),
+        json!([[{"data": "aGk="}]]),
+        json!({"messages": [["aGk="]]}),
+        json!({"messages": [null]}),
+        json!({"messages": {"data": "aGk="}}),
+        json!("aGk="),
+    ] {
+        let (code, answer) = call(&emulator, Method::POST, &publish, &body).await;
         assert_eq!(
             (code, &answer["error"]["status"]),
-            (501, &json!("UNIMPLEMENTED")),
-            "{path}"
+            (400, &json!("INVALID_ARGUMENT")),
+            "{body}"
         );
     }
+    assert!(emulator.held(SUBSCRIPTION).is_empty());
+
+    let modify = format!("{SUBSCRIPTION}:modifyPushConfig");
+    for body in [
+        json!([]),
+        json!([{"pushEndpoint": "http://localhost/"}]),
+        json!({"pushConfig": ["http://localhost/"]}),
+        json!({"pushConfig": {"pushEndpoint": "http://localhost/", "oidcToken": ["push@shop.example"]}}),
+    ] {
+        let (code, _) = call(&emulator, Method::POST, &modify, &body).await;
+        assert_eq!(code, 400, "{body}");
+    }
+
+    let other = "projects/shop/subscriptions/mail";
+    for (field, value) in [
+        ("retryPolicy", json!(["1s", "2s"])),
+        ("retryPolicy", json!([])),
+        ("expirationPolicy", json!([])),
+        ("deadLetterPolicy", json!([TOPIC, 5])),
+        ("labels", json!([])),
+        ("pushConfig", json!([])),
+    ] {
+        let (code, _) = put(&emulator, other, json!({"topic": TOPIC, field: value})).await;
+        assert_eq!(code, 400, "{field}");
+    }
+    assert_eq!(
+        put(&emulator, "projects/shop/topics/refunds", json!([]))
+            .await
+            .0,
+        400
+    );
+}
+
+#[tokio::test]
+async fn null_and_defaults_are_the_same_as_left_out() {
+    let emulator = with_topic().await;
+    let body = json!({
+        "name": null, "topic": TOPIC, "pushConfig": null, "ackDeadlineSeconds": null,
+        "messageRetentionDuration": null, "labels": null, "enableMessageOrdering": null,
+        "expirationPolicy": null, "deadLetterPolicy": null, "retryPolicy": null,
+        "filter": null, "tags": {}, "bigqueryConfig": null, "messageTransforms": [], "detached": false,
+    });
+    assert_eq!(put(&emulator, SUBSCRIPTION, body).await.0, 200);
+    let body =
+        json!({"name": null, "labels": null, "tags": {}, "schemaSettings": null, "kmsKeyName": ""});
+    assert_eq!(
+        put(&emulator, "projects/shop/topics/refunds", body).await.0,
+        200
+    );
+    let body = json!({"tags": {"1/environment": "test"}});
+    assert_eq!(
+        put(&emulator, "projects/shop/topics/returns", body).await.0,
+        501
+    );
+    let empty = "projects/empty/topics";
+    assert_eq!(get(&emulator, empty).await, (200, json!({})));
+    assert_eq!(
+        get(&emulator, "projects/empty/subscriptions").await,
+        (200, json!({}))
+    );
+}
+
+#[tokio::test]
+async fn a_name_in_the_body_is_that_of_the_path() {
+    let emulator = with_topic().await;
+    let body = json!({"name": "projects/shop/topics/others"});
+    assert_eq!(
+        put(&emulator, "projects/shop/topics/refunds", body).await.0,
+        400
+    );
+    let body = json!({"name": "projects/shop/subscriptions/mail", "topic": TOPIC});
+    assert_eq!(put(&emulator, SUBSCRIPTION, body.clone()).await.0, 400);
+    assert_eq!(
+        put(&emulator, "projects/shop/subscriptions/mail", body)
+            .await
+            .0,
+        200
+    );
 }
 
 #[tokio::test]
 async fn a_body_beyond_the_bound_is_refused() {
     let emulator = with_topic().await;
-    let body = json!({"messages": [{"data": "A".repeat(15 * 1024 * 1024)}]});
-    let (code, _) = call(&emulator, Method::POST, &format!("{TOPIC}:publish"), &body).await;
-    assert_eq!(code, 400);
+    let body = json!({"messages": [{"data": "A".repeat(30 * 1024 * 1024)}]});
+    let (code, answer) = call(&emulator, Method::POST, &format!("{TOPIC}:publish"), &body).await;
+    assert_eq!(
+        (code, &answer["error"]["status"]),
+        (400, &json!("INVALID_ARGUMENT"))
+    );
 }

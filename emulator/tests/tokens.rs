@@ -4,7 +4,7 @@ use emulator::{Emulator, Forgery, Message, Pace, PushConfig};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Endpoint, SUBSCRIPTION, Scene, emulator};
 
@@ -123,6 +123,14 @@ async fn the_discovery_document_names_issuer_and_keys() {
     let document: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
     assert_eq!(document["issuer"], emulator.issuer().url());
     assert_eq!(document["jwks_uri"], emulator.issuer().keys_url());
+    assert!(document["authorization_endpoint"].is_string());
+    for (field, value) in [
+        ("response_types_supported", "id_token"),
+        ("subject_types_supported", "public"),
+        ("id_token_signing_alg_values_supported", "RS256"),
+    ] {
+        assert_eq!(document[field], json!([value]));
+    }
 }
 
 #[tokio::test]

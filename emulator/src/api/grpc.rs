@@ -68,7 +68,7 @@ fn status(error: ApiError) -> Status {
         ApiError::NotFound(_) => Status::not_found(message),
         ApiError::AlreadyExists(_) => Status::already_exists(message),
         ApiError::InvalidArgument(_) => Status::invalid_argument(message),
-        ApiError::Unimplemented(_) => Status::unimplemented(message),
+        ApiError::Unimplemented(_) | ApiError::NoSuchMethod(_) => Status::unimplemented(message),
         ApiError::ResourceExhausted(_) => Status::resource_exhausted(message),
     }
 }

@@ -1,20 +1,70 @@
 //! Proto3 JSON: bytes as Base64, durations as seconds with an `s`, numbers also as strings, and what counts as not set.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
-use serde::de::Error;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+
+use crate::error::ApiError;
+use crate::subscription::MAX_DURATION;
 
 /// Both alphabets are read, padded or not (*ProtoJSON format*, `bytes`).
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// An object; derived structs alone would also read the array of their fields.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Visit<T> {
+            type Value = T;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<T, M::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(Visit(PhantomData)).map(Self)
+    }
+}
+
+/// A field that is an object, or nothing.
+pub(super) fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let object: Option<Object<T>> = Option::deserialize(deserializer)?;
+    Ok(object.map(|Object(read)| read))
+}
+
+/// A field that is a list of objects, or nothing.
+pub(super) fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let objects: Vec<Object<T>> = nullable(deserializer)?;
+    Ok(objects.into_iter().map(|Object(read)| read).collect())
+}
 
 /// Bytes in Base64.
 #[derive(Default)]
@@ -30,13 +80,22 @@ impl<'de> Deserialize<'de> for Base64 {
     }
 }
 
-/// A duration such as `"600s"` or `"0.5s"`.
+/// A duration such as `"600s"` or `"0.500s"`, written with 0, 3, 6 or 9 digits of a second (*ProtoJSON format*, `Duration`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Seconds(pub(super) Duration);
 
 impl Serialize for Seconds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}s", self.0.as_secs_f64()))
+        let (seconds, nanoseconds) = (self.0.as_secs(), self.0.subsec_nanos());
+        let text = match nanoseconds {
+            0 => format!("{seconds}s"),
+            _ if nanoseconds % 1_000_000 == 0 => {
+                format!("{seconds}.{:03}s", nanoseconds / 1_000_000)
+            }
+            _ if nanoseconds % 1_000 == 0 => format!("{seconds}.{:06}s", nanoseconds / 1_000),
+            _ => format!("{seconds}.{nanoseconds:09}s"),
+        };
+        serializer.serialize_str(&text)
     }
 }
 
@@ -57,24 +116,29 @@ fn seconds(text: &str) -> Option<Duration> {
         return None;
     }
     let nanoseconds = format!("{fraction:0<9}").parse().ok()?;
-    Some(Duration::new(whole.parse().ok()?, nanoseconds))
+    let duration = Duration::new(whole.parse().ok()?, nanoseconds);
+    (duration <= MAX_DURATION).then_some(duration)
 }
 
-/// A 32-bit number, which clients may also write as a string.
+/// A 32-bit number, which clients may also write as a string or with a fraction of zero (*ProtoJSON format*, `int32`).
 pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Written {
-        Number(i32),
+        Number(f64),
         Text(String),
         Unset(()),
     }
-    match Written::deserialize(deserializer) {
-        Ok(Written::Number(number)) => Ok(number),
-        Ok(Written::Text(text)) => text.parse().map_err(D::Error::custom),
-        Ok(Written::Unset(())) => Ok(0),
-        Err(_) => Err(D::Error::custom("expected a 32-bit number")),
-    }
+    let number = match Written::deserialize(deserializer) {
+        Ok(Written::Number(number)) => Some(number),
+        Ok(Written::Text(text)) => text.parse().ok(),
+        Ok(Written::Unset(())) => Some(0.0),
+        Err(_) => None,
+    };
+    number
+        .filter(|number| number.fract() == 0.0)
+        .and_then(|number| format!("{number:.0}").parse().ok())
+        .ok_or_else(|| D::Error::custom("expected a 32-bit number"))
 }
 
 /// A field that may be `null`, which is the same as left out.
@@ -86,21 +150,55 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Whether a field of this value is as good as left out: proto3 does not tell a default from nothing. An empty object
-/// counts as set, since for messages it is.
-pub(super) fn is_unset(value: &Value) -> bool {
+/// Fields that choose a way of delivery by being there, even when they are empty.
+const CHOICES: [&str; 4] = [
+    "bigqueryConfig",
+    "bigtableConfig",
+    "cloudStorageConfig",
+    "noWrapper",
+];
+
+/// Refuses fields that are set but would have no effect, and fields that do not exist.
+pub(super) fn refuse_unsupported(
+    message: &str,
+    fields: &BTreeMap<String, Value>,
+    unsupported: &[(&str, &str)],
+    output_only: &[&str],
+) -> Result<(), ApiError> {
+    for (field, value) in fields {
+        let field = camel_case(field);
+        if output_only.contains(&field.as_str()) {
+            continue;
+        }
+        let Some((_, reason)) = unsupported.iter().find(|(name, _)| *name == field) else {
+            return Err(ApiError::invalid(format!(
+                "{message} has no field {field:?}"
+            )));
+        };
+        let is_choice = CHOICES.contains(&field.as_str()) && !value.is_null();
+        if is_choice || !is_unset(value) {
+            return Err(ApiError::unimplemented(format!(
+                "The emulator does not act upon {message}.{field}: {reason}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a field of this value asks for nothing: proto3 does not tell a default from what is left out.
+fn is_unset(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(set) => !set,
         Value::Number(number) => number.as_f64() == Some(0.0),
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
-        Value::Object(_) => false,
+        Value::Object(fields) => fields.is_empty(),
     }
 }
 
 /// The camelCase spelling of a field's name, which may have been written in snake_case.
-pub(super) fn camel_case(name: &str) -> String {
+fn camel_case(name: &str) -> String {
     let mut words = name.split('_');
     let mut camel = words.next().unwrap_or_default().to_owned();
     for word in words {
@@ -135,13 +233,23 @@ mod tests {
         check("1.s", None);
         check("s", None);
         check("99999999999999999999s", None);
+        check("315576000000s", Some(315_576_000_000.0));
+        check("315576000000.1s", None);
         assert_eq!(
             to_value(Seconds(Duration::from_secs(600))).unwrap(),
             json!("600s")
         );
         assert_eq!(
             to_value(Seconds(Duration::from_millis(1_500))).unwrap(),
-            json!("1.5s")
+            json!("1.500s")
+        );
+        assert_eq!(
+            to_value(Seconds(Duration::from_micros(1))).unwrap(),
+            json!("0.000001s")
+        );
+        assert_eq!(
+            to_value(Seconds(Duration::from_nanos(1))).unwrap(),
+            json!("0.000000001s")
         );
     }
 
@@ -159,7 +267,13 @@ mod tests {
         assert_eq!(number(json!(30)).unwrap(), 30);
         assert_eq!(number(json!("30")).unwrap(), 30);
         assert_eq!(number(json!(null)).unwrap(), 0);
+        assert_eq!(number(json!(60.0)).unwrap(), 60);
+        assert_eq!(number(json!("6e1")).unwrap(), 60);
+        assert_eq!(number(json!(-2_147_483_648_i64)).unwrap(), i32::MIN);
         assert!(number(json!(1.5)).is_err());
+        assert!(number(json!("NaN")).is_err());
+        assert!(number(json!("inf")).is_err());
+        assert!(number(json!([])).is_err());
         assert!(number(json!(4_000_000_000_u64)).is_err());
     }
 

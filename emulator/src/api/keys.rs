@@ -10,13 +10,16 @@ use serde::Serialize;
 
 use crate::issuer::Issuer;
 
-/// Receivers that obey it meet a rotation as they do at Google: by a key id that they do not know yet.
+/// The form of Google's own (Google, *Authenticate with a backend server*: fetch the keys again as `Cache-Control` says); the
+/// hour is ours. A receiver that obeys it learns of a rotation by a key id that it does not know.
 const CACHE: &str = "public, max-age=3600, must-revalidate";
 
-/// What receivers read of a discovery document (OpenID Connect Discovery 1.0, section 3).
+/// The fields that every discovery document has (OpenID Connect Discovery 1.0, section 3), as libraries refuse one that lacks
+/// any. Nobody can sign in here, so nothing is at the authorization endpoint.
 #[derive(Serialize)]
 struct Discovery<'a> {
     issuer: &'a str,
+    authorization_endpoint: String,
     jwks_uri: String,
     response_types_supported: [&'static str; 1],
     subject_types_supported: [&'static str; 1],
@@ -31,6 +34,7 @@ pub(super) async fn keys(State(issuer): State<Arc<Issuer>>) -> impl IntoResponse
 pub(super) async fn discovery(State(issuer): State<Arc<Issuer>>) -> impl IntoResponse {
     let discovery = Discovery {
         issuer: issuer.url(),
+        authorization_endpoint: format!("{}/o/oauth2/v2/auth", issuer.url()),
         jwks_uri: issuer.keys_url(),
         response_types_supported: ["id_token"],
         subject_types_supported: ["public"],

@@ -4,9 +4,10 @@ mod grpc;
 mod json;
 mod keys;
 mod page;
+mod path;
 mod push_config;
 mod rest;
-mod subscription;
+mod subscription_body;
 mod subscriptions;
 mod topics;
 
@@ -21,6 +22,8 @@ use crate::issuer::{Issuer, KEYS_PATH};
 
 /// Ten megabytes of data in Base64, with room for attributes and names.
 const MAX_BODY_BYTES: usize = 14 * 1024 * 1024;
+/// How much of a body that is too large is read before it is refused.
+const MAX_READ_BYTES: usize = 32 * 1024 * 1024;
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -40,7 +43,7 @@ pub(crate) fn router(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
         .route_service(grpc::PUBLISHER_PATH, publisher)
         .fallback(rest::unknown)
         .method_not_allowed_fallback(rest::unknown)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(DefaultBodyLimit::max(MAX_READ_BYTES))
         .with_state(Services { broker, issuer })
 }
 

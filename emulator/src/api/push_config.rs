@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::json::nullable;
-use super::subscriptions::refuse_unsupported;
+use super::json::{nullable, object, refuse_unsupported};
 use crate::error::ApiError;
 use crate::subscription::{OidcToken, PushConfig};
 
@@ -20,7 +19,12 @@ pub(super) struct PushConfigBody {
     push_endpoint: String,
     #[serde(default, deserialize_with = "nullable")]
     attributes: BTreeMap<String, String>,
-    #[serde(default, alias = "oidc_token", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        alias = "oidc_token",
+        deserialize_with = "object",
+        skip_serializing_if = "Option::is_none"
+    )]
     oidc_token: Option<OidcTokenBody>,
     #[serde(flatten)]
     others: BTreeMap<String, Value>,

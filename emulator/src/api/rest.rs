@@ -11,7 +11,10 @@ use serde::de::DeserializeOwned;
 use tonic::Status;
 
 use super::MAX_BODY_BYTES;
+use super::json::Object;
+use super::path::missing;
 use crate::error::ApiError;
+use crate::name::ResourceName;
 
 /// A request body as axum hands it over: whole, or refused for its size.
 pub(super) type Body = Result<Bytes, BytesRejection>;
@@ -32,7 +35,7 @@ struct ErrorStatus {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (code, status) = match &self {
-            Self::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+            Self::NotFound(_) | Self::NoSuchMethod(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
             Self::AlreadyExists(_) => (StatusCode::CONFLICT, "ALREADY_EXISTS"),
             Self::InvalidArgument(_) => (StatusCode::BAD_REQUEST, "INVALID_ARGUMENT"),
             Self::Unimplemented(_) => (StatusCode::NOT_IMPLEMENTED, "UNIMPLEMENTED"),
@@ -48,31 +51,30 @@ impl IntoResponse for ApiError {
 }
 
 /// Reads a JSON body; an empty one stands for an empty object.
+///
+/// One that is too large has been read up to a wider bound, so that a client gets to the answer instead of a closed
+/// connection.
 pub(super) fn read<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
-    let body = body.map_err(|_| {
+    let body = body.ok().filter(|body| body.len() <= MAX_BODY_BYTES);
+    let body = body.ok_or_else(|| {
         ApiError::invalid(format!(
             "The request body could not be read, or has more than {MAX_BODY_BYTES} bytes"
         ))
     })?;
     let text = if body.is_empty() { b"{}" } else { &body[..] };
-    serde_json::from_slice(text)
-        .map_err(|error| ApiError::invalid(format!("Invalid JSON payload received: {error}")))
+    let Object(read) = serde_json::from_slice(text)
+        .map_err(|error| ApiError::invalid(format!("Invalid JSON payload received: {error}")))?;
+    Ok(read)
 }
 
-/// Splits the last part of a path, such as `orders:publish`, into id and method.
-pub(super) fn split_method(segment: &str) -> (&str, Option<&str>) {
-    match segment.split_once(':') {
-        Some((id, method)) => (id, Some(method)),
-        None => (segment, None),
+/// Refuses a body whose `name` is not that of the path; it may be left out.
+pub(super) fn check_name(found: &str, name: &ResourceName) -> Result<(), ApiError> {
+    if found.is_empty() || found == name.as_str() {
+        return Ok(());
     }
-}
-
-/// Refuses a method of a resource that the emulator does not have.
-pub(super) fn unknown_method(method: Option<&str>) -> ApiError {
-    ApiError::unimplemented(match method {
-        Some(method) => format!("The emulator does not have the method {method:?}"),
-        None => "The emulator does not have this method".to_owned(),
-    })
+    Err(ApiError::invalid(format!(
+        "The name {found:?} of the body is not the {name} of the path"
+    )))
 }
 
 /// Answers what no route takes, each kind of client in its own form.
@@ -85,16 +87,5 @@ pub(super) async fn unknown(method: Method, uri: Uri, headers: HeaderMap) -> Res
         let status = Status::unimplemented(format!("The emulator does not have {path}"));
         return status.into_http::<axum::body::Body>();
     }
-    ApiError::unimplemented(format!("The emulator does not have {method} {path}")).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::split_method;
-
-    #[test]
-    fn a_method_follows_a_colon() {
-        assert_eq!(split_method("orders"), ("orders", None));
-        assert_eq!(split_method("orders:publish"), ("orders", Some("publish")));
-    }
+    missing(&method, path).into_response()
 }

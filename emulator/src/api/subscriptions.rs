@@ -1,20 +1,20 @@
 //! Subscriptions over REST.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Services;
-use super::json::{camel_case, is_unset};
+use super::json::object;
 use super::page::{self, PageQuery};
+use super::path::{Project, Resource};
 use super::push_config::PushConfigBody;
-use super::rest::{Body, read, split_method, unknown_method};
-use super::subscription::SubscriptionBody;
+use super::rest::{Body, read};
+use super::subscription_body::SubscriptionBody;
 use crate::broker::Broker;
 use crate::error::ApiError;
 use crate::name::ResourceName;
@@ -22,6 +22,7 @@ use crate::name::ResourceName;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SubscriptionList {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     subscriptions: Vec<SubscriptionBody>,
     #[serde(skip_serializing_if = "String::is_empty")]
     next_page_token: String,
@@ -31,7 +32,12 @@ struct SubscriptionList {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ModifyPushConfigBody {
-    #[serde(default, rename = "pushConfig", alias = "push_config")]
+    #[serde(
+        default,
+        rename = "pushConfig",
+        alias = "push_config",
+        deserialize_with = "object"
+    )]
     push_config: Option<PushConfigBody>,
 }
 
@@ -47,10 +53,10 @@ pub(super) fn routes() -> Router<Services> {
 
 async fn create(
     State(broker): State<Arc<Broker>>,
-    Path((project, subscription)): Path<(String, String)>,
+    resource: Resource,
     body: Body,
 ) -> Result<Json<SubscriptionBody>, ApiError> {
-    let name = name(&project, &subscription)?;
+    let name = name(resource)?;
     let body: SubscriptionBody = read(body)?;
     let config = broker.create_subscription(body.into_config(&name)?)?;
     Ok(Json(SubscriptionBody::from(config)))
@@ -58,15 +64,15 @@ async fn create(
 
 async fn show(
     State(broker): State<Arc<Broker>>,
-    Path((project, subscription)): Path<(String, String)>,
+    resource: Resource,
 ) -> Result<Json<SubscriptionBody>, ApiError> {
-    let subscription = broker.subscription(&name(&project, &subscription)?)?;
+    let subscription = broker.subscription(&name(resource)?)?;
     Ok(Json(SubscriptionBody::from(subscription.config())))
 }
 
 async fn list(
     State(broker): State<Arc<Broker>>,
-    Path(project): Path<String>,
+    Project(project): Project,
     query: page::Parameters,
 ) -> Result<Json<SubscriptionList>, ApiError> {
     let all = broker.subscriptions(&project);
@@ -82,22 +88,18 @@ async fn list(
 
 async fn delete(
     State(broker): State<Arc<Broker>>,
-    Path((project, subscription)): Path<(String, String)>,
+    resource: Resource,
 ) -> Result<Json<Value>, ApiError> {
-    broker.delete_subscription(&name(&project, &subscription)?)?;
+    broker.delete_subscription(&name(resource)?)?;
     Ok(Json(Value::Object(serde_json::Map::new())))
 }
 
 async fn modify(
     State(broker): State<Arc<Broker>>,
-    Path((project, segment)): Path<(String, String)>,
+    resource: Resource,
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
-    let (subscription, method) = split_method(&segment);
-    if method != Some("modifyPushConfig") {
-        return Err(unknown_method(method));
-    }
-    let name = name(&project, subscription)?;
+    let name = name(resource)?;
     let body: ModifyPushConfigBody = read(body)?;
     let push_config = body
         .push_config
@@ -106,32 +108,6 @@ async fn modify(
     Ok(Json(Value::Object(serde_json::Map::new())))
 }
 
-/// Refuses fields that are set but would have no effect, and fields that do not exist.
-pub(super) fn refuse_unsupported(
-    message: &str,
-    fields: &BTreeMap<String, Value>,
-    unsupported: &[(&str, &str)],
-    output_only: &[&str],
-) -> Result<(), ApiError> {
-    for (field, value) in fields {
-        let field = camel_case(field);
-        if output_only.contains(&field.as_str()) {
-            continue;
-        }
-        let Some((_, reason)) = unsupported.iter().find(|(name, _)| *name == field) else {
-            return Err(ApiError::invalid(format!(
-                "{message} has no field {field:?}"
-            )));
-        };
-        if !is_unset(value) {
-            return Err(ApiError::unimplemented(format!(
-                "The emulator does not act upon {message}.{field}: {reason}"
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn name(project: &str, subscription: &str) -> Result<ResourceName, ApiError> {
-    ResourceName::subscription(&format!("projects/{project}/subscriptions/{subscription}"))
+fn name(Resource { project, id }: Resource) -> Result<ResourceName, ApiError> {
+    ResourceName::subscription(&format!("projects/{project}/subscriptions/{id}"))
 }

@@ -3,24 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Services;
-use super::json::{Base64, nullable};
+use super::json::{Base64, nullable, objects, refuse_unsupported};
 use super::page::{self, PageQuery};
-use super::rest::{Body, read, split_method, unknown_method};
-use super::subscriptions::refuse_unsupported;
+use super::path::{Project, Resource};
+use super::rest::{Body, check_name, read};
 use crate::broker::Broker;
 use crate::error::ApiError;
 use crate::message::Message;
 use crate::name::ResourceName;
 
 /// Fields of Google's *Topic* that the emulator does not act upon, with the reason for refusing them.
-const UNSUPPORTED: [(&str, &str); 6] = [
+const UNSUPPORTED: [(&str, &str); 7] = [
     ("messageStoragePolicy", "there are no regions on a laptop"),
     ("kmsKeyName", "nothing is stored, so nothing is encrypted"),
     (
@@ -33,6 +33,7 @@ const UNSUPPORTED: [(&str, &str); 6] = [
     ),
     ("ingestionDataSourceSettings", "nothing is ingested"),
     ("messageTransforms", "messages would arrive untransformed"),
+    ("tags", "there is no resource manager"),
 ];
 
 /// Fields that the service sets, and ignores in requests.
@@ -42,7 +43,7 @@ const OUTPUT_ONLY: [&str; 1] = ["state"];
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TopicBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     name: String,
     #[serde(
         default,
@@ -57,6 +58,7 @@ struct TopicBody {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TopicList {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     topics: Vec<TopicBody>,
     #[serde(skip_serializing_if = "String::is_empty")]
     next_page_token: String,
@@ -66,7 +68,7 @@ struct TopicList {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PublishBody {
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "objects")]
     messages: Vec<MessageBody>,
 }
 
@@ -101,11 +103,12 @@ pub(super) fn routes() -> Router<Services> {
 
 async fn create(
     State(broker): State<Arc<Broker>>,
-    Path((project, topic)): Path<(String, String)>,
+    resource: Resource,
     body: Body,
 ) -> Result<Json<TopicBody>, ApiError> {
-    let name = name(&project, &topic)?;
+    let name = name(resource)?;
     let topic: TopicBody = read(body)?;
+    check_name(&topic.name, &name)?;
     refuse_unsupported("Topic", &topic.others, &UNSUPPORTED, &OUTPUT_ONLY)?;
     broker.create_topic(name.clone(), topic.labels.clone())?;
     Ok(Json(TopicBody::new(&name, topic.labels)))
@@ -113,16 +116,16 @@ async fn create(
 
 async fn show(
     State(broker): State<Arc<Broker>>,
-    Path((project, topic)): Path<(String, String)>,
+    resource: Resource,
 ) -> Result<Json<TopicBody>, ApiError> {
-    let name = name(&project, &topic)?;
+    let name = name(resource)?;
     let labels = broker.topic(&name)?;
     Ok(Json(TopicBody::new(&name, labels)))
 }
 
 async fn list(
     State(broker): State<Arc<Broker>>,
-    Path(project): Path<String>,
+    Project(project): Project,
     query: page::Parameters,
 ) -> Result<Json<TopicList>, ApiError> {
     let (page, next_page_token) =
@@ -139,22 +142,18 @@ async fn list(
 
 async fn delete(
     State(broker): State<Arc<Broker>>,
-    Path((project, topic)): Path<(String, String)>,
+    resource: Resource,
 ) -> Result<Json<Value>, ApiError> {
-    broker.delete_topic(&name(&project, &topic)?)?;
+    broker.delete_topic(&name(resource)?)?;
     Ok(Json(Value::Object(serde_json::Map::new())))
 }
 
 async fn publish(
     State(broker): State<Arc<Broker>>,
-    Path((project, segment)): Path<(String, String)>,
+    resource: Resource,
     body: Body,
 ) -> Result<Json<Published>, ApiError> {
-    let (topic, method) = split_method(&segment);
-    if method != Some("publish") {
-        return Err(unknown_method(method));
-    }
-    let topic = name(&project, topic)?;
+    let topic = name(resource)?;
     let body: PublishBody = read(body)?;
     let messages = body.messages.into_iter().map(Message::from).collect();
     let message_ids = broker.publish(&topic, messages)?;
@@ -181,6 +180,6 @@ impl From<MessageBody> for Message {
     }
 }
 
-fn name(project: &str, topic: &str) -> Result<ResourceName, ApiError> {
-    ResourceName::topic(&format!("projects/{project}/topics/{topic}"))
+fn name(Resource { project, id }: Resource) -> Result<ResourceName, ApiError> {
+    ResourceName::topic(&format!("projects/{project}/topics/{id}"))
 }

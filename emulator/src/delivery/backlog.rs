@@ -137,9 +137,8 @@ impl Backlog {
         let outstanding = self.outstanding.values();
         let settled = self.settled.get(&sequence).map(|(_, each)| each);
         let mut known = outstanding.chain(settled);
-        let Some(found) = known.find(|each| each.sequence() == sequence).cloned() else {
-            return false;
-        };
+        let found = known.find(|each| each.sequence() == sequence).cloned();
+        let Some(found) = found else { return false };
         if self.is_ordered(&found) {
             self.rewind(&found);
         } else {
@@ -260,13 +259,12 @@ impl Backlog {
             }
         }
         let later = self.settled.range(first.sequence()..);
-        let later = later.map(|(_, (_, each))| each);
         let of_key: Vec<Pending> = later
+            .map(|(_, (_, each))| each)
             .chain(self.outstanding.values())
             .filter(|each| each.message.ordering_key == *key)
             .cloned()
             .collect();
-        let is_underway = self.is_underway(key);
         for pending in of_key {
             let sequence = pending.sequence();
             if sequence >= first.sequence() && !lane.contains_key(&sequence) {
@@ -275,7 +273,7 @@ impl Backlog {
             }
         }
         self.lanes.insert(key.clone(), lane.into_values().collect());
-        if !is_underway {
+        if !self.is_underway(key) {
             self.follow(key);
         }
     }

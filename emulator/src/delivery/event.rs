@@ -22,7 +22,7 @@ pub struct DeliveryEvent {
 pub enum Progress {
     /// The request is about to be sent.
     Started,
-    /// The push is over.
+    /// The push is over. One that is aborted, because its subscription was deleted or the emulator stops, does not come here.
     Ended {
         /// What the endpoint answered.
         reply: Reply,
@@ -45,7 +45,8 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// Exactly five statuses acknowledge a message (Google, *Push subscriptions*, "Receive messages").
+    /// Exactly five statuses acknowledge a message (Google, *Push subscriptions*, "Receive messages"). Of these, 102 never
+    /// arrives here: it is an interim status, and this HTTP client waits for the final one, which then decides.
     #[must_use]
     pub fn is_ack(self) -> bool {
         matches!(self, Self::Status(102 | 200 | 201 | 202 | 204))

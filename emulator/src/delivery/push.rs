@@ -212,3 +212,26 @@ async fn read(mut response: Response) {
         bytes += chunk.len();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_failed_push_names_every_cause() {
+        let envelope = serde_json::from_str::<String>("1").unwrap_err();
+        let reason = chain(&PushError::from(envelope));
+        assert!(reason.starts_with("the envelope cannot be written: invalid type"));
+    }
+
+    #[tokio::test]
+    async fn the_reason_does_not_repeat_the_endpoint() {
+        let courier = Courier::new(Arc::new(Issuer::new(String::new()))).unwrap();
+        let request = courier.client.post("http://127.0.0.1:1/push?token=secret");
+        let error = request.send().await.unwrap_err();
+        let reason = chain(&PushError::Http(error.without_url()));
+        assert!(reason.starts_with("the endpoint cannot be reached: "));
+        assert!(reason.to_lowercase().contains("refused"), "{reason}");
+        assert!(!reason.contains("secret"), "{reason}");
+    }
+}

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::json::{Seconds, nullable, number};
+use super::json::{Seconds, nullable, number, object, refuse_unsupported};
 use super::push_config::PushConfigBody;
-use super::subscriptions::refuse_unsupported;
+use super::rest::check_name;
 use crate::error::ApiError;
 use crate::name::ResourceName;
 use crate::subscription::{DeadLetterPolicy, RetryPolicy, SubscriptionConfig};
@@ -43,13 +43,14 @@ const OUTPUT_ONLY: [&str; 3] = [
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SubscriptionBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     topic: String,
     #[serde(
         default,
         alias = "push_config",
+        deserialize_with = "object",
         skip_serializing_if = "Option::is_none"
     )]
     push_config: Option<PushConfigBody>,
@@ -70,17 +71,19 @@ pub(super) struct SubscriptionBody {
         skip_serializing_if = "is_false"
     )]
     enable_message_ordering: bool,
-    #[serde(default, alias = "expiration_policy")]
+    #[serde(default, alias = "expiration_policy", deserialize_with = "object")]
     expiration_policy: Option<ExpirationPolicyBody>,
     #[serde(
         default,
         alias = "dead_letter_policy",
+        deserialize_with = "object",
         skip_serializing_if = "Option::is_none"
     )]
     dead_letter_policy: Option<DeadLetterPolicyBody>,
     #[serde(
         default,
         alias = "retry_policy",
+        deserialize_with = "object",
         skip_serializing_if = "Option::is_none"
     )]
     retry_policy: Option<RetryPolicyBody>,
@@ -116,6 +119,7 @@ struct RetryPolicyBody {
 impl SubscriptionBody {
     /// The subscription of this name, with Google's defaults for what is not set.
     pub(super) fn into_config(self, name: &ResourceName) -> Result<SubscriptionConfig, ApiError> {
+        check_name(&self.name, name)?;
         refuse_unsupported("Subscription", &self.others, &UNSUPPORTED, &OUTPUT_ONLY)?;
         let mut config = SubscriptionConfig::new(name.as_str(), self.topic);
         config.push_config = self

@@ -1,0 +1,118 @@
+//! The memory that messages take, counted for all subscriptions of an emulator together.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::ApiError;
+use crate::message::ReceivedMessage;
+
+/// The most that the messages of one emulator may take.
+const MAX_BYTES: usize = 1024 * 1024 * 1024;
+/// What a message costs beside its content: its fields, the places in a backlog, the allocator's share.
+const MESSAGE_BYTES: usize = 256;
+/// What an attribute costs beside its key and value: two allocations, and its place in a tree.
+const ATTRIBUTE_BYTES: usize = 128;
+
+/// The room for messages.
+pub(crate) struct Storage {
+    room: Arc<Semaphore>,
+}
+
+/// A message in memory. Its room is free again when the last subscription lets go of it.
+#[derive(Debug)]
+pub(crate) struct StoredMessage {
+    message: ReceivedMessage,
+    size_bytes: usize,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(MAX_BYTES)),
+        }
+    }
+}
+
+impl Storage {
+    pub(crate) fn has_room(&self, messages: &[ReceivedMessage]) -> bool {
+        messages.iter().map(size_bytes).sum::<usize>() <= self.room.available_permits()
+    }
+
+    /// Keeps all of these messages, or none.
+    pub(crate) fn store(
+        &self,
+        messages: Vec<ReceivedMessage>,
+    ) -> Result<Vec<Arc<StoredMessage>>, ApiError> {
+        let stored = messages.into_iter().map(|message| {
+            let size_bytes = size_bytes(&message);
+            let room = Arc::clone(&self.room);
+            // A size beyond this type is beyond the room as well.
+            let room = room.try_acquire_many_owned(u32::try_from(size_bytes).unwrap_or(u32::MAX));
+            Ok(Arc::new(StoredMessage {
+                message,
+                size_bytes,
+                _room: room.map_err(|_| exhausted())?,
+            }))
+        });
+        stored.collect()
+    }
+}
+
+impl StoredMessage {
+    /// What holding this message costs, roughly.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.size_bytes
+    }
+}
+
+impl Deref for StoredMessage {
+    type Target = ReceivedMessage;
+
+    fn deref(&self) -> &ReceivedMessage {
+        &self.message
+    }
+}
+
+fn size_bytes(message: &ReceivedMessage) -> usize {
+    MESSAGE_BYTES + message.attributes.len() * ATTRIBUTE_BYTES + message.content_bytes()
+}
+
+fn exhausted() -> ApiError {
+    ApiError::ResourceExhausted(format!(
+        "The emulator holds at most {MAX_BYTES} bytes of messages"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+    use time::OffsetDateTime;
+
+    fn received(message: Message) -> ReceivedMessage {
+        ReceivedMessage::new(1, message, OffsetDateTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn attributes_count_with_what_they_cost_beside_their_text() {
+        let message = Message::new("data").with_attribute("key", "value");
+        assert_eq!(size_bytes(&received(message)), 256 + 4 + 128 + 8);
+    }
+
+    #[test]
+    fn room_is_given_to_all_messages_of_a_request_or_to_none_and_comes_back() {
+        let storage = Storage {
+            room: Arc::new(Semaphore::new(1_000)),
+        };
+        let messages = |count| vec![received(Message::new("data")); count];
+        assert!(storage.has_room(&messages(3)) && !storage.has_room(&messages(4)));
+        assert!(storage.store(messages(4)).is_err());
+        let stored = storage.store(messages(3)).unwrap();
+        assert!(storage.store(messages(1)).is_err());
+        drop(stored);
+        assert_eq!(storage.room.available_permits(), 1_000);
+    }
+}
