@@ -2,6 +2,8 @@
 
 mod cloud_logging;
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
@@ -23,11 +25,14 @@ pub(crate) fn install(environment: &Environment, default_filter: &str) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
+    let is_coloured = std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none();
     // Whoever logs already (a test) goes on doing so.
     let _ = if format {
         tracing::subscriber::set_global_default(builder.event_format(CloudLogging).finish())
     } else {
-        tracing::subscriber::set_global_default(builder.with_target(false).finish())
+        tracing::subscriber::set_global_default(
+            builder.with_target(false).with_ansi(is_coloured).finish(),
+        )
     };
 }
 
