@@ -30,9 +30,9 @@
 //! # The path of a push
 //! `push.rs` knows every step, and each step is a file of its own:
 //! 1. `authentication/`: headers to a caller; before a byte of the body is read
-//! 2. `body.rs`, `envelope.rs`: body to an envelope, bounded in size and time
+//! 2. `admission.rs`, `body.rs`, `envelope.rs`: room in the process; body to an envelope, bounded in size and time
 //! 3. `registry.rs`: subscription to subscriber, if this caller may push to it
-//! 4. `admission.rs`: is there room?
+//! 4. `admission.rs`: is there room for the subscription?
 //! 5. `claim.rs`, `dedup/`: granted, done, or wait for the one at work
 //! 6. `handling.rs`, `run.rs`, `lease.rs`: the handler, in a task of its own, with limits and a kept lease
 //! 7. `settle.rs`, `dead_letter.rs`: recorded, dead-lettered or given back

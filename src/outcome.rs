@@ -80,16 +80,22 @@ impl<T: IntoOutcome, E: Into<Box<dyn Error + Send + Sync>>> IntoOutcome for Resu
     }
 }
 
-/// An error and all its sources in one line, since each names only its own part.
+/// Longer than any error that a person reads to its end.
+const CHAIN_LIMIT_CHARACTERS: usize = 2000;
+
+/// An error and all its sources in one line. Some libraries repeat their source; that is said once.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
         source = cause.source();
     }
-    text
+    text.chars().take(CHAIN_LIMIT_CHARACTERS).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One push from request to settled message: the only file that knows every step.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -31,6 +32,8 @@ pub(crate) struct Gate {
     pub(crate) store: Arc<dyn DedupStore>,
     pub(crate) states: States,
     pub(crate) means: Means,
+    /// As far as anybody has asked; optimistic at first, so that the first trouble is logged.
+    pub(crate) was_ready: AtomicBool,
 }
 
 impl Gate {
@@ -82,8 +85,20 @@ impl Gate {
         Ok((attempt, places))
     }
 
-    /// Whether pushes can be taken: not leaving, keys known, and the store answers.
-    pub(crate) async fn ready(&self) -> Result<(), String> {
+    /// Whether pushes can be taken. Changes are logged; anybody may ask, so answers are not.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let ready = self.check().await;
+        let was_ready = self.was_ready.swap(ready.is_ok(), Ordering::Relaxed);
+        match &ready {
+            Ok(()) if !was_ready => tracing::info!("ready"),
+            Err(reason) if was_ready => tracing::warn!(reason, "not ready"),
+            _ => {}
+        }
+        ready.is_ok()
+    }
+
+    /// Not leaving, keys known, and the store answers.
+    async fn check(&self) -> Result<(), String> {
         /// Cloud Run's probes wait 1 s by default (Google, *Probe*, `timeoutSeconds`); a late answer would be none.
         const PROBE: Duration = Duration::from_millis(900);
         self.means

@@ -40,9 +40,13 @@ pub(crate) enum RegistryError {
     )]
     OtherCaller { found: String, expected: String },
     #[error(
-        "token is for audience {found:?}, expected {expected:?}: check PUSHGATE_AUDIENCE or .audience(…)"
+        "token of {email:?} is for audience {found:?}, expected {expected:?}: check PUSHGATE_AUDIENCE or .audience(…), and the subscription's push-auth-token-audience"
     )]
-    OtherAudience { found: String, expected: String },
+    OtherAudience {
+        email: String,
+        found: String,
+        expected: String,
+    },
 }
 
 /// All subscribers by the full names of their subscriptions.
@@ -108,6 +112,7 @@ impl Registry {
             of_same_email.map(|known| known.audience.as_str()).collect();
         if !audiences.is_empty() {
             return Err(RegistryError::OtherAudience {
+                email: excerpt(&caller.email),
                 found: excerpt(&caller.audience),
                 expected: distinct(audiences),
             });
@@ -140,6 +145,7 @@ impl Registry {
         };
         if subscriber.audience != caller.audience {
             return Err(RegistryError::OtherAudience {
+                email: excerpt(&caller.email),
                 found: excerpt(&caller.audience),
                 expected: subscriber.audience.clone(),
             });

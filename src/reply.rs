@@ -13,6 +13,7 @@ use crate::body::BodyError;
 use crate::dedup::StoreError;
 use crate::drain::Leaving;
 use crate::envelope::{Envelope, EnvelopeError};
+use crate::excerpt::excerpt;
 use crate::outcome::chain;
 use crate::registry::RegistryError;
 use crate::settlement::Settlement;
@@ -22,7 +23,7 @@ use crate::settlement::Settlement;
 pub(crate) enum Refusal {
     #[error(transparent)]
     Leaving(#[from] Leaving),
-    #[error("authentication failed")]
+    #[error("{}", if .0.is_transient() { "cannot check the token now" } else { "authentication failed" })]
     Authentication(#[from] AuthenticationError),
     #[error("{}", match .0 { RegistryError::UnknownSubscription { .. } => "no subscriber for this subscription", _ => "not allowed to push here" })]
     Registry(#[from] RegistryError),
@@ -127,6 +128,7 @@ impl Verdict {
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
     pub(crate) arrival: Instant,
+    pub(crate) path: Option<String>,
     pub(crate) subscription: Option<String>,
     pub(crate) message_id: Option<String>,
     pub(crate) delivery_attempt: Option<u32>,
@@ -142,9 +144,11 @@ pub(crate) struct Report {
 pub(crate) type Listener = Arc<dyn Fn(&Report) + Send + Sync>;
 
 impl Report {
-    pub(crate) fn new(arrival: Instant) -> Self {
+    /// `path` is the subscription's short name in the endpoint's path, before anything else is known.
+    pub(crate) fn new(arrival: Instant, path: Option<&str>) -> Self {
         Self {
             arrival,
+            path: path.map(excerpt),
             subscription: None,
             message_id: None,
             delivery_attempt: None,
@@ -201,10 +205,10 @@ impl Report {
         macro_rules! line {
             ($event:ident) => {
                 tracing::$event!(
-                    subscription = self.subscription,
+                    subscription = self.subscription.as_ref().or(self.path.as_ref()),
                     message.id = self.message_id,
                     delivery_attempt = self.delivery_attempt,
-                    claim = self.claim.filter(|attempt| *attempt > 1),
+                    claim_attempt = self.claim.filter(|attempt| *attempt > 1),
                     outcome = self.outcome,
                     status = self.status.as_u16(),
                     duration_ms = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),

@@ -88,6 +88,8 @@ pub(crate) async fn serve(
             listener,
         });
     let accepting = tokio::spawn(accept(socket, router, Arc::clone(&gate)));
+    let first = Arc::clone(&gate);
+    tokio::spawn(async move { first.is_ready().await }); // so that the log says at once what is missing
     Ok(Running {
         address,
         gate,
@@ -116,23 +118,19 @@ async fn receive(served: Served, path: Option<String>, request: Request<Body>) -
     let arrival = Instant::now();
     let listener = served.listener.clone();
     let push = gate.means.drain.pushes.clone().spawn(async move {
-        let mut report = Report::new(arrival);
+        let mut report = Report::new(arrival, path.as_deref());
         let result = gate.receive(path.as_deref(), request, &mut report).await;
         report.close(result, listener.as_ref())
     });
     push.await.unwrap_or_else(|_panic| {
-        Report::new(arrival).close(Err(Refusal::Defect), served.listener.as_ref())
+        Report::new(arrival, None).close(Err(Refusal::Defect), served.listener.as_ref())
     })
 }
 
 async fn ready(State(served): State<Served>) -> Response {
-    match served.gate.ready().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(reason) => {
-            // Anybody may ask, so this is no line for a log that people read.
-            tracing::debug!(reason, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
-        }
+    match served.gate.is_ready().await {
+        true => "ready\n".into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::admission::Admission;
 use crate::authentication::Authentication;
@@ -127,6 +128,7 @@ impl Service {
             registry,
             store,
             states,
+            was_ready: AtomicBool::new(true),
             means: Means {
                 drain: Drain::default(),
                 pools: Arc::new(pools),

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use pushgate::Environment;
 use uuid::Uuid;
 
 /// In memory, the last ones are enough.
@@ -18,12 +19,15 @@ pub(crate) enum Folder {
 }
 
 impl Folder {
-    /// The folder at this path, made if it is not there; in memory without one.
-    pub(crate) async fn open(path: Option<&str>) -> io::Result<Self> {
-        let Some(path) = path else {
+    /// The folder that this variable names, made if it is not there; in memory if it is unset.
+    pub(crate) async fn open(environment: &Environment, variable: &str) -> io::Result<Self> {
+        let Some(path) = environment.get(variable) else {
             return Ok(Self::in_memory());
         };
-        tokio::fs::create_dir_all(path).await?;
+        let named = |error: io::Error| {
+            io::Error::new(error.kind(), format!("{variable} is {path:?}: {error}"))
+        };
+        tokio::fs::create_dir_all(path).await.map_err(named)?;
         Ok(Self::OnDisk(path.into()))
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) async fn open(environment: Environment) -> io::Result<Self> {
         Ok(Self {
-            letters: Folder::open(environment.get("OUTBOX_DIR")).await?,
+            letters: Folder::open(&environment, "OUTBOX_DIR").await?,
         })
     }
 }

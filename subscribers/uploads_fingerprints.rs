@@ -43,7 +43,7 @@ pub(crate) struct Archive {
 
 impl Archive {
     pub(crate) async fn open(environment: Environment) -> io::Result<Self> {
-        let uploads = Folder::open(environment.get("UPLOADS_DIR")).await?;
+        let uploads = Folder::open(&environment, "UPLOADS_DIR").await?;
         if matches!(uploads, Folder::InMemory(_)) {
             uploads.put(
                 "hello.txt",
@@ -52,7 +52,7 @@ impl Archive {
         }
         Ok(Self {
             uploads,
-            fingerprints: Folder::open(environment.get("FINGERPRINTS_DIR")).await?,
+            fingerprints: Folder::open(&environment, "FINGERPRINTS_DIR").await?,
         })
     }
 }

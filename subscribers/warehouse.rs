@@ -17,7 +17,7 @@ pub(crate) enum Warehouse {
         knocks: AtomicU32,
     },
     Remote {
-        url: String,
+        url: reqwest::Url,
         client: reqwest::Client,
     },
 }
@@ -27,6 +27,8 @@ pub(crate) enum Warehouse {
 pub(crate) enum WarehouseError {
     #[error("the warehouse has no article as in line {line}")]
     NoSuchArticle { line: usize },
+    #[error("{0}")]
+    Setting(String),
     #[error("the hall is locked")]
     Locked,
     #[error("the warehouse answered {0}")]
@@ -37,17 +39,26 @@ pub(crate) enum WarehouseError {
 
 impl Warehouse {
     /// The warehouse at `WAREHOUSE_URL`, or one in memory if that is unset.
-    pub(crate) async fn open(environment: Environment) -> Result<Self, reqwest::Error> {
+    pub(crate) async fn open(environment: Environment) -> Result<Self, WarehouseError> {
         let Some(url) = environment.get("WAREHOUSE_URL") else {
             return Ok(Self::in_memory());
         };
+        // Found now, a wrong setting stops the start; found later, it would fail every order.
+        let wrong = || {
+            WarehouseError::Setting(format!(
+                "WAREHOUSE_URL is {url:?}, expected http://HOST[:PORT] or https://…"
+            ))
+        };
+        let reservations = format!("{}/reservations", url.trim_end_matches('/'));
+        let url = reservations
+            .parse::<reqwest::Url>()
+            .ok()
+            .filter(reqwest::Url::has_host)
+            .ok_or_else(wrong)?;
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(30))
             .build()?;
-        Ok(Self::Remote {
-            url: format!("{}/reservations", url.trim_end_matches('/')),
-            client,
-        })
+        Ok(Self::Remote { url, client })
     }
 
     pub(crate) fn in_memory() -> Self {
@@ -67,7 +78,7 @@ impl Warehouse {
             Self::InMemory { articles, knocks } => reserve_in_memory(articles, knocks, order),
             Self::Remote { url, client } => {
                 let request = client
-                    .post(url)
+                    .post(url.clone())
                     .header("Idempotency-Key", idempotency_key)
                     .json(order);
                 let answer = request.send().await?;

@@ -1,6 +1,7 @@
 //! What an operator types and reads.
 
-use crate::harness::process::command;
+use crate::harness::google::Google;
+use crate::harness::process::{Process, command, settings};
 
 struct Said {
     is_success: bool,
@@ -118,6 +119,63 @@ async fn a_taken_port_and_a_wrong_log_setting_are_explained() {
                 .contains("PUSHGATE_LOG_FORMAT is \"xml\", expected json or text"),
         "{}",
         said.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_log_setting_that_would_silence_everything_is_refused_with_all_other_faults() {
+    let said = run(
+        &["serve"],
+        &[
+            ("PUSHGATE_LOG", "warning"),
+            ("GCE_METADATA_HOST", "127.0.0.1:1"),
+        ],
+    )
+    .await;
+    assert!(!said.is_success);
+    assert!(
+        said.stderr
+            .contains("PUSHGATE_LOG is \"warning\", expected a level"),
+        "{}",
+        said.stderr
+    );
+    assert!(
+        said.stderr.contains("PUSHGATE_STORE is not set"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[tokio::test]
+async fn where_logs_are_json_a_failed_start_is_one_entry_and_text_has_no_colours_in_a_pipe() {
+    let said = run(
+        &["serve"],
+        &[
+            ("PUSHGATE_LOG_FORMAT", "json"),
+            ("GOOGLE_CLOUD_PROJECT", "shop"),
+        ],
+    )
+    .await;
+    let entry: serde_json::Value = serde_json::from_str(&said.stderr).expect("one entry");
+    assert_eq!(entry["severity"], "ERROR");
+    let said = run(&["serve"], &[("GCE_METADATA_HOST", "127.0.0.1:1")]).await;
+    assert!(
+        said.stderr.contains("WARN") && !said.stderr.contains('\u{1b}'),
+        "{}",
+        said.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_told_at_start() {
+    let google = Google::start().await;
+    let (mut process, _) = Process::serve(&settings(&google, "redis://127.0.0.1:1")).await;
+    let line = process.log(|line| line["message"] == "not ready").await;
+    assert!(
+        line["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("check PUSHGATE_STORE")),
+        "{line}"
     );
 }
 

@@ -240,7 +240,7 @@ async fn the_log_explains_each_refusal_in_one_line_without_a_payload_or_token() 
         (
             issuer.token(CALLER, "https://other.example.com"),
             "",
-            "token is for audience \"https://other.example.com\", expected \"https://push.example.com\"",
+            "token of \"push@test-project.iam.gserviceaccount.com\" is for audience \"https://other.example.com\", expected \"https://push.example.com\"",
         ),
         ("hush".into(), "", "token refused: not a JWT"),
         (forged(Forgery::WrongIssuer), "", "claim iss is "),

@@ -14,6 +14,7 @@ use crate::outcome::chain;
 use crate::server::Running;
 use crate::service::Service;
 use crate::state::Environment;
+use crate::telemetry;
 
 /// Receives Google Cloud Pub/Sub pushes and runs each message's handler once.
 #[derive(Parser)]
@@ -26,7 +27,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// The service: what the container runs.
-    #[command(after_long_help = serve::settings_help())]
+    #[command(after_help = serve::settings_help())]
     Serve(serve::Arguments),
     /// The whole system on this machine: emulator and service, tokens checked for real, example messages flowing.
     #[cfg(feature = "dev")]
@@ -54,9 +55,10 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&error),
+        Err(error) => return fail(&error, false),
     };
     let environment = Environment::of_process();
+    let is_json = telemetry::wants_json(&environment);
     let done = runtime.block_on(async {
         match arguments.command {
             Command::Serve(arguments) => serve::run(service, &arguments, environment).await,
@@ -66,15 +68,27 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
     });
     // A handler on a thread cannot be stopped, and is not waited for.
     runtime.shutdown_background();
-    done.map_or_else(|error| fail(error.as_ref()), |()| ExitCode::SUCCESS)
+    done.map_or_else(
+        |error| fail(error.as_ref(), is_json),
+        |()| ExitCode::SUCCESS,
+    )
 }
 
+/// Where logs are JSON, several lines of text would be several entries without a severity.
 #[expect(
     clippy::print_stderr,
     reason = "a command's error belongs there, whatever the log filter says"
 )]
-fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
-    eprintln!("pushgate: {}", chain(error));
+fn fail(error: &(dyn std::error::Error + 'static), is_json: bool) -> ExitCode {
+    let text = format!("pushgate: {}", chain(error));
+    if is_json {
+        eprintln!(
+            "{}",
+            serde_json::json!({"severity": "ERROR", "message": text})
+        );
+    } else {
+        eprintln!("{text}");
+    }
     ExitCode::FAILURE
 }
 

@@ -26,11 +26,11 @@ pub(super) async fn run(
     telemetry::hide_panic_messages();
     let environment = metadata::complete(environment).await;
     let config = Config::read(&environment)?;
-    if arguments.print_config {
-        return Ok(std::io::stdout().write_all(table(&config).as_bytes())?);
-    }
     for name in config.unknown() {
         tracing::warn!("{name} is no setting of pushgate: see pushgate serve --help");
+    }
+    if arguments.print_config {
+        return Ok(std::io::stdout().write_all(table(&config).as_bytes())?);
     }
     if matches!(config.store, StoreSetting::Memory) {
         tracing::warn!(
@@ -60,12 +60,14 @@ fn table(config: &Config) -> String {
 pub(super) fn settings_help() -> String {
     let mut help = String::from("Settings, from the environment:\n");
     for setting in &SETTINGS {
-        let default = setting
-            .default
-            .map_or(String::new(), |default| format!(" [default: {default}]"));
+        let default = match (setting.is_required(), setting.default) {
+            (true, _) => " [required]".into(),
+            (false, Some(default)) => format!(" [default: {default}]"),
+            (false, None) => " [optional]".into(),
+        };
         let _ = writeln!(
             help,
-            "  {}\n          {}: {}{default}",
+            "  {}{default}\n          {}\n          ({})",
             setting.name, setting.meaning, setting.form
         );
     }

@@ -12,6 +12,7 @@ use url::Url;
 use self::reader::Reader;
 pub use self::settings::{SETTINGS, Setting};
 use crate::state::Environment;
+use crate::telemetry;
 
 /// The effective settings of a service.
 #[derive(Clone, Debug)]
@@ -97,6 +98,10 @@ impl Config {
         let shown = |setting: &Setting| {
             let value = match (setting.name, self.environment.get(setting.name)) {
                 ("GOOGLE_CLOUD_PROJECT", _) => self.project.clone(),
+                ("PUSHGATE_LOG_FORMAT", _) if telemetry::wants_json(&self.environment) => {
+                    "json".into()
+                }
+                ("PUSHGATE_LOG_FORMAT", _) => "text".into(),
                 ("PUSHGATE_STORE", _) => self.store.masked(),
                 ("PUSHGATE_KEYS_URL", _) => masked(&self.keys_url),
                 (_, Some(value)) => value.to_owned(),

@@ -29,7 +29,9 @@ impl Reader<'_> {
             is_project(value).then(|| value.to_owned())
         });
         let store = self.read(&STORE, store);
-        let audience = self.read(&AUDIENCE, |value| Some(value.to_owned()));
+        let audience = self.read(&AUDIENCE, |value| {
+            Some(value.trim().to_owned()).filter(|audience| !audience.is_empty())
+        });
         let callers = self.read(&CALLERS, emails);
         let issuer = self.read(&ISSUER, |value| Some(value.to_owned()));
         let keys_url = self.read(&KEYS_URL, keys_url);
@@ -42,7 +44,7 @@ impl Reader<'_> {
         let body_timeout = self.number(&BODY_TIMEOUT, 1, 600);
         let leeway = self.number(&LEEWAY, 0, 60);
         let store_timeout = self.number(&STORE_TIMEOUT, 10, 60_000);
-        let _checked = self.read(&LOG, |value| telemetry::filter(value).ok().map(drop));
+        let _checked = self.read(&LOG, |value| telemetry::filter(value).map(drop));
         let _checked = self.optional(&LOG_FORMAT, |value| telemetry::is_json(value).map(drop));
         Some(Config {
             listen: SocketAddr::from((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port?)),
@@ -99,7 +101,10 @@ impl Reader<'_> {
     ) -> Option<T> {
         // A store's URL may hold a password.
         let shown = if setting.name == STORE.name {
-            Url::parse(value).map_or("(hidden)".into(), |url| masked(&url))
+            Url::parse(value).map_or(
+                "no URL (not shown, since it may hold a password)".into(),
+                |url| masked(&url),
+            )
         } else {
             value.to_owned()
         };
@@ -124,6 +129,9 @@ fn is_project(value: &str) -> bool {
 }
 
 fn store(value: &str) -> Option<StoreSetting> {
+    if value == "memory" {
+        return Some(StoreSetting::Memory);
+    }
     match Url::parse(value).ok()?.scheme() {
         "memory" => Some(StoreSetting::Memory),
         #[cfg(feature = "redis")]
@@ -142,9 +150,10 @@ fn emails(value: &str) -> Option<Vec<String>> {
         .map(str::to_owned)
         .collect();
     (!emails.is_empty()
-        && emails
-            .iter()
-            .all(|email| email.contains('@') && !email.contains(char::is_whitespace)))
+        && emails.iter().all(|email| {
+            email.matches('@').count() == 1
+                && !email.contains(|c: char| c.is_whitespace() || c == ';')
+        }))
     .then_some(emails)
 }
 

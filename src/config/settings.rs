@@ -12,15 +12,23 @@ pub struct Setting {
     pub default: Option<&'static str>,
 }
 
+impl Setting {
+    /// Whether `pushgate serve` does not start without it.
+    #[must_use]
+    pub fn is_required(&self) -> bool {
+        [STORE.name, AUDIENCE.name, CALLERS.name].contains(&self.name)
+    }
+}
+
 pub(super) const PORT: Setting = setting(
     "PORT",
-    "where to listen, on all addresses, as Cloud Run asks",
+    "where to listen, on all IPv4 addresses, as Cloud Run asks",
     "a port, 0 to 65535",
     Some("8080"),
 );
 pub(super) const PROJECT: Setting = setting(
     "GOOGLE_CLOUD_PROJECT",
-    "the project of the subscriptions; unset, the metadata server is asked",
+    "the project of the subscriptions; if unset, the metadata server is asked",
     "a project id",
     None,
 );
@@ -32,7 +40,7 @@ pub(super) const STORE: Setting = setting(
 );
 pub(super) const AUDIENCE: Setting = setting(
     "PUSHGATE_AUDIENCE",
-    "the audience that push tokens must be for",
+    "the audience that push tokens must be for; a subscription without one sends its own endpoint URL",
     "the text set as the subscription's OIDC audience",
     None,
 );
@@ -80,7 +88,7 @@ pub(super) const CONCURRENCY: Setting = setting(
 );
 pub(super) const GRACE: Setting = setting(
     "PUSHGATE_GRACE_SECONDS",
-    "how long running handlers may take after SIGTERM; Cloud Run kills after 10",
+    "how long running handlers may take after SIGTERM, asked to stop in the last quarter; Cloud Run kills after 10",
     "seconds, 1 to 600",
     Some("8"),
 );
@@ -104,7 +112,7 @@ pub(super) const LOG: Setting = setting(
 );
 pub(super) const LOG_FORMAT: Setting = setting(
     "PUSHGATE_LOG_FORMAT",
-    "how: json as Cloud Logging reads it, or text; unset, json on Cloud Run",
+    "its format; if unset, json on Cloud Run and text elsewhere",
     "json or text",
     None,
 );

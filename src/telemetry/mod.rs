@@ -5,7 +5,7 @@ mod cloud_logging;
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::LevelFilter;
 
 use self::cloud_logging::CloudLogging;
 use crate::state::Environment;
@@ -13,14 +13,8 @@ use crate::state::Environment;
 /// Begins logging; on Cloud Run, which sets `K_SERVICE` (Google, *Container runtime contract*), as JSON. Settings that cannot
 /// be used are reported with all the others later, and until then the log is as by default.
 pub(crate) fn install(environment: &Environment, default_filter: &str) {
-    let is_on_cloud_run = environment.get("K_SERVICE").is_some();
-    let format = environment
-        .get("PUSHGATE_LOG_FORMAT")
-        .and_then(is_json)
-        .unwrap_or(is_on_cloud_run);
-    let wanted = environment
-        .get("PUSHGATE_LOG")
-        .and_then(|directives| filter(directives).ok());
+    let format = wants_json(environment);
+    let wanted = environment.get("PUSHGATE_LOG").and_then(filter);
     let filter = wanted.unwrap_or_else(|| EnvFilter::new(default_filter));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -36,9 +30,25 @@ pub(crate) fn install(environment: &Environment, default_filter: &str) {
     };
 }
 
-/// A level, or filter directives.
-pub(crate) fn filter(directives: &str) -> Result<EnvFilter, ParseError> {
-    EnvFilter::try_new(directives)
+/// Whether the log is JSON in this environment.
+pub(crate) fn wants_json(environment: &Environment) -> bool {
+    let is_on_cloud_run = environment.get("K_SERVICE").is_some();
+    environment
+        .get("PUSHGATE_LOG_FORMAT")
+        .and_then(is_json)
+        .unwrap_or(is_on_cloud_run)
+}
+
+/// A level, or filter directives; `None` for anything else. A lone word that is no level would be taken for the name of a
+/// target, and silence everything.
+pub(crate) fn filter(directives: &str) -> Option<EnvFilter> {
+    let is_lone_word = !directives.contains(['=', ',', ':']);
+    let is_level = || directives.parse::<LevelFilter>().is_ok();
+    if is_lone_word && !is_level() {
+        None
+    } else {
+        EnvFilter::try_new(directives).ok()
+    }
 }
 
 /// Whether this log format is JSON; `None` for one that does not exist.

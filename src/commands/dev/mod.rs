@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = EMULATOR_PORT)]
     emulator_port: u16,
     /// The project of topics and subscriptions; need not exist.
-    #[arg(long, env = "GOOGLE_CLOUD_PROJECT", default_value = "local")]
+    #[arg(long, env = "GOOGLE_CLOUD_PROJECT", default_value = "local", value_parser = project)]
     project: String,
 }
 
@@ -52,7 +52,7 @@ pub(super) async fn run(
     let start = Instant::now();
     let mut leave = Leave::listen()?;
     // What happens is told on the screen; logs are for what should not.
-    telemetry::install(&environment, "error");
+    telemetry::install(&environment, "error,pushgate::reply=off");
     let emulator_port = free_port(arguments.emulator_port);
     let cloud = Cloud::start(emulator_port, &arguments.project)?;
     let port = free_port(arguments.port);
@@ -70,6 +70,7 @@ pub(super) async fn run(
         &subscriptions,
         start.elapsed(),
     );
+    screen.store(&config);
     for (wanted, got) in [
         (arguments.port, port),
         (arguments.emulator_port, emulator_port),
@@ -92,7 +93,7 @@ pub(super) async fn run(
         () = shown => {}
         () = leave.told() => {}
     }
-    screen.leaving();
+    screen.leaving(config.grace);
     leave.drain(running).await;
     lines.abort();
     cloud.emulator.stop().await;
@@ -106,6 +107,19 @@ fn listener() -> (Listener, mpsc::Receiver<Report>) {
         Arc::new(move |report: &Report| drop(sender.try_send(report.clone()))),
         receiver,
     )
+}
+
+/// A project's id, as part of every name.
+fn project(value: &str) -> Result<String, String> {
+    let is_id = !value.is_empty()
+        && value
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-:.".contains(c));
+    if is_id {
+        Ok(value.to_owned())
+    } else {
+        Err("expected letters, digits, -, : or .".into())
+    }
 }
 
 /// This port, or the next one that nobody listens on.

@@ -12,6 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
 use super::cloud::Subscription;
+use crate::config::{Config, StoreSetting};
 use crate::reply::Report;
 
 const BOLD: Style = Style::new().bold();
@@ -68,9 +69,18 @@ impl Screen {
         println!(
             "  emulator  http://{emulator}   project {project}; clients: export PUBSUB_EMULATOR_HOST={emulator}"
         );
+    }
+
+    /// What differs from production, and where handled messages are remembered.
+    pub(super) fn store(&self, config: &Config) {
+        let remembered = match &config.store {
+            StoreSetting::Memory => "forgotten at the end".to_owned(),
+            other => format!("remembered in {other:?}, as PUSHGATE_STORE says"),
+        };
         println!(
-            "  {FAINT}Tokens are signed and checked for real. Handled messages are forgotten at the end, and back-off is shortened to 1 s.{FAINT:#}"
+            "  {FAINT}Tokens are signed and checked for real. Handled messages are {remembered}.{FAINT:#}"
         );
+        println!("  {FAINT}Back-off is shortened to 1 to 10 s.{FAINT:#}");
     }
 
     /// Says so if a port was taken.
@@ -88,8 +98,12 @@ impl Screen {
         println!("  {BAD}! {trouble}{BAD:#}");
     }
 
-    pub(super) fn leaving(&self) {
-        println!("\nleaving: running handlers may finish");
+    pub(super) fn leaving(&self, grace: Duration) {
+        println!(
+            "
+leaving: running handlers may finish for up to {} s; ctrl-C again ends at once",
+            grace.as_secs()
+        );
     }
 
     /// A command to copy, with a payload that the first subscriber takes.
@@ -190,7 +204,7 @@ impl Screen {
         let report = waiting.remove(&(event.subscription.clone(), event.message_id.clone()));
         let what = report
             .as_ref()
-            .map_or_else(|| "no report".to_owned(), describe);
+            .map_or_else(|| "answered by something else".to_owned(), describe);
         let took = report
             .map_or(Duration::ZERO, |report| report.duration)
             .as_millis();
