@@ -7,26 +7,10 @@ use pushgate::Idempotency;
 use pushgate::dedup::{DedupStore, MemoryStore};
 use tokio::task::JoinSet;
 
-use crate::harness::faulty_store::{Fault, FaultyStore, Step};
+use crate::harness::faulty_store::{Fault, FaultyStore, Step, on_faulty_store};
 use crate::harness::{AUDIENCE, OTHERS_CALLER, Service, Setup, push_to, soon, subscriber};
 
 const ALWAYS: usize = usize::MAX;
-
-/// A service on a faulty store, its claims short enough to see them lapse, its handlers' limits too far off to matter.
-async fn on_faulty_store() -> (Service, Arc<FaultyStore>) {
-    let store = FaultyStore::new();
-    let short = subscriber("probe")
-        .lease(Duration::from_secs(1))
-        .ack_deadline(Duration::from_secs(600));
-    (
-        Setup::new()
-            .subscriber(short)
-            .store(store.clone())
-            .start()
-            .await,
-        store,
-    )
-}
 
 #[tokio::test]
 async fn a_redelivered_message_is_acked_without_a_second_run() {
@@ -183,19 +167,6 @@ async fn with_the_store_down_a_push_is_asked_for_again_and_runs_nothing() {
 }
 
 #[tokio::test]
-async fn a_claim_that_happened_although_every_answer_was_lost_delays_the_message_only() {
-    let (service, store) = on_faulty_store().await;
-    store.fail(Step::Claim, Fault::LostReply, 2);
-    let message = service.message("ok");
-    assert_eq!(service.push(&message).await.status, 503);
-    assert_eq!(
-        (service.push(&message).await.status, service.runs()),
-        (204, 1),
-        "waits for the lease to end, and takes over"
-    );
-}
-
-#[tokio::test]
 async fn a_success_is_recorded_although_answers_are_lost_or_the_store_is_away_for_a_while() {
     for (fault, times) in [
         (Fault::LostReply, 1),
@@ -237,129 +208,6 @@ async fn a_success_that_cannot_be_recorded_is_acked_before_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_release_that_is_lost_delays_the_message_by_its_lease_only() {
-    let (service, store) = on_faulty_store().await;
-    store.fail(Step::Release, Fault::Down, ALWAYS);
-    let message = service.message("fail once");
-    assert_eq!(service.push(&message).await.status, 503);
-    assert_eq!(
-        (service.push(&message).await.status, service.runs()),
-        (204, 2)
-    );
-}
-
-#[tokio::test]
-async fn a_kept_lease_outlasts_itself_many_times() {
-    let (service, store) = on_faulty_store().await;
-    let three_leases = store.called(Step::Renew, 9);
-    let replies = service
-        .push_twice(
-            &service.message("hold"),
-            three_leases,
-            store.called(Step::Look, 1),
-        )
-        .await;
-    assert_eq!((replies, service.runs()), ([204, 204], 1));
-}
-
-/// The first run loses its lease, a second one takes over; what is left of the first can neither finish nor release.
-#[tokio::test]
-async fn a_late_worker_whose_lease_was_lost_is_fenced_out() {
-    for _round in 0..10 {
-        let (service, store) = on_faulty_store().await;
-        store.fail(Step::Renew, Fault::Down, ALWAYS);
-        let message = service.message("hold");
-        let second = async {
-            service.probe.entered(1).await;
-            service.push(&message).await
-        };
-        let opened = async {
-            service.probe.entered(2).await;
-            service.probe.open();
-        };
-        let (first, second, ()) = tokio::join!(service.push(&message), second, opened);
-        // Whichever ends first, the second one holds the claim: it is recorded, and the first says "again" or "done".
-        assert_eq!(second.status, 204);
-        assert!([204, 409].contains(&first.status), "{}", first.status);
-        assert_eq!(
-            (service.push(&message).await.status, service.runs()),
-            (204, 2)
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_handler_whose_claim_was_lost_is_asked_to_stop_and_releases_nothing() {
-    let (service, store) = on_faulty_store().await;
-    store.fail(Step::Renew, Fault::Down, ALWAYS);
-    let message = service.message("until stopped");
-    let second = async {
-        service.probe.entered(1).await;
-        let second = tokio::spawn({
-            let (url, body, token) = (service.url.clone(), message.body(), service.token());
-            async move { push_to(&url, body, &token).await }
-        });
-        service.probe.entered(2).await; // it took over
-        store.heal(); // the first one learns that it has lost
-        service.probe.asked_to_stop(1).await;
-        second.abort();
-    };
-    let (first, ()) = tokio::join!(service.push(&message), second);
-    assert_eq!(first.status, 503);
-    let waits = service.push(&message);
-    tokio::select! {
-        reply = waits => panic!("the second still holds the claim: {reply:?}"),
-        () = store.called(Step::Look, 4) => {}
-    }
-}
-
-#[tokio::test]
-async fn a_success_whose_claim_was_forgotten_is_recorded_although_answers_are_lost() {
-    for (step, fault) in [
-        (Step::Claim, Fault::LostReply),
-        (Step::Claim, Fault::Down),
-        (Step::Finish, Fault::LostReply),
-        (Step::Finish, Fault::Down),
-    ] {
-        let (service, store) = on_faulty_store().await;
-        let message = service.message("hold");
-        let forgotten = async {
-            store.forget();
-            store.fail(step, fault, 2);
-        };
-        assert_eq!(
-            service.push_held(&message, forgotten).await.status,
-            204,
-            "{step:?} {fault:?}"
-        );
-        assert_eq!(
-            (service.push(&message).await.status, service.runs()),
-            (204, 1),
-            "{step:?} {fault:?}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_running_claim_that_was_forgotten_is_claimed_again_before_another_can() {
-    let (service, store) = on_faulty_store().await;
-    let forgotten = async {
-        store.forget();
-        store
-            .called(Step::Renew, store.calls(Step::Renew) + 2)
-            .await;
-    };
-    let replies = service
-        .push_twice(
-            &service.message("hold"),
-            forgotten,
-            store.called(Step::Look, 1),
-        )
-        .await;
-    assert_eq!((replies, service.runs()), ([204, 204], 1));
-}
-
-#[tokio::test]
 async fn a_lost_answer_while_waiting_is_not_the_end_of_waiting() {
     let (service, store) = on_faulty_store().await;
     let lost = async { store.fail(Step::Look, Fault::Down, 2) };
@@ -367,26 +215,4 @@ async fn a_lost_answer_while_waiting_is_not_the_end_of_waiting() {
         .push_twice(&service.message("hold"), lost, store.called(Step::Look, 4))
         .await;
     assert_eq!((replies, service.runs()), ([204, 204], 1));
-}
-
-/// A publish that hangs outlasts the lease many times; the lease is kept, so no second delivery gives the message up, too.
-#[tokio::test]
-async fn a_slow_dead_letter_publish_keeps_its_claim() {
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = silent.local_addr().expect("an address");
-    let short = subscriber("probe")
-        .lease(Duration::from_secs(1))
-        .ack_deadline(Duration::from_secs(10));
-    let service = Setup::new()
-        .subscriber(short)
-        .setting("PUBSUB_EMULATOR_HOST", address)
-        .start()
-        .await;
-    let message = service.message("dead");
-    let second = async {
-        service.probe.entered(1).await;
-        service.push(&message).await
-    };
-    let (first, second) = tokio::join!(service.push(&message), second);
-    assert_eq!((first.status, second.status, service.runs()), (503, 503, 1));
 }

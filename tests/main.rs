@@ -16,6 +16,7 @@ mod deduplication;
 mod delivery;
 mod dev;
 mod ingress;
+mod leases;
 mod official;
 mod outcomes;
 mod shutdown;

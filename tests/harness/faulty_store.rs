@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pushgate::dedup::{
     Claim, DedupStore, Hold, MemoryStore, MessageKey, Record, StoreError, Ticket,
 };
 use tokio::sync::watch;
+
+use super::{Service, Setup, subscriber};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
@@ -136,4 +139,20 @@ impl DedupStore for FaultyStore {
     async fn ping(&self) -> Result<(), StoreError> {
         self.store().ping().await
     }
+}
+
+/// A service on a faulty store, its claims short enough to see them lapse, its handlers' limits too far off to matter.
+pub(crate) async fn on_faulty_store() -> (Service, Arc<FaultyStore>) {
+    let store = FaultyStore::new();
+    let short = subscriber("probe")
+        .lease(Duration::from_secs(1))
+        .ack_deadline(Duration::from_secs(600));
+    (
+        Setup::new()
+            .subscriber(short)
+            .store(store.clone())
+            .start()
+            .await,
+        store,
+    )
 }
