@@ -73,9 +73,10 @@ impl Screen {
 
     /// What differs from production, and where handled messages are remembered.
     pub(super) fn store(&self, config: &Config) {
-        let remembered = match &config.store {
-            StoreSetting::Memory => "forgotten at the end".to_owned(),
-            other => format!("remembered in {other:?}, as PUSHGATE_STORE says"),
+        let remembered = if matches!(config.store, StoreSetting::Memory) {
+            "forgotten at the end".to_owned()
+        } else {
+            format!("remembered in {:?}, as PUSHGATE_STORE says", config.store)
         };
         println!(
             "  {FAINT}Tokens are signed and checked for real. Handled messages are {remembered}.{FAINT:#}"
