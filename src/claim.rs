@@ -60,7 +60,7 @@ async fn ask_store(
         }
         match claim.retry(repeat).when(StoreError::is_transient).await? {
             Claim::Granted { attempt } => return Ok(Asked::Granted { attempt }),
-            Claim::Done => return Ok(Asked::Elsewhere(Settlement::DoneBefore)),
+            Claim::Done(_) => return Ok(Asked::Elsewhere(Settlement::DoneBefore)),
             Claim::InProgress => {}
         }
         match wait(store.as_ref(), ticket, patience).await? {
@@ -91,7 +91,7 @@ async fn wait(
         let is_over = Instant::now() >= patience.end();
         let elsewhere = |settlement| Ok(Waited::For(Asked::Elsewhere(settlement)));
         match store.look(&ticket.key).await {
-            Ok(Record::Done) => return elsewhere(Settlement::DoneBefore),
+            Ok(Record::Done(_)) => return elsewhere(Settlement::DoneBefore),
             Ok(Record::Absent) => return elsewhere(Settlement::FailedElsewhere),
             Ok(Record::Lapsed) => return Ok(Waited::Lapsed),
             Ok(Record::InProgress) if is_over => return elsewhere(Settlement::Busy),

@@ -65,6 +65,6 @@ async fn renew(store: &dyn DedupStore, ticket: &Ticket) -> Result<Hold, StoreErr
     }
     match store.claim(ticket).await? {
         Claim::Granted { .. } => Ok(Hold::Held),
-        Claim::InProgress | Claim::Done => Ok(Hold::Lost),
+        Claim::InProgress | Claim::Done(_) => Ok(Hold::Lost),
     }
 }

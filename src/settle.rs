@@ -130,7 +130,7 @@ impl Settling<'_> {
         }
         let recorded = match store.claim(again).await? {
             Claim::Granted { .. } if store.finish(again).await? == Hold::Held => Recorded::Yes,
-            Claim::Done => Recorded::Yes,
+            Claim::Done(_) => Recorded::Yes,
             Claim::Granted { .. } | Claim::InProgress => Recorded::ByAnother,
         };
         let is_recorded = matches!(recorded, Recorded::Yes);

@@ -12,12 +12,13 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{Claim, DedupStore, Hold, MessageKey, Record, Ticket};
+use super::{Claim, DedupStore, Fingerprint, Hold, MessageKey, Record, Ticket};
 
 /// Two instances of one store.
 pub type Pair = [Arc<dyn DedupStore>; 2];
 
 const GRANTED: Claim = Claim::Granted { attempt: 1 };
+const DONE: Claim = Claim::Done(None);
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(30);
 
@@ -77,6 +78,7 @@ pub async fn every_rule(stores: Pair) {
     let [one, other] = &stores;
     one_ticket_is_granted_and_its_rival_is_told(one, other).await;
     a_finished_message_stays_done_for_its_window(one, other).await;
+    a_finished_message_tells_the_fingerprint_of_what_was_handled(one, other).await;
     a_released_message_may_be_claimed_at_once(one, other).await;
     every_step_may_be_repeated_with_its_own_ticket(one).await;
     a_lapsed_claim_is_taken_over_and_its_late_owner_fenced_out(one, other).await;
@@ -109,8 +111,8 @@ async fn a_finished_message_stays_done_for_its_window(
     };
     assert_eq!(claim(one, &ticket).await, GRANTED);
     assert_eq!(finish(one, &ticket).await, Hold::Held);
-    assert_eq!(claim(other, &rival(&ticket)).await, Claim::Done);
-    assert_eq!(look(other, &ticket).await, Record::Done);
+    assert_eq!(claim(other, &rival(&ticket)).await, DONE);
+    assert_eq!(look(other, &ticket).await, Record::Done(None));
     assert_eq!(
         release(one, &ticket).await,
         Hold::Lost,
@@ -127,6 +129,30 @@ async fn a_finished_message_stays_done_for_its_window(
         GRANTED,
         "after its window a message is unknown"
     );
+}
+
+async fn a_finished_message_tells_the_fingerprint_of_what_was_handled(
+    one: &Arc<dyn DedupStore>,
+    other: &Arc<dyn DedupStore>,
+) {
+    let [handled, late] =
+        ["handled", "late"].map(|payload| Some(Fingerprint::of(payload.as_bytes())));
+    let vanished = Ticket {
+        lease: SHORT,
+        fingerprint: late,
+        ..ticket()
+    };
+    assert_eq!(claim(one, &vanished).await, GRANTED);
+    until(one, &vanished, Record::Lapsed).await;
+    let ticket = Ticket {
+        fingerprint: handled,
+        ..rival(&vanished)
+    };
+    assert_eq!(claim(other, &ticket).await, Claim::Granted { attempt: 2 });
+    assert_eq!(renew(other, &ticket).await, Hold::Held);
+    assert_eq!(finish(other, &ticket).await, Hold::Held);
+    assert_eq!(claim(one, &vanished).await, Claim::Done(handled));
+    assert_eq!(look(one, &ticket).await, Record::Done(handled));
 }
 
 async fn a_released_message_may_be_claimed_at_once(
@@ -150,7 +176,7 @@ async fn every_step_may_be_repeated_with_its_own_ticket(one: &Arc<dyn DedupStore
     );
     assert_eq!(finish(one, &ticket).await, Hold::Held);
     assert_eq!(finish(one, &ticket).await, Hold::Held);
-    assert_eq!(claim(one, &ticket).await, Claim::Done);
+    assert_eq!(claim(one, &ticket).await, DONE);
 }
 
 async fn a_lapsed_claim_is_taken_over_and_its_late_owner_fenced_out(
@@ -279,11 +305,7 @@ pub async fn races(stores: Pair, rounds: u32) {
             (Hold::Lost, Hold::Lost, Hold::Held),
             "round {round}"
         );
-        assert_eq!(
-            claim(one, &rival(&contested)).await,
-            Claim::Done,
-            "round {round}"
-        );
+        assert_eq!(claim(one, &rival(&contested)).await, DONE, "round {round}");
     }
 }
 
@@ -302,7 +324,7 @@ async fn race(stores: &Pair, contested: &Ticket, attempt: u32) -> (Vec<Ticket>, 
                 granted.push(ticket);
             }
             Claim::InProgress => told += 1,
-            Claim::Done => panic!("nobody has finished"),
+            Claim::Done(_) => panic!("nobody has finished"),
         }
     }
     (granted, told)

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
+use super::{Claim, DedupStore, Fingerprint, Hold, MessageKey, Record, StoreError, Ticket};
 
 /// Keeps everything in this process, up to a number of messages; then the done ones that would be forgotten first make room.
 pub struct MemoryStore {
@@ -31,7 +31,7 @@ struct Entry {
 
 enum State {
     InProgress { lapses: Instant, attempt: u32 },
-    Done,
+    Done(Option<Fingerprint>),
 }
 
 impl MemoryStore {
@@ -77,7 +77,7 @@ impl Known {
         let is_done = |key: &MessageKey| {
             self.entries
                 .get(key)
-                .is_some_and(|entry| matches!(entry.state, State::Done))
+                .is_some_and(|entry| matches!(entry.state, State::Done(_)))
         };
         let done = self
             .expiry
@@ -128,8 +128,9 @@ impl DedupStore for MemoryStore {
         let now = Instant::now();
         let attempt = match known.entries.get(&ticket.key) {
             Some(Entry {
-                state: State::Done, ..
-            }) => return Ok(Claim::Done),
+                state: State::Done(fingerprint),
+                ..
+            }) => return Ok(Claim::Done(*fingerprint)),
             Some(Entry {
                 owner,
                 state: State::InProgress { attempt, .. },
@@ -178,7 +179,7 @@ impl DedupStore for MemoryStore {
         match known.entries.get(&ticket.key) {
             Some(Entry { owner, state, .. }) if *owner == ticket.owner => {
                 if matches!(state, State::InProgress { .. }) {
-                    known.put(ticket, State::Done);
+                    known.put(ticket, State::Done(ticket.fingerprint));
                 }
                 Ok(Hold::Held)
             }
@@ -199,8 +200,9 @@ impl DedupStore for MemoryStore {
         Ok(match self.known().entries.get(key) {
             None => Record::Absent,
             Some(Entry {
-                state: State::Done, ..
-            }) => Record::Done,
+                state: State::Done(fingerprint),
+                ..
+            }) => Record::Done(*fingerprint),
             Some(Entry {
                 state: State::InProgress { lapses, .. },
                 ..

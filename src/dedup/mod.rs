@@ -2,6 +2,7 @@
 
 #[cfg(feature = "contract")]
 pub mod contract;
+mod fingerprint;
 mod key;
 mod memory;
 #[cfg(feature = "redis")]
@@ -14,6 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+pub use fingerprint::Fingerprint;
 pub use key::MessageKey;
 pub use memory::MemoryStore;
 #[cfg(feature = "redis")]
@@ -56,6 +58,8 @@ pub struct Ticket {
     pub lease: Duration,
     /// How long a finished message, or a crashed claim, is remembered.
     pub window: Duration,
+    /// Of the payload, where the key does not imply it.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl Ticket {
@@ -67,6 +71,7 @@ impl Ticket {
             owner: Uuid::new_v4(),
             lease,
             window,
+            fingerprint: None,
         }
     }
 }
@@ -81,8 +86,8 @@ pub enum Claim {
     },
     /// Another ticket holds the message.
     InProgress,
-    /// The message was handled within its window.
-    Done,
+    /// The message was handled within its window; with the fingerprint that its ticket had.
+    Done(Option<Fingerprint>),
 }
 
 /// Whether a ticket still is the one the store knows.
@@ -103,8 +108,8 @@ pub enum Record {
     InProgress,
     /// Claimed, but the lease has ended: whoever claims next takes over.
     Lapsed,
-    /// Handled.
-    Done,
+    /// Handled; with the fingerprint that its ticket had.
+    Done(Option<Fingerprint>),
 }
 
 /// Why the store gave no answer that can be relied on.

@@ -1,6 +1,7 @@
 //! Redis and Valkey: one string a message, one script a step, so that each step is atomic and keeps the server's time.
 //!
-//! Values: `h:OWNER:LAPSES:ATTEMPT` while held, `d:OWNER:WHEN` when done; times in milliseconds since 1970.
+//! Values: `h:OWNER:LAPSES:ATTEMPT:FINGERPRINT` while held, `d:OWNER:WHEN:ATTEMPT:FINGERPRINT` when done; times in
+//! milliseconds since 1970, the fingerprint empty where the ticket has none.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,33 +19,37 @@ const READ: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local value = redis.call('GET', KEYS[1])
-local state, owner, when, attempt = 'absent', '', 0, 0
+local state, owner, when, attempt, fingerprint = 'absent', '', 0, 0, ''
 if value then
-  state, owner, when, attempt = string.match(value, '^([hd]):(%x+):(%d+):?(%d*)$')
+  state, owner, when, attempt, fingerprint = string.match(value, '^([hd]):(%x+):(%d+):(%d+):(%x*)$')
   if not state then return redis.error_reply('CORRUPT not a record of pushgate') end
   when, attempt = tonumber(when), tonumber(attempt)
 end
 local mine = owner == ARGV[1]
+local function put(as, time)
+  local record = string.format('%s:%s:%.0f:%d:%s', as, ARGV[1], time, attempt, ARGV[4])
+  redis.call('SET', KEYS[1], record, 'PX', ARGV[3])
+end
 ";
 
 /// A crashed claim is remembered longer than its lease, so that whoever takes over knows that it does.
 const CLAIM: &str = r"
-if state == 'd' then return {'done', 0} end
-if state == 'h' and not mine and when > now then return {'in progress', 0} end
+if state == 'd' then return {'done', 0, fingerprint} end
+if state == 'h' and not mine and when > now then return {'in progress', 0, ''} end
 if not mine then attempt = attempt + 1 end
-redis.call('SET', KEYS[1], string.format('h:%s:%.0f:%d', ARGV[1], now + ARGV[2], attempt), 'PX', ARGV[3])
-return {'granted', attempt}
+put('h', now + ARGV[2])
+return {'granted', attempt, ''}
 ";
 
 const RENEW: &str = r"
 if state ~= 'h' or not mine then return 0 end
-redis.call('SET', KEYS[1], string.format('h:%s:%.0f:%d', ARGV[1], now + ARGV[2], attempt), 'PX', ARGV[3])
+put('h', now + ARGV[2])
 return 1
 ";
 
 const FINISH: &str = r"
 if not mine then return 0 end
-if state == 'h' then redis.call('SET', KEYS[1], string.format('d:%s:%.0f', ARGV[1], now), 'PX', ARGV[3]) end
+if state == 'h' then put('d', now) end
 return 1
 ";
 
@@ -55,8 +60,8 @@ return 1
 ";
 
 const LOOK: &str = r"
-if state == 'h' and when <= now then return 'lapsed' end
-return state
+if state == 'h' and when <= now then return {'lapsed', ''} end
+return {state, fingerprint}
 ";
 
 /// A connection that failed is thrown away, at most so often: the library's own manager keeps one whose log-in failed, or that
@@ -112,7 +117,12 @@ impl RedisStore {
         script
             .arg(ticket.owner.simple().to_string())
             .arg(milliseconds(ticket.lease))
-            .arg(milliseconds(ticket.window.max(ticket.lease)));
+            .arg(milliseconds(ticket.window.max(ticket.lease)))
+            .arg(
+                ticket
+                    .fingerprint
+                    .map_or_else(String::new, |fingerprint| fingerprint.to_string()),
+            );
         let mut connection = self.connection();
         self.bounded(script.invoke_async(&mut connection)).await
     }
@@ -175,11 +185,12 @@ fn connect(client: &Client, timeout: Duration) -> Result<Connection, RedisError>
 #[async_trait]
 impl DedupStore for RedisStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
-        let (answer, attempt): (String, u32) = self.run(&self.claim, ticket).await?;
+        let (answer, attempt, fingerprint): (String, u32, String) =
+            self.run(&self.claim, ticket).await?;
         match answer.as_str() {
             "granted" => Ok(Claim::Granted { attempt }),
             "in progress" => Ok(Claim::InProgress),
-            "done" => Ok(Claim::Done),
+            "done" => Ok(Claim::Done(fingerprint.parse().ok())),
             _ => Err(StoreError::Corrupt),
         }
     }
@@ -199,14 +210,14 @@ impl DedupStore for RedisStore {
     async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
         let mut script = self.look.key(format!("pushgate:{key}"));
         let mut connection = self.connection();
-        let state: String = self
+        let (state, fingerprint): (String, String) = self
             .bounded(script.arg("nobody").invoke_async(&mut connection))
             .await?;
         match state.as_str() {
             "absent" => Ok(Record::Absent),
             "h" => Ok(Record::InProgress),
             "lapsed" => Ok(Record::Lapsed),
-            "d" => Ok(Record::Done),
+            "d" => Ok(Record::Done(fingerprint.parse().ok())),
             _ => Err(StoreError::Corrupt),
         }
     }
