@@ -10,6 +10,8 @@ use crate::authentication::Authentication;
 use crate::body::Bodies;
 use crate::config::{Config, StoreSetting};
 use crate::dead_letter::DeadLetters;
+#[cfg(feature = "firestore")]
+use crate::dedup::FirestoreStore;
 #[cfg(feature = "redis")]
 use crate::dedup::RedisStore;
 use crate::dedup::{DedupStore, MemoryStore, StoreError};
@@ -162,6 +164,12 @@ async fn open_states(
 fn open_store(config: &Config) -> Result<Arc<dyn DedupStore>, StoreError> {
     match &config.store {
         StoreSetting::Memory => Ok(Arc::new(MemoryStore::default())),
+        #[cfg(feature = "firestore")]
+        StoreSetting::Firestore { database, emulator } => Ok(Arc::new(FirestoreStore::new(
+            database,
+            emulator.as_deref(),
+            config.store_timeout,
+        )?)),
         #[cfg(feature = "redis")]
         StoreSetting::Redis(url) => Ok(Arc::new(RedisStore::new(
             url.as_str(),

@@ -15,6 +15,7 @@ mod command_line;
 mod deduplication;
 mod delivery;
 mod dev;
+mod firestore;
 mod ingress;
 mod leases;
 mod official;

@@ -11,6 +11,8 @@ use url::Url;
 
 use self::reader::Reader;
 pub use self::settings::{SETTINGS, Setting};
+#[cfg(feature = "firestore")]
+use crate::dedup::FirestoreDatabase;
 use crate::state::Environment;
 use crate::telemetry;
 
@@ -38,6 +40,12 @@ pub struct Config {
 #[derive(Clone)]
 pub(crate) enum StoreSetting {
     Memory,
+    #[cfg(feature = "firestore")]
+    Firestore {
+        database: FirestoreDatabase,
+        /// The `HOST:PORT` of `FIRESTORE_EMULATOR_HOST`.
+        emulator: Option<String>,
+    },
     #[cfg(feature = "redis")]
     Redis(Url),
 }
@@ -135,6 +143,8 @@ impl StoreSetting {
     fn masked(&self) -> String {
         match self {
             Self::Memory => "memory:".into(),
+            #[cfg(feature = "firestore")]
+            Self::Firestore { database, .. } => format!("firestore://{database}"),
             #[cfg(feature = "redis")]
             Self::Redis(url) => masked(url),
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::settings::{
-    AUDIENCE, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY, EMULATOR, GRACE, ISSUER, KEYS_URL,
-    LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT, STORE, STORE_TIMEOUT, Setting,
+    AUDIENCE, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY, EMULATOR, FIRESTORE_EMULATOR, GRACE,
+    ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT, STORE, STORE_TIMEOUT, Setting,
 };
 use super::{Config, Fault, StoreSetting, masked};
 use crate::state::Environment;
@@ -28,16 +28,15 @@ impl Reader<'_> {
         let project = self.read(&PROJECT, |value| {
             is_project(value).then(|| value.to_owned())
         });
-        let store = self.read(&STORE, store);
+        let emulator = self.optional(&FIRESTORE_EMULATOR, host_and_port).flatten();
+        let store = self.read(&STORE, |value| store(value, emulator.as_deref()));
         let audience = self.read(&AUDIENCE, |value| {
             Some(value.trim().to_owned()).filter(|audience| !audience.is_empty())
         });
         let callers = self.read(&CALLERS, emails);
         let issuer = self.read(&ISSUER, |value| Some(value.to_owned()));
         let keys_url = self.read(&KEYS_URL, keys_url);
-        let pubsub_emulator = self.optional(&EMULATOR, |value| {
-            is_host_and_port(value).then(|| value.to_owned())
-        });
+        let pubsub_emulator = self.optional(&EMULATOR, host_and_port);
         let concurrency = self.number(&CONCURRENCY, 1, 10_000);
         let grace = self.number(&GRACE, 1, 600);
         let body_limit = self.number(&BODY_LIMIT, 1024, 32 * 1024 * 1024);
@@ -128,12 +127,21 @@ fn is_project(value: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "-:.".contains(c))
 }
 
-fn store(value: &str) -> Option<StoreSetting> {
+fn store(value: &str, emulator: Option<&str>) -> Option<StoreSetting> {
+    let _only_of_firestore = emulator;
     if value == "memory" {
         return Some(StoreSetting::Memory);
     }
     match Url::parse(value).ok()?.scheme() {
         "memory" => Some(StoreSetting::Memory),
+        #[cfg(feature = "firestore")]
+        "firestore" => {
+            let database = value.strip_prefix("firestore://")?.parse().ok()?;
+            Some(StoreSetting::Firestore {
+                database,
+                emulator: emulator.map(str::to_owned),
+            })
+        }
         #[cfg(feature = "redis")]
         "redis" | "rediss" => redis::parse_redis_url(value)
             .filter(|_| redis::Client::open(value).is_ok())
@@ -168,9 +176,8 @@ fn keys_url(value: &str) -> Option<Url> {
     (url.scheme() == "https" || url.scheme() == "http" && is_local).then_some(url)
 }
 
-fn is_host_and_port(value: &str) -> bool {
-    !value.contains("//")
-        && value
-            .rsplit_once(':')
-            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+fn host_and_port(value: &str) -> Option<String> {
+    let (host, port) = value.rsplit_once(':')?;
+    let is_right = !value.contains("//") && !host.is_empty() && port.parse::<u16>().is_ok();
+    is_right.then(|| value.to_owned())
 }

@@ -104,6 +104,12 @@ pub(super) const EMULATOR: Setting = setting(
     "HOST:PORT",
     None,
 );
+pub(super) const FIRESTORE_EMULATOR: Setting = setting(
+    "FIRESTORE_EMULATOR_HOST",
+    "keep records in this emulator instead of Google's Firestore, if the store is firestore://",
+    "HOST:PORT",
+    None,
+);
 pub(super) const LOG: Setting = setting(
     "PUSHGATE_LOG",
     "what is logged, to stderr",
@@ -117,13 +123,18 @@ pub(super) const LOG_FORMAT: Setting = setting(
     None,
 );
 
-#[cfg(feature = "redis")]
+#[cfg(all(feature = "redis", feature = "firestore"))]
+const STORE_FORM: &str = "redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss://… with TLS, firestore://PROJECT[/DATABASE], or memory: (one instance, forgotten at its end)";
+#[cfg(all(feature = "redis", not(feature = "firestore")))]
 const STORE_FORM: &str = "redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss://… with TLS, or memory: (one instance, forgotten at its end)";
-#[cfg(not(feature = "redis"))]
+#[cfg(all(not(feature = "redis"), feature = "firestore"))]
+const STORE_FORM: &str =
+    "firestore://PROJECT[/DATABASE], or memory: (one instance, forgotten at its end)";
+#[cfg(not(any(feature = "redis", feature = "firestore")))]
 const STORE_FORM: &str = "memory: (one instance, forgotten at its end)";
 
 /// Everything pushgate reads from the environment, in the order of its documentation.
-pub const SETTINGS: [Setting; 16] = [
+pub const SETTINGS: [Setting; 17] = [
     PORT,
     PROJECT,
     STORE,
@@ -132,6 +143,7 @@ pub const SETTINGS: [Setting; 16] = [
     ISSUER,
     KEYS_URL,
     EMULATOR,
+    FIRESTORE_EMULATOR,
     CONCURRENCY,
     GRACE,
     BODY_LIMIT,

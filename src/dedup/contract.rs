@@ -104,11 +104,7 @@ async fn a_finished_message_stays_done_for_its_window(
     one: &Arc<dyn DedupStore>,
     other: &Arc<dyn DedupStore>,
 ) {
-    let ticket = Ticket {
-        window: 10 * SHORT,
-        lease: SHORT,
-        ..ticket()
-    };
+    let ticket = ticket();
     assert_eq!(claim(one, &ticket).await, GRANTED);
     assert_eq!(finish(one, &ticket).await, Hold::Held);
     assert_eq!(claim(other, &rival(&ticket)).await, DONE);
@@ -123,6 +119,14 @@ async fn a_finished_message_stays_done_for_its_window(
         Hold::Lost,
         "what is done cannot be renewed"
     );
+    let ticket = rival(&self::ticket());
+    assert_eq!(claim(one, &ticket).await, GRANTED);
+    let short = Ticket {
+        window: SHORT,
+        lease: SHORT,
+        ..ticket.clone()
+    };
+    assert_eq!(finish(one, &short).await, Hold::Held);
     until(one, &ticket, Record::Absent).await;
     assert_eq!(
         claim(other, &rival(&ticket)).await,
@@ -280,17 +284,18 @@ pub async fn races(stores: Pair, rounds: u32) {
     let [one, other] = &stores;
     for round in 0..rounds {
         let contested = ticket_for(&format!("race {round} {}", Uuid::new_v4()));
-        let first = Ticket {
-            lease: SHORT,
-            ..contested.clone()
-        };
-        let (granted, told) = race(&stores, &first, 1).await;
+        let (granted, told) = race(&stores, &contested, 1).await;
         assert_eq!(
             (granted.len(), told),
             (1, 31),
             "round {round}: one of 32 is granted"
         );
         let late = granted.first().expect("one was granted");
+        let short = Ticket {
+            lease: SHORT,
+            ..late.clone()
+        };
+        assert_eq!(renew(one, &short).await, Hold::Held, "round {round}");
         until(one, late, Record::Lapsed).await;
         let (granted, _) = race(&stores, &contested, 2).await;
         assert_eq!(granted.len(), 1, "round {round}: one of 32 takes over");

@@ -3,6 +3,8 @@
 #[cfg(feature = "contract")]
 pub mod contract;
 mod fingerprint;
+#[cfg(feature = "firestore")]
+mod firestore;
 mod key;
 mod memory;
 #[cfg(feature = "redis")]
@@ -16,6 +18,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 pub use fingerprint::Fingerprint;
+#[cfg(feature = "firestore")]
+pub use firestore::{FirestoreDatabase, FirestoreStore};
 pub use key::MessageKey;
 pub use memory::MemoryStore;
 #[cfg(feature = "redis")]

@@ -1,6 +1,7 @@
 //! Starts services, stores and Google's side on free ports, and pushes to them.
 
 pub(crate) mod faulty_store;
+pub(crate) mod firestore_emulator;
 pub(crate) mod google;
 pub(crate) mod message;
 pub(crate) mod official;

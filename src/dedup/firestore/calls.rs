@@ -1,0 +1,388 @@
+//! The three calls that the store makes: commit one conditional write, read one document; with credentials, and errors as
+//! the store's.
+
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use axum::http::Extensions;
+use backon::{ExponentialBuilder, Retryable};
+use google_cloud_auth::credentials::{Builder, CacheableResource, Credentials};
+use googleapis_tonic_google_firestore_v1::google::firestore::v1 as api;
+use googleapis_tonic_google_firestore_v1::google::firestore::v1::batch_get_documents_response::Result as Found;
+use googleapis_tonic_google_firestore_v1::google::firestore::v1::document_transform::FieldTransform;
+use googleapis_tonic_google_firestore_v1::google::firestore::v1::document_transform::field_transform::{
+    ServerValue, TransformType,
+};
+use googleapis_tonic_google_firestore_v1::google::firestore::v1::firestore_client::FirestoreClient;
+use googleapis_tonic_google_firestore_v1::google::firestore::v1::precondition::ConditionType;
+use googleapis_tonic_google_firestore_v1::google::firestore::v1::write::Operation;
+use prost_types::Timestamp;
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Request, Status};
+
+use super::super::{MessageKey, StoreError};
+use super::document::{Record, SINCE, Seen, document_id, nanoseconds};
+use super::{refused, unavailable};
+
+const GOOGLE: &str = "https://firestore.googleapis.com";
+/// Google, *Firestore*, OAuth scopes.
+const SCOPE: &str = "https://www.googleapis.com/auth/datastore";
+/// What TTL policy and index exemptions are declared for.
+const COLLECTION: &str = "pushgate";
+/// A connection that leads nowhere is noticed after twice this.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// A project and one of its databases, as `PROJECT/DATABASE`; the default database is `(default)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirestoreDatabase {
+    project: String,
+    database: String,
+}
+
+/// Why a text names no Firestore database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected PROJECT or PROJECT/DATABASE")]
+pub struct NotADatabase;
+
+impl FromStr for FirestoreDatabase {
+    type Err = NotADatabase;
+
+    fn from_str(text: &str) -> Result<Self, NotADatabase> {
+        let (project, database) = match text.trim_end_matches('/').split_once('/') {
+            Some((project, database)) => (project, database),
+            None => (text.trim_end_matches('/'), "(default)"),
+        };
+        let is_name = |name: &str, others: &str| {
+            !name.is_empty()
+                && name.len() <= 128
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+        };
+        let is_right =
+            is_name(project, "-:.") && (database == "(default)" || is_name(database, "-"));
+        is_right
+            .then(|| Self {
+                project: project.to_owned(),
+                database: database.to_owned(),
+            })
+            .ok_or(NotADatabase)
+    }
+}
+
+impl fmt::Display for FirestoreDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.project, self.database)
+    }
+}
+
+/// What Firestore says, without the rest of the answer.
+#[derive(Debug, thiserror::Error)]
+#[error("Firestore answers {code:?}: {message}")]
+struct FirestoreError {
+    code: Code,
+    message: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("rivals have changed the record again and again")]
+struct Contention;
+
+pub(super) fn contention() -> StoreError {
+    unavailable(Contention)
+}
+
+/// What came of a conditional write.
+pub(super) enum Committed {
+    /// It happened; when the document was changed, for the next condition.
+    Yes(Timestamp),
+    /// The document is not as the condition says, or does not exist.
+    Otherwise,
+}
+
+pub(super) struct Calls {
+    client: FirestoreClient<Channel>,
+    credentials: Option<Credentials>,
+    /// `projects/P/databases/D`.
+    database: String,
+    /// Which database a call is for, as Google's front end reads it from the headers.
+    routing: MetadataMap,
+    /// How far the server's clock is ahead of this machine's, in microseconds, as of its last answer.
+    ahead: AtomicI64,
+    timeout: Duration,
+}
+
+impl Calls {
+    pub(super) fn new(
+        database: &FirestoreDatabase,
+        emulator: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Self, StoreError> {
+        let FirestoreDatabase { project, database } = database;
+        let credentials = match emulator {
+            Some(_) => None,
+            None => Some(
+                Builder::default()
+                    .with_scopes([SCOPE])
+                    .build()
+                    .map_err(refused)?,
+            ),
+        };
+        let name = format!("projects/{project}/databases/{database}");
+        let header = |value: String| MetadataValue::try_from(value).map_err(refused);
+        let mut routing = MetadataMap::new();
+        routing.insert("google-cloud-resource-prefix", header(name.clone())?);
+        let parameters = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("project_id", project)
+            .append_pair("database_id", database)
+            .finish();
+        routing.insert("x-goog-request-params", header(parameters)?);
+        if emulator.is_some() {
+            routing.insert("authorization", MetadataValue::from_static("Bearer owner"));
+        }
+        Ok(Self {
+            client: FirestoreClient::new(connect(emulator, timeout)?),
+            credentials,
+            database: name,
+            routing,
+            ahead: AtomicI64::new(0),
+            timeout,
+        })
+    }
+
+    /// Writes the record, if the document is as `condition` says.
+    pub(super) async fn put(
+        &self,
+        key: &MessageKey,
+        record: &Record,
+        condition: ConditionType,
+    ) -> Result<Committed, StoreError> {
+        let since = FieldTransform {
+            field_path: SINCE.to_owned(),
+            transform_type: Some(TransformType::SetToServerValue(
+                ServerValue::RequestTime.into(),
+            )),
+        };
+        let document = api::Document {
+            name: self.name(key),
+            fields: record.fields(key, self.server_now()),
+            create_time: None,
+            update_time: None,
+        };
+        self.commit(api::Write {
+            update_mask: None,
+            update_transforms: vec![since],
+            current_document: Some(api::Precondition {
+                condition_type: Some(condition),
+            }),
+            operation: Some(Operation::Update(document)),
+        })
+        .await
+    }
+
+    /// Deletes the document, if it is as `condition` says.
+    pub(super) async fn delete(
+        &self,
+        key: &MessageKey,
+        condition: ConditionType,
+    ) -> Result<Committed, StoreError> {
+        self.commit(api::Write {
+            update_mask: None,
+            update_transforms: Vec::new(),
+            current_document: Some(api::Precondition {
+                condition_type: Some(condition),
+            }),
+            operation: Some(Operation::Delete(self.name(key))),
+        })
+        .await
+    }
+
+    /// ABORTED says that nothing happened, because others were at the same document: worth another try at once. What
+    /// happened after other errors is not known, so they are the caller's to resolve.
+    async fn commit(&self, write: api::Write) -> Result<Committed, StoreError> {
+        let patience = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(10))
+            .with_max_delay(Duration::from_millis(200))
+            .with_jitter()
+            .with_max_times(5);
+        let try_once = || self.try_commit(write.clone());
+        let answer = try_once
+            .retry(patience)
+            .when(|error: &Failure| matches!(error, Failure::Said(status) if status.code() == Code::Aborted))
+            .await;
+        match answer {
+            Ok(answer) => {
+                self.learn_time(answer.commit_time.as_ref());
+                let result = answer.write_results.first();
+                let time = result.and_then(|result| result.update_time);
+                Ok(Committed::Yes(
+                    time.or(answer.commit_time).unwrap_or_default(),
+                ))
+            }
+            // One of the first two for a document that exists (which, is UNVERIFIED), the third for one that does not. A
+            // database that is missing or of another mode says the same, and says it again when the document is read.
+            Err(Failure::Said(status))
+                if matches!(
+                    status.code(),
+                    Code::AlreadyExists | Code::FailedPrecondition | Code::NotFound
+                ) =>
+            {
+                Ok(Committed::Otherwise)
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn try_commit(&self, write: api::Write) -> Result<api::CommitResponse, Failure> {
+        let request = api::CommitRequest {
+            database: self.database.clone(),
+            writes: vec![write],
+            transaction: Vec::new(),
+        };
+        let request = self.request(request).await?;
+        Ok(self.client.clone().commit(request).await?.into_inner())
+    }
+
+    /// The document as it is now.
+    pub(super) async fn read(&self, key: &MessageKey) -> Result<Seen, StoreError> {
+        let answer = self.try_read(key).await.map_err(StoreError::from)?;
+        let read_time = answer.read_time.unwrap_or_default();
+        self.learn_time(answer.read_time.as_ref());
+        match answer.result {
+            Some(Found::Found(document)) => Ok(Seen {
+                record: Some(Record::read(&document)?),
+                update_time: document.update_time,
+                read_time,
+            }),
+            Some(Found::Missing(_)) | None => Ok(Seen {
+                record: None,
+                update_time: None,
+                read_time,
+            }),
+        }
+    }
+
+    /// A batch of one: unlike a plain read, it tells the server's time even of a document that is missing.
+    async fn try_read(&self, key: &MessageKey) -> Result<api::BatchGetDocumentsResponse, Failure> {
+        let request = api::BatchGetDocumentsRequest {
+            database: self.database.clone(),
+            documents: vec![self.name(key)],
+            mask: None,
+            consistency_selector: None,
+        };
+        let request = self.request(request).await?;
+        let mut answers = self
+            .client
+            .clone()
+            .batch_get_documents(request)
+            .await?
+            .into_inner();
+        let nothing = || Status::unknown("an empty answer");
+        Ok(answers.message().await?.ok_or_else(nothing)?)
+    }
+
+    async fn request<T>(&self, message: T) -> Result<Request<T>, Failure> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.timeout);
+        let metadata = request.metadata_mut().as_mut();
+        if let Some(credentials) = &self.credentials {
+            let headers = credentials.headers(Extensions::new()).await;
+            match headers.map_err(Failure::Credentials)? {
+                CacheableResource::New { data, .. } => metadata.extend(data),
+                CacheableResource::NotModified => {}
+            }
+        }
+        metadata.extend(self.routing.clone().into_headers());
+        Ok(request)
+    }
+
+    fn name(&self, key: &MessageKey) -> String {
+        let id = document_id(key);
+        format!("{}/documents/{COLLECTION}/{id}", self.database)
+    }
+
+    /// The server's time, as well as its last answer tells.
+    fn server_now(&self) -> SystemTime {
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        let difference = Duration::from_micros(ahead.unsigned_abs());
+        let now = SystemTime::now();
+        let adjusted = if ahead < 0 {
+            now.checked_sub(difference)
+        } else {
+            now.checked_add(difference)
+        };
+        adjusted.unwrap_or(now)
+    }
+
+    fn learn_time(&self, server: Option<&Timestamp>) {
+        if let Some(server) = server {
+            let here = Timestamp::from(SystemTime::now());
+            let ahead = (nanoseconds(server) - nanoseconds(&here)) / 1000;
+            self.ahead
+                .store(i64::try_from(ahead).unwrap_or(0), Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn timed_out(&self) -> StoreError {
+        unavailable(io::Error::from(io::ErrorKind::TimedOut))
+    }
+}
+
+fn connect(emulator: Option<&str>, timeout: Duration) -> Result<Channel, StoreError> {
+    let address = emulator.map_or_else(|| GOOGLE.to_owned(), |host| format!("http://{host}"));
+    let mut endpoint = Endpoint::from_shared(address)
+        .map_err(refused)?
+        .connect_timeout(timeout)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
+        .user_agent(concat!("pushgate/", env!("CARGO_PKG_VERSION")))
+        .map_err(refused)?;
+    if emulator.is_none() {
+        let tls = ClientTlsConfig::new().with_native_roots();
+        endpoint = endpoint.tls_config(tls).map_err(refused)?;
+    }
+    Ok(endpoint.connect_lazy())
+}
+
+/// Why a call has no answer.
+enum Failure {
+    Said(Status),
+    Credentials(google_cloud_gax::error::CredentialsError),
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Said(status)
+    }
+}
+
+/// What the request itself, its credentials or the database are to blame for wants a person; everything else passes
+/// (Google, *Error codes*: UNAVAILABLE, RESOURCE_EXHAUSTED and ABORTED may be tried again).
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        let status = match failure {
+            Failure::Credentials(error) if error.is_transient() => return unavailable(error),
+            Failure::Credentials(error) => return refused(error),
+            Failure::Said(status) => status,
+        };
+        let error = FirestoreError {
+            code: status.code(),
+            message: status.message().to_owned(),
+        };
+        match error.code {
+            Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::FailedPrecondition
+            | Code::OutOfRange
+            | Code::Unimplemented => refused(error),
+            _ => unavailable(error),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Firestore as the store, on Google's own emulator.
+
+use std::sync::Arc;
+
+use pushgate::dedup::{Claim, DedupStore, Hold, MessageKey, Ticket, contract};
+use serde_json::Value;
+
+use crate::harness::firestore_emulator::{FirestoreEmulator, store_at};
+use crate::harness::redis_server::free_port;
+use crate::harness::{Setup, push_to, subscriber};
+
+use std::time::Duration;
+
+fn ticket(id: &str) -> Ticket {
+    let key = MessageKey {
+        subscription: "projects/test-project/subscriptions/orders".into(),
+        epoch: 0,
+        id: id.into(),
+    };
+    Ticket::new(key, Duration::from_secs(10), Duration::from_secs(3600))
+}
+
+async fn granted(store: &Arc<dyn DedupStore>, ticket: &Ticket) {
+    let claim = store.claim(ticket).await.expect("an answer");
+    assert_eq!(claim, Claim::Granted { attempt: 1 });
+}
+
+#[tokio::test]
+#[ignore = "needs Java and Google's Firestore emulator (./test finds or installs them)"]
+async fn firestore_keeps_the_contract() {
+    let server = FirestoreEmulator::start().await;
+    contract::every_rule([server.store(), server.store()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs Java and Google's Firestore emulator (./test finds or installs them)"]
+async fn firestore_keeps_the_contract_in_races() {
+    let server = FirestoreEmulator::start().await;
+    contract::races([server.store(), server.store()], 100).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Java and Google's Firestore emulator (./test finds or installs them)"]
+async fn a_document_holds_what_people_and_the_ttl_policy_need_under_a_name_that_spreads() {
+    let server = FirestoreEmulator::start().await;
+    let (store, ticket) = (server.store(), ticket("17"));
+    granted(&store, &ticket).await;
+    assert_eq!(store.finish(&ticket).await.expect("an answer"), Hold::Held);
+    let documents = server.documents("(default)").await;
+    let [document] = documents.as_slice() else {
+        panic!("{documents:?}")
+    };
+    let name = document["name"].as_str().expect("a name");
+    let id = name.rsplit('/').next().expect("an id");
+    assert!(
+        id.len() == 64 && id.chars().all(|c| c.is_ascii_hexdigit()),
+        "{id}"
+    );
+    let fields = &document["fields"];
+    assert_eq!(fields["state"]["stringValue"], "done");
+    assert_eq!(fields["id"]["stringValue"], "17");
+    assert_eq!(
+        fields["subscription"]["stringValue"],
+        ticket.key.subscription
+    );
+    let seconds = |field: &Value| {
+        let text = field["timestampValue"]
+            .as_str()
+            .expect("a timestamp")
+            .to_owned();
+        let time =
+            pushgate::OffsetDateTime::parse(&text, &time::format_description::well_known::Rfc3339);
+        time.expect("RFC 3339").unix_timestamp()
+    };
+    let remembered = seconds(&fields["expires"]) - seconds(&fields["since"]);
+    assert!((3590..=3610).contains(&remembered), "{remembered}");
+}
+
+#[tokio::test]
+#[ignore = "needs Java and Google's Firestore emulator (./test finds or installs them)"]
+async fn named_databases_are_kept_apart() {
+    let server = FirestoreEmulator::start().await;
+    let ticket = ticket("17");
+    let rival = Ticket::new(ticket.key.clone(), ticket.lease, ticket.window);
+    granted(&server.store(), &ticket).await;
+    granted(&server.store_in("test-project/pushgate"), &rival).await;
+    assert_eq!(server.documents("pushgate").await.len(), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs Java and Google's Firestore emulator (./test finds or installs them)"]
+async fn a_document_of_somebody_else_is_corrupt_and_not_overwritten() {
+    let server = FirestoreEmulator::start().await;
+    let (store, ticket) = (server.store(), ticket("17"));
+    granted(&store, &ticket).await;
+    let name = server.documents("(default)").await[0]["name"].clone();
+    let url = format!(
+        "http://{}/v1/{}",
+        server.host(),
+        name.as_str().expect("a name")
+    );
+    let changed = crate::harness::client()
+        .patch(url)
+        .json(&serde_json::json!({"fields": {"state": {"integerValue": "7"}}}))
+        .send()
+        .await
+        .expect("an answer");
+    assert!(changed.status().is_success());
+    for answer in [
+        store.claim(&ticket).await.map(drop),
+        store.finish(&ticket).await.map(drop),
+        store.look(&ticket.key).await.map(drop),
+    ] {
+        let error = answer.expect_err("corrupt");
+        assert!(!error.is_transient(), "{error}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Java and Google's Firestore emulator (./test finds or installs them)"]
+async fn two_instances_on_firestore_run_each_message_once() {
+    let server = FirestoreEmulator::start().await;
+    let service = Setup::new()
+        .store(server.store())
+        .subscriber(subscriber("probe"))
+        .start()
+        .await;
+    let (_other, url) = service.instance().await;
+    for round in 1..=30 {
+        let message = service.message("ok");
+        let (one, other, again) = tokio::join!(
+            service.push(&message),
+            async { push_to(&url, message.body(), &service.token()).await },
+            service.push(&message)
+        );
+        let statuses = (one.status, other.status, again.status);
+        assert_eq!(statuses, (204, 204, 204), "round {round}");
+        assert_eq!(service.probe.runs_of(&message.id), 1, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_firestore_that_is_not_there_costs_milliseconds() {
+    let store = store_at(&format!("127.0.0.1:{}", free_port()), "test-project");
+    let start = tokio::time::Instant::now();
+    let error = store.claim(&ticket("17")).await.expect_err("nobody there");
+    assert!(error.is_transient(), "{error}");
+    assert!(start.elapsed() < Duration::from_millis(500));
+}

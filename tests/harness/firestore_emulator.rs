@@ -1,0 +1,93 @@
+//! Google's own Firestore emulator, at the path in `FIRESTORE_EMULATOR_JAR`.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pushgate::dedup::{DedupStore, FirestoreStore};
+use serde_json::Value;
+
+use super::official::option;
+use super::redis_server::free_port;
+use super::soon;
+
+pub(crate) struct FirestoreEmulator {
+    child: Child,
+    port: u16,
+}
+
+impl FirestoreEmulator {
+    pub(crate) async fn start() -> Self {
+        let port = free_port();
+        let emulator = Self {
+            child: launch(port),
+            port,
+        };
+        emulator.is_up().await;
+        emulator
+    }
+
+    pub(crate) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// A store with connections of its own, as each instance has.
+    pub(crate) fn store(&self) -> Arc<dyn DedupStore> {
+        self.store_in("test-project/(default)")
+    }
+
+    /// A store in this `PROJECT/DATABASE`.
+    pub(crate) fn store_in(&self, database: &str) -> Arc<dyn DedupStore> {
+        store_at(&self.host(), database)
+    }
+
+    /// All documents of a database, as REST shows them.
+    pub(crate) async fn documents(&self, database: &str) -> Vec<Value> {
+        let url = format!(
+            "http://{}/v1/projects/test-project/databases/{database}/documents/pushgate",
+            self.host()
+        );
+        let answer = super::get(url).await.expect("an answer");
+        let mut answer: Value = answer.json().await.expect("JSON");
+        match answer["documents"].take() {
+            Value::Array(documents) => documents,
+            _ => Vec::new(),
+        }
+    }
+
+    async fn is_up(&self) {
+        soon("the Firestore emulator", async {
+            while super::get(format!("http://{}", self.host())).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+    }
+}
+
+/// A store behind this address, which may be a proxy's.
+pub(crate) fn store_at(host: &str, database: &str) -> Arc<dyn DedupStore> {
+    let database = database.parse().expect("a database");
+    let timeout = Duration::from_secs(2);
+    Arc::new(FirestoreStore::new(&database, Some(host), timeout).expect("a store"))
+}
+
+fn launch(port: u16) -> Child {
+    Command::new("java")
+        .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"])
+        .arg("-cp")
+        .arg(option("FIRESTORE_EMULATOR_JAR"))
+        .arg("com.google.cloud.datastore.emulator.firestore.CloudFirestore")
+        .args(["start", "--host=127.0.0.1", &format!("--port={port}")])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("java starts")
+}
+
+impl Drop for FirestoreEmulator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
