@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
+use crate::breaker::Pass;
 use crate::context::Context;
-use crate::dedup::{DedupStore, Ticket};
+use crate::dead_letter::Reason;
+use crate::dedup::{DedupStore, Fingerprint, StoreError, Ticket};
 use crate::envelope::Envelope;
 use crate::handler::Delivery;
+use crate::outcome::chain;
 use crate::registry::Registered;
 use crate::state::States;
+use crate::subscriber::{AfterCrash, Conflict, Identity, StoreDown};
 
 /// A delivery and its ticket.
 pub(crate) struct Attempt {
@@ -18,6 +23,14 @@ pub(crate) struct Attempt {
     pub(crate) delivery: Delivery,
     pub(crate) ticket: Ticket,
     pub(crate) arrival: Instant,
+    /// Leave of the subscriber's circuit breaker, if it has one.
+    pub(crate) pass: Option<Pass>,
+    /// Why the message is to be dead-lettered without a run, if so.
+    pub(crate) doom: Option<Reason>,
+    /// What the next delivery must still know if this one cannot settle: that an earlier one vanished.
+    pub(crate) is_held: bool,
+    /// The store did not answer the claim, and the subscriber runs all the same.
+    pub(crate) is_unguarded: bool,
 }
 
 impl Attempt {
@@ -28,7 +41,6 @@ impl Attempt {
         stop: CancellationToken,
         states: States,
     ) -> Self {
-        let ticket = subscriber.ticket(&envelope.message_id);
         let context = Context {
             subscription: Arc::clone(&subscriber.name),
             message_id: envelope.message_id.into(),
@@ -44,16 +56,91 @@ impl Attempt {
             context,
             states,
         };
+        let idempotency = subscriber.declared.idempotency.as_ref();
+        let identified = idempotency.map_or_else(
+            || Ok(Identity::of_message(&delivery)),
+            |idempotency| idempotency.identify(&delivery),
+        );
+        let (identity, doom) = match identified {
+            Ok(identity) => (identity, None),
+            Err(error) => (
+                Identity::of_message(&delivery),
+                Some(Reason::idempotency(error.to_string())),
+            ),
+        };
         Self {
+            ticket: subscriber.ticket(identity),
             subscriber: Arc::clone(subscriber),
             delivery,
-            ticket,
             arrival,
+            pass: None,
+            doom,
+            is_held: false,
+            is_unguarded: false,
         }
+    }
+
+    /// With leave of the subscriber's circuit breaker.
+    pub(crate) fn with(mut self, pass: Option<Pass>) -> Self {
+        self.pass = pass;
+        self
     }
 
     /// Where its message is remembered.
     pub(crate) fn store(&self) -> &Arc<dyn DedupStore> {
         &self.subscriber.store
+    }
+
+    /// For logs: unlike the ticket's key, it never comes from a payload.
+    pub(crate) fn message_id(&self) -> &str {
+        &self.delivery.context.message_id
+    }
+
+    /// A ticket for the same message with another owner, as any other delivery would have.
+    pub(crate) fn second_ticket(&self) -> Ticket {
+        Ticket {
+            owner: Uuid::new_v4(),
+            ..self.ticket.clone()
+        }
+    }
+
+    /// What its subscriber has declared for the case that its key was handled `before` with another payload; `None` if it was
+    /// the same.
+    pub(crate) fn conflict_with(&self, before: Option<Fingerprint>) -> Option<Conflict> {
+        let is_other = before.is_some() && before != self.ticket.fingerprint;
+        let idempotency = self.subscriber.declared.idempotency.as_ref()?;
+        (is_other && self.ticket.fingerprint.is_some()).then(|| idempotency.conflict())
+    }
+
+    /// Gives the message up as one of its own, whatever was handled under its key.
+    pub(crate) fn part_from_its_key(&mut self) {
+        self.ticket = self.subscriber.ticket(Identity::of_message(&self.delivery));
+        self.doom = Some(Reason::idempotency(
+            "the idempotency key was handled before with another payload".into(),
+        ));
+    }
+
+    /// The claim was granted; `number` is above 1 if an earlier one lapsed because its instance vanished.
+    pub(crate) fn granted(&mut self, number: u32) {
+        if number > 1 && self.subscriber.declared.after_crash == AfterCrash::Hold {
+            self.is_held = true;
+            self.doom.get_or_insert_with(Reason::outcome_unknown);
+        }
+    }
+
+    /// Whether the subscriber runs although the store gave this answer to its claim.
+    pub(crate) fn dares_without(&mut self, error: &StoreError) -> bool {
+        let StoreDown::Open(reason) = &self.subscriber.declared.store_down else {
+            return false;
+        };
+        tracing::warn!(
+            subscription = %self.subscriber.name,
+            message.id = self.message_id(),
+            declared = reason,
+            error = chain(error),
+            "the handler runs without deduplication"
+        );
+        self.is_unguarded = true;
+        true
     }
 }

@@ -8,9 +8,10 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempt;
-use crate::dedup::{Claim, DedupStore, Record, StoreError, Ticket};
+use crate::dedup::{Claim, DedupStore, Fingerprint, Record, StoreError, Ticket};
 use crate::drain::Drain;
 use crate::settlement::Settlement;
+use crate::subscriber::Conflict;
 
 /// A claim whose answer was lost is asked again with the same ticket, which is never granted twice.
 const REPEAT_AFTER: Duration = Duration::from_millis(25);
@@ -34,45 +35,103 @@ struct Patience {
     closing: CancellationToken,
 }
 
+/// What the store says, before it is known what the subscriber makes of it.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Granted(u32),
+    Done(Option<Fingerprint>),
+    Elsewhere(Settlement),
+    Leaving,
+}
+
 /// Claims the attempt's message, waiting for another's claim as long as its handler may run, unless the service closes.
-pub(crate) async fn ask(attempt: &Attempt, drain: &Drain) -> Result<Asked, StoreError> {
-    let hard_limit = attempt.subscriber.limits.hard;
+pub(crate) async fn ask(attempt: &mut Attempt, drain: &Drain) -> Result<Asked, StoreError> {
     let patience = Patience {
         arrival: attempt.arrival,
-        hard_limit,
+        hard_limit: attempt.subscriber.limits.hard,
         closing: drain.closing.clone(),
     };
-    ask_store(attempt.store(), &attempt.ticket, &patience).await
+    loop {
+        let told = match ask_store(attempt.store(), &attempt.ticket, &patience).await {
+            Ok(told) => told,
+            // Where another delivery is at it, running without a claim would be running twice at once.
+            Err(NoAnswer {
+                error,
+                is_in_progress,
+            }) => {
+                let dares = !is_in_progress && attempt.dares_without(&error);
+                return if dares {
+                    Ok(Asked::Granted { attempt: 1 })
+                } else {
+                    Err(error)
+                };
+            }
+        };
+        return Ok(match told {
+            Told::Granted(number) => {
+                attempt.granted(number);
+                Asked::Granted { attempt: number }
+            }
+            Told::Done(before) => match attempt.conflict_with(before) {
+                None => Asked::Elsewhere(Settlement::DoneBefore),
+                Some(Conflict::Ignore) => Asked::Elsewhere(Settlement::OtherPayloadIgnored),
+                Some(Conflict::Retry) => Asked::Elsewhere(Settlement::OtherPayload),
+                Some(Conflict::DeadLetter) => {
+                    attempt.part_from_its_key();
+                    continue;
+                }
+            },
+            Told::Elsewhere(settlement) => Asked::Elsewhere(settlement),
+            Told::Leaving => Asked::Leaving,
+        });
+    }
+}
+
+/// The store did not answer.
+struct NoAnswer {
+    error: StoreError,
+    /// It had said before that another delivery is at it.
+    is_in_progress: bool,
 }
 
 async fn ask_store(
     store: &Arc<dyn DedupStore>,
     ticket: &Ticket,
     patience: &Patience,
-) -> Result<Asked, StoreError> {
+) -> Result<Told, NoAnswer> {
     let claim = || async { store.claim(ticket).await };
     let repeat = ConstantBuilder::default()
         .with_delay(REPEAT_AFTER)
         .with_max_times(1);
+    let mut is_in_progress = false;
     loop {
         if patience.closing.is_cancelled() {
-            return Ok(Asked::Leaving);
+            return Ok(Told::Leaving);
         }
-        match claim.retry(repeat).when(StoreError::is_transient).await? {
-            Claim::Granted { attempt } => return Ok(Asked::Granted { attempt }),
-            Claim::Done(_) => return Ok(Asked::Elsewhere(Settlement::DoneBefore)),
-            Claim::InProgress => {}
+        let no_answer = |error| NoAnswer {
+            error,
+            is_in_progress,
+        };
+        let claimed = claim.retry(repeat).when(StoreError::is_transient).await;
+        match claimed.map_err(no_answer)? {
+            Claim::Granted { attempt } => return Ok(Told::Granted(attempt)),
+            Claim::Done(fingerprint) => return Ok(Told::Done(fingerprint)),
+            Claim::InProgress => is_in_progress = true,
         }
-        match wait(store.as_ref(), ticket, patience).await? {
+        let waited = wait(store.as_ref(), ticket, patience).await;
+        match waited.map_err(|error| NoAnswer {
+            error,
+            is_in_progress,
+        })? {
             Waited::Lapsed if patience.is_enough_to_begin() => {}
-            Waited::Lapsed => return Ok(Asked::Elsewhere(Settlement::Busy)),
-            Waited::For(asked) => return Ok(asked),
+            Waited::Lapsed => return Ok(Told::Elsewhere(Settlement::Busy)),
+            Waited::For(told) => return Ok(told),
         }
     }
 }
 
 enum Waited {
-    For(Asked),
+    For(Told),
     /// The other has vanished; its message is to be claimed again.
     Lapsed,
 }
@@ -86,12 +145,12 @@ async fn wait(
         let look_again = Instant::now() + patience.pause();
         tokio::select! {
             () = sleep_until(look_again.min(patience.end())) => {}
-            () = patience.closing.cancelled() => return Ok(Waited::For(Asked::Leaving)),
+            () = patience.closing.cancelled() => return Ok(Waited::For(Told::Leaving)),
         }
         let is_over = Instant::now() >= patience.end();
-        let elsewhere = |settlement| Ok(Waited::For(Asked::Elsewhere(settlement)));
+        let elsewhere = |settlement| Ok(Waited::For(Told::Elsewhere(settlement)));
         match store.look(&ticket.key).await {
-            Ok(Record::Done(_)) => return elsewhere(Settlement::DoneBefore),
+            Ok(Record::Done(fingerprint)) => return Ok(Waited::For(Told::Done(fingerprint))),
             Ok(Record::Absent) => return elsewhere(Settlement::FailedElsewhere),
             Ok(Record::Lapsed) => return Ok(Waited::Lapsed),
             Ok(Record::InProgress) if is_over => return elsewhere(Settlement::Busy),
@@ -150,7 +209,7 @@ mod tests {
     async fn asked_while<T: Future<Output = ()> + Send + 'static>(
         lease_seconds: u64,
         then: impl FnOnce(Arc<dyn DedupStore>, Ticket) -> T,
-    ) -> (Asked, Duration) {
+    ) -> (Told, Duration) {
         let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
         let holder = ticket(lease_seconds);
         assert_eq!(
@@ -165,6 +224,7 @@ mod tests {
         let patience = patience();
         let asked = ask_store(&store, &ticket(60), &patience)
             .await
+            .ok()
             .expect("answered");
         (asked, patience.arrival.elapsed())
     }
@@ -175,7 +235,7 @@ mod tests {
             drop(store.finish(&holder).await)
         })
         .await;
-        assert_eq!(asked, Asked::Elsewhere(Settlement::DoneBefore));
+        assert_eq!(asked, Told::Done(None));
         assert!(
             waited >= Duration::from_secs(10) && waited < Duration::from_secs(12),
             "{waited:?}"
@@ -184,18 +244,18 @@ mod tests {
             drop(store.release(&holder).await)
         })
         .await;
-        assert_eq!(asked, Asked::Elsewhere(Settlement::FailedElsewhere));
+        assert_eq!(asked, Told::Elsewhere(Settlement::FailedElsewhere));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_vanished_holders_message_is_taken_over_while_there_is_time() {
         let (asked, waited) = asked_while(15, |_, _| async {}).await;
-        assert_eq!(asked, Asked::Granted { attempt: 2 });
+        assert_eq!(asked, Told::Granted(2));
         assert!(waited < Duration::from_secs(18), "{waited:?}");
         let (asked, _) = asked_while(30, |_, _| async {}).await;
         assert_eq!(
             asked,
-            Asked::Elsewhere(Settlement::Busy),
+            Told::Elsewhere(Settlement::Busy),
             "with less than half the time left the next delivery takes over"
         );
     }
@@ -203,7 +263,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn waiting_ends_with_the_time_limit_and_with_the_service() {
         let (asked, waited) = asked_while(600, |_, _| async {}).await;
-        assert_eq!((asked, waited), (Asked::Elsewhere(Settlement::Busy), LIMIT));
+        assert_eq!((asked, waited), (Told::Elsewhere(Settlement::Busy), LIMIT));
         let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
         assert!(store.claim(&ticket(60)).await.is_ok());
         let patience = patience();
@@ -211,8 +271,9 @@ mod tests {
         assert_eq!(
             ask_store(&store, &ticket(60), &patience)
                 .await
+                .ok()
                 .expect("answered"),
-            Asked::Leaving
+            Told::Leaving
         );
     }
 }

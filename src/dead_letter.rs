@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 use crate::handler::Delivery;
 use crate::registry::Registered;
 
-/// The kind of trouble: `handler` or `payload`.
+/// The kind of trouble: `handler`, `payload`, `idempotency key` or `outcome unknown`.
 pub const REASON_ATTRIBUTE: &str = "pushgate-dead-letter-reason";
 /// What the handler or the payload's check said.
 pub const ERROR_ATTRIBUTE: &str = "pushgate-dead-letter-error";
@@ -35,6 +35,24 @@ const RETRY_LIMIT: Duration = Duration::from_secs(8);
 pub(crate) struct Reason {
     pub(crate) kind: &'static str,
     pub(crate) text: String,
+}
+
+impl Reason {
+    /// The message's idempotency key is missing, or belongs to another message.
+    pub(crate) fn idempotency(text: String) -> Self {
+        Self {
+            kind: "idempotency key",
+            text,
+        }
+    }
+
+    /// For subscribers that declare `AfterCrash::Hold`.
+    pub(crate) fn outcome_unknown() -> Self {
+        Self {
+            kind: "outcome unknown",
+            text: "outcome unknown: an earlier run began, and its instance vanished before it could record the end".into(),
+        }
+    }
 }
 
 /// Why a message could not be dead-lettered.

@@ -6,12 +6,15 @@ use tokio::task::JoinHandle;
 
 use crate::admission::Place;
 use crate::attempt::Attempt;
+use crate::breaker::Pass;
 use crate::dead_letter::DeadLetters;
 use crate::drain::Drain;
 use crate::handler::Said;
 use crate::lease::LeaseKeeper;
+use crate::outcome::Outcome;
 use crate::pools::Pools;
-use crate::run::{End, Run, end, run};
+use crate::retries::run_as_declared;
+use crate::run::{End, Run, end};
 use crate::settle::settle;
 use crate::settlement::Settlement;
 
@@ -26,12 +29,20 @@ pub(crate) struct Means {
 impl Means {
     /// Runs the handler, its lease kept, and settles by how it ended. A handler that cannot be stopped keeps its claim and
     /// its places until it ends, so that no second run begins beside it.
-    pub(crate) async fn handle(&self, attempt: Attempt, places: [Place; 2]) -> Settlement {
-        let stop = attempt.delivery.context.stop.clone();
-        let lease = LeaseKeeper::keep(Arc::clone(attempt.store()), attempt.ticket.clone(), stop);
-        match run(&attempt, &self.pools, &self.drain.leaving).await {
-            Run::Ended(end) => settle(&attempt, end, lease, &self.dead_letters, &self.drain).await,
+    pub(crate) async fn handle(&self, mut attempt: Attempt, places: [Place; 2]) -> Settlement {
+        let lease = LeaseKeeper::keep(&attempt);
+        if let Some(reason) = attempt.doom.take() {
+            let end = End::Doomed(reason);
+            return settle(&attempt, end, lease, &self.dead_letters, &self.drain).await;
+        }
+        let pass = attempt.pass.take();
+        match run_as_declared(&attempt, &self.pools, &self.drain.leaving).await {
+            Run::Ended(end) => {
+                tell(pass, &end);
+                settle(&attempt, end, lease, &self.dead_letters, &self.drain).await
+            }
             Run::GoesOn(work) => {
+                tell(pass, &End::TimedOut);
                 log(
                     &attempt,
                     "a handler does not stop at its hard limit: it must look at Context::is_stopping, or await",
@@ -61,6 +72,15 @@ impl Means {
     }
 }
 
+/// What a run says about whatever its handler depends on. A panic, or a payload that does not fit, says nothing.
+fn tell(pass: Option<Pass>, end: &End) {
+    match (pass, end) {
+        (Some(pass), End::Said(Outcome::Retry { .. }) | End::TimedOut) => pass.fail(),
+        (Some(pass), End::Said(_)) => pass.succeed(),
+        (Some(_) | None, _) => {}
+    }
+}
+
 fn log(attempt: &Attempt, what: &str) {
-    tracing::error!(subscription = %attempt.subscriber.name, message.id = attempt.ticket.key.id, "{what}");
+    tracing::error!(subscription = %attempt.subscriber.name, message.id = attempt.message_id(), "{what}");
 }

@@ -7,52 +7,76 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::attempt::Attempt;
 use crate::dedup::{Claim, DedupStore, Hold, StoreError, Ticket};
 use crate::outcome::chain;
 
 /// Renews a lease three times in its length until dropped. When it is lost, the handler is asked to stop: another delivery
 /// may be at work.
-pub(crate) struct LeaseKeeper(AbortHandle);
+pub(crate) struct LeaseKeeper(Option<AbortHandle>);
 
 impl LeaseKeeper {
-    pub(crate) fn keep(
-        store: Arc<dyn DedupStore>,
-        ticket: Ticket,
-        stop: CancellationToken,
-    ) -> Self {
-        Self(tokio::spawn(keep(store, ticket, stop)).abort_handle())
+    /// Keeps the attempt's claim, if it has one.
+    pub(crate) fn keep(attempt: &Attempt) -> Self {
+        if attempt.is_unguarded {
+            return Self(None);
+        }
+        let keeping = Keeping {
+            store: Arc::clone(attempt.store()),
+            ticket: attempt.ticket.clone(),
+            message_id: Arc::clone(&attempt.delivery.context.message_id),
+            stop: attempt.delivery.context.stop.clone(),
+        };
+        Self(Some(tokio::spawn(keeping.run()).abort_handle()))
     }
 }
 
 impl Drop for LeaseKeeper {
     fn drop(&mut self) {
-        self.0.abort();
+        if let Some(keeping) = &self.0 {
+            keeping.abort();
+        }
     }
 }
 
-async fn keep(store: Arc<dyn DedupStore>, ticket: Ticket, stop: CancellationToken) {
-    let mut pause = ticket.lease / 3;
-    loop {
-        sleep(pause).await;
-        match renew(store.as_ref(), &ticket).await {
-            Ok(Hold::Held) => pause = ticket.lease / 3,
-            Ok(Hold::Lost) => {
-                tracing::warn!(
-                    subscription = ticket.key.subscription,
-                    message.id = ticket.key.id,
-                    "a claim was lost while its handler runs"
-                );
-                return stop.cancel();
-            }
-            Err(error) => {
-                // A store that is back for a moment must be used before the lease ends.
-                pause = (ticket.lease / 12).min(Duration::from_millis(500));
-                tracing::warn!(
-                    subscription = ticket.key.subscription,
-                    message.id = ticket.key.id,
-                    error = chain(&error),
-                    "cannot renew a lease"
-                );
+struct Keeping {
+    store: Arc<dyn DedupStore>,
+    ticket: Ticket,
+    message_id: Arc<str>,
+    stop: CancellationToken,
+}
+
+impl Keeping {
+    async fn run(self) {
+        let Self {
+            store,
+            ticket,
+            message_id,
+            stop,
+        } = self;
+        let mut pause = ticket.lease / 3;
+        loop {
+            sleep(pause).await;
+            match renew(store.as_ref(), &ticket).await {
+                Ok(Hold::Held) => pause = ticket.lease / 3,
+                Ok(Hold::Lost) => {
+                    tracing::warn!(
+                        subscription = ticket.key.subscription,
+                        message.id = %message_id,
+                        "a claim was lost while its handler runs"
+                    );
+                    return stop.cancel();
+                }
+                Err(error) => {
+                    // A store that is back for a moment must be used before the lease ends.
+                    pause = (ticket.lease / 12).min(Duration::from_millis(500));
+                    tracing::warn!(
+                        subscription = ticket.key.subscription,
+                        message.id = %message_id,
+                        error = chain(&error),
+                        "cannot renew a lease"
+                    );
+                }
             }
         }
     }

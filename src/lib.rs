@@ -42,6 +42,7 @@ mod admission;
 mod attempt;
 mod authentication;
 mod body;
+mod breaker;
 mod claim;
 mod commands;
 mod config;
@@ -62,6 +63,7 @@ mod pools;
 mod push;
 mod registry;
 mod reply;
+mod retries;
 mod run;
 mod server;
 mod service;
@@ -81,7 +83,9 @@ pub use outcome::{IntoOutcome, Outcome};
 pub use server::Running;
 pub use service::{Service, StartError};
 pub use state::{Environment, State, StateType};
-pub use subscriber::{Backoff, Example, Idempotency, Subscriber};
+pub use subscriber::{
+    AfterCrash, Backoff, CircuitBreaker, Conflict, Example, Idempotency, StoreDown, Subscriber,
+};
 pub use time::OffsetDateTime;
 
 /// The README's examples, compiled.

@@ -12,6 +12,7 @@ use crate::admission::{Admission, Place};
 use crate::attempt::Attempt;
 use crate::authentication::Authentication;
 use crate::body::Bodies;
+use crate::breaker::Breaker;
 use crate::claim::{self, Asked};
 use crate::dedup::DedupStore;
 use crate::drain::Leaving;
@@ -45,10 +46,10 @@ impl Gate {
         report: &mut Report,
     ) -> Result<Settlement, Refusal> {
         let drain = &self.means.drain;
-        let (attempt, places) = drain
+        let (mut attempt, places) = drain
             .unless_leaving(self.admit(path, request, report))
             .await?;
-        match claim::ask(&attempt, drain).await? {
+        match claim::ask(&mut attempt, drain).await? {
             Asked::Granted { attempt: number } => {
                 report.claimed(number);
                 Ok(self.means.handle(attempt, places).await)
@@ -74,6 +75,11 @@ impl Gate {
         report.learn(&envelope);
         let subscriber = self.registry.find(&envelope.subscription, &caller)?;
         let places = [place, self.admission.enter_subscription(subscriber)?];
+        let pass = subscriber
+            .breaker
+            .as_ref()
+            .map(Breaker::enter)
+            .transpose()?;
         let stop = self.means.drain.stopping.child_token();
         let attempt = Attempt::new(
             subscriber,
@@ -82,7 +88,7 @@ impl Gate {
             stop,
             self.states.clone(),
         );
-        Ok((attempt, places))
+        Ok((attempt.with(pass), places))
     }
 
     /// Whether pushes can be taken. Changes are logged; anybody may ask, so answers are not.

@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::authentication::Caller;
+use crate::breaker::{Breaker, Rules};
 use crate::config::Config;
 use crate::dedup::{DedupStore, MessageKey, Ticket, Unguarded};
 use crate::excerpt::excerpt;
 use crate::pools::Pools;
 use crate::state::StateType;
-use crate::subscriber::{Idempotency, Limits, Subscriber};
+use crate::subscriber::{Idempotency, Identity, Limits, Subscriber};
 
 /// A subscriber in its place: with full names, who may push to it, and its own bounds.
 pub(crate) struct Registered {
@@ -24,7 +25,8 @@ pub(crate) struct Registered {
     pub(crate) limits: Limits,
     pub(crate) store: Arc<dyn DedupStore>,
     pub(crate) places: Arc<Semaphore>,
-    audience: String,
+    pub(crate) breaker: Option<Arc<Breaker>>,
+    audiences: HashSet<String>,
     callers: HashSet<String>,
 }
 
@@ -143,23 +145,17 @@ impl Registry {
                 known: known.join(", "),
             });
         };
-        if subscriber.audience != caller.audience {
+        if !subscriber.audiences.contains(&caller.audience) {
             return Err(RegistryError::OtherAudience {
                 email: excerpt(&caller.email),
                 found: excerpt(&caller.audience),
-                expected: subscriber.audience.clone(),
+                expected: joined(&subscriber.audiences),
             });
         }
         if !subscriber.callers.contains(&caller.email) {
-            let expected = subscriber
-                .callers
-                .iter()
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(", ");
             return Err(RegistryError::OtherCaller {
                 found: excerpt(&caller.email),
-                expected,
+                expected: joined(&subscriber.callers),
             });
         }
         Ok(subscriber)
@@ -178,7 +174,15 @@ impl Registered {
         } else {
             &declared.callers
         };
-        let is_guarded = matches!(declared.idempotency, Some(Idempotency::MessageId));
+        let audiences = if declared.audiences.is_empty() {
+            &config.audiences
+        } else {
+            &declared.audiences
+        };
+        let is_guarded = declared
+            .idempotency
+            .as_ref()
+            .is_some_and(Idempotency::is_guarded);
         Self {
             name: format!("projects/{}/subscriptions/{}", config.project, declared.id).into(),
             dead_letter_topic: format!(
@@ -196,31 +200,47 @@ impl Registered {
                     .concurrency
                     .unwrap_or_else(|| pools.room_for(&declared.work)),
             )),
-            audience: declared
-                .audience
-                .clone()
-                .unwrap_or_else(|| config.audience.clone()),
+            breaker: declared.circuit_breaker.map(|breaker| {
+                let rules = Rules {
+                    failures: breaker.failures,
+                    shortest_pause: breaker.pause.minimum,
+                    longest_pause: breaker.pause.maximum,
+                    probes: breaker.probes,
+                };
+                Breaker::new(declared.id.as_str(), rules)
+            }),
+            audiences: audiences.iter().cloned().collect(),
             callers: callers.iter().cloned().collect(),
             declared,
         }
     }
 
     fn bound(&self) -> impl Iterator<Item = Caller> + '_ {
-        self.callers.iter().map(|email| Caller {
-            email: email.clone(),
-            audience: self.audience.clone(),
+        self.callers.iter().flat_map(|email| {
+            self.audiences.iter().map(|audience| Caller {
+                email: email.clone(),
+                audience: audience.clone(),
+            })
         })
     }
 
-    /// A new ticket for one delivery of this message.
-    pub(crate) fn ticket(&self, message_id: &str) -> Ticket {
+    /// A new ticket for one delivery of what is known by this.
+    pub(crate) fn ticket(&self, identity: Identity) -> Ticket {
         let key = MessageKey {
             subscription: self.name.to_string(),
             epoch: self.declared.epoch,
-            id: message_id.to_owned(),
+            id: identity.id,
         };
-        Ticket::new(key, self.declared.lease, self.declared.window)
+        Ticket {
+            fingerprint: identity.fingerprint,
+            ..Ticket::new(key, self.declared.lease, self.declared.window)
+        }
     }
+}
+
+fn joined(texts: &HashSet<String>) -> String {
+    let sorted: BTreeSet<&str> = texts.iter().map(String::as_str).collect();
+    sorted.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// A lease is renewed three times in its length, and each of these may take as long as the store is given.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::admission::OverCapacity;
 use crate::authentication::AuthenticationError;
 use crate::body::BodyError;
+use crate::breaker::Open;
 use crate::dedup::StoreError;
 use crate::drain::Leaving;
 use crate::envelope::{Envelope, EnvelopeError};
@@ -29,6 +30,8 @@ pub(crate) enum Refusal {
     Registry(#[from] RegistryError),
     #[error("over capacity")]
     OverCapacity(#[from] OverCapacity),
+    #[error("what the handler depends on is down")]
+    CircuitOpen(#[from] Open),
     #[error("no body")]
     Body(#[from] BodyError),
     #[error("not a push")]
@@ -62,6 +65,16 @@ impl Verdict {
                 Self(StatusCode::NO_CONTENT, "dead-lettered", Level::Warn)
             }
             Settlement::DoneBefore => Self(StatusCode::NO_CONTENT, "done before", Level::Info),
+            Settlement::OtherPayloadIgnored => Self(
+                StatusCode::NO_CONTENT,
+                "ignored: same key, other payload",
+                Level::Warn,
+            ),
+            Settlement::OtherPayload => Self(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "same key, other payload",
+                Level::Warn,
+            ),
             // A nack would surely run it again; an ack only might.
             Settlement::Unrecorded { .. } => {
                 Self(StatusCode::NO_CONTENT, "unrecorded", Level::Error)
@@ -112,6 +125,7 @@ impl Verdict {
                 RegistryError::OtherCaller { .. } | RegistryError::OtherAudience { .. },
             ) => (StatusCode::FORBIDDEN, Level::Warn),
             Refusal::OverCapacity(_) => (StatusCode::TOO_MANY_REQUESTS, Level::Info),
+            Refusal::CircuitOpen(_) => (StatusCode::SERVICE_UNAVAILABLE, Level::Info),
             Refusal::Body(BodyError::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, Level::Warn),
             Refusal::Body(BodyError::TooSlow(_)) => (StatusCode::REQUEST_TIMEOUT, Level::Warn),
             Refusal::Body(BodyError::BrokenOff(_)) | Refusal::Envelope(_) => {
@@ -239,6 +253,8 @@ fn reason(settlement: Settlement) -> Option<String> {
         }
         Settlement::Handled
         | Settlement::DoneBefore
+        | Settlement::OtherPayloadIgnored
+        | Settlement::OtherPayload
         | Settlement::TimedOut
         | Settlement::StillRunning
         | Settlement::Panicked

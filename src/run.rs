@@ -7,6 +7,7 @@ use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempt;
+use crate::dead_letter::Reason;
 use crate::handler::{DeliveryError, Said};
 use crate::message::PayloadError;
 use crate::outcome::Outcome;
@@ -20,6 +21,8 @@ const ABORT_PATIENCE: Duration = Duration::from_millis(200);
 pub(crate) enum End {
     Said(Outcome),
     Unfit(PayloadError),
+    /// Not begun: it is to be dead-lettered at once.
+    Doomed(Reason),
     Panicked,
     /// The hard limit passed.
     TimedOut,

@@ -56,6 +56,7 @@ pub(crate) async fn settle(
                 )
                 .await
         }
+        End::Doomed(reason) => settling.dead_letter(reason, lease, dead_letters).await,
         End::Said(Outcome::Retry { reason }) => {
             settling.release(Settlement::Failed { reason }, lease).await
         }
@@ -86,6 +87,10 @@ impl Settling<'_> {
 
     async fn finish(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
         drop(lease); // or it would find the claim finished, and call it lost
+        if self.attempt.is_unguarded {
+            self.record_late().await;
+            return settled;
+        }
         match self.record().await {
             Recorded::Yes => settled,
             Recorded::ByAnother => Settlement::FencedOut,
@@ -98,7 +103,7 @@ impl Settling<'_> {
     /// Records the message as done, trying until the deadline whatever the store says, short of holding something unknown.
     async fn record(&self) -> Recorded {
         let mut last = None;
-        let again = self.attempt.subscriber.ticket(&self.attempt.ticket.key.id);
+        let again = self.attempt.second_ticket();
         let finish = async {
             let try_once = || async { self.finish_or_claim_again(&again).await };
             let patience = ExponentialBuilder::default()
@@ -119,6 +124,22 @@ impl Settling<'_> {
             () = self.drain.last_call.cancelled() => return Recorded::No(last.unwrap_or_else(no_answer)),
         };
         finished.unwrap_or_else(Recorded::No)
+    }
+
+    /// One that ran without a claim is recorded if the store is there by now, and is not waited for otherwise.
+    async fn record_late(&self) {
+        let store = self.attempt.store();
+        let recorded = match store.claim(&self.attempt.ticket).await {
+            Ok(Claim::Granted { .. }) => store.finish(&self.attempt.ticket).await.map(drop),
+            Ok(Claim::Done(_) | Claim::InProgress) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = recorded {
+            self.warn(&format!(
+                "handled without deduplication, and not recorded: {}",
+                chain(&error)
+            ));
+        }
     }
 
     /// A success that lost its claim asks again with a second ticket, as any delivery might: if the store forgot the claim,
@@ -166,6 +187,11 @@ impl Settling<'_> {
                 )
                 .await
             }
+            // Given back, it would look as if nobody had ever begun it.
+            Err(error) if self.attempt.is_held => Settlement::NotDeadLettered {
+                reason: reason.text,
+                error,
+            },
             Err(error) => {
                 self.release(
                     Settlement::NotDeadLettered {
@@ -182,6 +208,9 @@ impl Settling<'_> {
     /// Gives the claim back. If the store cannot be told, the claim lapses by itself.
     async fn release(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
         drop(lease);
+        if self.attempt.is_unguarded {
+            return settled;
+        }
         let try_once = || async { self.attempt.store().release(&self.attempt.ticket).await };
         let once_more = ConstantBuilder::default()
             .with_delay(Duration::from_millis(25))
@@ -200,7 +229,7 @@ impl Settling<'_> {
     }
 
     fn warn(&self, what: &str) {
-        tracing::warn!(subscription = %self.attempt.subscriber.name, message.id = self.attempt.ticket.key.id, "{what}");
+        tracing::warn!(subscription = %self.attempt.subscriber.name, message.id = self.attempt.message_id(), "{what}");
     }
 }
 

@@ -11,6 +11,10 @@ pub(crate) enum Settlement {
     DeadLettered { reason: String, topic: String },
     /// Handled before, or by the delivery this one waited for.
     DoneBefore,
+    /// Its key was handled before, with another payload; counts as handled, as declared.
+    OtherPayloadIgnored,
+    /// Its key was handled before, with another payload; comes again, as declared.
+    OtherPayload,
     /// Settled in the world, but the store could not be told: a later duplicate would run again.
     Unrecorded { error: String },
     /// Given back, to be delivered again.

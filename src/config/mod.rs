@@ -22,7 +22,8 @@ pub struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) project: String,
     pub(crate) store: StoreSetting,
-    pub(crate) audience: String,
+    /// Several during a move from one to the other.
+    pub(crate) audiences: Vec<String>,
     pub(crate) callers: Vec<String>,
     pub(crate) issuer: String,
     pub(crate) keys_url: Url,

@@ -30,8 +30,8 @@ impl Reader<'_> {
         });
         let emulator = self.optional(&FIRESTORE_EMULATOR, host_and_port).flatten();
         let store = self.read(&STORE, |value| store(value, emulator.as_deref()));
-        let audience = self.read(&AUDIENCE, |value| {
-            Some(value.trim().to_owned()).filter(|audience| !audience.is_empty())
+        let audiences = self.read(&AUDIENCE, |value| {
+            Some(list(value)).filter(|list| !list.is_empty())
         });
         let callers = self.read(&CALLERS, emails);
         let issuer = self.read(&ISSUER, |value| Some(value.to_owned()));
@@ -49,7 +49,7 @@ impl Reader<'_> {
             listen: SocketAddr::from((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port?)),
             project: project?,
             store: store?,
-            audience: audience?,
+            audiences: audiences?,
             callers: callers?,
             issuer: issuer?,
             keys_url: keys_url?,
@@ -150,13 +150,17 @@ fn store(value: &str, emulator: Option<&str>) -> Option<StoreSetting> {
     }
 }
 
-fn emails(value: &str) -> Option<Vec<String>> {
-    let emails: Vec<String> = value
-        .split(',')
-        .map(str::trim)
-        .filter(|email| !email.is_empty())
+/// What stands between commas.
+fn list(value: &str) -> Vec<String> {
+    let items = value.split(',').map(str::trim);
+    items
+        .filter(|item| !item.is_empty())
         .map(str::to_owned)
-        .collect();
+        .collect()
+}
+
+fn emails(value: &str) -> Option<Vec<String>> {
+    let emails = list(value);
     (!emails.is_empty()
         && emails.iter().all(|email| {
             email.matches('@').count() == 1

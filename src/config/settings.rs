@@ -40,8 +40,8 @@ pub(super) const STORE: Setting = setting(
 );
 pub(super) const AUDIENCE: Setting = setting(
     "PUSHGATE_AUDIENCE",
-    "the audience that push tokens must be for; a subscription without one sends its own endpoint URL",
-    "the text set as the subscription's OIDC audience",
+    "the audience that push tokens must be for, or several during a move; a subscription without one sends its own endpoint URL",
+    "the text set as the subscription's OIDC audience, several separated by commas",
     None,
 );
 pub(super) const CALLERS: Setting = setting(

@@ -3,8 +3,10 @@
 #[cfg(feature = "contract")]
 pub mod contract;
 mod fingerprint;
+mod finished;
 #[cfg(feature = "firestore")]
 mod firestore;
+mod guarded;
 mod key;
 mod memory;
 #[cfg(feature = "redis")]
@@ -25,6 +27,9 @@ pub use memory::MemoryStore;
 #[cfg(feature = "redis")]
 pub use redis::RedisStore;
 pub(crate) use unguarded::Unguarded;
+
+use finished::Finished;
+use guarded::Guarded;
 
 /// Remembers which messages are being handled and which are done. [`contract`] is the full definition.
 ///
@@ -114,6 +119,11 @@ pub enum Record {
     Lapsed,
     /// Handled; with the fingerprint that its ticket had.
     Done(Option<Fingerprint>),
+}
+
+/// What every store gets around it: nobody waits for one that is away, and what is known to be done is not asked for again.
+pub(crate) fn shielded(store: Arc<dyn DedupStore>) -> Arc<dyn DedupStore> {
+    Arc::new(Finished::new(Arc::new(Guarded::new(store))))
 }
 
 /// Why the store gave no answer that can be relied on.

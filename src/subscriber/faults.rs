@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Backoff, Idempotency, Limits, SECOND, Subscriber};
+use super::{Backoff, Idempotency, InProcess, Limits, SECOND, StoreDown, Subscriber};
 
 const NAME_FORM: &str = "must be 3 to 255 characters, a letter first, then letters, digits or -_.~+%, and must not begin with \"goog\"";
 
@@ -17,6 +17,7 @@ impl Subscriber {
             self.explanations(),
             self.bounds(),
             self.times(),
+            self.protections(),
         ]
         .concat();
         let faults = checks.into_iter().filter(|(is_right, _)| !is_right);
@@ -48,7 +49,9 @@ impl Subscriber {
 
     /// What no default can know.
     fn explanations(&self) -> Vec<(bool, String)> {
-        let is_explained = !matches!(&self.idempotency, Some(Idempotency::None(reason)) if reason.trim().is_empty());
+        let key_fault = self.idempotency.as_ref().and_then(Idempotency::fault);
+        let is_open_for_nothing =
+            matches!(&self.store_down, StoreDown::Open(reason) if reason.trim().is_empty());
         vec![
             (
                 !self.purpose.trim().is_empty(),
@@ -64,9 +67,10 @@ impl Subscriber {
                  or Idempotency::none(\"why that is harmless\")"
                     .into(),
             ),
+            (key_fault.is_none(), key_fault.unwrap_or_default().into()),
             (
-                is_explained,
-                "Idempotency::none needs the reason why running twice is harmless".into(),
+                !is_open_for_nothing,
+                "StoreDown::open needs the reason why running twice is better than waiting".into(),
             ),
         ]
     }
@@ -92,7 +96,7 @@ impl Subscriber {
                 format!("concurrency is {}, expected 1 to 10000: see .concurrency(…)", self.concurrency.unwrap_or_default()),
             ),
             (
-                self.callers.iter().all(|email| email.contains('@')) && self.audience.as_deref() != Some(""),
+                self.callers.iter().all(|email| email.contains('@')) && !self.audiences.iter().any(String::is_empty),
                 "an empty audience, or a caller that is no e-mail: see .audience(…) and .callers(…)".into(),
             ),
         ];
@@ -107,6 +111,46 @@ impl Subscriber {
                 ),
             )
         }));
+        checks
+    }
+
+    /// Attempts in this process, and the circuit breaker.
+    fn protections(&self) -> Vec<(bool, String)> {
+        let InProcess { attempts, pause } = self.in_process;
+        let soft = self.limits().soft;
+        let mut checks = vec![
+            (
+                (1..=10).contains(&attempts),
+                format!(
+                    "attempts in process are {attempts}, expected 1 to 10: see .attempts_in_process(…)"
+                ),
+            ),
+            (
+                attempts == 1 || pause.minimum <= pause.maximum && pause.maximum < soft,
+                format!(
+                    "the pause between attempts in process is {:?} to {:?}, expected the smaller first and less than the soft \
+                     limit of {soft:?}: see .attempts_in_process(…)",
+                    pause.minimum, pause.maximum
+                ),
+            ),
+        ];
+        if let Some(breaker) = self.circuit_breaker {
+            let Backoff { minimum, maximum } = breaker.pause;
+            checks.push((
+                (1..=1000).contains(&breaker.failures) && (1..=100).contains(&breaker.probes),
+                format!(
+                    "the circuit breaker has {} failures and {} probes, expected 1 to 1000 and 1 to 100: see .circuit_breaker(…)",
+                    breaker.failures, breaker.probes
+                ),
+            ));
+            checks.push((
+                !minimum.is_zero() && minimum <= maximum && maximum <= 600 * SECOND,
+                format!(
+                    "the circuit breaker is open for {minimum:?} to {maximum:?}, expected more than 0 s, at most 600 s, the \
+                     smaller first: see .circuit_breaker(…)"
+                ),
+            ));
+        }
         checks
     }
 
@@ -169,7 +213,7 @@ fn is_resource_id(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Example;
+    use super::super::{CircuitBreaker, Example};
     use super::*;
     use crate::context::Context;
 
@@ -220,6 +264,14 @@ mod tests {
             declared().idempotency(Idempotency::none(" ")),
             "needs the reason",
         );
+        check(
+            declared().idempotency(Idempotency::by_payload("id")),
+            "begins with a slash",
+        );
+        check(
+            declared().when_store_is_down(StoreDown::open(" ")),
+            "needs the reason",
+        );
     }
 
     #[test]
@@ -249,6 +301,24 @@ mod tests {
         check(declared().concurrency(0), "concurrency is 0");
         check(declared().concurrency(usize::MAX), "expected 1 to 10000");
         check(declared().callers(["me"]), "a caller that is no e-mail");
+        check(declared().audience(""), "an empty audience");
+        let pause = Backoff::from_millis(100, 200);
+        check(
+            declared().attempts_in_process(0, pause),
+            "attempts in process are 0",
+        );
+        check(
+            declared().attempts_in_process(2, Backoff::from_secs(1, 60)),
+            "less than the soft limit of 44s",
+        );
+        check(
+            declared().circuit_breaker(CircuitBreaker::after(0)),
+            "0 failures and 3 probes",
+        );
+        check(
+            declared().circuit_breaker(CircuitBreaker::after(1).open_for(Backoff::from_secs(0, 1))),
+            "open for 0ns to 1s",
+        );
         check(
             declared().examples([Example::raw("nothing", [])]),
             "example \"nothing\" is empty",

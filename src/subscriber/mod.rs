@@ -1,6 +1,8 @@
 //! The one declaration beside each handler, from which everything about its subscription is derived.
 
 mod faults;
+mod idempotency;
+mod optional;
 mod terms;
 
 use std::sync::Arc;
@@ -9,7 +11,9 @@ use std::time::Duration;
 use crate::handler::{BlockingHandler, Handler, Work};
 use crate::state::StateType;
 
-pub use self::terms::{Backoff, Example, Idempotency};
+pub(crate) use self::idempotency::Identity;
+pub use self::idempotency::{Conflict, Idempotency};
+pub use self::terms::{AfterCrash, Backoff, CircuitBreaker, Example, StoreDown};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -36,7 +40,12 @@ pub struct Subscriber {
     pub(crate) window: Duration,
     pub(crate) epoch: u32,
     pub(crate) concurrency: Option<usize>,
-    pub(crate) audience: Option<String>,
+    pub(crate) in_process: InProcess,
+    pub(crate) circuit_breaker: Option<CircuitBreaker>,
+    pub(crate) after_crash: AfterCrash,
+    pub(crate) store_down: StoreDown,
+    /// None: those of the settings.
+    pub(crate) audiences: Vec<String>,
     pub(crate) callers: Vec<String>,
     pub(crate) examples: Vec<Example>,
 }
@@ -89,7 +98,11 @@ impl Subscriber {
             window: Duration::from_secs(7 * 24 * 60 * 60),
             epoch: 0,
             concurrency: None,
-            audience: None,
+            in_process: InProcess::ONCE,
+            circuit_breaker: None,
+            after_crash: AfterCrash::default(),
+            store_down: StoreDown::default(),
+            audiences: Vec::new(),
             callers: Vec::new(),
             examples: Vec::new(),
         }
@@ -122,103 +135,20 @@ impl Subscriber {
         self.idempotency = Some(idempotency);
         self
     }
+}
 
-    /// How long Pub/Sub waits for the answer: 10 to 600 s, by default 60 s. For a push it is the time-out of the request
-    /// and cannot be extended (Google, *Subscription*, `ackDeadlineSeconds`).
-    #[must_use]
-    pub fn ack_deadline(mut self, ack_deadline: Duration) -> Self {
-        self.ack_deadline = ack_deadline;
-        self
-    }
+/// How often a handler is run for one delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InProcess {
+    pub(crate) attempts: u32,
+    pub(crate) pause: Backoff,
+}
 
-    /// The pause before a failed message comes again; by default 10 to 600 s.
-    #[must_use]
-    pub fn retry(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
-        self
-    }
-
-    /// Deliveries before Pub/Sub gives up and dead-letters: 5 to 100, by default 5 (Google, *DeadLetterPolicy*,
-    /// `maxDeliveryAttempts`).
-    #[must_use]
-    pub fn attempts(mut self, attempts: u32) -> Self {
-        self.attempts = attempts;
-        self
-    }
-
-    /// Where messages go that can never succeed; by default `<subscription>-dead-letter`.
-    #[must_use]
-    pub fn dead_letter_topic(mut self, topic: impl Into<String>) -> Self {
-        self.dead_letter_topic = topic.into();
-        self
-    }
-
-    /// When the handler is asked to stop (`Context::stopping`); by default four fifths of the hard limit.
-    #[must_use]
-    pub fn soft_limit(mut self, limit: Duration) -> Self {
-        self.soft_limit = Some(limit);
-        self
-    }
-
-    /// When the handler is stopped; by default the ack deadline less a tenth, at least 1 s and at most 5 s, that is kept
-    /// for recording and answering.
-    #[must_use]
-    pub fn hard_limit(mut self, limit: Duration) -> Self {
-        self.hard_limit = Some(limit);
-        self
-    }
-
-    /// How long a claim outlives a crash: at least 1 s, by default 10 s. It is renewed while the handler runs, so it need not
-    /// cover the handler's time.
-    #[must_use]
-    pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = lease;
-        self
-    }
-
-    /// How long a handled message is remembered; by default 7 days, which is how long a subscription keeps unacked
-    /// messages by default (Google, *Subscription*, `messageRetentionDuration`).
-    #[must_use]
-    pub fn window(mut self, window: Duration) -> Self {
-        self.window = window;
-        self
-    }
-
-    /// The replay epoch, by default 0. After a wanted replay was started with Seek, a new epoch lets the messages run again.
-    #[must_use]
-    pub fn epoch(mut self, epoch: u32) -> Self {
-        self.epoch = epoch;
-        self
-    }
-
-    /// How many messages of this subscription are worked on at once; the next one is answered 429. By default 100 for an
-    /// `async` handler, and twice the size of its pool for the others.
-    #[must_use]
-    pub fn concurrency(mut self, concurrency: usize) -> Self {
-        self.concurrency = Some(concurrency);
-        self
-    }
-
-    /// The audience that this subscription's tokens must be for, instead of `PUSHGATE_AUDIENCE`.
-    #[must_use]
-    pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.audience = Some(audience.into());
-        self
-    }
-
-    /// The service accounts allowed to push to this subscription, instead of `PUSHGATE_CALLERS`.
-    #[must_use]
-    pub fn callers<S: Into<String>>(mut self, emails: impl IntoIterator<Item = S>) -> Self {
-        self.callers = emails.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Messages that `pushgate dev` publishes to show what the handler does.
-    #[must_use]
-    pub fn examples(mut self, examples: impl IntoIterator<Item = Example>) -> Self {
-        self.examples = examples.into_iter().collect();
-        self
-    }
+impl InProcess {
+    const ONCE: Self = Self {
+        attempts: 1,
+        pause: Backoff::from_millis(100, 2_000),
+    };
 }
 
 /// The time limits of one run.

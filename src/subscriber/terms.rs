@@ -5,31 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// Which deliveries count as the same message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Idempotency {
-    /// All with one message id: each redelivery of Pub/Sub, but not a publisher's second publish of the same event.
-    MessageId,
-    /// None: the handler runs for each delivery. The reason says why that is harmless.
-    None(String),
-}
-
-impl Idempotency {
-    /// The handler runs once for each message id.
-    #[must_use]
-    pub fn by_message_id() -> Self {
-        Self::MessageId
-    }
-
-    /// The handler runs for each delivery, duplicates included; `reason` says why that is harmless.
-    pub fn none(reason: impl Into<String>) -> Self {
-        Self::None(reason.into())
-    }
-}
-
-/// How long Pub/Sub waits before it delivers a failed message again: exponential between two bounds, each 0 to 600 s
-/// (Google, *RetryPolicy*).
+/// A pause that doubles between two bounds. For Pub/Sub's redelivery each is 0 to 600 s (Google, *RetryPolicy*).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     pub(crate) minimum: Duration,
@@ -44,6 +20,87 @@ impl Backoff {
             minimum: Duration::from_secs(minimum),
             maximum: Duration::from_secs(maximum),
         }
+    }
+
+    /// Between `minimum` and `maximum` milliseconds.
+    #[must_use]
+    pub const fn from_millis(minimum: u64, maximum: u64) -> Self {
+        Self {
+            minimum: Duration::from_millis(minimum),
+            maximum: Duration::from_millis(maximum),
+        }
+    }
+}
+
+/// What becomes of a message whose handler began, and whose instance vanished before it could record the end: whether the
+/// effect has happened is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AfterCrash {
+    /// The next delivery runs it again: right where running twice is harmless, as it is for effects with an idempotency key.
+    #[default]
+    Rerun,
+    /// It goes to the dead-letter topic with the reason `outcome unknown`, for a person to decide.
+    Hold,
+}
+
+/// What becomes of a push while the deduplication store does not answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StoreDown {
+    /// It is answered 503 and comes again: nothing runs twice, nothing is lost, everything waits.
+    #[default]
+    Closed,
+    /// Its handler runs all the same, duplicates included. The reason says why that is better than waiting.
+    Open(String),
+}
+
+impl StoreDown {
+    /// See [`StoreDown::Closed`].
+    #[must_use]
+    pub fn closed() -> Self {
+        Self::Closed
+    }
+
+    /// See [`StoreDown::Open`].
+    pub fn open(reason: impl Into<String>) -> Self {
+        Self::Open(reason.into())
+    }
+}
+
+/// When a subscriber's pushes are answered 503 at once, because what its handler depends on is down. Pub/Sub then sends fewer
+/// by itself (Google, *Push subscriptions*: the push window shrinks with every failure), and no message is claimed in vain.
+///
+/// Failures are runs that ended in `Outcome::Retry` or at the hard limit. After the pause one message at a time is let in as
+/// a probe: some successes in a row close the circuit, a failure opens it for twice as long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CircuitBreaker {
+    pub(crate) failures: u32,
+    pub(crate) pause: Backoff,
+    pub(crate) probes: u32,
+}
+
+impl CircuitBreaker {
+    /// Opens after so many failures in a row in this process, 1 to 1000.
+    #[must_use]
+    pub const fn after(failures: u32) -> Self {
+        Self {
+            failures,
+            pause: Backoff::from_secs(1, 60),
+            probes: 3,
+        }
+    }
+
+    /// How long it stays open: the first bound, doubled by each failed probe up to the second; by default 1 to 60 s.
+    #[must_use]
+    pub const fn open_for(mut self, pause: Backoff) -> Self {
+        self.pause = pause;
+        self
+    }
+
+    /// How many probes in a row must succeed, one after the other, 1 to 100; by default 3.
+    #[must_use]
+    pub const fn probes(mut self, probes: u32) -> Self {
+        self.probes = probes;
+        self
     }
 }
 

@@ -102,9 +102,11 @@ impl Cloud {
             .cloned()
             .unwrap_or_default();
         let audience = declared
-            .audience
-            .clone()
-            .unwrap_or_else(|| config.audience.clone());
+            .audiences
+            .first()
+            .or(config.audiences.first())
+            .cloned()
+            .unwrap_or_default();
         let name = format!("projects/{}/subscriptions/{}", self.project, declared.id);
         Subscription {
             topic: self.topic(&declared.topic),

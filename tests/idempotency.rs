@@ -1,0 +1,140 @@
+//! What counts as the same message, as declared.
+
+use pushgate::{Conflict, Delivery, Idempotency};
+
+use crate::harness::message::TestMessage;
+use crate::harness::{Service, Setup, push_to, subscriber};
+
+async fn service(idempotency: Idempotency) -> Service {
+    let probe = subscriber("probe").idempotency(idempotency);
+    let service = Setup::new().subscriber(probe).start().await;
+    service.google.keep_dead_letters();
+    service
+}
+
+/// A new publish of this event.
+fn event(service: &Service, event: &str, data: &str) -> TestMessage {
+    service.message(data).attribute("event", event)
+}
+
+#[tokio::test]
+async fn a_second_publish_of_an_event_runs_nothing() {
+    let by_length = |delivery: &Delivery| Some(delivery.data().len().to_string());
+    for idempotency in [
+        Idempotency::by_attribute("event"),
+        Idempotency::by_payload("/event"),
+        Idempotency::by_function(by_length),
+    ] {
+        let service = service(idempotency.clone()).await;
+        let data = r#"{"event":"e-1"}"#;
+        for _ in 0..3 {
+            assert_eq!(
+                service.push(&event(&service, "e-1", data)).await.status,
+                204
+            );
+        }
+        assert_eq!(service.runs(), 1, "{idempotency:?}");
+        let other = event(&service, "e-22", r#"{"event":"e-22"}"#);
+        assert_eq!(service.push(&other).await.status, 204);
+        assert_eq!(service.runs(), 2, "{idempotency:?}");
+        assert_eq!(service.google.dead_letters().len(), 0, "{idempotency:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_publishes_of_an_event_at_two_instances_at_once_run_once() {
+    let service = service(Idempotency::by_attribute("event")).await;
+    let (_other, url) = service.instance().await;
+    for round in 1..=100 {
+        let name = format!("e-{round}");
+        let (one, two) = (event(&service, &name, "ok"), event(&service, &name, "ok"));
+        let (one, two) = tokio::join!(service.push(&one), async {
+            push_to(&url, two.body(), &service.token()).await
+        });
+        assert_eq!((one.status, two.status), (204, 204), "round {round}");
+        assert_eq!(service.runs(), round, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_without_its_key_is_dead_lettered_once_and_says_where_it_was_looked_for() {
+    let service = service(Idempotency::by_payload("/order/id")).await;
+    let message = service.message(r#"{"order":{}}"#);
+    for _ in 0..2 {
+        assert_eq!(service.push(&message).await.status, 204);
+    }
+    let letters = service.google.dead_letters();
+    let [letter] = letters.as_slice() else {
+        panic!("{} letters", letters.len())
+    };
+    let attribute = |name: &str| letter.attributes[name].clone();
+    assert_eq!(attribute(pushgate::REASON_ATTRIBUTE), "idempotency key");
+    assert_eq!(
+        attribute(pushgate::ERROR_ATTRIBUTE),
+        "the idempotency key is missing: no string, number or boolean at \"/order/id\" in the payload, or an empty one"
+    );
+    assert_eq!(service.runs(), 0);
+}
+
+/// Handles one event, and sends another payload under its key, twice; the statuses of these, and the dead letters.
+async fn conflict(idempotency: Idempotency) -> ([u16; 2], usize) {
+    let service = service(idempotency).await;
+    let first = event(&service, "e-1", "ok");
+    assert_eq!(service.push(&first).await.status, 204);
+    let other = event(&service, "e-1", "fail");
+    let statuses = [
+        service.push(&other).await.status,
+        service.push(&other).await.status,
+    ];
+    assert_eq!(
+        service.push(&first).await.status,
+        204,
+        "the first is still itself"
+    );
+    assert_eq!(service.runs(), 1);
+    (statuses, service.google.dead_letters().len())
+}
+
+#[tokio::test]
+async fn the_same_key_with_another_payload_is_noticed_and_treated_as_declared() {
+    let by_event = || Idempotency::by_attribute("event");
+    assert_eq!(conflict(by_event()).await, ([204, 204], 1));
+    let ignore = by_event().on_conflict(Conflict::Ignore);
+    assert_eq!(conflict(ignore).await, ([204, 204], 0));
+    let retry = by_event().on_conflict(Conflict::Retry);
+    assert_eq!(conflict(retry).await, ([503, 503], 0));
+}
+
+#[tokio::test]
+async fn a_conflict_is_noticed_by_a_delivery_that_waited_for_the_other_one() {
+    let service = service(Idempotency::by_attribute("event")).await;
+    let (held, other) = (event(&service, "e-1", "hold"), event(&service, "e-1", "ok"));
+    let second = async {
+        service.probe.entered(1).await;
+        let opened = async { service.probe.open() };
+        tokio::join!(service.push(&other), opened).0
+    };
+    let (first, second) = tokio::join!(service.push(&held), second);
+    assert_eq!((first.status, second.status), (204, 204));
+    assert_eq!(
+        (service.runs(), service.google.dead_letters().len()),
+        (1, 1)
+    );
+}
+
+#[tokio::test]
+async fn a_failed_event_may_be_published_again_with_another_payload() {
+    let service = service(Idempotency::by_attribute("event")).await;
+    assert_eq!(
+        service.push(&event(&service, "e-1", "fail")).await.status,
+        503
+    );
+    assert_eq!(
+        service.push(&event(&service, "e-1", "ok")).await.status,
+        204
+    );
+    assert_eq!(
+        (service.runs(), service.google.dead_letters().len()),
+        (2, 0)
+    );
+}

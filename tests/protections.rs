@@ -1,0 +1,242 @@
+//! What a subscriber may declare against trouble: attempts in process, a circuit breaker, what happens without the store and
+//! after a crash.
+
+use std::time::Duration;
+
+use pushgate::dedup::DedupStore;
+use pushgate::{AfterCrash, Backoff, CircuitBreaker, StoreDown, Subscriber};
+
+use crate::harness::faulty_store::{Fault, FaultyStore, Step};
+use crate::harness::{Service, Setup, soon, subscriber};
+
+async fn service(probe: Subscriber) -> Service {
+    let service = Setup::new().subscriber(probe).start().await;
+    service.google.keep_dead_letters();
+    service
+}
+
+#[tokio::test]
+async fn a_handler_that_fails_for_a_moment_is_run_again_in_the_same_delivery() {
+    let pause = Backoff::from_millis(1, 20);
+    let service = service(subscriber("probe").attempts_in_process(3, pause)).await;
+    let message = service.message("fail once");
+    assert_eq!(service.push(&message).await.status, 204);
+    assert_eq!(service.runs(), 2);
+    assert_eq!(service.push(&service.message("fail")).await.status, 503);
+    assert_eq!(service.runs(), 5, "three times, and then Pub/Sub's turn");
+    assert_eq!(service.push(&service.message("dead")).await.status, 204);
+    assert_eq!(service.push(&service.message("panic")).await.status, 500);
+    assert_eq!(service.runs(), 7, "what cannot pass is not tried again");
+}
+
+#[tokio::test]
+async fn without_that_declaration_a_handler_runs_once_a_delivery() {
+    let service = service(subscriber("probe")).await;
+    assert_eq!(service.push(&service.message("fail")).await.status, 503);
+    assert_eq!(service.runs(), 1);
+}
+
+#[tokio::test]
+async fn no_attempt_in_process_begins_after_the_soft_limit() {
+    let probe = subscriber("probe")
+        .attempts_in_process(10, Backoff::from_millis(400, 400))
+        .soft_limit(Duration::from_millis(500));
+    let service = service(probe).await;
+    let start = tokio::time::Instant::now();
+    assert_eq!(service.push(&service.message("fail")).await.status, 503);
+    assert!(service.runs() < 10, "{} runs", service.runs());
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_service_that_leaves_does_not_wait_for_the_next_attempt() {
+    let pause = Backoff::from_secs(40, 40);
+    let probe = subscriber("probe").attempts_in_process(10, pause);
+    let mut service = service(probe).await;
+    let running = service.take_running();
+    let message = service.message("fail");
+    let leave = async {
+        service.probe.ended(1).await;
+        running.drain().await;
+    };
+    let (reply, ()) = tokio::join!(service.push(&message), leave);
+    assert_eq!((reply.status, service.runs()), (503, 1));
+}
+
+#[tokio::test]
+async fn an_open_circuit_answers_before_a_claim_and_closes_after_probes() {
+    let store = FaultyStore::new();
+    let breaker = CircuitBreaker::after(3)
+        .open_for(Backoff::from_millis(300, 300))
+        .probes(2);
+    let service = Setup::new()
+        .subscriber(subscriber("probe").circuit_breaker(breaker))
+        .store(store.clone())
+        .start()
+        .await;
+    for _ in 0..3 {
+        assert_eq!(service.push(&service.message("fail")).await.status, 503);
+    }
+    let (claims, runs) = (store.calls(Step::Claim), service.runs());
+    let refused = service.push(&service.message("ok")).await;
+    assert_eq!(
+        (refused.status, refused.body.as_str()),
+        (503, "what the handler depends on is down\n")
+    );
+    assert_eq!((store.calls(Step::Claim), service.runs()), (claims, runs));
+    soon("a probe", async {
+        while service.push(&service.message("ok")).await.status != 204 {}
+    })
+    .await;
+    assert_eq!(service.push(&service.message("ok")).await.status, 204);
+    for _ in 0..2 {
+        assert_eq!(service.push(&service.message("fail")).await.status, 503);
+    }
+    assert_eq!(
+        service.push(&service.message("ok")).await.status,
+        204,
+        "closed again: two failures in a row are not enough"
+    );
+}
+
+#[tokio::test]
+async fn a_duplicate_or_a_dead_letter_does_not_use_up_the_probe() {
+    let breaker = CircuitBreaker::after(1).open_for(Backoff::from_millis(200, 200));
+    let service = service(subscriber("probe").circuit_breaker(breaker)).await;
+    let done = service.message("ok");
+    assert_eq!(service.push(&done).await.status, 204);
+    assert_eq!(service.push(&service.message("fail")).await.status, 503);
+    soon("the end of the pause", async {
+        while service.push(&done).await.status != 204 {}
+    })
+    .await;
+    assert_eq!(service.push(&done).await.status, 204, "it says nothing");
+    assert_eq!(service.push(&service.message("ok")).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_subscriber_that_dares_runs_without_the_store_and_is_recorded_when_it_is_back() {
+    let store = FaultyStore::new();
+    let open = subscriber("probe").when_store_is_down(StoreDown::open("a second mail is harmless"));
+    let service = Setup::new()
+        .subscriber(open)
+        .store(store.clone())
+        .start()
+        .await;
+    store.fail(Step::Claim, Fault::Down, usize::MAX);
+    let start = tokio::time::Instant::now();
+    let message = service.message("ok");
+    assert_eq!(service.push(&message).await.status, 204);
+    assert_eq!(service.push(&message).await.status, 204);
+    assert_eq!(service.runs(), 2, "without the store nobody knows");
+    assert_eq!(service.push(&service.message("fail")).await.status, 503);
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "nobody waits for the store"
+    );
+    let late = service.message("hold");
+    let reply = service.push_held(&late, async {
+        store.heal();
+        tokio::time::sleep(Duration::from_millis(600)).await; // for the circuit before the store to be tried again
+    });
+    assert_eq!(reply.await.status, 204);
+    let runs = service.runs();
+    assert_eq!(service.push(&late).await.status, 204);
+    assert_eq!(
+        service.runs(),
+        runs,
+        "recorded, since the store was back by then"
+    );
+}
+
+#[tokio::test]
+async fn a_subscriber_that_dares_does_not_run_beside_another_delivery() {
+    let store = FaultyStore::new();
+    let open = subscriber("probe").when_store_is_down(StoreDown::open("a second mail is harmless"));
+    let service = Setup::new()
+        .subscriber(open)
+        .store(store.clone())
+        .start()
+        .await;
+    let message = service.message("hold");
+    let down = async {
+        store.fail(Step::Look, Fault::Down, usize::MAX);
+    };
+    let statuses = service
+        .push_twice(&message, down, async {
+            store.called(Step::Look, 1).await;
+            store.heal();
+        })
+        .await;
+    assert_eq!(statuses, [204, 204]);
+    assert_eq!(service.runs(), 1);
+}
+
+/// A message whose first claim's owner has vanished.
+async fn after_a_crash(probe: Subscriber) -> (Service, u16) {
+    let store = FaultyStore::new();
+    let service = Setup::new()
+        .subscriber(probe.lease(Duration::from_secs(1)))
+        .store(store.clone())
+        .start()
+        .await;
+    service.google.keep_dead_letters();
+    let message = service.message("ok");
+    let key = pushgate::dedup::MessageKey {
+        subscription: "projects/test-project/subscriptions/probe".into(),
+        epoch: 0,
+        id: message.id.clone(),
+    };
+    let vanished =
+        pushgate::dedup::Ticket::new(key, Duration::from_millis(20), Duration::from_secs(3600));
+    store.claim(&vanished).await.expect("claimed");
+    let status = service.push(&message).await.status;
+    assert_eq!(service.push(&message).await.status, 204, "settled for good");
+    (service, status)
+}
+
+#[tokio::test]
+async fn after_a_crash_a_message_runs_again_by_default() {
+    let (service, status) = after_a_crash(subscriber("probe")).await;
+    assert_eq!((status, service.runs()), (204, 1));
+    assert_eq!(service.google.dead_letters().len(), 0);
+}
+
+#[tokio::test]
+async fn after_a_crash_a_message_is_held_for_a_person_where_declared() {
+    let (service, status) = after_a_crash(subscriber("probe").after_crash(AfterCrash::Hold)).await;
+    assert_eq!((status, service.runs()), (204, 0));
+    let letters = service.google.dead_letters();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(
+        letters[0].attributes[pushgate::REASON_ATTRIBUTE],
+        "outcome unknown"
+    );
+}
+
+#[tokio::test]
+async fn a_held_message_that_cannot_be_dead_lettered_is_never_run() {
+    let hold = subscriber("probe")
+        .after_crash(AfterCrash::Hold)
+        .lease(Duration::from_secs(1))
+        .dead_letter_topic("not-there");
+    let store = FaultyStore::new();
+    let service = Setup::new()
+        .subscriber(hold)
+        .store(store.clone())
+        .start()
+        .await;
+    let message = service.message("ok");
+    let key = pushgate::dedup::MessageKey {
+        subscription: "projects/test-project/subscriptions/probe".into(),
+        epoch: 0,
+        id: message.id.clone(),
+    };
+    let vanished =
+        pushgate::dedup::Ticket::new(key, Duration::from_millis(20), Duration::from_secs(3600));
+    store.claim(&vanished).await.expect("claimed");
+    for _ in 0..3 {
+        assert_eq!(service.push(&message).await.status, 503);
+    }
+    assert_eq!(service.runs(), 0);
+}
