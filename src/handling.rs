@@ -36,7 +36,7 @@ impl Means {
             return settle(&attempt, end, lease, &self.dead_letters, &self.drain).await;
         }
         let pass = attempt.pass.take();
-        match run_as_declared(&attempt, &self.pools, &self.drain.leaving).await {
+        match run_as_declared(&attempt, &self.pools, &self.drain).await {
             Run::Ended(end) => {
                 tell(pass, &end);
                 settle(&attempt, end, lease, &self.dead_letters, &self.drain).await

@@ -6,33 +6,35 @@ use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
 use futures_util::FutureExt;
 use rand::Rng;
 use tokio::time::{Instant, timeout};
-use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempt;
+use crate::drain::Drain;
 use crate::outcome::Outcome;
 use crate::pools::Pools;
 use crate::run::{End, Run, run};
 use crate::subscriber::InProcess;
 
-/// One run, or more while the handler says "again" and its soft limit is not near.
-pub(crate) async fn run_as_declared(
-    attempt: &Attempt,
-    pools: &Pools,
-    leaving: &CancellationToken,
-) -> Run {
+/// One run, or more while the handler says "again" and its soft limit is not near. When the service closes, the next run
+/// begins at once and is the last.
+pub(crate) async fn run_as_declared(attempt: &Attempt, pools: &Pools, drain: &Drain) -> Run {
     let soft_limit = attempt.arrival + attempt.subscriber.limits.soft;
     let try_once = || async {
-        match run(attempt, pools, leaving).await {
+        match run(attempt, pools, &drain.leaving).await {
             Run::Ended(End::Said(Outcome::Retry { reason })) => Err(reason),
             other => Ok(other),
         }
     };
     let ran = try_once
         .retry(pauses(attempt.subscriber.declared.in_process))
-        .adjust(|_, pause| pause.filter(|pause| Instant::now() + *pause < soft_limit))
+        .adjust(|_, pause| {
+            let has_time = |pause: &Duration| Instant::now() + *pause < soft_limit;
+            pause
+                .filter(has_time)
+                .filter(|_| !drain.closing.is_cancelled())
+        })
         .sleep({
-            let leaving = leaving.clone();
-            move |pause| timeout(pause, leaving.clone().cancelled_owned()).map(drop)
+            let closing = drain.closing.clone();
+            move |pause| timeout(pause, closing.clone().cancelled_owned()).map(drop)
         })
         .notify(|reason, pause| {
             tracing::debug!(

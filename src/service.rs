@@ -116,9 +116,13 @@ impl Service {
         let store = shielded(store);
         let registry = Registry::new(self.subscribers, &provided, config, &store, &pools)
             .map_err(StartError::Declarations)?;
-        let authentication =
-            Authentication::new(&config.issuer, config.keys_url.clone(), config.token_leeway)
-                .map_err(|error| StartError::Keys(Box::new(error)))?;
+        let authentication = Authentication::new(
+            config.authentication,
+            &config.issuer,
+            config.keys_url.clone(),
+            config.token_leeway,
+        )
+        .map_err(|error| StartError::Keys(Box::new(error)))?;
         let states = open_states(&self.providers, &config.environment).await?;
         let dead_letters = Arc::new(DeadLetters::new(config.pubsub_emulator.clone()));
         let gate = Gate {

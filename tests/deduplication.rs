@@ -216,3 +216,33 @@ async fn a_lost_answer_while_waiting_is_not_the_end_of_waiting() {
         .await;
     assert_eq!((replies, service.runs()), ([204, 204], 1));
 }
+
+#[tokio::test]
+async fn a_duplicate_at_the_same_instance_costs_no_round_trip_to_the_store() {
+    let (service, store) = on_faulty_store().await;
+    let message = service.message("ok");
+    assert_eq!(service.push(&message).await.status, 204);
+    let claims = store.calls(Step::Claim);
+    for _ in 0..3 {
+        assert_eq!(service.push(&message).await.status, 204);
+    }
+    assert_eq!((store.calls(Step::Claim), service.runs()), (claims, 1));
+    let (_other, url) = service.instance().await;
+    let reply = push_to(&url, message.body(), &service.token()).await;
+    assert_eq!((reply.status, service.runs()), (204, 1));
+    assert_eq!(
+        store.calls(Step::Claim),
+        claims + 1,
+        "another instance asks"
+    );
+}
+
+#[tokio::test]
+async fn what_the_local_memory_knows_is_answered_even_while_the_store_is_down() {
+    let (service, store) = on_faulty_store().await;
+    let message = service.message("ok");
+    assert_eq!(service.push(&message).await.status, 204);
+    store.fail(Step::Claim, Fault::Down, usize::MAX);
+    assert_eq!(service.push(&message).await.status, 204);
+    assert_eq!(service.push(&service.message("ok")).await.status, 503);
+}

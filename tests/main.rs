@@ -19,6 +19,7 @@ mod firestore;
 mod idempotency;
 mod ingress;
 mod leases;
+mod modes;
 mod official;
 mod outcomes;
 mod protections;

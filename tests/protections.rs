@@ -55,12 +55,17 @@ async fn a_service_that_leaves_does_not_wait_for_the_next_attempt() {
     let mut service = service(probe).await;
     let running = service.take_running();
     let message = service.message("fail");
+    let start = tokio::time::Instant::now();
     let leave = async {
         service.probe.ended(1).await;
         running.drain().await;
     };
     let (reply, ()) = tokio::join!(service.push(&message), leave);
-    assert_eq!((reply.status, service.runs()), (503, 1));
+    assert_eq!((reply.status, service.runs()), (503, 2), "the last try");
+    assert!(
+        start.elapsed() < Duration::from_secs(7),
+        "less than the grace"
+    );
 }
 
 #[tokio::test]
@@ -137,7 +142,13 @@ async fn a_subscriber_that_dares_runs_without_the_store_and_is_recorded_when_it_
     let late = service.message("hold");
     let reply = service.push_held(&late, async {
         store.heal();
-        tokio::time::sleep(Duration::from_millis(600)).await; // for the circuit before the store to be tried again
+        let before = store.calls(Step::Finish);
+        soon("the store is used again", async {
+            while store.calls(Step::Finish) == before {
+                service.push(&service.message("ok")).await;
+            }
+        })
+        .await;
     });
     assert_eq!(reply.await.status, 204);
     let runs = service.runs();

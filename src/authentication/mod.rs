@@ -13,11 +13,13 @@ use url::Url;
 
 pub(crate) use crate::authentication::keys::FetchError;
 use crate::authentication::keys::Keys;
-pub(crate) use crate::authentication::token::TokenError;
 use crate::authentication::token::Verified;
+pub(crate) use crate::authentication::token::{TokenError, is_google};
 
 /// Pub/Sub reuses a token for up to an hour (Google, *Authenticate push subscriptions*), so a few are in use at a time.
 const REMEMBERED_TOKENS: u64 = 10_000;
+
+const SERVERLESS_AUTHORIZATION: &str = "x-serverless-authorization";
 
 /// The service account that pushed, proven by a token. Only this module makes one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +39,12 @@ pub(crate) enum AuthenticationError {
     SeveralHeaders(usize),
     #[error("the Authorization header is not of the form Bearer TOKEN")]
     NotBearer,
+    /// Cloud Run's IAM check looks at that header instead of Authorization (Google, *Authenticating service-to-service*), so
+    /// it says nothing about the token that is here; Pub/Sub does not send it.
+    #[error(
+        "an X-Serverless-Authorization header, so Cloud Run has not checked the other one: PUSHGATE_AUTHENTICATION is platform"
+    )]
+    CheckedElsewhere,
     #[error("token refused")]
     Token(#[from] TokenError),
     /// Passing trouble, not forgery: Pub/Sub is asked to push again.
@@ -51,16 +59,43 @@ impl AuthenticationError {
     }
 }
 
+/// Who checks signatures. Nothing but the setting changes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// This service does.
+    Verify,
+    /// Cloud Run's IAM check has done it where it has put its marker in place of the signature. Every claim is checked all
+    /// the same, and so is a signature that is still there.
+    Platform,
+}
+
+impl Mode {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "verify" => Some(Self::Verify),
+            "platform" => Some(Self::Platform),
+            _ => None,
+        }
+    }
+}
+
 /// Checks tokens, with the issuer's keys and a memory of tokens that were checked already.
 pub(crate) struct Authentication {
+    mode: Mode,
     keys: Keys,
     rules: token::Rules,
     verified: Cache<[u8; 32], Verified>,
 }
 
 impl Authentication {
-    pub(crate) fn new(issuer: &str, keys_url: Url, leeway: Duration) -> Result<Self, FetchError> {
+    pub(crate) fn new(
+        mode: Mode,
+        issuer: &str,
+        keys_url: Url,
+        leeway: Duration,
+    ) -> Result<Self, FetchError> {
         Ok(Self {
+            mode,
             keys: Keys::new(keys_url)?,
             rules: token::Rules::new(issuer, leeway),
             verified: Cache::new(REMEMBERED_TOKENS),
@@ -73,6 +108,14 @@ impl Authentication {
     /// When the token is missing, not genuine or not valid now, or no keys are known to tell.
     pub(crate) async fn check(&self, headers: &HeaderMap) -> Result<Caller, AuthenticationError> {
         let token = bearer(headers)?;
+        if self.mode == Mode::Platform {
+            if headers.contains_key(SERVERLESS_AUTHORIZATION) {
+                return Err(AuthenticationError::CheckedElsewhere);
+            }
+            if token::is_signature_removed(token) {
+                return Ok(self.rules.believe(token)?.caller);
+            }
+        }
         let hash = sha256(token);
         if let Some(verified) = self.verified.get(&hash)
             && self.keys.knows(&verified.key_id)
@@ -87,9 +130,12 @@ impl Authentication {
         Ok(verified.caller)
     }
 
-    /// Whether keys are known, fetching them if that was not tried lately.
+    /// Whether keys are known, fetching them if that was not tried lately. Behind the platform's check they may never be needed.
     pub(crate) async fn is_ready(&self) -> Result<(), FetchError> {
-        self.keys.ready().await
+        match self.mode {
+            Mode::Verify => self.keys.ready().await,
+            Mode::Platform => Ok(()),
+        }
     }
 }
 

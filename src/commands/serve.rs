@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use super::Leave;
+use crate::authentication::Mode;
 use crate::config::{Config, SETTINGS, StoreSetting};
 use crate::service::Service;
 use crate::state::Environment;
@@ -35,6 +36,11 @@ pub(super) async fn run(
     if matches!(config.store, StoreSetting::Memory) {
         tracing::warn!(
             "PUSHGATE_STORE is memory: messages handled by another instance, or before a restart, run again"
+        );
+    }
+    if config.authentication == Mode::Platform && environment.get("K_SERVICE").is_none() {
+        tracing::error!(
+            "PUSHGATE_AUTHENTICATION is platform, but K_SERVICE is not set, so this is not Cloud Run: whoever reaches this port can push as anybody"
         );
     }
     let mut leave = Leave::listen()?;

@@ -11,6 +11,7 @@ use url::Url;
 
 use self::reader::Reader;
 pub use self::settings::{SETTINGS, Setting};
+use crate::authentication::Mode;
 #[cfg(feature = "firestore")]
 use crate::dedup::FirestoreDatabase;
 use crate::state::Environment;
@@ -25,6 +26,7 @@ pub struct Config {
     /// Several during a move from one to the other.
     pub(crate) audiences: Vec<String>,
     pub(crate) callers: Vec<String>,
+    pub(crate) authentication: Mode,
     pub(crate) issuer: String,
     pub(crate) keys_url: Url,
     pub(crate) pubsub_emulator: Option<String>,
@@ -226,7 +228,13 @@ mod tests {
         for (name, value) in [
             ("PORT", "65536"),
             ("GOOGLE_CLOUD_PROJECT", "a/b"),
+            ("PUSHGATE_AUTHENTICATION", "none"),
+            ("PUSHGATE_AUDIENCE", " , "),
+            ("PUSHGATE_ISSUER", "https://issuer.example.com"),
             ("PUSHGATE_STORE", "mysql://db"),
+            ("PUSHGATE_STORE", "firestore://"),
+            ("PUSHGATE_STORE", "firestore://a b/c"),
+            ("FIRESTORE_EMULATOR_HOST", "http://localhost:8080"),
             ("PUSHGATE_STORE", "redis"),
             ("PUSHGATE_CALLERS", " , "),
             ("PUSHGATE_KEYS_URL", "http://keys.example.com/certs"),

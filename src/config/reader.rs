@@ -6,10 +6,12 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::settings::{
-    AUDIENCE, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY, EMULATOR, FIRESTORE_EMULATOR, GRACE,
-    ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT, STORE, STORE_TIMEOUT, Setting,
+    AUDIENCE, AUTHENTICATION, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY, EMULATOR,
+    FIRESTORE_EMULATOR, GRACE, ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT, STORE,
+    STORE_TIMEOUT, Setting,
 };
 use super::{Config, Fault, StoreSetting, masked};
+use crate::authentication::{Mode, is_google};
 use crate::state::Environment;
 use crate::telemetry;
 
@@ -34,8 +36,9 @@ impl Reader<'_> {
             Some(list(value)).filter(|list| !list.is_empty())
         });
         let callers = self.read(&CALLERS, emails);
+        let authentication = self.read(&AUTHENTICATION, Mode::parse);
         let issuer = self.read(&ISSUER, |value| Some(value.to_owned()));
-        let keys_url = self.read(&KEYS_URL, keys_url);
+        let keys_url = self.keys_of(issuer.as_deref());
         let pubsub_emulator = self.optional(&EMULATOR, host_and_port);
         let concurrency = self.number(&CONCURRENCY, 1, 10_000);
         let grace = self.number(&GRACE, 1, 600);
@@ -51,6 +54,7 @@ impl Reader<'_> {
             store: store?,
             audiences: audiences?,
             callers: callers?,
+            authentication: authentication?,
             issuer: issuer?,
             keys_url: keys_url?,
             pubsub_emulator: pubsub_emulator?,
@@ -62,6 +66,14 @@ impl Reader<'_> {
             store_timeout: Duration::from_millis(store_timeout?),
             environment: self.environment.clone(),
         })
+    }
+
+    /// The keys of another issuer than the default one are not where the default ones are.
+    fn keys_of(&mut self, issuer: Option<&str>) -> Option<Url> {
+        if !issuer.is_some_and(is_google) && self.environment.get(KEYS_URL.name).is_none() {
+            return self.fault(&KEYS_URL, "is not set, although PUSHGATE_ISSUER is".into());
+        }
+        self.read(&KEYS_URL, keys_url)
     }
 
     fn read<T>(&mut self, setting: &Setting, parse: impl Fn(&str) -> Option<T>) -> Option<T> {

@@ -50,6 +50,12 @@ pub(super) const CALLERS: Setting = setting(
     "e-mails, separated by commas",
     None,
 );
+pub(super) const AUTHENTICATION: Setting = setting(
+    "PUSHGATE_AUTHENTICATION",
+    "who checks the tokens' signatures: this service, or Cloud Run's IAM check where it has removed them",
+    "verify or platform",
+    Some("verify"),
+);
 pub(super) const ISSUER: Setting = setting(
     "PUSHGATE_ISSUER",
     "who signs the tokens",
@@ -134,12 +140,13 @@ const STORE_FORM: &str =
 const STORE_FORM: &str = "memory: (one instance, forgotten at its end)";
 
 /// Everything pushgate reads from the environment, in the order of its documentation.
-pub const SETTINGS: [Setting; 17] = [
+pub const SETTINGS: [Setting; 18] = [
     PORT,
     PROJECT,
     STORE,
     AUDIENCE,
     CALLERS,
+    AUTHENTICATION,
     ISSUER,
     KEYS_URL,
     EMULATOR,

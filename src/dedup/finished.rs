@@ -15,7 +15,7 @@ const REMEMBERED: u64 = 20_000;
 /// Most duplicates come soon. What an operator makes the store forget, so that it runs again, is known here no longer than this.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
-/// A store, and a bounded memory of what it was told or has said to be done.
+/// A store, and a bounded memory of what was finished here.
 pub(crate) struct Finished {
     store: Arc<dyn DedupStore>,
     done: Cache<MessageKey, Done>,

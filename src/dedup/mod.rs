@@ -154,3 +154,20 @@ impl StoreError {
         }
     }
 }
+
+#[cfg(all(test, feature = "contract"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_shielded_store_keeps_the_contract() {
+        let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
+        contract::every_rule([shielded(Arc::clone(&store)), shielded(store)]).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_shielded_store_keeps_the_contract_in_races() {
+        let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
+        contract::races([shielded(Arc::clone(&store)), shielded(store)], 100).await;
+    }
+}
