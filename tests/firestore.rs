@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::harness::firestore_emulator::{FirestoreEmulator, store_at};
 use crate::harness::redis_server::free_port;
+use crate::harness::rpc_proxy::{RpcFault, RpcProxy};
 use crate::harness::{Setup, push_to, subscriber};
 
 use std::time::Duration;
@@ -146,4 +147,111 @@ async fn a_firestore_that_is_not_there_costs_milliseconds() {
     let error = store.claim(&ticket("17")).await.expect_err("nobody there");
     assert!(error.is_transient(), "{error}");
     assert!(start.elapsed() < Duration::from_millis(500));
+}
+
+/// Status codes of gRPC.
+const NOT_FOUND: u8 = 5;
+const PERMISSION_DENIED: u8 = 7;
+const RESOURCE_EXHAUSTED: u8 = 8;
+const FAILED_PRECONDITION: u8 = 9;
+const ABORTED: u8 = 10;
+const UNAVAILABLE: u8 = 14;
+
+/// How often Commit and BatchGetDocuments were called since this was last asked.
+fn calls(proxy: &RpcProxy) -> (usize, usize) {
+    let calls = proxy.take_calls();
+    let count = |method: &str| calls.get(method).copied().unwrap_or_default();
+    (count("Commit"), count("BatchGetDocuments"))
+}
+
+#[tokio::test]
+#[ignore = "needs Java and Google's Firestore emulator (./test finds or installs them)"]
+async fn a_message_without_rivals_costs_two_round_trips_and_a_duplicate_two() {
+    let server = FirestoreEmulator::start().await;
+    let proxy = RpcProxy::before(&server.host()).await;
+    let store = store_at(&proxy.host, "test-project");
+    let ticket = ticket("17");
+    granted(&store, &ticket).await;
+    assert_eq!(calls(&proxy), (1, 0), "a claim is one write");
+    assert_eq!(store.renew(&ticket).await.expect("an answer"), Hold::Held);
+    assert_eq!(calls(&proxy), (1, 0), "and so is a renewal");
+    assert_eq!(store.finish(&ticket).await.expect("an answer"), Hold::Held);
+    assert_eq!(calls(&proxy), (1, 0), "and the record");
+    let again = Ticket::new(ticket.key.clone(), ticket.lease, ticket.window);
+    assert_eq!(
+        store.claim(&again).await.expect("an answer"),
+        Claim::Done(None)
+    );
+    assert_eq!(calls(&proxy), (1, 1), "a duplicate: refused, and read");
+}
+
+#[tokio::test]
+#[ignore = "needs Java and Google's Firestore emulator (./test finds or installs them)"]
+async fn a_lost_answer_is_resolved_by_reading_the_ticket() {
+    let server = FirestoreEmulator::start().await;
+    let proxy = RpcProxy::before(&server.host()).await;
+    let store = store_at(&proxy.host, "test-project");
+    let ticket = ticket("17");
+    let lose = || proxy.fail("Commit", RpcFault::Lost(UNAVAILABLE), 1);
+    lose();
+    let lost = store.claim(&ticket).await.expect_err("the answer is lost");
+    assert!(lost.is_transient(), "{lost}");
+    granted(&store, &ticket).await;
+    lose();
+    store.renew(&ticket).await.expect_err("the answer is lost");
+    assert_eq!(store.renew(&ticket).await.expect("an answer"), Hold::Held);
+    lose();
+    store.finish(&ticket).await.expect_err("the answer is lost");
+    assert_eq!(store.finish(&ticket).await.expect("an answer"), Hold::Held);
+    let rival = Ticket::new(ticket.key.clone(), ticket.lease, ticket.window);
+    assert_eq!(
+        store.claim(&rival).await.expect("an answer"),
+        Claim::Done(None)
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs Java and Google's Firestore emulator (./test finds or installs them)"]
+async fn contention_is_tried_again_at_once_and_quota_is_left_to_pubsub() {
+    let server = FirestoreEmulator::start().await;
+    let proxy = RpcProxy::before(&server.host()).await;
+    let store = store_at(&proxy.host, "test-project");
+    proxy.fail("Commit", RpcFault::Refused(ABORTED), 3);
+    let first = ticket("17");
+    granted(&store, &first).await;
+    assert_eq!(calls(&proxy), (4, 0));
+    proxy.fail("Commit", RpcFault::Refused(ABORTED), usize::MAX);
+    let error = store.finish(&first).await.expect_err("contention");
+    assert!(error.is_transient(), "{error}");
+    calls(&proxy);
+    for (status, is_transient) in [
+        (RESOURCE_EXHAUSTED, true),
+        (UNAVAILABLE, true),
+        (PERMISSION_DENIED, false),
+    ] {
+        proxy.fail("Commit", RpcFault::Refused(status), 1);
+        let error = store.claim(&ticket("18")).await.expect_err("refused");
+        assert_eq!(error.is_transient(), is_transient, "{status}");
+        assert_eq!(calls(&proxy), (1, 0), "{status}: not hammered");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Java and Google's Firestore emulator (./test finds or installs them)"]
+async fn either_status_of_a_failed_condition_is_understood_and_a_missing_database_told_apart() {
+    let server = FirestoreEmulator::start().await;
+    let proxy = RpcProxy::before(&server.host()).await;
+    let store = store_at(&proxy.host, "test-project");
+    let (ticket, rival) = (ticket("17"), ticket("17"));
+    granted(&store, &ticket).await;
+    proxy.fail("Commit", RpcFault::Refused(FAILED_PRECONDITION), 1);
+    assert_eq!(
+        store.claim(&rival).await.expect("an answer"),
+        Claim::InProgress
+    );
+    for method in ["Commit", "BatchGetDocuments"] {
+        proxy.fail(method, RpcFault::Refused(NOT_FOUND), usize::MAX);
+    }
+    let error = store.claim(&rival).await.expect_err("no such database");
+    assert!(!error.is_transient(), "{error}");
 }

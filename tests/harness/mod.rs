@@ -8,6 +8,7 @@ pub(crate) mod official;
 pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod redis_server;
+pub(crate) mod rpc_proxy;
 
 use std::sync::Arc;
 use std::time::Duration;
