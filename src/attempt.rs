@@ -28,10 +28,10 @@ impl Attempt {
         stop: CancellationToken,
         states: States,
     ) -> Self {
-        let ticket = subscriber.ticket(&envelope.message_id);
+        let ticket = subscriber.ticket(&envelope.known_as);
         let context = Context {
             subscription: Arc::clone(&subscriber.name),
-            message_id: envelope.message_id.into(),
+            message_id: envelope.known_as.into(),
             publish_time: envelope.publish_time,
             attributes: Arc::new(envelope.attributes),
             ordering_key: envelope.ordering_key.map(Into::into),

@@ -70,7 +70,9 @@ impl Gate {
         let caller = self.authentication.check(request.headers()).await?; // before a byte of the body is read
         self.registry.expects(&caller)?;
         let place = self.admission.enter()?;
-        let envelope = Envelope::parse(path, &self.bodies.read(request.into_body()).await?)?;
+        let (head, body) = request.into_parts();
+        let body = self.bodies.read(body).await?;
+        let envelope = Envelope::read(&self.registry.endpoint(path), &head.headers, body)?;
         report.learn(&envelope);
         let subscriber = self.registry.find(&envelope.subscription, &caller)?;
         let places = [place, self.admission.enter_subscription(subscriber)?];

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use crate::authentication::Caller;
 use crate::config::Config;
 use crate::dedup::{DedupStore, MessageKey, Ticket, Unguarded};
+use crate::envelope::Endpoint;
 use crate::excerpt::excerpt;
 use crate::pools::Pools;
 use crate::state::StateType;
@@ -51,6 +52,7 @@ pub(crate) enum RegistryError {
 
 /// All subscribers by the full names of their subscriptions.
 pub(crate) struct Registry {
+    project: String,
     by_name: HashMap<Arc<str>, Arc<Registered>>,
     callers: HashSet<Caller>,
 }
@@ -89,7 +91,23 @@ impl Registry {
             .values()
             .flat_map(|subscriber| subscriber.bound())
             .collect();
-        Ok(Self { by_name, callers })
+        Ok(Self {
+            project: config.project.clone(),
+            by_name,
+            callers,
+        })
+    }
+
+    /// The endpoint at this path, with what is declared about it.
+    pub(crate) fn endpoint<'a>(&'a self, path: Option<&'a str>) -> Endpoint<'a> {
+        let named = path.and_then(|id| {
+            let name = format!("projects/{}/subscriptions/{id}", self.project);
+            self.by_name.get(name.as_str())
+        });
+        Endpoint {
+            path,
+            declared: named.map(|subscriber| (subscriber.name.as_ref(), &subscriber.declared)),
+        }
     }
 
     /// Whether this caller may push to any subscription: a stranger's body is not even read.

@@ -1,6 +1,7 @@
 //! The one declaration beside each handler, from which everything about its subscription is derived.
 
 mod faults;
+mod forms;
 mod terms;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use crate::handler::{BlockingHandler, Handler, Work};
 use crate::state::StateType;
 
+pub(crate) use self::forms::Form;
 pub use self::terms::{Backoff, Example, Idempotency};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -39,6 +41,7 @@ pub struct Subscriber {
     pub(crate) audience: Option<String>,
     pub(crate) callers: Vec<String>,
     pub(crate) examples: Vec<Example>,
+    pub(crate) form: Form,
 }
 
 impl Subscriber {
@@ -92,6 +95,7 @@ impl Subscriber {
             audience: None,
             callers: Vec::new(),
             examples: Vec::new(),
+            form: Form::Evident,
         }
     }
 

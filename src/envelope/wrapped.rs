@@ -1,4 +1,4 @@
-//! From the body of a push to one [`Envelope`], whatever form Pub/Sub sent.
+//! Pub/Sub's own form: a JSON object with the message's data in base64 (Google, *Push subscriptions*: wrapped messages).
 
 use std::collections::BTreeMap;
 
@@ -7,65 +7,32 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use serde::Deserialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use crate::excerpt::excerpt;
+use super::{Envelope, EnvelopeError, check_id, parse_time};
 
-/// Ids are keys in the store. Google's have at most 20 digits today, and are documented as opaque.
-const ID_LIMIT_BYTES: usize = 512;
-
-/// A project's id has at most 30 characters, a subscription's 255 (Google, *Subscription*, `name`).
-const NAME_LIMIT_BYTES: usize = 512;
-
-/// One message as it was pushed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Envelope {
-    /// The full name, `projects/P/subscriptions/S`.
-    pub(crate) subscription: String,
-    pub(crate) message_id: String,
-    pub(crate) publish_time: OffsetDateTime,
-    pub(crate) data: Bytes,
-    pub(crate) attributes: BTreeMap<String, String>,
-    pub(crate) ordering_key: Option<String>,
-    pub(crate) delivery_attempt: Option<u32>,
-}
-
-/// Why a body is not a push. The text names places and expectations, never data or attribute values.
+/// Why something is not a wrapped push at all.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub(crate) enum EnvelopeError {
-    #[error(
-        "body is empty, expected a wrapped Pub/Sub push: a JSON object with \"message\" and \"subscription\""
-    )]
+pub(crate) enum NotWrapped {
+    #[error("it is empty")]
     Empty,
-    #[error("body is not a wrapped Pub/Sub push at line {line}, column {column}: {what}")]
-    NotAPush {
-        line: usize,
-        column: usize,
-        what: &'static str,
-    },
-    #[error(
-        "field {0:?} is missing, expected as in Google's PubsubMessage: is payload unwrapping (no_wrapper) on?"
-    )]
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error("field {0:?} is missing")]
     Missing(&'static str),
-    #[error("the message has two ids, \"messageId\" and \"message_id\", and they differ")]
-    TwoIds,
-    #[error("the message id has {0} bytes, expected 1 to {ID_LIMIT_BYTES}")]
-    IdLength(usize),
-    #[error("the publish time is not RFC 3339")]
-    PublishTime(#[source] time::error::Parse),
-    #[error("\"data\" is not base64")]
-    Data,
-    #[error("subscription is {0:?}, expected projects/PROJECT/subscriptions/NAME")]
-    SubscriptionName(String),
-    #[error("the path names subscription {path:?}, but the body {body:?}: check the push endpoint")]
-    OtherSubscription { path: String, body: String },
 }
 
-/// The wire form (Google, *Push subscriptions*: wrapped messages; unknown keys are ignored, as Google adds some).
-#[derive(Deserialize)]
-struct Wrapped {
+/// JSON that cannot be read. The texts of `serde_json` may quote values; its places and categories do not.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}, column {column}: {what}")]
+pub(crate) struct Malformed {
+    line: usize,
+    column: usize,
+    what: &'static str,
+}
+
+/// The wire form; unknown keys are ignored, as Google adds some.
+#[derive(Default, Deserialize)]
+pub(super) struct Wire {
     message: Option<WireMessage>,
     subscription: Option<String>,
     #[serde(rename = "deliveryAttempt")]
@@ -91,45 +58,59 @@ struct WireMessage {
     ordering_key_too: Option<String>,
 }
 
-impl Envelope {
-    /// Reads a wrapped push. `path` is the subscription's short name, where the endpoint's path gives one.
-    ///
-    /// # Errors
-    /// When the body is no push, or one for another subscription than the path says.
-    pub(crate) fn parse(path: Option<&str>, body: &[u8]) -> Result<Self, EnvelopeError> {
+/// What has the parts of a push.
+pub(super) struct Wrapped {
+    message: WireMessage,
+    subscription: String,
+    delivery_attempt: Option<u32>,
+}
+
+impl Wire {
+    pub(super) fn complete(self) -> Result<Wrapped, NotWrapped> {
+        Ok(Wrapped {
+            message: self.message.ok_or(NotWrapped::Missing("message"))?,
+            subscription: self
+                .subscription
+                .ok_or(NotWrapped::Missing("subscription"))?,
+            delivery_attempt: self.delivery_attempt,
+        })
+    }
+}
+
+impl Wrapped {
+    pub(super) fn parse(body: &[u8]) -> Result<Self, NotWrapped> {
         if body.is_empty() {
-            return Err(EnvelopeError::Empty);
+            return Err(NotWrapped::Empty);
         }
-        let wrapped: Wrapped =
-            serde_json::from_slice(body).map_err(|error| EnvelopeError::not_a_push(&error))?;
-        let message = wrapped.message.ok_or(EnvelopeError::Missing("message"))?;
-        let subscription = wrapped
-            .subscription
-            .ok_or(EnvelopeError::Missing("subscription"))?;
-        check_name(path, &subscription)?;
+        let wire: Wire = serde_json::from_slice(body).map_err(|error| Malformed::from(&error))?;
+        wire.complete()
+    }
+
+    pub(super) fn into_envelope(self) -> Result<Envelope, EnvelopeError> {
+        let message = self.message;
         let publish_time = message
             .publish_time
             .or(message.publish_time_too)
             .ok_or(EnvelopeError::Missing("message.publishTime"))?;
-        Ok(Self {
-            subscription,
-            message_id: the_id(message.message_id, message.message_id_too)?,
-            publish_time: OffsetDateTime::parse(&publish_time, &Rfc3339)
-                .map_err(EnvelopeError::PublishTime)?,
+        let id = the_id(message.message_id, message.message_id_too)?;
+        Ok(Envelope {
+            subscription: self.subscription,
+            message_id: Some(id.clone()),
+            known_as: id,
+            publish_time: parse_time(&publish_time)?,
             data: decode(message.data.unwrap_or_default())?,
             attributes: message.attributes.unwrap_or_default(),
             ordering_key: message
                 .ordering_key
                 .or(message.ordering_key_too)
                 .filter(|key| !key.is_empty()),
-            delivery_attempt: wrapped.delivery_attempt,
+            delivery_attempt: self.delivery_attempt,
         })
     }
 }
 
-impl EnvelopeError {
-    /// The texts of `serde_json` may quote values; its places and categories do not.
-    fn not_a_push(error: &serde_json::Error) -> Self {
+impl From<&serde_json::Error> for Malformed {
+    fn from(error: &serde_json::Error) -> Self {
         let what = match error.classify() {
             serde_json::error::Category::Eof => "it ends too early",
             serde_json::error::Category::Syntax => "not valid JSON",
@@ -137,28 +118,11 @@ impl EnvelopeError {
                 "a field has the wrong type or stands there twice"
             }
         };
-        Self::NotAPush {
+        Self {
             line: error.line(),
             column: error.column(),
             what,
         }
-    }
-}
-
-fn check_name(path: Option<&str>, subscription: &str) -> Result<(), EnvelopeError> {
-    let parts: Vec<&str> = subscription.split('/').collect();
-    let ["projects", project, "subscriptions", id] = parts.as_slice() else {
-        return Err(EnvelopeError::SubscriptionName(excerpt(subscription)));
-    };
-    if project.is_empty() || id.is_empty() || subscription.len() > NAME_LIMIT_BYTES {
-        return Err(EnvelopeError::SubscriptionName(excerpt(subscription)));
-    }
-    match path {
-        Some(path) if path != *id => Err(EnvelopeError::OtherSubscription {
-            path: excerpt(path),
-            body: excerpt(subscription),
-        }),
-        _ => Ok(()),
     }
 }
 
@@ -169,15 +133,12 @@ fn the_id(one: Option<String>, other: Option<String>) -> Result<String, Envelope
             .or(other)
             .ok_or(EnvelopeError::Missing("message.messageId"))?,
     };
-    if id.is_empty() || id.len() > ID_LIMIT_BYTES {
-        Err(EnvelopeError::IdLength(id.len()))
-    } else {
-        Ok(id)
-    }
+    check_id(&id)?;
+    Ok(id)
 }
 
 /// Standard base64 as Google sends it, lenient about padding; the URL alphabet as hand-made requests sometimes have it.
-fn decode(data: String) -> Result<Bytes, EnvelopeError> {
+pub(super) fn decode(data: String) -> Result<Bytes, EnvelopeError> {
     const LENIENT: GeneralPurposeConfig =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
