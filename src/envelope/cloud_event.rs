@@ -99,3 +99,151 @@ fn check(version: Option<&str>, kind: Option<&str>) -> Result<(), EnvelopeError>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const STRUCTURED: (&str, &str) = ("content-type", "application/cloudevents+json");
+
+    fn push() -> Value {
+        json!({
+            "message": {"data": "aGk=", "messageId": "1", "publishTime": "2030-01-02T03:04:05.678Z"},
+            "subscription": "projects/p/subscriptions/orders",
+        })
+    }
+
+    fn event(change: &Value) -> String {
+        let mut event = json!({
+            "id": "9", "source": "//pubsub.googleapis.com/projects/p/topics/orders", "specversion": VERSION, "type": TYPE,
+            "time": "2031-01-02T03:04:05Z", "datacontenttype": "application/json", "data": push(),
+        });
+        let fields = event.as_object_mut().expect("object");
+        fields.extend(change.as_object().expect("object").clone());
+        event.to_string()
+    }
+
+    fn read_all(head: &[(&'static str, &str)], body: &str) -> Result<Envelope, EnvelopeError> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in head {
+            headers.append(*name, HeaderValue::from_str(value).expect("a value"));
+        }
+        let mode = Mode::of(&headers)?.expect("an event");
+        read(mode, body.as_bytes())
+    }
+
+    #[test]
+    fn identity_is_the_pushs_in_both_modes_and_never_the_events() {
+        let body = push().to_string();
+        let binary = [
+            ("ce-specversion", VERSION),
+            ("ce-type", TYPE),
+            ("ce-id", "9"),
+            ("ce-time", "2031-01-02T03:04:05Z"),
+            ("content-type", "application/json; charset=utf-8"),
+        ];
+        let encoded = json!({"data": null, "data_base64": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &body)});
+        for (head, body) in [
+            (binary.as_slice(), body),
+            (&[STRUCTURED], event(&json!({}))),
+            (&[STRUCTURED], event(&encoded)),
+            (
+                &[(
+                    "content-type",
+                    "Application/CloudEvents+JSON ; charset=\"UTF-8\"",
+                )],
+                event(&json!({})),
+            ),
+        ] {
+            let envelope = read_all(head, &body).expect("a push");
+            assert_eq!(
+                (envelope.known_as.as_str(), envelope.data.as_ref()),
+                ("1", b"hi".as_slice())
+            );
+            assert_eq!(envelope.publish_time.year(), 2030);
+        }
+    }
+
+    #[test]
+    fn other_events_and_broken_ones_are_refused() {
+        let check = |head: &[(&'static str, &str)], body: &str, expected: &str| {
+            let text = crate::outcome::chain(&read_all(head, body).expect_err("no push"));
+            assert!(
+                text.contains(expected),
+                "{text:?} does not say {expected:?}"
+            );
+            assert!(!text.contains("hush"), "{text:?} quotes a value");
+        };
+        let storage = "google.cloud.storage.object.v1.finalized";
+        let (version, kind) = (("ce-specversion", VERSION), ("ce-type", TYPE));
+        check(
+            &[version, ("ce-type", storage)],
+            "",
+            &format!("type Some({storage:?}), expected {TYPE:?}"),
+        );
+        check(&[version], "", "of type None");
+        check(&[kind], "", "specversion None, expected \"1.0\"");
+        check(
+            &[kind, ("ce-specversion", "0.3")],
+            "",
+            "specversion Some(\"0.3\")",
+        );
+        check(
+            &[version, kind, kind],
+            "",
+            "\"ce-type\" stands there more than once",
+        );
+        check(
+            &[version, kind],
+            "",
+            "data is not a wrapped Pub/Sub push: it is empty",
+        );
+        check(
+            &[STRUCTURED, STRUCTURED],
+            "",
+            "\"content-type\" stands there more than once",
+        );
+        for format in [
+            "application/cloudevents-batch+json",
+            "application/cloudevents+xml; charset=utf-8",
+        ] {
+            check(
+                &[("content-type", format)],
+                "[]",
+                "expected application/cloudevents+json: one event a push",
+            );
+        }
+        check(
+            &[STRUCTURED],
+            "hush",
+            "body is not a CloudEvent, though its content-type says so: line 1, column 1",
+        );
+        check(&[STRUCTURED], "[]", "not a CloudEvent");
+        check(
+            &[STRUCTURED],
+            &"{\"data\":".repeat(100_000),
+            "not a CloudEvent",
+        );
+        let check = |change: Value, expected| check(&[STRUCTURED], &event(&change), expected);
+        check(json!({"type": storage, "data": "hush"}), "of type Some");
+        check(json!({"specversion": "1.0.2"}), "specversion Some");
+        check(json!({"data": null}), "field \"message\" is missing");
+        check(json!({"data": "hush"}), "wrong type");
+        check(
+            json!({"data_base64": "hush"}),
+            "both \"data\" and \"data_base64\"",
+        );
+        check(json!({"data": null, "data_base64": "?"}), "not base64");
+        check(
+            json!({"data": null, "data_base64": "aHVzaA=="}),
+            "line 1, column 1",
+        );
+        check(
+            json!({"data": {"message": {}, "subscription": "s"}}),
+            "\"message.publishTime\" is missing",
+        );
+    }
+}

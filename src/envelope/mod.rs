@@ -207,3 +207,172 @@ fn check_id(id: &str) -> Result<(), EnvelopeError> {
 fn parse_time(text: &str) -> Result<OffsetDateTime, EnvelopeError> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(EnvelopeError::PublishTime)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+    use serde_json::json;
+
+    use super::*;
+    use crate::context::Context;
+    use crate::subscriber::Idempotency;
+
+    const NAME: &str = "projects/p/subscriptions/orders";
+    const EVENT: [(&str, &str); 2] = [("ce-specversion", "1.0"), ("ce-type", cloud_event::TYPE)];
+    const METADATA: [(&str, &str); 3] = [
+        ("x-goog-pubsub-subscription-name", NAME),
+        ("x-goog-pubsub-message-id", "7"),
+        ("x-goog-pubsub-publish-time", "2030-01-02T03:04:05.6Z"),
+    ];
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pairs = pairs.iter().map(|(name, value)| {
+            let name = HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
+        });
+        pairs.collect()
+    }
+
+    fn wrapped(subscription: &str) -> Bytes {
+        let message = json!({"messageId": "1", "publishTime": "2030-01-02T03:04:05Z"});
+        let push = json!({"message": message, "subscription": subscription});
+        push.to_string().into()
+    }
+
+    fn declared() -> Subscriber {
+        Subscriber::new("orders", async |_: Context| ())
+            .idempotency(Idempotency::none("for the test"))
+    }
+
+    /// As it comes to the path of `orders`, declared so.
+    fn at(
+        subscriber: &Subscriber,
+        head: &[(&'static str, &'static str)],
+        body: Bytes,
+    ) -> Result<Envelope, EnvelopeError> {
+        let endpoint = Endpoint {
+            path: Some("orders"),
+            declared: Some((NAME, subscriber)),
+        };
+        Envelope::read(&endpoint, &headers(head), body)
+    }
+
+    #[test]
+    fn a_path_must_name_the_subscription_of_the_push() {
+        let read = |path, subscription: &str| {
+            let endpoint = Endpoint {
+                path,
+                declared: None,
+            };
+            Envelope::read(&endpoint, &HeaderMap::new(), wrapped(subscription))
+        };
+        assert!(read(Some("orders"), NAME).is_ok() && read(None, NAME).is_ok());
+        for path in ["other", "", NAME] {
+            let error = read(Some(path), NAME).expect_err("another subscription");
+            assert!(
+                matches!(error, EnvelopeError::OtherSubscription { .. }),
+                "{path}"
+            );
+        }
+        let long = format!("projects/p/subscriptions/{}", "s".repeat(500));
+        for name in [
+            "",
+            "orders",
+            "projects/p/topics/t",
+            "projects//subscriptions/s",
+            "projects/p/subscriptions/",
+            "projects/p/subscriptions/a/b",
+            &long,
+        ] {
+            let error = read(None, name).expect_err("no name");
+            assert!(
+                matches!(error, EnvelopeError::SubscriptionName(_)),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn metadata_of_google_makes_the_body_payload_whatever_else_is_there() {
+        let other = wrapped("projects/p/subscriptions/other");
+        let attributes = [
+            ("content-type", "application/cloudevents+json"),
+            ("ce-type", "anything"),
+            ("ce-specversion", "1.0"),
+        ];
+        for subscriber in [declared(), declared().unwrapped(), declared().eventarc()] {
+            let head = [METADATA.as_slice(), attributes.as_slice()].concat();
+            let envelope = at(&subscriber, &head, other.clone()).expect("a push");
+            assert_eq!(envelope.data, other);
+            assert_eq!(
+                (envelope.subscription.as_str(), envelope.known_as.as_str()),
+                (NAME, "7")
+            );
+            assert_eq!(
+                envelope.attributes.get("ce-type").map(String::as_str),
+                Some("anything")
+            );
+        }
+        for (index, (missing, _)) in METADATA.iter().enumerate() {
+            let mut head = METADATA.to_vec();
+            head.remove(index);
+            let error = at(&declared().unwrapped(), &head, wrapped(NAME)).expect_err(missing);
+            assert!(matches!(error, EnvelopeError::MissingHeader(name) if name == *missing));
+        }
+    }
+
+    #[test]
+    fn an_unwrapped_subscribers_bodies_are_payload_also_if_they_look_like_a_push() {
+        let unwrapped = declared().unwrapped();
+        for head in [
+            EVENT.as_slice(),
+            &[("content-type", "application/cloudevents-batch+json")],
+            &[],
+        ] {
+            let body = wrapped("projects/p/subscriptions/other");
+            let envelope = at(&unwrapped, head, body.clone()).expect("payload");
+            assert_eq!((envelope.data, envelope.message_id), (body, None));
+            assert_eq!(envelope.subscription, NAME);
+        }
+        let needing = unwrapped.idempotency(Idempotency::by_message_id());
+        let error = at(&needing, &[], wrapped(NAME)).expect_err("no id");
+        assert!(matches!(error, EnvelopeError::NoMessageId));
+        assert!(at(&needing, &METADATA, Bytes::new()).is_ok());
+    }
+
+    #[test]
+    fn an_event_belongs_to_the_path_only_where_eventarc_is_declared_and_in_the_same_project() {
+        let created = "projects/p/subscriptions/eventarc-europe-west1-orders-sub-042";
+        let envelope = at(&declared().eventarc(), &EVENT, wrapped(created)).expect("a push");
+        assert_eq!(envelope.subscription, NAME);
+        let check = |subscriber: Subscriber, head, name: &str, expected: &str| {
+            let text = at(&subscriber, head, wrapped(name))
+                .expect_err("none")
+                .to_string();
+            assert!(
+                text.contains(expected),
+                "{text:?} does not say {expected:?}"
+            );
+        };
+        check(
+            declared(),
+            &EVENT,
+            created,
+            "declare the subscriber .eventarc()",
+        );
+        check(declared().eventarc(), &[], created, "the push is from");
+        let foreign = "projects/q/subscriptions/orders";
+        check(
+            declared().eventarc(),
+            &EVENT,
+            foreign,
+            "check GOOGLE_CLOUD_PROJECT",
+        );
+        check(
+            declared().eventarc(),
+            &EVENT,
+            "orders",
+            "expected projects/",
+        );
+    }
+}

@@ -155,3 +155,166 @@ fn is_of_the_request(name: &str) -> bool {
             .iter()
             .any(|prefix| name.starts_with(prefix))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    const NAME: &str = "projects/p/subscriptions/orders";
+
+    fn with(change: impl FnOnce(&mut HeaderMap)) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            (SUBSCRIPTION, NAME),
+            (MESSAGE_ID, "7"),
+            (PUBLISH_TIME, "2030-01-02T03:04:05.678Z"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        change(&mut headers);
+        headers
+    }
+
+    fn add(headers: &mut HeaderMap, name: &'static str, value: &[u8]) {
+        let value = HeaderValue::from_bytes(value).expect("a value");
+        headers.append(HeaderName::from_static(name), value);
+    }
+
+    fn read_with(pairs: &[(&'static str, &[u8])]) -> Result<Envelope, EnvelopeError> {
+        let headers = with(|headers| {
+            for (name, value) in pairs {
+                add(headers, name, value);
+            }
+        });
+        read(&headers, Bytes::from_static(b"{}"))
+    }
+
+    #[test]
+    fn attributes_are_what_is_not_of_the_request() {
+        let envelope = read_with(&[
+            ("host", b"pushgate"),
+            ("authorization", b"Bearer hush"),
+            ("x-serverless-authorization", b"hush"),
+            ("user-agent", b"Java/17.0.15"),
+            ("accept", b"*/*"),
+            ("accept-encoding", b"gzip"),
+            ("x-forwarded-for", b"10.0.0.1"),
+            ("x-goog-ordering-key", b"k"),
+            ("x-goog-something", b"new"),
+            ("x-goog-pubsub-something", b"new"),
+            ("x-cloud-trace-context", b"1/2"),
+            ("content-length", b"2"),
+            ("content-type", b"text/x-order"),
+            ("traceparent", b"00-1-2-01"),
+            ("ce-type", b"order"),
+            ("region", "Zürich".as_bytes()),
+            ("tag", b"a"),
+            ("tag", b"b"),
+            ("empty", b""),
+        ]);
+        let envelope = envelope.expect("a push");
+        let expected = [
+            ("ce-type", "order"),
+            ("content-type", "text/x-order"),
+            ("empty", ""),
+            ("region", "Zürich"),
+            ("tag", "a, b"),
+            ("traceparent", "00-1-2-01"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(envelope.attributes, BTreeMap::from(expected));
+        assert_eq!(envelope.ordering_key.as_deref(), Some("k"));
+        assert_eq!(envelope.publish_time.millisecond(), 678);
+        assert_eq!(envelope.delivery_attempt, None);
+    }
+
+    #[test]
+    fn both_spellings_of_the_ordering_key_are_read() {
+        let [one, other] = ORDERING_KEYS;
+        for pairs in [
+            [(one, b"k".as_slice())].as_slice(),
+            &[(other, b"k")],
+            &[(one, b"k"), (other, b"k")],
+        ] {
+            let envelope = read_with(pairs).expect("a push");
+            assert_eq!(envelope.ordering_key.as_deref(), Some("k"));
+        }
+        let envelope = read_with(&[(one, b"")]).expect("a push");
+        assert_eq!(envelope.ordering_key, None);
+    }
+
+    #[test]
+    fn metadata_that_cannot_be_trusted_is_refused_and_never_quoted() {
+        let check = |pairs: &[(&'static str, &[u8])], expected: &str| {
+            let text = read_with(pairs).expect_err("no push").to_string();
+            assert!(
+                text.contains(expected),
+                "{text:?} does not say {expected:?}"
+            );
+            assert!(!text.contains("hush"), "{text:?} quotes a value");
+        };
+        for name in [SUBSCRIPTION, MESSAGE_ID, PUBLISH_TIME] {
+            let expected = format!("header {name:?} stands there more than once");
+            check(&[(name, b"hush")], &expected);
+        }
+        let [one, other] = ORDERING_KEYS;
+        check(&[(one, b"hush"), (one, b"hush")], "more than once");
+        check(&[(other, b"hush"), (other, b"hush")], "more than once");
+        check(&[(one, b"hush"), (other, b"k")], "differ");
+        check(
+            &[
+                ("x-goog-pubsub-new", b"hush"),
+                ("x-goog-pubsub-new", b"hush"),
+            ],
+            "more than once",
+        );
+        check(&[("region", b"\xfchush")], "header \"region\" is not UTF-8");
+        let check = |name: &'static str, value: &[u8], expected: &str| {
+            let headers = with(|headers| {
+                headers.remove(name);
+                add(headers, name, value);
+            });
+            let text = read(&headers, Bytes::new())
+                .expect_err("no push")
+                .to_string();
+            assert!(
+                text.contains(expected),
+                "{text:?} does not say {expected:?}"
+            );
+        };
+        check(MESSAGE_ID, b"", "0 bytes");
+        check(MESSAGE_ID, &[b'1'; 513], "513 bytes");
+        check(MESSAGE_ID, b"7, 8", "holds a comma");
+        check(MESSAGE_ID, b"\xff", "not UTF-8");
+        check(PUBLISH_TIME, b"yesterday", "not RFC 3339");
+    }
+
+    #[test]
+    fn a_hundred_attributes_are_taken_and_one_more_is_refused() {
+        let many = |count: usize| {
+            let headers = with(|headers| {
+                for index in 0..count {
+                    let name: HeaderName = format!("attribute-{index}").parse().expect("a name");
+                    headers.insert(name, HeaderValue::from_static("v"));
+                }
+            });
+            read(&headers, Bytes::new())
+        };
+        assert_eq!(many(100).expect("a push").attributes.len(), 100);
+        assert!(matches!(
+            many(101),
+            Err(EnvelopeError::TooManyAttributes(101))
+        ));
+    }
+
+    #[test]
+    fn payload_without_metadata_is_known_by_its_data() {
+        let known_as = |data: &'static [u8]| payload(NAME, Bytes::from_static(data)).known_as;
+        assert_eq!(known_as(b"abc"), "payload:ba7816bf8f01cfea414140de5dae2223"); // SHA-256, FIPS 180-2, B.1
+        assert_ne!(known_as(b""), known_as(b" "));
+        let age = OffsetDateTime::now_utc() - payload(NAME, Bytes::new()).publish_time;
+        assert!(age.whole_seconds().abs() < 60, "{age}");
+    }
+}
