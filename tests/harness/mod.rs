@@ -77,6 +77,12 @@ impl Setup {
         self
     }
 
+    /// This subscriber, too.
+    pub(crate) fn also(mut self, subscriber: Subscriber) -> Self {
+        self.subscribers.push(subscriber);
+        self
+    }
+
     pub(crate) fn setting(mut self, name: &str, value: impl ToString) -> Self {
         self.settings.push((name.into(), value.to_string()));
         self
@@ -187,6 +193,23 @@ impl Service {
 
     pub(crate) async fn push_with(&self, message: &TestMessage, token: &str) -> Reply {
         push_to(&self.url, message.body(), token).await
+    }
+
+    /// Pushes anything to any path, as an HTTP client does that adds nothing of its own.
+    pub(crate) async fn push_as(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Reply {
+        let mut request = client()
+            .post(format!("{}{path}", self.url))
+            .bearer_auth(self.token())
+            .body(body);
+        for (name, value) in headers {
+            request = request.header(*name, value.as_bytes());
+        }
+        reply(request.send().await.expect("an answer")).await
     }
 
     /// Pushes any body.
