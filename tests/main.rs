@@ -15,6 +15,7 @@ mod command_line;
 mod deduplication;
 mod delivery;
 mod dev;
+mod forged_forms;
 mod forms;
 mod ingress;
 mod leases;

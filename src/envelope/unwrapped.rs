@@ -21,7 +21,8 @@ const ORDERING_KEYS: [&str; 2] = ["x-goog-pubsub-ordering-key", "x-goog-ordering
 pub(super) const ATTRIBUTE_LIMIT: usize = 100;
 
 /// Headers of the request itself: of HTTP, of authentication, and as Pub/Sub and Google's front end were seen to add them.
-const OF_THE_REQUEST: [&str; 18] = [
+const OF_THE_REQUEST: [&str; 17] = [
+    "accept",
     "authorization",
     "connection",
     "content-length",
@@ -30,7 +31,6 @@ const OF_THE_REQUEST: [&str; 18] = [
     "from",
     "host",
     "keep-alive",
-    "max-forwards",
     "te",
     "trailer",
     "transfer-encoding",
@@ -39,7 +39,6 @@ const OF_THE_REQUEST: [&str; 18] = [
     "via",
     "x-cloud-trace-context",
     "x-serverless-authorization",
-    "accept",
 ];
 const OF_THE_REQUEST_PREFIXES: [&str; 4] = ["accept-", "proxy-", "x-forwarded-", "x-goog-"];
 
@@ -194,18 +193,13 @@ mod tests {
     #[test]
     fn attributes_are_what_is_not_of_the_request() {
         let envelope = read_with(&[
-            ("host", b"pushgate"),
             ("authorization", b"Bearer hush"),
-            ("x-serverless-authorization", b"hush"),
             ("user-agent", b"Java/17.0.15"),
-            ("accept", b"*/*"),
             ("accept-encoding", b"gzip"),
             ("x-forwarded-for", b"10.0.0.1"),
-            ("x-goog-ordering-key", b"k"),
             ("x-goog-something", b"new"),
             ("x-goog-pubsub-something", b"new"),
             ("x-cloud-trace-context", b"1/2"),
-            ("content-length", b"2"),
             ("content-type", b"text/x-order"),
             ("traceparent", b"00-1-2-01"),
             ("ce-type", b"order"),
@@ -225,7 +219,6 @@ mod tests {
         ];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(envelope.attributes, BTreeMap::from(expected));
-        assert_eq!(envelope.ordering_key.as_deref(), Some("k"));
         assert_eq!(envelope.publish_time.millisecond(), 678);
         assert_eq!(envelope.delivery_attempt, None);
     }
@@ -233,26 +226,18 @@ mod tests {
     #[test]
     fn both_spellings_of_the_ordering_key_are_read() {
         let [one, other] = ORDERING_KEYS;
-        for pairs in [
-            [(one, b"k".as_slice())].as_slice(),
-            &[(other, b"k")],
-            &[(one, b"k"), (other, b"k")],
-        ] {
-            let envelope = read_with(pairs).expect("a push");
-            assert_eq!(envelope.ordering_key.as_deref(), Some("k"));
-        }
-        let envelope = read_with(&[(one, b"")]).expect("a push");
-        assert_eq!(envelope.ordering_key, None);
+        let key = |pairs: &[(&'static str, &[u8])]| read_with(pairs).expect("a push").ordering_key;
+        assert_eq!(key(&[(one, b"k")]).as_deref(), Some("k"));
+        assert_eq!(key(&[(other, b"k")]).as_deref(), Some("k"));
+        assert_eq!(key(&[(one, b"k"), (other, b"k")]).as_deref(), Some("k"));
+        assert_eq!(key(&[(one, b"")]), None);
     }
 
     #[test]
     fn metadata_that_cannot_be_trusted_is_refused_and_never_quoted() {
         let check = |pairs: &[(&'static str, &[u8])], expected: &str| {
             let text = read_with(pairs).expect_err("no push").to_string();
-            assert!(
-                text.contains(expected),
-                "{text:?} does not say {expected:?}"
-            );
+            assert!(text.contains(expected), "{text:?} ({expected:?})");
             assert!(!text.contains("hush"), "{text:?} quotes a value");
         };
         for name in [SUBSCRIPTION, MESSAGE_ID, PUBLISH_TIME] {
@@ -276,13 +261,8 @@ mod tests {
                 headers.remove(name);
                 add(headers, name, value);
             });
-            let text = read(&headers, Bytes::new())
-                .expect_err("no push")
-                .to_string();
-            assert!(
-                text.contains(expected),
-                "{text:?} does not say {expected:?}"
-            );
+            let error = read(&headers, Bytes::new()).expect_err("no push");
+            assert!(error.to_string().contains(expected), "{error} ({expected})");
         };
         check(MESSAGE_ID, b"", "0 bytes");
         check(MESSAGE_ID, &[b'1'; 513], "513 bytes");

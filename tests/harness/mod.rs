@@ -1,6 +1,7 @@
 //! Starts services, stores and Google's side on free ports, and pushes to them.
 
 pub(crate) mod faulty_store;
+pub(crate) mod forms;
 pub(crate) mod google;
 pub(crate) mod message;
 pub(crate) mod official;
@@ -193,23 +194,6 @@ impl Service {
 
     pub(crate) async fn push_with(&self, message: &TestMessage, token: &str) -> Reply {
         push_to(&self.url, message.body(), token).await
-    }
-
-    /// Pushes anything to any path, as an HTTP client does that adds nothing of its own.
-    pub(crate) async fn push_as(
-        &self,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: impl Into<reqwest::Body>,
-    ) -> Reply {
-        let mut request = client()
-            .post(format!("{}{path}", self.url))
-            .bearer_auth(self.token())
-            .body(body);
-        for (name, value) in headers {
-            request = request.header(*name, value.as_bytes());
-        }
-        reply(request.send().await.expect("an answer")).await
     }
 
     /// Pushes any body.
