@@ -43,7 +43,7 @@ impl Attempt {
     ) -> Self {
         let context = Context {
             subscription: Arc::clone(&subscriber.name),
-            message_id: envelope.message_id.into(),
+            message_id: envelope.known_as.into(),
             publish_time: envelope.publish_time,
             attributes: Arc::new(envelope.attributes),
             ordering_key: envelope.ordering_key.map(Into::into),

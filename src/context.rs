@@ -15,10 +15,17 @@ pub struct Context {
     pub subscription: Arc<str>,
     /// Given by Pub/Sub at publish, equal on each redelivery, unique within the topic: a good idempotency key for calls
     /// to other services (Google, *PubsubMessage*, `messageId`).
+    ///
+    /// A push of payload alone ([`Subscriber::unwrapped`](crate::Subscriber::unwrapped), without `write_metadata`) has none;
+    /// then this is `payload:` and a hash of the data, so two messages with the same data have the same.
     pub message_id: Arc<str>,
-    /// When Pub/Sub took the message from its publisher (Google, *PubsubMessage*, `publishTime`).
+    /// When Pub/Sub took the message from its publisher (Google, *PubsubMessage*, `publishTime`); of a push of payload alone,
+    /// when it arrived here.
     pub publish_time: OffsetDateTime,
     /// What the publisher wrote beside the payload: at most 100 pairs (Google, *Quotas and limits*).
+    ///
+    /// Of an unwrapped push with `write_metadata` these are its headers, with names in lower case, less those of HTTP and of
+    /// Google. They cannot be told from headers that something added on the way, so nothing that matters may rest on one.
     pub attributes: Arc<BTreeMap<String, String>>,
     /// Messages of one key arrive in order, where publisher and subscription ask for it; `None` without a key.
     pub ordering_key: Option<Arc<str>>,

@@ -30,7 +30,7 @@
 //! # The path of a push
 //! `push.rs` knows every step, and each step is a file of its own:
 //! 1. `authentication/`: headers to a caller; before a byte of the body is read
-//! 2. `admission.rs`, `body.rs`, `envelope.rs`: room in the process; body to an envelope, bounded in size and time
+//! 2. `admission.rs`, `body.rs`, `envelope/`: room in the process; the push, whatever its form, to an envelope, bounded in size and time
 //! 3. `registry.rs`: subscription to subscriber, if this caller may push to it
 //! 4. `admission.rs`: is there room for the subscription?
 //! 5. `claim.rs`, `dedup/`: granted, done, or wait for the one at work

@@ -12,7 +12,6 @@ use crate::admission::{Admission, Place};
 use crate::attempt::Attempt;
 use crate::authentication::Authentication;
 use crate::body::Bodies;
-use crate::breaker::Breaker;
 use crate::claim::{self, Asked};
 use crate::dedup::DedupStore;
 use crate::drain::Leaving;
@@ -71,15 +70,13 @@ impl Gate {
         let caller = self.authentication.check(request.headers()).await?; // before a byte of the body is read
         self.registry.expects(&caller)?;
         let place = self.admission.enter()?;
-        let envelope = Envelope::parse(path, &self.bodies.read(request.into_body()).await?)?;
+        let (head, body) = request.into_parts();
+        let body = self.bodies.read(body).await?;
+        let envelope = Envelope::read(&self.registry.endpoint(path), &head.headers, body)?;
         report.learn(&envelope);
         let subscriber = self.registry.find(&envelope.subscription, &caller)?;
         let places = [place, self.admission.enter_subscription(subscriber)?];
-        let pass = subscriber
-            .breaker
-            .as_ref()
-            .map(Breaker::enter)
-            .transpose()?;
+        let pass = subscriber.pass()?;
         let stop = self.means.drain.stopping.child_token();
         let attempt = Attempt::new(
             subscriber,

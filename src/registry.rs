@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::authentication::Caller;
-use crate::breaker::{Breaker, Rules};
+use crate::breaker::{Breaker, Open, Pass, Rules};
 use crate::config::Config;
 use crate::dedup::{DedupStore, MessageKey, Ticket, Unguarded};
+use crate::envelope::Endpoint;
 use crate::excerpt::excerpt;
 use crate::pools::Pools;
 use crate::state::StateType;
@@ -25,7 +26,7 @@ pub(crate) struct Registered {
     pub(crate) limits: Limits,
     pub(crate) store: Arc<dyn DedupStore>,
     pub(crate) places: Arc<Semaphore>,
-    pub(crate) breaker: Option<Arc<Breaker>>,
+    breaker: Option<Arc<Breaker>>,
     audiences: HashSet<String>,
     callers: HashSet<String>,
 }
@@ -53,6 +54,7 @@ pub(crate) enum RegistryError {
 
 /// All subscribers by the full names of their subscriptions.
 pub(crate) struct Registry {
+    project: String,
     by_name: HashMap<Arc<str>, Arc<Registered>>,
     callers: HashSet<Caller>,
 }
@@ -91,7 +93,23 @@ impl Registry {
             .values()
             .flat_map(|subscriber| subscriber.bound())
             .collect();
-        Ok(Self { by_name, callers })
+        Ok(Self {
+            project: config.project.clone(),
+            by_name,
+            callers,
+        })
+    }
+
+    /// The endpoint at this path, with what is declared about it.
+    pub(crate) fn endpoint<'a>(&'a self, path: Option<&'a str>) -> Endpoint<'a> {
+        let named = path.and_then(|id| {
+            let name = format!("projects/{}/subscriptions/{id}", self.project);
+            self.by_name.get(name.as_str())
+        });
+        Endpoint {
+            path,
+            declared: named.map(|subscriber| (subscriber.name.as_ref(), &subscriber.declared)),
+        }
     }
 
     /// Whether this caller may push to any subscription: a stranger's body is not even read.
@@ -222,6 +240,11 @@ impl Registered {
                 audience: audience.clone(),
             })
         })
+    }
+
+    /// Leave of the subscriber's circuit breaker, if it has one.
+    pub(crate) fn pass(&self) -> Result<Option<Pass>, Open> {
+        self.breaker.as_ref().map(Breaker::enter).transpose()
     }
 
     /// A new ticket for one delivery of what is known by this.

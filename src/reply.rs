@@ -176,7 +176,7 @@ impl Report {
 
     pub(crate) fn learn(&mut self, envelope: &Envelope) {
         self.subscription = Some(envelope.subscription.clone());
-        self.message_id = Some(envelope.message_id.clone());
+        self.message_id = Some(envelope.known_as.clone());
         self.delivery_attempt = envelope.delivery_attempt;
     }
 

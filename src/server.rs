@@ -32,8 +32,11 @@ const STREAMS: u32 = 1024;
 const GOODBYE: Duration = Duration::from_millis(250);
 /// What every HTTP/2 connection begins with (RFC 9113, 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// The head of a request; a token of Google has about 1 KB.
-const HEAD_LIMIT_BYTES: usize = 64 * 1024;
+/// The head of a request; a token of Google has about 1 KB. Attributes that are headers (`no_wrapper`) may be longer than this;
+/// such a message is refused, since every connection of a stranger may need as much memory.
+const HEAD_LIMIT_BYTES: u32 = 64 * 1024;
+/// An unwrapped push has a header for each of up to 100 attributes (Google, *Quotas and limits*), and those of every request.
+const HEADERS: usize = 160;
 
 #[derive(Clone)]
 struct Served {
@@ -178,11 +181,13 @@ fn connection_builder() -> Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_LIMIT_BYTES);
+        .max_headers(HEADERS)
+        .max_buf_size(HEAD_LIMIT_BYTES as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEAD_LIMIT_BYTES)
         .keep_alive_interval(HEAD_TIMEOUT)
         .keep_alive_timeout(HEAD_TIMEOUT);
     builder

@@ -226,11 +226,15 @@ async fn the_log_explains_each_refusal_in_one_line_without_a_payload_or_token() 
     let forged = |forgery| issuer.forged(forgery, CALLER, AUDIENCE);
     let secret = json!({"message": {"data": "aHVzaA==", "attributes": {"k": "hush"}, "messageId": 7}, "subscription": "hush"}).to_string();
     let table = [
-        (token.clone(), "", "not a push: body is empty"),
+        (
+            token.clone(),
+            "",
+            "push to /push/SUBSCRIPTION): it is empty",
+        ),
         (
             token.clone(),
             secret.as_str(),
-            "not a push: body is not a wrapped Pub/Sub push at line 1",
+            "push to /push/SUBSCRIPTION): line 1, column ",
         ),
         (
             stranger,

@@ -120,6 +120,11 @@ impl Idempotency {
         !matches!(self.key, Key::None(_))
     }
 
+    /// Whether the key stands beside the payload, where a push of payload alone has nothing.
+    pub(crate) fn needs_metadata(&self) -> bool {
+        matches!(self.key, Key::MessageId | Key::Attribute(_))
+    }
+
     /// What this delivery is known by.
     pub(crate) fn identify(&self, delivery: &Delivery) -> Result<Identity, NoKey> {
         let key = match &self.key {

@@ -1,6 +1,7 @@
 //! The one declaration beside each handler, from which everything about its subscription is derived.
 
 mod faults;
+mod forms;
 mod idempotency;
 mod optional;
 mod terms;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use crate::handler::{BlockingHandler, Handler, Work};
 use crate::state::StateType;
 
+pub(crate) use self::forms::Form;
 pub(crate) use self::idempotency::Identity;
 pub use self::idempotency::{Conflict, Idempotency};
 pub use self::terms::{AfterCrash, Backoff, CircuitBreaker, Example, StoreDown};
@@ -48,6 +50,7 @@ pub struct Subscriber {
     pub(crate) audiences: Vec<String>,
     pub(crate) callers: Vec<String>,
     pub(crate) examples: Vec<Example>,
+    pub(crate) form: Form,
 }
 
 impl Subscriber {
@@ -105,6 +108,7 @@ impl Subscriber {
             audiences: Vec::new(),
             callers: Vec::new(),
             examples: Vec::new(),
+            form: Form::Evident,
         }
     }
 

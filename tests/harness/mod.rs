@@ -2,6 +2,7 @@
 
 pub(crate) mod faulty_store;
 pub(crate) mod firestore_emulator;
+pub(crate) mod forms;
 pub(crate) mod google;
 pub(crate) mod message;
 pub(crate) mod official;
@@ -76,6 +77,12 @@ impl Setup {
     /// Only this subscriber.
     pub(crate) fn subscriber(mut self, subscriber: Subscriber) -> Self {
         self.subscribers = vec![subscriber];
+        self
+    }
+
+    /// This subscriber, too.
+    pub(crate) fn also(mut self, subscriber: Subscriber) -> Self {
+        self.subscribers.push(subscriber);
         self
     }
 

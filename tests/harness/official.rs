@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::post;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::google::Google;
 use super::redis_server::free_port;
@@ -70,6 +70,18 @@ impl OfficialEmulator {
         );
     }
 
+    /// Publishes one message as REST has it; its id.
+    pub(crate) async fn publish(&self, topic: &str, message: Value) -> String {
+        let url = self.url(&format!("v1/projects/{PROJECT}/topics/{topic}:publish"));
+        let request = super::client()
+            .post(url)
+            .json(&json!({"messages": [message]}));
+        let answer = request.send().await.expect("an answer");
+        let answer: Value = answer.json().await.expect("JSON");
+        let id = answer["messageIds"][0].as_str();
+        id.unwrap_or_else(|| panic!("{topic}: {answer}")).to_owned()
+    }
+
     /// Waits for a message of this subscription, and takes it.
     pub(crate) async fn pull(&self, subscription: &str) -> Value {
         let url = self.url(&format!(
@@ -120,7 +132,20 @@ pub(crate) fn option(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run ./test, which finds it"))
 }
 
-/// Adds the token, and sends each push to one instance in turn.
+/// What the proxy leaves out: headers of the connection (RFC 9110, 7.6.1), and what it writes itself.
+const NOT_FORWARDED: [&str; 9] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Adds the token, and sends each push to one instance in turn, with its path and headers.
 pub(crate) struct TokenProxy {
     pub(crate) url: String,
     served: Arc<Served>,
@@ -131,6 +156,8 @@ struct Served {
     instances: Mutex<Vec<String>>,
     /// By order, where it was sent last.
     sent: Mutex<HashMap<String, String>>,
+    /// Paths, and the statuses they were answered.
+    answers: watch::Sender<Vec<(String, u16)>>,
     client: reqwest::Client,
 }
 
@@ -140,12 +167,13 @@ impl TokenProxy {
             google: Arc::clone(google),
             instances: Mutex::new(instances),
             sent: Mutex::default(),
+            answers: watch::Sender::default(),
             client: super::client(),
         });
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", socket.local_addr().expect("an address"));
         let router = Router::new()
-            .route("/", post(forward))
+            .fallback(forward)
             .with_state(Arc::clone(&served));
         tokio::spawn(async move { axum::serve(socket, router).await });
         Self { url, served }
@@ -162,6 +190,19 @@ impl TokenProxy {
             .clone()
     }
 
+    /// Waits until a push to this path was answered so.
+    pub(crate) async fn answered(&self, path: &str, status: u16) {
+        let mut answers = self.served.answers.subscribe();
+        let is_there = |answers: &Vec<(String, u16)>| {
+            answers
+                .iter()
+                .any(|(to, answer)| to == path && *answer == status)
+        };
+        soon("an answer", answers.wait_for(is_there))
+            .await
+            .expect("the proxy");
+    }
+
     /// Sends nothing to this instance any more.
     pub(crate) fn forget(&self, instance: &str) {
         self.served
@@ -172,36 +213,43 @@ impl TokenProxy {
     }
 }
 
-async fn forward(State(served): State<Arc<Served>>, body: Bytes) -> StatusCode {
+async fn forward(
+    State(served): State<Arc<Served>>,
+    uri: Uri,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
     let instance = {
         let mut instances = served.instances.lock().expect("instances");
         instances.rotate_left(1);
         instances.first().expect("an instance").clone()
     };
-    served
-        .sent
-        .lock()
-        .expect("sent")
-        .insert(order_of(&body), instance.clone());
-    let token = served.google.emulator.issuer().token(CALLER, AUDIENCE);
+    if let Some(order) = order_of(&body) {
+        let mut sent = served.sent.lock().expect("sent");
+        sent.insert(order, instance.clone());
+    }
+    for name in NOT_FORWARDED {
+        headers.remove(name);
+    }
     let forwarded = served
         .client
-        .post(instance)
-        .header("content-type", "application/json")
-        .bearer_auth(token)
+        .post(format!("{instance}{}", uri.path()))
+        .headers(headers)
+        .bearer_auth(served.google.emulator.issuer().token(CALLER, AUDIENCE))
         .body(body);
-    match forwarded.send().await {
+    let status = match forwarded.send().await {
         Ok(answer) => answer.status(),
         Err(_) => StatusCode::BAD_GATEWAY,
-    }
+    };
+    let answer = (uri.path().to_owned(), status.as_u16());
+    served.answers.send_modify(|answers| answers.push(answer));
+    status
 }
 
-/// The order of a push.
-fn order_of(body: &[u8]) -> String {
-    let push: Value = serde_json::from_slice(body).expect("a push");
-    let data = STANDARD
-        .decode(push["message"]["data"].as_str().expect("data"))
-        .expect("base64");
-    let order: Value = serde_json::from_slice(&data).expect("an order");
-    order["orderId"].as_str().expect("an id").to_owned()
+/// The order of a push, if it is one of an order.
+fn order_of(body: &[u8]) -> Option<String> {
+    let push: Value = serde_json::from_slice(body).ok()?;
+    let data = STANDARD.decode(push["message"]["data"].as_str()?).ok()?;
+    let order: Value = serde_json::from_slice(&data).ok()?;
+    Some(order["orderId"].as_str()?.to_owned())
 }

@@ -18,6 +18,7 @@ struct Inner {
     is_open: watch::Sender<bool>,
     stops: watch::Sender<usize>,
     contexts: Mutex<HashMap<String, Context>>,
+    data: Mutex<HashMap<String, Vec<u8>>>,
 }
 
 impl Default for Inner {
@@ -28,6 +29,7 @@ impl Default for Inner {
             is_open: watch::Sender::new(false),
             stops: watch::Sender::default(),
             contexts: Mutex::default(),
+            data: Mutex::default(),
         }
     }
 }
@@ -86,12 +88,23 @@ impl Probe {
             .clone()
     }
 
+    /// The data of the last run of this message.
+    pub(crate) fn data(&self, id: &str) -> Vec<u8> {
+        let data = self.0.data.lock().expect("data");
+        data.get(id).expect("a run").clone()
+    }
+
     /// Counts a run under this name.
     pub(crate) fn note(&self, name: &str) {
         self.0.runs.send_modify(|runs| runs.push(name.to_owned()));
     }
 
-    fn begin(&self, context: &Context) -> usize {
+    fn begin(&self, context: &Context, data: &[u8]) -> usize {
+        self.0
+            .data
+            .lock()
+            .expect("data")
+            .insert(context.message_id.to_string(), data.to_owned());
         self.0
             .contexts
             .lock()
@@ -138,7 +151,7 @@ pub(crate) async fn probe(
     probe: State<Probe>,
 ) -> Result<Outcome, String> {
     let data = String::from_utf8_lossy(&message).into_owned();
-    let run = probe.begin(&context);
+    let run = probe.begin(&context, &message);
     match data.as_str() {
         "hold" | "hold, then fail once" => probe.opened().await,
         "hang" => std::future::pending().await,

@@ -1,0 +1,71 @@
+//! Everything that a push can fail to be.
+
+use super::wrapped::{Malformed, NotWrapped};
+use super::{ID_LIMIT_BYTES, cloud_event, unwrapped};
+
+/// Why a request is not a push. The text names places and expectations, never data or attribute values.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum EnvelopeError {
+    #[error(
+        "body is not a wrapped Pub/Sub push (is payload unwrapping, no_wrapper, on? then turn write_metadata on, or declare \
+         the subscriber .unwrapped() with Idempotency by a payload key and push to /push/SUBSCRIPTION)"
+    )]
+    NotWrapped(#[source] NotWrapped),
+    #[error("field {0:?} is missing, expected as in Google's PubsubMessage")]
+    Missing(&'static str),
+    #[error("the message has two ids, \"messageId\" and \"message_id\", and they differ")]
+    TwoIds,
+    #[error("the message id has {0} bytes, expected 1 to {ID_LIMIT_BYTES}")]
+    IdLength(usize),
+    #[error("the publish time is not RFC 3339")]
+    PublishTime(#[source] time::error::Parse),
+    #[error("\"data\" is not base64")]
+    Data,
+    #[error("subscription is {0:?}, expected projects/PROJECT/subscriptions/NAME")]
+    SubscriptionName(String),
+    #[error(
+        "the path names subscription {path:?}, but the push is from {found:?}: check the push endpoint, or declare the \
+         subscriber .eventarc() if Eventarc owns the subscription"
+    )]
+    OtherSubscription { path: String, found: String },
+    #[error(
+        "Eventarc's subscription is {found:?}, expected one of the project of {expected:?}: check GOOGLE_CLOUD_PROJECT and the trigger's destination"
+    )]
+    OtherProject { found: String, expected: String },
+    #[error(
+        "header {0:?} stands there more than once, expected once: an attribute of that name may have made the other"
+    )]
+    Repeated(String),
+    #[error("the value of header {0:?} is not UTF-8")]
+    NotUtf8(String),
+    #[error(
+        "header {0:?} is missing, though other metadata of an unwrapped push is there: check write_metadata, and what a front end removes"
+    )]
+    MissingHeader(&'static str),
+    #[error("header {0:?} holds a comma, as if a front end had made one header of two")]
+    Joined(&'static str),
+    #[error("headers \"x-goog-pubsub-ordering-key\" and \"x-goog-ordering-key\" differ")]
+    TwoOrderingKeys,
+    #[error(
+        "{0} headers that could be attributes, expected at most {limit}: check what a front end adds",
+        limit = unwrapped::ATTRIBUTE_LIMIT
+    )]
+    TooManyAttributes(usize),
+    #[error(
+        "no message id, since the push is payload without metadata: turn write_metadata on, or declare Idempotency by a payload key, or remove .unwrapped() if the subscription wraps after all"
+    )]
+    NoMessageId,
+    #[error("content-type is {0:?}, expected application/cloudevents+json: one event a push")]
+    EventFormat(String),
+    #[error("body is not a CloudEvent, though its content-type says so")]
+    NotAnEvent(#[source] Malformed),
+    #[error("CloudEvent has specversion {found:?}, expected {expected:?}", expected = cloud_event::VERSION)]
+    EventVersion { found: Option<String> },
+    #[error("CloudEvent is of type {found:?}, expected {expected:?}: check the trigger's event filters", expected = cloud_event::TYPE)]
+    EventType { found: Option<String> },
+    #[error("CloudEvent has both \"data\" and \"data_base64\", expected one of them")]
+    TwoData,
+    #[error("the CloudEvent's data is not a wrapped Pub/Sub push")]
+    EventWithoutPush(#[source] NotWrapped),
+}

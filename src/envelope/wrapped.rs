@@ -1,0 +1,267 @@
+//! Pub/Sub's own form: a JSON object with the message's data in base64 (Google, *Push subscriptions*: wrapped messages).
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::{Envelope, EnvelopeError, check_id, parse_time};
+
+/// Why something is not a wrapped push at all.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotWrapped {
+    #[error("it is empty")]
+    Empty,
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error("field {0:?} is missing")]
+    Missing(&'static str),
+}
+
+/// JSON that cannot be read. The texts of `serde_json` may quote values; its places and categories do not.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}, column {column}: {what}")]
+pub(crate) struct Malformed {
+    line: usize,
+    column: usize,
+    what: &'static str,
+}
+
+/// The wire form; unknown keys are ignored, as Google adds some.
+#[derive(Default, Deserialize)]
+pub(super) struct Wire {
+    message: Option<WireMessage>,
+    subscription: Option<String>,
+    #[serde(rename = "deliveryAttempt")]
+    delivery_attempt: Option<u32>,
+}
+
+/// Both spellings of id and time are on the wire, always equal; either will do.
+#[derive(Deserialize)]
+struct WireMessage {
+    data: Option<String>,
+    attributes: Option<BTreeMap<String, String>>,
+    #[serde(rename = "messageId")]
+    message_id: Option<String>,
+    #[serde(rename = "message_id")]
+    message_id_too: Option<String>,
+    #[serde(rename = "publishTime")]
+    publish_time: Option<String>,
+    #[serde(rename = "publish_time")]
+    publish_time_too: Option<String>,
+    #[serde(rename = "orderingKey")]
+    ordering_key: Option<String>,
+    #[serde(rename = "ordering_key")]
+    ordering_key_too: Option<String>,
+}
+
+/// What has the parts of a push.
+pub(super) struct Wrapped {
+    message: WireMessage,
+    subscription: String,
+    delivery_attempt: Option<u32>,
+}
+
+impl Wire {
+    pub(super) fn complete(self) -> Result<Wrapped, NotWrapped> {
+        Ok(Wrapped {
+            message: self.message.ok_or(NotWrapped::Missing("message"))?,
+            subscription: self
+                .subscription
+                .ok_or(NotWrapped::Missing("subscription"))?,
+            delivery_attempt: self.delivery_attempt,
+        })
+    }
+}
+
+impl Wrapped {
+    pub(super) fn parse(body: &[u8]) -> Result<Self, NotWrapped> {
+        if body.is_empty() {
+            return Err(NotWrapped::Empty);
+        }
+        let wire: Wire = serde_json::from_slice(body).map_err(|error| Malformed::from(&error))?;
+        wire.complete()
+    }
+
+    pub(super) fn into_envelope(self) -> Result<Envelope, EnvelopeError> {
+        let message = self.message;
+        let publish_time = message
+            .publish_time
+            .or(message.publish_time_too)
+            .ok_or(EnvelopeError::Missing("message.publishTime"))?;
+        let id = the_id(message.message_id, message.message_id_too)?;
+        Ok(Envelope {
+            subscription: self.subscription,
+            message_id: Some(id.clone()),
+            known_as: id,
+            publish_time: parse_time(&publish_time)?,
+            data: decode(message.data.unwrap_or_default())?,
+            attributes: message.attributes.unwrap_or_default(),
+            ordering_key: message
+                .ordering_key
+                .or(message.ordering_key_too)
+                .filter(|key| !key.is_empty()),
+            delivery_attempt: self.delivery_attempt,
+        })
+    }
+}
+
+impl From<&serde_json::Error> for Malformed {
+    fn from(error: &serde_json::Error) -> Self {
+        let what = match error.classify() {
+            serde_json::error::Category::Eof => "it ends too early",
+            serde_json::error::Category::Syntax => "not valid JSON",
+            serde_json::error::Category::Data | serde_json::error::Category::Io => {
+                "a field has the wrong type or stands there twice"
+            }
+        };
+        Self {
+            line: error.line(),
+            column: error.column(),
+            what,
+        }
+    }
+}
+
+fn the_id(one: Option<String>, other: Option<String>) -> Result<String, EnvelopeError> {
+    let id = match (one, other) {
+        (Some(one), Some(other)) if one != other => return Err(EnvelopeError::TwoIds),
+        (one, other) => one
+            .or(other)
+            .ok_or(EnvelopeError::Missing("message.messageId"))?,
+    };
+    check_id(&id)?;
+    Ok(id)
+}
+
+/// Standard base64 as Google sends it, lenient about padding; the URL alphabet as hand-made requests sometimes have it.
+pub(super) fn decode(data: String) -> Result<Bytes, EnvelopeError> {
+    const LENIENT: GeneralPurposeConfig =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+    const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+    let engine = if data.contains(['-', '_']) {
+        &URL_SAFE
+    } else {
+        &STANDARD
+    };
+    engine
+        .decode(data)
+        .map(Bytes::from)
+        .map_err(|_quotes_a_byte| EnvelopeError::Data)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderMap;
+    use serde_json::{Value, json};
+
+    use super::super::Endpoint;
+    use super::*;
+
+    const NAME: &str = "projects/p/subscriptions/orders";
+
+    fn read(body: impl Into<Bytes>) -> Result<Envelope, EnvelopeError> {
+        Envelope::read(&Endpoint::default(), &HeaderMap::new(), body.into())
+    }
+
+    fn pushed(message: &Value) -> String {
+        json!({"message": message, "subscription": NAME}).to_string()
+    }
+
+    /// A push with these fields of the message changed.
+    fn with(change: &Value) -> String {
+        let mut message = json!({"messageId": "1", "publishTime": "2030-01-02T03:04:05Z"});
+        let fields = message.as_object_mut().expect("object");
+        fields.extend(change.as_object().expect("object").clone());
+        pushed(&message)
+    }
+
+    #[test]
+    fn a_full_push_is_read_whatever_else_it_holds() {
+        let envelope = read(json!({
+            "message": {
+                "@type": "type.googleapis.com/google.pubsub.v1.PubsubMessage", "data": "aGk=", "attributes": {"k": "v"},
+                "messageId": "12", "message_id": "12", "publishTime": "2030-01-02T03:04:05.678901234Z",
+                "publish_time": "2030-01-02T03:04:05.678901234Z", "orderingKey": "c-9", "new": {"deep": [1]}
+            },
+            "subscription": NAME, "deliveryAttempt": 2, "extra": null
+        }).to_string())
+        .expect("a push");
+        assert_eq!(envelope.data.as_ref(), b"hi");
+        assert_eq!(envelope.message_id.as_deref(), Some("12"));
+        assert_eq!(envelope.known_as, "12");
+        assert_eq!(envelope.publish_time.nanosecond(), 678_901_234);
+        assert_eq!(
+            (envelope.ordering_key.as_deref(), envelope.delivery_attempt),
+            (Some("c-9"), Some(2))
+        );
+        assert_eq!(envelope.attributes.get("k").map(String::as_str), Some("v"));
+    }
+
+    #[test]
+    fn data_may_be_missing_null_or_empty_and_either_spelling_will_do() {
+        for data in [json!({}), json!({"data": null}), json!({"data": ""})] {
+            let mut message = json!({"message_id": "1", "publish_time": "2030-01-02T03:04:05Z", "attributes": {"a": "b"}});
+            let fields = message.as_object_mut().expect("object");
+            fields.extend(data.as_object().expect("object").clone());
+            let envelope = read(pushed(&message)).expect("a push");
+            assert!(envelope.data.is_empty() && envelope.delivery_attempt.is_none());
+            assert_eq!(envelope.message_id.as_deref(), Some("1"));
+        }
+    }
+
+    #[test]
+    fn base64_is_read_with_and_without_padding_and_in_both_alphabets() {
+        for data in ["+/8=", "+/8", "-_8=", "-_8"] {
+            let envelope = read(with(&json!({"data": data}))).expect("a push");
+            assert_eq!(envelope.data.as_ref(), [0xfb, 0xff]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_push_is_refused_with_its_place_and_never_a_value() {
+        let check = |body: &[u8], expected: &str| {
+            let text = crate::outcome::chain(&read(body.to_vec()).expect_err("no push"));
+            assert!(
+                text.contains(expected),
+                "{text:?} does not say {expected:?}"
+            );
+            assert!(!text.contains("hush"), "{text:?} quotes a value");
+        };
+        check(b"", "it is empty");
+        check(b"hush", "is payload unwrapping, no_wrapper, on?");
+        check(b"hush", "line 1, column 1: not valid JSON");
+        check(br#"{"message":"#, "it ends too early");
+        check(b"{\"message\":{\"data\":\"\xff\"}}", "not valid JSON");
+        check(br#"{"message":"hush"}"#, "wrong type");
+        check(
+            br#"{"message":{"attributes":{"k":{"hush":1}}}}"#,
+            "wrong type",
+        );
+        check(br#"{"message":{},"message":{}}"#, "stands there twice");
+        check("[".repeat(100_000).as_bytes(), "not a wrapped Pub/Sub push");
+        check(
+            br#"{"subscription":"projects/p/subscriptions/s"}"#,
+            "\"message\" is missing",
+        );
+        check(br#"{"message":{}}"#, "\"subscription\" is missing");
+        check(
+            pushed(&json!({})).as_bytes(),
+            "\"message.publishTime\" is missing",
+        );
+        let check = |change: Value, expected| check(with(&change).as_bytes(), expected);
+        check(
+            json!({"messageId": null}),
+            "\"message.messageId\" is missing",
+        );
+        check(json!({"data": "hush!"}), "\"data\" is not base64");
+        check(json!({"message_id": "2"}), "two ids");
+        check(json!({"messageId": ""}), "0 bytes");
+        check(json!({"messageId": "1".repeat(513)}), "513 bytes");
+        check(json!({"publishTime": "hush"}), "not RFC 3339");
+    }
+}

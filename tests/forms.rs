@@ -1,0 +1,193 @@
+//! Each form in which Google delivers is one message, and runs its handler once.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use pushgate::Idempotency;
+use serde_json::json;
+
+use crate::harness::forms::{BINARY, PROBE, STRUCTURED, TYPE, event, metadata};
+use crate::harness::message::TestMessage;
+use crate::harness::{
+    AUDIENCE, OTHERS_CALLER, PROJECT, Service, Setup, client_builder, push_to, subscriber,
+};
+
+/// For pushes without a message id; until they have another key, each is run.
+fn unwrapped() -> Setup {
+    let harmless = Idempotency::none("the test counts");
+    let subscriber = subscriber("probe").unwrapped().idempotency(harmless);
+    Setup::new().subscriber(subscriber)
+}
+
+#[tokio::test]
+async fn every_form_runs_the_handler_once_and_a_duplicate_is_acked() {
+    let service = Service::start().await;
+    let texts = || (0..6).map(|_| service.message("ok").attribute("region", "eu"));
+    let messages: Vec<_> = texts().collect();
+    let ids: Vec<_> = messages.iter().map(|message| message.id.clone()).collect();
+    let unwrapped = |id| [metadata(id).as_slice(), &[("region", "eu")]].concat();
+    let encoded = json!({"specversion": "1.0", "type": TYPE, "data_base64": STANDARD.encode(messages[3].body())});
+    let forms = [
+        ("/push/probe", Vec::new(), messages[0].body()),
+        ("/push/probe", BINARY.to_vec(), messages[1].body()),
+        ("/", vec![STRUCTURED], event(&messages[2])),
+        ("/push/probe", vec![STRUCTURED], encoded.to_string()),
+        ("/", unwrapped(&ids[4]), "ok".to_owned()),
+        ("/push/probe", unwrapped(&ids[5]), "ok".to_owned()),
+    ];
+    for ((path, headers, body), id) in forms.iter().zip(&ids) {
+        for _ in 0..2 {
+            let reply = service.push_as(path, headers, body.clone()).await;
+            assert_eq!(
+                (reply.status, reply.body.as_str()),
+                (204, ""),
+                "{headers:?}"
+            );
+        }
+        assert_eq!(service.probe.runs_of(id), 1, "{headers:?}");
+        let context = service.probe.context(id);
+        assert_eq!(service.probe.data(id), b"ok");
+        assert_eq!(context.subscription.as_ref(), PROBE);
+        assert_eq!(context.publish_time.unix_timestamp(), 1_893_553_445);
+        let attributes = BTreeMap::from([("region".to_owned(), "eu".to_owned())]);
+        assert_eq!(*context.attributes, attributes, "{headers:?}");
+    }
+    assert_eq!(service.runs(), ids.len());
+}
+
+#[tokio::test]
+async fn a_message_is_the_same_whether_wrapped_or_not() {
+    let service = Service::start().await;
+    let (one, other) = (service.message("ok"), service.message("ok"));
+    let (first, second) = (metadata(&one.id), metadata(&other.id));
+    assert_eq!(service.push(&one).await.status, 204);
+    assert_eq!(service.push_as("/", &first, "ok").await.status, 204);
+    assert_eq!(service.push_as("/", &second, "ok").await.status, 204);
+    assert_eq!(
+        service.push_as("/", &BINARY, other.body()).await.status,
+        204
+    );
+    assert_eq!(service.runs(), 2);
+}
+
+#[tokio::test]
+async fn payload_without_metadata_belongs_to_the_subscriber_that_says_so_whatever_it_looks_like() {
+    let service = unwrapped().start().await;
+    let forged = TestMessage::new("other", "fail").body();
+    for headers in [BINARY.as_slice(), &[STRUCTURED], &[]] {
+        let reply = service
+            .push_as("/push/probe", headers, forged.clone())
+            .await;
+        assert_eq!(reply.status, 204, "{headers:?}");
+    }
+    let known_as = service.probe.order();
+    assert!(known_as[0].starts_with("payload:") && known_as.iter().all(|id| *id == known_as[0]));
+    let context = service.probe.context(&known_as[0]);
+    assert_eq!(service.probe.data(&known_as[0]), forged.into_bytes());
+    assert_eq!(context.subscription.as_ref(), PROBE);
+    assert!(context.attributes.is_empty() && context.ordering_key.is_none());
+    assert_eq!(service.push_as("/push/probe", &[], "").await.status, 204);
+    let reply = service.push_as("/push/probe", &metadata("7"), "ok").await;
+    assert_eq!((reply.status, service.probe.runs_of("7")), (204, 1));
+    assert_eq!(service.push_as("/", &[], "ok").await.status, 400);
+    assert_eq!(service.runs(), 5);
+}
+
+#[tokio::test]
+async fn without_a_message_id_a_subscriber_that_needs_one_gets_nothing() {
+    let needing = subscriber("probe").unwrapped();
+    let service = Setup::new().subscriber(needing).start().await;
+    let body = service.message("ok").body();
+    assert_eq!(service.push_as("/push/probe", &[], body).await.status, 400);
+    assert_eq!(service.runs(), 0);
+    let reply = service.push_as("/push/probe", &metadata("7"), "ok").await;
+    assert_eq!((reply.status, service.runs()), (204, 1));
+}
+
+#[tokio::test]
+async fn eventarcs_own_subscription_belongs_to_the_path_of_a_subscriber_that_says_so() {
+    let setup = Setup::new().also(subscriber("orders").eventarc());
+    let service = setup.start().await;
+    let message = TestMessage::new("eventarc-europe-west1-orders-sub-042", "ok");
+    let (body, event) = (message.body(), event(&message));
+    for _ in 0..2 {
+        let binary = service.push_as("/push/orders", &BINARY, body.clone()).await;
+        assert_eq!(binary.status, 204);
+        let structured = service
+            .push_as("/push/orders", &[STRUCTURED], event.clone())
+            .await;
+        assert_eq!(structured.status, 204);
+    }
+    assert_eq!(service.runs(), 1, "both modes carry the same message");
+    assert_eq!(
+        service.probe.context(&message.id).subscription.as_ref(),
+        format!("projects/{PROJECT}/subscriptions/orders")
+    );
+    let foreign = body.replace(PROJECT, "another-project");
+    for (path, headers, body, status) in [
+        ("/push/probe", BINARY.as_slice(), &body, 400),
+        ("/push/orders", &[], &body, 400),
+        ("/push/orders", &BINARY, &foreign, 400),
+        ("/", &BINARY, &body, 404),
+    ] {
+        let reply = service.push_as(path, headers, body.clone()).await;
+        assert_eq!(reply.status, status, "{path} {headers:?}");
+    }
+    let token = service
+        .google
+        .emulator
+        .issuer()
+        .token(OTHERS_CALLER, AUDIENCE);
+    let url = format!("{}/push/orders", service.url);
+    let stranger = push_to(&url, TestMessage::new("orders", "ok").body(), &token).await;
+    assert_eq!(stranger.status, 403, "the path changes no binding");
+    assert_eq!(service.runs(), 1);
+}
+
+#[tokio::test]
+async fn a_message_with_all_its_attributes_passes_over_both_protocols() {
+    let service = Service::start().await;
+    let names: Vec<_> = (0..100).map(|index| format!("attribute-{index}")).collect();
+    let value = "v".repeat(300);
+    let h1 = client_builder().http1_only().build();
+    let h2 = client_builder().http2_prior_knowledge().build();
+    for (client, id) in [(h1, "1"), (h2, "2")] {
+        let mut request = client
+            .expect("a client")
+            .post(&service.url)
+            .bearer_auth(service.token());
+        for (name, value) in metadata(id) {
+            request = request.header(name, value);
+        }
+        for name in &names {
+            request = request.header(name, &value);
+        }
+        let answer = request.body("ok").send().await.expect("an answer");
+        assert_eq!(answer.status(), 204);
+        assert_eq!(service.probe.context(id).attributes.len(), 100);
+    }
+}
+
+#[tokio::test]
+async fn payload_alone_with_a_key_in_it_runs_once() {
+    let by_order = Idempotency::by_payload("/order");
+    let probe = subscriber("probe").unwrapped().idempotency(by_order);
+    let service = Setup::new().subscriber(probe).start().await;
+    service.google.keep_dead_letters();
+    for (body, runs) in [
+        (r#"{"order":"o-1"}"#, 1),
+        (r#"{"order":"o-1"}"#, 1),
+        (r#"{"order":"o-2"}"#, 2),
+        (r#"{"order":"o-1"}"#, 2),
+        (r#"{"no":"order"}"#, 2),
+    ] {
+        let reply = service.push_as("/push/probe", &[], body.to_owned()).await;
+        assert_eq!((reply.status, service.runs()), (204, runs), "{body}");
+    }
+    assert_eq!(
+        service.google.dead_letters().len(),
+        1,
+        "the one without a key"
+    );
+}
