@@ -1,8 +1,10 @@
 //! Who pushes? From the headers to a [`Caller`], before a byte of the body is read.
 
+mod json;
 mod keys;
 mod token;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -14,7 +16,7 @@ use url::Url;
 pub(crate) use crate::authentication::keys::FetchError;
 use crate::authentication::keys::Keys;
 pub(crate) use crate::authentication::token::TokenError;
-use crate::authentication::token::Verified;
+use crate::authentication::token::{Token, Verified};
 
 /// Pub/Sub reuses a token for up to an hour (Google, *Authenticate push subscriptions*), so a few are in use at a time.
 const REMEMBERED_TOKENS: u64 = 10_000;
@@ -74,17 +76,22 @@ impl Authentication {
     pub(crate) async fn check(&self, headers: &HeaderMap) -> Result<Caller, AuthenticationError> {
         let token = bearer(headers)?;
         let hash = sha256(token);
-        if let Some(verified) = self.verified.get(&hash)
-            && self.keys.knows(&verified.key_id)
-            && self.rules.is_valid_now(&verified)
-        {
+        if let Some(verified) = self.remembered(&hash) {
             return Ok(verified.caller);
         }
-        let header = token::read_header(token)?;
-        let key = self.keys.find(&header.key_id).await?;
-        let verified = self.rules.verify(token, header, &key)?;
+        let token = Token::read(token)?;
+        let key = self.keys.find(&token.key_id).await?;
+        let verified = self.rules.verify(token, key)?;
         self.verified.insert(hash, verified.clone());
         Ok(verified.caller)
+    }
+
+    /// What this token proved earlier, if its key is still the issuer's. Each fetch brings new keys, and so one new check.
+    fn remembered(&self, hash: &[u8; 32]) -> Option<Verified> {
+        let verified = self.verified.get(hash)?;
+        let key = self.keys.current(&verified.key_id)?;
+        let is_good = Arc::ptr_eq(&key, &verified.key) && self.rules.is_valid_now(&verified);
+        is_good.then_some(verified)
     }
 
     /// Whether keys are known, fetching them if that was not tried lately.
