@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{FETCH_TIMEOUT, FLOOR, time_passes};
+use super::story::{FETCH_TIMEOUT, FLOOR};
 use crate::harness::key_server::Answer;
 use crate::harness::mint::{Issuer, claims, header, join, unsigned, with};
-use crate::harness::{Service, client_builder, soon, subscriber};
+use crate::harness::{Service, client_builder, soon, subscriber, time_passes};
 
 const STRANGERS: usize = 1000;
 const GOOD_PUSHES: usize = 200;

@@ -1,9 +1,9 @@
 //! Keys that are withdrawn or replaced, while tokens by them are remembered.
 
-use super::{STALE, time_passes};
-use crate::harness::Service;
+use super::story::STALE;
 use crate::harness::key_server::Answer;
 use crate::harness::mint::{Issuer, RsaKey};
+use crate::harness::{Service, time_passes};
 
 async fn push(service: &Service, token: &str) -> u16 {
     service

@@ -16,7 +16,8 @@ fn parts(key: &RsaKey) -> [String; 3] {
         let mut parts = token.split('.').map(str::to_owned);
         [(); 3].map(|()| parts.next().expect("a part"))
     });
-    let is_odd = |part: &String| part.contains('-') && part.contains('_') && part.len() % 4 != 0;
+    let has_both = |part: &String| part.contains('-') && part.contains('_');
+    let is_odd = |part: &String| has_both(part) && !part.len().is_multiple_of(4);
     parts
         .find(|parts| parts.iter().all(is_odd))
         .expect("a token")

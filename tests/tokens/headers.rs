@@ -100,6 +100,7 @@ fn shapes(key: &RsaKey) -> Vec<Case> {
     for text in [
         r#"["RS256","good",null]"#,
         r#"["RS256","good","JWT",null]"#,
+        r#"["RS256","JWT","good",null]"#,
         r#""RS256""#,
         "256",
         "null",

@@ -7,6 +7,7 @@ mod forgeries;
 mod headers;
 mod logs;
 mod signatures;
+mod values;
 mod wire;
 
 use crate::harness::mint::RsaKey;

@@ -127,8 +127,6 @@ fn others(key: &RsaKey) -> Vec<Case> {
 async fn a_signature_that_is_wrong_in_one_bit_byte_or_number_is_refused() {
     let issuer = Issuer::start().await;
     let key = &issuer.key;
-    let (_, odd) = signed_like(key, |signature| signature[0] == 0);
-    assert_eq!(odd.len(), 256, "a zero in front belongs to a signature");
     let mut cases = flips(key);
     cases.extend(lengths(key));
     cases.extend(numbers(key));
