@@ -9,7 +9,7 @@ use crate::harness::{Service, push_to, soon, time_passes};
 /// Then the keys are to be fetched again.
 pub(super) const STALE: Duration = Duration::from_secs(MAX_AGE_SECONDS + 1);
 /// Then a fetch is given up.
-pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// No two fetches follow each other sooner.
 pub(super) const FLOOR: Duration = Duration::from_secs(5);
 
@@ -47,14 +47,20 @@ impl Story {
 
     /// Pushes with a token that needs a fetch, and does not wait for a server that keeps silent.
     async fn push_impatiently(&self, url: &str, token: &str, is_held: bool) -> u16 {
-        let fetches = self.issuer.server.fetches();
-        let patience = async {
-            if is_held {
-                self.issuer.server.fetched(fetches).await;
+        if !is_held {
+            return self.push(url, token).await;
+        }
+        let server = &self.issuer.server;
+        let impatience = async {
+            for fetches in server.fetches().. {
+                server.fetched(fetches).await;
                 time_passes(FETCH_TIMEOUT).await;
             }
         };
-        tokio::join!(self.push(url, token), patience).0
+        tokio::select! {
+            status = self.push(url, token) => status,
+            () = impatience => unreachable!("there is always a next fetch to wait for"),
+        }
     }
 
     async fn good_pushes(&self, name: &str) {
