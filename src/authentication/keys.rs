@@ -15,8 +15,8 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::AuthenticationError;
 use super::token::TokenError;
+use super::{AuthenticationError, json};
 use crate::excerpt::excerpt;
 
 /// Strangers can invent key ids at will; they cause one fetch in this time. A rotated key is published long before its use.
@@ -45,6 +45,8 @@ pub(crate) enum FetchError {
     TooLarge,
     #[error("the key server's answer is not a JWKS with RSA keys: {0}")]
     NotAJwks(String),
+    #[error("the key server's answer has {0} keys, more than {KEY_LIMIT}")]
+    TooMany(usize),
     #[error("the keys were not fetched yet")]
     NotYet,
     #[error("the last keys are more than a day too old")]
@@ -153,20 +155,21 @@ impl Keys {
         })
     }
 
-    /// Whether this key is still one of the issuer's.
-    pub(crate) fn knows(&self, key_id: &str) -> bool {
+    /// The key that the issuer has under this id, as far as is known without waiting.
+    pub(crate) fn current(&self, key_id: &str) -> Option<Arc<DecodingKey>> {
         let known = self.known.borrow();
         if known.is_stale() && known.may_fetch() {
             self.wanted.notify_one();
         }
-        known.get(key_id).is_some()
+        known.get(key_id)
     }
 
     /// The key of this id, after a fetch if it is not known and none was made lately.
     pub(crate) async fn find(&self, key_id: &str) -> Result<Arc<DecodingKey>, AuthenticationError> {
-        if !self.knows(key_id) {
-            self.fetched().await;
+        if let Some(key) = self.current(key_id) {
+            return Ok(key);
         }
+        self.fetched().await;
         let known = self.known.borrow();
         match (known.get(key_id), known.unavailable()) {
             (Some(key), _) => Ok(key),
@@ -258,12 +261,14 @@ fn read_jwks(body: &[u8]) -> Result<HashMap<String, Arc<DecodingKey>>, FetchErro
     struct Jwks {
         keys: Vec<serde_json::Value>,
     }
-    let jwks: Jwks = crate::decoding::decode(&mut serde_json::Deserializer::from_slice(body))
-        .map_err(FetchError::NotAJwks)?;
+    let jwks: Jwks = json::object(body).map_err(FetchError::NotAJwks)?;
+    // A part of them would not do: good tokens by the others would be taken for forged ones.
+    if jwks.keys.len() > KEY_LIMIT {
+        return Err(FetchError::TooMany(jwks.keys.len()));
+    }
     let usable = jwks
         .keys
         .into_iter()
-        .take(KEY_LIMIT)
         .filter_map(|key| serde_json::from_value::<Jwk>(key).ok())
         .filter(is_for_rs256);
     let keys: HashMap<_, _> = usable

@@ -1,8 +1,10 @@
 //! Who pushes? From the headers to a [`Caller`], before a byte of the body is read.
 
+mod json;
 mod keys;
 mod token;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -13,7 +15,7 @@ use url::Url;
 
 pub(crate) use crate::authentication::keys::FetchError;
 use crate::authentication::keys::Keys;
-use crate::authentication::token::Verified;
+use crate::authentication::token::{Token, Verified};
 pub(crate) use crate::authentication::token::{TokenError, is_google};
 
 /// Pub/Sub reuses a token for up to an hour (Google, *Authenticate push subscriptions*), so a few are in use at a time.
@@ -107,27 +109,30 @@ impl Authentication {
     /// # Errors
     /// When the token is missing, not genuine or not valid now, or no keys are known to tell.
     pub(crate) async fn check(&self, headers: &HeaderMap) -> Result<Caller, AuthenticationError> {
-        let token = bearer(headers)?;
-        if self.mode == Mode::Platform {
-            if headers.contains_key(SERVERLESS_AUTHORIZATION) {
-                return Err(AuthenticationError::CheckedElsewhere);
-            }
-            if token::is_signature_removed(token) {
-                return Ok(self.rules.believe(token)?.caller);
-            }
+        if self.mode == Mode::Platform && headers.contains_key(SERVERLESS_AUTHORIZATION) {
+            return Err(AuthenticationError::CheckedElsewhere);
         }
+        let token = bearer(headers)?;
         let hash = sha256(token);
-        if let Some(verified) = self.verified.get(&hash)
-            && self.keys.knows(&verified.key_id)
-            && self.rules.is_valid_now(&verified)
-        {
+        if let Some(verified) = self.remembered(&hash) {
             return Ok(verified.caller);
         }
-        let header = token::read_header(token)?;
-        let key = self.keys.find(&header.key_id).await?;
-        let verified = self.rules.verify(token, header, &key)?;
+        let token = Token::read(token)?;
+        if self.mode == Mode::Platform && token.is_signature_removed() {
+            return Ok(self.rules.believe(&token)?);
+        }
+        let key = self.keys.find(&token.key_id).await?;
+        let verified = self.rules.verify(token, key)?;
         self.verified.insert(hash, verified.clone());
         Ok(verified.caller)
+    }
+
+    /// What this token proved earlier, if its key is still the issuer's. Each fetch brings new keys, and so one new check.
+    fn remembered(&self, hash: &[u8; 32]) -> Option<Verified> {
+        let verified = self.verified.get(hash)?;
+        let key = self.keys.current(&verified.key_id)?;
+        let is_good = Arc::ptr_eq(&key, &verified.key) && self.rules.is_valid_now(&verified);
+        is_good.then_some(verified)
     }
 
     /// Whether keys are known, fetching them if that was not tried lately. Behind the platform's check they may never be needed.

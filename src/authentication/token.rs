@@ -1,15 +1,15 @@
 //! Is this token genuine, and valid now? A Google ID token as Pub/Sub sends it: RS256, with the push service account's
 //! e-mail (Google, *Authenticate push subscriptions*).
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde::Deserialize;
 
-use super::Caller;
-use crate::decoding;
+use super::{Caller, json};
 use crate::excerpt::excerpt;
 
 /// Google writes its issuer with the scheme, and its own libraries take it without, too.
@@ -28,6 +28,8 @@ pub(crate) enum TokenError {
     Malformed(String),
     #[error("header alg is {found:?}, expected \"RS256\"")]
     Algorithm { found: String },
+    #[error("header typ is {found:?}, expected \"JWT\"")]
+    Type { found: String },
     #[error("header demands extensions (crit), which none of Google's tokens do")]
     CriticalExtensions,
     #[error("header has no kid, so the key is not known")]
@@ -53,33 +55,38 @@ pub(crate) enum TokenError {
         claim: &'static str,
         seconds_ahead: u64,
     },
+    #[error("claim exp is {exp}, which is not after iat, {iat}")]
+    NeverValid { exp: u64, iat: u64 },
     #[error("claim email_verified is false, expected true")]
     EmailNotVerified,
 }
 
-/// What Cloud Run writes in place of a signature that it has checked (Google, *Authenticating service-to-service*).
+/// What Cloud Run writes in place of a signature that it has checked (Google, *Authenticating service-to-service*). Anybody can
+/// write it who does not come through Cloud Run.
 const REMOVED: &str = "SIGNATURE_REMOVED_BY_GOOGLE";
-
-/// Whether Cloud Run says that it has checked the signature. Anybody can write that who does not come through Cloud Run.
-pub(crate) fn is_signature_removed(token: &str) -> bool {
-    token.rsplit('.').next() == Some(REMOVED)
-}
 
 /// What a genuine token proved, to be remembered.
 #[derive(Clone)]
 pub(crate) struct Verified {
     pub(crate) caller: Caller,
     pub(crate) key_id: String,
+    /// An id can be given to another key, which never signed this token.
+    pub(crate) key: Arc<DecodingKey>,
     expires: u64,
 }
 
-pub(crate) struct Header {
+/// A token in its parts, of which only the header has been read.
+pub(crate) struct Token<'a> {
     pub(crate) key_id: String,
+    signed: &'a str,
+    claims: &'a str,
+    signature: &'a str,
 }
 
 #[derive(Deserialize)]
 struct WireHeader {
     alg: String,
+    typ: Option<String>,
     kid: Option<String>,
     crit: Option<serde_json::Value>,
 }
@@ -97,37 +104,77 @@ struct Claims {
     _sub: String,
 }
 
-/// Reads the header without believing it: only RS256 is taken further, whatever else the issuer's keys could check.
-pub(crate) fn read_header(token: &str) -> Result<Header, TokenError> {
-    let encoded = token
-        .split('.')
-        .next()
-        .filter(|_| token.split('.').count() == 3);
-    let encoded =
-        encoded.ok_or_else(|| TokenError::Malformed("expected three parts between dots".into()))?;
-    let json = URL_SAFE_NO_PAD
-        .decode(encoded)
-        .map_err(|_| TokenError::Malformed("the header is not base64url".into()))?;
-    let header: WireHeader = decoding::decode(&mut serde_json::Deserializer::from_slice(&json))
-        .map_err(TokenError::Malformed)?;
-    if header.alg != "RS256" {
-        return Err(TokenError::Algorithm {
-            found: excerpt(&header.alg),
-        });
+impl<'a> Token<'a> {
+    /// Reads the header without believing it: only RS256 is taken further, whatever else the issuer's keys could check.
+    pub(crate) fn read(token: &'a str) -> Result<Self, TokenError> {
+        let malformed = |what: &str| TokenError::Malformed(what.to_owned());
+        let parts: Vec<&str> = token.splitn(4, '.').collect();
+        let [header, claims, signature] = parts.as_slice() else {
+            return Err(malformed("expected three parts between dots"));
+        };
+        let json = URL_SAFE_NO_PAD
+            .decode(header)
+            .map_err(|_| malformed("the header is not base64url"))?;
+        let header: WireHeader = json::object(&json).map_err(TokenError::Malformed)?;
+        if header.alg != "RS256" {
+            return Err(TokenError::Algorithm {
+                found: excerpt(&header.alg),
+            });
+        }
+        // The issuer may sign other things with the same keys (RFC 8725, 3.11).
+        let typ = header.typ.as_deref().unwrap_or("JWT");
+        if !typ.eq_ignore_ascii_case("JWT") {
+            return Err(TokenError::Type {
+                found: excerpt(typ),
+            });
+        }
+        if header.crit.is_some() {
+            return Err(TokenError::CriticalExtensions);
+        }
+        let (signed, _) = token.rsplit_once('.').unwrap_or_default();
+        Ok(Self {
+            key_id: header.kid.ok_or(TokenError::NoKeyId)?,
+            signed,
+            claims,
+            signature,
+        })
     }
-    if header.crit.is_some() {
-        return Err(TokenError::CriticalExtensions);
+
+    /// Whether Cloud Run says that it has checked the signature.
+    pub(crate) fn is_signature_removed(&self) -> bool {
+        self.signature == REMOVED
     }
-    Ok(Header {
-        key_id: header.kid.ok_or(TokenError::NoKeyId)?,
-    })
+
+    /// What the holder of this key said.
+    fn signed_claims(&self, key: &DecodingKey) -> Result<Claims, TokenError> {
+        if self.is_signature_removed() {
+            return Err(TokenError::SignatureRemoved);
+        }
+        let is_signed = crypto::verify(
+            self.signature,
+            self.signed.as_bytes(),
+            key,
+            Algorithm::RS256,
+        );
+        if !is_signed.unwrap_or_default() {
+            return Err(TokenError::Signature);
+        }
+        self.claims()
+    }
+
+    /// What somebody said.
+    fn claims(&self) -> Result<Claims, TokenError> {
+        let json = URL_SAFE_NO_PAD
+            .decode(self.claims)
+            .map_err(|_| TokenError::Claims("not base64url".to_owned()))?;
+        json::object(&json).map_err(TokenError::Claims)
+    }
 }
 
 /// What a token must say besides being signed.
 pub(crate) struct Rules {
     issuers: Vec<String>,
     leeway: u64,
-    signature: Validation,
 }
 
 impl Rules {
@@ -137,47 +184,34 @@ impl Rules {
         } else {
             vec![issuer.to_owned()]
         };
-        // The claims are checked below, each with what was found: the library takes tokens without `aud` or `iss` for good.
-        let mut signature = Validation::new(Algorithm::RS256);
-        signature.required_spec_claims.clear();
-        signature.validate_exp = false;
-        signature.validate_aud = false;
         Self {
             issuers,
             leeway: leeway.as_secs(),
-            signature,
         }
     }
 
     /// Checks signature and claims.
     pub(crate) fn verify(
         &self,
-        token: &str,
-        header: Header,
-        key: &DecodingKey,
+        token: Token<'_>,
+        key: Arc<DecodingKey>,
     ) -> Result<Verified, TokenError> {
-        if is_signature_removed(token) {
-            return Err(TokenError::SignatureRemoved);
-        }
-        let claims = decode::<serde_json::Value>(token, key, &self.signature)
-            .map_err(|_| TokenError::Signature)?
-            .claims;
-        self.judge(claims, header)
+        let claims = token.signed_claims(&key)?;
+        let expires = claims.exp;
+        Ok(Verified {
+            caller: self.judge(claims)?,
+            key_id: token.key_id,
+            key,
+            expires,
+        })
     }
 
     /// Checks everything but the signature, of a token whose signature Cloud Run has checked and removed.
-    pub(crate) fn believe(&self, token: &str) -> Result<Verified, TokenError> {
-        let header = read_header(token)?;
-        let not_base64 = |_| TokenError::Malformed("the claims are not base64url".into());
-        let encoded = token.split('.').nth(1).unwrap_or_default();
-        let json = URL_SAFE_NO_PAD.decode(encoded).map_err(not_base64)?;
-        let claims = decoding::decode(&mut serde_json::Deserializer::from_slice(&json))
-            .map_err(TokenError::Claims)?;
-        self.judge(claims, header)
+    pub(crate) fn believe(&self, token: &Token<'_>) -> Result<Caller, TokenError> {
+        self.judge(token.claims()?)
     }
 
-    fn judge(&self, claims: serde_json::Value, header: Header) -> Result<Verified, TokenError> {
-        let claims: Claims = decoding::decode(claims).map_err(TokenError::Claims)?;
+    fn judge(&self, claims: Claims) -> Result<Caller, TokenError> {
         if !self.issuers.contains(&claims.iss) {
             return Err(TokenError::Issuer {
                 found: excerpt(&claims.iss),
@@ -188,19 +222,18 @@ impl Rules {
         if !claims.email_verified {
             return Err(TokenError::EmailNotVerified);
         }
-        let caller = Caller {
+        Ok(Caller {
             email: claims.email,
             audience: claims.aud,
-        };
-        Ok(Verified {
-            caller,
-            key_id: header.key_id,
-            expires: claims.exp,
         })
     }
 
     fn check_times(&self, claims: &Claims) -> Result<(), TokenError> {
         let now = unix_seconds();
+        let (exp, iat) = (claims.exp, claims.iat);
+        if exp <= iat {
+            return Err(TokenError::NeverValid { exp, iat });
+        }
         if claims.exp.saturating_add(self.leeway) <= now {
             return Err(TokenError::Expired {
                 seconds_ago: now - claims.exp,

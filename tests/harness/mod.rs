@@ -4,7 +4,9 @@ pub(crate) mod faulty_store;
 pub(crate) mod firestore_emulator;
 pub(crate) mod forms;
 pub(crate) mod google;
+pub(crate) mod key_server;
 pub(crate) mod message;
+pub(crate) mod mint;
 pub(crate) mod official;
 pub(crate) mod probe;
 pub(crate) mod process;
@@ -36,6 +38,13 @@ pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
     timeout(PATIENCE, event)
         .await
         .unwrap_or_else(|_| panic!("{what} did not happen within {PATIENCE:?}"))
+}
+
+/// Lets time pass for the whole process, without waiting for it.
+pub(crate) async fn time_passes(duration: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(duration).await;
+    tokio::time::resume();
 }
 
 /// A subscriber with the probe as its handler.

@@ -1,0 +1,183 @@
+//! A key server that answers any bytes, late, endlessly or not at all, and counts what it is asked and what it sends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::soon;
+
+const ENDLESS_BYTES: usize = 100_000_000;
+/// How long the keys are good, as the server says.
+pub(crate) const MAX_AGE_SECONDS: u64 = 60;
+
+#[derive(Clone)]
+pub(crate) enum Answer {
+    /// The request is read, and not answered until something else is said.
+    Held,
+    /// These bytes, and the end of the connection.
+    Bytes(Vec<u8>),
+    /// A hundred megabytes, with their length announced or not.
+    Endless { is_announced: bool },
+}
+
+impl Answer {
+    pub(crate) fn keys(keys: &[Value]) -> Self {
+        let headers = format!("cache-control: public, max-age={MAX_AGE_SECONDS}\r\n");
+        Self::reply("200 OK", &headers, json!({"keys": keys}).to_string())
+    }
+
+    /// `headers` are whole lines.
+    pub(crate) fn reply(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Self {
+        let length = body.as_ref().len();
+        Self::cut(status, headers, body, length)
+    }
+
+    /// A body that announces another length than it has.
+    pub(crate) fn cut(
+        status: &str,
+        headers: &str,
+        body: impl AsRef<[u8]>,
+        announced: usize,
+    ) -> Self {
+        let head = format!(
+            "HTTP/1.1 {status}\r\n{headers}content-length: {announced}\r\nconnection: close\r\n\r\n"
+        );
+        let mut bytes = head.into_bytes();
+        bytes.extend_from_slice(body.as_ref());
+        Self::Bytes(bytes)
+    }
+}
+
+struct Shared {
+    answer: watch::Sender<Answer>,
+    /// The heads of all requests so far.
+    asked: watch::Sender<Vec<String>>,
+    longest_answer: watch::Sender<usize>,
+}
+
+pub(crate) struct KeyServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: Mutex<JoinHandle<()>>,
+}
+
+impl KeyServer {
+    pub(crate) async fn start(answer: Answer) -> Self {
+        let shared = Arc::new(Shared {
+            answer: watch::Sender::new(answer),
+            asked: watch::Sender::default(),
+            longest_answer: watch::Sender::default(),
+        });
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = socket.local_addr().expect("an address");
+        let accepting = Mutex::new(tokio::spawn(accept(socket, Arc::clone(&shared))));
+        Self {
+            address,
+            shared,
+            accepting,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/certs", self.address)
+    }
+
+    pub(crate) fn say(&self, answer: Answer) {
+        self.shared.answer.send_replace(answer);
+    }
+
+    /// Refuses connections from now on.
+    pub(crate) async fn go_down(&self) {
+        let accepting = std::mem::replace(
+            &mut *self.accepting.lock().expect("the task"),
+            tokio::spawn(async {}),
+        );
+        accepting.abort();
+        let _ = accepting.await;
+    }
+
+    pub(crate) async fn come_up(&self) {
+        let socket = TcpListener::bind(self.address).await.expect("the port");
+        *self.accepting.lock().expect("the task") =
+            tokio::spawn(accept(socket, Arc::clone(&self.shared)));
+    }
+
+    /// How often it was asked for anything.
+    pub(crate) fn fetches(&self) -> usize {
+        self.shared.asked.borrow().len()
+    }
+
+    /// The heads of all requests so far.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.shared.asked.borrow().clone()
+    }
+
+    /// Waits until it was asked so often.
+    pub(crate) async fn fetched(&self, times: usize) {
+        let mut asked = self.shared.asked.subscribe();
+        soon("a fetch", asked.wait_for(|asked| asked.len() >= times))
+            .await
+            .expect("the server");
+    }
+
+    /// The bytes of the longest answer, as far as somebody took them.
+    pub(crate) fn longest_answer(&self) -> usize {
+        *self.shared.longest_answer.borrow()
+    }
+}
+
+async fn accept(socket: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let (stream, _) = socket.accept().await.expect("a connection");
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move { serve(stream, &shared).await });
+    }
+}
+
+/// Whoever asks may hang up at any time, so errors of the connection end the answer and nothing else.
+async fn serve(mut stream: TcpStream, shared: &Shared) -> Option<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8_lossy(&head).to_lowercase();
+    shared.asked.send_modify(|asked| asked.push(head));
+    let mut answer = shared.answer.subscribe();
+    let answer = answer
+        .wait_for(|answer| !matches!(answer, Answer::Held))
+        .await
+        .ok()?
+        .clone();
+    match answer {
+        Answer::Held => None,
+        Answer::Bytes(bytes) => {
+            stream.write_all(&bytes).await.ok()?;
+            stream.shutdown().await.ok()
+        }
+        Answer::Endless { is_announced } => send_endlessly(stream, is_announced, shared).await,
+    }
+}
+
+async fn send_endlessly(mut stream: TcpStream, is_announced: bool, shared: &Shared) -> Option<()> {
+    let length = if is_announced {
+        format!("content-length: {ENDLESS_BYTES}\r\n")
+    } else {
+        String::new()
+    };
+    let head = format!("HTTP/1.1 200 OK\r\n{length}connection: close\r\n\r\n{{\"keys\":[");
+    stream.write_all(head.as_bytes()).await.ok()?;
+    let chunk = [b' '; 10_000];
+    for sent in (0..ENDLESS_BYTES).step_by(chunk.len()) {
+        shared
+            .longest_answer
+            .send_modify(|longest| *longest = sent.max(*longest));
+        stream.write_all(&chunk).await.ok()?;
+    }
+    None
+}

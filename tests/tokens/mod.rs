@@ -1,0 +1,75 @@
+//! Every token that must be refused: each differs from a good one in the way its name says, and in nothing else.
+
+mod algorithms;
+mod claims;
+mod encodings;
+mod forgeries;
+mod headers;
+mod logs;
+mod signatures;
+mod values;
+mod wire;
+
+use crate::harness::mint::RsaKey;
+use crate::harness::{Service, client, reply};
+
+/// A token, and what the service must say to it.
+struct Case {
+    name: String,
+    token: String,
+    status: u16,
+}
+
+/// A token that proves nothing.
+fn refused(name: impl Into<String>, token: impl Into<String>) -> Case {
+    Case {
+        name: name.into(),
+        token: token.into(),
+        status: 401,
+    }
+}
+
+/// A genuine token of somebody who may not push.
+fn forbidden(name: impl Into<String>, token: impl Into<String>) -> Case {
+    Case {
+        status: 403,
+        ..refused(name, token)
+    }
+}
+
+/// A token that differs from a good one in nothing that matters, so that refusals beside it prove something.
+fn accepted(name: impl Into<String>, token: impl Into<String>) -> Case {
+    Case {
+        status: 204,
+        ..refused(name, token)
+    }
+}
+
+/// Pushes each token. All surprises are told at once, and only accepted tokens reach the handler.
+async fn check(service: &Service, key: &RsaKey, cases: Vec<Case>) {
+    let client = client();
+    let mut surprises = Vec::new();
+    let mut runs = service.runs();
+    for case in &cases {
+        let request = client.post(&service.url).bearer_auth(&case.token);
+        let request = request.body(service.message("ok").body());
+        let reply = reply(request.send().await.expect("an answer")).await;
+        runs += usize::from(case.status == 204);
+        let body = match case.status {
+            401 => "authentication failed\n",
+            403 => "not allowed to push here\n",
+            _ => "",
+        };
+        if (reply.status, reply.body.as_str()) != (case.status, body) {
+            surprises.push(format!("{}: {reply:?}", case.name));
+        }
+    }
+    assert!(surprises.is_empty(), "{surprises:#?}");
+    assert_eq!(
+        service.runs(),
+        runs,
+        "only accepted tokens reach the handler"
+    );
+    let message = service.message("ok");
+    assert_eq!(service.push_with(&message, &key.good()).await.status, 204);
+}
