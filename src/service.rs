@@ -163,9 +163,8 @@ fn open_store(config: &Config) -> Result<Arc<dyn DedupStore>, StoreError> {
     match &config.store {
         StoreSetting::Memory => Ok(Arc::new(MemoryStore::default())),
         #[cfg(feature = "redis")]
-        StoreSetting::Redis(url) => Ok(Arc::new(RedisStore::new(
-            url.as_str(),
-            config.store_timeout,
-        )?)),
+        StoreSetting::Redis(address) => {
+            Ok(Arc::new(RedisStore::new(address, config.store_timeout)?))
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::settings::{
     AUDIENCE, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY, EMULATOR, GRACE, ISSUER, KEYS_URL,
     LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT, STORE, STORE_TIMEOUT, Setting,
 };
-use super::{Config, Fault, StoreSetting, masked};
+use super::{Config, Fault, StoreSetting};
 use crate::state::Environment;
 use crate::telemetry;
 
@@ -28,7 +28,7 @@ impl Reader<'_> {
         let project = self.read(&PROJECT, |value| {
             is_project(value).then(|| value.to_owned())
         });
-        let store = self.read(&STORE, store);
+        let store = self.store();
         let audience = self.read(&AUDIENCE, |value| {
             Some(value.trim().to_owned()).filter(|audience| !audience.is_empty())
         });
@@ -99,19 +99,24 @@ impl Reader<'_> {
         value: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        // A store's URL may hold a password.
-        let shown = if setting.name == STORE.name {
-            Url::parse(value).map_or(
-                "no URL (not shown, since it may hold a password)".into(),
-                |url| masked(&url),
-            )
-        } else {
-            value.to_owned()
-        };
-        parse(value).or_else(|| self.fault(setting, format!("is {shown:?}")))
+        parse(value).or_else(|| self.fault(setting, format!("is {value:?}")))
     }
 
-    fn fault<T>(&mut self, setting: &Setting, found: String) -> Option<T> {
+    /// What is wrong with a store's address is told without the address, since it may hold a password.
+    fn store(&mut self) -> Option<StoreSetting> {
+        let Some(value) = self.environment.get(STORE.name) else {
+            return self.fault(&STORE, "is not set".into());
+        };
+        if value == "memory" || value.starts_with("memory:") {
+            return Some(StoreSetting::Memory);
+        }
+        #[cfg(feature = "redis")]
+        return self.redis(value).map(StoreSetting::Redis);
+        #[cfg(not(feature = "redis"))]
+        self.fault(&STORE, "is no store of this build".into())
+    }
+
+    pub(super) fn fault<T>(&mut self, setting: &Setting, found: String) -> Option<T> {
         self.faults.push(Fault {
             name: setting.name,
             found,
@@ -126,20 +131,6 @@ fn is_project(value: &str) -> bool {
         && value
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "-:.".contains(c))
-}
-
-fn store(value: &str) -> Option<StoreSetting> {
-    if value == "memory" {
-        return Some(StoreSetting::Memory);
-    }
-    match Url::parse(value).ok()?.scheme() {
-        "memory" => Some(StoreSetting::Memory),
-        #[cfg(feature = "redis")]
-        "redis" | "rediss" => redis::parse_redis_url(value)
-            .filter(|_| redis::Client::open(value).is_ok())
-            .map(StoreSetting::Redis),
-        _ => None,
-    }
 }
 
 fn emails(value: &str) -> Option<Vec<String>> {
