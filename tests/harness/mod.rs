@@ -1,5 +1,6 @@
 //! Starts services, stores and Google's side on free ports, and pushes to them.
 
+pub(crate) mod authority;
 pub(crate) mod backend;
 pub(crate) mod faulty_store;
 pub(crate) mod google;
