@@ -70,7 +70,7 @@ mod tests {
         for (changes, expected) in [
             (
                 &[("PUSHGATE_STORE", "redis://app:hush@redis.internal:6379/0")][..],
-                "redis://app:***@redis.internal/0",
+                "redis://app:***@redis.internal:6379/0",
             ),
             (
                 &[
@@ -80,7 +80,7 @@ mod tests {
                     ),
                     ("PUSHGATE_STORE_PASSWORD", "hush"),
                 ],
-                "redis-sentinel://app:***@s/main?sentinel_password=***",
+                "redis-sentinel://app:***@s:26379/main?sentinel_password=***",
             ),
         ] {
             let shown = read(changes).expect("a store");

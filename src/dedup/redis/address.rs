@@ -58,7 +58,10 @@ pub enum RedisAddressError {
         "has a port that is no number from 1 to 65535; a special character before it is percent-encoded"
     )]
     Port,
-    /// No number, or one where there is none.
+    /// The user or the password ends at the first one.
+    #[error("has a / before its @, which is written as %2F there")]
+    Slash,
+    /// No number.
     #[error("has a path that is no database number")]
     Database,
     /// A cluster has one database.

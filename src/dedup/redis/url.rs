@@ -16,6 +16,9 @@ impl FromStr for RedisAddress {
         let (scheme, rest) = url.split_once("://").ok_or(RedisAddressError::NoUrl)?;
         let (rest, query) = halves(rest, '?');
         let (authority, path) = halves(rest, '/');
+        if path.is_some_and(|path| path.contains('@')) {
+            return Err(RedisAddressError::Slash);
+        }
         let (user, hosts) = match authority.rsplit_once('@') {
             Some((user, hosts)) => (Some(user), hosts),
             None => (None, authority),
@@ -144,10 +147,10 @@ fn decoded(text: &str) -> Result<String, RedisAddressError> {
 
 impl fmt::Display for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, port) = match self.kind {
-            Kind::Single => ("", PORT),
-            Kind::Cluster => ("-cluster", PORT),
-            Kind::Sentinel { .. } => ("-sentinel", SENTINEL_PORT),
+        let kind = match self.kind {
+            Kind::Single => "",
+            Kind::Cluster => "-cluster",
+            Kind::Sentinel { .. } => "-sentinel",
         };
         write!(f, "redis{}{kind}://", if self.is_tls { "s" } else { "" })?;
         match (&self.login.user, &self.login.password) {
@@ -155,14 +158,12 @@ impl fmt::Display for RedisAddress {
             (user, None) => write!(f, "{}@", user.as_deref().unwrap_or_default())?,
             (user, Some(_)) => write!(f, "{}:***@", user.as_deref().unwrap_or_default())?,
         }
-        for (position, (host, number)) in self.nodes.iter().enumerate() {
+        for (position, (host, port)) in self.nodes.iter().enumerate() {
             let comma = if position > 0 { "," } else { "" };
-            match host.contains(':') {
-                true => write!(f, "{comma}[{host}]")?,
-                false => write!(f, "{comma}{host}")?,
-            }
-            if *number != port {
-                write!(f, ":{number}")?;
+            if host.contains(':') {
+                write!(f, "{comma}[{host}]:{port}")?;
+            } else {
+                write!(f, "{comma}{host}:{port}")?;
             }
         }
         if let Kind::Sentinel { master, .. } = &self.kind {
@@ -195,15 +196,15 @@ mod tests {
     #[test]
     fn every_form_is_read_and_shown_without_its_passwords() {
         for (url, shown) in [
-            ("redis://h", "redis://h"),
-            ("redis://h:6379/", "redis://h"),
+            ("redis://h", "redis://h:6379"),
+            ("redis://h:6379/", "redis://h:6379"),
             ("rediss://h:7000/3", "rediss://h:7000/3"),
             ("redis://u:hush@[::1]:7000", "redis://u:***@[::1]:7000"),
-            ("redis://:hu@sh@h", "redis://:***@h"),
-            ("redis://u@h", "redis://u@h"),
+            ("redis://:hu@sh@h", "redis://:***@h:6379"),
+            ("redis://u@h", "redis://u@h:6379"),
             (
                 "redis-cluster://a,b:7000,[::1]",
-                "redis-cluster://a,b:7000,[::1]",
+                "redis-cluster://a:6379,b:7000,[::1]:6379",
             ),
             (
                 "rediss-cluster://u:hush@a:1,b:2",
@@ -211,11 +212,11 @@ mod tests {
             ),
             (
                 "redis-sentinel://a,b:7000/main",
-                "redis-sentinel://a,b:7000/main",
+                "redis-sentinel://a:26379,b:7000/main",
             ),
             (
                 "rediss-sentinel://u:hush@a/my%2Dmain/2?sentinel_username=s&sentinel_password=hush",
-                "rediss-sentinel://u:***@a/my-main/2?sentinel_username=s&sentinel_password=***",
+                "rediss-sentinel://u:***@a:26379/my-main/2?sentinel_username=s&sentinel_password=***",
             ),
         ] {
             let address: RedisAddress = url.parse().expect(url);
@@ -231,7 +232,7 @@ mod tests {
             ("redis:u:hush@h", Wrong::NoUrl),
             ("mysql://u:hush@h", Wrong::Scheme("mysql".into())),
             ("redis://", Wrong::Host),
-            ("redis://u:hu/sh@h", Wrong::Port),
+            ("redis://u:hu/sh@h", Wrong::Slash),
             ("redis://hu#sh", Wrong::Host),
             ("redis://[hush]", Wrong::Host),
             ("redis://[::1]7000", Wrong::Host),
@@ -265,7 +266,10 @@ mod tests {
         let completed = parse("redis://u@h")
             .with_password("hush")
             .and_then(RedisAddress::complete);
-        assert_eq!(completed.expect("complete").to_string(), "redis://u:***@h");
+        assert_eq!(
+            completed.expect("complete").to_string(),
+            "redis://u:***@h:6379"
+        );
         assert_eq!(
             parse("redis://u:x@h")
                 .with_password("hush")
