@@ -136,6 +136,19 @@ async fn a_sentinel_that_is_frozen_delays_nobody() {
 }
 
 #[tokio::test]
+#[ignore = "needs redis-server and redis-sentinel (./test installs them)"]
+async fn a_replica_that_a_sentinel_takes_for_a_master_is_not_used() {
+    let redis = Watched::start().await;
+    let mistaken = RedisServer::sentinel(redis.replica.port, Duration::from_secs(600), "").await;
+    let store = redis_store(&format!(
+        "redis-sentinel://127.0.0.1:{}/main",
+        mistaken.port
+    ));
+    let error = store.ping().await.expect_err("not a master");
+    assert!(error.is_transient(), "it may become one: {error:?}");
+}
+
+#[tokio::test]
 #[ignore = "needs redis-server (./test installs it)"]
 async fn a_claim_outlives_its_master_in_a_cluster() {
     let mut cluster = RedisCluster::start(true, PATIENCE).await;

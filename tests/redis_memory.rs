@@ -11,6 +11,7 @@ use crate::harness::redis_server::RedisServer;
 const MESSAGES: u64 = 20_000;
 
 /// Prints the figure of the README: `cargo nextest run … -E 'test(remembered_message)' --no-capture`.
+#[expect(clippy::print_stdout, reason = "the figure is what is wanted")]
 #[tokio::test]
 #[ignore = "needs redis-server (./test installs it)"]
 async fn a_remembered_message_takes_a_few_hundred_bytes() {

@@ -26,7 +26,7 @@ pub(super) struct Link {
 
 enum Route {
     Single(Client),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
     Sentinel(Sentinels),
 }
 
@@ -57,7 +57,7 @@ impl Link {
                 if let Some(certificates) = address.certificates() {
                     cluster = cluster.certs(certificates);
                 }
-                Route::Cluster(cluster.build()?)
+                Route::Cluster(Box::new(cluster.build()?))
             }
         };
         Ok(Self {
