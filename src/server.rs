@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::dedup::DedupStore;
 use crate::drain::LAST_WORDS;
 use crate::push::Gate;
 use crate::reply::{Listener, Refusal, Report};
@@ -57,6 +58,10 @@ impl Running {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(crate) fn store(&self) -> Arc<dyn DedupStore> {
+        Arc::clone(&self.gate.store)
     }
 
     /// Leaves: refuses new pushes, lets running ones finish within the grace period, stops the others and releases their claims.

@@ -176,9 +176,8 @@ fn open_store(config: &Config) -> Result<Arc<dyn DedupStore>, StoreError> {
             config.store_timeout,
         )?)),
         #[cfg(feature = "redis")]
-        StoreSetting::Redis(url) => Ok(Arc::new(RedisStore::new(
-            url.as_str(),
-            config.store_timeout,
-        )?)),
+        StoreSetting::Redis(address) => {
+            Ok(Arc::new(RedisStore::new(address, config.store_timeout)?))
+        }
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::client;
+use crate::harness::free_port;
 use crate::harness::process::{Process, command};
-use crate::harness::redis_server::free_port;
 
 /// `pushgate dev` on free ports; where its emulator listens.
 async fn dev(arguments: &[&str]) -> (Process, String) {

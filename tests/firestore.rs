@@ -6,7 +6,7 @@ use pushgate::dedup::{Claim, DedupStore, Hold, MessageKey, Ticket, contract};
 use serde_json::Value;
 
 use crate::harness::firestore_emulator::{FirestoreEmulator, store_at};
-use crate::harness::redis_server::free_port;
+use crate::harness::free_port;
 use crate::harness::rpc_proxy::{RpcFault, RpcProxy};
 use crate::harness::{Setup, push_to, subscriber};
 

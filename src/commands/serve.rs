@@ -3,10 +3,15 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
 
 use super::Leave;
 use crate::authentication::Mode;
-use crate::config::{Config, SETTINGS, StoreSetting};
+use crate::config::{Config, SETTINGS};
+use crate::dedup::DedupStore;
 use crate::service::Service;
 use crate::state::Environment;
 use crate::{metadata, telemetry};
@@ -33,11 +38,6 @@ pub(super) async fn run(
     if arguments.print_config {
         return Ok(std::io::stdout().write_all(table(&config).as_bytes())?);
     }
-    if matches!(config.store, StoreSetting::Memory) {
-        tracing::warn!(
-            "PUSHGATE_STORE is memory: messages handled by another instance, or before a restart, run again"
-        );
-    }
     if config.authentication == Mode::Platform && environment.get("K_SERVICE").is_none() {
         tracing::error!(
             "PUSHGATE_AUTHENTICATION is platform, but K_SERVICE is not set, so this is not Cloud Run: whoever reaches this port can push as anybody"
@@ -49,9 +49,24 @@ pub(super) async fn run(
         () = leave.told() => return Ok(()),
     };
     tracing::info!(address = %running.address(), project = config.project, "listening");
-    leave.told().await;
+    tokio::select! {
+        () = leave.told() => {}
+        () = advise(running.store()) => leave.told().await,
+    }
     leave.drain(running).await;
     Ok(())
+}
+
+/// Says what should be changed about the store, once it answers.
+async fn advise(store: Arc<dyn DedupStore>) {
+    let ask = || async { store.advice().await };
+    let patience = ExponentialBuilder::default()
+        .with_max_delay(Duration::from_secs(60))
+        .with_jitter()
+        .without_max_times();
+    for advice in ask.retry(patience).await.unwrap_or_default() {
+        tracing::warn!("{advice}");
+    }
 }
 
 fn table(config: &Config) -> String {

@@ -10,7 +10,7 @@ use super::settings::{
     FIRESTORE_EMULATOR, GRACE, ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT, STORE,
     STORE_TIMEOUT, Setting,
 };
-use super::{Config, Fault, StoreSetting, masked};
+use super::{Config, Fault, StoreSetting};
 use crate::authentication::{Mode, is_google};
 use crate::state::Environment;
 use crate::telemetry;
@@ -30,8 +30,8 @@ impl Reader<'_> {
         let project = self.read(&PROJECT, |value| {
             is_project(value).then(|| value.to_owned())
         });
-        let emulator = self.optional(&FIRESTORE_EMULATOR, host_and_port).flatten();
-        let store = self.read(&STORE, |value| store(value, emulator.as_deref()));
+        let emulator = self.optional(&FIRESTORE_EMULATOR, host_and_port);
+        let store = self.store(emulator.flatten());
         let audiences = self.read(&AUDIENCE, |value| {
             Some(list(value)).filter(|list| !list.is_empty())
         });
@@ -110,19 +110,32 @@ impl Reader<'_> {
         value: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        // A store's URL may hold a password.
-        let shown = if setting.name == STORE.name {
-            Url::parse(value).map_or(
-                "no URL (not shown, since it may hold a password)".into(),
-                |url| masked(&url),
-            )
-        } else {
-            value.to_owned()
-        };
-        parse(value).or_else(|| self.fault(setting, format!("is {shown:?}")))
+        parse(value).or_else(|| self.fault(setting, format!("is {value:?}")))
     }
 
-    fn fault<T>(&mut self, setting: &Setting, found: String) -> Option<T> {
+    /// What is wrong with a store's address is told without the address, since it may hold a password.
+    fn store(&mut self, emulator: Option<String>) -> Option<StoreSetting> {
+        let _only_of_firestore = &emulator;
+        let Some(value) = self.environment.get(STORE.name) else {
+            return self.fault(&STORE, "is not set".into());
+        };
+        if value == "memory" || value.starts_with("memory:") {
+            return Some(StoreSetting::Memory);
+        }
+        #[cfg(feature = "firestore")]
+        if let Some(database) = value.strip_prefix("firestore://") {
+            return match database.parse() {
+                Ok(database) => Some(StoreSetting::Firestore { database, emulator }),
+                Err(_) => self.fault(&STORE, format!("is {value:?}")),
+            };
+        }
+        #[cfg(feature = "redis")]
+        return self.redis(value).map(StoreSetting::Redis);
+        #[cfg(not(feature = "redis"))]
+        self.fault(&STORE, "is no store of this build".into())
+    }
+
+    pub(super) fn fault<T>(&mut self, setting: &Setting, found: String) -> Option<T> {
         self.faults.push(Fault {
             name: setting.name,
             found,
@@ -137,29 +150,6 @@ fn is_project(value: &str) -> bool {
         && value
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "-:.".contains(c))
-}
-
-fn store(value: &str, emulator: Option<&str>) -> Option<StoreSetting> {
-    let _only_of_firestore = emulator;
-    if value == "memory" {
-        return Some(StoreSetting::Memory);
-    }
-    match Url::parse(value).ok()?.scheme() {
-        "memory" => Some(StoreSetting::Memory),
-        #[cfg(feature = "firestore")]
-        "firestore" => {
-            let database = value.strip_prefix("firestore://")?.parse().ok()?;
-            Some(StoreSetting::Firestore {
-                database,
-                emulator: emulator.map(str::to_owned),
-            })
-        }
-        #[cfg(feature = "redis")]
-        "redis" | "rediss" => redis::parse_redis_url(value)
-            .filter(|_| redis::Client::open(value).is_ok())
-            .map(StoreSetting::Redis),
-        _ => None,
-    }
 }
 
 /// What stands between commas.

@@ -98,6 +98,18 @@ pub(super) const GRACE: Setting = setting(
     "seconds, 1 to 600",
     Some("8"),
 );
+pub(super) const STORE_PASSWORD: Setting = setting(
+    "PUSHGATE_STORE_PASSWORD",
+    "the password of the store, if it is not in its URL",
+    "the password as it is, not percent-encoded",
+    None,
+);
+pub(super) const STORE_CA_FILE: Setting = setting(
+    "PUSHGATE_STORE_CA_FILE",
+    "the certificate authorities trusted for a store with TLS; if unset, the system's",
+    "the path of a file with PEM certificates, for an address that begins with rediss",
+    None,
+);
 pub(super) const STORE_TIMEOUT: Setting = setting(
     "PUSHGATE_STORE_TIMEOUT_MILLISECONDS",
     "how long a step in the store may take",
@@ -129,18 +141,18 @@ pub(super) const LOG_FORMAT: Setting = setting(
     None,
 );
 
-#[cfg(all(feature = "redis", feature = "firestore"))]
-const STORE_FORM: &str = "redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss://… with TLS, firestore://PROJECT[/DATABASE], or memory: (one instance, forgotten at its end)";
-#[cfg(all(feature = "redis", not(feature = "firestore")))]
-const STORE_FORM: &str = "redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss://… with TLS, or memory: (one instance, forgotten at its end)";
-#[cfg(all(not(feature = "redis"), feature = "firestore"))]
-const STORE_FORM: &str =
-    "firestore://PROJECT[/DATABASE], or memory: (one instance, forgotten at its end)";
-#[cfg(not(any(feature = "redis", feature = "firestore")))]
-const STORE_FORM: &str = "memory: (one instance, forgotten at its end)";
+const STORE_FORM: &str = if cfg!(all(feature = "redis", feature = "firestore")) {
+    "redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis-cluster://[USER:PASSWORD@]HOST[:PORT],…, redis-sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB][?sentinel_username=…&sentinel_password=…], each with TLS as rediss…, firestore://PROJECT[/DATABASE], or memory: (one instance, forgotten at its end)"
+} else if cfg!(feature = "redis") {
+    "redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis-cluster://[USER:PASSWORD@]HOST[:PORT],…, redis-sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB][?sentinel_username=…&sentinel_password=…], each with TLS as rediss…, or memory: (one instance, forgotten at its end)"
+} else if cfg!(feature = "firestore") {
+    "firestore://PROJECT[/DATABASE], or memory: (one instance, forgotten at its end)"
+} else {
+    "memory: (one instance, forgotten at its end)"
+};
 
 /// Everything pushgate reads from the environment, in the order of its documentation.
-pub const SETTINGS: [Setting; 18] = [
+pub const SETTINGS: [Setting; 20] = [
     PORT,
     PROJECT,
     STORE,
@@ -156,6 +168,8 @@ pub const SETTINGS: [Setting; 18] = [
     BODY_LIMIT,
     BODY_TIMEOUT,
     LEEWAY,
+    STORE_PASSWORD,
+    STORE_CA_FILE,
     STORE_TIMEOUT,
     LOG,
     LOG_FORMAT,

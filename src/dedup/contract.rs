@@ -290,12 +290,12 @@ pub async fn races(stores: Pair, rounds: u32) {
             (1, 31),
             "round {round}: one of 32 is granted"
         );
-        let late = granted.first().expect("one was granted");
-        let short = Ticket {
+        let late = &Ticket {
             lease: SHORT,
-            ..late.clone()
+            ..granted.first().expect("one was granted").clone()
         };
-        assert_eq!(renew(one, &short).await, Hold::Held, "round {round}");
+        // Only now, or on a busy machine the lease might end during the race.
+        assert_eq!(renew(one, late).await, Hold::Held, "round {round}");
         until(one, late, Record::Lapsed).await;
         let (granted, _) = race(&stores, &contested, 2).await;
         assert_eq!(granted.len(), 1, "round {round}: one of 32 takes over");

@@ -88,4 +88,8 @@ impl DedupStore for Finished {
     async fn ping(&self) -> Result<(), StoreError> {
         self.store.ping().await
     }
+
+    async fn advice(&self) -> Result<Vec<String>, StoreError> {
+        self.store.advice().await
+    }
 }

@@ -72,4 +72,8 @@ impl DedupStore for Guarded {
     async fn ping(&self) -> Result<(), StoreError> {
         self.store.ping().await
     }
+
+    async fn advice(&self) -> Result<Vec<String>, StoreError> {
+        self.store.advice().await
+    }
 }

@@ -217,4 +217,10 @@ impl DedupStore for MemoryStore {
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }
+
+    async fn advice(&self) -> Result<Vec<String>, StoreError> {
+        Ok(vec![
+            "the store is in memory, and messages handled by another instance, or before a restart, run again: set PUSHGATE_STORE to a store that is shared".into(),
+        ])
+    }
 }

@@ -11,6 +11,8 @@ mod key;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "firestore", feature = "redis"))]
+mod renewable;
 mod unguarded;
 
 use std::sync::Arc;
@@ -25,7 +27,7 @@ pub use firestore::{FirestoreDatabase, FirestoreStore};
 pub use key::MessageKey;
 pub use memory::MemoryStore;
 #[cfg(feature = "redis")]
-pub use redis::RedisStore;
+pub use redis::{RedisAddress, RedisAddressError, RedisStore};
 pub(crate) use unguarded::Unguarded;
 
 use finished::Finished;
@@ -54,6 +56,11 @@ pub trait DedupStore: Send + Sync {
 
     /// Whether the store answers, for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// What an operator should change about the store, a sentence each.
+    async fn advice(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 /// What a delivery presents to the store. Its owner is random, so a late worker cannot settle another's claim.

@@ -4,16 +4,41 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use pushgate::dedup::{DedupStore, FirestoreStore};
 use serde_json::Value;
 
+use super::backend::{Server, signal};
+use super::free_port;
 use super::official::option;
-use super::redis_server::free_port;
 use super::soon;
 
 pub(crate) struct FirestoreEmulator {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
+}
+
+/// It keeps nothing over a restart.
+#[async_trait]
+impl Server for FirestoreEmulator {
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    async fn restart(&mut self) {
+        self.kill();
+        self.child = launch(self.port);
+        self.is_up().await;
+    }
+
+    fn freeze(&self) {
+        signal(&self.child, "-STOP");
+    }
+
+    fn thaw(&self) {
+        signal(&self.child, "-CONT");
+    }
 }
 
 impl FirestoreEmulator {
@@ -67,8 +92,11 @@ impl FirestoreEmulator {
 
 /// A store behind this address, which may be a proxy's.
 pub(crate) fn store_at(host: &str, database: &str) -> Arc<dyn DedupStore> {
+    store_within(host, database, Duration::from_secs(2))
+}
+
+pub(crate) fn store_within(host: &str, database: &str, timeout: Duration) -> Arc<dyn DedupStore> {
     let database = database.parse().expect("a database");
-    let timeout = Duration::from_secs(2);
     Arc::new(FirestoreStore::new(&database, Some(host), timeout).expect("a store"))
 }
 
@@ -87,7 +115,6 @@ fn launch(port: u16) -> Child {
 
 impl Drop for FirestoreEmulator {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }

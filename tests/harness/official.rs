@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::free_port;
 use super::google::Google;
-use super::redis_server::free_port;
 use super::{AUDIENCE, CALLER, PROJECT, soon};
 
 /// The emulator of the Google Cloud SDK, at the path in `PUBSUB_EMULATOR_JAR`.

@@ -19,6 +19,24 @@ struct Inner {
     stops: watch::Sender<usize>,
     contexts: Mutex<HashMap<String, Context>>,
     data: Mutex<HashMap<String, Vec<u8>>>,
+    crowd: Mutex<Crowd>,
+}
+
+/// How many runs of a message there are at this moment, and the most that ever were.
+#[derive(Default)]
+struct Crowd {
+    now: HashMap<String, usize>,
+    most: usize,
+}
+
+/// A run, until it ends or is stopped.
+struct Run<'a>(&'a Probe, String);
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        let mut crowd = self.0.0.crowd.lock().expect("crowd");
+        *crowd.now.entry(self.1.clone()).or_default() -= 1;
+    }
 }
 
 impl Default for Inner {
@@ -30,6 +48,7 @@ impl Default for Inner {
             stops: watch::Sender::default(),
             contexts: Mutex::default(),
             data: Mutex::default(),
+            crowd: Mutex::default(),
         }
     }
 }
@@ -94,6 +113,19 @@ impl Probe {
         data.get(id).expect("a run").clone()
     }
 
+    /// The most runs of one message that ever were at once.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.0.crowd.lock().expect("crowd").most
+    }
+
+    fn join(&self, id: &str) -> Run<'_> {
+        let mut crowd = self.0.crowd.lock().expect("crowd");
+        let now = crowd.now.get(id).copied().unwrap_or_default() + 1;
+        crowd.now.insert(id.to_owned(), now);
+        crowd.most = crowd.most.max(now);
+        Run(self, id.to_owned())
+    }
+
     /// Counts a run under this name.
     pub(crate) fn note(&self, name: &str) {
         self.0.runs.send_modify(|runs| runs.push(name.to_owned()));
@@ -137,7 +169,7 @@ fn say(data: &str, run: usize) -> Result<Outcome, String> {
     match data {
         "fail" => Err("broken".into()),
         "fail once" | "hold, then fail once" if run == 1 => Err("broken".into()),
-        "dead" => Ok(Outcome::dead_letter("it never works")),
+        "dead" | "hold, then dead" => Ok(Outcome::dead_letter("it never works")),
         "discard" => Ok(Outcome::discard("nothing to do")),
         "panic" => panic!("hush"),
         _ => Ok(Outcome::Success),
@@ -152,8 +184,9 @@ pub(crate) async fn probe(
 ) -> Result<Outcome, String> {
     let data = String::from_utf8_lossy(&message).into_owned();
     let run = probe.begin(&context, &message);
+    let _counted = probe.join(&context.message_id);
     match data.as_str() {
-        "hold" | "hold, then fail once" => probe.opened().await,
+        "hold" | "hold, then fail once" | "hold, then dead" => probe.opened().await,
         "hang" => std::future::pending().await,
         "until stopped" => {
             context.stopping().await;

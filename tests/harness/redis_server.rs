@@ -1,133 +1,179 @@
 //! A Redis server of one test, which can be stopped, frozen and started again with what it had written.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use pushgate::dedup::{DedupStore, RedisStore};
 
-use super::soon;
+use super::backend::Server;
+use super::{free_port, soon};
+
+/// How long a store of a test waits for an answer.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct RedisServer {
-    port: u16,
+    pub(crate) port: u16,
     folder: PathBuf,
-    /// Whether what was written outlives a restart.
-    is_durable: bool,
+    program: &'static str,
+    arguments: Vec<String>,
     child: Option<Child>,
+}
+
+/// A store at this address, with connections of its own, as each instance has.
+pub(crate) fn redis_store(url: &str) -> Arc<dyn DedupStore> {
+    redis_store_within(url, TIMEOUT)
+}
+
+pub(crate) fn redis_store_within(url: &str, timeout: Duration) -> Arc<dyn DedupStore> {
+    Arc::new(RedisStore::new(&url.parse().expect(url), timeout).expect("a store"))
 }
 
 impl RedisServer {
     pub(crate) async fn start() -> Self {
-        Self::with_durability(true).await
+        Self::with(&["--appendonly", "yes"]).await
     }
 
-    pub(crate) async fn with_durability(is_durable: bool) -> Self {
-        let port = free_port();
-        let folder =
-            std::env::temp_dir().join(format!("pushgate-redis-{}-{port}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let mut server = Self {
-            port,
-            folder,
-            is_durable,
-            child: None,
-        };
+    /// With these settings beside what every test needs.
+    pub(crate) async fn with(settings: &[&str]) -> Self {
+        Self::with_port(free_port(), settings).await
+    }
+
+    pub(crate) async fn with_port(port: u16, settings: &[&str]) -> Self {
+        let mut server = Self::at(port);
+        server
+            .arguments
+            .extend(settings.iter().map(ToString::to_string));
         server.restart().await;
         server
+    }
+
+    /// Not started yet.
+    fn at(port: u16) -> Self {
+        let name = format!("pushgate-redis-{}-{port}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let settings = [
+            ("--port", port.to_string()),
+            ("--bind", "127.0.0.1".into()),
+            ("--save", String::new()),
+            ("--appendfsync", "always".into()),
+            ("--repl-diskless-sync-delay", "0".into()),
+            ("--dir", folder.display().to_string()),
+        ];
+        let arguments = settings.map(|(name, value)| [name.to_owned(), value]);
+        Self {
+            port,
+            folder,
+            program: "redis-server",
+            arguments: arguments.concat(),
+            child: None,
+        }
+    }
+
+    /// A Sentinel of the master `main` at this port, which calls it dead after so long.
+    pub(crate) async fn sentinel(master: u16, down_after: Duration, settings: &str) -> Self {
+        let mut sentinel = Self::at(free_port());
+        let file = sentinel.folder.join("sentinel.conf");
+        let text = format!(
+            "port {}\nbind 127.0.0.1\ndir {}\nsentinel monitor main 127.0.0.1 {master} 1\nsentinel down-after-milliseconds main {}\nsentinel failover-timeout main 3000\n{settings}\n",
+            sentinel.port,
+            sentinel.folder.display(),
+            down_after.as_millis(),
+        );
+        std::fs::write(&file, text).expect("a file");
+        sentinel.program = "redis-sentinel";
+        sentinel.arguments = vec![file.display().to_string()];
+        sentinel.restart().await;
+        sentinel
     }
 
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// A store with connections of its own, as each instance has.
     pub(crate) fn store(&self) -> Arc<dyn DedupStore> {
-        Arc::new(RedisStore::new(&self.url(), Duration::from_secs(2)).expect("a store"))
+        redis_store(&self.url())
     }
 
-    /// A store that logs in as `USER:PASSWORD`.
-    pub(crate) fn store_as(&self, user: &str) -> Arc<dyn DedupStore> {
-        let url = format!("redis://{user}@127.0.0.1:{}", self.port);
-        Arc::new(RedisStore::new(&url, Duration::from_secs(2)).expect("a store"))
-    }
-
-    /// One command, as an operator types it.
-    pub(crate) fn command(&self, words: &[&str]) {
+    /// One command as an operator types it, and what the server says to it.
+    pub(crate) fn say(&self, words: &[&str]) -> String {
         let port = self.port.to_string();
         let done = Command::new("redis-cli")
             .args(["-p", &port])
             .args(words)
             .output()
             .expect("redis-cli");
-        assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), "OK");
+        String::from_utf8_lossy(&done.stdout).trim().to_owned()
     }
 
-    pub(crate) fn stop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+    /// One command that must succeed.
+    pub(crate) fn command(&self, words: &[&str]) {
+        assert_eq!(self.say(words), "OK", "{words:?}");
     }
 
-    pub(crate) async fn restart(&mut self) {
-        self.stop();
-        let child = Command::new("redis-server")
-            .args([
-                "--port",
-                &self.port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendfsync",
-                "always",
-            ])
-            .args(["--appendonly", if self.is_durable { "yes" } else { "no" }])
-            .arg("--dir")
-            .arg(&self.folder)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server starts");
-        self.child = Some(child);
-        soon("redis-server", async {
-            while self.store().ping().await.is_err() {
+    /// One fact of what the server says of itself.
+    pub(crate) fn info(&self, name: &str) -> String {
+        let all = self.say(&["info", "everything"]);
+        let facts = all
+            .lines()
+            .filter_map(|line| line.trim_end().split_once(':'));
+        let mut values = facts
+            .filter(|(fact, _)| *fact == name)
+            .map(|(_, value)| value);
+        values.next().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until the server says this.
+    pub(crate) async fn says(&self, words: &[&str], is_wanted: impl Fn(&str) -> bool) {
+        soon(&words.join(" "), async {
+            while !is_wanted(&self.say(words)) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         })
         .await;
     }
 
-    /// SIGSTOP: the server keeps its connections and answers nothing.
-    pub(crate) fn freeze(&self) {
+    fn signal(&self, signal: &str) {
+        super::backend::signal(self.child.as_ref().expect("a server"), signal);
+    }
+}
+
+#[async_trait]
+impl Server for RedisServer {
+    fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    async fn restart(&mut self) {
+        self.kill();
+        let child = Command::new(self.program)
+            .args(&self.arguments)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server starts");
+        self.child = Some(child);
+        let is_up = |said: &str| said == "PONG" || said.starts_with("NOAUTH");
+        self.says(&["ping"], is_up).await;
+    }
+
+    fn freeze(&self) {
         self.signal("-STOP");
     }
 
-    /// SIGCONT.
-    pub(crate) fn thaw(&self) {
+    fn thaw(&self) {
         self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.child.as_ref().expect("a server").id().to_string();
-        let sent = Command::new("kill")
-            .args([signal, &id])
-            .status()
-            .expect("kill");
-        assert!(sent.success());
     }
 }
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        self.stop();
+        self.kill();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
-}
-
-/// A port that nobody listens on now.
-pub(crate) fn free_port() -> u16 {
-    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    socket.local_addr().expect("an address").port()
 }

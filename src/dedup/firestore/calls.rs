@@ -1,6 +1,7 @@
 //! The three calls that the store makes: commit one conditional write, read one document; with credentials, and errors as
 //! the store's.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
@@ -24,6 +25,7 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
 
+use super::super::renewable::{InUse, Renewable};
 use super::super::{MessageKey, StoreError};
 use super::document::{Record, SINCE, Seen, document_id, nanoseconds};
 use super::{refused, unavailable};
@@ -104,8 +106,11 @@ pub(super) enum Committed {
     Otherwise,
 }
 
+type Client = FirestoreClient<Channel>;
+
 pub(super) struct Calls {
-    client: FirestoreClient<Channel>,
+    endpoint: Endpoint,
+    client: Renewable<Client>,
     credentials: Option<Credentials>,
     /// `projects/P/databases/D`.
     database: String,
@@ -145,7 +150,8 @@ impl Calls {
             routing.insert("authorization", MetadataValue::from_static("Bearer owner"));
         }
         Ok(Self {
-            client: FirestoreClient::new(connect(emulator, timeout)?),
+            endpoint: endpoint(emulator, timeout)?,
+            client: Renewable::default(),
             credentials,
             database: name,
             routing,
@@ -244,7 +250,8 @@ impl Calls {
             transaction: Vec::new(),
         };
         let request = self.request(request).await?;
-        Ok(self.client.clone().commit(request).await?.into_inner())
+        let mut client = self.client().await.connection;
+        Ok(client.commit(request).await?.into_inner())
     }
 
     /// The document as it is now.
@@ -275,12 +282,8 @@ impl Calls {
             consistency_selector: None,
         };
         let request = self.request(request).await?;
-        let mut answers = self
-            .client
-            .clone()
-            .batch_get_documents(request)
-            .await?
-            .into_inner();
+        let mut client = self.client().await.connection;
+        let mut answers = client.batch_get_documents(request).await?.into_inner();
         let nothing = || Status::unknown("an empty answer");
         Ok(answers.message().await?.ok_or_else(nothing)?)
     }
@@ -327,12 +330,21 @@ impl Calls {
         }
     }
 
-    pub(super) fn timed_out(&self) -> StoreError {
+    /// The client of this moment. Its channel connects by itself when it is used, and again when it breaks.
+    pub(super) async fn client(&self) -> InUse<Client> {
+        let make = async || Ok(FirestoreClient::new(self.endpoint.connect_lazy()));
+        let made: Result<_, Infallible> = self.client.get(make()).await;
+        made.unwrap_or_else(|never| match never {})
+    }
+
+    /// A channel that does not answer may lead nowhere, and would not notice for some time.
+    pub(super) fn timed_out(&self, client: &InUse<Client>) -> StoreError {
+        self.client.throw_away(client, false);
         unavailable(io::Error::from(io::ErrorKind::TimedOut))
     }
 }
 
-fn connect(emulator: Option<&str>, timeout: Duration) -> Result<Channel, StoreError> {
+fn endpoint(emulator: Option<&str>, timeout: Duration) -> Result<Endpoint, StoreError> {
     let address = emulator.map_or_else(|| GOOGLE.to_owned(), |host| format!("http://{host}"));
     let mut endpoint = Endpoint::from_shared(address)
         .map_err(refused)?
@@ -345,7 +357,7 @@ fn connect(emulator: Option<&str>, timeout: Duration) -> Result<Channel, StoreEr
         let tls = ClientTlsConfig::new().with_native_roots();
         endpoint = endpoint.tls_config(tls).map_err(refused)?;
     }
-    Ok(endpoint.connect_lazy())
+    Ok(endpoint)
 }
 
 /// Why a call has no answer.

@@ -74,8 +74,9 @@ impl FirestoreStore {
         &self,
         step: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        let client = self.calls.client().await;
         let answer = timeout(self.timeout, step).await;
-        answer.unwrap_or_else(|_| Err(self.calls.timed_out()))
+        answer.unwrap_or_else(|_| Err(self.calls.timed_out(&client)))
     }
 
     /// Creates the document; if there is one already, does what it allows.

@@ -1,0 +1,148 @@
+//! Redis and Valkey, as one server, as a cluster, or with Sentinels: one string a message.
+
+mod address;
+mod advice;
+mod link;
+mod scripts;
+mod sentinel;
+mod url;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::{ErrorKind, FromRedisValue, RedisError, ServerErrorKind};
+
+pub use self::address::{RedisAddress, RedisAddressError};
+use self::link::Link;
+use self::scripts::{Scripts, Step};
+use super::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
+
+/// Keeps the records in a Redis or Valkey that all instances share.
+pub struct RedisStore {
+    link: Link,
+    scripts: Scripts,
+}
+
+impl RedisStore {
+    /// A store at `address`. It connects when first needed, and again by itself after a server was away; a step without an
+    /// answer within `timeout` is an error.
+    ///
+    /// # Errors
+    /// When the certificates that the address trusts cannot be used.
+    pub fn new(address: &RedisAddress, timeout: Duration) -> Result<Self, StoreError> {
+        Ok(Self {
+            link: Link::new(address, timeout).map_err(store_error)?,
+            scripts: Scripts::new(),
+        })
+    }
+
+    async fn run<T: FromRedisValue>(
+        &self,
+        step: &Step,
+        key: &MessageKey,
+        arguments: &[String],
+    ) -> Result<T, StoreError> {
+        let key = format!("pushgate:{key}");
+        match self.link.ask(&step.by_hash(&key, arguments)).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.link.ask(&step.in_full(&key, arguments)).await
+            }
+            answer => answer,
+        }
+        .map_err(store_error)
+    }
+
+    async fn with<T: FromRedisValue>(&self, step: &Step, ticket: &Ticket) -> Result<T, StoreError> {
+        let fingerprint = ticket
+            .fingerprint
+            .map(|fingerprint| fingerprint.to_string());
+        let arguments = [
+            ticket.owner.simple().to_string(),
+            ticket.lease.as_millis().to_string(),
+            ticket.window.max(ticket.lease).as_millis().to_string(),
+            fingerprint.unwrap_or_default(),
+        ];
+        self.run(step, &ticket.key, &arguments).await
+    }
+
+    async fn hold(&self, step: &Step, ticket: &Ticket) -> Result<Hold, StoreError> {
+        let is_held: bool = self.with(step, ticket).await?;
+        Ok(if is_held { Hold::Held } else { Hold::Lost })
+    }
+}
+
+#[async_trait]
+impl DedupStore for RedisStore {
+    async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
+        let (answer, attempt, fingerprint): (String, u32, String) =
+            self.with(&self.scripts.claim, ticket).await?;
+        match answer.as_str() {
+            "granted" => Ok(Claim::Granted { attempt }),
+            "in progress" => Ok(Claim::InProgress),
+            "done" => Ok(Claim::Done(fingerprint.parse().ok())),
+            _ => Err(StoreError::Corrupt),
+        }
+    }
+
+    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.hold(&self.scripts.renew, ticket).await
+    }
+
+    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.hold(&self.scripts.finish, ticket).await
+    }
+
+    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.hold(&self.scripts.release, ticket).await
+    }
+
+    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
+        let nobody = ["nobody".to_owned()];
+        let (state, fingerprint): (String, String) =
+            self.run(&self.scripts.look, key, &nobody).await?;
+        match state.as_str() {
+            "absent" => Ok(Record::Absent),
+            "h" => Ok(Record::InProgress),
+            "lapsed" => Ok(Record::Lapsed),
+            "d" => Ok(Record::Done(fingerprint.parse().ok())),
+            _ => Err(StoreError::Corrupt),
+        }
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.link
+            .ask(&redis::cmd("PING"))
+            .await
+            .map_err(store_error)
+    }
+
+    async fn advice(&self) -> Result<Vec<String>, StoreError> {
+        advice::advice(&self.link).await.map_err(store_error)
+    }
+}
+
+/// Whatever may have happened in the network passes; what the server itself says (`NOAUTH`, `OOM`) wants a person, but for a
+/// server that is still loading its data or failing over.
+fn store_error(error: RedisError) -> StoreError {
+    if error.code() == Some("CORRUPT") {
+        return StoreError::Corrupt;
+    }
+    let passes = error.is_io_error()
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || error.is_cluster_error()
+        || matches!(
+            error.code(),
+            Some("LOADING" | "MASTERDOWN" | "TRYAGAIN" | "BUSY" | "READONLY" | "NOREPLICAS")
+        )
+        || matches!(
+            error.kind(),
+            ErrorKind::Io | ErrorKind::ClusterConnectionNotFound
+        );
+    if passes {
+        StoreError::Unavailable(Arc::new(error))
+    } else {
+        StoreError::Refused(Arc::new(error))
+    }
+}

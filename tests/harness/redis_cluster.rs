@@ -1,0 +1,141 @@
+//! A Redis cluster of one test, each of its nodes behind a network of its own.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::backend::Server;
+use super::free_port;
+use super::network::Network;
+use super::redis_server::RedisServer;
+use super::soon;
+
+const MASTERS: usize = 3;
+
+pub(crate) struct RedisCluster {
+    /// The masters, then a replica of each, if there are any.
+    pub(crate) nodes: Vec<RedisServer>,
+    pub(crate) networks: Vec<Network>,
+}
+
+impl RedisCluster {
+    /// Three masters, with a replica each where fail-overs are wanted; a node is called dead after so long.
+    pub(crate) async fn start(has_replicas: bool, node_timeout: Duration) -> Self {
+        let count = if has_replicas { 2 * MASTERS } else { MASTERS };
+        let mut cluster = Self {
+            nodes: Vec::new(),
+            networks: Vec::new(),
+        };
+        let mut buses = Vec::new();
+        for _ in 0..count {
+            let (server, bus) = (free_port(), free_port().to_string());
+            let network = match cluster.networks.first() {
+                Some(first) => first.beside(server),
+                None => Network::before(server),
+            };
+            let (announced, timeout) = (
+                network.port().to_string(),
+                node_timeout.as_millis().to_string(),
+            );
+            let settings = [
+                ["--appendonly", "yes"],
+                ["--cluster-enabled", "yes"],
+                ["--cluster-port", &bus],
+                ["--cluster-announce-ip", "127.0.0.1"],
+                ["--cluster-announce-port", &announced],
+                ["--cluster-node-timeout", &timeout],
+            ];
+            let node = RedisServer::with_port(server, &settings.concat()).await;
+            cluster.nodes.push(node);
+            cluster.networks.push(network);
+            buses.push(bus);
+        }
+        cluster.introduce(&buses).await;
+        cluster
+    }
+
+    async fn introduce(&self, buses: &[String]) {
+        let slots = ["0 5460", "5461 10922", "10923 16383"];
+        let meeting = &self.nodes[0];
+        for (number, node) in self.nodes.iter().enumerate() {
+            node.command(&["cluster", "set-config-epoch", &(number + 1).to_string()]);
+            if let Some(slots) = slots.get(number) {
+                let (first, last) = slots.split_once(' ').expect("a range");
+                node.command(&["cluster", "addslotsrange", first, last]);
+            }
+            let port = node.port.to_string();
+            meeting.command(&["cluster", "meet", "127.0.0.1", &port, &buses[number]]);
+        }
+        self.agreed().await;
+        for (replica, master) in self.nodes.iter().skip(MASTERS).zip(&self.nodes) {
+            let id = master.say(&["cluster", "myid"]);
+            replica
+                .says(&["cluster", "replicate", &id], |said| said == "OK")
+                .await;
+            replica
+                .says(&["info", "replication"], |said| {
+                    said.contains("master_link_status:up")
+                })
+                .await;
+        }
+        self.agreed().await;
+    }
+
+    /// Waits until all that run know each other, and all slots.
+    pub(crate) async fn agreed(&self) {
+        let known = format!("cluster_known_nodes:{}", self.nodes.len());
+        for node in &self.nodes {
+            node.says(&["cluster", "info"], |said| {
+                said.contains("cluster_state:ok") && said.contains(&known)
+            })
+            .await;
+        }
+    }
+
+    /// Addressed by two of its nodes; the others are found.
+    pub(crate) fn url(&self) -> String {
+        let ports: Vec<_> = self.networks.iter().map(Network::port).collect();
+        format!(
+            "redis-cluster://127.0.0.1:{},127.0.0.1:{}",
+            ports[0], ports[1]
+        )
+    }
+
+    /// The master and its replica that have a record.
+    pub(crate) async fn holders(&self) -> (usize, usize) {
+        soon("a record on a master and its replica", async {
+            loop {
+                let holder = |node: usize| self.nodes[node].say(&["dbsize"]) == "1";
+                if let Some(master) = (0..MASTERS).find(|master| holder(*master))
+                    && holder(master + MASTERS)
+                {
+                    return (master, master + MASTERS);
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Server for RedisCluster {
+    fn kill(&mut self) {
+        self.nodes.iter_mut().for_each(|node| node.kill());
+    }
+
+    async fn restart(&mut self) {
+        for node in &mut self.nodes {
+            node.restart().await;
+        }
+        self.agreed().await;
+    }
+
+    fn freeze(&self) {
+        self.nodes.iter().for_each(|node| node.freeze());
+    }
+
+    fn thaw(&self) {
+        self.nodes.iter().for_each(|node| node.thaw());
+    }
+}

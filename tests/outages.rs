@@ -1,0 +1,285 @@
+//! Whatever happens to a store, at whatever step of a push: no message is lost, and none runs twice that need not.
+//!
+//! One test for each store and outage; each goes through every step. Another store is one more line at the foot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::harness::backend::Backend;
+use crate::harness::faulty_store::Step;
+use crate::harness::google::Google;
+use crate::harness::message::TestMessage;
+use crate::harness::network::Weather;
+use crate::harness::watched_store::WatchedStore;
+use crate::harness::{Service, Setup, soon, subscriber};
+
+const STORE_TIMEOUT: Duration = Duration::from_millis(400);
+const LEASE: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outage {
+    /// SIGKILL; healed by a restart with what was written.
+    Killed,
+    /// SIGSTOP; healed by SIGCONT, which makes it do what it was asked in the meantime.
+    Stopped,
+    /// All connections of a moment are cut.
+    Cut,
+    /// Other weather than clear.
+    Weather(Weather),
+}
+
+impl Outage {
+    async fn begin(self, backend: &mut Backend) {
+        match self {
+            Self::Killed => backend.server.kill(),
+            Self::Stopped => backend.server.freeze(),
+            Self::Cut => backend.cut(),
+            Self::Weather(weather) => backend.set(weather),
+        }
+    }
+
+    async fn end(self, backend: &mut Backend) {
+        match self {
+            Self::Killed => backend.server.restart().await,
+            Self::Stopped => backend.server.thaw(),
+            Self::Cut | Self::Weather(_) => backend.set(Weather::Clear),
+        }
+    }
+
+    /// Whether the next attempt already succeeds.
+    fn is_over_at_once(self) -> bool {
+        matches!(self, Self::Cut | Self::Weather(Weather::LoseOneReply))
+    }
+
+    /// Whether a step is told at once that it fails, rather than by its time limit.
+    fn is_told(self) -> bool {
+        matches!(
+            self,
+            Self::Killed | Self::Weather(Weather::Refuse | Weather::LoseReplies)
+        )
+    }
+}
+
+/// A service on one store, and what happens to it.
+struct Story {
+    backend: Backend,
+    store: Arc<WatchedStore>,
+    service: Service,
+    outage: Outage,
+}
+
+impl Story {
+    async fn begin(backend: Backend, google: &Arc<Google>, outage: Outage) -> Self {
+        let store = WatchedStore::new(backend.store(STORE_TIMEOUT));
+        let service = Setup::new()
+            .google(google)
+            .store(store.clone())
+            .subscriber(subscriber("probe").lease(LEASE))
+            .start()
+            .await;
+        let warm = service.message("ok");
+        soon("a first push", async {
+            while service.push(&warm).await.status != 204 {}
+        })
+        .await;
+        Self {
+            backend,
+            store,
+            service,
+            outage,
+        }
+    }
+
+    /// Delivers until it is acked, and looks at what became of the message.
+    async fn account_for(self, message: &TestMessage, runs: usize) -> Backend {
+        soon("an ack", async {
+            while self.service.push(message).await.status != 204 {}
+        })
+        .await;
+        let probe = &self.service.probe;
+        assert_eq!(probe.runs_of(&message.id), runs, "{:?}", self.outage);
+        assert_eq!(probe.most_at_once(), 1, "{:?}", self.outage);
+        self.backend
+    }
+
+    /// Waits until the outage is felt at this step, and ends it.
+    async fn heal_after(&mut self, felt: impl Future<Output = ()>) {
+        felt.await;
+        self.outage.end(&mut self.backend).await;
+    }
+
+    /// Becomes true when the outage is felt at `step`, or has been survived.
+    fn felt(&self, step: Step) -> impl Future<Output = ()> + use<> {
+        let (fails, succeeds) = (self.store.fails(step), self.store.succeeds(step));
+        let is_over_at_once = self.outage.is_over_at_once();
+        async move {
+            if is_over_at_once {
+                succeeds.await;
+            } else {
+                fails.await;
+            }
+        }
+    }
+
+    async fn at_the_claim(mut self) -> Backend {
+        let message = self.service.message("ok");
+        self.outage.begin(&mut self.backend).await;
+        let start = Instant::now();
+        let status = self.service.push(&message).await.status;
+        let expected = if self.outage.is_over_at_once() {
+            204
+        } else {
+            503
+        };
+        assert_eq!(status, expected, "{:?}", self.outage);
+        let limit = match self.outage.is_told() {
+            true => STORE_TIMEOUT,
+            false => 4 * STORE_TIMEOUT,
+        };
+        assert!(
+            start.elapsed() < limit,
+            "{:?}: {:?}",
+            self.outage,
+            start.elapsed()
+        );
+        self.outage.end(&mut self.backend).await;
+        self.account_for(&message, 1).await
+    }
+
+    async fn while_the_handler_runs(self) -> Backend {
+        self.held("hold", Step::Renew, false, 204, 1).await
+    }
+
+    async fn when_a_success_is_recorded(self) -> Backend {
+        self.held("hold", Step::Finish, true, 204, 1).await
+    }
+
+    async fn when_a_failure_is_given_back(self) -> Backend {
+        self.held("hold, then fail once", Step::Release, true, 503, 2)
+            .await
+    }
+
+    async fn when_a_dead_letter_is_recorded(self) -> Backend {
+        let google = Arc::clone(&self.service.google);
+        let before = google.dead_letters().len();
+        let backend = self
+            .held("hold, then dead", Step::Finish, true, 204, 1)
+            .await;
+        assert_eq!(google.dead_letters().len(), before + 1);
+        backend
+    }
+
+    /// The outage begins while the handler is held, and ends when it is felt at `step`: before the handler goes on, or
+    /// after, where the step is one of its end.
+    async fn held(
+        mut self,
+        data: &str,
+        step: Step,
+        is_at_the_end: bool,
+        status: u16,
+        runs: usize,
+    ) -> Backend {
+        let message = self.service.message(data);
+        let probe = self.service.probe.clone();
+        let pushed = {
+            let (url, body, token) = (
+                self.service.url.clone(),
+                message.body(),
+                self.service.token(),
+            );
+            tokio::spawn(async move { crate::harness::push_to(&url, body, &token).await })
+        };
+        probe.entered(2).await;
+        self.outage.begin(&mut self.backend).await;
+        let felt = self.felt(step);
+        if is_at_the_end {
+            probe.open();
+        }
+        self.heal_after(felt).await;
+        probe.open();
+        let reply = soon("the reply", pushed).await.expect("a push");
+        assert_eq!(reply.status, status, "{:?}", self.outage);
+        self.account_for(&message, runs).await
+    }
+}
+
+async fn survives(backend: Backend, outage: Outage) {
+    let google = Arc::new(Google::start().await);
+    google.keep_dead_letters();
+    let story = Story::begin(backend, &google, outage).await;
+    let backend = story.at_the_claim().await;
+    let story = Story::begin(backend, &google, outage).await;
+    let backend = story.while_the_handler_runs().await;
+    let story = Story::begin(backend, &google, outage).await;
+    let backend = story.when_a_success_is_recorded().await;
+    let story = Story::begin(backend, &google, outage).await;
+    let backend = story.when_a_failure_is_given_back().await;
+    let story = Story::begin(backend, &google, outage).await;
+    drop(story.when_a_dead_letter_is_recorded().await);
+}
+
+macro_rules! stores {
+    ($($store:ident, $needs:literal;)*) => {$(
+        mod $store {
+            use super::{Backend, Outage, STORE_TIMEOUT, Weather, survives};
+
+            #[tokio::test]
+            #[ignore = $needs]
+            async fn killed_and_restarted_loses_and_repeats_no_message() {
+                survives(Backend::$store().await, Outage::Killed).await;
+            }
+
+            #[tokio::test]
+            #[ignore = $needs]
+            async fn stopped_for_a_while_loses_and_repeats_no_message() {
+                survives(Backend::$store().await, Outage::Stopped).await;
+            }
+
+            #[tokio::test]
+            #[ignore = $needs]
+            async fn cut_off_for_a_moment_is_not_noticed_by_pubsub() {
+                survives(Backend::$store().await, Outage::Cut).await;
+            }
+
+            #[tokio::test]
+            #[ignore = $needs]
+            async fn refusing_connections_costs_no_time_and_no_message() {
+                survives(Backend::$store().await, Outage::Weather(Weather::Refuse)).await;
+            }
+
+            #[tokio::test]
+            #[ignore = $needs]
+            async fn swallowing_everything_loses_and_repeats_no_message() {
+                survives(Backend::$store().await, Outage::Weather(Weather::Frozen)).await;
+            }
+
+            #[tokio::test]
+            #[ignore = $needs]
+            async fn slower_than_its_time_limit_loses_and_repeats_no_message() {
+                let slow = Weather::Slow(2 * STORE_TIMEOUT);
+                survives(Backend::$store().await, Outage::Weather(slow)).await;
+            }
+
+            #[tokio::test]
+            #[ignore = $needs]
+            async fn whose_answers_are_lost_loses_and_repeats_no_message() {
+                survives(Backend::$store().await, Outage::Weather(Weather::LoseReplies)).await;
+            }
+
+            #[tokio::test]
+            #[ignore = $needs]
+            async fn whose_one_answer_is_lost_is_not_noticed_by_pubsub() {
+                survives(Backend::$store().await, Outage::Weather(Weather::LoseOneReply)).await;
+            }
+        }
+    )*};
+}
+
+stores! {
+    redis_single, "needs redis-server (./test installs it)";
+    redis_sentinel, "needs redis-server and redis-sentinel (./test installs them)";
+    redis_cluster, "needs redis-server (./test installs it)";
+    firestore, "needs Java and Google's Firestore emulator (./test finds or installs them)";
+}

@@ -1,0 +1,175 @@
+//! The master of Redis dies while a claim is held, and its replica takes its place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pushgate::dedup::DedupStore;
+
+use crate::harness::backend::Server;
+use crate::harness::message::TestMessage;
+use crate::harness::redis_cluster::RedisCluster;
+use crate::harness::redis_server::{RedisServer, redis_store};
+use crate::harness::{Service, Setup, soon, subscriber};
+
+/// Before this a server that does not answer is not called dead.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+async fn service_on(store: Arc<dyn DedupStore>) -> Service {
+    Setup::new()
+        .store(store)
+        .subscriber(subscriber("probe").lease(Duration::from_secs(2)))
+        .start()
+        .await
+}
+
+/// Lets a handler run while `master` is killed, after the claim has reached the replica.
+async fn push_while(
+    service: &Service,
+    message: &TestMessage,
+    lose_the_master: impl Future<Output = ()>,
+) {
+    let reply = service.push_held(message, lose_the_master).await;
+    assert_eq!(reply.status, 204);
+    assert_eq!(
+        (service.push(message).await.status, service.runs()),
+        (204, 1),
+        "the new master knows that it is done"
+    );
+    let next = service.message("ok");
+    soon("the next message", async {
+        while service.push(&next).await.status != 204 {}
+    })
+    .await;
+    assert_eq!(service.probe.runs_of(&next.id), 1);
+}
+
+struct Watched {
+    master: RedisServer,
+    replica: RedisServer,
+    sentinel: RedisServer,
+}
+
+impl Watched {
+    async fn start() -> Self {
+        let master = RedisServer::start().await;
+        let of = format!("127.0.0.1 {}", master.port);
+        let replica = RedisServer::with(&["--appendonly", "yes", "--replicaof", &of]).await;
+        replica
+            .says(&["info", "replication"], |said| {
+                said.contains("master_link_status:up")
+            })
+            .await;
+        let sentinel = RedisServer::sentinel(master.port, PATIENCE, "").await;
+        let port = replica.port.to_string();
+        sentinel
+            .says(&["sentinel", "replicas", "main"], |said| {
+                said.contains(&port)
+            })
+            .await;
+        Self {
+            master,
+            replica,
+            sentinel,
+        }
+    }
+
+    fn store(&self) -> Arc<dyn DedupStore> {
+        redis_store(&format!(
+            "redis-sentinel://127.0.0.1:{}/main",
+            self.sentinel.port
+        ))
+    }
+
+    async fn promoted(&self) {
+        self.replica
+            .says(&["role"], |said| said.starts_with("master"))
+            .await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and redis-sentinel (./test installs them)"]
+async fn a_claim_outlives_the_master_that_sentinels_know() {
+    let mut redis = Watched::start().await;
+    let service = service_on(redis.store()).await;
+    let message = service.message("hold");
+    push_while(&service, &message, async {
+        redis.replica.says(&["dbsize"], |said| said == "1").await;
+        redis.master.kill();
+    })
+    .await;
+    redis.promoted().await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and redis-sentinel (./test installs them)"]
+async fn a_master_that_became_a_replica_is_left_at_its_first_refusal() {
+    let redis = Watched::start().await;
+    let store = redis.store();
+    let service = service_on(Arc::clone(&store)).await;
+    let message = service.message("hold");
+    push_while(&service, &message, async {
+        redis.replica.says(&["dbsize"], |said| said == "1").await;
+        redis.sentinel.command(&["sentinel", "failover", "main"]);
+        redis.promoted().await;
+        redis
+            .master
+            .says(&["role"], |said| said.starts_with("slave"))
+            .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and redis-sentinel (./test installs them)"]
+async fn a_sentinel_that_is_frozen_delays_nobody() {
+    let redis = Watched::start().await;
+    let frozen = RedisServer::sentinel(redis.master.port, PATIENCE, "").await;
+    frozen.freeze();
+    let (first, second) = (frozen.port, redis.sentinel.port);
+    let url = format!("redis-sentinel://127.0.0.1:{first},127.0.0.1:{second}/main");
+    redis_store(&url)
+        .ping()
+        .await
+        .expect("the other Sentinel answers");
+    frozen.thaw();
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and redis-sentinel (./test installs them)"]
+async fn a_replica_that_a_sentinel_takes_for_a_master_is_not_used() {
+    let redis = Watched::start().await;
+    let mistaken = RedisServer::sentinel(redis.replica.port, Duration::from_secs(600), "").await;
+    let store = redis_store(&format!(
+        "redis-sentinel://127.0.0.1:{}/main",
+        mistaken.port
+    ));
+    let error = store.ping().await.expect_err("not a master");
+    assert!(error.is_transient(), "it may become one: {error:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server (./test installs it)"]
+async fn a_claim_outlives_its_master_in_a_cluster() {
+    let mut cluster = RedisCluster::start(true, PATIENCE).await;
+    let service = service_on(redis_store(&cluster.url())).await;
+    let message = service.message("hold");
+    push_while(&service, &message, async {
+        let (master, _) = cluster.holders().await;
+        cluster.nodes[master].kill();
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server (./test installs it)"]
+async fn a_claim_outlives_a_master_of_a_cluster_that_freezes() {
+    let cluster = RedisCluster::start(true, PATIENCE).await;
+    let service = service_on(redis_store(&cluster.url())).await;
+    let message = service.message("hold");
+    push_while(&service, &message, async {
+        let (master, _) = cluster.holders().await;
+        cluster.nodes[master].freeze();
+    })
+    .await;
+}

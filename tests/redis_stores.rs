@@ -1,0 +1,118 @@
+//! Redis in each of its forms keeps the contract.
+
+use std::time::Duration;
+
+use pushgate::dedup::contract;
+
+use crate::harness::backend::{Backend, Server};
+use crate::harness::redis_server::{RedisServer, redis_store};
+use crate::harness::{Service, Setup, push_to, soon, subscriber};
+
+const ROUNDS: u32 = 100;
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+fn pair(backend: &Backend) -> contract::Pair {
+    [backend.store(TIMEOUT), backend.store(TIMEOUT)]
+}
+
+macro_rules! keeps_the_contract {
+    ($($store:ident, $needs:literal;)*) => {$(
+        mod $store {
+            use super::{Backend, ROUNDS, contract, pair};
+
+            #[tokio::test]
+            #[ignore = $needs]
+            async fn keeps_the_contract() {
+                let backend = Backend::$store().await;
+                contract::every_rule(pair(&backend)).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            #[ignore = $needs]
+            async fn keeps_the_contract_in_races() {
+                let backend = Backend::$store().await;
+                contract::races(pair(&backend), ROUNDS).await;
+            }
+        }
+    )*};
+}
+
+keeps_the_contract! {
+    redis_single, "needs redis-server (./test installs it)";
+    redis_sentinel, "needs redis-server and redis-sentinel (./test installs them)";
+    redis_cluster, "needs redis-server (./test installs it)";
+}
+
+async fn service_on(server: &RedisServer) -> Service {
+    Setup::new()
+        .store(server.store())
+        .subscriber(subscriber("probe").lease(Duration::from_secs(2)))
+        .start()
+        .await
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server (./test installs it)"]
+async fn two_instances_run_each_message_once() {
+    let server = RedisServer::start().await;
+    let service = service_on(&server).await;
+    let (_other, url) = service.instance().await;
+    for round in 1..=ROUNDS {
+        let message = service.message("ok");
+        let (one, other, again) = tokio::join!(
+            service.push(&message),
+            async { push_to(&url, message.body(), &service.token()).await },
+            service.push(&message)
+        );
+        assert_eq!(
+            (one.status, other.status, again.status),
+            (204, 204, 204),
+            "round {round}"
+        );
+        assert_eq!(service.probe.runs_of(&message.id), 1, "round {round}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server (./test installs it)"]
+async fn one_that_has_forgotten_a_running_claim_still_records_the_success() {
+    let mut server = RedisServer::with(&["--appendonly", "no"]).await;
+    let service = service_on(&server).await;
+    let message = service.message("hold");
+    assert_eq!(
+        service.push_held(&message, server.restart()).await.status,
+        204
+    );
+    assert_eq!(
+        (service.push(&message).await.status, service.runs()),
+        (204, 1)
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server (./test installs it)"]
+async fn readiness_follows_the_store() {
+    let mut server = RedisServer::start().await;
+    let service = service_on(&server).await;
+    soon("readiness", async { while service.ready().await != 200 {} }).await;
+    server.kill();
+    assert_eq!(service.ready().await, 503);
+    server.restart().await;
+    soon("readiness", async { while service.ready().await != 200 {} }).await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server (./test installs it)"]
+async fn one_that_refused_the_password_for_a_while_is_used_again() {
+    let server = RedisServer::start().await;
+    let store = redis_store(&format!("redis://app:secret@127.0.0.1:{}", server.port));
+    let refused = store.ping().await.expect_err("no such password yet");
+    assert!(!refused.is_transient(), "{refused:?}");
+    server.command(&["acl", "setuser", "app", "on", ">secret", "~*", "+@all"]);
+    soon("recovery", async {
+        while store.ping().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
