@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pushgate::dedup::DedupStore;
+use pushgate::dedup::{DedupStore, MessageKey};
 
 use crate::harness::backend::Server;
 use crate::harness::message::TestMessage;
 use crate::harness::redis_cluster::RedisCluster;
-use crate::harness::redis_server::{RedisServer, redis_store};
+use crate::harness::redis_server::{RedisServer, redis_store, redis_store_within};
 use crate::harness::{Service, Setup, soon, subscriber};
 
 /// Before this a server that does not answer is not called dead.
@@ -172,4 +172,29 @@ async fn a_claim_outlives_a_master_of_a_cluster_that_freezes() {
         cluster.nodes[master].freeze();
     })
     .await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server (./test installs it)"]
+async fn a_frozen_node_of_a_cluster_does_not_keep_the_others_from_their_records() {
+    let cluster = RedisCluster::start(false, Duration::from_secs(600)).await;
+    cluster.nodes[2].freeze();
+    let store = redis_store_within(&cluster.url(), Duration::from_millis(800));
+    let looks = (0..24).map(|number| {
+        let key = MessageKey {
+            subscription: "projects/test/subscriptions/frozen".into(),
+            epoch: 0,
+            id: number.to_string(),
+        };
+        let store = Arc::clone(&store);
+        async move { store.look(&key).await.is_ok() }
+    });
+    let answered = futures_util::future::join_all(looks).await;
+    let answered = answered
+        .into_iter()
+        .filter(|is_answered| *is_answered)
+        .count();
+    assert!((8..24).contains(&answered), "{answered} of 24");
+    store.ping().await.expect("two of three answer");
+    cluster.nodes[2].thaw();
 }

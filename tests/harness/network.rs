@@ -58,7 +58,7 @@ impl Network {
             weather: Arc::clone(&network.weather),
             cuts: Arc::clone(&network.cuts),
         };
-        tokio::spawn(listen(bind(network.port), link));
+        tokio::spawn(listen(network.port, open(network.port), link));
         network
     }
 
@@ -87,15 +87,15 @@ struct Link {
     cuts: Arc<watch::Sender<usize>>,
 }
 
-/// The port is closed while connections are refused.
-async fn listen(mut socket: TcpListener, link: Link) {
-    let port = socket.local_addr().expect("an address").port();
+/// The port is closed while connections are refused, but nobody else's.
+async fn listen(port: u16, mut listener: TcpListener, link: Link) {
+    let _kept = bound(port);
     let mut weather = link.weather.subscribe();
     let is_refused = |weather: &Weather| *weather == Weather::Refuse;
     loop {
         loop {
             tokio::select! {
-                accepted = socket.accept() => {
+                accepted = listener.accept() => {
                     let (client, _) = accepted.expect("a connection");
                     tokio::spawn(carry(client, link.clone()));
                 }
@@ -105,7 +105,7 @@ async fn listen(mut socket: TcpListener, link: Link) {
                 },
             }
         }
-        drop(socket);
+        drop(listener);
         if weather
             .wait_for(|weather| !is_refused(weather))
             .await
@@ -113,16 +113,21 @@ async fn listen(mut socket: TcpListener, link: Link) {
         {
             return;
         }
-        socket = bind(port);
+        listener = open(port);
     }
 }
 
-fn bind(port: u16) -> TcpListener {
+fn open(port: u16) -> TcpListener {
+    bound(port).listen(1024).expect("the port")
+}
+
+/// Several sockets may have the port, but only of those that ask for it like this.
+fn bound(port: u16) -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_reuseaddr(true).expect("a socket");
+    socket.set_reuseport(true).expect("a socket");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     socket.bind(address).expect("the port");
-    socket.listen(1024).expect("the port")
+    socket
 }
 
 async fn carry(client: TcpStream, link: Link) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
+use redis::cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError,
     RedisFuture, RedisResult, ServerErrorKind, Value,
@@ -71,6 +71,21 @@ impl Link {
     pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         self.within(async |connection| command.query_async(connection).await)
             .await
+    }
+
+    /// Whether a server answers. Of a cluster one is enough: its other masters' messages can be handled.
+    pub(super) async fn ping(&self) -> RedisResult<()> {
+        let ping = redis::cmd("PING");
+        self.within(async |connection| match connection {
+            Connection::Server(server) => ping.query_async(server).await,
+            Connection::Cluster(cluster) => {
+                let masters = MultipleNodeRoutingInfo::AllMasters;
+                let routing = RoutingInfo::MultiNode((masters, Some(ResponsePolicy::OneSucceeded)));
+                let _answer = cluster.route_command(ping, routing).await?;
+                Ok(())
+            }
+        })
+        .await
     }
 
     /// One command to each master; with the server's address where there are several.

@@ -111,10 +111,7 @@ impl DedupStore for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.link
-            .ask(&redis::cmd("PING"))
-            .await
-            .map_err(store_error)
+        self.link.ping().await.map_err(store_error)
     }
 
     async fn advice(&self) -> Result<Vec<String>, StoreError> {
