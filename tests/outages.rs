@@ -226,10 +226,39 @@ async fn survives(backend: Backend, outage: Outage) {
     drop(story.when_a_dead_letter_is_recorded().await);
 }
 
+/// Time-outs in a row tell that a store is away; from then on only single probes wait for it.
+async fn costs_milliseconds(backend: Backend) {
+    let google = Arc::new(Google::start().await);
+    let story = Story::begin(backend, &google, Outage::Weather(Weather::Frozen)).await;
+    story.backend.set(Weather::Frozen);
+    let mut took = Vec::new();
+    for _ in 0..24 {
+        let start = Instant::now();
+        let status = story
+            .service
+            .push(&story.service.message("ok"))
+            .await
+            .status;
+        assert_eq!(status, 503);
+        took.push(start.elapsed());
+    }
+    let is_quick = |took: &&Duration| **took < STORE_TIMEOUT / 2;
+    assert!(took.iter().filter(is_quick).count() >= 16, "{took:?}");
+    story.backend.set(Weather::Clear);
+    let message = story.service.message("ok");
+    story.account_for(&message, 1).await;
+}
+
 macro_rules! stores {
     ($($store:ident, $needs:literal;)*) => {$(
         mod $store {
-            use super::{Backend, Outage, STORE_TIMEOUT, Weather, survives};
+            use super::{Backend, Outage, STORE_TIMEOUT, Weather, costs_milliseconds, survives};
+
+            #[tokio::test]
+            #[ignore = $needs]
+            async fn known_to_be_away_costs_milliseconds() {
+                costs_milliseconds(Backend::$store().await).await;
+            }
 
             #[tokio::test]
             #[ignore = $needs]

@@ -1,12 +1,14 @@
 //! What a subscriber may declare against trouble: attempts in process, a circuit breaker, what happens without the store and
 //! after a crash.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use pushgate::dedup::DedupStore;
+use pushgate::dedup::{DedupStore, MessageKey, Ticket};
 use pushgate::{AfterCrash, Backoff, CircuitBreaker, StoreDown, Subscriber};
 
 use crate::harness::faulty_store::{Fault, FaultyStore, Step};
+use crate::harness::message::TestMessage;
 use crate::harness::{Service, Setup, soon, subscriber};
 
 async fn service(probe: Subscriber) -> Service {
@@ -70,15 +72,11 @@ async fn a_service_that_leaves_does_not_wait_for_the_next_attempt() {
 
 #[tokio::test]
 async fn an_open_circuit_answers_before_a_claim_and_closes_after_probes() {
-    let store = FaultyStore::new();
     let breaker = CircuitBreaker::after(3)
         .open_for(Backoff::from_millis(300, 300))
         .probes(2);
-    let service = Setup::new()
-        .subscriber(subscriber("probe").circuit_breaker(breaker))
-        .store(store.clone())
-        .start()
-        .await;
+    let probe = subscriber("probe").circuit_breaker(breaker);
+    let (service, store) = on_faulty_store_with(probe).await;
     for _ in 0..3 {
         assert_eq!(service.push(&service.message("fail")).await.status, 503);
     }
@@ -119,15 +117,21 @@ async fn a_duplicate_or_a_dead_letter_does_not_use_up_the_probe() {
     assert_eq!(service.push(&service.message("ok")).await.status, 204);
 }
 
+/// A subscriber that runs without the store, on a store that fails on request.
+async fn daring() -> (Service, Arc<FaultyStore>) {
+    let open = StoreDown::open("a second mail is harmless");
+    on_faulty_store_with(subscriber("probe").when_store_is_down(open)).await
+}
+
+async fn on_faulty_store_with(probe: Subscriber) -> (Service, Arc<FaultyStore>) {
+    let store = FaultyStore::new();
+    let setup = Setup::new().subscriber(probe).store(store.clone());
+    (setup.start().await, store)
+}
+
 #[tokio::test]
 async fn a_subscriber_that_dares_runs_without_the_store_and_is_recorded_when_it_is_back() {
-    let store = FaultyStore::new();
-    let open = subscriber("probe").when_store_is_down(StoreDown::open("a second mail is harmless"));
-    let service = Setup::new()
-        .subscriber(open)
-        .store(store.clone())
-        .start()
-        .await;
+    let (service, store) = daring().await;
     store.fail(Step::Claim, Fault::Down, usize::MAX);
     let start = tokio::time::Instant::now();
     let message = service.message("ok");
@@ -162,13 +166,7 @@ async fn a_subscriber_that_dares_runs_without_the_store_and_is_recorded_when_it_
 
 #[tokio::test]
 async fn a_subscriber_that_dares_does_not_run_beside_another_delivery() {
-    let store = FaultyStore::new();
-    let open = subscriber("probe").when_store_is_down(StoreDown::open("a second mail is harmless"));
-    let service = Setup::new()
-        .subscriber(open)
-        .store(store.clone())
-        .start()
-        .await;
+    let (service, store) = daring().await;
     let message = service.message("hold");
     let down = async {
         store.fail(Step::Look, Fault::Down, usize::MAX);
@@ -184,68 +182,47 @@ async fn a_subscriber_that_dares_does_not_run_beside_another_delivery() {
 }
 
 /// A message whose first claim's owner has vanished.
-async fn after_a_crash(probe: Subscriber) -> (Service, u16) {
-    let store = FaultyStore::new();
-    let service = Setup::new()
-        .subscriber(probe.lease(Duration::from_secs(1)))
-        .store(store.clone())
-        .start()
-        .await;
+async fn crashed(probe: Subscriber) -> (Service, TestMessage) {
+    let (service, store) = on_faulty_store_with(probe.lease(Duration::from_secs(1))).await;
     service.google.keep_dead_letters();
     let message = service.message("ok");
-    let key = pushgate::dedup::MessageKey {
+    let key = MessageKey {
         subscription: "projects/test-project/subscriptions/probe".into(),
         epoch: 0,
         id: message.id.clone(),
     };
-    let vanished =
-        pushgate::dedup::Ticket::new(key, Duration::from_millis(20), Duration::from_secs(3600));
+    let vanished = Ticket::new(key, Duration::from_millis(20), Duration::from_secs(3600));
     store.claim(&vanished).await.expect("claimed");
-    let status = service.push(&message).await.status;
-    assert_eq!(service.push(&message).await.status, 204, "settled for good");
-    (service, status)
+    (service, message)
 }
 
 #[tokio::test]
 async fn after_a_crash_a_message_runs_again_by_default() {
-    let (service, status) = after_a_crash(subscriber("probe")).await;
-    assert_eq!((status, service.runs()), (204, 1));
-    assert_eq!(service.google.dead_letters().len(), 0);
-}
-
-#[tokio::test]
-async fn after_a_crash_a_message_is_held_for_a_person_where_declared() {
-    let (service, status) = after_a_crash(subscriber("probe").after_crash(AfterCrash::Hold)).await;
-    assert_eq!((status, service.runs()), (204, 0));
-    let letters = service.google.dead_letters();
-    assert_eq!(letters.len(), 1);
+    let (service, message) = crashed(subscriber("probe")).await;
+    assert_eq!(service.push(&message).await.status, 204);
     assert_eq!(
-        letters[0].attributes[pushgate::REASON_ATTRIBUTE],
-        "outcome unknown"
+        (service.runs(), service.google.dead_letters().len()),
+        (1, 0)
     );
 }
 
 #[tokio::test]
+async fn after_a_crash_a_message_is_held_for_a_person_where_declared() {
+    let hold = subscriber("probe").after_crash(AfterCrash::Hold);
+    let (service, message) = crashed(hold).await;
+    for _ in 0..2 {
+        assert_eq!(service.push(&message).await.status, 204);
+    }
+    let letters = service.google.dead_letters();
+    assert_eq!((service.runs(), letters.len()), (0, 1));
+    let reason = &letters[0].attributes[pushgate::REASON_ATTRIBUTE];
+    assert_eq!(reason, "outcome unknown");
+}
+
+#[tokio::test]
 async fn a_held_message_that_cannot_be_dead_lettered_is_never_run() {
-    let hold = subscriber("probe")
-        .after_crash(AfterCrash::Hold)
-        .lease(Duration::from_secs(1))
-        .dead_letter_topic("not-there");
-    let store = FaultyStore::new();
-    let service = Setup::new()
-        .subscriber(hold)
-        .store(store.clone())
-        .start()
-        .await;
-    let message = service.message("ok");
-    let key = pushgate::dedup::MessageKey {
-        subscription: "projects/test-project/subscriptions/probe".into(),
-        epoch: 0,
-        id: message.id.clone(),
-    };
-    let vanished =
-        pushgate::dedup::Ticket::new(key, Duration::from_millis(20), Duration::from_secs(3600));
-    store.claim(&vanished).await.expect("claimed");
+    let hold = subscriber("probe").after_crash(AfterCrash::Hold);
+    let (service, message) = crashed(hold.dead_letter_topic("not-there")).await;
     for _ in 0..3 {
         assert_eq!(service.push(&message).await.status, 503);
     }

@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::io;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -338,9 +337,8 @@ impl Calls {
     }
 
     /// A channel that does not answer may lead nowhere, and would not notice for some time.
-    pub(super) fn timed_out(&self, client: &InUse<Client>) -> StoreError {
+    pub(super) fn distrust(&self, client: &InUse<Client>) {
         self.client.throw_away(client, false);
-        unavailable(io::Error::from(io::ErrorKind::TimedOut))
     }
 }
 

@@ -7,6 +7,7 @@
 mod calls;
 mod document;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,8 +76,13 @@ impl FirestoreStore {
         step: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let client = self.calls.client().await;
+        let timed_out = || unavailable(io::Error::from(io::ErrorKind::TimedOut));
         let answer = timeout(self.timeout, step).await;
-        answer.unwrap_or_else(|_| Err(self.calls.timed_out(&client)))
+        let answer = answer.unwrap_or_else(|_| Err(timed_out()));
+        if matches!(answer, Err(StoreError::Unavailable(_))) {
+            self.calls.distrust(&client);
+        }
+        answer
     }
 
     /// Creates the document; if there is one already, does what it allows.
