@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::registry::Registered;
+use crate::registered::Registered;
 
 /// A place that is given back when dropped.
 pub(crate) type Place = OwnedSemaphorePermit;

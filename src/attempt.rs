@@ -13,7 +13,7 @@ use crate::dedup::{DedupStore, Fingerprint, StoreError, Ticket};
 use crate::envelope::Envelope;
 use crate::handler::Delivery;
 use crate::outcome::chain;
-use crate::registry::Registered;
+use crate::registered::Registered;
 use crate::state::States;
 use crate::subscriber::{AfterCrash, Conflict, Identity, StoreDown};
 

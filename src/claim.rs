@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempt;
+use crate::breaker::Pass;
 use crate::dedup::{Claim, DedupStore, Fingerprint, Record, StoreError, Ticket};
 use crate::drain::Drain;
 use crate::settlement::Settlement;
@@ -52,7 +53,8 @@ pub(crate) async fn ask(attempt: &mut Attempt, drain: &Drain) -> Result<Asked, S
         closing: drain.closing.clone(),
     };
     loop {
-        let told = match ask_store(attempt.store(), &attempt.ticket, &patience).await {
+        let store = Arc::clone(attempt.store());
+        let told = match ask_store(&store, &attempt.ticket, &patience, &mut attempt.pass).await {
             Ok(told) => told,
             // Where another delivery is at it, running without a claim would be running twice at once.
             Err(NoAnswer {
@@ -98,6 +100,7 @@ async fn ask_store(
     store: &Arc<dyn DedupStore>,
     ticket: &Ticket,
     patience: &Patience,
+    pass: &mut Option<Pass>,
 ) -> Result<Told, NoAnswer> {
     let claim = || async { store.claim(ticket).await };
     let repeat = ConstantBuilder::default()
@@ -118,6 +121,7 @@ async fn ask_store(
             Claim::Done(fingerprint) => return Ok(Told::Done(fingerprint)),
             Claim::InProgress => is_in_progress = true,
         }
+        drop(pass.take()); // a probe that waits would keep all others out
         let waited = wait(store.as_ref(), ticket, patience).await;
         match waited.map_err(|error| NoAnswer {
             error,
@@ -222,7 +226,7 @@ mod tests {
             then.await;
         });
         let patience = patience();
-        let asked = ask_store(&store, &ticket(60), &patience)
+        let asked = ask_store(&store, &ticket(60), &patience, &mut None)
             .await
             .ok()
             .expect("answered");
@@ -269,7 +273,7 @@ mod tests {
         let patience = patience();
         patience.closing.cancel();
         assert_eq!(
-            ask_store(&store, &ticket(60), &patience)
+            ask_store(&store, &ticket(60), &patience, &mut None)
                 .await
                 .ok()
                 .expect("answered"),

@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use tokio::sync::OnceCell;
 
 use crate::handler::Delivery;
-use crate::registry::Registered;
+use crate::registered::Registered;
 
 /// The kind of trouble: `handler`, `payload`, `idempotency key` or `outcome unknown`.
 pub const REASON_ATTRIBUTE: &str = "pushgate-dead-letter-reason";

@@ -61,6 +61,7 @@ mod metadata;
 mod outcome;
 mod pools;
 mod push;
+mod registered;
 mod registry;
 mod reply;
 mod retries;

@@ -4,32 +4,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use crate::authentication::Caller;
-use crate::breaker::{Breaker, Open, Pass, Rules};
 use crate::config::Config;
-use crate::dedup::{DedupStore, MessageKey, Ticket, Unguarded};
+use crate::dedup::DedupStore;
 use crate::envelope::Endpoint;
 use crate::excerpt::excerpt;
 use crate::pools::Pools;
+use crate::registered::Registered;
 use crate::state::StateType;
-use crate::subscriber::{Idempotency, Identity, Limits, Subscriber};
-
-/// A subscriber in its place: with full names, who may push to it, and its own bounds.
-pub(crate) struct Registered {
-    pub(crate) declared: Subscriber,
-    /// `projects/P/subscriptions/S`.
-    pub(crate) name: Arc<str>,
-    /// `projects/P/topics/T`.
-    pub(crate) dead_letter_topic: String,
-    pub(crate) limits: Limits,
-    pub(crate) store: Arc<dyn DedupStore>,
-    pub(crate) places: Arc<Semaphore>,
-    breaker: Option<Arc<Breaker>>,
-    audiences: HashSet<String>,
-    callers: HashSet<String>,
-}
+use crate::subscriber::Subscriber;
 
 /// Why a push has no subscriber.
 #[derive(Debug, thiserror::Error)]
@@ -177,87 +160,6 @@ impl Registry {
             });
         }
         Ok(subscriber)
-    }
-}
-
-impl Registered {
-    fn new(
-        declared: Subscriber,
-        config: &Config,
-        store: &Arc<dyn DedupStore>,
-        pools: &Pools,
-    ) -> Self {
-        let callers = if declared.callers.is_empty() {
-            &config.callers
-        } else {
-            &declared.callers
-        };
-        let audiences = if declared.audiences.is_empty() {
-            &config.audiences
-        } else {
-            &declared.audiences
-        };
-        let is_guarded = declared
-            .idempotency
-            .as_ref()
-            .is_some_and(Idempotency::is_guarded);
-        Self {
-            name: format!("projects/{}/subscriptions/{}", config.project, declared.id).into(),
-            dead_letter_topic: format!(
-                "projects/{}/topics/{}",
-                config.project, declared.dead_letter_topic
-            ),
-            limits: declared.limits(),
-            store: if is_guarded {
-                Arc::clone(store)
-            } else {
-                Arc::new(Unguarded)
-            },
-            places: Arc::new(Semaphore::new(
-                declared
-                    .concurrency
-                    .unwrap_or_else(|| pools.room_for(&declared.work)),
-            )),
-            breaker: declared.circuit_breaker.map(|breaker| {
-                let rules = Rules {
-                    failures: breaker.failures,
-                    shortest_pause: breaker.pause.minimum,
-                    longest_pause: breaker.pause.maximum,
-                    probes: breaker.probes,
-                };
-                Breaker::new(declared.id.as_str(), rules)
-            }),
-            audiences: audiences.iter().cloned().collect(),
-            callers: callers.iter().cloned().collect(),
-            declared,
-        }
-    }
-
-    fn bound(&self) -> impl Iterator<Item = Caller> + '_ {
-        self.callers.iter().flat_map(|email| {
-            self.audiences.iter().map(|audience| Caller {
-                email: email.clone(),
-                audience: audience.clone(),
-            })
-        })
-    }
-
-    /// Leave of the subscriber's circuit breaker, if it has one.
-    pub(crate) fn pass(&self) -> Result<Option<Pass>, Open> {
-        self.breaker.as_ref().map(Breaker::enter).transpose()
-    }
-
-    /// A new ticket for one delivery of what is known by this.
-    pub(crate) fn ticket(&self, identity: Identity) -> Ticket {
-        let key = MessageKey {
-            subscription: self.name.to_string(),
-            epoch: self.declared.epoch,
-            id: identity.id,
-        };
-        Ticket {
-            fingerprint: identity.fingerprint,
-            ..Ticket::new(key, self.declared.lease, self.declared.window)
-        }
     }
 }
 

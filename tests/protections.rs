@@ -117,6 +117,27 @@ async fn a_duplicate_or_a_dead_letter_does_not_use_up_the_probe() {
     assert_eq!(service.push(&service.message("ok")).await.status, 204);
 }
 
+#[tokio::test]
+async fn a_delivery_that_waits_for_another_does_not_keep_the_probe() {
+    let breaker = CircuitBreaker::after(1).open_for(Backoff::from_millis(200, 200));
+    let probe = subscriber("probe").circuit_breaker(breaker.probes(1));
+    let (service, store) = on_faulty_store_with(probe).await;
+    let held = service.message("hold");
+    let story = async {
+        service.probe.entered(1).await;
+        assert_eq!(service.push(&service.message("fail")).await.status, 503);
+        let duplicate = async { while service.push(&held).await.status != 204 {} };
+        let meanwhile = async {
+            store.called(Step::Look, 1).await;
+            assert_eq!(service.push(&service.message("ok")).await.status, 204);
+            service.probe.open();
+        };
+        tokio::join!(duplicate, meanwhile);
+    };
+    let (first, ()) = tokio::join!(service.push(&held), story);
+    assert_eq!((first.status, service.runs()), (204, 3));
+}
+
 /// A subscriber that runs without the store, on a store that fails on request.
 async fn daring() -> (Service, Arc<FaultyStore>) {
     let open = StoreDown::open("a second mail is harmless");

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "firestore")]
-pub use firestore::{FirestoreDatabase, FirestoreStore};
+pub use firestore::{FirestoreDatabase, FirestoreStore, NotADatabase};
 pub use key::MessageKey;
 pub use memory::MemoryStore;
 #[cfg(feature = "redis")]

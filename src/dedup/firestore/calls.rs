@@ -2,8 +2,6 @@
 //! the store's.
 
 use std::convert::Infallible;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -26,8 +24,10 @@ use tonic::{Code, Request, Status};
 
 use super::super::renewable::{InUse, Renewable};
 use super::super::{MessageKey, StoreError};
+use super::database::FirestoreDatabase;
 use super::document::{Record, SINCE, Seen, document_id, nanoseconds};
-use super::{refused, unavailable};
+use super::failure::Failure;
+use super::refused;
 
 const GOOGLE: &str = "https://firestore.googleapis.com";
 /// Google, *Firestore*, OAuth scopes.
@@ -36,66 +36,6 @@ const SCOPE: &str = "https://www.googleapis.com/auth/datastore";
 const COLLECTION: &str = "pushgate";
 /// A connection that leads nowhere is noticed after twice this.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
-
-/// A project and one of its databases, as `PROJECT/DATABASE`; the default database is `(default)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FirestoreDatabase {
-    project: String,
-    database: String,
-}
-
-/// Why a text names no Firestore database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected PROJECT or PROJECT/DATABASE")]
-pub struct NotADatabase;
-
-impl FromStr for FirestoreDatabase {
-    type Err = NotADatabase;
-
-    fn from_str(text: &str) -> Result<Self, NotADatabase> {
-        let (project, database) = match text.trim_end_matches('/').split_once('/') {
-            Some((project, database)) => (project, database),
-            None => (text.trim_end_matches('/'), "(default)"),
-        };
-        let is_name = |name: &str, others: &str| {
-            !name.is_empty()
-                && name.len() <= 128
-                && name
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
-        };
-        let is_right =
-            is_name(project, "-:.") && (database == "(default)" || is_name(database, "-"));
-        is_right
-            .then(|| Self {
-                project: project.to_owned(),
-                database: database.to_owned(),
-            })
-            .ok_or(NotADatabase)
-    }
-}
-
-impl fmt::Display for FirestoreDatabase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.project, self.database)
-    }
-}
-
-/// What Firestore says, without the rest of the answer.
-#[derive(Debug, thiserror::Error)]
-#[error("Firestore answers {code:?}: {message}")]
-struct FirestoreError {
-    code: Code,
-    message: String,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("rivals have changed the record again and again")]
-struct Contention;
-
-pub(super) fn contention() -> StoreError {
-    unavailable(Contention)
-}
 
 /// What came of a conditional write.
 pub(super) enum Committed {
@@ -356,43 +296,4 @@ fn endpoint(emulator: Option<&str>, timeout: Duration) -> Result<Endpoint, Store
         endpoint = endpoint.tls_config(tls).map_err(refused)?;
     }
     Ok(endpoint)
-}
-
-/// Why a call has no answer.
-enum Failure {
-    Said(Status),
-    Credentials(google_cloud_gax::error::CredentialsError),
-}
-
-impl From<Status> for Failure {
-    fn from(status: Status) -> Self {
-        Self::Said(status)
-    }
-}
-
-/// What the request itself, its credentials or the database are to blame for wants a person; everything else passes
-/// (Google, *Error codes*: UNAVAILABLE, RESOURCE_EXHAUSTED and ABORTED may be tried again).
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        let status = match failure {
-            Failure::Credentials(error) if error.is_transient() => return unavailable(error),
-            Failure::Credentials(error) => return refused(error),
-            Failure::Said(status) => status,
-        };
-        let error = FirestoreError {
-            code: status.code(),
-            message: status.message().to_owned(),
-        };
-        match error.code {
-            Code::InvalidArgument
-            | Code::NotFound
-            | Code::AlreadyExists
-            | Code::PermissionDenied
-            | Code::Unauthenticated
-            | Code::FailedPrecondition
-            | Code::OutOfRange
-            | Code::Unimplemented => refused(error),
-            _ => unavailable(error),
-        }
-    }
 }

@@ -5,7 +5,9 @@
 //! document is read, and its owner decides.
 
 mod calls;
+mod database;
 mod document;
+mod failure;
 
 use std::io;
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use self::calls::{Calls, Committed};
 use self::document::{Record as Document, Seen, State};
 use super::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
 
-pub use self::calls::FirestoreDatabase;
+pub use self::database::{FirestoreDatabase, NotADatabase};
 
 /// Each round is lost to a rival that has won it, so somebody always gets on.
 const ROUNDS: usize = 8;
@@ -108,7 +110,7 @@ impl FirestoreStore {
                 },
             };
         }
-        Err(calls::contention())
+        Err(failure::contention())
     }
 
     /// Whether the document was written as it should be; if not, it is not what the condition says.
@@ -157,7 +159,7 @@ impl FirestoreStore {
                 return Ok(Hold::Held);
             }
         }
-        Err(calls::contention())
+        Err(failure::contention())
     }
 
     async fn apply(

@@ -1,0 +1,80 @@
+//! Which database.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A project and one of its databases, as `PROJECT/DATABASE`; the default database is `(default)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirestoreDatabase {
+    pub(super) project: String,
+    pub(super) database: String,
+}
+
+/// Why a text names no Firestore database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected PROJECT or PROJECT/DATABASE")]
+pub struct NotADatabase;
+
+impl FromStr for FirestoreDatabase {
+    type Err = NotADatabase;
+
+    fn from_str(text: &str) -> Result<Self, NotADatabase> {
+        let (project, database) = match text.trim_end_matches('/').split_once('/') {
+            Some((project, database)) => (project, database),
+            None => (text.trim_end_matches('/'), "(default)"),
+        };
+        let is_name = |name: &str, others: &str| {
+            !name.is_empty()
+                && name.len() <= 128
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+        };
+        let is_right =
+            is_name(project, "-:.") && (database == "(default)" || is_name(database, "-"));
+        is_right
+            .then(|| Self {
+                project: project.to_owned(),
+                database: database.to_owned(),
+            })
+            .ok_or(NotADatabase)
+    }
+}
+
+impl fmt::Display for FirestoreDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.project, self.database)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_has_a_default_database_and_may_have_named_ones() {
+        let read = |text: &str| {
+            text.parse::<FirestoreDatabase>()
+                .map(|read| read.to_string())
+        };
+        for (text, expected) in [
+            ("shop", "shop/(default)"),
+            ("shop/", "shop/(default)"),
+            ("shop/(default)", "shop/(default)"),
+            ("example.com:shop/pushgate", "example.com:shop/pushgate"),
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(expected));
+        }
+        for wrong in [
+            "",
+            "/",
+            "/db",
+            "shop/a/b",
+            "shop/(other)",
+            "sh op/db",
+            "shop/d\u{e9}b",
+        ] {
+            assert_eq!(read(wrong), Err(NotADatabase), "{wrong}");
+        }
+    }
+}
