@@ -1,5 +1,5 @@
 //! End to end: Google's Python client publishes to Google's own emulator, which pushes to `pushgate serve` in two
-//! processes with their claims in a real Redis, and one of them is killed in mid-handler.
+//! processes with their claims in a real Redis or Google's Firestore emulator, and one of them is killed in mid-handler.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::harness::firestore_emulator::FirestoreEmulator;
 use crate::harness::google::Google;
 use crate::harness::official::{OfficialEmulator, TokenProxy};
 use crate::harness::process::{Process, settings};
@@ -107,13 +108,24 @@ async fn make_cloud(emulator: &OfficialEmulator, endpoint: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs redis-server, Java, Google's emulator and Python client (./test finds or installs them)"]
 async fn every_message_has_its_effect_although_an_instance_is_killed_in_mid_handler() {
-    let (redis, google, warehouse) = (
-        RedisServer::start().await,
-        Arc::new(Google::start().await),
-        Warehouse::start().await,
-    );
+    let redis = RedisServer::start().await;
+    one_of_two_instances_is_killed(&redis.url(), &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Java, Google's emulators and Python client (./test finds or installs them)"]
+async fn every_message_has_its_effect_on_firestore_too() {
+    let firestore = FirestoreEmulator::start().await;
+    let emulator = [("FIRESTORE_EMULATOR_HOST", firestore.host())];
+    one_of_two_instances_is_killed("firestore://test-project", &emulator).await;
+}
+
+async fn one_of_two_instances_is_killed(store: &str, more: &[(&'static str, String)]) {
+    let google = Arc::new(Google::start().await);
+    let warehouse = Warehouse::start().await;
     let emulator = OfficialEmulator::start().await;
-    let mut all = settings(&google, &redis.url());
+    let mut all = settings(&google, store);
+    all.extend_from_slice(more);
     all.retain(|(name, _)| *name != "PUBSUB_EMULATOR_HOST");
     all.push(("PUBSUB_EMULATOR_HOST", emulator.host()));
     all.push(("WAREHOUSE_URL", warehouse.url.clone()));
