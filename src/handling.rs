@@ -29,7 +29,7 @@ pub(crate) struct Means {
 impl Means {
     /// Runs the handler, its lease kept, and settles by how it ended. A handler that cannot be stopped keeps its claim and
     /// its places until it ends, so that no second run begins beside it.
-    pub(crate) async fn handle(&self, mut attempt: Attempt, places: [Place; 2]) -> Settlement {
+    pub(crate) async fn handle(&self, mut attempt: Attempt, places: [Place; 3]) -> Settlement {
         let lease = LeaseKeeper::keep(&attempt);
         if let Some(reason) = attempt.doom.take() {
             let end = End::Doomed(reason);

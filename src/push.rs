@@ -64,18 +64,18 @@ impl Gate {
         path: Option<&str>,
         request: Request<Body>,
         report: &mut Report,
-    ) -> Result<(Attempt, [Place; 2]), Refusal> {
+    ) -> Result<(Attempt, [Place; 3]), Refusal> {
         self.means.drain.check()?;
         self.admission.look_at(self.means.drain.pushes.len())?;
         let caller = self.authentication.check(request.headers()).await?; // before a byte of the body is read
         self.registry.expects(&caller)?;
         let place = self.admission.enter()?;
         let (head, body) = request.into_parts();
-        let body = self.bodies.read(body).await?;
+        let (body, room) = self.bodies.read(body).await?;
         let envelope = Envelope::read(&self.registry.endpoint(path), &head.headers, body)?;
         report.learn(&envelope);
         let subscriber = self.registry.find(&envelope.subscription, &caller)?;
-        let places = [place, self.admission.enter_subscription(subscriber)?];
+        let places = [place, room, self.admission.enter_subscription(subscriber)?];
         let pass = subscriber.pass()?;
         let stop = self.means.drain.stopping.child_token();
         let attempt = Attempt::new(

@@ -126,6 +126,7 @@ impl Verdict {
             ) => (StatusCode::FORBIDDEN, Level::Warn),
             Refusal::OverCapacity(_) => (StatusCode::TOO_MANY_REQUESTS, Level::Info),
             Refusal::CircuitOpen(_) => (StatusCode::SERVICE_UNAVAILABLE, Level::Info),
+            Refusal::Body(BodyError::NoRoom(_)) => (StatusCode::TOO_MANY_REQUESTS, Level::Info),
             Refusal::Body(BodyError::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, Level::Warn),
             Refusal::Body(BodyError::TooSlow(_)) => (StatusCode::REQUEST_TIMEOUT, Level::Warn),
             Refusal::Body(BodyError::BrokenOff(_)) | Refusal::Envelope(_) => {

@@ -128,10 +128,11 @@ impl Service {
         let gate = Gate {
             authentication,
             admission: Admission::new(config.concurrency),
-            bodies: Bodies {
-                limit_bytes: config.body_limit_bytes,
-                timeout: config.body_timeout,
-            },
+            bodies: Bodies::new(
+                config.body_limit_bytes,
+                config.body_timeout,
+                config.bodies_bytes,
+            ),
             registry,
             store,
             states,

@@ -54,3 +54,41 @@ async fn a_busy_service_is_ready_all_the_same() {
     let (reply, ()) = tokio::join!(service.push(&held), others);
     assert_eq!(reply.status, 204);
 }
+
+#[tokio::test]
+async fn bodies_that_need_all_the_room_answer_429_until_one_is_done() {
+    let service = Setup::new()
+        .setting("PUSHGATE_BODY_LIMIT_BYTES", 64 * 1024)
+        .setting("PUSHGATE_BODIES_BYTES", 100 * 1024)
+        .start()
+        .await;
+    let large = service
+        .message("hold")
+        .attribute("filler", &"x".repeat(60 * 1024));
+    let other = service
+        .message("ok")
+        .attribute("filler", &"x".repeat(60 * 1024));
+    let meanwhile = async {
+        assert_eq!(service.push(&other).await.status, 429);
+        assert_eq!(service.push(&service.message("ok")).await.status, 204);
+    };
+    assert_eq!(service.push_held(&large, meanwhile).await.status, 204);
+    assert_eq!(service.push(&other).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_body_without_a_length_takes_room_for_what_it_is_only() {
+    let service = Setup::new()
+        .setting("PUSHGATE_BODY_LIMIT_BYTES", 64 * 1024)
+        .setting("PUSHGATE_BODIES_BYTES", 70 * 1024)
+        .start()
+        .await;
+    let held = service.message("hold");
+    let meanwhile = async {
+        let chunks =
+            futures_util::stream::iter([Ok::<_, std::io::Error>(service.message("ok").body())]);
+        let reply = service.push_body(reqwest::Body::wrap_stream(chunks)).await;
+        assert_eq!(reply.status, 204);
+    };
+    assert_eq!(service.push_held(&held, meanwhile).await.status, 204);
+}

@@ -38,6 +38,7 @@ pub struct Config {
     pub(crate) grace: Duration,
     pub(crate) body_limit_bytes: usize,
     pub(crate) body_timeout: Duration,
+    pub(crate) bodies_bytes: usize,
     pub(crate) token_leeway: Duration,
     pub(crate) store_timeout: Duration,
     pub(crate) environment: Environment,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::settings::{
-    AUDIENCE, AUTHENTICATION, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY, EMULATOR,
+    AUDIENCE, AUTHENTICATION, BODIES, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY, EMULATOR,
     FIRESTORE_EMULATOR, GRACE, ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT, STORE,
     STORE_TIMEOUT, Setting,
 };
@@ -43,6 +43,7 @@ impl Reader<'_> {
         let concurrency = self.number(&CONCURRENCY, 1, 10_000);
         let grace = self.number(&GRACE, 1, 600);
         let body_limit = self.number(&BODY_LIMIT, 1024, 32 * 1024 * 1024);
+        let bodies = self.bodies(body_limit);
         let body_timeout = self.number(&BODY_TIMEOUT, 1, 600);
         let leeway = self.number(&LEEWAY, 0, 60);
         let store_timeout = self.number(&STORE_TIMEOUT, 10, 60_000);
@@ -61,11 +62,24 @@ impl Reader<'_> {
             concurrency: usize::try_from(concurrency?).ok()?,
             grace: Duration::from_secs(grace?),
             body_limit_bytes: usize::try_from(body_limit?).ok()?,
+            bodies_bytes: usize::try_from(bodies?).ok()?,
             body_timeout: Duration::from_secs(body_timeout?),
             token_leeway: Duration::from_secs(leeway?),
             store_timeout: Duration::from_millis(store_timeout?),
             environment: self.environment.clone(),
         })
+    }
+
+    /// There must be room for one body at least.
+    fn bodies(&mut self, largest: Option<u64>) -> Option<u64> {
+        let bodies = self.number(&BODIES, 1024, 64 << 30)?;
+        match largest {
+            Some(largest) if bodies < largest => {
+                let found = format!("is {bodies}, less than {} of {largest}", BODY_LIMIT.name);
+                self.fault(&BODIES, found)
+            }
+            _ => Some(bodies),
+        }
     }
 
     /// The keys of another issuer than the default one are not where the default ones are.

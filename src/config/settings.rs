@@ -80,6 +80,12 @@ pub(super) const BODY_LIMIT: Setting = setting(
     "bytes, 1024 to 33554432",
     Some("14680064"),
 );
+pub(super) const BODIES: Setting = setting(
+    "PUSHGATE_BODIES_BYTES",
+    "the room for the bodies of all pushes that are worked on at once; more are answered 429",
+    "bytes, at least one PUSHGATE_BODY_LIMIT_BYTES",
+    Some("268435456"),
+);
 pub(super) const BODY_TIMEOUT: Setting = setting(
     "PUSHGATE_BODY_TIMEOUT_SECONDS",
     "how long a body may take to arrive",
@@ -152,7 +158,7 @@ const STORE_FORM: &str = if cfg!(all(feature = "redis", feature = "firestore")) 
 };
 
 /// Everything pushgate reads from the environment, in the order of its documentation.
-pub const SETTINGS: [Setting; 20] = [
+pub const SETTINGS: [Setting; 21] = [
     PORT,
     PROJECT,
     STORE,
@@ -166,6 +172,7 @@ pub const SETTINGS: [Setting; 20] = [
     CONCURRENCY,
     GRACE,
     BODY_LIMIT,
+    BODIES,
     BODY_TIMEOUT,
     LEEWAY,
     STORE_PASSWORD,
