@@ -29,21 +29,22 @@ async fn with_tls(authority: &Authority) -> (RedisServer, u16) {
     (RedisServer::with(&settings).await, port)
 }
 
+fn trusting_store(url: &str, authority: &Authority) -> Arc<dyn DedupStore> {
+    let address: RedisAddress = url.parse().expect(url);
+    let address = address.trusting(authority.pem()).expect("TLS");
+    Arc::new(RedisStore::new(&address, TIMEOUT).expect("a store"))
+}
+
 #[tokio::test]
 #[ignore = "needs redis-server (./test installs it)"]
 async fn a_user_who_may_do_little_keeps_the_contract_over_tls_with_a_private_authority() {
     let authority = Authority::new();
     let (server, port) = with_tls(&authority).await;
     permit(&server);
-    let address: RedisAddress = format!("rediss://app:hu%25sh@127.0.0.1:{port}")
-        .parse()
-        .expect("an address");
-    let address = address.trusting(authority.pem()).expect("TLS");
-    let store = || -> Arc<dyn DedupStore> {
-        Arc::new(RedisStore::new(&address, TIMEOUT).expect("a store"))
-    };
-    contract::every_rule([store(), store()]).await;
-    let advice = store().advice().await.expect("advice");
+    let url = format!("rediss://app:hu%25sh@127.0.0.1:{port}");
+    let [one, other] = [&url, &url].map(|url| trusting_store(url, &authority));
+    contract::every_rule([Arc::clone(&one), other]).await;
+    let advice = one.advice().await.expect("advice");
     assert!(
         advice.len() == 1 && advice[0].contains("CONFIG GET is not permitted"),
         "{advice:?}"
@@ -93,10 +94,43 @@ async fn an_authority_that_is_not_trusted_is_refused() {
     let (_server, port) = with_tls(&authority).await;
     let url = format!("rediss://127.0.0.1:{port}");
     assert!(redis_store(&url).ping().await.is_err());
-    let address: RedisAddress = url.parse().expect("an address");
-    let address = address.trusting(Authority::new().pem()).expect("TLS");
-    let store = RedisStore::new(&address, TIMEOUT).expect("a store");
+    let store = trusting_store(&url, &Authority::new());
     assert!(store.ping().await.is_err());
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server (./test installs it)"]
+async fn the_nodes_of_a_cluster_are_reached_by_tls() {
+    let authority = Authority::new();
+    let cluster = RedisCluster::over_tls(&authority).await;
+    let url = cluster.url().replace("redis-", "rediss-");
+    let [one, other] = [&url, &url].map(|url| trusting_store(url, &authority));
+    contract::every_rule([one, other]).await;
+    assert!(
+        redis_store(&url).ping().await.is_err(),
+        "nobody else's authority"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and redis-sentinel (./test installs them)"]
+async fn sentinels_and_their_master_are_reached_by_tls() {
+    let authority = Authority::new();
+    let (_server, port) = with_tls(&authority).await;
+    let tls = free_port();
+    let settings: String = authority
+        .redis_settings(tls)
+        .chunks(2)
+        .map(|setting| format!("{} {}\n", &setting[0][2..], setting[1]))
+        .collect();
+    let _sentinel = RedisServer::sentinel(port, Duration::from_secs(600), &settings).await;
+    let url = format!("rediss-sentinel://127.0.0.1:{tls}/main");
+    let [one, other] = [&url, &url].map(|url| trusting_store(url, &authority));
+    contract::every_rule([one, other]).await;
+    assert!(
+        redis_store(&url).ping().await.is_err(),
+        "nobody else's authority"
+    );
 }
 
 #[tokio::test]

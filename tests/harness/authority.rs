@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use super::free_port;
 
@@ -17,6 +17,9 @@ impl Authority {
         std::fs::create_dir_all(&folder).expect("a folder");
         let key = KeyPair::generate().expect("a key");
         let mut parameters = CertificateParams::new(Vec::new()).expect("parameters");
+        // Or it would have the name of the certificates that it signs, and OpenSSL would take these for signed by themselves.
+        let name = "authority of a test";
+        parameters.distinguished_name.push(DnType::CommonName, name);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = parameters.self_signed(&key).expect("a certificate");
         let issuer = Issuer::new(parameters, key);
@@ -45,7 +48,7 @@ impl Authority {
         std::fs::read(self.file("ca.pem")).expect("a file")
     }
 
-    /// What Redis needs to speak TLS.
+    /// What Redis needs to speak TLS, with its replicas and other nodes as well.
     pub(crate) fn redis_settings(&self, port: u16) -> Vec<String> {
         let settings = [
             ["--tls-port", &port.to_string()],
@@ -53,6 +56,8 @@ impl Authority {
             ["--tls-key-file", &self.file("server.key")],
             ["--tls-ca-cert-file", &self.file("ca.pem")],
             ["--tls-auth-clients", "no"],
+            ["--tls-replication", "yes"],
+            ["--tls-cluster", "yes"],
         ];
         settings.concat().into_iter().map(str::to_owned).collect()
     }

@@ -11,6 +11,7 @@ pub(crate) mod message;
 pub(crate) mod mint;
 pub(crate) mod network;
 pub(crate) mod official;
+pub(crate) mod port;
 pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod redis_cluster;
@@ -18,17 +19,16 @@ pub(crate) mod redis_server;
 pub(crate) mod rpc_proxy;
 pub(crate) mod watched_store;
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use pushgate::dedup::{DedupStore, MemoryStore};
 use pushgate::{Config, Environment, Idempotency, Running, Subscriber};
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use self::google::Google;
 use self::message::TestMessage;
+pub(crate) use self::port::free_port;
 use self::probe::{Probe, probe};
 
 pub(crate) const PROJECT: &str = "test-project";
@@ -52,16 +52,6 @@ pub(crate) async fn time_passes(duration: Duration) {
     tokio::time::pause();
     tokio::time::advance(duration).await;
     tokio::time::resume();
-}
-
-/// A port that nobody listens on now, outside the range from which the system takes the ports of outgoing connections: it stays
-/// free while its server is away.
-pub(crate) fn free_port() -> u16 {
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let any = || 10_000 + u16::try_from(Uuid::new_v4().as_u128() % 22_000).expect("small");
-    std::iter::repeat_with(any)
-        .find(is_free)
-        .expect("a free port")
 }
 
 /// A subscriber with the probe as its handler.

@@ -121,10 +121,11 @@ fn open(port: u16) -> TcpListener {
     bound(port).listen(1024).expect("the port")
 }
 
-/// Several sockets may have the port, but only of those that ask for it like this.
+/// Several sockets may have the port, if all ask for it like this, and also while old connections to it linger.
 fn bound(port: u16) -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_reuseport(true).expect("a socket");
+    socket.set_reuseaddr(true).expect("a socket");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     socket.bind(address).expect("the port");
     socket

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::authority::Authority;
 use super::backend::Server;
 use super::free_port;
 use super::network::Network;
@@ -22,30 +23,45 @@ impl RedisCluster {
     /// Three masters, with a replica each where fail-overs are wanted; a node is called dead after so long.
     pub(crate) async fn start(has_replicas: bool, node_timeout: Duration) -> Self {
         let count = if has_replicas { 2 * MASTERS } else { MASTERS };
+        Self::form(count, node_timeout, None).await
+    }
+
+    /// Three masters that clients, and each other, reach by TLS.
+    pub(crate) async fn over_tls(authority: &Authority) -> Self {
+        Self::form(MASTERS, Duration::from_secs(600), Some(authority)).await
+    }
+
+    async fn form(count: usize, node_timeout: Duration, authority: Option<&Authority>) -> Self {
         let mut cluster = Self {
             nodes: Vec::new(),
             networks: Vec::new(),
         };
         let mut buses = Vec::new();
         for _ in 0..count {
-            let (server, bus) = (free_port(), free_port().to_string());
+            let (server, tls, bus) = (free_port(), free_port(), free_port().to_string());
+            let reached = authority.map_or(server, |_| tls);
             let network = match cluster.networks.first() {
-                Some(first) => first.beside(server),
-                None => Network::before(server),
+                Some(first) => first.beside(reached),
+                None => Network::before(reached),
             };
-            let (announced, timeout) = (
-                network.port().to_string(),
-                node_timeout.as_millis().to_string(),
-            );
+            let announced = network.port().to_string();
+            let timeout = node_timeout.as_millis().to_string();
+            let announced_port = match authority {
+                Some(_) => "--cluster-announce-tls-port",
+                None => "--cluster-announce-port",
+            };
             let settings = [
                 ["--appendonly", "yes"],
                 ["--cluster-enabled", "yes"],
                 ["--cluster-port", &bus],
                 ["--cluster-announce-ip", "127.0.0.1"],
-                ["--cluster-announce-port", &announced],
+                [announced_port, &announced],
                 ["--cluster-node-timeout", &timeout],
             ];
-            let node = RedisServer::with_port(server, &settings.concat()).await;
+            let with_tls = authority.map(|authority| authority.redis_settings(tls));
+            let with_tls = with_tls.iter().flatten().map(String::as_str);
+            let settings: Vec<&str> = settings.concat().into_iter().chain(with_tls).collect();
+            let node = RedisServer::with_port(server, &settings).await;
             cluster.nodes.push(node);
             cluster.networks.push(network);
             buses.push(bus);

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_percent_encoded_reaches_redis_as_it_is_meant() {
+    fn what_is_percent_encoded_reaches_the_server_as_it_is_meant() {
         let address: RedisAddress = "redis://%C3%BCser:p%40%2F%25@h"
             .parse()
             .expect("an address");
