@@ -133,7 +133,7 @@ impl Attempt {
         let StoreDown::Open(reason) = &self.subscriber.declared.store_down else {
             return false;
         };
-        tracing::warn!(
+        tracing::debug!(
             subscription = %self.subscriber.name,
             message.id = self.message_id(),
             declared = reason,

@@ -47,12 +47,17 @@ struct Known {
     state: State,
     /// Counts the openings, so that what was sent before one says nothing about the time after it.
     era: u64,
+    /// What failed last.
+    cause: Arc<str>,
 }
 
 /// The way is closed for so long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the circuit is open after failures in a row; the next try is in {} ms", .0.as_millis())]
-pub(crate) struct Open(pub(crate) Duration);
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the circuit is open after failures in a row, the next try is in {} ms; the last failure: {cause}", .left.as_millis())]
+pub(crate) struct Open {
+    pub(crate) left: Duration,
+    cause: Arc<str>,
+}
 
 /// Leave to go once. Dropped without a word it says nothing about what lies behind.
 #[must_use]
@@ -72,6 +77,7 @@ impl Breaker {
             known: Mutex::new(Known {
                 state: State::Closed { failures: 0 },
                 era: 0,
+                cause: "none".into(),
             }),
         })
     }
@@ -82,7 +88,7 @@ impl Breaker {
         if let State::Open { until, pause } = known.state {
             let left = until.saturating_duration_since(Instant::now());
             if !left.is_zero() {
-                return Err(Open(left));
+                return Err(known.open_for(left));
             }
             known.state = State::HalfOpen {
                 is_probing: false,
@@ -94,7 +100,7 @@ impl Breaker {
             State::HalfOpen {
                 is_probing: true, ..
             } => {
-                return Err(Open(self.rules.shortest_pause));
+                return Err(known.open_for(self.rules.shortest_pause));
             }
             State::HalfOpen { is_probing, .. } => {
                 *is_probing = true;
@@ -126,8 +132,18 @@ impl Breaker {
         tracing::warn!(
             circuit = self.name,
             pause_ms = u64::try_from(jittered.as_millis()).unwrap_or(u64::MAX),
+            cause = %known.cause,
             "circuit opened after failures in a row"
         );
+    }
+}
+
+impl Known {
+    fn open_for(&self, left: Duration) -> Open {
+        Open {
+            left,
+            cause: Arc::clone(&self.cause),
+        }
     }
 }
 
@@ -157,14 +173,15 @@ impl Pass {
         };
     }
 
-    /// It has not.
-    pub(crate) fn fail(mut self) {
+    /// It has not, for this reason.
+    pub(crate) fn fail(mut self, cause: &str) {
         self.has_spoken = true;
         let breaker = Arc::clone(&self.breaker);
         let mut known = breaker.known();
         if known.era != self.era {
             return;
         }
+        known.cause = cause.into();
         match known.state {
             State::Closed { failures } if failures + 1 < breaker.rules.failures => {
                 known.state = State::Closed {
@@ -214,7 +231,7 @@ mod tests {
     }
 
     fn fail(breaker: &Arc<Breaker>) {
-        breaker.enter().expect("closed").fail();
+        breaker.enter().expect("closed").fail("down");
     }
 
     fn is_open(breaker: &Arc<Breaker>) -> bool {
@@ -262,7 +279,7 @@ mod tests {
         let breaker = breaker();
         (0..3).for_each(|_| fail(&breaker));
         for pause in [1, 2, 4, 4, 4] {
-            let Err(Open(left)) = breaker.enter() else {
+            let Err(Open { left, .. }) = breaker.enter() else {
                 panic!("open")
             };
             let about = pause * SECOND * 3 / 4..=pause * SECOND * 5 / 4;
@@ -278,7 +295,7 @@ mod tests {
         let early: Vec<_> = (0..6).map(|_| breaker.enter().expect("closed")).collect();
         for (index, pass) in early.into_iter().enumerate() {
             if index < 3 {
-                pass.fail()
+                pass.fail("down")
             } else {
                 pass.succeed()
             }

@@ -75,7 +75,8 @@ impl Means {
 /// What a run says about whatever its handler depends on. A panic, or a payload that does not fit, says nothing.
 fn tell(pass: Option<Pass>, end: &End) {
     match (pass, end) {
-        (Some(pass), End::Said(Outcome::Retry { .. }) | End::TimedOut) => pass.fail(),
+        (Some(pass), End::Said(Outcome::Retry { reason })) => pass.fail(reason),
+        (Some(pass), End::TimedOut) => pass.fail("the handler passed its hard limit"),
         (Some(pass), End::Said(_)) => pass.succeed(),
         (Some(_) | None, _) => {}
     }

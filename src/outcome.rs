@@ -83,8 +83,16 @@ impl<T: IntoOutcome, E: Into<Box<dyn Error + Send + Sync>>> IntoOutcome for Resu
 /// Longer than any error that a person reads to its end.
 const CHAIN_LIMIT_CHARACTERS: usize = 2000;
 
-/// An error and all its sources in one line. Some libraries repeat their source; that is said once.
+/// An error and all its sources in one line, cut where nobody reads on.
 pub(crate) fn chain(error: &dyn Error) -> String {
+    whole_chain(error)
+        .chars()
+        .take(CHAIN_LIMIT_CHARACTERS)
+        .collect()
+}
+
+/// An error and all its sources. Some libraries repeat their source; that is said once.
+pub(crate) fn whole_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -95,7 +103,7 @@ pub(crate) fn chain(error: &dyn Error) -> String {
         }
         source = cause.source();
     }
-    text.chars().take(CHAIN_LIMIT_CHARACTERS).collect()
+    text
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ use crate::settlement::Settlement;
 pub(crate) enum Refusal {
     #[error(transparent)]
     Leaving(#[from] Leaving),
+    #[error("no push endpoint")]
+    Endpoint(#[from] NoEndpoint),
     #[error("{}", if .0.is_transient() { "cannot check the token now" } else { "authentication failed" })]
     Authentication(#[from] AuthenticationError),
     #[error("{}", match .0 { RegistryError::UnknownSubscription { .. } => "no subscriber for this subscription", _ => "not allowed to push here" })]
@@ -32,7 +34,7 @@ pub(crate) enum Refusal {
     OverCapacity(#[from] OverCapacity),
     #[error("what the handler depends on is down")]
     CircuitOpen(#[from] Open),
-    #[error("no body")]
+    #[error("the body cannot be taken")]
     Body(#[from] BodyError),
     #[error("not a push")]
     Envelope(#[from] EnvelopeError),
@@ -40,6 +42,20 @@ pub(crate) enum Refusal {
     Store(#[from] StoreError),
     #[error("a step of the push itself panicked")]
     Defect,
+}
+
+/// A request that cannot be a push, by its method or path.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoEndpoint {
+    #[error(
+        "a request to {0:?}, expected POST / or POST /push/SUBSCRIPTION: check the push endpoint"
+    )]
+    Path(String),
+    /// Not even a post, so nobody's push: strangers look around.
+    #[error("nothing is at {0:?}")]
+    Nothing(String),
+    #[error("the method is {0}, expected POST")]
+    Method(String),
 }
 
 /// How much a person should care.
@@ -58,61 +74,38 @@ impl Verdict {
     /// Only 204 of the ack statuses: the official emulator does not take 202 (Google, *Receive push messages*: 102, 200, 201,
     /// 202 and 204 ack, everything else nacks).
     fn of_settlement(settlement: &Settlement) -> Self {
-        match settlement {
-            Settlement::Handled => Self(StatusCode::NO_CONTENT, "handled", Level::Info),
-            Settlement::Discarded { .. } => Self(StatusCode::NO_CONTENT, "discarded", Level::Info),
-            Settlement::DeadLettered { .. } => {
-                Self(StatusCode::NO_CONTENT, "dead-lettered", Level::Warn)
-            }
-            Settlement::DoneBefore => Self(StatusCode::NO_CONTENT, "done before", Level::Info),
-            Settlement::OtherPayloadIgnored => Self(
-                StatusCode::NO_CONTENT,
-                "ignored: same key, other payload",
-                Level::Warn,
-            ),
-            Settlement::OtherPayload => Self(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "same key, other payload",
-                Level::Warn,
-            ),
+        const ACK: StatusCode = StatusCode::NO_CONTENT;
+        const AGAIN: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+        let (status, outcome, level) = match settlement {
+            Settlement::Handled => (ACK, "handled", Level::Info),
+            Settlement::Discarded { .. } => (ACK, "discarded", Level::Info),
+            Settlement::DeadLettered { .. } => (ACK, "dead-lettered", Level::Warn),
+            Settlement::DoneBefore => (ACK, "done before", Level::Info),
+            Settlement::OtherPayloadIgnored => (ACK, "ignored", Level::Warn),
+            Settlement::OtherPayload => (AGAIN, "other payload", Level::Warn),
+            Settlement::Unguarded { .. } => (ACK, "handled unguarded", Level::Warn),
             // A nack would surely run it again; an ack only might.
-            Settlement::Unrecorded { .. } => {
-                Self(StatusCode::NO_CONTENT, "unrecorded", Level::Error)
-            }
-            Settlement::Failed { .. } => {
-                Self(StatusCode::SERVICE_UNAVAILABLE, "failed", Level::Warn)
-            }
-            Settlement::TimedOut => Self(StatusCode::SERVICE_UNAVAILABLE, "timed out", Level::Warn),
-            Settlement::StillRunning => Self(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "still running",
-                Level::Error,
-            ),
-            Settlement::Panicked => {
-                Self(StatusCode::INTERNAL_SERVER_ERROR, "panicked", Level::Error)
-            }
-            Settlement::Left => Self(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "stopped to leave",
-                Level::Warn,
-            ),
-            Settlement::FailedElsewhere => Self(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "failed elsewhere",
-                Level::Info,
-            ),
-            Settlement::Busy => Self(StatusCode::CONFLICT, "in progress elsewhere", Level::Info),
-            Settlement::FencedOut => Self(StatusCode::CONFLICT, "fenced out", Level::Warn),
-            Settlement::NotDeadLettered { .. } => Self(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "not dead-lettered",
-                Level::Error,
-            ),
-        }
+            Settlement::Unrecorded { .. } => (ACK, "unrecorded", Level::Error),
+            Settlement::Failed { .. } => (AGAIN, "failed", Level::Warn),
+            Settlement::TimedOut => (AGAIN, "timed out", Level::Warn),
+            Settlement::StillRunning => (AGAIN, "still running", Level::Error),
+            Settlement::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, "panicked", Level::Error),
+            Settlement::Left => (AGAIN, "stopped to leave", Level::Warn),
+            Settlement::FailedElsewhere => (AGAIN, "failed elsewhere", Level::Info),
+            Settlement::Busy => (StatusCode::CONFLICT, "in progress elsewhere", Level::Info),
+            Settlement::FencedOut => (StatusCode::CONFLICT, "fenced out", Level::Warn),
+            Settlement::NotDeadLettered { .. } => (AGAIN, "not dead-lettered", Level::Error),
+        };
+        Self(status, outcome, level)
     }
 
     fn of_refusal(refusal: &Refusal) -> Self {
         let (status, level) = match refusal {
+            Refusal::Endpoint(NoEndpoint::Path(_)) => (StatusCode::NOT_FOUND, Level::Warn),
+            Refusal::Endpoint(NoEndpoint::Nothing(_)) => (StatusCode::NOT_FOUND, Level::Info),
+            Refusal::Endpoint(NoEndpoint::Method(_)) => {
+                (StatusCode::METHOD_NOT_ALLOWED, Level::Info)
+            }
             Refusal::Leaving(_) => (StatusCode::SERVICE_UNAVAILABLE, Level::Info),
             Refusal::Authentication(error) if error.is_transient() => {
                 (StatusCode::SERVICE_UNAVAILABLE, Level::Error)
@@ -249,13 +242,18 @@ fn reason(settlement: Settlement) -> Option<String> {
             topic.rsplit('/').next().unwrap_or(&topic)
         )),
         Settlement::Unrecorded { error } => Some(error),
+        Settlement::Unguarded { error } => {
+            Some(format!("without deduplication, and not recorded: {error}"))
+        }
+        Settlement::OtherPayloadIgnored | Settlement::OtherPayload => Some(
+            "its idempotency key was handled before with another payload: see .on_conflict(…)"
+                .into(),
+        ),
         Settlement::NotDeadLettered { reason, error } => {
             Some(format!("{reason}, and it cannot be dead-lettered: {error}"))
         }
         Settlement::Handled
         | Settlement::DoneBefore
-        | Settlement::OtherPayloadIgnored
-        | Settlement::OtherPayload
         | Settlement::TimedOut
         | Settlement::StillRunning
         | Settlement::Panicked

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{Request, StatusCode};
+use axum::http::{Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -21,8 +21,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::dedup::DedupStore;
 use crate::drain::LAST_WORDS;
+use crate::excerpt::excerpt;
 use crate::push::Gate;
-use crate::reply::{Listener, Refusal, Report};
+use crate::reply::{Listener, NoEndpoint, Refusal, Report};
 
 /// For the head of a request, and between two requests of a connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -91,6 +92,8 @@ pub(crate) async fn serve(
         .route("/push/{subscription}", post(receive_for))
         .route("/health/live", get(|| async { "live\n" }))
         .route("/health/ready", get(ready))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
         .with_state(Served {
             gate: Arc::clone(&gate),
             listener,
@@ -118,6 +121,22 @@ async fn receive_for(
     // A path that is no text names no subscription; the envelope's check says so.
     let path = path.map_or_else(|_| String::new(), |Path(subscription)| subscription);
     receive(served, Some(path), request).await
+}
+
+/// A mistyped endpoint would otherwise burn every message's attempts without a trace.
+async fn no_such_path(State(served): State<Served>, method: Method, uri: Uri) -> Response {
+    let path = excerpt(uri.path());
+    let refusal = if method == Method::POST {
+        NoEndpoint::Path(path)
+    } else {
+        NoEndpoint::Nothing(path)
+    };
+    Report::new(Instant::now(), None).close(Err(refusal.into()), served.listener.as_ref())
+}
+
+async fn no_such_method(State(served): State<Served>, method: Method) -> Response {
+    let refusal = NoEndpoint::Method(excerpt(method.as_str()));
+    Report::new(Instant::now(), None).close(Err(refusal.into()), served.listener.as_ref())
 }
 
 /// A disconnect drops this function, but not the task.

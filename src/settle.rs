@@ -88,8 +88,12 @@ impl Settling<'_> {
     async fn finish(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
         drop(lease); // or it would find the claim finished, and call it lost
         if self.attempt.is_unguarded {
-            self.record_late().await;
-            return settled;
+            return match (self.record_late().await, settled) {
+                (Err(error), Settlement::Handled) => Settlement::Unguarded {
+                    error: chain(&error),
+                },
+                (_, settled) => settled,
+            };
         }
         match self.record().await {
             Recorded::Yes => settled,
@@ -127,18 +131,12 @@ impl Settling<'_> {
     }
 
     /// One that ran without a claim is recorded if the store is there by now, and is not waited for otherwise.
-    async fn record_late(&self) {
+    async fn record_late(&self) -> Result<(), StoreError> {
         let store = self.attempt.store();
-        let recorded = match store.claim(&self.attempt.ticket).await {
+        match store.claim(&self.attempt.ticket).await {
             Ok(Claim::Granted { .. }) => store.finish(&self.attempt.ticket).await.map(drop),
             Ok(Claim::Done(_) | Claim::InProgress) => Ok(()),
             Err(error) => Err(error),
-        };
-        if let Err(error) = recorded {
-            self.warn(&format!(
-                "handled without deduplication, and not recorded: {}",
-                chain(&error)
-            ));
         }
     }
 

@@ -15,6 +15,8 @@ pub(crate) enum Settlement {
     OtherPayloadIgnored,
     /// Its key was handled before, with another payload; comes again, as declared.
     OtherPayload,
+    /// Settled in the world, without a claim and without a record, as declared for a store that is down.
+    Unguarded { error: String },
     /// Settled in the world, but the store could not be told: a later duplicate would run again.
     Unrecorded { error: String },
     /// Given back, to be delivered again.

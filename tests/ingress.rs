@@ -311,3 +311,27 @@ async fn the_log_explains_each_refusal_in_one_line_without_a_payload_or_token() 
         );
     }
 }
+
+#[tokio::test]
+async fn a_mistyped_endpoint_or_method_is_refused_and_told() {
+    use crate::harness::{client, reply};
+    let service = Service::start().await;
+    let body = service.message("ok").body();
+    for path in ["/pubsub", "/push/", "/push/probe/"] {
+        let request = client()
+            .post(format!("{}{path}", service.url))
+            .body(body.clone());
+        let answer = reply(request.send().await.expect("an answer")).await;
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (404, "no push endpoint\n"),
+            "{path}"
+        );
+    }
+    let request = client().put(&service.url).body(body);
+    let answer = reply(request.send().await.expect("an answer")).await;
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (405, "no push endpoint\n")
+    );
+}

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::outcome::chain;
+use crate::outcome::whole_chain;
 use crate::server::Running;
 use crate::service::Service;
 use crate::state::Environment;
@@ -80,7 +80,7 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
     reason = "a command's error belongs there, whatever the log filter says"
 )]
 fn fail(error: &(dyn std::error::Error + 'static), is_json: bool) -> ExitCode {
-    let text = format!("pushgate: {}", chain(error));
+    let text = format!("pushgate: {}", whole_chain(error));
     if is_json {
         eprintln!(
             "{}",

@@ -136,11 +136,21 @@ impl Reader<'_> {
         if value == "memory" || value.starts_with("memory:") {
             return Some(StoreSetting::Memory);
         }
+        let scheme = value.split_once("://").map_or("", |(scheme, _)| scheme);
+        if let Some(feature) = left_out(scheme) {
+            let found = format!(
+                "has the scheme {scheme:?}, which this build leaves out: build with --features {feature}"
+            );
+            return self.fault(&STORE, found);
+        }
         #[cfg(feature = "firestore")]
         if let Some(database) = value.strip_prefix("firestore://") {
             return match database.parse() {
                 Ok(database) => Some(StoreSetting::Firestore { database, emulator }),
-                Err(_) => self.fault(&STORE, format!("is {value:?}")),
+                Err(_) => self.fault(
+                    &STORE,
+                    "names no PROJECT or PROJECT/DATABASE after firestore://".into(),
+                ),
             };
         }
         #[cfg(feature = "redis")]
@@ -156,6 +166,16 @@ impl Reader<'_> {
             expected: format!("{} ({})", setting.form, setting.meaning),
         });
         None
+    }
+}
+
+/// The feature that a store of this scheme needs, where the build is without it.
+fn left_out(scheme: &str) -> Option<&'static str> {
+    let is_redis = scheme.starts_with("redis");
+    match scheme {
+        "firestore" if !cfg!(feature = "firestore") => Some("firestore"),
+        _ if is_redis && !cfg!(feature = "redis") => Some("redis"),
+        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
 use crate::breaker::{Breaker, Rules};
+use crate::outcome::chain;
 
 const RULES: Rules = Rules {
     failures: 3,
@@ -40,7 +41,7 @@ impl Guarded {
             .map_err(|open| StoreError::Unavailable(Arc::new(open)))?;
         let answer = step.await;
         match &answer {
-            Err(StoreError::Unavailable(_)) => pass.fail(),
+            Err(error @ StoreError::Unavailable(_)) => pass.fail(&chain(error)),
             _ => pass.succeed(),
         }
         answer

@@ -138,10 +138,14 @@ pub(crate) fn shielded(store: Arc<dyn DedupStore>) -> Arc<dyn DedupStore> {
 #[non_exhaustive]
 pub enum StoreError {
     /// Not reached, or no answer in time; the step may have happened or not.
-    #[error("the deduplication store does not answer: check PUSHGATE_STORE")]
+    #[error(
+        "the deduplication store does not answer: check PUSHGATE_STORE, with TLS PUSHGATE_STORE_CA_FILE, with an emulator FIRESTORE_EMULATOR_HOST"
+    )]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The store answers, but refuses: wrong password, read-only, out of memory.
-    #[error("the deduplication store refuses: check PUSHGATE_STORE and the server")]
+    #[error(
+        "the deduplication store refuses: check PUSHGATE_STORE, PUSHGATE_STORE_PASSWORD and the server"
+    )]
     Refused(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// Something else writes where pushgate keeps its records.
     #[error("the deduplication store holds something unknown under a key of pushgate")]

@@ -25,8 +25,8 @@ pub(crate) enum EnvelopeError {
     #[error("subscription is {0:?}, expected projects/PROJECT/subscriptions/NAME")]
     SubscriptionName(String),
     #[error(
-        "the path names subscription {path:?}, but the push is from {found:?}: check the push endpoint, or declare the \
-         subscriber .eventarc() if Eventarc owns the subscription"
+        "the path names subscription {path:?}, but the push is from {found:?}: check the push endpoint, or, if Eventarc owns \
+         the subscription, declare the subscriber .eventarc() and let the trigger send CloudEvents"
     )]
     OtherSubscription { path: String, found: String },
     #[error(
@@ -60,9 +60,9 @@ pub(crate) enum EnvelopeError {
     EventFormat(String),
     #[error("body is not a CloudEvent, though its content-type says so")]
     NotAnEvent(#[source] Malformed),
-    #[error("CloudEvent has specversion {found:?}, expected {expected:?}", expected = cloud_event::VERSION)]
+    #[error("CloudEvent has specversion {}, expected {expected:?}: check who sends it", .found.as_deref().unwrap_or("(none)"), expected = cloud_event::VERSION)]
     EventVersion { found: Option<String> },
-    #[error("CloudEvent is of type {found:?}, expected {expected:?}: check the trigger's event filters", expected = cloud_event::TYPE)]
+    #[error("CloudEvent is of type {}, expected {expected:?}: check the trigger's event filters", .found.as_deref().unwrap_or("(none)"), expected = cloud_event::TYPE)]
     EventType { found: Option<String> },
     #[error("CloudEvent has both \"data\" and \"data_base64\", expected one of them")]
     TwoData,

@@ -96,8 +96,9 @@ impl Subscriber {
                 format!("concurrency is {}, expected 1 to 10000: see .concurrency(…)", self.concurrency.unwrap_or_default()),
             ),
             (
-                self.callers.iter().all(|email| email.contains('@')) && !self.audiences.iter().any(String::is_empty),
-                "an empty audience, or a caller that is no e-mail: see .audience(…) and .callers(…)".into(),
+                self.callers.iter().all(|email| email.contains('@') && !email.contains(','))
+                    && !self.audiences.iter().any(|audience| audience.is_empty() || audience.contains(',')),
+                "an empty audience, a caller that is no e-mail, or one that holds a comma: call .audience(…) once for each, and give .callers([…]) a list".into(),
             ),
         ];
         checks.extend(self.examples.iter().map(|example| {
@@ -302,6 +303,8 @@ mod tests {
         check(declared().concurrency(usize::MAX), "expected 1 to 10000");
         check(declared().callers(["me"]), "a caller that is no e-mail");
         check(declared().audience(""), "an empty audience");
+        check(declared().audience("a,b"), "one that holds a comma");
+        check(declared().callers(["a@b,c@d"]), "one that holds a comma");
         let pause = Backoff::from_millis(100, 200);
         check(
             declared().attempts_in_process(0, pause),

@@ -178,7 +178,7 @@ impl Calls {
             {
                 Ok(Committed::Otherwise)
             }
-            Err(failure) => Err(failure.into()),
+            Err(failure) => Err(failure.at(&self.server())),
         }
     }
 
@@ -195,7 +195,10 @@ impl Calls {
 
     /// The document as it is now.
     pub(super) async fn read(&self, key: &MessageKey) -> Result<Seen, StoreError> {
-        let answer = self.try_read(key).await.map_err(StoreError::from)?;
+        let answer = self
+            .try_read(key)
+            .await
+            .map_err(|failure| failure.at(&self.server()))?;
         let read_time = answer.read_time.unwrap_or_default();
         self.learn_time(answer.read_time.as_ref());
         match answer.result {
@@ -274,6 +277,11 @@ impl Calls {
         let make = async || Ok(FirestoreClient::new(self.endpoint.connect_lazy()));
         let made: Result<_, Infallible> = self.client.get(make()).await;
         made.unwrap_or_else(|never| match never {})
+    }
+
+    /// Where Firestore is, for errors.
+    pub(super) fn server(&self) -> String {
+        self.endpoint.uri().to_string()
     }
 
     /// A channel that does not answer may lead nowhere, and would not notice for some time.

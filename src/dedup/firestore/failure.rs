@@ -7,8 +7,9 @@ use super::{refused, unavailable};
 
 /// What Firestore says, without the rest of the answer.
 #[derive(Debug, thiserror::Error)]
-#[error("Firestore answers {code:?}: {message}")]
+#[error("Firestore at {server}: {code:?}, {message}")]
 struct FirestoreError {
+    server: String,
     code: Code,
     message: String,
 }
@@ -33,16 +34,23 @@ impl From<Status> for Failure {
     }
 }
 
-/// What the request itself, its credentials or the database are to blame for wants a person; everything else passes
-/// (Google, *Error codes*: UNAVAILABLE, RESOURCE_EXHAUSTED and ABORTED may be tried again).
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        let status = match failure {
-            Failure::Credentials(error) if error.is_transient() => return unavailable(error),
-            Failure::Credentials(error) => return refused(error),
-            Failure::Said(status) => status,
+#[derive(Debug, thiserror::Error)]
+#[error("no credentials for Firestore")]
+struct NoCredentials(#[source] google_cloud_gax::error::CredentialsError);
+
+impl Failure {
+    /// What the request itself, its credentials or the database are to blame for wants a person; everything else passes
+    /// (Google, *Error codes*: UNAVAILABLE, RESOURCE_EXHAUSTED and ABORTED may be tried again).
+    pub(super) fn at(self, server: &str) -> StoreError {
+        let status = match self {
+            Self::Credentials(error) if error.is_transient() => {
+                return unavailable(NoCredentials(error));
+            }
+            Self::Credentials(error) => return refused(NoCredentials(error)),
+            Self::Said(status) => status,
         };
         let error = FirestoreError {
+            server: server.to_owned(),
             code: status.code(),
             message: status.message().to_owned(),
         };

@@ -9,7 +9,6 @@ mod database;
 mod document;
 mod failure;
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,7 +77,7 @@ impl FirestoreStore {
         step: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let client = self.calls.client().await;
-        let timed_out = || unavailable(io::Error::from(io::ErrorKind::TimedOut));
+        let timed_out = || unavailable(TimedOut(self.calls.server()));
         let answer = timeout(self.timeout, step).await;
         let answer = answer.unwrap_or_else(|_| Err(timed_out()));
         if matches!(answer, Err(StoreError::Unavailable(_))) {
@@ -226,6 +225,10 @@ impl DedupStore for FirestoreStore {
         self.bounded(self.calls.read(&nobody)).await.map(drop)
     }
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("no answer from {0} within PUSHGATE_STORE_TIMEOUT_MILLISECONDS")]
+struct TimedOut(String);
 
 fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Unavailable(Arc::new(error))

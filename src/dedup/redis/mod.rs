@@ -119,11 +119,18 @@ impl DedupStore for RedisStore {
     }
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("the server is a node of a cluster: use redis-cluster:// in PUSHGATE_STORE")]
+struct IsACluster(#[source] RedisError);
+
 /// Whatever may have happened in the network passes; what the server itself says (`NOAUTH`, `OOM`) wants a person, but for a
 /// server that is still loading its data or failing over.
 fn store_error(error: RedisError) -> StoreError {
     if error.code() == Some("CORRUPT") {
         return StoreError::Corrupt;
+    }
+    if error.kind() == ErrorKind::Server(ServerErrorKind::Moved) {
+        return StoreError::Refused(Arc::new(IsACluster(error)));
     }
     let passes = error.is_io_error()
         || error.is_timeout()
