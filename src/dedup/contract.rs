@@ -105,7 +105,7 @@ async fn a_finished_message_stays_done_for_its_window(
     other: &Arc<dyn DedupStore>,
 ) {
     let ticket = Ticket {
-        window: 10 * SHORT,
+        window: 40 * SHORT,
         lease: SHORT,
         ..ticket()
     };
