@@ -12,7 +12,8 @@ use crate::harness::redis_cluster::RedisCluster;
 use crate::harness::redis_server::{RedisServer, redis_store};
 use crate::harness::{free_port, get, soon};
 
-const TIMEOUT: Duration = Duration::from_secs(2);
+/// Making connections with TLS takes a busy machine long.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// All that a user of pushgate needs, as the README says it.
 const USER: &str = "acl setuser app on >hu%sh ~pushgate:* +eval +evalsha +get +set +del +time +ping +info +role +cluster|slots +asking";

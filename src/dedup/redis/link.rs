@@ -48,7 +48,7 @@ impl Link {
             (Kind::Single | Kind::Cluster, _) => {
                 let mut cluster = ClusterClientBuilder::new(nodes)
                     // A frozen node must leave time to ask the others, when the cluster is looked at anew.
-                    .connection_timeout(timeout / 4)
+                    .connection_timeout(timeout / 3)
                     .response_timeout(timeout)
                     // With the library's own settings a step would wait for a node that is gone until its time is over.
                     .retries(3)
