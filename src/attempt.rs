@@ -86,9 +86,9 @@ impl Attempt {
         self
     }
 
-    /// Where its message is remembered.
+    /// Where the holder of its claim keeps and settles it.
     pub(crate) fn store(&self) -> &Arc<dyn DedupStore> {
-        &self.subscriber.store
+        &self.subscriber.store.holding
     }
 
     /// For logs: unlike the ticket's key, it never comes from a payload.
@@ -120,9 +120,14 @@ impl Attempt {
         ));
     }
 
+    /// Whether a run of it that was cut off is for a person to look at.
+    pub(crate) fn holds(&self) -> bool {
+        self.subscriber.declared.after_crash == AfterCrash::Hold
+    }
+
     /// The claim was granted; `number` is above 1 if an earlier one lapsed because its instance vanished.
     pub(crate) fn granted(&mut self, number: u32) {
-        if number > 1 && self.subscriber.declared.after_crash == AfterCrash::Hold {
+        if number > 1 && self.holds() {
             self.is_held = true;
             self.doom.get_or_insert_with(Reason::outcome_unknown);
         }
@@ -133,6 +138,10 @@ impl Attempt {
         let StoreDown::Open(reason) = &self.subscriber.declared.store_down else {
             return false;
         };
+        // It answers, and has something that nobody understands.
+        if matches!(error, StoreError::Corrupt) {
+            return false;
+        }
         tracing::debug!(
             subscription = %self.subscriber.name,
             message.id = self.message_id(),

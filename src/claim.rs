@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{ConstantBuilder, Retryable};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -11,11 +10,9 @@ use crate::attempt::Attempt;
 use crate::breaker::Pass;
 use crate::dedup::{Claim, DedupStore, Fingerprint, Record, StoreError, Ticket};
 use crate::drain::Drain;
+use crate::settle::give_back_later;
 use crate::settlement::Settlement;
 use crate::subscriber::Conflict;
-
-/// A claim whose answer was lost is asked again with the same ticket, which is never granted twice.
-const REPEAT_AFTER: Duration = Duration::from_millis(25);
 
 /// What came of asking.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +50,7 @@ pub(crate) async fn ask(attempt: &mut Attempt, drain: &Drain) -> Result<Asked, S
         closing: drain.closing.clone(),
     };
     loop {
-        let store = Arc::clone(attempt.store());
+        let store = Arc::clone(&attempt.subscriber.store.asking);
         let told = match ask_store(&store, &attempt.ticket, &patience, &mut attempt.pass).await {
             Ok(told) => told,
             // Where another delivery is at it, running without a claim would be running twice at once.
@@ -62,11 +59,11 @@ pub(crate) async fn ask(attempt: &mut Attempt, drain: &Drain) -> Result<Asked, S
                 is_in_progress,
             }) => {
                 let dares = !is_in_progress && attempt.dares_without(&error);
-                return if dares {
-                    Ok(Asked::Granted { attempt: 1 })
-                } else {
-                    Err(error)
-                };
+                if dares {
+                    return Ok(Asked::Granted { attempt: 1 });
+                }
+                give_back_later(attempt);
+                return Err(error);
             }
         };
         return Ok(match told {
@@ -102,10 +99,6 @@ async fn ask_store(
     patience: &Patience,
     pass: &mut Option<Pass>,
 ) -> Result<Told, NoAnswer> {
-    let claim = || async { store.claim(ticket).await };
-    let repeat = ConstantBuilder::default()
-        .with_delay(REPEAT_AFTER)
-        .with_max_times(1);
     let mut is_in_progress = false;
     loop {
         if patience.closing.is_cancelled() {
@@ -115,8 +108,7 @@ async fn ask_store(
             error,
             is_in_progress,
         };
-        let claimed = claim.retry(repeat).when(StoreError::is_transient).await;
-        match claimed.map_err(no_answer)? {
+        match store.claim(ticket).await.map_err(no_answer)? {
             Claim::Granted { attempt } => return Ok(Told::Granted(attempt)),
             Claim::Done(fingerprint) => return Ok(Told::Done(fingerprint)),
             Claim::InProgress => is_in_progress = true,

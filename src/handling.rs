@@ -32,6 +32,7 @@ impl Means {
     pub(crate) async fn handle(&self, mut attempt: Attempt, places: [Place; 3]) -> Settlement {
         let lease = LeaseKeeper::keep(&attempt);
         if let Some(reason) = attempt.doom.take() {
+            drop(attempt.pass.take());
             let end = End::Doomed(reason);
             return settle(&attempt, end, lease, &self.dead_letters, &self.drain).await;
         }

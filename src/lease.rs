@@ -13,29 +13,25 @@ use crate::outcome::chain;
 
 /// Renews a lease three times in its length until dropped. When it is lost, the handler is asked to stop: another delivery
 /// may be at work.
-pub(crate) struct LeaseKeeper(Option<AbortHandle>);
+pub(crate) struct LeaseKeeper(AbortHandle);
 
 impl LeaseKeeper {
-    /// Keeps the attempt's claim, if it has one.
+    /// Keeps the attempt's claim. One that runs unguarded may have a claim without knowing it, or gets one when the store is
+    /// back.
     pub(crate) fn keep(attempt: &Attempt) -> Self {
-        if attempt.is_unguarded {
-            return Self(None);
-        }
         let keeping = Keeping {
             store: Arc::clone(attempt.store()),
             ticket: attempt.ticket.clone(),
             message_id: Arc::clone(&attempt.delivery.context.message_id),
             stop: attempt.delivery.context.stop.clone(),
         };
-        Self(Some(tokio::spawn(keeping.run()).abort_handle()))
+        Self(tokio::spawn(keeping.run()).abort_handle())
     }
 }
 
 impl Drop for LeaseKeeper {
     fn drop(&mut self) {
-        if let Some(keeping) = &self.0 {
-            keeping.abort();
-        }
+        self.0.abort();
     }
 }
 

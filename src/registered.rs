@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use crate::authentication::Caller;
 use crate::breaker::{Breaker, Open, Pass, Rules};
 use crate::config::Config;
-use crate::dedup::{DedupStore, MessageKey, Ticket, Unguarded};
+use crate::dedup::{MessageKey, Shielded, Ticket};
 use crate::pools::Pools;
 use crate::subscriber::{Idempotency, Identity, Limits, Subscriber};
 
@@ -20,7 +20,7 @@ pub(crate) struct Registered {
     /// `projects/P/topics/T`.
     pub(crate) dead_letter_topic: String,
     pub(crate) limits: Limits,
-    pub(crate) store: Arc<dyn DedupStore>,
+    pub(crate) store: Shielded,
     pub(crate) places: Arc<Semaphore>,
     breaker: Option<Arc<Breaker>>,
     pub(crate) audiences: HashSet<String>,
@@ -31,7 +31,7 @@ impl Registered {
     pub(crate) fn new(
         declared: Subscriber,
         config: &Config,
-        store: &Arc<dyn DedupStore>,
+        store: &Shielded,
         pools: &Pools,
     ) -> Self {
         let callers = if declared.callers.is_empty() {
@@ -56,9 +56,9 @@ impl Registered {
             ),
             limits: declared.limits(),
             store: if is_guarded {
-                Arc::clone(store)
+                store.clone()
             } else {
-                Arc::new(Unguarded)
+                Shielded::none()
             },
             places: Arc::new(Semaphore::new(
                 declared

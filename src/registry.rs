@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::authentication::Caller;
 use crate::config::Config;
-use crate::dedup::DedupStore;
+use crate::dedup::Shielded;
 use crate::envelope::Endpoint;
 use crate::excerpt::excerpt;
 use crate::pools::Pools;
@@ -51,7 +51,7 @@ impl Registry {
         subscribers: Vec<Subscriber>,
         provided: &[StateType],
         config: &Config,
-        store: &Arc<dyn DedupStore>,
+        store: &Shielded,
         pools: &Pools,
     ) -> Result<Self, Vec<String>> {
         let mut faults = faults(&subscribers, provided);

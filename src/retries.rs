@@ -18,6 +18,7 @@ use crate::subscriber::InProcess;
 /// begins at once and is the last.
 pub(crate) async fn run_as_declared(attempt: &Attempt, pools: &Pools, drain: &Drain) -> Run {
     let soft_limit = attempt.arrival + attempt.subscriber.limits.soft;
+    let stop = &attempt.delivery.context.stop; // also when the claim is lost to another
     let try_once = || async {
         match run(attempt, pools, &drain.leaving).await {
             Run::Ended(End::Said(Outcome::Retry { reason })) => Err(reason),
@@ -28,9 +29,8 @@ pub(crate) async fn run_as_declared(attempt: &Attempt, pools: &Pools, drain: &Dr
         .retry(pauses(attempt.subscriber.declared.in_process))
         .adjust(|_, pause| {
             let has_time = |pause: &Duration| Instant::now() + *pause < soft_limit;
-            pause
-                .filter(has_time)
-                .filter(|_| !drain.closing.is_cancelled())
+            let is_over = drain.closing.is_cancelled() || stop.is_cancelled();
+            pause.filter(has_time).filter(|_| !is_over)
         })
         .sleep({
             let closing = drain.closing.clone();

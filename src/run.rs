@@ -28,6 +28,8 @@ pub(crate) enum End {
     TimedOut,
     /// The service left.
     Left,
+    /// Nor ever will be, since the service is leaving, or its claim was lost meanwhile.
+    NotBegun,
 }
 
 /// A run, or one that has ended for its caller only: a thread cannot be stopped from outside, nor a task that never awaits.
@@ -51,7 +53,8 @@ pub(crate) async fn run(attempt: &Attempt, pools: &Pools, leaving: &Cancellation
     );
     let mut work = tokio::select! {
         biased; // a handler that would be stopped at once is not begun
-        () = leaving.cancelled() => return Run::Ended(End::Left),
+        () = leaving.cancelled() => return Run::Ended(End::NotBegun),
+        () = stop.cancelled() => return Run::Ended(End::NotBegun), // its claim is lost, or the service is leaving
         () = sleep_until(hard) => return Run::Ended(End::TimedOut),
         work = pools.start(&subscriber.declared.work, delivery.clone()) => work,
     };

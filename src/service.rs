@@ -14,7 +14,7 @@ use crate::dead_letter::DeadLetters;
 use crate::dedup::FirestoreStore;
 #[cfg(feature = "redis")]
 use crate::dedup::RedisStore;
-use crate::dedup::{DedupStore, MemoryStore, StoreError, shielded};
+use crate::dedup::{DedupStore, MemoryStore, Shielded, StoreError};
 use crate::drain::Drain;
 use crate::handling::Means;
 use crate::pools::Pools;
@@ -113,8 +113,8 @@ impl Service {
         let store = self
             .store
             .map_or_else(|| open_store(config).map_err(StartError::Store), Ok)?;
-        let store = shielded(store);
-        let registry = Registry::new(self.subscribers, &provided, config, &store, &pools)
+        let shielded = Shielded::new(Arc::clone(&store));
+        let registry = Registry::new(self.subscribers, &provided, config, &shielded, &pools)
             .map_err(StartError::Declarations)?;
         let authentication = Authentication::new(
             config.authentication,

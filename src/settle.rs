@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ConstantBuilder, ExponentialBuilder, Retryable};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::attempt::Attempt;
 use crate::dead_letter::{DeadLetters, Reason};
@@ -60,9 +61,13 @@ pub(crate) async fn settle(
         End::Said(Outcome::Retry { reason }) => {
             settling.release(Settlement::Failed { reason }, lease).await
         }
+        // Whether the effect happened before the cut is not known: the next delivery finds the claim lapsed, and is held.
+        End::TimedOut if attempt.holds() => settling.keep(Settlement::TimedOut, lease),
+        End::Panicked if attempt.holds() => settling.keep(Settlement::Panicked, lease),
+        End::Left if attempt.holds() => settling.keep(Settlement::Left, lease),
         End::TimedOut => settling.release(Settlement::TimedOut, lease).await,
         End::Panicked => settling.release(Settlement::Panicked, lease).await,
-        End::Left => settling.release(Settlement::Left, lease).await,
+        End::Left | End::NotBegun => settling.release(Settlement::Left, lease).await,
     }
 }
 
@@ -89,18 +94,27 @@ impl Settling<'_> {
         drop(lease); // or it would find the claim finished, and call it lost
         if self.attempt.is_unguarded {
             return match (self.record_late().await, settled) {
-                (Err(error), Settlement::Handled) => Settlement::Unguarded {
-                    error: chain(&error),
-                },
+                (Err(error), settled) => {
+                    self.remember();
+                    match settled {
+                        Settlement::Handled => Settlement::Unguarded {
+                            error: chain(&error),
+                        },
+                        other => other,
+                    }
+                }
                 (_, settled) => settled,
             };
         }
         match self.record().await {
             Recorded::Yes => settled,
             Recorded::ByAnother => Settlement::FencedOut,
-            Recorded::No(error) => Settlement::Unrecorded {
-                error: chain(&error),
-            },
+            Recorded::No(error) => {
+                self.remember();
+                Settlement::Unrecorded {
+                    error: chain(&error),
+                }
+            }
         }
     }
 
@@ -132,12 +146,29 @@ impl Settling<'_> {
 
     /// One that ran without a claim is recorded if the store is there by now, and is not waited for otherwise.
     async fn record_late(&self) -> Result<(), StoreError> {
-        let store = self.attempt.store();
-        match store.claim(&self.attempt.ticket).await {
-            Ok(Claim::Granted { .. }) => store.finish(&self.attempt.ticket).await.map(drop),
-            Ok(Claim::Done(_) | Claim::InProgress) => Ok(()),
-            Err(error) => Err(error),
+        let ticket = &self.attempt.ticket;
+        let record = async {
+            match self.attempt.subscriber.store.asking.claim(ticket).await? {
+                Claim::Granted { .. } => self.attempt.store().finish(ticket).await.map(drop),
+                Claim::Done(_) | Claim::InProgress => Ok(()),
+            }
+        };
+        tokio::select! {
+            recorded = record => recorded,
+            () = sleep_until(self.deadline()) => Err(no_answer()),
+            () = self.drain.last_call.cancelled() => Err(no_answer()),
         }
+    }
+
+    /// A success that the store does not know is known here at least.
+    fn remember(&self) {
+        self.attempt.subscriber.store.remember(&self.attempt.ticket);
+    }
+
+    /// Leaves the claim to lapse.
+    fn keep(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
+        drop(lease);
+        settled
     }
 
     /// A success that lost its claim asks again with a second ticket, as any delivery might: if the store forgot the claim,
@@ -176,6 +207,12 @@ impl Settling<'_> {
         match published {
             Ok(()) => {
                 let topic = subscriber.dead_letter_topic.clone();
+                // Under a key of the publisher's own, the one that vanished may have been another message: whoever comes with
+                // this key is for a person, too.
+                if self.attempt.is_held && self.attempt.ticket.fingerprint.is_some() {
+                    let reason = reason.text;
+                    return self.keep(Settlement::DeadLettered { reason, topic }, lease);
+                }
                 self.finish(
                     Settlement::DeadLettered {
                         reason: reason.text,
@@ -207,6 +244,7 @@ impl Settling<'_> {
     async fn release(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
         drop(lease);
         if self.attempt.is_unguarded {
+            give_back_later(self.attempt);
             return settled;
         }
         let try_once = || async { self.attempt.store().release(&self.attempt.ticket).await };
@@ -229,6 +267,30 @@ impl Settling<'_> {
     fn warn(&self, what: &str) {
         tracing::warn!(subscription = %self.attempt.subscriber.name, message.id = self.attempt.message_id(), "{what}");
     }
+}
+
+/// A claim whose answer was lost may be there, and would keep the next delivery waiting, or be taken for one whose instance
+/// vanished. It is given back without anybody waiting for that.
+pub(crate) fn give_back_later(attempt: &Attempt) {
+    static PLACES: Semaphore = Semaphore::const_new(64);
+    let Ok(place) = PLACES.try_acquire() else {
+        return; // it lapses by itself
+    };
+    let (store, ticket) = (Arc::clone(attempt.store()), attempt.ticket.clone());
+    tokio::spawn(async move {
+        let _place = place;
+        // The claim may even come after its release, on another connection.
+        let release = || async {
+            match store.release(&ticket).await {
+                Ok(Hold::Held) => Ok(()),
+                Ok(Hold::Lost) | Err(_) => Err(()),
+            }
+        };
+        let patience = ConstantBuilder::default()
+            .with_delay(Duration::from_millis(250))
+            .without_max_times();
+        let _ = timeout(ticket.lease, release.retry(patience)).await;
+    });
 }
 
 fn no_answer() -> StoreError {

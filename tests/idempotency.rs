@@ -71,7 +71,7 @@ async fn a_message_without_its_key_is_dead_lettered_once_and_says_where_it_was_l
     assert_eq!(attribute(pushgate::REASON_ATTRIBUTE), "idempotency key");
     assert_eq!(
         attribute(pushgate::ERROR_ATTRIBUTE),
-        "the idempotency key is missing: no string, number or boolean at \"/order/id\" in the payload, or an empty one"
+        "the idempotency key is missing: no string, integer of 64 bits or boolean at \"/order/id\" in the payload, or an empty one"
     );
     assert_eq!(service.runs(), 0);
 }

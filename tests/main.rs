@@ -18,6 +18,7 @@ mod dev;
 mod firestore;
 mod forged_forms;
 mod forms;
+mod holding;
 mod idempotency;
 mod ingress;
 mod keys;

@@ -8,7 +8,7 @@ use url::{Host, Url};
 use super::settings::{
     AUDIENCE, AUTHENTICATION, BODIES, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY, EMULATOR,
     FIRESTORE_EMULATOR, GRACE, ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT, STORE,
-    STORE_TIMEOUT, Setting,
+    STORE_CA_FILE, STORE_PASSWORD, STORE_TIMEOUT, Setting,
 };
 use super::{Config, Fault, StoreSetting};
 use crate::authentication::{Mode, is_google};
@@ -133,6 +133,13 @@ impl Reader<'_> {
         let Some(value) = self.environment.get(STORE.name) else {
             return self.fault(&STORE, "is not set".into());
         };
+        if value.starts_with("memory") || value.starts_with("firestore:") {
+            for setting in [STORE_PASSWORD, STORE_CA_FILE] {
+                if self.environment.get(setting.name).is_some() {
+                    return self.fault(&setting, format!("is set, but {} takes none", STORE.name));
+                }
+            }
+        }
         if value == "memory" || value.starts_with("memory:") {
             return Some(StoreSetting::Memory);
         }

@@ -5,8 +5,7 @@ use std::str::FromStr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// The first 64 bits of a payload's SHA-256: enough to notice that two payloads differ, and nothing of them can be read from
-/// it. Written as 16 hexadecimal digits.
+/// The first 64 bits of a payload's SHA-256: enough to notice that two payloads differ. Written as 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint(u64);
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tokio::time::Instant;
 
@@ -15,11 +16,9 @@ const REMEMBERED: u64 = 20_000;
 /// Most duplicates come soon. What an operator makes the store forget, so that it runs again, is known here no longer than this.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
-/// A store, and a bounded memory of what was finished here.
-pub(crate) struct Finished {
-    store: Arc<dyn DedupStore>,
-    done: Cache<MessageKey, Done>,
-}
+/// What was finished here, for a while.
+#[derive(Clone)]
+pub(super) struct Finished(Cache<MessageKey, Done>);
 
 #[derive(Clone, Copy)]
 struct Done {
@@ -28,35 +27,45 @@ struct Done {
 }
 
 impl Finished {
-    pub(crate) fn new(store: Arc<dyn DedupStore>) -> Self {
-        Self {
-            store,
-            done: Cache::new(REMEMBERED),
-        }
-    }
-
     fn get(&self, key: &MessageKey) -> Option<Done> {
-        let done = self.done.get(key)?;
+        let done = self.0.get(key)?;
         if done.until > Instant::now() {
             return Some(done);
         }
-        self.done.invalidate(key);
+        self.0.invalidate(key);
         None
     }
 
-    fn remember(&self, ticket: &Ticket) {
+    pub(super) fn remember(&self, ticket: &Ticket) {
         let done = Done {
             fingerprint: ticket.fingerprint,
             until: Instant::now() + ticket.window.min(LONGEST),
         };
-        self.done.insert(ticket.key.clone(), done);
+        self.0.insert(ticket.key.clone(), done);
     }
 }
 
+impl Default for Finished {
+    /// The oldest make room: each id is asked for seldom, and soon or not at all.
+    fn default() -> Self {
+        let cache = Cache::builder()
+            .max_capacity(REMEMBERED)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(LONGEST);
+        Self(cache.build())
+    }
+}
+
+/// A store that is not asked about what was finished here.
+pub(super) struct Remembering {
+    pub(super) store: Arc<dyn DedupStore>,
+    pub(super) finished: Finished,
+}
+
 #[async_trait]
-impl DedupStore for Finished {
+impl DedupStore for Remembering {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
-        match self.get(&ticket.key) {
+        match self.finished.get(&ticket.key) {
             Some(done) => Ok(Claim::Done(done.fingerprint)),
             None => self.store.claim(ticket).await,
         }
@@ -69,7 +78,7 @@ impl DedupStore for Finished {
     async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         let hold = self.store.finish(ticket).await?;
         if hold == Hold::Held {
-            self.remember(ticket);
+            self.finished.remember(ticket);
         }
         Ok(hold)
     }
@@ -79,7 +88,7 @@ impl DedupStore for Finished {
     }
 
     async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        match self.get(key) {
+        match self.finished.get(key) {
             Some(done) => Ok(Record::Done(done.fingerprint)),
             None => self.store.look(key).await,
         }
@@ -91,5 +100,31 @@ impl DedupStore for Finished {
 
     async fn advice(&self) -> Result<Vec<String>, StoreError> {
         self.store.advice().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_ids_are_known_however_many_came_before() {
+        let finished = Finished::default();
+        let ticket = |id: u64| {
+            let key = MessageKey {
+                subscription: "projects/p/subscriptions/s".into(),
+                epoch: 0,
+                id: id.to_string(),
+            };
+            Ticket::new(key, LONGEST, LONGEST)
+        };
+        for id in 0..5 * REMEMBERED {
+            let ticket = ticket(id);
+            assert!(finished.get(&ticket.key).is_none());
+            finished.remember(&ticket);
+        }
+        let last = 5 * REMEMBERED - 1000..5 * REMEMBERED;
+        let known = last.filter(|id| finished.get(&ticket(*id).key).is_some());
+        assert_eq!(known.count(), 1000);
     }
 }

@@ -1,23 +1,32 @@
-//! A store that is away costs each push milliseconds: after a few time-outs in a row nobody waits for it but one probe.
+//! A store that does not answer costs each push milliseconds: after some time-outs in a row nobody waits for it but one
+//! probe.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use backon::{ConstantBuilder, Retryable};
+use tokio::time::Instant;
 
 use super::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
 use crate::breaker::{Breaker, Rules};
 use crate::outcome::chain;
 
+/// A claim whose answer was lost is asked again with the same ticket, which is never granted twice.
+const REPEAT_AFTER: Duration = Duration::from_millis(25);
+
+/// What fails sooner costs nobody time.
+const SLOW: Duration = Duration::from_millis(100);
+
+/// In a cluster of which a part is away, the others' answers come in between, so that it seldom opens.
 const RULES: Rules = Rules {
-    failures: 3,
+    failures: 6,
     shortest_pause: Duration::from_millis(200),
     longest_pause: Duration::from_secs(2),
     probes: 1,
 };
 
-/// A store behind a circuit breaker. Only claims and looks are cut short: a claim that is held must be kept and settled
-/// whatever the store did a moment ago.
+/// A store behind a circuit breaker, for those who ask.
 pub(crate) struct Guarded {
     store: Arc<dyn DedupStore>,
     breaker: Arc<Breaker>,
@@ -39,9 +48,12 @@ impl Guarded {
             .breaker
             .enter()
             .map_err(|open| StoreError::Unavailable(Arc::new(open)))?;
+        let start = Instant::now();
         let answer = step.await;
         match &answer {
-            Err(error @ StoreError::Unavailable(_)) => pass.fail(&chain(error)),
+            Err(error @ StoreError::Unavailable(_)) if start.elapsed() >= SLOW => {
+                pass.fail(&chain(error))
+            }
             _ => pass.succeed(),
         }
         answer
@@ -51,7 +63,12 @@ impl Guarded {
 #[async_trait]
 impl DedupStore for Guarded {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
-        self.guard(self.store.claim(ticket)).await
+        let repeat = ConstantBuilder::default()
+            .with_delay(REPEAT_AFTER)
+            .with_max_times(1);
+        let claim = || async { self.store.claim(ticket).await };
+        self.guard(async { claim.retry(repeat).when(StoreError::is_transient).await })
+            .await
     }
 
     async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {

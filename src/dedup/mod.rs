@@ -28,10 +28,10 @@ pub use key::MessageKey;
 pub use memory::MemoryStore;
 #[cfg(feature = "redis")]
 pub use redis::{RedisAddress, RedisAddressError, RedisStore};
-pub(crate) use unguarded::Unguarded;
 
-use finished::Finished;
+use finished::{Finished, Remembering};
 use guarded::Guarded;
+use unguarded::Unguarded;
 
 /// Remembers which messages are being handled and which are done. [`contract`] is the full definition.
 ///
@@ -128,9 +128,45 @@ pub enum Record {
     Done(Option<Fingerprint>),
 }
 
-/// What every store gets around it: nobody waits for one that is away, and what is known to be done is not asked for again.
-pub(crate) fn shielded(store: Arc<dyn DedupStore>) -> Arc<dyn DedupStore> {
-    Arc::new(Finished::new(Arc::new(Guarded::new(store))))
+/// A store with what every store gets around it.
+#[derive(Clone)]
+pub(crate) struct Shielded {
+    /// For those who ask for a message: nobody waits for a store that is away, nor asks it about what was finished here.
+    pub(crate) asking: Arc<dyn DedupStore>,
+    /// For the holder of a claim, which is to be kept and settled whatever the store did a moment ago.
+    pub(crate) holding: Arc<dyn DedupStore>,
+    finished: Finished,
+}
+
+impl Shielded {
+    pub(crate) fn new(store: Arc<dyn DedupStore>) -> Self {
+        let finished = Finished::default();
+        let remembering = |store| {
+            Arc::new(Remembering {
+                store,
+                finished: finished.clone(),
+            })
+        };
+        Self {
+            asking: remembering(Arc::new(Guarded::new(Arc::clone(&store)))),
+            holding: remembering(store),
+            finished: finished.clone(),
+        }
+    }
+
+    /// For subscribers without idempotency.
+    pub(crate) fn none() -> Self {
+        Self {
+            asking: Arc::new(Unguarded),
+            holding: Arc::new(Unguarded),
+            finished: Finished::default(),
+        }
+    }
+
+    /// Remembers here what the store could not be told.
+    pub(crate) fn remember(&self, ticket: &Ticket) {
+        self.finished.remember(ticket);
+    }
 }
 
 /// Why the store gave no answer that can be relied on.
@@ -170,15 +206,19 @@ impl StoreError {
 mod tests {
     use super::*;
 
+    fn asking(store: &Arc<dyn DedupStore>) -> Arc<dyn DedupStore> {
+        Shielded::new(Arc::clone(store)).asking
+    }
+
     #[tokio::test]
     async fn a_shielded_store_keeps_the_contract() {
         let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
-        contract::every_rule([shielded(Arc::clone(&store)), shielded(store)]).await;
+        contract::every_rule([asking(&store), asking(&store)]).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn a_shielded_store_keeps_the_contract_in_races() {
         let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
-        contract::races([shielded(Arc::clone(&store)), shielded(store)], 100).await;
+        contract::races([asking(&store), asking(&store)], 100).await;
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Backoff, Idempotency, InProcess, Limits, SECOND, StoreDown, Subscriber};
+use super::{
+    AfterCrash, Backoff, Form, Idempotency, InProcess, Limits, SECOND, StoreDown, Subscriber,
+};
 
 const NAME_FORM: &str = "must be 3 to 255 characters, a letter first, then letters, digits or -_.~+%, and must not begin with \"goog\"";
 
@@ -18,6 +20,7 @@ impl Subscriber {
             self.bounds(),
             self.times(),
             self.protections(),
+            self.contradictions(),
         ]
         .concat();
         let faults = checks.into_iter().filter(|(is_right, _)| !is_right);
@@ -113,6 +116,30 @@ impl Subscriber {
             )
         }));
         checks
+    }
+
+    /// Declarations that cannot both be meant.
+    fn contradictions(&self) -> Vec<(bool, String)> {
+        let is_held = self.after_crash == AfterCrash::Hold;
+        let idempotency = self.idempotency.as_ref();
+        let is_unguarded = idempotency.is_some_and(|idempotency| !idempotency.is_guarded());
+        let attribute = idempotency.and_then(Idempotency::attribute);
+        let is_lost_in_headers = self.form == Form::Unwrapped
+            && attribute.is_some_and(|name| name.chars().any(|c| c.is_ascii_uppercase()));
+        vec![
+            (
+                !(is_held && matches!(self.store_down, StoreDown::Open(_))),
+                "AfterCrash::Hold promises no second run, and StoreDown::open allows one: see .after_crash(…) and .when_store_is_down(…)".into(),
+            ),
+            (
+                !(is_held && is_unguarded),
+                "AfterCrash::Hold needs a store, and Idempotency::none uses none: see .after_crash(…) and .idempotency(…)".into(),
+            ),
+            (
+                !is_lost_in_headers,
+                "Idempotency::by_attribute has capital letters, and attributes of unwrapped pushes are headers, in lower case: see .idempotency(…) and .unwrapped()".into(),
+            ),
+        ]
     }
 
     /// Attempts in this process, and the circuit breaker.
@@ -276,6 +303,49 @@ mod tests {
     }
 
     #[test]
+    fn declarations_that_cannot_both_be_meant_are_refused() {
+        check(
+            declared()
+                .after_crash(AfterCrash::Hold)
+                .when_store_is_down(StoreDown::open("why")),
+            "promises no second run",
+        );
+        check(
+            declared()
+                .after_crash(AfterCrash::Hold)
+                .idempotency(Idempotency::none("why")),
+            "needs a store",
+        );
+        check(
+            declared()
+                .unwrapped()
+                .idempotency(Idempotency::by_attribute("Event")),
+            "in lower case",
+        );
+    }
+
+    #[test]
+    fn protections_have_bounds() {
+        let pause = Backoff::from_millis(100, 200);
+        check(
+            declared().attempts_in_process(0, pause),
+            "attempts in process are 0",
+        );
+        check(
+            declared().attempts_in_process(2, Backoff::from_secs(1, 60)),
+            "less than the soft limit of 44s",
+        );
+        check(
+            declared().circuit_breaker(CircuitBreaker::after(0)),
+            "0 failures and 3 probes",
+        );
+        check(
+            declared().circuit_breaker(CircuitBreaker::after(1).open_for(Backoff::from_secs(0, 1))),
+            "open for 0ns to 1s",
+        );
+    }
+
+    #[test]
     fn each_fault_names_what_was_found_and_what_decides_it() {
         check(declared().topic("goog-orders"), "topic is \"goog-orders\"");
         check(
@@ -305,23 +375,6 @@ mod tests {
         check(declared().audience(""), "an empty audience");
         check(declared().audience("a,b"), "one that holds a comma");
         check(declared().callers(["a@b,c@d"]), "one that holds a comma");
-        let pause = Backoff::from_millis(100, 200);
-        check(
-            declared().attempts_in_process(0, pause),
-            "attempts in process are 0",
-        );
-        check(
-            declared().attempts_in_process(2, Backoff::from_secs(1, 60)),
-            "less than the soft limit of 44s",
-        );
-        check(
-            declared().circuit_breaker(CircuitBreaker::after(0)),
-            "0 failures and 3 probes",
-        );
-        check(
-            declared().circuit_breaker(CircuitBreaker::after(1).open_for(Backoff::from_secs(0, 1))),
-            "open for 0ns to 1s",
-        );
         check(
             declared().examples([Example::raw("nothing", [])]),
             "example \"nothing\" is empty",

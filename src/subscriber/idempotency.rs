@@ -58,7 +58,7 @@ pub(crate) enum NoKey {
     #[error("the idempotency key is missing: the payload is not JSON")]
     NotJson,
     #[error(
-        "the idempotency key is missing: no string, number or boolean at {0:?} in the payload, or an empty one"
+        "the idempotency key is missing: no string, integer of 64 bits or boolean at {0:?} in the payload, or an empty one"
     )]
     Payload(String),
     #[error("the idempotency key is missing: the declared function gives none, or an empty one")]
@@ -81,7 +81,7 @@ impl Idempotency {
     }
 
     /// All messages with one value at this place of their JSON payload, a JSON Pointer (RFC 6901) such as `/order/id`, where
-    /// a string, number or boolean must stand. A message without it is dead-lettered.
+    /// a string, an integer of at most 64 bits or a boolean must stand. A message without it is dead-lettered.
     pub fn by_payload(pointer: impl Into<String>) -> Self {
         Self::by(Key::Payload(pointer.into()))
     }
@@ -118,6 +118,14 @@ impl Idempotency {
     /// Whether anything is remembered at all.
     pub(crate) fn is_guarded(&self) -> bool {
         !matches!(self.key, Key::None(_))
+    }
+
+    /// The attribute that is the key, if it is one.
+    pub(super) fn attribute(&self) -> Option<&str> {
+        match &self.key {
+            Key::Attribute(name) => Some(name),
+            _ => None,
+        }
     }
 
     /// Whether the key stands beside the payload, where a push of payload alone has nothing.
@@ -180,7 +188,9 @@ fn from_payload(data: &[u8], pointer: &str) -> Result<String, NoKey> {
     let payload: Value = serde_json::from_slice(data).map_err(|_| NoKey::NotJson)?;
     match payload.pointer(pointer) {
         Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
-        Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(value.to_string()),
+        // Other numbers are rounded when they are read, so that two could become one.
+        Some(Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
+        Some(Value::Bool(flag)) => Ok(flag.to_string()),
         _ => Err(NoKey::Payload(pointer.to_owned())),
     }
 }
@@ -259,7 +269,15 @@ mod tests {
         let attribute = |name: &str| Idempotency::by_attribute(name);
         check(attribute("none"), "{}", NoKey::Attribute("none".into()));
         check(attribute("empty"), "{}", NoKey::Attribute("empty".into()));
-        for data in [r#"{"id":null}"#, r#"{"id":{}}"#, r#"{"id":""}"#, "[]", "7"] {
+        for data in [
+            r#"{"id":null}"#,
+            r#"{"id":1.5}"#,
+            r#"{"id":100000000000000000000001}"#,
+            r#"{"id":{}}"#,
+            r#"{"id":""}"#,
+            "[]",
+            "7",
+        ] {
             check(at("/id"), data, NoKey::Payload("/id".into()));
         }
         check(at("/id"), "hush", NoKey::NotJson);

@@ -32,8 +32,8 @@ impl Backoff {
     }
 }
 
-/// What becomes of a message whose handler began, and whose instance vanished before it could record the end: whether the
-/// effect has happened is not known.
+/// What becomes of a message whose handler began and was cut off: its instance vanished before it could record the end, or
+/// stopped it at its hard limit or to leave, or it panicked. Whether the effect has happened is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AfterCrash {
     /// The next delivery runs it again: right where running twice is harmless, as it is for effects with an idempotency key.

@@ -92,7 +92,7 @@ impl FirestoreEmulator {
 
 /// A store behind this address, which may be a proxy's.
 pub(crate) fn store_at(host: &str, database: &str) -> Arc<dyn DedupStore> {
-    store_within(host, database, Duration::from_secs(2))
+    store_within(host, database, Duration::from_secs(20)) // a JVM is slow at first
 }
 
 pub(crate) fn store_within(host: &str, database: &str, timeout: Duration) -> Arc<dyn DedupStore> {
