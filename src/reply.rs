@@ -91,6 +91,7 @@ impl Verdict {
             Settlement::StillRunning => (AGAIN, "still running", Level::Error),
             Settlement::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, "panicked", Level::Error),
             Settlement::Left => (AGAIN, "stopped to leave", Level::Warn),
+            Settlement::NotBegun => (AGAIN, "not begun", Level::Warn),
             Settlement::FailedElsewhere => (AGAIN, "failed elsewhere", Level::Info),
             Settlement::Busy => (StatusCode::CONFLICT, "in progress elsewhere", Level::Info),
             Settlement::FencedOut => (StatusCode::CONFLICT, "fenced out", Level::Warn),
@@ -258,6 +259,7 @@ fn reason(settlement: Settlement) -> Option<String> {
         | Settlement::StillRunning
         | Settlement::Panicked
         | Settlement::Left
+        | Settlement::NotBegun
         | Settlement::FailedElsewhere
         | Settlement::Busy
         | Settlement::FencedOut => None,

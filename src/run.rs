@@ -28,7 +28,7 @@ pub(crate) enum End {
     TimedOut,
     /// The service left.
     Left,
-    /// Nor ever will be, since the service is leaving, or its claim was lost meanwhile.
+    /// The handler was not called: the service is leaving, its claim was lost, or no thread was free in time.
     NotBegun,
 }
 
@@ -55,7 +55,7 @@ pub(crate) async fn run(attempt: &Attempt, pools: &Pools, leaving: &Cancellation
         biased; // a handler that would be stopped at once is not begun
         () = leaving.cancelled() => return Run::Ended(End::NotBegun),
         () = stop.cancelled() => return Run::Ended(End::NotBegun), // its claim is lost, or the service is leaving
-        () = sleep_until(hard) => return Run::Ended(End::TimedOut),
+        () = sleep_until(hard) => return Run::Ended(End::NotBegun), // no thread was free in all its time
         work = pools.start(&subscriber.declared.work, delivery.clone()) => work,
     };
     tokio::select! {

@@ -67,7 +67,8 @@ pub(crate) async fn settle(
         End::Left if attempt.holds() => settling.keep(Settlement::Left, lease),
         End::TimedOut => settling.release(Settlement::TimedOut, lease).await,
         End::Panicked => settling.release(Settlement::Panicked, lease).await,
-        End::Left | End::NotBegun => settling.release(Settlement::Left, lease).await,
+        End::Left => settling.release(Settlement::Left, lease).await,
+        End::NotBegun => settling.release(Settlement::NotBegun, lease).await,
     }
 }
 
@@ -93,17 +94,15 @@ impl Settling<'_> {
     async fn finish(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
         drop(lease); // or it would find the claim finished, and call it lost
         if self.attempt.is_unguarded {
-            return match (self.record_late().await, settled) {
-                (Err(error), settled) => {
-                    self.remember();
-                    match settled {
-                        Settlement::Handled => Settlement::Unguarded {
-                            error: chain(&error),
-                        },
-                        other => other,
-                    }
-                }
-                (_, settled) => settled,
+            let Err(error) = self.record_late().await else {
+                return settled;
+            };
+            self.remember();
+            return match settled {
+                Settlement::Handled => Settlement::Unguarded {
+                    error: chain(&error),
+                },
+                other => other,
             };
         }
         match self.record().await {

@@ -29,6 +29,8 @@ pub(crate) enum Settlement {
     Panicked,
     /// Given back, since the service is leaving.
     Left,
+    /// Given back; the handler was not called, since the service is leaving, the claim was lost, or no thread was free in time.
+    NotBegun,
     /// The delivery this one waited for has failed.
     FailedElsewhere,
     /// Another delivery holds the claim.

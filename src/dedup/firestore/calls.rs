@@ -19,23 +19,21 @@ use googleapis_tonic_google_firestore_v1::google::firestore::v1::precondition::C
 use googleapis_tonic_google_firestore_v1::google::firestore::v1::write::Operation;
 use prost_types::Timestamp;
 use tonic::metadata::{MetadataMap, MetadataValue};
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status};
 
 use super::super::renewable::{InUse, Renewable};
 use super::super::{MessageKey, StoreError};
+use super::channel::{Client, endpoint};
 use super::database::FirestoreDatabase;
 use super::document::{Record, SINCE, Seen, document_id, nanoseconds};
 use super::failure::Failure;
 use super::refused;
 
-const GOOGLE: &str = "https://firestore.googleapis.com";
 /// Google, *Firestore*, OAuth scopes.
 const SCOPE: &str = "https://www.googleapis.com/auth/datastore";
 /// What TTL policy and index exemptions are declared for.
 const COLLECTION: &str = "pushgate";
-/// A connection that leads nowhere is noticed after twice this.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// What came of a conditional write.
 pub(super) enum Committed {
@@ -44,8 +42,6 @@ pub(super) enum Committed {
     /// The document is not as the condition says, or does not exist.
     Otherwise,
 }
-
-type Client = FirestoreClient<Channel>;
 
 pub(super) struct Calls {
     endpoint: Endpoint,
@@ -288,20 +284,4 @@ impl Calls {
     pub(super) fn distrust(&self, client: &InUse<Client>) {
         self.client.throw_away(client, false);
     }
-}
-
-fn endpoint(emulator: Option<&str>, timeout: Duration) -> Result<Endpoint, StoreError> {
-    let address = emulator.map_or_else(|| GOOGLE.to_owned(), |host| format!("http://{host}"));
-    let mut endpoint = Endpoint::from_shared(address)
-        .map_err(refused)?
-        .connect_timeout(timeout)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
-        .user_agent(concat!("pushgate/", env!("CARGO_PKG_VERSION")))
-        .map_err(refused)?;
-    if emulator.is_none() {
-        let tls = ClientTlsConfig::new().with_native_roots();
-        endpoint = endpoint.tls_config(tls).map_err(refused)?;
-    }
-    Ok(endpoint)
 }

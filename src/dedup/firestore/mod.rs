@@ -5,6 +5,7 @@
 //! document is read, and its owner decides.
 
 mod calls;
+mod channel;
 mod database;
 mod document;
 mod failure;
