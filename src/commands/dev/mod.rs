@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::reply::{Listener, Report};
 use crate::service::Service;
 use crate::state::Environment;
+use crate::subscriber::{Form, Subscriber};
 use crate::telemetry;
 
 const SERVICE_PORT: u16 = 8080;
@@ -57,7 +58,7 @@ pub(super) async fn run(
     let cloud = Cloud::start(emulator_port, &arguments.project)?;
     let port = free_port(arguments.port);
     let config = Config::read(&cloud.settings(&environment, port))?.on_loopback(port);
-    let declared = service.subscribers.clone();
+    let declared = as_wrapped(&mut service);
     let (listener, reports) = listener();
     service.listener = Some(listener);
     let running = service.start(&config).await?;
@@ -98,6 +99,14 @@ pub(super) async fn run(
     lines.abort();
     cloud.emulator.stop().await;
     Ok(())
+}
+
+/// The local Pub/Sub wraps each push, whatever is declared for the real one.
+fn as_wrapped(service: &mut Service) -> Vec<Subscriber> {
+    for subscriber in &mut service.subscribers {
+        subscriber.form = Form::Evident;
+    }
+    service.subscribers.clone()
 }
 
 /// Hands each report to the screen, without waiting for it.
