@@ -290,6 +290,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_late_word_says_nothing_about_a_probe() {
+        let breaker = breaker();
+        let [good, bad] = [(); 2].map(|()| breaker.enter().expect("closed"));
+        (0..3).for_each(|_| fail(&breaker));
+        advance(2 * SECOND).await;
+        let probe = breaker.enter().expect("a probe");
+        good.succeed();
+        assert!(is_open(&breaker), "the probe is still on its way");
+        bad.fail("late");
+        probe.succeed();
+        assert!(breaker.enter().is_ok(), "not opened again");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_was_sent_before_it_opened_says_nothing_afterwards() {
         let breaker = breaker();
         let early: Vec<_> = (0..6).map(|_| breaker.enter().expect("closed")).collect();

@@ -95,3 +95,81 @@ impl DedupStore for Guarded {
         self.store.advice().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tokio::time::sleep;
+
+    use super::super::{Shielded, Unguarded};
+    use super::*;
+
+    /// Fails every claim after this time.
+    struct Away(Duration);
+
+    #[async_trait]
+    impl DedupStore for Away {
+        async fn claim(&self, _ticket: &Ticket) -> Result<Claim, StoreError> {
+            sleep(self.0).await;
+            let error = io::Error::from(io::ErrorKind::TimedOut);
+            Err(StoreError::Unavailable(Arc::new(error)))
+        }
+
+        async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+            Unguarded.renew(ticket).await
+        }
+
+        async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+            Unguarded.finish(ticket).await
+        }
+
+        async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+            Unguarded.release(ticket).await
+        }
+
+        async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
+            Unguarded.look(key).await
+        }
+
+        async fn ping(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    fn ticket() -> Ticket {
+        let key = MessageKey {
+            subscription: "projects/p/subscriptions/s".into(),
+            epoch: 0,
+            id: "1".into(),
+        };
+        Ticket::new(key, Duration::from_secs(10), Duration::from_secs(10))
+    }
+
+    /// How long a claim takes after so many have failed.
+    async fn claim_after(failures: u32, store: &dyn DedupStore) -> Duration {
+        for _ in 0..failures {
+            assert!(store.claim(&ticket()).await.is_err());
+        }
+        let start = Instant::now();
+        assert!(store.claim(&ticket()).await.is_err());
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_six_deliveries_that_waited_in_vain_nobody_waits_but_the_holder_of_a_claim() {
+        let second = Duration::from_secs(1);
+        let shielded = Shielded::new(Arc::new(Away(second)));
+        let asking = shielded.asking.as_ref();
+        assert!(claim_after(5, asking).await >= 2 * second, "asked twice");
+        assert_eq!(claim_after(0, asking).await, Duration::ZERO);
+        assert_eq!(claim_after(0, shielded.holding.as_ref()).await, second);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_that_cost_no_time_close_nothing() {
+        let shielded = Shielded::new(Arc::new(Away(Duration::ZERO)));
+        let took = claim_after(100, shielded.asking.as_ref()).await;
+        assert_eq!(took.as_millis(), REPEAT_AFTER.as_millis());
+    }
+}
