@@ -62,7 +62,9 @@ pub(crate) async fn ask(attempt: &mut Attempt, drain: &Drain) -> Result<Asked, S
                 if dares {
                     return Ok(Asked::Granted { attempt: 1 });
                 }
-                give_back_later(attempt);
+                if error.is_ambiguous() {
+                    give_back_later(attempt);
+                }
                 return Err(error);
             }
         };

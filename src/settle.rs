@@ -285,8 +285,9 @@ pub(crate) fn give_back_later(attempt: &Attempt) {
                 Ok(Hold::Lost) | Err(_) => Err(()),
             }
         };
-        let patience = ConstantBuilder::default()
-            .with_delay(Duration::from_millis(250))
+        let patience = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(250))
+            .with_max_delay(Duration::from_secs(4))
             .without_max_times();
         let _ = timeout(ticket.lease, release.retry(patience)).await;
     });

@@ -191,7 +191,7 @@ async fn a_subscriber_that_dares_does_not_run_beside_another_delivery() {
     let message = service.message("ok");
     let other = Ticket::new(
         key(&message),
-        Duration::from_secs(1),
+        Duration::from_secs(4),
         Duration::from_secs(3600),
     );
     store.claim(&other).await.expect("claimed");

@@ -163,6 +163,8 @@ mod tests {
         let asking = shielded.asking.as_ref();
         assert!(claim_after(5, asking).await >= 2 * second, "asked twice");
         assert_eq!(claim_after(0, asking).await, Duration::ZERO);
+        let refused = asking.claim(&ticket()).await.expect_err("nobody was asked");
+        assert!(refused.is_transient() && !refused.is_ambiguous());
         assert_eq!(claim_after(0, shielded.holding.as_ref()).await, second);
     }
 

@@ -29,6 +29,7 @@ pub use memory::MemoryStore;
 #[cfg(feature = "redis")]
 pub use redis::{RedisAddress, RedisAddressError, RedisStore};
 
+use crate::breaker::Open;
 use finished::{Finished, Remembering};
 use guarded::Guarded;
 use unguarded::Unguarded;
@@ -192,6 +193,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the step may have happened all the same: the store was asked, and its answer is not known.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::Unavailable(error) if !error.is::<Open>())
+    }
+
     /// Whether the same step may succeed a moment later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
