@@ -19,6 +19,12 @@ pub enum ApiError {
     /// Pub/Sub has no such method, as far as is documented; the text repeats the request's method and path.
     #[error("{0}")]
     NoSuchMethod(String),
+    /// The request is a good one, but not in the present state of what it names.
+    #[error("{0}")]
+    FailedPrecondition(String),
+    /// A value lies beyond the range that Pub/Sub documents.
+    #[error("{0}")]
+    OutOfRange(String),
     /// Something is full: the backlog of a subscription, or the emulator itself.
     #[error("{0}")]
     ResourceExhausted(String),
@@ -33,6 +39,10 @@ impl ApiError {
 
     pub(crate) fn invalid(reason: impl Into<String>) -> Self {
         Self::InvalidArgument(reason.into())
+    }
+
+    pub(crate) fn precondition(reason: impl Into<String>) -> Self {
+        Self::FailedPrecondition(reason.into())
     }
 
     pub(crate) fn unimplemented(reason: impl Into<String>) -> Self {

@@ -31,6 +31,7 @@ struct Readme;
 
 mod api;
 mod broker;
+mod clock;
 mod connections;
 mod delivery;
 mod envelope;
@@ -49,5 +50,6 @@ pub use crate::issuer::{Claim, Forgery, Issuer};
 pub use crate::message::{Message, ReceivedMessage};
 pub use crate::server::{Emulator, Options, StartError};
 pub use crate::subscription::{
-    DeadLetterPolicy, OidcToken, PushConfig, RetryPolicy, SubscriptionConfig,
+    DeadLetterPolicy, OidcToken, PushConfig, PushForm, RetryPolicy, SubscriptionConfig,
 };
+pub use crate::topic::{Encoding, SchemaSettings, TopicConfig};

@@ -2,8 +2,70 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::delivery::Delivery;
+use crate::error::ApiError;
+use crate::name::ResourceName;
+use crate::subscription::{DAY, within};
+
+/// A topic as it is declared (Google, *Topic*).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TopicConfig {
+    /// `projects/PROJECT/topics/ID`.
+    pub name: String,
+    /// For whoever sorts topics by them.
+    pub labels: BTreeMap<String, String>,
+    /// How long every message is kept, whatever became of it, 10 minutes to 31 days, so that subscriptions can seek back to
+    /// it; unset for no longer than subscriptions need it.
+    pub message_retention: Option<Duration>,
+    /// What every message must fit.
+    pub schema: Option<SchemaSettings>,
+}
+
+/// The schema of a topic (Google, *SchemaSettings*).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SchemaSettings {
+    /// `projects/PROJECT/schemas/ID`; `_deleted-schema_` once that is deleted.
+    pub schema: String,
+    /// How messages are written.
+    pub encoding: Encoding,
+    /// The oldest revision that messages may fit; empty for the first of all.
+    pub first_revision_id: String,
+    /// The newest revision that messages may fit; empty for the last of all.
+    pub last_revision_id: String,
+}
+
+/// How the messages of a topic with a schema are written (Google, *Encoding*).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Encoding {
+    /// As JSON.
+    Json,
+    /// In the binary form of the schema's language.
+    Binary,
+}
+
+impl TopicConfig {
+    /// A topic with Google's defaults.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            labels: BTreeMap::new(),
+            message_retention: None,
+            schema: None,
+        }
+    }
+
+    /// # Errors
+    /// If the name is bad, or the retention out of range.
+    pub(crate) fn check(&self) -> Result<ResourceName, ApiError> {
+        if let Some(retention) = self.message_retention {
+            let least = Duration::from_secs(600);
+            within("messageRetentionDuration", retention, least, 31 * DAY)?;
+        }
+        ResourceName::topic(&self.name)
+    }
+}
 
 /// One topic and the subscriptions that its messages go to.
 #[derive(Default)]

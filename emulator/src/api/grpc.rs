@@ -69,6 +69,8 @@ fn status(error: ApiError) -> Status {
         ApiError::AlreadyExists(_) => Status::already_exists(message),
         ApiError::InvalidArgument(_) => Status::invalid_argument(message),
         ApiError::Unimplemented(_) | ApiError::NoSuchMethod(_) => Status::unimplemented(message),
+        ApiError::FailedPrecondition(_) => Status::failed_precondition(message),
+        ApiError::OutOfRange(_) => Status::out_of_range(message),
         ApiError::ResourceExhausted(_) => Status::resource_exhausted(message),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::json::{nullable, object, refuse_unsupported};
 use crate::error::ApiError;
-use crate::subscription::{OidcToken, PushConfig};
+use crate::subscription::{OidcToken, PushConfig, PushForm};
 
 const VERSION_ATTRIBUTE: &str = "x-goog-version";
 
@@ -65,6 +65,7 @@ impl PushConfigBody {
         Ok(Some(PushConfig {
             endpoint: self.push_endpoint,
             oidc_token,
+            form: PushForm::Wrapped,
         }))
     }
 }

@@ -38,6 +38,8 @@ impl IntoResponse for ApiError {
             Self::NotFound(_) | Self::NoSuchMethod(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
             Self::AlreadyExists(_) => (StatusCode::CONFLICT, "ALREADY_EXISTS"),
             Self::InvalidArgument(_) => (StatusCode::BAD_REQUEST, "INVALID_ARGUMENT"),
+            Self::FailedPrecondition(_) => (StatusCode::BAD_REQUEST, "FAILED_PRECONDITION"),
+            Self::OutOfRange(_) => (StatusCode::BAD_REQUEST, "OUT_OF_RANGE"),
             Self::Unimplemented(_) => (StatusCode::NOT_IMPLEMENTED, "UNIMPLEMENTED"),
             Self::ResourceExhausted(_) => (StatusCode::TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED"),
         };

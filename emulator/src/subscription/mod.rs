@@ -1,16 +1,18 @@
 //! A subscription as it is declared: Google's fields that the emulator acts upon, and their rules.
 
+mod policies;
+mod push_config;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use reqwest::Url;
-
+pub use self::policies::{DeadLetterPolicy, RetryPolicy};
+pub use self::push_config::{OidcToken, PushConfig, PushForm};
 use crate::error::ApiError;
-use crate::name::ResourceName;
 
 /// About ten thousand years (*google.protobuf.Duration*, `seconds`).
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(315_576_000_000);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A subscription as it is declared (Google, *Subscription*).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,12 +31,20 @@ pub struct SubscriptionConfig {
     pub dead_letter_policy: Option<DeadLetterPolicy>,
     /// Messages of one ordering key are pushed one at a time, in the order of publishing.
     pub enable_message_ordering: bool,
-    /// Kept and shown, without effect.
+    /// Google's expression over attributes; what does not match is acknowledged unseen. Empty: everything is delivered.
+    pub filter: String,
+    /// Acknowledgements by pull are confirmed, and a lease that has ended cannot acknowledge. Not for push.
+    pub enable_exactly_once_delivery: bool,
+    /// Acknowledged messages are kept for the retention, too, so that a seek can bring them back.
+    pub retain_acked_messages: bool,
+    /// For whoever sorts subscriptions by them.
     pub labels: BTreeMap<String, String>,
-    /// 10 minutes to 31 days. Kept and shown; messages do not age in the emulator.
+    /// How long an unacknowledged message is kept, 10 minutes to 31 days.
     pub message_retention: Duration,
-    /// The idle time after which Google deletes the subscription, at least a day, or never. Kept and shown, without effect.
+    /// The idle time after which the subscription is deleted, at least a day, or never.
     pub expiration: Option<Duration>,
+    /// Whether it was detached from its topic: it receives nothing any more, and cannot be pulled.
+    pub detached: bool,
 }
 
 impl SubscriptionConfig {
@@ -48,9 +58,13 @@ impl SubscriptionConfig {
             retry_policy: None,
             dead_letter_policy: None,
             enable_message_ordering: false,
+            filter: String::new(),
+            enable_exactly_once_delivery: false,
+            retain_acked_messages: false,
             labels: BTreeMap::new(),
             message_retention: 7 * DAY,
             expiration: Some(31 * DAY),
+            detached: false,
         }
     }
 
@@ -89,151 +103,12 @@ impl SubscriptionConfig {
     }
 }
 
-/// Where and how messages are pushed (Google, *PushConfig*).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PushConfig {
-    /// An `http` or `https` URL. Google asks for `https`; plain `http` is what a laptop has.
-    pub endpoint: String,
-    /// Sign every push with a token of this account.
-    pub oidc_token: Option<OidcToken>,
-}
-
-impl PushConfig {
-    /// Pushes to `endpoint` without a token.
-    pub fn new(endpoint: impl Into<String>) -> Self {
-        Self {
-            endpoint: endpoint.into(),
-            oidc_token: None,
-        }
-    }
-
-    /// The same, signed for the service account `email` and, unless the endpoint is the audience, for `audience`.
-    #[must_use]
-    pub fn signed_as(mut self, email: impl Into<String>, audience: Option<&str>) -> Self {
-        self.oidc_token = Some(OidcToken {
-            service_account_email: email.into(),
-            audience: audience.map(str::to_owned),
-        });
-        self
-    }
-
-    fn check(&self) -> Result<(), ApiError> {
-        self.url()?;
-        match &self.oidc_token {
-            Some(token) if token.service_account_email.is_empty() => {
-                Err(ApiError::invalid("oidcToken.serviceAccountEmail is empty"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The endpoint. A URL with a user or a password is refused, since it would be sent as an `Authorization` that Pub/Sub
-    /// does not send; the refusal does not repeat it.
-    pub(crate) fn url(&self) -> Result<Url, ApiError> {
-        let url = Url::parse(&self.endpoint).ok();
-        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        let url = url.ok_or_else(|| {
-            ApiError::invalid("pushConfig.pushEndpoint is not an http or https URL")
-        })?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(ApiError::invalid(
-                "pushConfig.pushEndpoint has a user or a password: leave out what is before the @",
-            ));
-        }
-        Ok(url)
-    }
-}
-
-/// Whose token goes with every push (Google, *PushConfig.OidcToken*).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct OidcToken {
-    /// The account in the claim `email`.
-    pub service_account_email: String,
-    /// The claim `aud`; the push endpoint, exactly as configured, if unset.
-    pub audience: Option<String>,
-}
-
-/// How long a message waits after a nack or an expired deadline (Google, *RetryPolicy*).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RetryPolicy {
-    /// 0 to 600 s.
-    pub minimum_backoff: Duration,
-    /// 0 to 600 s, not below the minimum.
-    pub maximum_backoff: Duration,
-}
-
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        Self {
-            minimum_backoff: Duration::from_secs(10),
-            maximum_backoff: Duration::from_secs(600),
-        }
-    }
-}
-
-impl RetryPolicy {
-    /// The wait after the given number of failures: the minimum first, then twice as long each time, up to the maximum.
-    ///
-    /// That growth is exponential is Google's word; the factor is ours, as is the step of 100 ms that lets a minimum of
-    /// zero grow.
-    #[must_use]
-    pub fn wait_after(&self, failures: u32) -> Duration {
-        if failures <= 1 {
-            return self.minimum_backoff;
-        }
-        let step = self.minimum_backoff.max(Duration::from_millis(100));
-        let factor = 2_u32.saturating_pow(failures - 1);
-        step.saturating_mul(factor).min(self.maximum_backoff)
-    }
-
-    fn check(&self) -> Result<(), ApiError> {
-        let longest = Duration::from_secs(600);
-        for (field, wait) in [
-            ("retryPolicy.minimumBackoff", self.minimum_backoff),
-            ("retryPolicy.maximumBackoff", self.maximum_backoff),
-        ] {
-            within(field, wait, Duration::ZERO, longest)?;
-        }
-        if self.minimum_backoff > self.maximum_backoff {
-            return Err(ApiError::invalid(
-                "retryPolicy.minimumBackoff is longer than maximumBackoff",
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// Where a message goes that cannot be delivered (Google, *DeadLetterPolicy*).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct DeadLetterPolicy {
-    /// `projects/PROJECT/topics/ID`; must exist.
-    pub dead_letter_topic: String,
-    /// 5 to 100 pushes.
-    pub max_delivery_attempts: u32,
-}
-
-impl DeadLetterPolicy {
-    /// Dead letters to `topic` after five pushes, Google's default.
-    pub fn new(topic: impl Into<String>) -> Self {
-        Self {
-            dead_letter_topic: topic.into(),
-            max_delivery_attempts: 5,
-        }
-    }
-
-    fn check(&self) -> Result<(), ApiError> {
-        ResourceName::topic(&self.dead_letter_topic)?;
-        if !(5..=100).contains(&self.max_delivery_attempts) {
-            return Err(ApiError::invalid(format!(
-                "deadLetterPolicy.maxDeliveryAttempts must be 5 to 100, not {}",
-                self.max_delivery_attempts
-            )));
-        }
-        Ok(())
-    }
-}
-
-fn within(field: &str, found: Duration, least: Duration, most: Duration) -> Result<(), ApiError> {
+pub(crate) fn within(
+    field: &str,
+    found: Duration,
+    least: Duration,
+    most: Duration,
+) -> Result<(), ApiError> {
     if (least..=most).contains(&found) {
         return Ok(());
     }

@@ -1,0 +1,97 @@
+//! The time as the emulator sees it, which tests can move forward.
+
+use std::future::Future;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+/// The emulator's clock: the machine's, plus what it was moved forward. Deadlines, back-off, retention and expiry go by it.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    ahead: watch::Sender<Duration>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            ahead: watch::Sender::new(Duration::ZERO),
+        }
+    }
+}
+
+impl Clock {
+    /// For lengths of time within this process.
+    pub(crate) fn now(&self) -> Instant {
+        Instant::now() + *self.ahead.borrow()
+    }
+
+    /// For what is shown and kept, in whole milliseconds as pushes show it.
+    pub(crate) fn utc(&self) -> OffsetDateTime {
+        let now = OffsetDateTime::now_utc() + *self.ahead.borrow();
+        now.replace_millisecond(now.millisecond()).unwrap_or(now)
+    }
+
+    /// Moves the clock forward: whatever is due by then happens at once.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.ahead
+            .send_modify(|ahead| *ahead = ahead.saturating_add(by));
+    }
+
+    /// Waits until the clock shows `wake`.
+    pub(crate) async fn reached(&self, wake: Instant) {
+        let mut ahead = self.ahead.subscribe();
+        loop {
+            let moved = *ahead.borrow_and_update();
+            let Some(machine) = wake.checked_sub(moved) else {
+                return;
+            };
+            tokio::select! {
+                () = sleep_until(machine) => return,
+                // This clock holds a sender, so the channel does not close.
+                _ = ahead.changed() => {}
+            }
+        }
+    }
+
+    /// What `work` gives, or nothing if `limit` is over first.
+    pub(crate) async fn within<F: Future>(&self, limit: Duration, work: F) -> Option<F::Output> {
+        let end = self.now() + limit;
+        tokio::select! {
+            done = work => Some(done),
+            () = self.reached(end) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    #[tokio::test]
+    async fn a_clock_that_is_moved_ends_waits_at_once() {
+        let clock = Clock::default();
+        let wait = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.within(DAY, pending::<()>()).await }
+        });
+        tokio::task::yield_now().await;
+        let before = clock.utc();
+        clock.advance(DAY);
+        assert_eq!(wait.await.unwrap(), None);
+        assert!(clock.utc() - before >= DAY);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_left_alone_goes_with_the_machines() {
+        let clock = Clock::default();
+        let begin = Instant::now();
+        assert_eq!(clock.within(DAY, pending::<()>()).await, None);
+        assert_eq!(begin.elapsed().as_secs(), DAY.as_secs());
+        assert_eq!(clock.within(DAY, async { 7 }).await, Some(7));
+    }
+}

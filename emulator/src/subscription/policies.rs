@@ -1,0 +1,87 @@
+//! What becomes of a message that is not acknowledged: how long it waits, and where it goes in the end.
+
+use std::time::Duration;
+
+use super::within;
+use crate::error::ApiError;
+use crate::name::ResourceName;
+
+/// How long a message waits after a nack or an expired deadline (Google, *RetryPolicy*).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RetryPolicy {
+    /// 0 to 600 s.
+    pub minimum_backoff: Duration,
+    /// 0 to 600 s, not below the minimum.
+    pub maximum_backoff: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            minimum_backoff: Duration::from_secs(10),
+            maximum_backoff: Duration::from_secs(600),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// The wait after the given number of failures: the minimum first, then twice as long each time, up to the maximum.
+    ///
+    /// That growth is exponential is Google's word; the factor is ours, as is the step of 100 ms that lets a minimum of
+    /// zero grow.
+    #[must_use]
+    pub fn wait_after(&self, failures: u32) -> Duration {
+        if failures <= 1 {
+            return self.minimum_backoff;
+        }
+        let step = self.minimum_backoff.max(Duration::from_millis(100));
+        let factor = 2_u32.saturating_pow(failures - 1);
+        step.saturating_mul(factor).min(self.maximum_backoff)
+    }
+
+    pub(super) fn check(&self) -> Result<(), ApiError> {
+        let longest = Duration::from_secs(600);
+        for (field, wait) in [
+            ("retryPolicy.minimumBackoff", self.minimum_backoff),
+            ("retryPolicy.maximumBackoff", self.maximum_backoff),
+        ] {
+            within(field, wait, Duration::ZERO, longest)?;
+        }
+        if self.minimum_backoff > self.maximum_backoff {
+            return Err(ApiError::invalid(
+                "retryPolicy.minimumBackoff is longer than maximumBackoff",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Where a message goes that cannot be delivered (Google, *DeadLetterPolicy*).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DeadLetterPolicy {
+    /// `projects/PROJECT/topics/ID`; must exist.
+    pub dead_letter_topic: String,
+    /// 5 to 100 pushes.
+    pub max_delivery_attempts: u32,
+}
+
+impl DeadLetterPolicy {
+    /// Dead letters to `topic` after five pushes, Google's default.
+    pub fn new(topic: impl Into<String>) -> Self {
+        Self {
+            dead_letter_topic: topic.into(),
+            max_delivery_attempts: 5,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ApiError> {
+        ResourceName::topic(&self.dead_letter_topic)?;
+        if !(5..=100).contains(&self.max_delivery_attempts) {
+            return Err(ApiError::invalid(format!(
+                "deadLetterPolicy.maxDeliveryAttempts must be 5 to 100, not {}",
+                self.max_delivery_attempts
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! Where and how messages are pushed.
+
+use reqwest::Url;
+
+use crate::error::ApiError;
+
+/// Where and how messages are pushed (Google, *PushConfig*).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PushConfig {
+    /// An `http` or `https` URL. Google asks for `https`; plain `http` is what a laptop has.
+    pub endpoint: String,
+    /// Sign every push with a token of this account.
+    pub oidc_token: Option<OidcToken>,
+    /// What the body of a push is.
+    pub form: PushForm,
+}
+
+/// What the body of a push is (Google, *PushConfig*, `wrapper` and `attributes`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum PushForm {
+    /// JSON around the message, in the present format (`x-goog-version` `v1` or `v1beta2`).
+    #[default]
+    Wrapped,
+    /// JSON around the message, as in the first beta (`x-goog-version` `v1beta1`).
+    WrappedV1Beta1,
+    /// The data as it is (`noWrapper`).
+    Unwrapped {
+        /// Whether the message's fields and attributes go along as headers.
+        write_metadata: bool,
+    },
+}
+
+impl PushConfig {
+    /// Pushes to `endpoint` without a token.
+    pub fn new(endpoint: impl Into<String>) -> Self {
+        Self {
+            endpoint: endpoint.into(),
+            oidc_token: None,
+            form: PushForm::default(),
+        }
+    }
+
+    /// The same, signed for the service account `email` and, unless the endpoint is the audience, for `audience`.
+    #[must_use]
+    pub fn signed_as(mut self, email: impl Into<String>, audience: Option<&str>) -> Self {
+        self.oidc_token = Some(OidcToken {
+            service_account_email: email.into(),
+            audience: audience.map(str::to_owned),
+        });
+        self
+    }
+
+    /// The same, without Pub/Sub's wrapper around the data.
+    #[must_use]
+    pub fn unwrapped(mut self, write_metadata: bool) -> Self {
+        self.form = PushForm::Unwrapped { write_metadata };
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<(), ApiError> {
+        self.url()?;
+        match &self.oidc_token {
+            Some(token) if token.service_account_email.is_empty() => {
+                Err(ApiError::invalid("oidcToken.serviceAccountEmail is empty"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The endpoint. A URL with a user or a password is refused, since it would be sent as an `Authorization` that Pub/Sub
+    /// does not send; the refusal does not repeat it.
+    pub(crate) fn url(&self) -> Result<Url, ApiError> {
+        let url = Url::parse(&self.endpoint).ok();
+        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let url = url.ok_or_else(|| {
+            ApiError::invalid("pushConfig.pushEndpoint is not an http or https URL")
+        })?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(ApiError::invalid(
+                "pushConfig.pushEndpoint has a user or a password: leave out what is before the @",
+            ));
+        }
+        Ok(url)
+    }
+}
+
+/// Whose token goes with every push (Google, *PushConfig.OidcToken*).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OidcToken {
+    /// The account in the claim `email`.
+    pub service_account_email: String,
+    /// The claim `aud`; the push endpoint, exactly as configured, if unset.
+    pub audience: Option<String>,
+}
