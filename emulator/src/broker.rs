@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::delivery::{Courier, Delivery, Pace, Run};
 use crate::error::ApiError;
+use crate::history::{History, Note};
 use crate::message::{Message, ReceivedMessage, check_request};
 use crate::name::ResourceName;
 use crate::storage::{Storage, StoredMessage};
@@ -24,6 +25,7 @@ const MAX_SUBSCRIPTIONS: usize = 10_000;
 pub(crate) struct Broker {
     resources: Mutex<Resources>,
     courier: Courier,
+    history: Arc<History>,
     pace: Pace,
     runtime: Handle,
     tasks: TaskTracker,
@@ -48,6 +50,7 @@ impl Broker {
     /// A broker without topics, whose tasks end when `stopping` is cancelled.
     pub(crate) fn new(
         courier: Courier,
+        history: Arc<History>,
         pace: Pace,
         runtime: Handle,
         tasks: TaskTracker,
@@ -62,6 +65,7 @@ impl Broker {
         Self {
             resources: Mutex::new(resources),
             courier,
+            history,
             pace,
             runtime,
             tasks,
@@ -181,7 +185,29 @@ impl Broker {
         name: &ResourceName,
         push_config: Option<PushConfig>,
     ) -> Result<(), ApiError> {
-        self.subscription(name)?.set_push_config(push_config)
+        self.subscription(name)?.set_push_config(push_config)?;
+        self.history.noted(name, Note::PushConfigChanged);
+        Ok(())
+    }
+
+    /// All topics by name, with their labels and subscriptions.
+    pub(crate) fn all_topics(
+        &self,
+    ) -> Vec<(ResourceName, BTreeMap<String, String>, Vec<ResourceName>)> {
+        let resources = self.resources();
+        let topics = resources.topics.iter();
+        topics
+            .map(|(name, topic)| (name.clone(), topic.labels.clone(), names(&topic.deliveries)))
+            .collect()
+    }
+
+    /// All subscriptions by name.
+    pub(crate) fn all_subscriptions(&self) -> Vec<Arc<Delivery>> {
+        let resources = self.resources();
+        let subscriptions = resources.subscriptions.values();
+        subscriptions
+            .map(|subscription| Arc::clone(&subscription.delivery))
+            .collect()
     }
 
     /// Publishes the messages of one request, all or none, and gives their ids in the same order.
@@ -191,12 +217,13 @@ impl Broker {
         messages: Vec<Message>,
     ) -> Result<Vec<String>, ApiError> {
         check_request(&messages)?;
-        self.resources().distribute(topic, messages)
+        self.resources().distribute(topic, messages, &self.history)
     }
 
     /// Publishes a dead letter. It was checked when it was first published, and its new attributes are Pub/Sub's own.
     pub(crate) fn forward(&self, topic: &ResourceName, letter: Message) -> Result<(), ApiError> {
-        self.resources().distribute(topic, vec![letter])?;
+        self.resources()
+            .distribute(topic, vec![letter], &self.history)?;
         Ok(())
     }
 
@@ -230,6 +257,7 @@ impl Resources {
         &mut self,
         topic: &ResourceName,
         messages: Vec<Message>,
+        history: &History,
     ) -> Result<Vec<String>, ApiError> {
         self.find_topic(topic)?;
         let (first, publish_time) = (self.next_sequence, now());
@@ -244,6 +272,10 @@ impl Resources {
         if let Some(full) = deliveries.iter().find(full) {
             return Err(full.exhausted());
         }
+        let names = names(deliveries);
+        for message in &stored {
+            history.published(topic, message, &names);
+        }
         deliveries.iter().for_each(|each| each.add(&stored));
         self.next_sequence = first + stored.len() as u64;
         Ok(stored.iter().map(|message| message.id.clone()).collect())
@@ -257,6 +289,10 @@ impl Resources {
         }
         self.storage.store(messages)
     }
+}
+
+fn names(deliveries: &[Arc<Delivery>]) -> Vec<ResourceName> {
+    deliveries.iter().map(|each| each.name().clone()).collect()
 }
 
 /// Ids go on from the clock, so that a receiver that remembers ids over a restart of the emulator takes no new message for

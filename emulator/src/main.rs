@@ -30,6 +30,10 @@ struct Arguments {
     #[arg(long)]
     eager: bool,
 
+    /// Of how many messages the console shows what happened to them.
+    #[arg(long, value_name = "MESSAGES", default_value_t = Options::default().history_messages)]
+    history: usize,
+
     /// What to log: a level, or directives such as `emulator=debug` for a line a push.
     #[arg(long, value_name = "FILTER", default_value = "emulator=info", value_parser = filter)]
     log: EnvFilter,
@@ -60,6 +64,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         } else {
             Pace::Google
         },
+        history_messages: arguments.history,
     })?;
     announce(&emulator)?;
     tokio::select! {
@@ -76,6 +81,7 @@ fn announce(emulator: &Emulator) -> std::io::Result<()> {
     let host = url.trim_start_matches("http://");
     let mut output = std::io::stdout().lock();
     writeln!(output, "export PUBSUB_EMULATOR_HOST={host}")?;
+    writeln!(output, "# console: {url}/console/")?;
     writeln!(
         output,
         "# issuer of push tokens: {}",

@@ -14,9 +14,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::api;
 use crate::broker::Broker;
+use crate::clock::Clock;
 use crate::connections::Connections;
+use crate::console::{self, Source};
 use crate::delivery::{Courier, DeliveryEvent, Pace};
 use crate::error::ApiError;
+use crate::history::{DEFAULT_MESSAGES, History};
 use crate::issuer::Issuer;
 use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
@@ -34,6 +37,8 @@ pub struct Options {
     pub allow_remote: bool,
     /// Whether subscriptions hold themselves back as Google's do. Default: they do.
     pub pace: Pace,
+    /// Of how many messages, the latest, the console can show what happened to them. Default: 2,000.
+    pub history_messages: usize,
 }
 
 impl Default for Options {
@@ -42,6 +47,7 @@ impl Default for Options {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allow_remote: false,
             pace: Pace::default(),
+            history_messages: DEFAULT_MESSAGES,
         }
     }
 }
@@ -99,6 +105,7 @@ impl Emulator {
             address,
             allow_remote,
             pace,
+            history_messages,
         } = options;
         if !allow_remote && !address.ip().is_loopback() {
             return Err(StartError::NotLoopback(address));
@@ -111,17 +118,22 @@ impl Emulator {
         provider.install_default().ok();
 
         let issuer = Arc::new(Issuer::new(url(address)));
-        let courier = Courier::new(Arc::clone(&issuer)).map_err(StartError::Client)?;
+        let history = Arc::new(History::new(Clock::default(), history_messages));
+        let courier = Courier::new(Arc::clone(&issuer), Arc::clone(&history));
+        let courier = courier.map_err(StartError::Client)?;
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
         let broker = Arc::new(Broker::new(
             courier.clone(),
+            Arc::clone(&history),
             pace,
             runtime.clone(),
             tasks.clone(),
             stopping.clone(),
         ));
         let router = api::router(Arc::clone(&broker), Arc::clone(&issuer));
+        let source = Source::new(Arc::clone(&broker), Arc::clone(&issuer), history, address);
+        let router = router.merge(console::router(source, stopping.clone()));
         tasks.spawn_on(serve(listener, router, stopping.clone()), &runtime);
         let early = Arc::clone(&issuer);
         tasks.spawn_on(async move { early.ready().await }, &runtime);

@@ -18,6 +18,7 @@ use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::routing::get;
 
 use crate::broker::Broker;
+use crate::console;
 use crate::issuer::{Issuer, KEYS_PATH};
 
 /// Ten megabytes of data in Base64, with room for attributes and names.
@@ -35,7 +36,7 @@ struct Services {
 pub(crate) fn router(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
     let publisher = grpc::publisher(Arc::clone(&broker));
     Router::new()
-        .route("/", get(|| async { "Ok" }))
+        .route("/", get(console::front_door))
         .route(KEYS_PATH, get(keys::keys))
         .route("/.well-known/openid-configuration", get(keys::discovery))
         .merge(topics::routes())

@@ -13,6 +13,9 @@ const MAX_BYTES: usize = 512 * 1024 * 1024;
 const MAX_SETTLED_MESSAGES: usize = 10_000;
 const MAX_SETTLED_BYTES: usize = 64 * 1024 * 1024;
 
+/// Delayed messages among which the oldest is searched for.
+const MAX_LOOKED_THROUGH: usize = 10_000;
+
 /// A message on its way: one delivery of it, with what happened to the pushes so far.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
@@ -92,6 +95,32 @@ impl Backlog {
 
     pub(super) fn outstanding(&self) -> usize {
         self.outstanding.len()
+    }
+
+    /// How many messages are not settled.
+    pub(super) fn len(&self) -> usize {
+        self.messages
+    }
+
+    /// How many messages failed, and wait.
+    pub(super) fn delayed(&self) -> usize {
+        self.delayed.len()
+    }
+
+    /// The oldest unsettled message, unless too many failed to look through them all.
+    pub(super) fn oldest(&self) -> Option<Arc<StoredMessage>> {
+        if self.delayed.len() > MAX_LOOKED_THROUGH {
+            return None;
+        }
+        // What is ready is in order, but for what was delayed or asked for again; a lane is younger than its head.
+        let candidates = self
+            .ready
+            .front()
+            .into_iter()
+            .chain(self.outstanding.values());
+        let candidates = candidates.chain(self.delayed.values());
+        let oldest = candidates.min_by_key(|each| each.sequence());
+        oldest.map(|each| Arc::clone(&each.message))
     }
 
     /// Counts a failed push, and gives the new count. Its message stays outstanding until settled or delayed.

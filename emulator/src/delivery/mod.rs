@@ -34,6 +34,23 @@ pub(crate) struct Delivery {
     changed: Notify,
 }
 
+/// One subscription at a glance.
+pub(crate) struct Figures {
+    pub(crate) config: SubscriptionConfig,
+    /// Messages that are not settled.
+    pub(crate) backlog: usize,
+    /// Those of them that are being pushed.
+    pub(crate) outstanding: usize,
+    /// Those of them that failed, and wait.
+    pub(crate) delayed: usize,
+    /// The oldest of them, if finding it is cheap.
+    pub(crate) oldest: Option<Arc<StoredMessage>>,
+    /// How many may be pushed at once.
+    pub(crate) window: usize,
+    /// How much longer nothing is pushed.
+    pub(crate) paused_for: Option<Duration>,
+}
+
 struct State {
     config: SubscriptionConfig,
     destination: Option<Arc<Destination>>,
@@ -106,6 +123,22 @@ impl Delivery {
         drop(state);
         self.changed.notify_one();
         Ok(())
+    }
+
+    /// What stands where, for whoever looks on.
+    pub(crate) fn figures(&self) -> Figures {
+        let state = self.state();
+        let now = Instant::now();
+        let paused_until = state.throttle.paused_until(now);
+        Figures {
+            config: state.config.clone(),
+            backlog: state.backlog.len(),
+            outstanding: state.backlog.outstanding(),
+            delayed: state.backlog.delayed(),
+            oldest: state.backlog.oldest(),
+            window: state.throttle.window(),
+            paused_for: paused_until.map(|until| until - now),
+        }
     }
 
     pub(crate) fn held(&self) -> Vec<Arc<StoredMessage>> {

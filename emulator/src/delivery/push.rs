@@ -4,6 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use reqwest::header::{CONTENT_TYPE, USER_AGENT};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
@@ -14,7 +15,9 @@ use super::backlog::Pending;
 use super::event::{DeliveryEvent, Progress, Reply};
 use crate::envelope;
 use crate::error::ApiError;
+use crate::history::{Answer, History, MAX_EXCERPT_BYTES, Way};
 use crate::issuer::Issuer;
+use crate::name::ResourceName;
 use crate::subscription::SubscriptionConfig;
 
 /// Answers have no meaning beyond their status; short ones are read so that the connection can be used again.
@@ -35,11 +38,12 @@ pub(crate) struct Courier {
     client: Client,
     issuer: Arc<Issuer>,
     events: broadcast::Sender<DeliveryEvent>,
+    history: Arc<History>,
 }
 
 /// Where the pushes of one subscription go, worked out once per change of its settings.
 pub(super) struct Destination {
-    subscription: String,
+    subscription: ResourceName,
     url: Url,
     /// E-mail and audience of the token.
     signed_as: Option<(String, String)>,
@@ -53,12 +57,13 @@ pub(super) struct Ended {
     /// Why there was no answer, as far as is known.
     pub(super) reason: Option<String>,
     pub(super) latency: Duration,
+    pub(super) answer: Option<Answer>,
 }
 
 impl Courier {
     /// # Errors
     /// If the HTTP client cannot be set up.
-    pub(crate) fn new(issuer: Arc<Issuer>) -> reqwest::Result<Self> {
+    pub(crate) fn new(issuer: Arc<Issuer>, history: Arc<History>) -> reqwest::Result<Self> {
         let client = client().build().or_else(|error| {
             tracing::warn!(%error, "no TLS roots: endpoints must be plain http");
             client().tls_certs_only([]).build()
@@ -68,6 +73,7 @@ impl Courier {
             client,
             issuer,
             events,
+            history,
         })
     }
 
@@ -78,15 +84,18 @@ impl Courier {
     /// Pushes one message, once. Waiting for room is not part of the push: neither its start nor its deadline.
     pub(super) async fn push(&self, destination: &Destination, pending: &Pending) -> Ended {
         let _room = ROOM.acquire().await;
-        self.tell(&destination.subscription, pending, || Progress::Started);
+        let subscription = &destination.subscription;
+        self.tell(subscription.as_str(), pending, || Progress::Started);
+        self.history
+            .started(subscription, &pending.message, attempt(pending), Way::Push);
         let started = Instant::now();
         let sent = timeout(destination.deadline, self.send(destination, pending)).await;
         let latency = started.elapsed();
+        let mut answer = None;
         let (reply, reason) = match sent {
             Ok(Ok(response)) => {
                 let status = response.status().as_u16();
-                // An endpoint that never ends its answer has answered all the same.
-                timeout(MAX_READ_TIME, read(response)).await.ok();
+                answer = Some(read(response).await);
                 (Reply::Status(status), None)
             }
             Ok(Err(error)) => (Reply::NoAnswer, Some(chain(&error))),
@@ -96,7 +105,12 @@ impl Courier {
             reply,
             reason,
             latency,
+            answer,
         }
+    }
+
+    pub(super) fn history(&self) -> &History {
+        &self.history
     }
 
     /// Tells the listeners, if there are any.
@@ -127,7 +141,7 @@ impl Courier {
         let request = self.client.post(destination.url.clone());
         let request = self.sign(request, destination).await;
         let shown = destination.shows_attempts.then(|| attempt(pending));
-        let body = envelope::write(&destination.subscription, &pending.message, shown)?;
+        let body = envelope::write(destination.subscription.as_str(), &pending.message, shown)?;
         // These headers are those of Google's sample (Google, *Payload unwrapping*, sample of a wrapped request).
         let request = request
             .header(CONTENT_TYPE, "application/json")
@@ -169,7 +183,7 @@ impl Destination {
             (email, audience.unwrap_or_else(|| push.endpoint.clone()))
         });
         Ok(Some(Arc::new(Self {
-            subscription: config.name.clone(),
+            subscription: ResourceName::subscription(&config.name)?,
             url: push.url()?,
             signed_as,
             deadline: config.ack_deadline,
@@ -204,18 +218,35 @@ fn chain(error: &dyn Error) -> String {
     chain
 }
 
-async fn read(mut response: Response) {
-    let mut bytes = 0;
-    while bytes < MAX_READ_BYTES
-        && let Ok(Some(chunk)) = response.chunk().await
-    {
-        bytes += chunk.len();
+/// Reads an answer, for as long as it may be worth it: an endpoint that never ends its answer has answered all the same.
+async fn read(mut response: Response) -> Answer {
+    let headers = response.headers().iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.as_str().to_owned(), value)
+    });
+    let (status, headers) = (response.status().as_u16(), headers.collect());
+    let (mut bytes, mut excerpt) = (0, BytesMut::new());
+    let all = async {
+        while bytes < MAX_READ_BYTES
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            bytes += chunk.len();
+            let room = MAX_EXCERPT_BYTES - excerpt.len();
+            excerpt.extend(chunk.iter().take(room));
+        }
+    };
+    timeout(MAX_READ_TIME, all).await.ok();
+    Answer {
+        status,
+        headers,
+        body_excerpt: excerpt.freeze(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     #[test]
     fn the_reason_of_a_failed_push_names_every_cause() {
@@ -226,7 +257,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_reason_does_not_repeat_the_endpoint() {
-        let courier = Courier::new(Arc::new(Issuer::new(String::new()))).unwrap();
+        let history = Arc::new(History::new(Clock::default(), 10));
+        let courier = Courier::new(Arc::new(Issuer::new(String::new())), history).unwrap();
         let request = courier.client.post("http://127.0.0.1:1/push?token=secret");
         let error = request.send().await.unwrap_err();
         let reason = chain(&PushError::Http(error.without_url()));

@@ -13,6 +13,7 @@ use super::push::{Courier, Ended, attempt};
 use super::{Delivery, Failed};
 use crate::broker::Broker;
 use crate::envelope::timestamp;
+use crate::history::End;
 use crate::message::Message;
 use crate::name::ResourceName;
 
@@ -83,6 +84,7 @@ impl Run {
                 reply: Reply::NoAnswer,
                 reason: None,
                 latency: Duration::ZERO,
+                answer: None,
             };
             (error.id(), ended)
         });
@@ -162,6 +164,7 @@ impl Run {
             reply,
             reason,
             latency,
+            answer,
         } = ended;
         let subscription = &self.delivery.name;
         tracing::debug!(
@@ -178,9 +181,21 @@ impl Run {
         let ended = || Progress::Ended {
             reply,
             latency,
-            settlement,
+            settlement: settlement.clone(),
         };
         self.courier.tell(subscription.as_str(), pending, ended);
+        let end = End {
+            reply: Some(reply),
+            verdict: None,
+            reason,
+            latency,
+            answer,
+            settlement,
+        };
+        let sequence = pending.message.sequence;
+        self.courier
+            .history()
+            .ended(subscription, sequence, attempt(pending), end);
     }
 }
 
