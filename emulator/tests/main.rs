@@ -1,6 +1,10 @@
 //! The emulator as publishers, operators and push endpoints meet it.
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod console;
+#[cfg(test)]
 mod dead_letters;
 #[cfg(test)]
 mod delivery;

@@ -68,16 +68,7 @@ impl Listener {
     fn news(&self, version: u64) -> Value {
         let history = self.console.source.history();
         let now = history.now().unix_timestamp();
-        let all = history.all(|all| {
-            json!({
-                "publishedPerSecond": all.rate(now, |counts| counts.published),
-                "ackedPerSecond": all.rate(now, |counts| counts.acks),
-                "failedPerSecond": all.rate(now, |counts| counts.nacks),
-                "p50Ms": all.latency(now, 0.5).map(view::milliseconds),
-                "p99Ms": all.latency(now, 0.99).map(view::milliseconds),
-                "totals": view::counts(all.totals),
-            })
-        });
-        json!({"version": version, "now": now, "all": all})
+        let all = history.all(|all| all.glance(now));
+        json!({"version": version, "now": now, "all": view::flow(&all)})
     }
 }

@@ -58,9 +58,10 @@ pub(super) async fn life(
 ) -> Result<Json<Value>, ApiError> {
     let life = find(&console, &id)?;
     let source = &console.source;
-    let mut view = view::life(&life, |name| source.subscription(name).is_ok());
-    view["now"] = view::time(source.history().now()).into();
-    Ok(Json(view))
+    let now = source.history().now();
+    Ok(Json(view::life(&life, now, |name| {
+        source.subscription(name).is_ok()
+    })))
 }
 
 /// The request of one push, made again, since bodies are not kept.

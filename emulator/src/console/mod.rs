@@ -73,7 +73,7 @@ pub(crate) fn router(source: Source, stopping: CancellationToken) -> Router {
         .route("/statistics", get(overview::statistics))
         .route("/live", get(live::news))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .route_layer(from_fn_with_state(guard.clone(), guard::api))
+        .route_layer(from_fn_with_state(guard, guard::api))
         .with_state(console);
     let page = Router::new()
         .route("/console", get(|| async { Redirect::permanent(HOME) }))

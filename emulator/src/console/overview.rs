@@ -94,8 +94,12 @@ pub(super) async fn statistics(
 
 fn subscription_view(console: &Console, name: &ResourceName, now: i64) -> Result<Value, ApiError> {
     let subscription = console.source.subscription(name)?;
-    let series = console.source.history().of(name, Series::clone);
-    Ok(view::subscription(&subscription, series.as_ref(), now))
+    let history = console.source.history();
+    let glance = history.of(name, |series| series.glance(now));
+    Ok(view::subscription(
+        &subscription,
+        &glance.unwrap_or_default(),
+    ))
 }
 
 pub(super) fn topic_name(project: &str, id: &str) -> Result<ResourceName, ApiError> {

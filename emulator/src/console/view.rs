@@ -11,7 +11,7 @@ use super::source::{SubscriptionView, TopicView};
 use crate::delivery::{Reply, Settlement};
 use crate::envelope::timestamp;
 use crate::history::{
-    Attempt, Content, Counts, End, Leg, Life, Note, Noted, Series, Stand, Verdict, Way,
+    Attempt, Content, Counts, End, Glance, Leg, Life, Note, Noted, Stand, Verdict, Way,
 };
 use crate::message::ReceivedMessage;
 use crate::name::{DELETED_TOPIC, ResourceName};
@@ -32,11 +32,10 @@ pub(super) fn topic(topic: &TopicView) -> Value {
     })
 }
 
-pub(super) fn subscription(view: &SubscriptionView, series: Option<&Series>, now: i64) -> Value {
+pub(super) fn subscription(view: &SubscriptionView, glance: &Glance) -> Value {
     let push = view.config.push_config.as_ref();
-    let series = series.cloned().unwrap_or_default();
-    let failing = (series.failures_in_a_row > 0).then(|| {
-        json!({"inARow": series.failures_in_a_row, "reply": series.last_failure.map(|reply| reply.to_string())})
+    let failing = (glance.failures_in_a_row > 0).then(|| {
+        json!({"inARow": glance.failures_in_a_row, "reply": glance.last_failure.map(|reply| reply.to_string())})
     });
     json!({
         "name": view.name.as_str(), "project": view.name.project(), "id": view.name.id(),
@@ -45,11 +44,18 @@ pub(super) fn subscription(view: &SubscriptionView, series: Option<&Series>, now
         "backlog": view.backlog, "outstanding": view.outstanding, "delayed": view.delayed,
         "oldestUnackedMs": view.oldest_unacked.map(milliseconds),
         "window": view.window, "pausedMs": view.paused_for.map(milliseconds),
-        "ackedPerSecond": series.rate(now, |counts| counts.acks),
-        "failedPerSecond": series.rate(now, |counts| counts.nacks),
-        "p50Ms": series.latency(now, 0.5).map(milliseconds), "p99Ms": series.latency(now, 0.99).map(milliseconds),
-        "totals": counts(series.totals), "failing": failing, "faults": view.faults,
+        "flow": flow(glance), "failing": failing, "faults": view.faults,
         "settings": settings(&view.config),
+    })
+}
+
+/// How much goes through, and how fast.
+pub(super) fn flow(glance: &Glance) -> Value {
+    json!({
+        "publishedPerSecond": glance.published_per_second, "ackedPerSecond": glance.acks_per_second,
+        "failedPerSecond": glance.nacks_per_second,
+        "p50Ms": glance.p50.map(milliseconds), "p99Ms": glance.p99.map(milliseconds),
+        "totals": counts(glance.totals),
     })
 }
 
@@ -109,19 +115,22 @@ pub(super) fn summary(life: &Life) -> Value {
 }
 
 /// A message with all that is known of it.
-pub(super) fn life(life: &Life, exists: impl Fn(&ResourceName) -> bool) -> Value {
+pub(super) fn life(
+    life: &Life,
+    now: OffsetDateTime,
+    exists: impl Fn(&ResourceName) -> bool,
+) -> Value {
     let legs = life.legs.iter().map(|leg| {
-        let mut view = stand(leg);
-        view["attempts"] = leg.attempts.iter().map(attempt).collect();
-        view["forgottenAttempts"] = leg.forgotten.into();
-        view["exists"] = exists(&leg.subscription).into();
-        view
+        json!({
+            "subscription": leg.subscription.as_str(), "exists": exists(&leg.subscription), "stand": stand(leg),
+            "attempts": leg.attempts.iter().map(attempt).collect::<Vec<_>>(), "forgottenAttempts": leg.forgotten,
+        })
     });
     json!({
         "id": life.sequence.to_string(), "topic": life.topic.as_ref().map(ResourceName::as_str),
         "publishedAt": timestamp(life.publish_time),
         "content": content(&life.content, MAX_SHOWN_BYTES),
-        "legs": legs.collect::<Vec<_>>(), "moreLegs": life.more_legs,
+        "legs": legs.collect::<Vec<_>>(), "moreLegs": life.more_legs, "now": timestamp(now),
         "isDeadLetter": is_dead_letter(&life.content),
     })
 }

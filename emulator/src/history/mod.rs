@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 pub(crate) use self::end::{Answer, End, MAX_EXCERPT_BYTES, Note, Verdict, Way};
 pub(crate) use self::life::{Attempt, Content, Leg, Life, Moved, Stand};
 use self::statistics::Statistics;
-pub(crate) use self::statistics::{Counts, SECONDS, Series};
+pub(crate) use self::statistics::{Counts, Glance, SECONDS, Series};
 use crate::clock::Clock;
 use crate::name::ResourceName;
 use crate::storage::StoredMessage;

@@ -14,6 +14,8 @@ pub(crate) const SECONDS: i64 = 300;
 const MAX_SUBSCRIPTIONS: usize = 100;
 /// The seconds over which a present rate is the mean.
 const RATE_SECONDS: i64 = 5;
+/// The seconds whose latencies make the present percentiles.
+const LATENCY_SECONDS: i64 = 60;
 
 #[derive(Default)]
 pub(super) struct Statistics {
@@ -26,10 +28,8 @@ pub(super) struct Statistics {
 pub(crate) struct Series {
     seconds: VecDeque<Second>,
     pub(crate) totals: Counts,
-    /// Failed deliveries since the last acknowledgement.
-    pub(crate) failures_in_a_row: u32,
-    /// What the last failed delivery was answered, if it was a push.
-    pub(crate) last_failure: Option<Reply>,
+    failures_in_a_row: u32,
+    last_failure: Option<Reply>,
 }
 
 #[derive(Clone, Debug)]
@@ -46,6 +46,23 @@ pub(crate) struct Counts {
     pub(crate) deliveries: u64,
     pub(crate) acks: u64,
     pub(crate) nacks: u64,
+}
+
+/// The present, in a few figures.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Glance {
+    /// Means of the last whole seconds.
+    pub(crate) published_per_second: f64,
+    pub(crate) acks_per_second: f64,
+    pub(crate) nacks_per_second: f64,
+    /// Of the last minute.
+    pub(crate) p50: Option<Duration>,
+    pub(crate) p99: Option<Duration>,
+    pub(crate) totals: Counts,
+    /// Failed deliveries since the last acknowledgement.
+    pub(crate) failures_in_a_row: u32,
+    /// What the last failed delivery was answered, if it was a push.
+    pub(crate) last_failure: Option<Reply>,
 }
 
 /// One second as it is shown.
@@ -162,31 +179,32 @@ impl Series {
         recent.map(view).collect()
     }
 
-    /// The mean of the last whole seconds, per second.
-    pub(crate) fn rate(&self, now: i64, of: impl Fn(&Counts) -> u64) -> f64 {
+    pub(crate) fn glance(&self, now: i64) -> Glance {
+        let mut latencies = Histogram::default();
+        let seconds = self.seconds.iter().rev();
+        let recent = seconds.take_while(|second| second.at > now - LATENCY_SECONDS);
+        recent.for_each(|second| latencies.add(&second.latencies));
+        Glance {
+            published_per_second: self.rate(now, |counts| counts.published),
+            acks_per_second: self.rate(now, |counts| counts.acks),
+            nacks_per_second: self.rate(now, |counts| counts.nacks),
+            p50: latencies.percentile(0.5),
+            p99: latencies.percentile(0.99),
+            totals: self.totals,
+            failures_in_a_row: self.failures_in_a_row,
+            last_failure: self.last_failure,
+        }
+    }
+
+    fn rate(&self, now: i64, of: impl Fn(&Counts) -> u64) -> f64 {
         let window = now - RATE_SECONDS..now;
-        let recent = self
-            .seconds
-            .iter()
-            .rev()
-            .take_while(|second| second.at >= window.start);
-        let recent = recent.filter(|second| window.contains(&second.at));
-        let sum: u64 = recent.map(|second| of(&second.counts)).sum();
+        let seconds = self.seconds.iter().rev();
+        let recent = seconds.take_while(|second| second.at >= window.start);
+        let whole = recent.filter(|second| window.contains(&second.at));
+        let sum: u64 = whole.map(|second| of(&second.counts)).sum();
         #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
         let rate = sum as f64 / RATE_SECONDS as f64;
         rate
-    }
-
-    /// A percentile of the latencies of the last minute.
-    pub(crate) fn latency(&self, now: i64, share: f64) -> Option<Duration> {
-        let mut sum = Histogram::default();
-        let recent = self
-            .seconds
-            .iter()
-            .rev()
-            .take_while(|second| second.at > now - 60);
-        recent.for_each(|second| sum.add(&second.latencies));
-        sum.percentile(share)
     }
 }
 
@@ -272,7 +290,7 @@ mod tests {
         for at in 10..=15 {
             (0..10).for_each(|_| statistics.published(at, &[]));
         }
-        assert_eq!(statistics.all.rate(15, |counts| counts.published), 10.0);
-        assert_eq!(statistics.all.rate(17, |counts| counts.published), 8.0);
+        assert_eq!(statistics.all.glance(15).published_per_second, 10.0);
+        assert_eq!(statistics.all.glance(17).published_per_second, 8.0);
     }
 }

@@ -8,7 +8,7 @@ import { clock, messageHref, nameCell, plural, preview, shortName } from "./word
 
 export function show() {
   const list = table("Dead letters", [["Letter"], ["Given up by"], ["After"], ["First published", "nowrap"], ["Why"], ["Data", "clip mono"], ["Held by"], ["Replay"]]);
-  const routes = table("Where dead letters go", [["Subscription"], ["Gives up after", "number"], ["Dead-letter topic"], ["Held there by"]]);
+  const routes = table("Where dead letters go", [["Subscription"], ["Gives up after"], ["Dead-letter topic"], ["Held there by"]]);
   const where = element("div"), routesPlace = element("div"), result = element("div", { role: "status" }), count = element("p", { class: "hint" });
   let page = 1;
   const pages = pager((wanted) => { page = wanted; return refresh(); });

@@ -50,7 +50,7 @@ function contentOf(content) {
 }
 
 function pairs(caption, rows) {
-  return element("div", { class: "scroll" }, element("table", {}, element("caption", { class: "unseen", text: caption }),
+  return element("div", { class: "scroll" }, element("table", { class: "pairs" }, element("caption", { class: "unseen", text: caption }),
     element("thead", { class: "unseen" }, element("tr", {}, element("th", { scope: "col", text: "Name" }), element("th", { scope: "col", text: "Value" }))),
     element("tbody", {}, rows.map(([name, value]) => element("tr", {}, element("th", { scope: "row", class: "mono", text: name }), element("td", { class: "mono", text: value }))))));
 }
@@ -75,7 +75,7 @@ function legSection(id, first, found) {
   return {
     node,
     update(leg, now) {
-      if (shownHeading !== (shownHeading = `${leg.state} ${leg.exists}`)) heading.replaceChildren("With ", nameLink(leg.subscription), " ", chip(leg.state), leg.exists ? "" : " (this subscription was deleted)");
+      if (shownHeading !== (shownHeading = `${leg.stand.state} ${leg.exists}`)) heading.replaceChildren("With ", nameLink(leg.subscription), " ", chip(leg.stand.state), leg.exists ? "" : " (this subscription was deleted)");
       leg.attempts.forEach((attempt, place) => {
         const key = `${attempt.startedAt} ${attempt.number} ${place === 0 ? 0 : place + leg.forgottenAttempts}`;
         const written = JSON.stringify(attempt) + (place < leg.attempts.length - 1);
@@ -87,20 +87,20 @@ function legSection(id, first, found) {
       });
       const forgotten = leg.forgottenAttempts ? `${plural(leg.forgottenAttempts, "attempt")} after the first are no longer kept. ` : "";
       setText(next, forgotten + comingNext(leg, now));
-      next.className = tone(leg.state);
+      next.className = tone(leg.stand.state);
       next.hidden = next.textContent === "";
     },
   };
 }
 
 function comingNext(leg, now) {
-  if (leg.state === "waiting") return "Waits for its delivery.";
-  if (leg.state === "delivering") return "A delivery is under way.";
-  if (leg.state === "purged") return "Thrown away by a purge.";
-  if (leg.state === "skipped") return "Counts as acknowledged since a seek.";
-  if (leg.state !== "retrying") return "";
-  const wait = Date.parse(leg.nextAt) - now;
-  return wait > 0 ? `Next attempt in ${duration(Math.ceil(wait / 1000) * 1000)}, at ${clock(leg.nextAt)}.` : `Next attempt is due since ${clock(leg.nextAt)}; it waits for a place among the pushes at once, or for the end of a pause.`;
+  if (leg.stand.state === "waiting") return "Waits for its delivery.";
+  if (leg.stand.state === "delivering") return "A delivery is under way.";
+  if (leg.stand.state === "purged") return "Thrown away by a purge.";
+  if (leg.stand.state === "skipped") return "Counts as acknowledged since a seek.";
+  if (leg.stand.state !== "retrying") return "";
+  const wait = Date.parse(leg.stand.nextAt) - now;
+  return wait > 0 ? `Next attempt in ${duration(Math.ceil(wait / 1000) * 1000)}, at ${clock(leg.stand.nextAt)}.` : `Next attempt is due since ${clock(leg.stand.nextAt)}; it waits for a place among the pushes at once, or for the end of a pause.`;
 }
 
 function step(kind, ...parts) {

@@ -84,7 +84,7 @@ export function subscriptionTable(withTopic) {
         each.endpoint ? { text: "Push", title: `to ${each.endpoint}` } : { text: "Pull", title: "Holds its messages until a subscriber fetches them" },
         condition(each), number(each.backlog), number(each.outstanding),
         each.backlog ? duration(each.oldestUnackedMs === null ? null : Math.floor(each.oldestUnackedMs / 1000) * 1000) : "–",
-        rate(each.ackedPerSecond), duration(each.p99Ms),
+        rate(each.flow.ackedPerSecond), duration(each.flow.p99Ms),
       ],
     }))),
   };

@@ -1,7 +1,7 @@
 // Lines over the last five minutes, drawn as SVG.
 import { element, setText } from "./dom.js";
 
-const WIDTH = 720, HEIGHT = 200, LEFT = 58, RIGHT = 8, TOP = 12, BOTTOM = 24;
+const WIDTH = 1120, HEIGHT = 230, LEFT = 62, RIGHT = 8, TOP = 12, BOTTOM = 24;
 const SPACE = "http://www.w3.org/2000/svg";
 const CLASSES = ["one", "two", "three"];
 

@@ -25,7 +25,7 @@ export function show(project, id) {
       const { subscription: found, notes: done, capabilities } = await get(path);
       flow.update([
         number(found.backlog), number(found.outstanding), number(found.delayed),
-        found.backlog ? duration(found.oldestUnackedMs) : "–", rate(found.ackedPerSecond), rate(found.failedPerSecond),
+        found.backlog ? duration(found.oldestUnackedMs) : "–", rate(found.flow.ackedPerSecond), rate(found.flow.failedPerSecond),
         found.endpoint ? number(found.window) : "–", found.pausedMs === null ? "not paused" : duration(found.pausedMs),
       ]);
       const word = condition(found);
@@ -89,7 +89,7 @@ function actionForms(path, name, capabilities, found) {
   if (capabilities.purge) forms.push(purgeForm(path, name, act));
   if (capabilities.faults) forms.push(faultsForm(path, act, found.faults || {}));
   const missing = [["seek", "seek"], ["purge", "purge"], ["faults", "faults"]].filter(([key]) => !capabilities[key]).map(([, word]) => word);
-  if (missing.length) forms.push(element("p", { class: "hint", text: `This emulator cannot do here: ${missing.join(", ")}.` }));
+  if (missing.length) forms.push(element("p", { class: "hint", text: `Not available in this emulator: ${missing.join(", ")}.` }));
   return [...forms, result];
 }
 
