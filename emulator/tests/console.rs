@@ -230,7 +230,6 @@ async fn what_cannot_be_published_is_refused_with_the_reason() {
             json!({"data": "hi", "surprise": 1}),
             "Failed to deserialize",
         ),
-        (json!([]), "Failed to deserialize"),
     ] {
         let (status, answer) = post(&scene.emulator, PUBLISH, body.clone()).await;
         let message = answer["error"]["message"].as_str().unwrap();
@@ -353,15 +352,13 @@ async fn a_request_is_shown_without_the_signature_of_its_token() {
 #[tokio::test]
 async fn messages_come_in_pages_and_by_what_is_asked_for() {
     let scene = Scene::eager([]).await;
-    let last = (0..120)
-        .map(|_| {
-            scene
-                .emulator
-                .publish(DEAD_TOPIC, Message::new("x"))
-                .unwrap()
-        })
-        .next_back()
-        .unwrap();
+    let mut last = String::new();
+    for _ in 0..120 {
+        last = scene
+            .emulator
+            .publish(DEAD_TOPIC, Message::new("x"))
+            .unwrap();
+    }
     let page = |query: &'static str| {
         let emulator = &scene.emulator;
         async move {

@@ -18,7 +18,8 @@ use super::overview::{subscription_name, topic_name};
 use crate::error::ApiError;
 use crate::message::Message;
 
-type Body<T> = Result<Json<T>, JsonRejection>;
+/// A body as axum hands it over: read, or refused.
+pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
 type Named = Path<(String, String)>;
 
 /// What the form for publishing sends.
@@ -154,7 +155,7 @@ impl Encoding {
     }
 }
 
-fn read<T>(body: Body<T>) -> Result<T, ApiError> {
+pub(super) fn read<T>(body: Body<T>) -> Result<T, ApiError> {
     match body {
         Ok(Json(body)) => Ok(body),
         Err(rejection) => Err(ApiError::invalid(rejection.body_text())),

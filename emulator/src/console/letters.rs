@@ -8,6 +8,7 @@ use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::actions::{Body, read};
 use super::source::Source;
 use super::{Console, view};
 use crate::error::ApiError;
@@ -21,6 +22,8 @@ const SOURCE: &str = "CloudPubSubDeadLetterSource";
 /// What a service that forwards its own letters may add.
 const REASON: &str = "pushgate-dead-letter-";
 const PAGE: usize = 50;
+/// Looking through a backlog holds it up, so a larger one is left alone.
+const MAX_LOOKED_THROUGH: usize = 20_000;
 const MAX_PREVIEW_BYTES: usize = 4 * 1024;
 
 #[derive(Deserialize)]
@@ -37,6 +40,8 @@ pub(super) struct Replay {
     message_id: String,
 }
 
+/// A letter, after the subscription that holds it.
+type Letter = (ResourceName, Arc<StoredMessage>);
 type Configs = Vec<(ResourceName, SubscriptionConfig)>;
 
 pub(super) async fn list(
@@ -46,7 +51,7 @@ pub(super) async fn list(
     let source = &console.source;
     let configs = source.configs();
     let page = page.page.max(1);
-    let letters = letters(source, &configs);
+    let (letters, too_full) = letters(source, &configs);
     let shown = letters
         .iter()
         .skip((page - 1).saturating_mul(PAGE))
@@ -54,15 +59,16 @@ pub(super) async fn list(
     Json(json!({
         "letters": shown.map(|(holder, letter)| letter_view(&configs, holder, letter)).collect::<Vec<_>>(),
         "page": page, "pages": letters.len().div_ceil(PAGE).max(1), "total": letters.len(),
-        "routes": routes(&configs),
+        "routes": routes(&configs), "tooFull": too_full,
     }))
 }
 
 /// Publishes what a letter says again, to the topic that it came from.
 pub(super) async fn replay(
     State(console): State<Console>,
-    Json(replay): Json<Replay>,
+    body: Body<Replay>,
 ) -> Result<Json<Value>, ApiError> {
+    let replay = read(body)?;
     let source = &console.source;
     let holder = ResourceName::subscription(&replay.subscription)?;
     let held = source.held(&holder);
@@ -86,8 +92,9 @@ pub(super) fn is_letter(message: &ReceivedMessage) -> bool {
     message.attributes.keys().any(|key| key.starts_with(SOURCE))
 }
 
-/// The letters that are held, the latest first. They are looked for where letters are sent.
-fn letters(source: &Source, configs: &Configs) -> Vec<(ResourceName, Arc<StoredMessage>)> {
+/// The letters that are held, the latest first, and the subscriptions that hold too much to look through. They are looked
+/// for where letters are sent.
+fn letters(source: &Source, configs: &Configs) -> (Vec<Letter>, Vec<String>) {
     let policies = configs
         .iter()
         .filter_map(|(_, config)| config.dead_letter_policy.as_ref());
@@ -97,8 +104,15 @@ fn letters(source: &Source, configs: &Configs) -> Vec<(ResourceName, Arc<StoredM
     let holders = configs
         .iter()
         .filter(|(_, config)| topics.contains(config.topic.as_str()));
-    let mut letters = Vec::new();
+    let (mut letters, mut too_full) = (Vec::new(), Vec::new());
     for (holder, _) in holders {
+        if source
+            .subscription(holder)
+            .is_ok_and(|view| view.backlog > MAX_LOOKED_THROUGH)
+        {
+            too_full.push(holder.to_string());
+            continue;
+        }
         let held = source
             .held(holder)
             .into_iter()
@@ -106,7 +120,7 @@ fn letters(source: &Source, configs: &Configs) -> Vec<(ResourceName, Arc<StoredM
         letters.extend(held.map(|letter| (holder.clone(), letter)));
     }
     letters.sort_by_key(|(_, letter)| std::cmp::Reverse(letter.sequence));
-    letters
+    (letters, too_full)
 }
 
 fn letter_view(configs: &Configs, holder: &ResourceName, letter: &ReceivedMessage) -> Value {

@@ -152,6 +152,10 @@ impl Source {
         })
     }
 
+    pub(super) fn exists(&self, name: &ResourceName) -> bool {
+        self.broker.subscription(name).is_ok()
+    }
+
     /// The messages that a subscription holds, in the order of publishing.
     pub(super) fn held(&self, name: &ResourceName) -> Vec<Arc<StoredMessage>> {
         let delivery = self.broker.subscription(name);

@@ -49,7 +49,7 @@ for (const table of document.querySelectorAll("main table")) if (!table.caption 
 const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
 for (const id of new Set(ids.filter((id, place) => ids.indexOf(id) !== place))) faults.push(`id twice: ${id}`);
 let level = 0;
-for (const heading of document.querySelectorAll("main h1, main h2, main h3, main h4")) {
+for (const heading of document.querySelectorAll("main h1, main h2, main h3, main h4, main h5")) {
   const own = Number(heading.tagName[1]);
   if (shown(heading)) { if (own > level + 1) faults.push(`a level is left out: ${where(heading)}`); level = own; }
 }

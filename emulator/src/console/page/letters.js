@@ -9,7 +9,7 @@ import { clock, messageHref, nameCell, plural, preview, shortName } from "./word
 export function show() {
   const list = table("Dead letters", [["Letter"], ["Given up by"], ["After"], ["First published", "nowrap"], ["Why"], ["Data", "clip mono"], ["Held by"], ["Replay"]]);
   const routes = table("Where dead letters go", [["Subscription"], ["Gives up after"], ["Dead-letter topic"], ["Held there by"]]);
-  const where = element("div"), routesPlace = element("div"), result = element("div", { role: "status" }), count = element("p", { class: "hint" });
+  const where = element("div"), routesPlace = element("div"), result = element("div", { role: "status" }), count = element("p", { class: "hint" }), full = element("p", { class: "notice warn", hidden: true });
   let page = 1;
   const pages = pager((wanted) => { page = wanted; return refresh(); });
 
@@ -50,6 +50,8 @@ export function show() {
     })));
     place(where, found.letters.length, list.node, () => noLetters(found.routes));
     place(routesPlace, found.routes.length, routes.node, noRoutes);
+    full.hidden = !found.tooFull.length;
+    setText(full, `Too many messages to look through: ${found.tooFull.map(shortName).join(", ")}.`);
     setText(count, found.total ? `${plural(found.total, "dead letter")}, the latest first` : "");
     pages.update(found.page, found.pages);
   }
@@ -59,7 +61,7 @@ export function show() {
       element("h1", { text: "Dead letters" }),
       element("p", { class: "sub", text: "Messages that a subscription gave up after too many failed deliveries, as far as a subscription of the dead-letter topic holds them." }),
       result,
-      panel("Letters", count, where, pages.node),
+      panel("Letters", count, full, where, pages.node),
       panel("Where dead letters go", routesPlace),
     ],
     refresh,

@@ -132,7 +132,7 @@ function exchange(id, leg, attempt) {
   details.addEventListener("toggle", async () => {
     if (!details.open || asked) return;
     asked = true;
-    request.replaceChildren(element("h4", { text: "Request" }), ...await requestOf(id, leg, attempt));
+    request.replaceChildren(element("h3", { text: "Request" }), ...await requestOf(id, leg, attempt));
   });
   return details;
 }
@@ -144,7 +144,7 @@ async function requestOf(id, leg, attempt) {
       element("p", { class: "hint", text: "Made again from the message and the subscription's present settings; requests are not kept." }),
       element("pre", { tabindex: "0", "aria-label": "Request", text: `${found.method} ${found.url}\n${headerLines(found.headers)}\n\n${readable(found.body)}${found.body.isCut ? "\n…" : ""}` }),
     ];
-    if (found.token) parts.push(element("h4", { text: "What its token says" }), element("p", { class: "hint", text: "A token as it would be sent now, without its signature." }), element("pre", { tabindex: "0", "aria-label": "Token", text: JSON.stringify(found.token.claims, null, 2) }));
+    if (found.token) parts.push(element("h3", { text: "What its token says" }), element("p", { class: "hint", text: "A token as it would be sent now, without its signature." }), element("pre", { tabindex: "0", "aria-label": "Token", text: JSON.stringify(found.token.claims, null, 2) }));
     return parts;
   } catch (error) {
     return [element("p", { text: error.message })];
@@ -153,9 +153,9 @@ async function requestOf(id, leg, attempt) {
 
 function answerOf(attempt) {
   const { answer } = attempt;
-  if (!answer) return element("div", {}, element("h4", { text: "Answer" }), element("p", { text: attempt.settlement ? attempt.reason || "Nothing came back." : "Nothing yet." }));
+  if (!answer) return element("div", {}, element("h3", { text: "Answer" }), element("p", { text: attempt.settlement ? attempt.reason || "Nothing came back." : "Nothing yet." }));
   const text = `${answer.status}\n${headerLines(answer.headers)}${answer.body.text ? `\n\n${readable(answer.body)}` : ""}${answer.mayBeCut ? "\n…" : ""}`;
-  return element("div", {}, element("h4", { text: "Answer" }), element("pre", { tabindex: "0", "aria-label": "Answer", text }));
+  return element("div", {}, element("h3", { text: "Answer" }), element("pre", { tabindex: "0", "aria-label": "Answer", text }));
 }
 
 function headerLines(headers) {
