@@ -244,8 +244,7 @@ async fn shop() -> (Scene, String) {
     })
     .await;
     let id = scene.publish(
-        Message::new("{\"order\": 42, \"items\": [{\"sku\": \"teapot\", \"count\": 1}]}")
-            .with_attribute("kind", "order"),
+        Message::new("{\"order\": 42, \"item\": \"teapot\"}").with_attribute("kind", "order"),
     );
     scene.acked(&id).await;
     for order in 43..60 {

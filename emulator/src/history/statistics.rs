@@ -79,43 +79,40 @@ impl Statistics {
     pub(super) fn published(&mut self, at: i64, to: &[ResourceName]) {
         self.all.count(at, |counts| counts.published += 1);
         for subscription in to {
-            if let Some(series) = self.of(subscription, at) {
+            self.note(subscription, at, |series| {
                 series.count(at, |counts| counts.published += 1);
-            }
+            });
         }
     }
 
     pub(super) fn started(&mut self, at: i64, subscription: &ResourceName) {
         self.all.count(at, |counts| counts.deliveries += 1);
-        if let Some(series) = self.of(subscription, at) {
+        self.note(subscription, at, |series| {
             series.count(at, |counts| counts.deliveries += 1);
-        }
+        });
     }
 
     pub(super) fn ended(&mut self, at: i64, subscription: &ResourceName, end: &End) {
         self.all.ended(at, end);
-        if let Some(series) = self.of(subscription, at) {
-            series.ended(at, end);
-        }
+        self.note(subscription, at, |series| series.ended(at, end));
     }
 
     pub(super) fn subscription(&self, name: &ResourceName) -> Option<&Series> {
         self.by_subscription.get(name)
     }
 
-    /// The series of a subscription, unless so many others were busy in the last minutes that there is no room for it.
-    fn of(&mut self, name: &ResourceName, now: i64) -> Option<&mut Series> {
-        if !self.by_subscription.contains_key(name) {
-            if self.by_subscription.len() >= MAX_SUBSCRIPTIONS {
-                self.by_subscription
-                    .retain(|_, series| series.is_recent(now));
-            }
-            if self.by_subscription.len() >= MAX_SUBSCRIPTIONS {
-                return None;
-            }
-            self.by_subscription.insert(name.clone(), Series::default());
+    /// Changes the series of a subscription, unless so many others were busy in the last minutes that there is no room for it.
+    fn note(&mut self, name: &ResourceName, now: i64, change: impl FnOnce(&mut Series)) {
+        if let Some(series) = self.by_subscription.get_mut(name) {
+            return change(series);
         }
-        self.by_subscription.get_mut(name)
+        if self.by_subscription.len() >= MAX_SUBSCRIPTIONS {
+            self.by_subscription
+                .retain(|_, series| series.is_recent(now));
+        }
+        if self.by_subscription.len() < MAX_SUBSCRIPTIONS {
+            change(self.by_subscription.entry(name.clone()).or_default());
+        }
     }
 }
 

@@ -103,7 +103,7 @@ async fn connect(driver: &Driver, port: u16, look: Look) -> Client {
     ]
     .map(str::to_owned)
     .into();
-    arguments.push(format!("--window-size={},900", look.width));
+    arguments.push(format!("--window-size={},1100", look.width));
     arguments.push(format!("--user-data-dir={}", driver.profile.display()));
     arguments.push(format!(
         "--blink-settings=preferredColorScheme={}",
