@@ -141,7 +141,7 @@ async function requestOf(id, leg, attempt) {
   try {
     const found = await get(`messages/${encodeURIComponent(id)}/request`, { subscription: leg.subscription, attempt: attempt.number });
     const parts = [
-      element("p", { class: "hint", text: "Made again from the message and the subscription's present settings; requests are not kept." }),
+      element("p", { class: "hint", text: "Made again from the message and the subscription's present settings; requests are not kept. JSON is indented here." }),
       element("pre", { tabindex: "0", "aria-label": "Request", text: `${found.method} ${found.url}\n${headerLines(found.headers)}\n\n${readable(found.body)}${found.body.isCut ? "\n…" : ""}` }),
     ];
     if (found.token) parts.push(element("h3", { text: "What its token says" }), element("p", { class: "hint", text: "A token as it would be sent now, without its signature." }), element("pre", { tabindex: "0", "aria-label": "Token", text: JSON.stringify(found.token.claims, null, 2) }));

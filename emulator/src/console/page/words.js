@@ -102,7 +102,7 @@ export function readable(data) {
   if (data.encoding !== "text" || data.isCut) return data.text;
   try {
     // Numbers beyond what JavaScript holds exactly would be shown wrong.
-    if (/\d{16}/.test(data.text)) return data.text;
+    if (/\d{16}/.test(data.text.replace(/"(?:[^"\\]|\\.)*"/g, ""))) return data.text;
     const parsed = JSON.parse(data.text);
     return typeof parsed === "object" && parsed !== null ? JSON.stringify(parsed, null, 2) : data.text;
   } catch {
