@@ -217,12 +217,14 @@ async fn the_form_for_faults_sends_what_it_says() {
         )
         .await;
         click(&page, "Faults").await;
-        fill(&page, "#faults fieldset:nth-of-type(1) .field:nth-of-type(1) input", "0.25").await;
+        for (name, value) in [("duplicate", "0.25"), ("delay", "1"), ("delayMin", "0.5"), ("token", "0.1"), ("burst", "10"), ("seed", "7")] {
+            fill(&page, &format!("#faults [name={name}]"), value).await;
+        }
         click(&page, "Apply these faults").await;
         page.sees("The faults are as set.").await;
         let expected = json!(["/console/api/subscriptions/shop/billing/faults", {
-            "duplicate": 0.25, "delay": {"probability": 0, "min_ms": 0, "max_ms": 0}, "reorder": 0, "drop_answer": 0,
-            "token": {"probability": 0, "forgery": "expired"}, "burst": {"size": 0, "hold_ms": 0}, "outage": false, "seed": 0,
+            "duplicate": 0.25, "delay": {"probability": 1, "min": "0.5s", "max": "5s"},
+            "token": {"probability": 0.1, "forgery": "any"}, "burst": {"size": 10, "hold": "5s"}, "seed": 7,
         }]);
         assert_eq!(page.run("return window.sent").await, expected);
         page.check_accessibility().await;

@@ -119,33 +119,45 @@ function purgeForm(path, name, act) {
 }
 
 const FORGERIES = [
-  ["expired", "expired"], ["issued-in-the-future", "issued in the future"], ["wrong-audience", "for another audience"], ["wrong-issuer", "from another issuer"],
-  ["foreign-key", "signed by a foreign key"], ["unknown-key-id", "signed by an unknown key"], ["unsigned", "unsigned"], ["public-key-as-secret", "signed with the public key"],
-  ["altered", "altered after signing"], ["email-not-verified", "e-mail not verified"],
+  ["any", "anything, each time something else"], ["missing", "missing"], ["expired", "expired"], ["issued-in-the-future", "issued in the future"],
+  ["wrong-audience", "for another audience"], ["wrong-issuer", "from another issuer"], ["foreign-key", "signed by a foreign key"],
+  ["unknown-key-id", "signed by an unknown key"], ["unsigned", "unsigned"], ["public-key-as-secret", "signed with the public key"],
+  ["altered", "altered after signing"], ["email-not-verified", "with an e-mail not verified"],
+  ...["audience", "email", "email-verified", "expiry", "issued-at", "issuer", "subject"].map((claim) => [`missing-${claim}`, `without ${claim.replaceAll("-", " ")}`]),
 ];
 
+/** Faults as the emulator writes them: what never happens is left out, and durations are seconds with an s. */
+function faultsOf(form) {
+  const value = (name) => form.elements[name].value;
+  const share = (name) => Number(value(name));
+  const seconds = (name) => `${share(name)}s`;
+  const faults = {};
+  for (const name of ["duplicate", "reorder", "dropAnswer"]) if (share(name)) faults[name] = share(name);
+  if (share("delay")) faults.delay = { probability: share("delay"), min: seconds("delayMin"), max: seconds("delayMax") };
+  if (share("token")) faults.token = { probability: share("token"), forgery: value("forgery") };
+  if (share("burst")) faults.burst = { size: share("burst"), hold: seconds("burstHold") };
+  if (form.elements.outage.checked) faults.outage = true;
+  if (value("seed") !== "") faults.seed = share("seed");
+  return faults;
+}
+
 function faultsForm(path, act, on) {
-  const share = (value) => element("input", { type: "number", min: "0", max: "1", step: "any", value: String(value ?? 0), required: true });
-  const whole = (value, most = 600000) => element("input", { type: "number", min: "0", max: String(most), step: "1", value: String(value ?? 0), required: true });
-  const duplicate = share(on.duplicate), reorder = share(on.reorder), dropAnswer = share(on.drop_answer);
-  const delay = share(on.delay?.probability), least = whole(on.delay?.min_ms), most = whole(on.delay?.max_ms);
-  const token = share(on.token?.probability), forgery = select(FORGERIES, on.token?.forgery || "expired");
-  const size = whole(on.burst?.size, 100000), hold = whole(on.burst?.hold_ms), seed = whole(on.seed, Number.MAX_SAFE_INTEGER);
-  const outage = element("input", { type: "checkbox", id: "fault-outage", checked: Boolean(on.outage) });
+  const number = (name, value, most, step = "any") => element("input", { name, type: "number", min: "0", max: most, step, value: String(value ?? 0), required: true });
+  const share = (name, value) => number(name, value, "1");
+  const seconds = (name, value, other) => number(name, value === undefined ? other : Number.parseFloat(value), "600");
+  const forgery = select(FORGERIES, on.token?.forgery || "any");
+  forgery.name = "forgery";
+  const outage = element("input", { name: "outage", type: "checkbox", id: "fault-outage", checked: Boolean(on.outage) });
+  const seed = element("input", { name: "seed", type: "number", min: "0", step: "1", value: on.seed === undefined ? "" : String(on.seed) });
   const group = (title, ...fields) => element("fieldset", {}, element("legend", { text: title }), element("div", { class: "row" }, fields));
-  const values = () => ({
-    duplicate: Number(duplicate.value), delay: { probability: Number(delay.value), min_ms: Number(least.value), max_ms: Number(most.value) },
-    reorder: Number(reorder.value), drop_answer: Number(dropAnswer.value), token: { probability: Number(token.value), forgery: forgery.value },
-    burst: { size: Number(size.value), hold_ms: Number(hold.value) }, outage: outage.checked, seed: Number(seed.value),
-  });
   const form = element("form", { class: "stack", id: "faults" },
-    element("p", { class: "hint", text: "Shares are from 0 (never) to 1 (always). With the same seed the same faults happen again." }),
-    group("Deliveries", field("Twice", duplicate), field("Out of order", reorder), field("Answer lost", dropAnswer)),
-    group("Late deliveries", field("Share", delay), field("At least, ms", least), field("At most, ms", most)),
-    group("Bad tokens", field("Share", token), field("The token is", forgery)),
-    group("Bursts", field("Messages at once", size), field("Held for, ms", hold)),
-    group("All", element("label", { class: "inline", for: outage.id }, outage, "Outage: nothing is delivered"), field("Seed", seed)),
+    element("p", { class: "hint", text: "Shares are from 0 (never) to 1 (always)." }),
+    group("Deliveries", field("Twice", share("duplicate", on.duplicate)), field("Out of order", share("reorder", on.reorder)), field("Answer lost", share("dropAnswer", on.dropAnswer))),
+    group("Late deliveries", field("Share", share("delay", on.delay?.probability)), field("Least, in s", seconds("delayMin", on.delay?.min, 0)), field("Most, in s", seconds("delayMax", on.delay?.max, 5))),
+    group("Bad tokens", field("Share", share("token", on.token?.probability)), field("The token is", forgery)),
+    group("Bursts", field("Messages at once", number("burst", on.burst?.size, "10000", "1"), { hint: "0 for no bursts" }), field("Held for at most, in s", seconds("burstHold", on.burst?.hold, 5))),
+    group("All", element("label", { class: "inline", for: outage.id }, outage, "Outage: nothing is delivered"), field("Seed", seed, { hint: "The same one, the same faults; empty for the emulator's own" })),
     element("p", {}, element("button", { text: "Apply these faults" })));
-  form.addEventListener("submit", act("The faults are as set.", () => post(`${path}/faults`, values())));
+  form.addEventListener("submit", act("The faults are as set.", () => post(`${path}/faults`, faultsOf(form))));
   return element("details", {}, element("summary", { text: "Faults" }), form);
 }
