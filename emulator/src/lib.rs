@@ -36,10 +36,12 @@ mod connections;
 mod delivery;
 mod envelope;
 mod error;
+mod filter;
 mod issuer;
 mod message;
 mod name;
 mod server;
+mod snapshot;
 mod storage;
 mod subscription;
 mod topic;
@@ -48,6 +50,7 @@ pub use crate::delivery::{DeliveryEvent, Pace, Progress, Reply, Settlement};
 pub use crate::error::ApiError;
 pub use crate::issuer::{Claim, Forgery, Issuer};
 pub use crate::message::{Message, ReceivedMessage};
+pub use crate::snapshot::SnapshotConfig;
 pub use crate::server::{Emulator, Options, StartError};
 pub use crate::subscription::{
     DeadLetterPolicy, OidcToken, PushConfig, PushForm, RetryPolicy, SubscriptionConfig,

@@ -1,6 +1,5 @@
 //! Starts and stops an emulator, and is its library interface.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::api;
-use crate::broker::Broker;
+use crate::broker::{Broker, Ground};
+use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::delivery::{Courier, DeliveryEvent, Pace};
 use crate::error::ApiError;
@@ -21,6 +21,7 @@ use crate::issuer::Issuer;
 use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
 use crate::subscription::{PushConfig, SubscriptionConfig};
+use crate::topic::TopicConfig;
 
 /// How long clients have to take the end of their answers when the emulator stops, before their connections are cut.
 const STOP_TIME: Duration = Duration::from_secs(2);
@@ -114,13 +115,17 @@ impl Emulator {
         let courier = Courier::new(Arc::clone(&issuer)).map_err(StartError::Client)?;
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
-        let broker = Arc::new(Broker::new(
-            courier.clone(),
-            pace,
-            runtime.clone(),
-            tasks.clone(),
-            stopping.clone(),
-        ));
+        let clock = Clock::default();
+        let ground = Ground {
+            runtime: runtime.clone(),
+            tasks: tasks.clone(),
+            stopping: stopping.clone(),
+        };
+        let broker = Arc::new(Broker::new(courier.clone(), clock.clone(), pace, ground));
+        let sweeping = Broker::keep_sweeping(Arc::downgrade(&broker), clock);
+        let ended = stopping.clone();
+        let sweeping = async move { ended.run_until_cancelled(sweeping).await };
+        tasks.spawn_on(sweeping, &runtime);
         let router = api::router(Arc::clone(&broker), Arc::clone(&issuer));
         tasks.spawn_on(serve(listener, router, stopping.clone()), &runtime);
         let early = Arc::clone(&issuer);
@@ -158,8 +163,14 @@ impl Emulator {
     /// # Errors
     /// If the name is bad or taken.
     pub fn create_topic(&self, name: &str) -> Result<(), ApiError> {
-        self.broker
-            .create_topic(ResourceName::topic(name)?, BTreeMap::new())
+        self.broker.create_topic(TopicConfig::new(name))?;
+        Ok(())
+    }
+
+    /// Moves the emulator's clock forward: deadlines, waits, retention and expiry that end by then end now. Tokens are dated
+    /// by the machine's clock all the same, since receivers go by theirs.
+    pub fn advance(&self, by: Duration) {
+        self.broker.advance(by);
     }
 
     /// Creates a subscription, which receives what is published from now on.

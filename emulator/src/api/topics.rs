@@ -110,7 +110,9 @@ async fn create(
     let topic: TopicBody = read(body)?;
     check_name(&topic.name, &name)?;
     refuse_unsupported("Topic", &topic.others, &UNSUPPORTED, &OUTPUT_ONLY)?;
-    broker.create_topic(name.clone(), topic.labels.clone())?;
+    let mut config = crate::topic::TopicConfig::new(name.as_str());
+    config.labels.clone_from(&topic.labels);
+    broker.create_topic(config)?;
     Ok(Json(TopicBody::new(&name, topic.labels)))
 }
 
@@ -119,7 +121,7 @@ async fn show(
     resource: Resource,
 ) -> Result<Json<TopicBody>, ApiError> {
     let name = name(resource)?;
-    let labels = broker.topic(&name)?;
+    let labels = broker.topic(&name)?.labels;
     Ok(Json(TopicBody::new(&name, labels)))
 }
 
@@ -129,10 +131,10 @@ async fn list(
     query: page::Parameters,
 ) -> Result<Json<TopicList>, ApiError> {
     let (page, next_page_token) =
-        PageQuery::read(query)?.page(broker.topics(&project), |(name, _)| name.as_str())?;
+        PageQuery::read(query)?.page(broker.topics(&project), |topic| topic.name.as_str())?;
     let topics = page.into_iter();
     let topics = topics
-        .map(|(name, labels)| TopicBody::new(&name, labels))
+        .filter_map(|topic| Some(TopicBody::new(&ResourceName::topic(&topic.name).ok()?, topic.labels)))
         .collect();
     Ok(Json(TopicList {
         topics,

@@ -10,7 +10,7 @@ use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
 use tokio::sync::{Semaphore, broadcast};
 use tokio::time::{Instant, timeout};
 
-use super::backlog::Pending;
+use super::backlog::Taken;
 use super::event::{DeliveryEvent, Progress, Reply};
 use crate::envelope;
 use crate::error::ApiError;
@@ -76,11 +76,11 @@ impl Courier {
     }
 
     /// Pushes one message, once. Waiting for room is not part of the push: neither its start nor its deadline.
-    pub(super) async fn push(&self, destination: &Destination, pending: &Pending) -> Ended {
+    pub(super) async fn push(&self, destination: &Destination, taken: &Taken) -> Ended {
         let _room = ROOM.acquire().await;
-        self.tell(&destination.subscription, pending, || Progress::Started);
+        self.tell(&destination.subscription, taken, || Progress::Started);
         let started = Instant::now();
-        let sent = timeout(destination.deadline, self.send(destination, pending)).await;
+        let sent = timeout(destination.deadline, self.send(destination, taken)).await;
         let latency = started.elapsed();
         let (reply, reason) = match sent {
             Ok(Ok(response)) => {
@@ -103,7 +103,7 @@ impl Courier {
     pub(super) fn tell(
         &self,
         subscription: &str,
-        pending: &Pending,
+        taken: &Taken,
         progress: impl FnOnce() -> Progress,
     ) {
         if self.events.receiver_count() == 0 {
@@ -111,8 +111,8 @@ impl Courier {
         }
         let event = DeliveryEvent {
             subscription: subscription.to_owned(),
-            message_id: pending.message.id.clone(),
-            attempt: attempt(pending),
+            message_id: taken.message.id.clone(),
+            attempt: taken.attempt(),
             progress: progress(),
         };
         // The last listener may have gone in between, which is no loss.
@@ -122,12 +122,12 @@ impl Courier {
     async fn send(
         &self,
         destination: &Destination,
-        pending: &Pending,
+        taken: &Taken,
     ) -> Result<Response, PushError> {
         let request = self.client.post(destination.url.clone());
         let request = self.sign(request, destination).await;
-        let shown = destination.shows_attempts.then(|| attempt(pending));
-        let body = envelope::write(&destination.subscription, &pending.message, shown)?;
+        let shown = destination.shows_attempts.then(|| taken.attempt());
+        let body = envelope::write(&destination.subscription, &taken.message, shown)?;
         // These headers are those of Google's sample (Google, *Payload unwrapping*, sample of a wrapped request).
         let request = request
             .header(CONTENT_TYPE, "application/json")
@@ -177,11 +177,6 @@ impl Destination {
             shows_attempts: config.dead_letter_policy.is_some(),
         })))
     }
-}
-
-/// One more than the failures so far (Google, *ReceivedMessage*, `deliveryAttempt`).
-pub(super) fn attempt(pending: &Pending) -> u32 {
-    pending.failures.saturating_add(1)
 }
 
 /// Why there was no answer to a push.

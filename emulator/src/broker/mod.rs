@@ -1,0 +1,107 @@
+//! The topics, subscriptions and snapshots of one emulator, and what is done to them whatever the interface.
+
+mod publish;
+mod replay;
+mod retention;
+mod subscriptions;
+mod topics;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::publish::first_sequence;
+use crate::clock::Clock;
+use crate::delivery::{Courier, Delivery, Pace};
+use crate::error::ApiError;
+use crate::name::ResourceName;
+use crate::snapshot::Snapshot;
+use crate::storage::Storage;
+use crate::topic::Topic;
+
+/// All topics, subscriptions and snapshots. What it does, it does at once; the tasks that it starts deliver.
+pub(crate) struct Broker {
+    resources: Mutex<Resources>,
+    courier: Courier,
+    clock: Clock,
+    pace: Pace,
+    runtime: Handle,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+struct Resources {
+    topics: BTreeMap<ResourceName, Topic>,
+    subscriptions: BTreeMap<ResourceName, Subscription>,
+    snapshots: BTreeMap<ResourceName, Snapshot>,
+    storage: Storage,
+    /// The place of the next message in the order of publishing, which is also its id.
+    next_sequence: u64,
+}
+
+/// A subscription and the means to end its task.
+struct Subscription {
+    delivery: Arc<Delivery>,
+    deleted: CancellationToken,
+}
+
+/// What the tasks of an emulator run on.
+pub(crate) struct Ground {
+    pub(crate) runtime: Handle,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stopping: CancellationToken,
+}
+
+impl Broker {
+    /// A broker without topics, whose tasks end when `stopping` is cancelled.
+    pub(crate) fn new(courier: Courier, clock: Clock, pace: Pace, ground: Ground) -> Self {
+        let resources = Resources {
+            topics: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+            storage: Storage::default(),
+            next_sequence: first_sequence(),
+        };
+        Self {
+            resources: Mutex::new(resources),
+            courier,
+            clock,
+            pace,
+            runtime: ground.runtime,
+            tasks: ground.tasks,
+            stopping: ground.stopping,
+        }
+    }
+
+    fn resources(&self) -> MutexGuard<'_, Resources> {
+        self.resources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Resources {
+    fn find_topic(&mut self, name: &ResourceName) -> Result<&mut Topic, ApiError> {
+        self.topics.get_mut(name).ok_or_else(|| name.not_found())
+    }
+
+    fn find_subscription(&self, name: &ResourceName) -> Result<&Arc<Delivery>, ApiError> {
+        let subscription = self.subscriptions.get(name);
+        subscription
+            .map(|subscription| &subscription.delivery)
+            .ok_or_else(|| name.not_found())
+    }
+}
+
+/// Refuses one more of something of which there are enough.
+fn check_count(what: &str, found: usize, limit: usize) -> Result<(), ApiError> {
+    if found < limit {
+        return Ok(());
+    }
+    Err(ApiError::ResourceExhausted(format!(
+        "The emulator holds at most {limit} {what}"
+    )))
+}

@@ -1,0 +1,164 @@
+//! Subscriptions.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Broker, Resources, Subscription, check_count};
+use crate::delivery::{AckId, Delivery, Letter, Outcome, Run};
+use crate::error::ApiError;
+use crate::name::ResourceName;
+use crate::subscription::{PushConfig, SubscriptionConfig};
+
+/// As many as a project may have (Google, *Quotas and limits*).
+const MAX_SUBSCRIPTIONS: usize = 10_000;
+
+impl Broker {
+    /// # Errors
+    /// If the name is taken, a topic is missing, or a setting is out of range.
+    pub(crate) fn create_subscription(
+        self: &Arc<Self>,
+        config: SubscriptionConfig,
+    ) -> Result<SubscriptionConfig, ApiError> {
+        let name = ResourceName::subscription(&config.name)?;
+        let topic = ResourceName::topic(&config.topic)?;
+        config.check()?;
+        let mut resources = self.resources();
+        if resources.subscriptions.contains_key(&name) {
+            return Err(name.already_exists());
+        }
+        let count = resources.subscriptions.len();
+        check_count("subscriptions", count, MAX_SUBSCRIPTIONS)?;
+        resources.check_dead_letter_topic(&config)?;
+        let topic = resources.find_topic(&topic)?;
+        let clock = self.clock.clone();
+        let delivery = Delivery::new(name.clone(), config.clone(), self.pace, clock)?;
+        let delivery = Arc::new(delivery);
+        topic.deliveries.push(Arc::clone(&delivery));
+        let deleted = self.start(&delivery);
+        let subscription = Subscription { delivery, deleted };
+        resources.subscriptions.insert(name, subscription);
+        Ok(config)
+    }
+
+    pub(crate) fn subscription(&self, name: &ResourceName) -> Result<Arc<Delivery>, ApiError> {
+        self.resources().find_subscription(name).cloned()
+    }
+
+    /// How long the topic of a subscription keeps all messages, if it does.
+    pub(crate) fn topic_retention(
+        &self,
+        config: &SubscriptionConfig,
+    ) -> Option<std::time::Duration> {
+        let name = ResourceName::topic(&config.topic).ok()?;
+        let resources = self.resources();
+        resources.topics.get(&name)?.config.message_retention
+    }
+
+    /// The subscriptions of a project, by name.
+    pub(crate) fn subscriptions(&self, project: &str) -> Vec<Arc<Delivery>> {
+        let resources = self.resources();
+        let subscriptions = resources.subscriptions.iter();
+        let of_project = subscriptions.filter(|(name, _)| name.project() == project);
+        of_project
+            .map(|(_, subscription)| Arc::clone(&subscription.delivery))
+            .collect()
+    }
+
+    /// Takes on new settings of a subscription; what cannot change is as it was, or refused by the interface.
+    ///
+    /// # Errors
+    /// If there is none of this name, or a setting is out of range.
+    pub(crate) fn update_subscription(
+        &self,
+        config: SubscriptionConfig,
+    ) -> Result<SubscriptionConfig, ApiError> {
+        let name = ResourceName::subscription(&config.name)?;
+        let mut resources = self.resources();
+        let delivery = Arc::clone(resources.find_subscription(&name)?);
+        if delivery.config().dead_letter_policy != config.dead_letter_policy {
+            resources.check_dead_letter_topic(&config)?;
+        }
+        delivery.update(config.clone())?;
+        Ok(config)
+    }
+
+    /// # Errors
+    /// If there is no such subscription, or the endpoint is not one.
+    pub(crate) fn modify_push_config(
+        &self,
+        name: &ResourceName,
+        push_config: Option<PushConfig>,
+    ) -> Result<(), ApiError> {
+        self.subscription(name)?.set_push_config(push_config)
+    }
+
+    /// Deletes a subscription with its backlog (Google, *DeleteSubscription*), and aborts its pushes.
+    ///
+    /// # Errors
+    /// If there is no such subscription.
+    pub(crate) fn delete_subscription(&self, name: &ResourceName) -> Result<(), ApiError> {
+        let mut resources = self.resources();
+        let subscription = resources.subscriptions.remove(name);
+        subscription
+            .ok_or_else(|| name.not_found())?
+            .deleted
+            .cancel();
+        resources.unbind(name);
+        Ok(())
+    }
+
+    /// Takes a subscription from its topic (Google, *DetachSubscription*). It stays, empty.
+    ///
+    /// # Errors
+    /// If there is no such subscription.
+    pub(crate) fn detach_subscription(&self, name: &ResourceName) -> Result<(), ApiError> {
+        let mut resources = self.resources();
+        resources.find_subscription(name)?.detach();
+        resources.unbind(name);
+        Ok(())
+    }
+
+    /// Gives pulled messages back; those that were delivered often enough go to the dead-letter topic.
+    ///
+    /// # Errors
+    /// If there is no such subscription.
+    pub(crate) fn nack(&self, delivery: &Delivery, ack_ids: &[AckId]) -> Vec<Outcome> {
+        let (outcomes, letters) = delivery.nack(ack_ids);
+        let forward = |letter: Letter| {
+            delivery.forward(letter, &|topic, message| self.forward(topic, message));
+        };
+        letters.into_iter().for_each(forward);
+        outcomes
+    }
+
+    fn start(self: &Arc<Self>, delivery: &Arc<Delivery>) -> CancellationToken {
+        let deleted = self.stopping.child_token();
+        let ended = deleted.clone();
+        let run = Run::new(
+            Arc::clone(delivery),
+            self.courier.clone(),
+            Arc::downgrade(self),
+        );
+        let task = async move { ended.run_until_cancelled(run.run()).await };
+        self.tasks.spawn_on(task, &self.runtime);
+        deleted
+    }
+}
+
+impl Resources {
+    /// It must exist at this moment (Google, *DeadLetterPolicy*, `deadLetterTopic`).
+    fn check_dead_letter_topic(&mut self, config: &SubscriptionConfig) -> Result<(), ApiError> {
+        if let Some(policy) = &config.dead_letter_policy {
+            self.find_topic(&ResourceName::topic(&policy.dead_letter_topic)?)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a subscription no more messages.
+    fn unbind(&mut self, name: &ResourceName) {
+        for topic in self.topics.values_mut() {
+            topic.deliveries.retain(|each| each.name() != name);
+        }
+    }
+}

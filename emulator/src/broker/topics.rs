@@ -1,0 +1,108 @@
+//! Topics.
+
+use super::{Broker, check_count};
+use crate::error::ApiError;
+use crate::name::{DELETED_TOPIC, ResourceName};
+use crate::topic::{Topic, TopicConfig};
+
+/// As many as a project may have (Google, *Quotas and limits*).
+const MAX_TOPICS: usize = 10_000;
+
+impl Broker {
+    /// # Errors
+    /// If the name is taken, or a setting out of range.
+    pub(crate) fn create_topic(&self, config: TopicConfig) -> Result<TopicConfig, ApiError> {
+        let name = config.check()?;
+        let mut resources = self.resources();
+        if resources.topics.contains_key(&name) {
+            return Err(name.already_exists());
+        }
+        check_count("topics", resources.topics.len(), MAX_TOPICS)?;
+        resources.topics.insert(name, Topic::new(config.clone()));
+        Ok(config)
+    }
+
+    /// Takes on new settings of a topic.
+    ///
+    /// # Errors
+    /// If there is none of this name, or a setting is out of range.
+    pub(crate) fn update_topic(&self, config: TopicConfig) -> Result<TopicConfig, ApiError> {
+        let name = config.check()?;
+        let mut resources = self.resources();
+        resources.find_topic(&name)?.config = config.clone();
+        resources.trim_topics(self.clock.utc());
+        Ok(config)
+    }
+
+    pub(crate) fn topic(&self, name: &ResourceName) -> Result<TopicConfig, ApiError> {
+        let mut resources = self.resources();
+        let topic = resources.find_topic(name)?;
+        Ok(topic.config.clone())
+    }
+
+    /// The topics of a project, by name.
+    pub(crate) fn topics(&self, project: &str) -> Vec<TopicConfig> {
+        let resources = self.resources();
+        let topics = resources.topics.iter();
+        let of_project = topics.filter(|(name, _)| name.project() == project);
+        of_project
+            .map(|(_, topic)| topic.config.clone())
+            .collect()
+    }
+
+    /// Every project that has a topic or a subscription, by name.
+    pub(crate) fn projects(&self) -> Vec<String> {
+        let resources = self.resources();
+        let names = resources
+            .topics
+            .keys()
+            .chain(resources.subscriptions.keys());
+        let projects: std::collections::BTreeSet<&str> =
+            names.map(ResourceName::project).collect();
+        projects.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The subscriptions that a topic's messages go to, by name.
+    ///
+    /// # Errors
+    /// If there is no such topic.
+    pub(crate) fn topic_subscriptions(&self, name: &ResourceName) -> Result<Vec<String>, ApiError> {
+        let mut resources = self.resources();
+        let topic = resources.find_topic(name)?;
+        let names = topic.deliveries.iter();
+        let mut names: Vec<String> = names.map(|each| each.name().to_string()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// The snapshots of a topic's subscriptions, by name.
+    ///
+    /// # Errors
+    /// If there is no such topic.
+    pub(crate) fn topic_snapshots(&self, name: &ResourceName) -> Result<Vec<String>, ApiError> {
+        let mut resources = self.resources();
+        resources.find_topic(name)?;
+        let snapshots = resources.snapshots.values();
+        let of_topic = snapshots.filter(|snapshot| snapshot.topic == name.as_str());
+        Ok(of_topic.map(|snapshot| snapshot.name.to_string()).collect())
+    }
+
+    /// Deletes a topic; its subscriptions and snapshots stay (Google, *DeleteTopic*).
+    ///
+    /// # Errors
+    /// If there is no such topic.
+    pub(crate) fn delete_topic(&self, name: &ResourceName) -> Result<(), ApiError> {
+        let mut resources = self.resources();
+        let topic = resources.topics.remove(name);
+        let topic = topic.ok_or_else(|| name.not_found())?;
+        for delivery in topic.deliveries {
+            delivery.forget_topic();
+        }
+        for snapshot in resources.snapshots.values_mut() {
+            if snapshot.topic == name.as_str() {
+                DELETED_TOPIC.clone_into(&mut snapshot.topic);
+            }
+        }
+        Ok(())
+    }
+}
