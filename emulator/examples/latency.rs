@@ -21,7 +21,7 @@ const MANY: usize = 20_000;
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut output = std::io::stdout().lock();
     let started = Instant::now();
-    let emulator = Emulator::start(Options {
+    let emulator = Emulator::start_with(Options {
         pace: Pace::Eager,
         ..Options::default()
     })?;

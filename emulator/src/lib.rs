@@ -3,11 +3,11 @@
 //! It was written from Google's documentation alone, and knows nothing of the services that it pushes to.
 //!
 //! ```
-//! use emulator::{Emulator, Message, Options, SubscriptionConfig};
+//! use emulator::{Emulator, Message, SubscriptionConfig};
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let emulator = Emulator::start(Options::default())?;
+//! let emulator = Emulator::start().await?;
 //! emulator.create_topic("projects/shop/topics/orders")?;
 //! let subscription = SubscriptionConfig::new("projects/shop/subscriptions/billing", "projects/shop/topics/orders");
 //! emulator.create_subscription(subscription.push_to("http://127.0.0.1:8080/"))?;
@@ -34,9 +34,11 @@ mod broker;
 mod clock;
 mod connections;
 mod delivery;
+mod emulator;
 mod envelope;
 mod error;
 mod filter;
+mod handles;
 mod issuer;
 mod message;
 mod name;
@@ -47,11 +49,12 @@ mod subscription;
 mod topic;
 
 pub use crate::delivery::{DeliveryEvent, Pace, Progress, Reply, Settlement};
+pub use crate::emulator::{Emulator, Options, StartError};
 pub use crate::error::ApiError;
+pub use crate::handles::{Pulled, SubscriptionHandle, TopicHandle};
 pub use crate::issuer::{Claim, Forgery, Issuer};
 pub use crate::message::{Message, ReceivedMessage};
 pub use crate::snapshot::SnapshotConfig;
-pub use crate::server::{Emulator, Options, StartError};
 pub use crate::subscription::{
     DeadLetterPolicy, OidcToken, PushConfig, PushForm, RetryPolicy, SubscriptionConfig,
 };

@@ -52,7 +52,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         .with_writer(std::io::stderr)
         .init();
     let mut terminate = signal(SignalKind::terminate())?;
-    let emulator = Emulator::start(Options {
+    let emulator = Emulator::start_with(Options {
         address: arguments.host_port,
         allow_remote: arguments.allow_remote,
         pace: if arguments.eager {

@@ -11,6 +11,8 @@ mod harness;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod ordering;
 #[cfg(test)]
 mod rest;

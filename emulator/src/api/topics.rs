@@ -134,7 +134,12 @@ async fn list(
         PageQuery::read(query)?.page(broker.topics(&project), |topic| topic.name.as_str())?;
     let topics = page.into_iter();
     let topics = topics
-        .filter_map(|topic| Some(TopicBody::new(&ResourceName::topic(&topic.name).ok()?, topic.labels)))
+        .filter_map(|topic| {
+            Some(TopicBody::new(
+                &ResourceName::topic(&topic.name).ok()?,
+                topic.labels,
+            ))
+        })
         .collect();
     Ok(Json(TopicList {
         topics,

@@ -102,7 +102,11 @@ impl Broker {
     ) -> Result<(), ApiError> {
         let resources = self.resources();
         let delivery = Arc::clone(resources.find_subscription(subscription)?);
-        let log = resources.log_of(&attached_topic(&delivery)?);
+        let mut log = resources.log_of(&attached_topic(&delivery)?);
+        let retention = resources.topic_retention(&delivery.config());
+        let oldest = retention.map(|retention| self.clock.utc() - retention);
+        // What the topic keeps for a snapshot only is not in reach of a time.
+        log.retain(|_, message| oldest.is_some_and(|oldest| message.publish_time >= oldest));
         delivery.seek(&log, |message| message.publish_time >= time);
         Ok(())
     }

@@ -13,10 +13,23 @@ use crate::name::ResourceName;
 const PERIOD: Duration = Duration::from_secs(5);
 
 impl Broker {
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.clock.utc()
+    }
+
     /// Moves the clock forward, and lets go of what is too old by then.
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
         self.sweep();
+        let resources = self.resources();
+        let subscriptions = resources.subscriptions.values();
+        let deliveries: Vec<_> = subscriptions
+            .map(|each| Arc::clone(&each.delivery))
+            .collect();
+        drop(resources);
+        for delivery in deliveries {
+            delivery.end_leases(&|topic, message| self.forward(topic, message));
+        }
     }
 
     /// Lets go of what is too old.
@@ -61,7 +74,9 @@ impl Resources {
             if topic.log.is_empty() {
                 continue;
             }
-            let of_topic = snapshots.values().filter(|each| each.topic == name.as_str());
+            let of_topic = snapshots
+                .values()
+                .filter(|each| each.topic == name.as_str());
             let since = of_topic.map(|snapshot| snapshot.since).min();
             topic.trim(now, since);
         }

@@ -1,6 +1,7 @@
 //! Subscriptions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -46,13 +47,8 @@ impl Broker {
     }
 
     /// How long the topic of a subscription keeps all messages, if it does.
-    pub(crate) fn topic_retention(
-        &self,
-        config: &SubscriptionConfig,
-    ) -> Option<std::time::Duration> {
-        let name = ResourceName::topic(&config.topic).ok()?;
-        let resources = self.resources();
-        resources.topics.get(&name)?.config.message_retention
+    pub(crate) fn topic_retention(&self, config: &SubscriptionConfig) -> Option<Duration> {
+        self.resources().topic_retention(config)
     }
 
     /// The subscriptions of a project, by name.
@@ -147,6 +143,11 @@ impl Broker {
 }
 
 impl Resources {
+    pub(super) fn topic_retention(&self, config: &SubscriptionConfig) -> Option<Duration> {
+        let name = ResourceName::topic(&config.topic).ok()?;
+        self.topics.get(&name)?.config.message_retention
+    }
+
     /// It must exist at this moment (Google, *DeadLetterPolicy*, `deadLetterTopic`).
     fn check_dead_letter_topic(&mut self, config: &SubscriptionConfig) -> Result<(), ApiError> {
         if let Some(policy) = &config.dead_letter_policy {

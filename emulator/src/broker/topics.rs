@@ -45,9 +45,7 @@ impl Broker {
         let resources = self.resources();
         let topics = resources.topics.iter();
         let of_project = topics.filter(|(name, _)| name.project() == project);
-        of_project
-            .map(|(_, topic)| topic.config.clone())
-            .collect()
+        of_project.map(|(_, topic)| topic.config.clone()).collect()
     }
 
     /// Every project that has a topic or a subscription, by name.
@@ -57,8 +55,7 @@ impl Broker {
             .topics
             .keys()
             .chain(resources.subscriptions.keys());
-        let projects: std::collections::BTreeSet<&str> =
-            names.map(ResourceName::project).collect();
+        let projects: std::collections::BTreeSet<&str> = names.map(ResourceName::project).collect();
         projects.into_iter().map(str::to_owned).collect()
     }
 

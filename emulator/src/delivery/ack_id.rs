@@ -36,9 +36,7 @@ impl FromStr for AckId {
             }),
             _ => None,
         };
-        id.ok_or_else(|| {
-            ApiError::invalid("You have passed an invalid ack ID to the service")
-        })
+        id.ok_or_else(|| ApiError::invalid("You have passed an invalid ack ID to the service"))
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) use self::pull::{Handed, Outcome, Want};
 pub(crate) use self::push::Courier;
 use self::push::Destination;
 pub(crate) use self::run::Run;
-pub(crate) use self::settle::{Forward, Letter};
+pub(crate) use self::settle::Letter;
 pub use self::throttle::Pace;
 use self::throttle::Throttle;
 use crate::clock::Clock;

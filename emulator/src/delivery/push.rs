@@ -119,11 +119,7 @@ impl Courier {
         self.events.send(event).ok();
     }
 
-    async fn send(
-        &self,
-        destination: &Destination,
-        taken: &Taken,
-    ) -> Result<Response, PushError> {
+    async fn send(&self, destination: &Destination, taken: &Taken) -> Result<Response, PushError> {
         let request = self.client.post(destination.url.clone());
         let request = self.sign(request, destination).await;
         let shown = destination.shows_attempts.then(|| taken.attempt());

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::backlog::Taken;
 use super::event::{Progress, Reply, Settlement};
 use super::push::{Courier, Ended};
-use super::settle::Letter;
+use super::settle::{Forward, Letter};
 use super::{Delivery, Destination, State};
 use crate::broker::Broker;
 
@@ -43,34 +43,13 @@ impl Run {
     pub(crate) async fn run(mut self) {
         let delivery = Arc::clone(&self.delivery);
         loop {
-            self.end_leases();
+            self.with_forward(|forward| delivery.end_leases(forward));
             let wake = self.start_due();
             tokio::select! {
                 () = delivery.changed.notified() => {}
                 Some(ended) = self.pushes.join_next_with_id() => self.end(ended),
                 () = reached(&delivery, wake) => {}
             }
-        }
-    }
-
-    /// Ends the leases whose time is over: their messages come again (Google, *Subscription*, `ackDeadlineSeconds`).
-    fn end_leases(&self) {
-        let delivery = &self.delivery;
-        let mut letters = Vec::new();
-        let mut state = delivery.state();
-        let now = delivery.clock.now();
-        let mut have_ended = false;
-        while let Some(lease) = state.backlog.expired_lease(now) {
-            have_ended = true;
-            letters.extend(delivery.fail_pulled(&mut state, lease, Reply::LeaseEnded));
-        }
-        let is_due = state.backlog.promote(now);
-        drop(state);
-        for letter in letters {
-            self.forward(letter);
-        }
-        if have_ended || is_due {
-            delivery.available.notify_waiters();
         }
     }
 
@@ -151,8 +130,12 @@ impl Run {
     }
 
     fn forward(&self, letter: Letter) -> Settlement {
+        self.with_forward(|forward| self.delivery.forward(letter, forward))
+    }
+
+    fn with_forward<T>(&self, work: impl FnOnce(Forward<'_>) -> T) -> T {
         let broker = self.broker.upgrade();
-        self.delivery.forward(letter, &|topic, message| {
+        work(&|topic, message| {
             // Without a broker the emulator is stopping, and nothing matters any more.
             broker
                 .as_ref()

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Delivery, Reply, Settlement, State};
+use crate::envelope::timestamp;
 use crate::error::ApiError;
 use crate::message::Message;
 use crate::name::ResourceName;
-use crate::envelope::timestamp;
 use crate::storage::StoredMessage;
 
 /// Where nobody answers, trying again at once would only burn the processor; this wait is ours.
@@ -49,7 +49,27 @@ impl Delivery {
         Ok(self.delay(state, &entry.message, entry.failures, reply))
     }
 
-    /// The same for a pulled message, whose nacks say nothing about an endpoint.
+    /// Ends the leases whose time is over: their messages come again (Google, *Subscription*, `ackDeadlineSeconds`).
+    pub(crate) fn end_leases(&self, forward: Forward<'_>) {
+        let mut letters = Vec::new();
+        let mut state = self.state();
+        let now = self.clock.now();
+        let mut have_ended = false;
+        while let Some(lease) = state.backlog.expired_lease(now) {
+            have_ended = true;
+            letters.extend(self.fail_pulled(&mut state, lease, Reply::LeaseEnded));
+        }
+        let is_due = state.backlog.promote(now);
+        drop(state);
+        for letter in letters {
+            self.forward(letter, forward);
+        }
+        if have_ended || is_due {
+            self.available.notify_waiters();
+        }
+    }
+
+    /// The same for a pulled message.
     pub(super) fn fail_pulled(
         &self,
         state: &mut State,
@@ -106,7 +126,10 @@ impl Delivery {
         letter
             .message
             .to_message()
-            .with_attribute(format!("{PREFIX}DeliveryCount"), letter.failures.to_string())
+            .with_attribute(
+                format!("{PREFIX}DeliveryCount"),
+                letter.failures.to_string(),
+            )
             .with_attribute(format!("{PREFIX}Subscription"), self.name.id())
             .with_attribute(format!("{PREFIX}SubscriptionProject"), self.name.project())
             .with_attribute(format!("{PREFIX}TopicPublishTime"), published)

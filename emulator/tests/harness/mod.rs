@@ -82,7 +82,7 @@ impl Scene {
 }
 
 pub(crate) fn emulator(pace: Pace) -> Emulator {
-    Emulator::start(Options {
+    Emulator::start_with(Options {
         pace,
         ..Options::default()
     })

@@ -109,8 +109,13 @@ impl Leases {
         self.streams.get(&stream).copied().unwrap_or_default()
     }
 
-    /// Whether somebody is at work on a message of these.
-    pub(super) fn any(&self, is_one: impl Fn(u64) -> bool) -> bool {
-        self.leases.values().any(|lease| is_one(lease.sequence))
+    /// Ends all leases of a message that is gone.
+    pub(super) fn end_all(&mut self, sequence: u64) {
+        let of_message = self.leases.iter();
+        let of_message = of_message.filter(|(_, lease)| lease.sequence == sequence);
+        let numbers: Vec<u64> = of_message.map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.end(number);
+        }
     }
 }

@@ -210,7 +210,10 @@ impl Backlog {
     /// When time alone changes something: a delayed message is due, or a lease ends.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let delayed = self.delayed.first().map(|(due, _)| *due);
-        [delayed, self.leases.next_end()].into_iter().flatten().min()
+        [delayed, self.leases.next_end()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// A lease that has ended by itself.
@@ -250,6 +253,11 @@ impl Backlog {
         let entry = self.unacked.get_mut(&sequence)?;
         if !is_current && (strict || entry.lease != lease) {
             return None;
+        }
+        if let Place::Out(deliveries) = &mut entry.place
+            && is_current
+        {
+            *deliveries = deliveries.saturating_sub(1);
         }
         let acked = entry.clone();
         if entry.comes_again {
@@ -382,7 +390,9 @@ impl Backlog {
 
     /// Whether a fault has put the message of this lease back already.
     pub(super) fn is_put_back(&self, sequence: u64) -> bool {
-        self.unacked.get(&sequence).is_some_and(|entry| entry.is_put_back)
+        self.unacked
+            .get(&sequence)
+            .is_some_and(|entry| entry.is_put_back)
     }
 
     /// The changes of holds since the last call.
@@ -406,7 +416,10 @@ impl Backlog {
 
     /// Makes a settled message unacknowledged, without a place yet.
     fn bring_back(&mut self, sequence: u64) {
-        let Some(Done { message, failures, .. }) = self.settled.remove(sequence) else {
+        let Some(Done {
+            message, failures, ..
+        }) = self.settled.remove(sequence)
+        else {
             return;
         };
         let mut entry = Entry::new(message);
@@ -425,7 +438,6 @@ impl Backlog {
         self.lanes.entry(key.clone()).or_default().insert(sequence);
         self.follow(&key);
     }
-
 
     fn make_ready(&mut self, sequence: u64) {
         self.set_place(sequence, Place::Ready);
@@ -450,8 +462,10 @@ impl Backlog {
 
     fn remove(&mut self, sequence: u64) -> Option<Entry> {
         let entry = self.unacked.remove(&sequence)?;
-        if let Place::Delayed(due) = entry.place {
-            self.delayed.remove(&(due, sequence));
+        match entry.place {
+            Place::Delayed(due) => drop(self.delayed.remove(&(due, sequence))),
+            Place::Out(deliveries) if deliveries > 0 => self.leases.end_all(sequence),
+            _ => {}
         }
         self.bytes -= entry.message.size_bytes();
         Some(entry)
@@ -563,7 +577,11 @@ mod tests {
     async fn a_delayed_message_blocks_only_its_key() {
         let mut backlog = backlog(true, &[(1, "a"), (2, "a"), (3, "b"), (4, "b")]);
         let taken = take_all(&mut backlog);
-        fail(&mut backlog, taken[0], Instant::now() + Duration::from_secs(60));
+        fail(
+            &mut backlog,
+            taken[0],
+            Instant::now() + Duration::from_secs(60),
+        );
         ack(&mut backlog, taken[1]);
         assert_eq!(sequences(&take_all(&mut backlog)), [4]);
         assert!(backlog.next_due().is_some());
@@ -602,7 +620,11 @@ mod tests {
     async fn a_delayed_message_asked_for_again_comes_at_once_and_once() {
         let mut backlog = backlog(false, &[(1, "")]);
         let taken = take_all(&mut backlog);
-        fail(&mut backlog, taken[0], Instant::now() + Duration::from_secs(60));
+        fail(
+            &mut backlog,
+            taken[0],
+            Instant::now() + Duration::from_secs(60),
+        );
         assert!(backlog.again(1));
         assert_eq!(drain(&mut backlog), [1]);
         assert_eq!(backlog.next_due(), None);
@@ -631,7 +653,11 @@ mod tests {
     async fn everything_unsettled_is_held_in_the_order_of_publishing() {
         let mut backlog = backlog(true, &[(1, "a"), (2, "a"), (3, ""), (4, "b")]);
         let taken = take_all(&mut backlog);
-        fail(&mut backlog, taken[0], Instant::now() + Duration::from_secs(60));
+        fail(
+            &mut backlog,
+            taken[0],
+            Instant::now() + Duration::from_secs(60),
+        );
         ack(&mut backlog, taken[1]);
         let held: Vec<u64> = backlog.held().map(|each| each.sequence).collect();
         assert_eq!(held, [1, 2, 4]);

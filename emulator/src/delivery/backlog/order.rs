@@ -80,31 +80,42 @@ impl Backlog {
         }
     }
 
-    /// The unacknowledged messages of these keys that are not being delivered, and whether another of the key is.
-    fn lines(&self, is_one: impl Fn(&str) -> bool) -> HashMap<String, (BTreeSet<u64>, bool)> {
-        let mut lines: HashMap<String, (BTreeSet<u64>, bool)> = HashMap::new();
+    /// The unacknowledged messages of these keys that are not being delivered, and the one of the key that is.
+    fn lines(
+        &self,
+        is_one: impl Fn(&str) -> bool,
+    ) -> HashMap<String, (BTreeSet<u64>, Option<u64>)> {
+        let mut lines: HashMap<String, (BTreeSet<u64>, Option<u64>)> = HashMap::new();
         for (sequence, entry) in &self.unacked {
             let key = &entry.message.ordering_key;
             if !is_one(key) {
                 continue;
             }
-            let (lane, is_underway) = lines.entry(key.clone()).or_default();
+            let (lane, underway) = lines.entry(key.clone()).or_default();
             match entry.place {
-                Place::Out(_) => *is_underway = true,
+                Place::Out(_) => *underway = Some(*sequence),
                 _ => drop(lane.insert(*sequence)),
             }
         }
         lines
     }
 
-    fn install(&mut self, lanes: HashMap<String, (BTreeSet<u64>, bool)>) {
-        for (key, (lane, is_underway)) in lanes {
+    fn install(&mut self, lanes: HashMap<String, (BTreeSet<u64>, Option<u64>)>) {
+        for (key, (lane, underway)) in lanes {
             for sequence in &lane {
                 self.set_place(*sequence, Place::Waiting);
             }
+            let first = lane.first().copied();
             self.lanes.insert(key.clone(), lane);
-            if !is_underway {
+            let Some(underway) = underway else {
                 self.follow(&key);
+                continue;
+            };
+            // Whoever gets an earlier message again gets the later ones again, this one included.
+            if first.is_some_and(|first| first < underway)
+                && let Some(entry) = self.unacked.get_mut(&underway)
+            {
+                entry.comes_again = true;
             }
         }
     }
