@@ -125,6 +125,7 @@ impl SubscriptionHandle {
     pub fn pull(&self, most: usize) -> Result<Vec<Pulled>, ApiError> {
         let handed = self.delivery.hand_out(&Want {
             messages: most,
+            bytes: usize::MAX,
             lease: None,
             stream: None,
         })?;

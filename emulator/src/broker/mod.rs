@@ -35,17 +35,11 @@ pub(crate) struct Broker {
 
 struct Resources {
     topics: BTreeMap<ResourceName, Topic>,
-    subscriptions: BTreeMap<ResourceName, Subscription>,
+    subscriptions: BTreeMap<ResourceName, Arc<Delivery>>,
     snapshots: BTreeMap<ResourceName, Snapshot>,
     storage: Storage,
     /// The place of the next message in the order of publishing, which is also its id.
     next_sequence: u64,
-}
-
-/// A subscription and the means to end its task.
-struct Subscription {
-    delivery: Arc<Delivery>,
-    deleted: CancellationToken,
 }
 
 /// What the tasks of an emulator run on.
@@ -76,6 +70,15 @@ impl Broker {
         }
     }
 
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Starts a task that ends with the emulator, at the latest when its own end is told to it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(task, &self.runtime);
+    }
+
     fn resources(&self) -> MutexGuard<'_, Resources> {
         self.resources
             .lock()
@@ -89,10 +92,7 @@ impl Resources {
     }
 
     fn find_subscription(&self, name: &ResourceName) -> Result<&Arc<Delivery>, ApiError> {
-        let subscription = self.subscriptions.get(name);
-        subscription
-            .map(|subscription| &subscription.delivery)
-            .ok_or_else(|| name.not_found())
+        self.subscriptions.get(name).ok_or_else(|| name.not_found())
     }
 }
 

@@ -73,7 +73,7 @@ impl Resources {
     fn store(&self, messages: Vec<ReceivedMessage>) -> Result<Vec<Arc<StoredMessage>>, ApiError> {
         if !self.storage.has_room(&messages) {
             let subscriptions = self.subscriptions.values();
-            subscriptions.for_each(|each| each.delivery.forget_settled());
+            subscriptions.for_each(|each| each.forget_settled());
         }
         self.storage.store(messages)
     }

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use super::{Broker, Resources};
 use crate::clock::Clock;
+use crate::delivery::Delivery;
 use crate::name::ResourceName;
 
 /// How often age is looked at. Retention is counted in minutes at least.
@@ -23,9 +24,7 @@ impl Broker {
         self.sweep();
         let resources = self.resources();
         let subscriptions = resources.subscriptions.values();
-        let deliveries: Vec<_> = subscriptions
-            .map(|each| Arc::clone(&each.delivery))
-            .collect();
+        let deliveries: Vec<Arc<Delivery>> = subscriptions.cloned().collect();
         drop(resources);
         for delivery in deliveries {
             delivery.end_leases(&|topic, message| self.forward(topic, message));
@@ -39,9 +38,9 @@ impl Broker {
         resources.snapshots.retain(|_, each| each.expire_time > now);
         resources.trim_topics(now);
         let mut expired: Vec<ResourceName> = Vec::new();
-        for (name, subscription) in &resources.subscriptions {
-            subscription.delivery.expire_messages(now);
-            if subscription.delivery.is_expired(now) {
+        for (name, delivery) in &resources.subscriptions {
+            delivery.expire_messages(now);
+            if delivery.is_expired(now) {
                 expired.push(name.clone());
             }
         }

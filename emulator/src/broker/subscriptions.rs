@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
-use super::{Broker, Resources, Subscription, check_count};
+use super::{Broker, Resources, check_count};
 use crate::delivery::{AckId, Delivery, Letter, Outcome, Run};
 use crate::error::ApiError;
 use crate::name::ResourceName;
@@ -32,13 +30,12 @@ impl Broker {
         check_count("subscriptions", count, MAX_SUBSCRIPTIONS)?;
         resources.check_dead_letter_topic(&config)?;
         let topic = resources.find_topic(&topic)?;
-        let clock = self.clock.clone();
-        let delivery = Delivery::new(name.clone(), config.clone(), self.pace, clock)?;
+        let (clock, ended) = (self.clock.clone(), self.stopping.child_token());
+        let delivery = Delivery::new(name.clone(), config.clone(), self.pace, clock, ended)?;
         let delivery = Arc::new(delivery);
         topic.deliveries.push(Arc::clone(&delivery));
-        let deleted = self.start(&delivery);
-        let subscription = Subscription { delivery, deleted };
-        resources.subscriptions.insert(name, subscription);
+        self.start(&delivery);
+        resources.subscriptions.insert(name, delivery);
         Ok(config)
     }
 
@@ -57,7 +54,7 @@ impl Broker {
         let subscriptions = resources.subscriptions.iter();
         let of_project = subscriptions.filter(|(name, _)| name.project() == project);
         of_project
-            .map(|(_, subscription)| Arc::clone(&subscription.delivery))
+            .map(|(_, delivery)| Arc::clone(delivery))
             .collect()
     }
 
@@ -96,10 +93,7 @@ impl Broker {
     pub(crate) fn delete_subscription(&self, name: &ResourceName) -> Result<(), ApiError> {
         let mut resources = self.resources();
         let subscription = resources.subscriptions.remove(name);
-        subscription
-            .ok_or_else(|| name.not_found())?
-            .deleted
-            .cancel();
+        subscription.ok_or_else(|| name.not_found())?.end();
         resources.unbind(name);
         Ok(())
     }
@@ -116,9 +110,6 @@ impl Broker {
     }
 
     /// Gives pulled messages back; those that were delivered often enough go to the dead-letter topic.
-    ///
-    /// # Errors
-    /// If there is no such subscription.
     pub(crate) fn nack(&self, delivery: &Delivery, ack_ids: &[AckId]) -> Vec<Outcome> {
         let (outcomes, letters) = delivery.nack(ack_ids);
         let forward = |letter: Letter| {
@@ -128,17 +119,19 @@ impl Broker {
         outcomes
     }
 
-    fn start(self: &Arc<Self>, delivery: &Arc<Delivery>) -> CancellationToken {
-        let deleted = self.stopping.child_token();
-        let ended = deleted.clone();
+    fn start(self: &Arc<Self>, delivery: &Arc<Delivery>) {
         let run = Run::new(
             Arc::clone(delivery),
             self.courier.clone(),
             Arc::downgrade(self),
         );
-        let task = async move { ended.run_until_cancelled(run.run()).await };
-        self.tasks.spawn_on(task, &self.runtime);
-        deleted
+        let delivery = Arc::clone(delivery);
+        self.spawn(async move {
+            tokio::select! {
+                () = run.run() => {}
+                () = delivery.ended() => {}
+            }
+        });
     }
 }
 

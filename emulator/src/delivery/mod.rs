@@ -16,11 +16,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::ack_id::AckId;
 use self::backlog::Backlog;
 pub use self::event::{DeliveryEvent, Progress, Reply, Settlement};
-pub(crate) use self::pull::{Handed, Outcome, Want};
+pub(crate) use self::pull::{Handed, Outcome, StreamLimits, Want};
 pub(crate) use self::push::Courier;
 use self::push::Destination;
 pub(crate) use self::run::Run;
@@ -45,6 +46,8 @@ pub(crate) struct Delivery {
     changed: Notify,
     /// Something for whoever pulls.
     available: Notify,
+    /// Cancelled when the subscription is deleted, or the emulator stops.
+    ended: CancellationToken,
 }
 
 struct State {
@@ -65,6 +68,7 @@ impl Delivery {
         config: SubscriptionConfig,
         pace: Pace,
         clock: Clock,
+        ended: CancellationToken,
     ) -> Result<Self, ApiError> {
         let state = State {
             filter: Filter::parse(&config.filter)?,
@@ -85,6 +89,7 @@ impl Delivery {
             state: Mutex::new(state),
             changed: Notify::new(),
             available: Notify::new(),
+            ended,
         })
     }
 
@@ -148,6 +153,11 @@ impl Delivery {
     /// Lets go of settled messages, so that new ones find room.
     pub(crate) fn forget_settled(&self) {
         self.state().backlog.forget_settled();
+    }
+
+    /// Ends its task and the streams of whoever pulls.
+    pub(crate) fn end(&self) {
+        self.ended.cancel();
     }
 
     /// There is something to deliver, or a reason to look.

@@ -14,14 +14,16 @@ use crate::storage::StoredMessage;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Want {
     pub(crate) messages: usize,
+    /// No further message when there are as many bytes already.
+    pub(crate) bytes: usize,
     /// How long the messages are leased; the subscription's own deadline if unset.
     pub(crate) lease: Option<Duration>,
-    pub(crate) stream: Option<Stream>,
+    pub(crate) stream: Option<StreamLimits>,
 }
 
 /// A stream and the most that it wants in hand; 0 is no limit (Google, *StreamingPullRequest*).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stream {
+pub(crate) struct StreamLimits {
     pub(crate) number: u64,
     pub(crate) max_messages: usize,
     pub(crate) max_bytes: usize,
@@ -54,9 +56,12 @@ impl Delivery {
         state.check_attached()?;
         state.last_active = self.clock.utc();
         let mut handed = Vec::new();
+        let mut bytes = 0;
         while handed.len() < want.messages
+            && bytes < want.bytes
             && let Some(next) = self.hand_out_one(&mut state, want)
         {
+            bytes += next.message.content_bytes();
             handed.push(next);
         }
         drop(state);
@@ -67,15 +72,17 @@ impl Delivery {
         Ok(handed)
     }
 
+    /// Waits for the end of the subscription, or of the emulator.
+    pub(crate) async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
     /// Waits for something to hand out. To miss nothing, this is enabled before looking.
     pub(crate) fn is_available(&self) -> Notified<'_> {
         self.available.notified()
     }
 
     /// Acknowledges messages, and tells for each whether that took effect.
-    ///
-    /// # Errors
-    /// If one of the ids was never one.
     pub(crate) fn acknowledge(&self, ack_ids: &[AckId]) -> Vec<Outcome> {
         let mut state = self.state();
         state.last_active = self.clock.utc();
