@@ -9,10 +9,11 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::delivery::{Courier, Delivery, Pace, Run};
+use crate::delivery::{Delivery, Pace, Run};
 use crate::error::ApiError;
 use crate::message::{Message, ReceivedMessage, check_request};
 use crate::name::ResourceName;
+use crate::push::Courier;
 use crate::storage::{Storage, StoredMessage};
 use crate::subscription::{PushConfig, SubscriptionConfig};
 use crate::topic::Topic;

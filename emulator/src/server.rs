@@ -14,12 +14,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::api;
 use crate::broker::Broker;
+use crate::clock::Clock;
 use crate::connections::Connections;
-use crate::delivery::{Courier, DeliveryEvent, Pace};
+use crate::delivery::{DeliveryEvent, Pace};
 use crate::error::ApiError;
 use crate::issuer::Issuer;
 use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
+use crate::push::Courier;
 use crate::subscription::{PushConfig, SubscriptionConfig};
 
 /// How long clients have to take the end of their answers when the emulator stops, before their connections are cut.
@@ -66,9 +68,6 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The HTTP client that pushes cannot be set up.
-    #[error("cannot set up the HTTP client that pushes")]
-    Client(#[source] reqwest::Error),
 }
 
 impl StartError {
@@ -111,7 +110,7 @@ impl Emulator {
         provider.install_default().ok();
 
         let issuer = Arc::new(Issuer::new(url(address)));
-        let courier = Courier::new(Arc::clone(&issuer)).map_err(StartError::Client)?;
+        let courier = Courier::new(Arc::clone(&issuer), Clock::default());
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
         let broker = Arc::new(Broker::new(

@@ -2,7 +2,6 @@
 
 mod backlog;
 mod event;
-mod push;
 mod run;
 mod throttle;
 
@@ -14,13 +13,12 @@ use tokio::time::Instant;
 
 use self::backlog::{Backlog, Pending};
 pub use self::event::{DeliveryEvent, Progress, Reply, Settlement};
-pub(crate) use self::push::Courier;
-use self::push::Destination;
 pub(crate) use self::run::Run;
 pub use self::throttle::Pace;
 use self::throttle::Throttle;
 use crate::error::ApiError;
 use crate::name::{DELETED_TOPIC, ResourceName};
+use crate::push::Destination;
 use crate::storage::StoredMessage;
 use crate::subscription::{PushConfig, SubscriptionConfig};
 

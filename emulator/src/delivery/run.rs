@@ -9,12 +9,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::backlog::Pending;
 use super::event::{Progress, Reply, Settlement};
-use super::push::{Courier, Ended, attempt};
 use super::{Delivery, Failed};
 use crate::broker::Broker;
-use crate::envelope::timestamp;
 use crate::message::Message;
 use crate::name::ResourceName;
+use crate::push::{Courier, Ended, Outgoing, TokenChoice, timestamp};
 
 /// What the task works with, and the pushes it has under way.
 pub(crate) struct Run {
@@ -68,8 +67,12 @@ impl Run {
             };
             state.throttle.started(now);
             let (courier, destination) = (self.courier.clone(), Arc::clone(&destination));
-            let pushed = pending.clone();
-            let push = async move { courier.push(&destination, &pushed).await };
+            let outgoing = Outgoing {
+                message: Arc::clone(&pending.message),
+                attempt: attempt(&pending),
+                token: TokenChoice::Good,
+            };
+            let push = async move { courier.push(&destination, &outgoing, false).await };
             let task = self.pushes.spawn(push);
             self.started.insert(task.id(), (number, pending));
         }
@@ -83,6 +86,7 @@ impl Run {
                 reply: Reply::NoAnswer,
                 reason: None,
                 latency: Duration::ZERO,
+                answer: None,
             };
             (error.id(), ended)
         });
@@ -162,6 +166,7 @@ impl Run {
             reply,
             reason,
             latency,
+            answer: _,
         } = ended;
         let subscription = &self.delivery.name;
         tracing::debug!(
@@ -180,8 +185,14 @@ impl Run {
             latency,
             settlement,
         };
-        self.courier.tell(subscription.as_str(), pending, ended);
+        let (id, attempt) = (&pending.message.id, attempt(pending));
+        self.courier.tell(subscription.as_str(), id, attempt, ended);
     }
+}
+
+/// One more than the failures so far (Google, *ReceivedMessage*, `deliveryAttempt`).
+fn attempt(pending: &Pending) -> u32 {
+    pending.failures.saturating_add(1)
 }
 
 /// Waits until `wake`, or for ever.
