@@ -13,12 +13,13 @@ use tokio_util::task::TaskTracker;
 use crate::api;
 use crate::broker::{Broker, Ground};
 use crate::clock::Clock;
-use crate::delivery::{Courier, DeliveryEvent, Pace};
+use crate::delivery::{DeliveryEvent, Pace};
 use crate::error::ApiError;
 use crate::handles::{SubscriptionHandle, TopicHandle};
 use crate::issuer::Issuer;
 use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
+use crate::push::Courier;
 use crate::server::{listen, serve, url};
 use crate::subscription::{PushConfig, SubscriptionConfig};
 use crate::topic::TopicConfig;
@@ -64,9 +65,6 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The HTTP client that pushes cannot be set up.
-    #[error("cannot set up the HTTP client that pushes")]
-    Client(#[source] reqwest::Error),
 }
 
 impl StartError {
@@ -124,10 +122,10 @@ impl Emulator {
         provider.install_default().ok();
 
         let issuer = Arc::new(Issuer::new(url(address)));
-        let courier = Courier::new(Arc::clone(&issuer)).map_err(StartError::Client)?;
+        let clock = Clock::default();
+        let courier = Courier::new(Arc::clone(&issuer), clock.clone());
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
-        let clock = Clock::default();
         let ground = Ground {
             runtime: runtime.clone(),
             tasks: tasks.clone(),

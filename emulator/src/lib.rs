@@ -21,8 +21,8 @@
 //! # Map
 //! A message comes in through `api/` (REST or gRPC, over the `connections` of `server`), or through [`Emulator::publish`].
 //! `broker` gives it to every subscription of its topic, if `storage` has room. Each subscription is a `delivery/`: `backlog`
-//! decides what is next, `throttle` how much at once, `push` sends it with the JSON of `envelope` and a token of `issuer/`,
-//! and `run` settles what comes back. Nothing outside `api/` knows a status code of the API, and nothing outside `delivery/`
+//! decides what is next, `throttle` how much at once, `push/` sends it with a token of `issuer/`, and `run` settles what
+//! comes back. Nothing outside `api/` knows a status code of the API, and nothing outside `delivery/`
 //! decides when a message is pushed.
 
 #[cfg(doctest)]
@@ -35,13 +35,13 @@ mod clock;
 mod connections;
 mod delivery;
 mod emulator;
-mod envelope;
 mod error;
 mod filter;
 mod handles;
 mod issuer;
 mod message;
 mod name;
+mod push;
 mod server;
 mod snapshot;
 mod storage;

@@ -15,9 +15,10 @@ use tokio_util::task::TaskTracker;
 
 use self::publish::first_sequence;
 use crate::clock::Clock;
-use crate::delivery::{Courier, Delivery, Pace};
+use crate::delivery::{Delivery, Pace};
 use crate::error::ApiError;
 use crate::name::ResourceName;
+use crate::push::Courier;
 use crate::snapshot::Snapshot;
 use crate::storage::Storage;
 use crate::topic::Topic;

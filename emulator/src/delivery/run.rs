@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use super::backlog::Taken;
 use super::event::{Progress, Reply, Settlement};
-use super::push::{Courier, Ended};
 use super::settle::{Forward, Letter};
-use super::{Delivery, Destination, State};
+use super::{Delivery, State};
 use crate::broker::Broker;
+use crate::push::{Courier, Destination, Ended, Outgoing, TokenChoice};
 
 /// What the task works with, and the pushes it has under way.
 pub(crate) struct Run {
@@ -83,8 +83,12 @@ impl Run {
     ) {
         state.throttle.started(now);
         let (courier, destination) = (self.courier.clone(), Arc::clone(destination));
-        let pushed = taken.clone();
-        let push = async move { courier.push(&destination, &pushed).await };
+        let outgoing = Outgoing {
+            message: Arc::clone(&taken.message),
+            attempt: taken.attempt(),
+            token: TokenChoice::Good,
+        };
+        let push = async move { courier.push(&destination, &outgoing, false).await };
         let task = self.pushes.spawn(push);
         self.started.insert(task.id(), taken);
     }
@@ -96,6 +100,7 @@ impl Run {
                 reply: Reply::NoAnswer,
                 reason: None,
                 latency: Duration::ZERO,
+                answer: None,
             };
             (error.id(), ended)
         });
@@ -148,6 +153,7 @@ impl Run {
             reply,
             reason,
             latency,
+            answer: _,
         } = ended;
         let subscription = &self.delivery.name;
         tracing::debug!(
@@ -166,7 +172,8 @@ impl Run {
             latency,
             settlement,
         };
-        self.courier.tell(subscription.as_str(), taken, ended);
+        let (id, attempt) = (&taken.message.id, taken.attempt());
+        self.courier.tell(subscription.as_str(), id, attempt, ended);
     }
 }
 

@@ -1,8 +1,9 @@
 //! Changes of a subscription while it is at work.
 
-use super::{Delivery, Destination};
+use super::Delivery;
 use crate::error::ApiError;
 use crate::name::DELETED_TOPIC;
+use crate::push::Destination;
 use crate::subscription::{PushConfig, SubscriptionConfig};
 
 impl Delivery {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Delivery, Reply, Settlement, State};
-use crate::envelope::timestamp;
 use crate::error::ApiError;
 use crate::message::Message;
 use crate::name::ResourceName;
+use crate::push::timestamp;
 use crate::storage::StoredMessage;
 
 /// Where nobody answers, trying again at once would only burn the processor; this wait is ours.

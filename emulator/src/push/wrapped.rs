@@ -1,4 +1,4 @@
-//! Writes the JSON of a wrapped push from Google's documentation.
+//! The body of a wrapped push: JSON, written from Google's documentation.
 
 use std::collections::BTreeMap;
 

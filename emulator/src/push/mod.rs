@@ -1,0 +1,209 @@
+//! Pushes messages: one HTTP request each, in the form that the subscription asks for, and what came back.
+
+mod answer;
+mod connection;
+mod connections;
+mod connector;
+mod destination;
+mod unwrapped;
+mod wrapped;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, broadcast};
+use tokio::time::Instant;
+
+pub(crate) use self::answer::Answer;
+use self::connection::{Answered, Connection, Failed, PushRequest};
+use self::connector::Connector;
+pub(crate) use self::destination::Destination;
+pub(crate) use self::wrapped::timestamp;
+use crate::clock::Clock;
+use crate::delivery::{DeliveryEvent, Progress, Reply};
+use crate::issuer::{Forgery, Issuer};
+use crate::storage::StoredMessage;
+
+/// The most pushes under way at once, of all emulators in this process. Each needs a connection, and when the endpoint is in
+/// this process too, both ends count against its limit of open files, which is 1,024 on many machines.
+static ROOM: Semaphore = Semaphore::const_new(200);
+/// Events that a slow listener may fall behind before it loses the oldest.
+const KEPT_EVENTS: usize = 4_096;
+const PROCESSING: u16 = 102;
+
+/// Sends pushes, for all subscriptions of one emulator.
+#[derive(Clone)]
+pub(crate) struct Courier {
+    connector: Arc<Connector>,
+    issuer: Arc<Issuer>,
+    clock: Clock,
+    events: broadcast::Sender<DeliveryEvent>,
+}
+
+/// What one push is to carry.
+pub(crate) struct Outgoing {
+    pub(crate) message: Arc<StoredMessage>,
+    /// One more than the failures so far (Google, *ReceivedMessage*, `deliveryAttempt`).
+    pub(crate) attempt: u32,
+    pub(crate) token: TokenChoice,
+}
+
+/// The token of a push whose subscription asks for one.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum TokenChoice {
+    #[default]
+    Good,
+    /// One that a careful receiver must refuse.
+    Forged(Forgery),
+    Missing,
+}
+
+/// The end of one push.
+pub(crate) struct Ended {
+    pub(crate) reply: Reply,
+    /// Why there was no answer, as far as is known.
+    pub(crate) reason: Option<String>,
+    /// From the start of the request to the status line, or to giving up.
+    pub(crate) latency: Duration,
+    /// Nothing, unless it was to be recorded and there was an answer.
+    pub(crate) answer: Option<Answer>,
+}
+
+/// Why there was no answer to a push. The URL may carry a secret in its query, so no error repeats it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PushError {
+    #[error("the envelope cannot be written")]
+    Envelope(#[from] serde_json::Error),
+    #[error("the endpoint cannot be reached")]
+    Unreachable(#[source] Box<dyn Error + Send + Sync>),
+    #[error("the endpoint did not answer")]
+    Broken(#[source] hyper::Error),
+}
+
+impl Courier {
+    pub(crate) fn new(issuer: Arc<Issuer>, clock: Clock) -> Self {
+        let (events, _) = broadcast::channel(KEPT_EVENTS);
+        Self {
+            connector: Arc::new(Connector::new()),
+            issuer,
+            clock,
+            events,
+        }
+    }
+
+    pub(crate) fn events(&self) -> broadcast::Receiver<DeliveryEvent> {
+        self.events.subscribe()
+    }
+
+    /// Tells the listeners, if there are any.
+    pub(crate) fn tell(
+        &self,
+        subscription: &str,
+        message_id: &str,
+        attempt: u32,
+        progress: impl FnOnce() -> Progress,
+    ) {
+        if self.events.receiver_count() == 0 {
+            return;
+        }
+        let event = DeliveryEvent {
+            subscription: subscription.to_owned(),
+            message_id: message_id.to_owned(),
+            attempt,
+            progress: progress(),
+        };
+        // The last listener may have gone in between, which is no loss.
+        self.events.send(event).ok();
+    }
+
+    /// Pushes one message, once. Waiting for room is not part of the push: neither its start nor its deadline. With `record`
+    /// the end has an excerpt of the answer.
+    pub(crate) async fn push(
+        &self,
+        destination: &Destination,
+        outgoing: &Outgoing,
+        record: bool,
+    ) -> Ended {
+        let _room = ROOM.acquire().await;
+        let (id, attempt) = (&outgoing.message.id, outgoing.attempt);
+        self.tell(destination.subscription(), id, attempt, || {
+            Progress::Started
+        });
+        let started = Instant::now();
+        let exchange = self.exchange(destination, outgoing);
+        let answered = self.clock.within(destination.deadline, exchange).await;
+        let latency = started.elapsed();
+        let (reply, reason, answer) = match answered {
+            None => (Reply::DeadlineExceeded, None, None),
+            Some(Err(error)) => (Reply::NoAnswer, Some(chain(&error)), None),
+            Some(Ok((connection, answered))) => {
+                let (status, answer) = finish(destination, connection, answered, record).await;
+                (Reply::Status(status), None, answer)
+            }
+        };
+        Ended {
+            reply,
+            reason,
+            latency,
+            answer,
+        }
+    }
+
+    async fn exchange(
+        &self,
+        destination: &Destination,
+        outgoing: &Outgoing,
+    ) -> Result<(Connection, Answered), PushError> {
+        let mut request = destination.request(outgoing, &self.issuer).await?;
+        while let Some(connection) = destination.connections.take() {
+            // An endpoint closes idle connections as it likes. Where nothing was sent, the push goes by another; where
+            // something was, it has failed, since the endpoint may have the message.
+            match attempt_on(connection, request).await {
+                Err(Failed::Unsent(unsent, _)) => request = *unsent,
+                Err(Failed::Broken(error)) => return Err(error),
+                Ok(answered) => return Ok(answered),
+            }
+        }
+        let connection = Connection::open(&self.connector, &destination.endpoint).await?;
+        let answered = attempt_on(connection, request).await;
+        answered.map_err(|(Failed::Unsent(_, error) | Failed::Broken(error))| error)
+    }
+}
+
+async fn attempt_on(
+    mut connection: Connection,
+    request: PushRequest,
+) -> Result<(Connection, Answered), Failed> {
+    let answered = connection.send(request).await?;
+    Ok((connection, answered))
+}
+
+/// The status, and what is recorded. The connection is kept if the rest of the answer is short.
+async fn finish(
+    destination: &Destination,
+    mut connection: Connection,
+    answered: Answered,
+    record: bool,
+) -> (u16, Option<Answer>) {
+    let Answered::Finally(response) = answered else {
+        return (PROCESSING, record.then(|| Answer::interim(PROCESSING)));
+    };
+    let status = response.status().as_u16();
+    let mut answer = record.then(|| Answer::of(&response));
+    if connection.finish(response, answer.as_mut()).await {
+        destination.connections.keep(connection);
+    }
+    (status, answer)
+}
+
+/// An error with all its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut chain = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        chain = format!("{chain}: {cause}");
+        source = cause.source();
+    }
+    chain
+}
