@@ -37,6 +37,15 @@ mod delivery;
 mod envelope;
 mod error;
 mod issuer;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the broker does not write to it yet"
+    )
+)]
+mod journal;
 mod message;
 mod name;
 mod server;
@@ -47,6 +56,7 @@ mod topic;
 pub use crate::delivery::{DeliveryEvent, Pace, Progress, Reply, Settlement};
 pub use crate::error::ApiError;
 pub use crate::issuer::{Claim, Forgery, Issuer};
+pub use crate::journal::JournalError;
 pub use crate::message::{Message, ReceivedMessage};
 pub use crate::server::{Emulator, Options, StartError};
 pub use crate::subscription::{
