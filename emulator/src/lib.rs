@@ -39,6 +39,15 @@ mod error;
 mod filter;
 mod handles;
 mod issuer;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the broker does not write to it yet"
+    )
+)]
+mod journal;
 mod message;
 mod name;
 mod push;
@@ -53,6 +62,7 @@ pub use crate::emulator::{Emulator, Options, StartError};
 pub use crate::error::ApiError;
 pub use crate::handles::{Pulled, SubscriptionHandle, TopicHandle};
 pub use crate::issuer::{Claim, Forgery, Issuer};
+pub use crate::journal::JournalError;
 pub use crate::message::{Message, ReceivedMessage};
 pub use crate::snapshot::SnapshotConfig;
 pub use crate::subscription::{
