@@ -46,7 +46,7 @@ mod message;
 mod name;
 #[cfg_attr(
     not(test),
-    expect(dead_code, reason = "the broker knows no schemas yet")
+    expect(dead_code, unused_imports, reason = "the broker knows no schemas yet")
 )]
 mod schema;
 mod server;

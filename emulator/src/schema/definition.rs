@@ -10,8 +10,8 @@ use super::protobuf::Protobuf;
 use crate::error::ApiError;
 use crate::topic::Encoding;
 
-/// (Google, *Schema overview*, *Quotas and limits for schemas*.)
-const MAX_BYTES: usize = 300 * 1024;
+/// 300 KB (Google, *Schema overview*, *Quotas and limits for schemas*).
+const MAX_BYTES: usize = 300_000;
 
 #[derive(Debug)]
 pub(super) enum Definition {

@@ -264,3 +264,249 @@ fn position(
     let place = revisions.iter().position(|each| each.id() == revision_id);
     place.ok_or_else(|| ApiError::NotFound(format!("{}@{revision_id}", name.id())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::schema::Type;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-02 03:04:05.678 UTC);
+    const NAME: &str = "projects/shop/schemas/orders";
+
+    fn avro(definition: &str) -> Schema {
+        Schema {
+            r#type: Type::Avro.into(),
+            definition: definition.to_owned(),
+            ..Schema::default()
+        }
+    }
+
+    /// One schema with two revisions, of which the ids are given, the oldest first.
+    fn orders() -> (Schemas, [String; 2]) {
+        let mut schemas = Schemas::default();
+        let first = schemas
+            .create("shop", "orders", avro(r#""int""#), NOW)
+            .unwrap();
+        let second = schemas.commit(NAME, avro(r#""long""#), NOW).unwrap();
+        (schemas, [first.revision_id, second.revision_id])
+    }
+
+    fn not_found<T: std::fmt::Debug>(result: Result<T, ApiError>, resource: &str) {
+        assert_eq!(result.unwrap_err(), ApiError::NotFound(resource.to_owned()));
+    }
+
+    #[test]
+    fn a_created_schema_has_a_name_a_revision_and_a_time() {
+        let mut schemas = Schemas::default();
+        let given = Schema {
+            name: "ignored".to_owned(),
+            revision_id: "ignored".to_owned(),
+            ..avro(r#""int""#)
+        };
+        let created = schemas.create("shop", "orders", given, NOW).unwrap();
+        assert_eq!(created.name, NAME);
+        assert_eq!(created.definition, r#""int""#);
+        assert_eq!(created.revision_id.len(), 8);
+        assert!(
+            created
+                .revision_id
+                .chars()
+                .all(|each| "0123456789abcdef".contains(each))
+        );
+        let time = created.revision_create_time.unwrap();
+        assert_eq!((time.seconds, time.nanos), (1_767_323_045, 678_000_000));
+        assert_eq!(schemas.get(NAME, SchemaView::Unspecified).unwrap(), created);
+        assert!(schemas.exists(NAME) && !schemas.exists("projects/shop/schemas/other"));
+    }
+
+    #[test]
+    fn names_are_checked_and_taken_once() {
+        let (mut schemas, _) = orders();
+        let taken = schemas.create("shop", "orders", avro(r#""int""#), NOW);
+        assert_eq!(
+            taken.unwrap_err(),
+            ApiError::AlreadyExists("orders".to_owned())
+        );
+        assert!(
+            schemas
+                .create("market", "orders", avro(r#""int""#), NOW)
+                .is_ok()
+        );
+        for (project, id) in [
+            ("shop", ""),
+            ("shop", "ab"),
+            ("shop", "a@bc"),
+            ("shop", "goog-a"),
+            ("a/b", "abc"),
+        ] {
+            let refused = schemas.create(project, id, avro(r#""int""#), NOW);
+            assert!(
+                matches!(refused, Err(ApiError::InvalidArgument(_))),
+                "{project} {id}"
+            );
+        }
+        let wrong = schemas.create("shop", "wrong", avro("{"), NOW);
+        assert!(matches!(wrong, Err(ApiError::InvalidArgument(_))));
+        assert!(!schemas.exists("projects/shop/schemas/wrong"));
+    }
+
+    #[test]
+    fn one_revision_or_the_latest_can_be_got() {
+        let (schemas, [first, second]) = orders();
+        let get = |suffix: &str| schemas.get(&format!("{NAME}{suffix}"), SchemaView::Unspecified);
+        assert_eq!(get("").unwrap().revision_id, second);
+        assert_eq!(get(&format!("@{first}")).unwrap().definition, r#""int""#);
+        not_found(get("@00000000"), "orders@00000000");
+        not_found(get("@"), "orders@");
+        not_found(
+            schemas.get("projects/shop/schemas/other", SchemaView::Full),
+            "other",
+        );
+        let basic = schemas.get(NAME, SchemaView::Basic).unwrap();
+        assert_eq!(
+            (basic.definition.as_str(), &basic.revision_id),
+            ("", &second)
+        );
+        assert_eq!(basic.r#type(), Type::Avro);
+    }
+
+    #[test]
+    fn lists_are_in_order_and_without_definitions_unless_asked() {
+        let (mut schemas, [first, second]) = orders();
+        schemas
+            .create("shop", "invoices", avro(r#""int""#), NOW)
+            .unwrap();
+        schemas
+            .create("market", "orders", avro(r#""int""#), NOW)
+            .unwrap();
+        let listed = schemas.list("shop", SchemaView::Unspecified).unwrap();
+        let names: Vec<_> = listed.iter().map(|each| each.name.as_str()).collect();
+        assert_eq!(names, ["projects/shop/schemas/invoices", NAME]);
+        assert!(listed.iter().all(|each| each.definition.is_empty()));
+        assert_eq!(listed[1].revision_id, second);
+        let full = schemas.list("shop", SchemaView::Full).unwrap();
+        assert!(full.iter().all(|each| !each.definition.is_empty()));
+        assert!(schemas.list("no project", SchemaView::Full).is_err());
+
+        let revisions = schemas.list_revisions(NAME, SchemaView::Full).unwrap();
+        let ids: Vec<_> = revisions.into_iter().map(|each| each.revision_id).collect();
+        assert_eq!(ids, [second, first]);
+        let basic = schemas
+            .list_revisions(NAME, SchemaView::Unspecified)
+            .unwrap();
+        assert!(basic.iter().all(|each| each.definition.is_empty()));
+    }
+
+    #[test]
+    fn commits_keep_the_type_and_have_a_limit() {
+        let (mut schemas, _) = orders();
+        let protobuf = Schema {
+            r#type: Type::ProtocolBuffer.into(),
+            ..avro("message A {}")
+        };
+        let refused = schemas.commit(NAME, protobuf, NOW);
+        assert_eq!(
+            refused,
+            Err(ApiError::invalid("The type of a schema cannot be changed"))
+        );
+        not_found(
+            schemas.commit("projects/shop/schemas/other", avro(r#""int""#), NOW),
+            "other",
+        );
+        for _ in 2..20 {
+            schemas.commit(NAME, avro(r#""int""#), NOW).unwrap();
+        }
+        let full = schemas.commit(NAME, avro(r#""int""#), NOW);
+        assert!(matches!(full, Err(ApiError::ResourceExhausted(_))));
+        assert_eq!(schemas.snapshot(NAME).len(), 20);
+        let latest = schemas.get(NAME, SchemaView::Full).unwrap().revision_id;
+        let full = schemas.rollback(NAME, &latest, NOW);
+        assert!(matches!(full, Err(ApiError::ResourceExhausted(_))));
+    }
+
+    #[test]
+    fn a_rollback_copies_an_earlier_revision() {
+        let (mut schemas, [first, second]) = orders();
+        let later = NOW + time::Duration::HOUR;
+        let copy = schemas.rollback(NAME, &first, later).unwrap();
+        assert_eq!(
+            (copy.name.as_str(), copy.definition.as_str()),
+            (NAME, r#""int""#)
+        );
+        assert!(copy.revision_id != first && copy.revision_id != second);
+        assert_eq!(
+            copy.revision_create_time.unwrap().seconds,
+            later.unix_timestamp()
+        );
+        assert_eq!(schemas.get(NAME, SchemaView::Full).unwrap(), copy);
+        not_found(schemas.rollback(NAME, "00000000", NOW), "orders@00000000");
+    }
+
+    #[test]
+    fn revisions_can_be_deleted_but_for_the_last() {
+        let (mut schemas, [first, second]) = orders();
+        assert!(matches!(
+            schemas.delete_revision(NAME),
+            Err(ApiError::InvalidArgument(_))
+        ));
+        not_found(
+            schemas.delete_revision(&format!("{NAME}@00000000")),
+            "orders@00000000",
+        );
+        let deleted = schemas
+            .delete_revision(&format!("{NAME}@{second}"))
+            .unwrap();
+        assert_eq!(deleted.revision_id, second);
+        assert_eq!(
+            schemas.get(NAME, SchemaView::Full).unwrap().revision_id,
+            first
+        );
+        let last = schemas.delete_revision(&format!("{NAME}@{first}"));
+        assert!(matches!(last, Err(ApiError::InvalidArgument(_))));
+        schemas.delete(NAME).unwrap();
+        not_found(schemas.delete(NAME), "orders");
+        not_found(schemas.list_revisions(NAME, SchemaView::Full), "orders");
+    }
+
+    #[test]
+    fn a_project_and_the_emulator_have_their_limits() {
+        let mut schemas = Schemas::default();
+        let kept = Schema {
+            revision_id: "00000001".to_owned(),
+            ..avro(r#""int""#)
+        };
+        let all = (0..10_000).map(|each| Schema {
+            name: format!("projects/shop/schemas/s-{each}"),
+            ..kept.clone()
+        });
+        schemas.restore(all.collect()).unwrap();
+        let refused = schemas.create("shop", "one-more", avro(r#""int""#), NOW);
+        assert!(matches!(refused, Err(ApiError::ResourceExhausted(_))));
+        assert!(
+            schemas
+                .create("market", "one-more", avro(r#""int""#), NOW)
+                .is_ok()
+        );
+        assert!(schemas.check_room(MAX_DEFINITION_BYTES - 100_000).is_ok());
+        assert!(schemas.check_room(MAX_DEFINITION_BYTES).is_err());
+    }
+
+    #[test]
+    fn what_is_kept_can_be_restored() {
+        let (mut schemas, _) = orders();
+        let kept = schemas.snapshot(NAME);
+        let mut other = Schemas::default();
+        other.restore(kept.clone()).unwrap();
+        other.restore(kept.clone()).unwrap();
+        assert_eq!(other.snapshot(NAME), kept);
+        assert_eq!(other.names().collect::<Vec<_>>(), [NAME]);
+        assert!(other.snapshot("projects/shop/schemas/other").is_empty());
+        let broken = Schema {
+            name: NAME.to_owned(),
+            ..avro("{")
+        };
+        assert!(schemas.restore(vec![broken]).is_err());
+        assert_eq!(schemas.snapshot(NAME), kept);
+    }
+}

@@ -211,6 +211,7 @@ fn simple(schema: &Schema) -> Shape {
 mod tests {
     use super::*;
     use apache_avro::types::Value;
+    use apache_avro::writer::datum::GenericDatumWriter;
     use proptest::prelude::*;
     use serde_json::{Value as Json, json};
 
@@ -337,7 +338,8 @@ mod tests {
             prop_assert!(json_fits.is_ok(), "{:?} {} {}", json_fits, schema, json);
 
             let parsed = Schema::parse(&schema).unwrap();
-            let mut bytes = apache_avro::to_avro_datum(&parsed, value).unwrap();
+            let writer = GenericDatumWriter::builder(&parsed).build().unwrap();
+            let mut bytes = writer.write_value_to_vec(value).unwrap();
             let fits = avro.check_binary(&bytes);
             prop_assert!(fits.is_ok(), "{:?} {} {:?}", fits, schema, bytes);
             if !bytes.is_empty() {
