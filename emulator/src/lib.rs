@@ -39,18 +39,11 @@ mod error;
 mod filter;
 mod handles;
 mod issuer;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the broker does not write to it yet"
-    )
-)]
 mod journal;
 mod message;
 mod name;
 mod push;
+mod schema;
 mod server;
 mod snapshot;
 mod storage;

@@ -1,4 +1,4 @@
-//! Full names of topics and subscriptions, checked once and cheap to copy.
+//! Full names of topics, subscriptions, snapshots and schemas, checked once and cheap to copy.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,9 +8,12 @@ use crate::error::ApiError;
 /// What a subscription shows as its topic once that is deleted (Google, *Subscription*, `topic`).
 pub(crate) const DELETED_TOPIC: &str = "_deleted-topic_";
 
+/// What a topic shows as its schema once that is deleted (Google, *SchemaSettings*, `schema`).
+pub(crate) const DELETED_SCHEMA: &str = "_deleted-schema_";
+
 const MAX_PROJECT_BYTES: usize = 255;
 
-/// A full name, `projects/PROJECT/topics/ID` or `projects/PROJECT/subscriptions/ID`.
+/// A full name, such as `projects/PROJECT/topics/ID`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct ResourceName(Arc<str>);
 
@@ -25,6 +28,10 @@ impl ResourceName {
 
     pub(crate) fn snapshot(name: &str) -> Result<Self, ApiError> {
         Self::parse(name, "snapshots")
+    }
+
+    pub(crate) fn schema(name: &str) -> Result<Self, ApiError> {
+        Self::parse(name, "schemas")
     }
 
     fn parse(name: &str, collection: &str) -> Result<Self, ApiError> {
@@ -91,7 +98,7 @@ fn is_project(project: &str) -> bool {
             .all(|each| each.is_ascii_alphanumeric() || "-:.".contains(each))
 }
 
-/// The rule for ids (Google, *Topic* and *Subscription*, `name`).
+/// The rule for ids (Google, *Topic*, *Subscription* and *CreateSchemaRequest*, `schema_id`).
 fn is_id(id: &str) -> bool {
     (3..=255).contains(&id.len())
         && id.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -130,6 +137,9 @@ mod tests {
     #[test]
     fn a_topic_is_not_a_subscription() {
         assert!(ResourceName::subscription("projects/shop/topics/orders").is_err());
+        assert!(ResourceName::schema("projects/shop/topics/orders").is_err());
+        assert!(ResourceName::schema("projects/shop/schemas/orders").is_ok());
+        assert!(ResourceName::snapshot("projects/shop/snapshots/orders").is_ok());
         assert!(ResourceName::topic("orders").is_err());
         assert!(ResourceName::topic("projects//topics/orders").is_err());
         assert!(ResourceName::topic("projects/p/topics/orders").is_ok());
