@@ -1,6 +1,7 @@
 //! A running emulator: how it is started and stopped, and what a test does with it.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::delivery::{DeliveryEvent, Pace};
 use crate::error::ApiError;
 use crate::handles::{SubscriptionHandle, TopicHandle};
 use crate::issuer::Issuer;
+use crate::journal::{Journal, JournalError};
+use crate::keeping::{Keeper, Keeping};
 use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
 use crate::push::Courier;
@@ -33,6 +36,8 @@ pub struct Options {
     pub allow_remote: bool,
     /// Whether subscriptions hold themselves back as Google's do. Default: they do.
     pub pace: Pace,
+    /// A folder that keeps everything over a restart; it is made if it is not there. Default: none.
+    pub data_folder: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -41,6 +46,7 @@ impl Default for Options {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allow_remote: false,
             pace: Pace::default(),
+            data_folder: None,
         }
     }
 }
@@ -65,6 +71,12 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The data folder cannot be used.
+    #[error("the data folder cannot be used (--data-dir)")]
+    DataFolder(#[from] JournalError),
+    /// The data folder holds something that this emulator does not understand.
+    #[error("what the data folder holds cannot be brought back (--data-dir)")]
+    Restore(#[source] ApiError),
 }
 
 impl StartError {
@@ -77,12 +89,14 @@ impl StartError {
 
 /// A running emulator; dropping it stops everything that it started.
 pub struct Emulator {
+    /// The first to be dropped: what is dropped after it is not forgotten by a data folder.
+    stopping: DropGuard,
+    keeper: Keeper,
     address: SocketAddr,
     broker: Arc<Broker>,
     courier: Courier,
     issuer: Arc<Issuer>,
     tasks: TaskTracker,
-    stopping: DropGuard,
 }
 
 impl Emulator {
@@ -110,6 +124,7 @@ impl Emulator {
             address,
             allow_remote,
             pace,
+            data_folder,
         } = options;
         if !allow_remote && !address.ip().is_loopback() {
             return Err(StartError::NotLoopback(address));
@@ -126,12 +141,19 @@ impl Emulator {
         let courier = Courier::new(Arc::clone(&issuer), clock.clone());
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
+        let opened = data_folder.as_deref().map(Journal::open).transpose()?;
+        let (journal, saved) = opened.unzip();
+        let keeper = journal.map(|journal| Keeping::new(journal, stopping.clone()));
         let ground = Ground {
             runtime: runtime.clone(),
             tasks: tasks.clone(),
             stopping: stopping.clone(),
+            keeper: keeper.clone(),
         };
         let broker = Arc::new(Broker::new(courier.clone(), clock.clone(), pace, ground));
+        if let Some(saved) = saved {
+            broker.restore(saved).map_err(StartError::Restore)?;
+        }
         let sweeping = Broker::keep_sweeping(Arc::downgrade(&broker), clock);
         let ended = stopping.clone();
         let sweeping = async move { ended.run_until_cancelled(sweeping).await };
@@ -146,6 +168,7 @@ impl Emulator {
             courier,
             issuer,
             tasks,
+            keeper,
             stopping: stopping.drop_guard(),
         })
     }
@@ -285,5 +308,8 @@ impl Emulator {
         drop(self.stopping);
         self.tasks.close();
         self.tasks.wait().await;
+        if let Some(keeping) = self.keeper {
+            keeping.close().await;
+        }
     }
 }

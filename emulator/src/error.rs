@@ -16,15 +16,15 @@ pub enum ApiError {
     /// The request is a good one for Pub/Sub, but asks for something that this emulator does not do.
     #[error("{0}")]
     Unimplemented(String),
-    /// Pub/Sub has no such method, as far as is documented; the text repeats the request's method and path.
-    #[error("{0}")]
-    NoSuchMethod(String),
     /// The request is a good one, but not in the present state of what it names.
     #[error("{0}")]
     FailedPrecondition(String),
     /// A value lies beyond the range that Pub/Sub documents.
     #[error("{0}")]
     OutOfRange(String),
+    /// Somebody else changed what the request was about to change.
+    #[error("{0}")]
+    Aborted(String),
     /// Something is full: the backlog of a subscription, or the emulator itself.
     #[error("{0}")]
     ResourceExhausted(String),
@@ -34,7 +34,7 @@ impl ApiError {
     /// Whether the same request can succeed later without anyone changing it.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::ResourceExhausted(_))
+        matches!(self, Self::ResourceExhausted(_) | Self::Aborted(_))
     }
 
     pub(crate) fn invalid(reason: impl Into<String>) -> Self {

@@ -60,6 +60,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         } else {
             Pace::Google
         },
+        data_folder: None,
     })?;
     announce(&emulator)?;
     tokio::select! {

@@ -79,6 +79,16 @@ impl fmt::Display for ResourceName {
     }
 }
 
+/// The id in `projects/PROJECT`.
+///
+/// # Errors
+/// If it is no such name.
+pub(crate) fn project(name: &str) -> Result<&str, ApiError> {
+    let project = name.strip_prefix("projects/").unwrap_or_default();
+    check_project(project)?;
+    Ok(project)
+}
+
 /// Refuses what cannot be a project's id.
 pub(crate) fn check_project(project: &str) -> Result<(), ApiError> {
     if is_project(project) {

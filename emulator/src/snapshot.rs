@@ -68,6 +68,25 @@ impl Snapshot {
         })
     }
 
+    /// A snapshot as it was kept over a restart.
+    ///
+    /// # Errors
+    /// If its name is bad.
+    pub(crate) fn restore(
+        config: SnapshotConfig,
+        since: u64,
+        unacked: BTreeMap<u64, Arc<StoredMessage>>,
+    ) -> Result<Self, ApiError> {
+        Ok(Self {
+            name: ResourceName::snapshot(&config.name)?,
+            topic: config.topic,
+            expire_time: config.expire_time,
+            since,
+            labels: config.labels,
+            unacked,
+        })
+    }
+
     pub(crate) fn config(&self) -> SnapshotConfig {
         SnapshotConfig {
             name: self.name.to_string(),

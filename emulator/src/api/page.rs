@@ -1,74 +1,78 @@
-//! Lists in pages.
+//! Lists by pages (Google, *List pagination*).
 
-use axum::extract::Query;
-use axum::extract::rejection::QueryRejection;
-use serde::Deserialize;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::error::ApiError;
 
 const DEFAULT_SIZE: usize = 100;
 const MAX_SIZE: usize = 1_000;
 
-/// A query as axum hands it over.
-pub(super) type Parameters = Result<Query<PageQuery>, QueryRejection>;
-
-/// The query of a list request; other parameters, such as `$alt`, say nothing that matters here.
-#[derive(Deserialize)]
-pub(super) struct PageQuery {
-    #[serde(default, alias = "pageSize")]
-    page_size: i32,
-    #[serde(default, alias = "pageToken")]
-    page_token: String,
+/// One page of what is listed by name, and the token of the next; empty after the last.
+///
+/// # Errors
+/// If the size is negative, or the token was never one.
+pub(super) fn page<T>(
+    all: Vec<T>,
+    size: i32,
+    token: &str,
+    name: impl Fn(&T) -> &str,
+) -> Result<(Vec<T>, String), ApiError> {
+    let size = match usize::try_from(size) {
+        Ok(0) => DEFAULT_SIZE,
+        Ok(size) => size.min(MAX_SIZE),
+        Err(_) => {
+            return Err(ApiError::invalid(format!(
+                "Invalid page size given (page_size={size}): it must not be negative"
+            )));
+        }
+    };
+    let first = first_name(token)?;
+    let from = all
+        .into_iter()
+        .skip_while(|each| name(each) < first.as_str());
+    let mut page: Vec<T> = from.take(size + 1).collect();
+    let next = page.split_off(page.len().min(size));
+    let next = next.first().map(|each| URL_SAFE_NO_PAD.encode(name(each)));
+    Ok((page, next.unwrap_or_default()))
 }
 
-impl PageQuery {
-    pub(super) fn read(parameters: Parameters) -> Result<Self, ApiError> {
-        match parameters {
-            Ok(Query(query)) => Ok(query),
-            Err(rejection) => Err(ApiError::invalid(rejection.body_text())),
-        }
-    }
-
-    /// One page of `items`, which are sorted by name, and the token of the next: the last name of this one.
-    pub(super) fn page<T>(
-        &self,
-        items: Vec<T>,
-        name: impl Fn(&T) -> &str,
-    ) -> Result<(Vec<T>, String), ApiError> {
-        let size = match usize::try_from(self.page_size) {
-            Ok(0) => DEFAULT_SIZE,
-            Ok(size) => size.min(MAX_SIZE),
-            Err(_) => return Err(ApiError::invalid("pageSize is negative")),
-        };
-        let rest = items.into_iter();
-        let mut rest = rest.skip_while(|item| name(item) <= self.page_token.as_str());
-        let page: Vec<T> = rest.by_ref().take(size).collect();
-        let next = match (page.last(), rest.next()) {
-            (Some(last), Some(_)) => name(last).to_owned(),
-            _ => String::new(),
-        };
-        Ok((page, next))
-    }
+/// A token is the name with which the page begins.
+fn first_name(token: &str) -> Result<String, ApiError> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
+    let name = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    name.ok_or_else(|| {
+        ApiError::invalid("Invalid page token given: expected the nextPageToken of an answer")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(size: i32, token: &str, expected: &[&str], next: &str) {
-        let query = PageQuery {
-            page_size: size,
-            page_token: token.to_owned(),
-        };
-        let (page, token) = query.page(vec!["a", "b", "c"], |name| name).unwrap();
-        assert_eq!((page.as_slice(), token.as_str()), (expected, next));
+    fn names(size: i32, token: &str) -> Result<(Vec<&'static str>, String), ApiError> {
+        page(vec!["a", "b", "c"], size, token, |name| name)
     }
 
     #[test]
-    fn pages_follow_each_other() {
-        check(0, "", &["a", "b", "c"], "");
-        check(2, "", &["a", "b"], "b");
-        check(2, "b", &["c"], "");
-        check(3, "", &["a", "b", "c"], "");
+    fn pages_follow_each_other_to_the_end() {
+        let (first, token) = names(2, "").unwrap();
+        assert_eq!(first, ["a", "b"]);
+        let (second, token) = names(2, &token).unwrap();
+        assert_eq!((second, token.as_str()), (vec!["c"], ""));
+        assert_eq!(names(0, "").unwrap(), (vec!["a", "b", "c"], String::new()));
+        assert_eq!(names(3, "").unwrap().1, "");
+    }
+
+    #[test]
+    fn a_page_whose_first_has_gone_begins_with_the_next() {
+        let token = URL_SAFE_NO_PAD.encode("aa");
+        assert_eq!(names(1, &token).unwrap().0, ["b"]);
+    }
+
+    #[test]
+    fn bad_sizes_and_tokens_are_refused() {
+        assert!(names(-1, "").is_err());
+        assert!(names(1, "!").is_err());
     }
 }

@@ -3,6 +3,8 @@
 mod publish;
 mod replay;
 mod retention;
+mod saved;
+mod schemas;
 mod subscriptions;
 mod topics;
 
@@ -17,8 +19,10 @@ use self::publish::first_sequence;
 use crate::clock::Clock;
 use crate::delivery::{Delivery, Pace};
 use crate::error::ApiError;
+use crate::keeping::Keeper;
 use crate::name::ResourceName;
 use crate::push::Courier;
+use crate::schema::Schemas;
 use crate::snapshot::Snapshot;
 use crate::storage::Storage;
 use crate::topic::Topic;
@@ -26,8 +30,10 @@ use crate::topic::Topic;
 /// All topics, subscriptions and snapshots. What it does, it does at once; the tasks that it starts deliver.
 pub(crate) struct Broker {
     resources: Mutex<Resources>,
+    schemas: Mutex<Schemas>,
     courier: Courier,
     clock: Clock,
+    keeper: Keeper,
     pace: Pace,
     runtime: Handle,
     tasks: TaskTracker,
@@ -48,6 +54,7 @@ pub(crate) struct Ground {
     pub(crate) runtime: Handle,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
+    pub(crate) keeper: Keeper,
 }
 
 impl Broker {
@@ -57,13 +64,15 @@ impl Broker {
             topics: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             snapshots: BTreeMap::new(),
-            storage: Storage::default(),
+            storage: Storage::new(ground.keeper.clone()),
             next_sequence: first_sequence(),
         };
         Self {
             resources: Mutex::new(resources),
+            schemas: Mutex::new(Schemas::default()),
             courier,
             clock,
+            keeper: ground.keeper,
             pace,
             runtime: ground.runtime,
             tasks: ground.tasks,

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::{Broker, Resources};
 use crate::delivery::Delivery;
 use crate::error::ApiError;
+use crate::keeping::Keeper;
 use crate::message::{Message, ReceivedMessage, check_request};
 use crate::name::ResourceName;
 use crate::storage::StoredMessage;
@@ -20,17 +21,21 @@ impl Broker {
     pub(crate) fn publish(
         &self,
         topic: &ResourceName,
-        messages: Vec<Message>,
+        mut messages: Vec<Message>,
     ) -> Result<Vec<String>, ApiError> {
         check_request(&messages)?;
+        let schema = self.resources().find_topic(topic)?.config.schema.clone();
+        if let Some(settings) = schema {
+            self.check_schema(&settings, &mut messages)?;
+        }
         self.resources()
-            .distribute(topic, messages, self.clock.utc())
+            .distribute(topic, messages, self.clock.utc(), &self.keeper)
     }
 
     /// Publishes a dead letter. It was checked when it was first published, and its new attributes are Pub/Sub's own.
     pub(crate) fn forward(&self, topic: &ResourceName, letter: Message) -> Result<(), ApiError> {
         self.resources()
-            .distribute(topic, vec![letter], self.clock.utc())?;
+            .distribute(topic, vec![letter], self.clock.utc(), &self.keeper)?;
         Ok(())
     }
 }
@@ -39,11 +44,12 @@ impl Resources {
     /// Gives messages to every subscription of a topic, or to none if one of them is full.
     fn distribute(
         &mut self,
-        topic: &ResourceName,
+        name: &ResourceName,
         messages: Vec<Message>,
         publish_time: OffsetDateTime,
+        keeper: &Keeper,
     ) -> Result<Vec<String>, ApiError> {
-        self.find_topic(topic)?;
+        self.find_topic(name)?;
         let first = self.next_sequence;
         let received: Vec<ReceivedMessage> = (first..)
             .zip(messages)
@@ -51,11 +57,14 @@ impl Resources {
             .collect();
         let stored = self.store(received)?;
         let bytes = stored.iter().map(|message| message.size_bytes()).sum();
-        let is_sought = self.is_sought(topic);
-        let topic = self.find_topic(topic)?;
+        let is_sought = self.is_sought(name);
+        let topic = self.find_topic(name)?;
         let full = |each: &&Arc<Delivery>| !each.has_room(stored.len(), bytes);
         if let Some(full) = topic.deliveries.iter().find(full) {
             return Err(full.exhausted());
+        }
+        if let Some(keeping) = keeper {
+            keeping.messages(name, &stored);
         }
         topic.deliveries.iter().for_each(|each| each.add(&stored));
         if topic.config.message_retention.is_some() || is_sought {

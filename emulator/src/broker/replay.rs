@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::{Broker, Resources, check_count};
 use crate::delivery::Delivery;
 use crate::error::ApiError;
+use crate::journal::Kind;
 use crate::name::ResourceName;
 use crate::snapshot::{Snapshot, SnapshotConfig};
 use crate::storage::StoredMessage;
@@ -42,6 +43,7 @@ impl Broker {
             self.clock.utc(),
         )?;
         let config = snapshot.config();
+        self.keep_snapshot(&snapshot);
         resources.snapshots.insert(name.clone(), snapshot);
         Ok(config)
     }
@@ -77,6 +79,7 @@ impl Broker {
         let snapshot = resources.snapshots.get_mut(&name);
         let snapshot = snapshot.ok_or_else(|| name.not_found())?;
         snapshot.update(config, self.clock.utc())?;
+        self.keep_snapshot(snapshot);
         Ok(snapshot.config())
     }
 
@@ -86,6 +89,7 @@ impl Broker {
         let mut resources = self.resources();
         let snapshot = resources.snapshots.remove(name);
         snapshot.ok_or_else(|| name.not_found())?;
+        self.keep_deletion(Kind::Snapshot, name);
         resources.trim_topics(self.clock.utc());
         Ok(())
     }

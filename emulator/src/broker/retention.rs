@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::{Broker, Resources};
 use crate::clock::Clock;
 use crate::delivery::Delivery;
+use crate::journal::Kind;
 use crate::name::ResourceName;
 
 /// How often age is looked at. Retention is counted in minutes at least.
@@ -35,7 +36,10 @@ impl Broker {
     pub(crate) fn sweep(&self) {
         let now = self.clock.utc();
         let mut resources = self.resources();
-        resources.snapshots.retain(|_, each| each.expire_time > now);
+        let ended = resources
+            .snapshots
+            .extract_if(.., |_, each| each.expire_time <= now);
+        ended.for_each(|(name, _)| self.keep_deletion(Kind::Snapshot, &name));
         resources.trim_topics(now);
         let mut expired: Vec<ResourceName> = Vec::new();
         for (name, delivery) in &resources.subscriptions {

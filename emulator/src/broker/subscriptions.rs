@@ -30,11 +30,9 @@ impl Broker {
         check_count("subscriptions", count, MAX_SUBSCRIPTIONS)?;
         resources.check_dead_letter_topic(&config)?;
         let topic = resources.find_topic(&topic)?;
-        let (clock, ended) = (self.clock.clone(), self.stopping.child_token());
-        let delivery = Delivery::new(name.clone(), config.clone(), self.pace, clock, ended)?;
-        let delivery = Arc::new(delivery);
+        let delivery = self.open(config.clone())?;
         topic.deliveries.push(Arc::clone(&delivery));
-        self.start(&delivery);
+        self.keep_subscription(&delivery);
         resources.subscriptions.insert(name, delivery);
         Ok(config)
     }
@@ -73,6 +71,7 @@ impl Broker {
             resources.check_dead_letter_topic(&config)?;
         }
         delivery.update(config.clone())?;
+        self.keep_subscription(&delivery);
         Ok(config)
     }
 
@@ -83,7 +82,11 @@ impl Broker {
         name: &ResourceName,
         push_config: Option<PushConfig>,
     ) -> Result<(), ApiError> {
-        self.subscription(name)?.set_push_config(push_config)
+        let resources = self.resources();
+        let delivery = resources.find_subscription(name)?;
+        delivery.set_push_config(push_config)?;
+        self.keep_subscription(delivery);
+        Ok(())
     }
 
     /// Deletes a subscription with its backlog (Google, *DeleteSubscription*), and aborts its pushes.
@@ -95,6 +98,9 @@ impl Broker {
         let subscription = resources.subscriptions.remove(name);
         subscription.ok_or_else(|| name.not_found())?.end();
         resources.unbind(name);
+        if let Some(keeping) = &self.keeper {
+            keeping.delete_subscription(name);
+        }
         Ok(())
     }
 
@@ -104,7 +110,9 @@ impl Broker {
     /// If there is no such subscription.
     pub(crate) fn detach_subscription(&self, name: &ResourceName) -> Result<(), ApiError> {
         let mut resources = self.resources();
-        resources.find_subscription(name)?.detach();
+        let delivery = resources.find_subscription(name)?;
+        delivery.detach();
+        self.keep_subscription(delivery);
         resources.unbind(name);
         Ok(())
     }
@@ -117,6 +125,26 @@ impl Broker {
         };
         letters.into_iter().for_each(forward);
         outcomes
+    }
+
+    /// A subscription at work, which is not known yet.
+    ///
+    /// # Errors
+    /// If its filter or its push endpoint cannot be understood.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        config: SubscriptionConfig,
+    ) -> Result<Arc<Delivery>, ApiError> {
+        let delivery = Delivery::new(
+            config,
+            self.pace,
+            self.clock.clone(),
+            self.keeper.clone(),
+            self.stopping.child_token(),
+        )?;
+        let delivery = Arc::new(delivery);
+        self.start(&delivery);
+        Ok(delivery)
     }
 
     fn start(self: &Arc<Self>, delivery: &Arc<Delivery>) {

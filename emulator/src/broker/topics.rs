@@ -2,7 +2,8 @@
 
 use super::{Broker, check_count};
 use crate::error::ApiError;
-use crate::name::{DELETED_TOPIC, ResourceName};
+use crate::journal::Kind;
+use crate::name::{DELETED_SCHEMA, DELETED_TOPIC, ResourceName};
 use crate::topic::{Topic, TopicConfig};
 
 /// As many as a project may have (Google, *Quotas and limits*).
@@ -13,12 +14,14 @@ impl Broker {
     /// If the name is taken, or a setting out of range.
     pub(crate) fn create_topic(&self, config: TopicConfig) -> Result<TopicConfig, ApiError> {
         let name = config.check()?;
+        self.check_schema_settings(&config)?;
         let mut resources = self.resources();
         if resources.topics.contains_key(&name) {
             return Err(name.already_exists());
         }
         check_count("topics", resources.topics.len(), MAX_TOPICS)?;
         resources.topics.insert(name, Topic::new(config.clone()));
+        self.keep_topic(&config);
         Ok(config)
     }
 
@@ -28,10 +31,19 @@ impl Broker {
     /// If there is none of this name, or a setting is out of range.
     pub(crate) fn update_topic(&self, config: TopicConfig) -> Result<TopicConfig, ApiError> {
         let name = config.check()?;
+        self.check_schema_settings(&config)?;
         let mut resources = self.resources();
         resources.find_topic(&name)?.config = config.clone();
+        self.keep_topic(&config);
         resources.trim_topics(self.clock.utc());
         Ok(config)
+    }
+
+    fn check_schema_settings(&self, config: &TopicConfig) -> Result<(), ApiError> {
+        let schema = config.schema.as_ref();
+        // A topic whose schema was deleted can be changed in other ways.
+        let schema = schema.filter(|settings| settings.schema != DELETED_SCHEMA);
+        schema.map_or(Ok(()), |settings| self.schemas().check_settings(settings))
     }
 
     pub(crate) fn topic(&self, name: &ResourceName) -> Result<TopicConfig, ApiError> {
@@ -92,12 +104,15 @@ impl Broker {
         let mut resources = self.resources();
         let topic = resources.topics.remove(name);
         let topic = topic.ok_or_else(|| name.not_found())?;
+        self.keep_deletion(Kind::Topic, name);
         for delivery in topic.deliveries {
             delivery.forget_topic();
+            self.keep_subscription(&delivery);
         }
         for snapshot in resources.snapshots.values_mut() {
             if snapshot.topic == name.as_str() {
                 DELETED_TOPIC.clone_into(&mut snapshot.topic);
+                self.keep_snapshot(snapshot);
             }
         }
         Ok(())

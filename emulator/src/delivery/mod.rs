@@ -11,6 +11,7 @@ mod settle;
 mod throttle;
 mod view;
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::ack_id::AckId;
 use self::backlog::Backlog;
+pub(crate) use self::backlog::Hold;
 pub use self::event::{DeliveryEvent, Progress, Reply, Settlement};
 pub(crate) use self::pull::{Handed, Outcome, StreamLimits, Want};
 pub(crate) use self::run::Run;
@@ -28,6 +30,8 @@ use self::throttle::Throttle;
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::filter::Filter;
+use crate::journal::Held;
+use crate::keeping::Keeper;
 use crate::name::ResourceName;
 use crate::push::Destination;
 use crate::storage::StoredMessage;
@@ -39,6 +43,7 @@ pub(crate) struct Delivery {
     /// Tells the acknowledgement ids of this subscription from those of others, and of an earlier one of the same name.
     tag: u64,
     clock: Clock,
+    keeper: Keeper,
     state: Mutex<State>,
     /// Something for its task to do.
     changed: Notify,
@@ -60,21 +65,22 @@ struct State {
 
 impl Delivery {
     /// # Errors
-    /// If the filter or the push endpoint cannot be understood.
+    /// If the name, the filter or the push endpoint cannot be understood.
     pub(crate) fn new(
-        name: ResourceName,
         config: SubscriptionConfig,
         pace: Pace,
         clock: Clock,
+        keeper: Keeper,
         ended: CancellationToken,
     ) -> Result<Self, ApiError> {
+        let name = ResourceName::subscription(&config.name)?;
         let state = State {
             filter: Filter::parse(&config.filter)?,
             destination: Destination::of(&config)?,
             backlog: Backlog::new(
                 config.enable_message_ordering,
                 config.retain_acked_messages,
-                false,
+                keeper.is_some(),
             ),
             throttle: Throttle::new(pace),
             last_active: clock.utc(),
@@ -84,6 +90,7 @@ impl Delivery {
             name,
             tag: rand::random(),
             clock,
+            keeper,
             state: Mutex::new(state),
             changed: Notify::new(),
             available: Notify::new(),
@@ -164,7 +171,57 @@ impl Delivery {
         self.available.notify_waiters();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes in what was held before a restart.
+    pub(crate) fn restore(&self, holds: impl Iterator<Item = (Arc<StoredMessage>, Held)>) {
+        let mut state = self.state();
+        for (message, held) in holds {
+            let failures = match held {
+                Held::Pending { failures } => Some(failures),
+                Held::Acked => None,
+            };
+            state.backlog.restore(message, failures);
+        }
+        drop(state);
+        self.wake();
+    }
+
+    fn state(&self) -> Locked<'_> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked {
+            state,
+            delivery: self,
+        }
+    }
+}
+
+/// The state of a subscription, as long as it is nobody else's. What it came to hold is kept when it is let go.
+struct Locked<'a> {
+    state: MutexGuard<'a, State>,
+    delivery: &'a Delivery,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let Some(keeping) = &self.delivery.keeper else {
+            return;
+        };
+        let holds = self.state.backlog.take_holds();
+        if !holds.is_empty() {
+            keeping.holds(&self.delivery.name, holds);
+        }
     }
 }

@@ -30,8 +30,7 @@ struct ErrorInfo {
 /// The answer to a request some of whose ids could not be acknowledged or extended (Google, *Exactly-once delivery*; the
 /// reason and the value are those that Google's clients read).
 pub(in crate::api) fn refused(invalid: Vec<String>) -> Status {
-    const TEXT: &str =
-        "Some acknowledgement ids in the request were invalid. This could be because the acknowledgement ids have expired or the acknowledgement ids were malformed.";
+    const TEXT: &str = "Some acknowledgement ids in the request were invalid. This could be because the acknowledgement ids have expired or the acknowledgement ids were malformed.";
     let failure = |id| (id, "PERMANENT_FAILURE_INVALID_ACK_ID".to_owned());
     let info = ErrorInfo {
         reason: "EXACTLY_ONCE_ACKID_FAILURE".to_owned(),

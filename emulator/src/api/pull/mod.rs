@@ -11,7 +11,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::ReceivedMessage;
 pub(super) use self::failure::refused;
 pub(super) use self::streaming::{Messages, open};
 pub(super) use self::unary::{acknowledge, modify_ack_deadline, pull};
-use super::convert;
+use crate::convert;
 use crate::delivery::{AckId, Handed, Outcome};
 use crate::error::ApiError;
 
@@ -37,7 +37,9 @@ fn parse(ack_ids: &[String]) -> Result<Vec<AckId>, ApiError> {
 
 /// A deadline for messages in hand, 0 to 600 s (Google, *ModifyAckDeadlineRequest*, `ackDeadlineSeconds`).
 fn deadline(seconds: i32) -> Result<Duration, ApiError> {
-    let deadline = u64::try_from(seconds).ok().filter(|seconds| *seconds <= 600);
+    let deadline = u64::try_from(seconds)
+        .ok()
+        .filter(|seconds| *seconds <= 600);
     deadline.map(Duration::from_secs).ok_or_else(|| {
         ApiError::invalid(format!(
             "Invalid ack deadline given (ack_deadline_seconds={seconds}): it must be 0 to 600 s"
@@ -48,7 +50,8 @@ fn deadline(seconds: i32) -> Result<Duration, ApiError> {
 /// The ids whose wish took effect, and the others.
 fn split(ack_ids: &[String], outcomes: &[Outcome]) -> (Vec<String>, Vec<String>) {
     let both = ack_ids.iter().cloned().zip(outcomes);
-    let (done, invalid): (Vec<_>, Vec<_>) = both.partition(|(_, outcome)| **outcome == Outcome::Done);
+    let (done, invalid): (Vec<_>, Vec<_>) =
+        both.partition(|(_, outcome)| **outcome == Outcome::Done);
     let ids = |pairs: Vec<(String, &Outcome)>| pairs.into_iter().map(|(id, _)| id).collect();
     (ids(done), ids(invalid))
 }

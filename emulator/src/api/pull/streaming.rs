@@ -17,7 +17,6 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, split};
-use crate::api::status;
 use crate::broker::Broker;
 use crate::delivery::{Delivery, StreamLimits, Want};
 use crate::error::ApiError;
@@ -45,9 +44,9 @@ pub(in crate::api) async fn open(
 ) -> Result<Messages, Status> {
     let first = requests.next().await.transpose()?;
     let first = first.ok_or_else(|| Status::invalid_argument("The stream has no first request"))?;
-    let mut pull = StreamingPull::new(Arc::clone(&broker), &first).map_err(status)?;
+    let mut pull = StreamingPull::new(Arc::clone(&broker), &first)?;
     let (answers, messages) = channel(MAX_WAITING_ANSWERS);
-    let begun = pull.take(&first).map_err(status)?;
+    let begun = pull.take(&first)?;
     broker.spawn(async move {
         if let Err(status) = pull.run(begun, requests, &answers).await {
             answers.send(Err(status)).await.ok();
@@ -95,12 +94,12 @@ impl StreamingPull {
             // Messages are leased only when there is a place for them on the way.
             let place = tokio::select! {
                 place = answers.reserve() => place,
-                () = delivery.ended() => return Err(status(delivery.name().not_found())),
+                () = delivery.ended() => return Err(delivery.name().not_found().into()),
             };
             let Ok(place) = place else {
                 return Ok(());
             };
-            let handed = delivery.hand_out(&self.want).map_err(status)?;
+            let handed = delivery.hand_out(&self.want)?;
             answer.received_messages = handed.into_iter().map(received).collect();
             answer.subscription_properties = self.news();
             if answer != StreamingPullResponse::default() {
@@ -111,11 +110,11 @@ impl StreamingPull {
             tokio::select! {
                 () = available => {}
                 request = requests.next() => match request {
-                    Some(request) => answer = self.take(&request?).map_err(status)?,
+                    Some(request) => answer = self.take(&request?)?,
                     None => return Ok(()),
                 },
                 () = answers.closed() => return Ok(()),
-                () = delivery.ended() => return Err(status(delivery.name().not_found())),
+                () = delivery.ended() => return Err(delivery.name().not_found().into()),
             }
         }
     }

@@ -10,7 +10,6 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 use tonic::Status;
 
 use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, refused, split};
-use crate::api::status;
 use crate::broker::Broker;
 use crate::delivery::{Delivery, Outcome, Want};
 use crate::error::ApiError;
@@ -23,7 +22,7 @@ pub(in crate::api) async fn pull(
     broker: &Arc<Broker>,
     request: PullRequest,
 ) -> Result<PullResponse, Status> {
-    let name = ResourceName::subscription(&request.subscription).map_err(status)?;
+    let name = ResourceName::subscription(&request.subscription)?;
     let most = usize::try_from(request.max_messages).unwrap_or(0);
     if most == 0 {
         let found = request.max_messages;
@@ -31,7 +30,7 @@ pub(in crate::api) async fn pull(
             "You have passed a non-positive number of messages to pull (max_messages={found})"
         )));
     }
-    let delivery = broker.subscription(&name).map_err(status)?;
+    let delivery = broker.subscription(&name)?;
     let want = Want {
         messages: most.min(MAX_ANSWER_MESSAGES),
         bytes: MAX_ANSWER_BYTES,
@@ -59,13 +58,13 @@ async fn first_messages(
     loop {
         let mut available = pin!(delivery.is_available());
         available.as_mut().enable();
-        let handed = delivery.hand_out(want).map_err(status)?;
+        let handed = delivery.hand_out(want)?;
         if !handed.is_empty() || !is_patient {
             return Ok(handed);
         }
         tokio::select! {
             () = available => {}
-            () = delivery.ended() => return Err(status(delivery.name().not_found())),
+            () = delivery.ended() => return Err(delivery.name().not_found().into()),
         }
     }
 }
@@ -74,8 +73,8 @@ pub(in crate::api) fn acknowledge(
     broker: &Arc<Broker>,
     request: &AcknowledgeRequest,
 ) -> Result<(), Status> {
-    let delivery = find(broker, &request.subscription, &request.ack_ids).map_err(status)?;
-    let ids = parse(&request.ack_ids).map_err(status)?;
+    let delivery = find(broker, &request.subscription, &request.ack_ids)?;
+    let ids = parse(&request.ack_ids)?;
     let outcomes = delivery.acknowledge(&ids);
     confirm(&delivery, &request.ack_ids, &outcomes)
 }
@@ -84,9 +83,9 @@ pub(in crate::api) fn modify_ack_deadline(
     broker: &Arc<Broker>,
     request: &ModifyAckDeadlineRequest,
 ) -> Result<(), Status> {
-    let delivery = find(broker, &request.subscription, &request.ack_ids).map_err(status)?;
-    let ids = parse(&request.ack_ids).map_err(status)?;
-    let by = deadline(request.ack_deadline_seconds).map_err(status)?;
+    let delivery = find(broker, &request.subscription, &request.ack_ids)?;
+    let ids = parse(&request.ack_ids)?;
+    let by = deadline(request.ack_deadline_seconds)?;
     let outcomes = if by.is_zero() {
         broker.nack(&delivery, &ids)
     } else {

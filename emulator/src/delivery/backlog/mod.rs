@@ -60,7 +60,7 @@ pub(super) struct Taken {
 
 /// How a message is to be held from now on, for whoever keeps it over a restart.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Hold {
+pub(crate) enum Hold {
     Pending { sequence: u64, failures: u32 },
     Retained { sequence: u64 },
     Gone { sequence: u64 },
