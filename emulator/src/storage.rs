@@ -126,6 +126,7 @@ mod tests {
     #[test]
     fn room_is_given_to_all_messages_of_a_request_or_to_none_and_comes_back() {
         let storage = Storage {
+            keeper: None,
             room: Arc::new(Semaphore::new(1_000)),
         };
         let messages = |count| vec![received(Message::new("data")); count];

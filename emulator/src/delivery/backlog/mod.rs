@@ -515,7 +515,7 @@ mod tests {
 
     fn stored(sequence: u64, message: Message) -> Arc<StoredMessage> {
         let message = ReceivedMessage::new(sequence, message, OffsetDateTime::UNIX_EPOCH);
-        let mut stored = Storage::default().store(vec![message]).unwrap();
+        let mut stored = Storage::new(None).store(vec![message]).unwrap();
         stored.remove(0)
     }
 
