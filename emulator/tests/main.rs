@@ -1,6 +1,8 @@
 //! The emulator as publishers, operators and push endpoints meet it.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod dead_letters;
 #[cfg(test)]
 mod delivery;
@@ -20,3 +22,5 @@ mod rest;
 mod retries;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod unwrapped;

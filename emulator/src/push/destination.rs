@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
 use reqwest::Url;
 
@@ -89,7 +89,9 @@ impl Destination {
         issuer: &Arc<Issuer>,
     ) -> Result<PushRequest, PushError> {
         let authorization = self.authorization(outgoing.token, issuer).await;
-        let mut request = Request::new(Full::new(self.body(outgoing)?));
+        let body = self.body(outgoing)?;
+        let is_empty = body.is_empty();
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.path.clone();
         let headers = request.headers_mut();
@@ -102,6 +104,10 @@ impl Destination {
         } = self.form
         {
             write_metadata(headers, &self.subscription_header, &outgoing.message);
+        }
+        if is_empty {
+            // The HTTP library says it of all other lengths.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         // Last, so that nothing takes its place.
         if let Some(authorization) = authorization {

@@ -207,3 +207,133 @@ fn chain(error: &dyn Error) -> String {
     }
     chain
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Message, ReceivedMessage};
+    use crate::storage::Storage;
+    use crate::subscription::{PushConfig, SubscriptionConfig};
+    use time::OffsetDateTime;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    fn courier() -> Courier {
+        rustls::crypto::aws_lc_rs::default_provider()
+            .install_default()
+            .ok();
+        let issuer = Issuer::new("http://issuer.example".to_owned());
+        Courier::new(Arc::new(issuer), Clock::default())
+    }
+
+    fn destination(endpoint: String) -> Arc<Destination> {
+        let mut config =
+            SubscriptionConfig::new("projects/p/subscriptions/sub", "projects/p/topics/top");
+        let push = PushConfig::new(endpoint).signed_as("push@shop.example", None);
+        config.push_config = Some(push);
+        Destination::of(&config).unwrap().unwrap()
+    }
+
+    fn outgoing(token: TokenChoice) -> Outgoing {
+        let message = ReceivedMessage::new(1, Message::new("hi"), OffsetDateTime::UNIX_EPOCH);
+        let stored = Storage::default().store(vec![message]).unwrap();
+        Outgoing {
+            message: Arc::clone(&stored[0]),
+            attempt: 1,
+            token,
+        }
+    }
+
+    /// Pushes to an endpoint that gives `answer`, whatever it is asked. Gives what it was asked, too.
+    async fn pushed(answer: String, token: TokenChoice, record: bool) -> (Ended, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let destination = destination(format!("http://{}/", listener.local_addr().unwrap()));
+        let endpoint = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 16 * 1024];
+            let length = stream.read(&mut request).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+        let push = outgoing(token);
+        let ended = courier().push(&destination, &push, record).await;
+        (ended, endpoint.await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_recorded_as_far_as_it_is_short() {
+        let headers: String = (0..40)
+            .map(|each| format!("h-{each}: {each}\r\n"))
+            .collect();
+        let body = "b".repeat(3 * 1024);
+        let answer = format!("HTTP/1.1 400 Bad\r\n{headers}content-length: 3072\r\n\r\n{body}");
+        let (ended, _) = pushed(answer.clone(), TokenChoice::Good, true).await;
+        assert_eq!(ended.reply, Reply::Status(400));
+        let recorded = ended.answer.unwrap();
+        assert_eq!(recorded.status, 400);
+        assert_eq!(recorded.headers.len(), 32);
+        assert_eq!(recorded.headers[1], ("h-1".to_owned(), "1".to_owned()));
+        assert_eq!(recorded.body, &body.as_bytes()[..2 * 1024]);
+        let (ended, _) = pushed(answer, TokenChoice::Good, false).await;
+        assert_eq!(ended.answer, None);
+    }
+
+    #[tokio::test]
+    async fn the_beginning_of_an_endless_answer_is_recorded() {
+        let answer = "HTTP/1.1 204 No\r\n\r\n".to_owned();
+        let (ended, _) = pushed(answer, TokenChoice::Good, true).await;
+        assert_eq!(ended.answer.unwrap().body, b"");
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbegin".to_owned();
+        let (ended, _) = pushed(answer, TokenChoice::Good, true).await;
+        assert_eq!(ended.reply, Reply::Status(200));
+        assert_eq!(ended.answer.unwrap().body, b"begin");
+    }
+
+    async fn check_token(token: TokenChoice, carries: bool, expected: &str) {
+        let (_, request) = pushed("HTTP/1.1 204 No\r\n\r\n".to_owned(), token, false).await;
+        assert_eq!(request.contains("authorization: Bearer "), carries);
+        assert!(request.contains(expected), "{token:?}: {request}");
+    }
+
+    #[tokio::test]
+    async fn a_push_carries_the_token_that_is_chosen() {
+        check_token(TokenChoice::Missing, false, "").await;
+        // {"alg":"RS256" and {"alg":"none"
+        check_token(TokenChoice::Good, true, "Bearer eyJhbGciOiJSUzI1NiI").await;
+        let unsigned = TokenChoice::Forged(Forgery::Unsigned);
+        check_token(unsigned, true, "Bearer eyJhbGciOiJub25lI").await;
+    }
+
+    #[test]
+    fn the_reason_of_a_failed_push_names_every_cause() {
+        let envelope = serde_json::from_str::<String>("1").unwrap_err();
+        let reason = chain(&PushError::from(envelope));
+        assert!(reason.starts_with("the envelope cannot be written: invalid type"));
+    }
+
+    #[tokio::test]
+    async fn the_reason_does_not_repeat_the_endpoint() {
+        let destination = destination("http://127.0.0.1:1/push?token=secret".to_owned());
+        let push = outgoing(TokenChoice::Good);
+        let ended = courier().push(&destination, &push, false).await;
+        assert_eq!(ended.reply, Reply::NoAnswer);
+        let reason = ended.reason.unwrap();
+        assert!(reason.starts_with("the endpoint cannot be reached: "));
+        assert!(reason.to_lowercase().contains("refused"), "{reason}");
+        assert!(!reason.contains("secret"), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_with_tls_is_reached_with_tls_alone() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let destination = destination(format!("https://{}/", listener.local_addr().unwrap()));
+        let first = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_u8().await.unwrap()
+        });
+        let push = outgoing(TokenChoice::Good);
+        let ended = courier().push(&destination, &push, false).await;
+        assert_eq!(ended.reply, Reply::NoAnswer);
+        assert_eq!(first.await.unwrap(), 22, "a handshake of TLS");
+    }
+}

@@ -1,6 +1,7 @@
 //! An emulator with one topic, and an endpoint that records pushes and answers what it is told.
 
 mod endpoint;
+mod raw;
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use emulator::{DeliveryEvent, Emulator, Message, Options, Pace, Reply, Subscript
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
-pub(crate) use self::endpoint::{Answer, Endpoint};
+pub(crate) use self::endpoint::{Answer, Endpoint, Push};
+pub(crate) use self::raw::{RawConnection, RawEndpoint};
 
 pub(crate) const TOPIC: &str = "projects/shop/topics/orders";
 pub(crate) const SUBSCRIPTION: &str = "projects/shop/subscriptions/billing";
