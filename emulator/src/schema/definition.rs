@@ -12,6 +12,8 @@ use crate::topic::Encoding;
 
 /// 300 KB (Google, *Schema overview*, *Quotas and limits for schemas*).
 const MAX_BYTES: usize = 300_000;
+/// The most of a reason that is told: parsers quote what they read, and a status of gRPC travels in a header.
+const MAX_REASON_CHARACTERS: usize = 500;
 
 #[derive(Debug)]
 pub(super) enum Definition {
@@ -47,7 +49,10 @@ impl Definition {
                 ));
             }
         };
-        compiled.map_err(|reason| ApiError::invalid(format!("Invalid schema definition: {reason}")))
+        compiled.map_err(|reason| {
+            let reason = shortened(&reason);
+            ApiError::invalid(format!("Invalid schema definition: {reason}"))
+        })
     }
 
     pub(super) fn check(&self, data: &[u8], encoding: Encoding) -> Result<(), Misfit> {
@@ -77,10 +82,32 @@ impl Misfit {
 
 impl fmt::Display for Misfit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.path.is_empty() {
-            let parts: Vec<_> = self.path.iter().rev().map(String::as_str).collect();
-            write!(formatter, "{}: ", parts.join("."))?;
+        if self.path.is_empty() {
+            return formatter.write_str(&shortened(&self.reason));
         }
-        formatter.write_str(&self.reason)
+        let parts: Vec<_> = self.path.iter().rev().map(String::as_str).collect();
+        let path = shortened(&parts.join("."));
+        write!(formatter, "{path}: {}", shortened(&self.reason))
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_REASON_CHARACTERS) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misfit_names_the_place_from_the_outside_in_and_is_short() {
+        let misfit = Misfit::new("expected a string").inside(1).inside("lines");
+        assert_eq!(misfit.to_string(), "lines.1: expected a string");
+        let long = Misfit::new("ü".repeat(10_000_000)).inside("ü".repeat(501));
+        let (path, reason) = ("ü".repeat(500), "ü".repeat(500));
+        assert_eq!(long.to_string(), format!("{path}...: {reason}..."));
     }
 }

@@ -9,7 +9,8 @@ mod json;
 use std::collections::HashMap;
 
 use apache_avro::Schema;
-use apache_avro::schema::{InnerDecimalSchema, Name, UuidSchema};
+use apache_avro::schema::{Name, RecordField, RecordSchema};
+use serde_json::Value;
 
 use super::definition::Misfit;
 
@@ -23,8 +24,7 @@ pub(super) struct Avro {
 #[derive(Clone, Copy, Debug)]
 struct ShapeId(usize);
 
-/// What of a type matters for the form of its values. Logical types are left out: a reader that does not know them is to
-/// take their underlying type, and Google's emulator does (Apache, *Avro specification*, *Logical Types*).
+/// What of a type matters for the form of its values.
 #[derive(Debug)]
 enum Shape {
     Null,
@@ -54,7 +54,10 @@ impl Avro {
     /// # Errors
     /// What is wrong with the definition.
     pub(super) fn compile(definition: &str) -> Result<Self, String> {
-        let schema = Schema::parse_str(definition).map_err(|error| error.to_string())?;
+        let mut definition: Value = serde_json::from_str(definition)
+            .map_err(|error| format!("the definition is not JSON: {error}"))?;
+        forget_logical_types(&mut definition);
+        let schema = Schema::parse(&definition).map_err(|error| error.to_string())?;
         let mut builder = Builder::default();
         let root = builder.add(&schema)?;
         Ok(Self {
@@ -88,34 +91,17 @@ impl Builder {
     fn add(&mut self, schema: &Schema) -> Result<ShapeId, String> {
         let shape = match schema {
             Schema::Ref { name } => return self.find(name),
-            Schema::Record(record) => {
-                let id = self.reserve(&record.name);
-                let mut parts = Vec::new();
-                for field in &record.fields {
-                    parts.push(Part {
-                        name: field.name.clone(),
-                        shape: self.add(&field.schema)?,
-                    });
-                }
-                self.fill(id, Shape::Record(parts));
-                return Ok(id);
-            }
+            Schema::Record(record) => return self.add_record(record),
             Schema::Enum(schema) => {
-                let id = self.reserve(&schema.name);
+                let id = self.reserve(&schema.name)?;
                 self.fill(id, Shape::Enum(schema.symbols.clone()));
                 return Ok(id);
             }
-            Schema::Fixed(fixed)
-            | Schema::Duration(fixed)
-            | Schema::Uuid(UuidSchema::Fixed(fixed)) => {
-                return Ok(self.add_fixed(&fixed.name, fixed.size));
+            Schema::Fixed(fixed) => {
+                let id = self.reserve(&fixed.name)?;
+                self.fill(id, Shape::Fixed(fixed.size));
+                return Ok(id);
             }
-            Schema::Decimal(decimal) => match &decimal.inner {
-                InnerDecimalSchema::Fixed(fixed) => {
-                    return Ok(self.add_fixed(&fixed.name, fixed.size));
-                }
-                InnerDecimalSchema::Bytes => Shape::Bytes,
-            },
             Schema::Array(array) => Shape::Array(self.add(&array.items)?),
             Schema::Map(map) => Shape::Map(self.add(&map.types)?),
             Schema::Union(union) => {
@@ -127,15 +113,60 @@ impl Builder {
                 }
                 Shape::Union(branches)
             }
-            unnamed => simple(unnamed),
+            Schema::Null => Shape::Null,
+            Schema::Boolean => Shape::Boolean,
+            Schema::Int => Shape::Int,
+            Schema::Long => Shape::Long,
+            Schema::Float => Shape::Float,
+            Schema::Double => Shape::Double,
+            Schema::Bytes => Shape::Bytes,
+            Schema::String => Shape::String,
+            other => return Err(format!("unexpected type {other:?}")),
         };
         Ok(self.push(shape))
     }
 
-    fn add_fixed(&mut self, name: &Name, size: usize) -> ShapeId {
-        let id = self.reserve(name);
-        self.fill(id, Shape::Fixed(size));
-        id
+    fn add_record(&mut self, record: &RecordSchema) -> Result<ShapeId, String> {
+        let id = self.reserve(&record.name)?;
+        let mut fields = Vec::new();
+        for field in &record.fields {
+            let shape = self.add(&field.schema)?;
+            self.check_default(field, shape)?;
+            let name = field.name.clone();
+            fields.push(Part { name, shape });
+        }
+        self.fill(id, Shape::Record(fields));
+        Ok(id)
+    }
+
+    /// The default of a union is a value of its first type, which `apache-avro` does not check as it does other defaults
+    /// (Apache, *Avro specification*, *Complex Types*).
+    fn check_default(&self, field: &RecordField, ShapeId(place): ShapeId) -> Result<(), String> {
+        let (Some(default), Some(Shape::Union(branches))) =
+            (&field.default, self.shapes.get(place))
+        else {
+            return Ok(());
+        };
+        let first = branches.first().map(|branch| branch.shape.0);
+        let is_first = match (first.and_then(|place| self.shapes.get(place)), default) {
+            (Some(Shape::Null), Value::Null)
+            | (Some(Shape::Boolean), Value::Bool(_))
+            | (Some(Shape::Int | Shape::Long | Shape::Float | Shape::Double), Value::Number(_))
+            | (Some(Shape::Array(_)), Value::Array(_))
+            | (Some(Shape::Map(_) | Shape::Record(_)), Value::Object(_)) => true,
+            (
+                Some(Shape::Bytes | Shape::String | Shape::Fixed(_) | Shape::Enum(_)),
+                Value::String(_),
+            ) => true,
+            _ => false,
+        };
+        if is_first {
+            return Ok(());
+        }
+        let name = &field.name;
+        Err(format!(
+            "the default of the field {name:?} is not of the first type of its union"
+        ))
     }
 
     fn push(&mut self, shape: Shape) -> ShapeId {
@@ -144,10 +175,14 @@ impl Builder {
     }
 
     /// A place for a named type, which it may mention itself.
-    fn reserve(&mut self, name: &Name) -> ShapeId {
+    fn reserve(&mut self, name: &Name) -> Result<ShapeId, String> {
         let id = self.push(Shape::Null);
-        self.named.insert(name.fullname(None), id);
-        id
+        let name = name.fullname(None);
+        if self.named.contains_key(&name) {
+            return Err(format!("the type {name:?} is defined twice"));
+        }
+        self.named.insert(name, id);
+        Ok(id)
     }
 
     fn fill(&mut self, ShapeId(place): ShapeId, shape: Shape) {
@@ -186,24 +221,21 @@ impl Builder {
     }
 }
 
-/// The shape of a type that holds no other.
-fn simple(schema: &Schema) -> Shape {
-    match schema {
-        Schema::Boolean => Shape::Boolean,
-        Schema::Int | Schema::Date | Schema::TimeMillis => Shape::Int,
-        Schema::Long
-        | Schema::TimeMicros
-        | Schema::TimestampMillis
-        | Schema::TimestampMicros
-        | Schema::TimestampNanos
-        | Schema::LocalTimestampMillis
-        | Schema::LocalTimestampMicros
-        | Schema::LocalTimestampNanos => Shape::Long,
-        Schema::Float => Shape::Float,
-        Schema::Double => Shape::Double,
-        Schema::Bytes | Schema::BigDecimal | Schema::Uuid(UuidSchema::Bytes) => Shape::Bytes,
-        Schema::String | Schema::Uuid(UuidSchema::String) => Shape::String,
-        _ => Shape::Null,
+/// Takes the logical types out of a definition, which say nothing of the form of a value: readers that do not know one are to
+/// take the underlying type, and Google's emulator does (Apache, *Avro specification*, *Logical Types*).
+fn forget_logical_types(definition: &mut Value) {
+    match definition {
+        Value::Array(parts) => parts.iter_mut().for_each(forget_logical_types),
+        Value::Object(members) => {
+            members.remove("logicalType");
+            for (key, member) in members {
+                // A default is a value, not a type.
+                if key != "default" {
+                    forget_logical_types(member);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -318,6 +350,10 @@ mod tests {
             r#"{"type": "record", "name": "R", "fields": [{"name": "x", "type": "Missing"}]}"#,
             r#"{"type": "record", "name": "1R", "fields": []}"#,
             r#"["null", "null"]"#,
+            r#"{"type": "record", "name": "R", "fields": [{"name": "x", "type": ["string", "null"], "default": null}]}"#,
+            r#"{"type": "record", "name": "R", "fields": [{"name": "x", "type": ["null", "string"], "default": ""}]}"#,
+            r#"{"type": "record", "name": "R", "fields": [{"name": "x", "type": "int", "default": "1"}]}"#,
+            r#"{"type": "record", "name": "R", "fields": [{"name": "x", "type": {"type": "record", "name": "R", "fields": []}}]}"#,
         ] {
             assert!(Avro::compile(definition).is_err(), "{definition}");
         }
@@ -327,6 +363,27 @@ mod tests {
             "}".repeat(10_000)
         );
         assert!(Avro::compile(&deep).is_err());
+    }
+
+    #[test]
+    fn defaults_are_of_the_first_type_of_a_union() {
+        for (branches, default) in [
+            (r#""null", "string""#, "null"),
+            (r#""string", "null""#, r#""a""#),
+            (r#""long", "null""#, "1"),
+            (
+                r#""null", {"type": "long", "logicalType": "timestamp-millis"}"#,
+                "null",
+            ),
+            (r#"{"type": "array", "items": "int"}, "null""#, "[]"),
+            (r#"{"type": "map", "values": "int"}, "null""#, "{}"),
+        ] {
+            let definition = format!(
+                r#"{{"type": "record", "name": "R", "fields": [{{"name": "x", "type": [{branches}], "default": {default}}}]}}"#
+            );
+            let compiled = Avro::compile(&definition).map(drop);
+            assert_eq!(compiled, Ok(()), "{definition}");
+        }
     }
 
     proptest! {
