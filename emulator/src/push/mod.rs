@@ -236,7 +236,7 @@ mod tests {
 
     fn outgoing(token: TokenChoice) -> Outgoing {
         let message = ReceivedMessage::new(1, Message::new("hi"), OffsetDateTime::UNIX_EPOCH);
-        let stored = Storage::default().store(vec![message]).unwrap();
+        let stored = Storage::new(None).store(vec![message]).unwrap();
         Outgoing {
             message: Arc::clone(&stored[0]),
             attempt: 1,
