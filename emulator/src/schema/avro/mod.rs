@@ -148,19 +148,8 @@ impl Builder {
             return Ok(());
         };
         let first = branches.first().map(|branch| branch.shape.0);
-        let is_first = match (first.and_then(|place| self.shapes.get(place)), default) {
-            (Some(Shape::Null), Value::Null)
-            | (Some(Shape::Boolean), Value::Bool(_))
-            | (Some(Shape::Int | Shape::Long | Shape::Float | Shape::Double), Value::Number(_))
-            | (Some(Shape::Array(_)), Value::Array(_))
-            | (Some(Shape::Map(_) | Shape::Record(_)), Value::Object(_)) => true,
-            (
-                Some(Shape::Bytes | Shape::String | Shape::Fixed(_) | Shape::Enum(_)),
-                Value::String(_),
-            ) => true,
-            _ => false,
-        };
-        if is_first {
+        let first = first.and_then(|place| self.shapes.get(place));
+        if first.is_some_and(|first| is_like(first, default)) {
             return Ok(());
         }
         let name = &field.name;
@@ -218,6 +207,19 @@ impl Builder {
             _ => "null",
         };
         kind.to_owned()
+    }
+}
+
+/// Whether a default is JSON of the kind that the type is written as.
+fn is_like(shape: &Shape, default: &Value) -> bool {
+    match shape {
+        Shape::Null => default.is_null(),
+        Shape::Boolean => default.is_boolean(),
+        Shape::Int | Shape::Long | Shape::Float | Shape::Double => default.is_number(),
+        Shape::Bytes | Shape::String | Shape::Fixed(_) | Shape::Enum(_) => default.is_string(),
+        Shape::Array(_) => default.is_array(),
+        Shape::Map(_) | Shape::Record(_) => default.is_object(),
+        Shape::Union(_) => false,
     }
 }
 
