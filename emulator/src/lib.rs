@@ -36,6 +36,7 @@ mod connections;
 mod delivery;
 mod envelope;
 mod error;
+mod iam;
 mod issuer;
 mod message;
 mod name;
