@@ -25,6 +25,9 @@ pub enum ApiError {
     /// Somebody else changed what the request was about to change.
     #[error("{0}")]
     Aborted(String),
+    /// The emulator itself is wrong; the text says where.
+    #[error("{0}")]
+    Internal(String),
     /// Something is full: the backlog of a subscription, or the emulator itself.
     #[error("{0}")]
     ResourceExhausted(String),
@@ -43,6 +46,14 @@ impl ApiError {
 
     pub(crate) fn precondition(reason: impl Into<String>) -> Self {
         Self::FailedPrecondition(reason.into())
+    }
+
+    pub(crate) fn internal(reason: impl Into<String>) -> Self {
+        Self::Internal(reason.into())
+    }
+
+    pub(crate) fn aborted(reason: impl Into<String>) -> Self {
+        Self::Aborted(reason.into())
     }
 
     pub(crate) fn unimplemented(reason: impl Into<String>) -> Self {

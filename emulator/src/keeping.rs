@@ -35,16 +35,11 @@ impl Keeping {
         self.journal.write(vec![Change::Delete { kind, name }]);
     }
 
-    /// A subscription and all that it holds.
-    pub(crate) fn delete_subscription(&self, name: &ResourceName) {
+    /// A deleted subscription holds nothing any more.
+    pub(crate) fn release_all(&self, name: &ResourceName) {
         let subscription = name.to_string();
-        self.journal.write(vec![
-            Change::Delete {
-                kind: Kind::Subscription,
-                name: subscription.clone(),
-            },
-            Change::ReleaseAll { subscription },
-        ]);
+        self.journal
+            .write(vec![Change::ReleaseAll { subscription }]);
     }
 
     pub(crate) fn messages(&self, topic: &ResourceName, messages: &[Arc<StoredMessage>]) {

@@ -39,6 +39,7 @@ mod emulator;
 mod error;
 mod filter;
 mod handles;
+mod iam;
 mod issuer;
 mod journal;
 mod keeping;

@@ -51,12 +51,10 @@ async fn topics_are_created_shown_listed_and_deleted() {
     put(&emulator, "projects/shop/topics/refunds", json!({})).await;
     put(&emulator, "projects/other/topics/orders", json!({})).await;
     let (_, first) = get(&emulator, "projects/shop/topics?pageSize=1").await;
-    assert_eq!(first, json!({"topics": [topic], "nextPageToken": TOPIC}));
-    let (_, second) = get(
-        &emulator,
-        &format!("projects/shop/topics?pageToken={TOPIC}"),
-    )
-    .await;
+    assert_eq!(first["topics"], json!([topic]));
+    let token = first["nextPageToken"].as_str().unwrap();
+    let path = format!("projects/shop/topics?page_token={token}");
+    let (_, second) = get(&emulator, &path).await;
     assert_eq!(
         second,
         json!({"topics": [{"name": "projects/shop/topics/refunds"}]})
@@ -322,8 +320,6 @@ async fn documented_methods_that_are_not_built_yet_are_unimplemented() {
         (Method::POST, "subscriptions/billing:pull"),
         (Method::PATCH, "topics/orders"),
         (Method::GET, "topics/orders/subscriptions"),
-        (Method::GET, "topics/orders:getIamPolicy"),
-        (Method::POST, "subscriptions/billing:testIamPermissions"),
         (Method::GET, "snapshots"),
         (Method::PUT, "snapshots/daily"),
         (Method::POST, "schemas:validate"),

@@ -1,5 +1,9 @@
-//! The published surface: Google's REST and gRPC interfaces and the issuer's documents, on one port.
+//! The published surface: Google's gRPC services, REST transcoded to them, and the issuer's documents, on one port.
+//!
+//! `publisher`, `subscriber`, `schemas` and `iam` are the services: each method reads its request with `crate::convert`, asks the
+//! broker, and writes the answer. `grpc` and `rest` only carry them.
 
+mod descriptor;
 mod grpc;
 mod iam;
 mod keys;
@@ -7,25 +11,59 @@ mod mask;
 mod page;
 mod publisher;
 mod pull;
+mod rest;
 mod schemas;
-mod services;
 mod status;
 mod subscriber;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 
-use self::services::Services;
+use tonic::Status;
+
+use self::rest::Rest;
 use crate::broker::Broker;
-use crate::issuer::Issuer;
+use crate::issuer::{Issuer, KEYS_PATH};
 
 /// Ten megabytes of data in Base64, with room for attributes and names.
 const MAX_BODY_BYTES: usize = 14 * 1024 * 1024;
+/// How much of a body that is too large is read before it is refused.
+const MAX_READ_BYTES: usize = 32 * 1024 * 1024;
 
-pub(crate) fn router(broker: Arc<Broker>, _issuer: Arc<Issuer>) -> Router {
-    Router::new()
+/// Google's services, on one broker.
+struct Services {
+    broker: Arc<Broker>,
+}
+
+pub(crate) fn router(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
+    let services = Arc::new(Services { broker });
+    let documents = Router::new()
         .route("/", get(|| async { "Ok" }))
-        .merge(grpc::routes(&Arc::new(Services { broker })))
+        .route(KEYS_PATH, get(keys::keys))
+        .route("/.well-known/openid-configuration", get(keys::discovery))
+        .with_state(issuer);
+    let rest = Rest::new(Arc::clone(&services));
+    Router::new()
+        .fallback(rest::answer)
+        .method_not_allowed_fallback(rest::answer)
+        .with_state(rest)
+        .merge(documents)
+        .merge(grpc::routes(&services))
+        .layer(DefaultBodyLimit::max(MAX_READ_BYTES))
+}
+
+impl Services {
+    /// Waits until all that was done is kept, where a data folder keeps it. What is answered is not lost.
+    ///
+    /// # Errors
+    /// If it cannot be kept.
+    async fn saved(&self) -> Result<(), Status> {
+        let saved = self.broker.saved().await;
+        saved.map_err(|error| {
+            Status::unavailable(format!("The data folder cannot be written: {error}"))
+        })
+    }
 }

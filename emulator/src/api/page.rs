@@ -1,4 +1,4 @@
-//! Lists by pages (Google, *List pagination*).
+//! Lists in pages.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,72 +7,73 @@ use crate::error::ApiError;
 
 const DEFAULT_SIZE: usize = 100;
 const MAX_SIZE: usize = 1_000;
+/// What every token begins with, so that made-up ones are noticed.
+const MARK: &str = "after ";
 
-/// One page of what is listed by name, and the token of the next; empty after the last.
+/// One page of `items`, which are sorted by name, and the token of the next page, empty after the last.
 ///
 /// # Errors
-/// If the size is negative, or the token was never one.
+/// If the size is negative, or the token was not given out.
 pub(super) fn page<T>(
-    all: Vec<T>,
+    items: impl IntoIterator<Item = T>,
+    name: impl Fn(&T) -> &str,
     size: i32,
     token: &str,
-    name: impl Fn(&T) -> &str,
 ) -> Result<(Vec<T>, String), ApiError> {
     let size = match usize::try_from(size) {
         Ok(0) => DEFAULT_SIZE,
         Ok(size) => size.min(MAX_SIZE),
-        Err(_) => {
-            return Err(ApiError::invalid(format!(
-                "Invalid page size given (page_size={size}): it must not be negative"
-            )));
-        }
+        Err(_) => return Err(ApiError::invalid("The page size is negative")),
     };
-    let first = first_name(token)?;
-    let from = all
-        .into_iter()
-        .skip_while(|each| name(each) < first.as_str());
-    let mut page: Vec<T> = from.take(size + 1).collect();
-    let next = page.split_off(page.len().min(size));
-    let next = next.first().map(|each| URL_SAFE_NO_PAD.encode(name(each)));
-    Ok((page, next.unwrap_or_default()))
+    let last = last_name(token)?;
+    let rest = items.into_iter();
+    let mut rest = rest.skip_while(|item| name(item) <= last.as_str());
+    let page: Vec<T> = rest.by_ref().take(size).collect();
+    let next = match (page.last(), rest.next()) {
+        (Some(last), Some(_)) => URL_SAFE_NO_PAD.encode(format!("{MARK}{}", name(last))),
+        _ => String::new(),
+    };
+    Ok((page, next))
 }
 
-/// A token is the name with which the page begins.
-fn first_name(token: &str) -> Result<String, ApiError> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
-    let name = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    name.ok_or_else(|| {
-        ApiError::invalid("Invalid page token given: expected the nextPageToken of an answer")
-    })
+/// The last name of the page before.
+fn last_name(token: &str) -> Result<String, ApiError> {
+    if token.is_empty() {
+        return Ok(String::new());
+    }
+    let text = URL_SAFE_NO_PAD.decode(token).ok();
+    let text = text.and_then(|text| String::from_utf8(text).ok());
+    let last = text.as_deref().and_then(|text| text.strip_prefix(MARK));
+    last.map(str::to_owned)
+        .ok_or_else(|| ApiError::invalid("The page token is not one that was given out"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn names(size: i32, token: &str) -> Result<(Vec<&'static str>, String), ApiError> {
-        page(vec!["a", "b", "c"], size, token, |name| name)
+    const NAMES: [&str; 3] = ["a", "b", "c"];
+
+    fn check(size: i32, token: &str, expected: &[&str]) -> String {
+        let (page, next) = page(NAMES, |name| name, size, token).unwrap();
+        assert_eq!(page, expected);
+        next
     }
 
     #[test]
-    fn pages_follow_each_other_to_the_end() {
-        let (first, token) = names(2, "").unwrap();
-        assert_eq!(first, ["a", "b"]);
-        let (second, token) = names(2, &token).unwrap();
-        assert_eq!((second, token.as_str()), (vec!["c"], ""));
-        assert_eq!(names(0, "").unwrap(), (vec!["a", "b", "c"], String::new()));
-        assert_eq!(names(3, "").unwrap().1, "");
+    fn pages_follow_each_other() {
+        assert_eq!(check(0, "", &["a", "b", "c"]), "");
+        assert_eq!(check(3, "", &["a", "b", "c"]), "");
+        assert_eq!(check(i32::MAX, "", &["a", "b", "c"]), "");
+        let next = check(2, "", &["a", "b"]);
+        assert_eq!(check(2, &next, &["c"]), "");
     }
 
     #[test]
-    fn a_page_whose_first_has_gone_begins_with_the_next() {
-        let token = URL_SAFE_NO_PAD.encode("aa");
-        assert_eq!(names(1, &token).unwrap().0, ["b"]);
-    }
-
-    #[test]
-    fn bad_sizes_and_tokens_are_refused() {
-        assert!(names(-1, "").is_err());
-        assert!(names(1, "!").is_err());
+    fn made_up_tokens_and_sizes_are_refused() {
+        for token in ["b", "projects/shop/topics/orders", "YWZ0ZXI", "_____w", "é"] {
+            assert!(page(NAMES, |name| name, 0, token).is_err(), "{token}");
+        }
+        assert!(page(NAMES, |name| name, -1, "").is_err());
     }
 }

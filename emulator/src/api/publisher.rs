@@ -8,10 +8,10 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 };
 use tonic::{Request, Response, Status};
 
+use super::Services;
 use super::grpc::Publisher;
 use super::mask;
 use super::page::page;
-use super::services::Services;
 use crate::convert::{topic_from, topic_to};
 use crate::message::Message;
 use crate::name::{ResourceName, project};
@@ -32,7 +32,11 @@ impl Publisher for Services {
         let UpdateTopicRequest { topic, update_mask } = request.into_inner();
         let change = topic.unwrap_or_default();
         let current = self.broker.topic(&ResourceName::topic(&change.name)?)?;
-        let merged = mask::merge_topic(topic_to(current), change, update_mask.as_ref())?;
+        let merged = mask::merge_topic(
+            &topic_to(current),
+            &change,
+            &update_mask.unwrap_or_default(),
+        )?;
         let updated = self.broker.update_topic(topic_from(merged)?)?;
         self.saved().await?;
         Ok(Response::new(topic_to(updated)))
@@ -66,9 +70,12 @@ impl Publisher for Services {
     ) -> Result<Response<ListTopicsResponse>, Status> {
         let request = request.into_inner();
         let all = self.broker.topics(project(&request.project)?);
-        let (page, next_page_token) = page(all, request.page_size, &request.page_token, |each| {
-            &each.name
-        })?;
+        let (page, next_page_token) = page(
+            all,
+            |each| &each.name,
+            request.page_size,
+            &request.page_token,
+        )?;
         Ok(Response::new(ListTopicsResponse {
             topics: page.into_iter().map(topic_to).collect(),
             next_page_token,
@@ -84,7 +91,7 @@ impl Publisher for Services {
             .broker
             .topic_subscriptions(&ResourceName::topic(&request.topic)?)?;
         let (subscriptions, next_page_token) =
-            page(all, request.page_size, &request.page_token, |name| name)?;
+            page(all, |name| name, request.page_size, &request.page_token)?;
         Ok(Response::new(ListTopicSubscriptionsResponse {
             subscriptions,
             next_page_token,
@@ -100,7 +107,7 @@ impl Publisher for Services {
             .broker
             .topic_snapshots(&ResourceName::topic(&request.topic)?)?;
         let (snapshots, next_page_token) =
-            page(all, request.page_size, &request.page_token, |name| name)?;
+            page(all, |name| name, request.page_size, &request.page_token)?;
         Ok(Response::new(ListTopicSnapshotsResponse {
             snapshots,
             next_page_token,

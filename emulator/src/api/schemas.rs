@@ -9,9 +9,9 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 };
 use tonic::{Request, Response, Status};
 
+use super::Services;
 use super::grpc::SchemaService;
 use super::page::page;
-use super::services::Services;
 use crate::name::project;
 use crate::schema::{SchemaRef, Schemas};
 
@@ -47,10 +47,12 @@ impl SchemaService for Services {
         let request = request.into_inner();
         let project = project(&request.parent)?;
         let all = self.broker.schemas().list(project, request.view())?;
-        let (schemas, next_page_token) =
-            page(all, request.page_size, &request.page_token, |each| {
-                &each.name
-            })?;
+        let (schemas, next_page_token) = page(
+            all,
+            |each| &each.name,
+            request.page_size,
+            &request.page_token,
+        )?;
         Ok(Response::new(ListSchemasResponse {
             schemas,
             next_page_token,

@@ -17,6 +17,7 @@ impl From<ApiError> for Status {
             ApiError::OutOfRange(_) => Self::out_of_range(message),
             ApiError::ResourceExhausted(_) => Self::resource_exhausted(message),
             ApiError::Aborted(_) => Self::aborted(message),
+            ApiError::Internal(_) => Self::internal(message),
         }
     }
 }

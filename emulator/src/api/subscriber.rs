@@ -12,9 +12,9 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 };
 use tonic::{Request, Response, Status, Streaming};
 
+use super::Services;
 use super::grpc::Subscriber;
 use super::page::page;
-use super::services::Services;
 use super::{mask, pull};
 use crate::convert::{
     push_config_from, snapshot_from, snapshot_to, subscription_from, subscription_to, time,
@@ -67,7 +67,7 @@ impl Subscriber for Services {
         let current = self.subscription(&change.name)?.config();
         let is_detached = current.detached;
         let current = self.show(current);
-        let merged = mask::merge_subscription(current, change, update_mask.as_ref())?;
+        let merged = mask::merge_subscription(&current, &change, &update_mask.unwrap_or_default())?;
         let mut config = subscription_from(merged)?;
         config.detached = is_detached;
         let updated = self.broker.update_subscription(config)?;
@@ -81,9 +81,12 @@ impl Subscriber for Services {
     ) -> Result<Response<ListSubscriptionsResponse>, Status> {
         let request = request.into_inner();
         let all = self.broker.subscriptions(project(&request.project)?);
-        let (page, next_page_token) = page(all, request.page_size, &request.page_token, |each| {
-            each.name().as_str()
-        })?;
+        let (page, next_page_token) = page(
+            all,
+            |each| each.name().as_str(),
+            request.page_size,
+            &request.page_token,
+        )?;
         let shown = page.into_iter().map(|each| self.show(each.config()));
         Ok(Response::new(ListSubscriptionsResponse {
             subscriptions: shown.collect(),
@@ -161,9 +164,12 @@ impl Subscriber for Services {
     ) -> Result<Response<ListSnapshotsResponse>, Status> {
         let request = request.into_inner();
         let all = self.broker.snapshots(project(&request.project)?);
-        let (page, next_page_token) = page(all, request.page_size, &request.page_token, |each| {
-            &each.name
-        })?;
+        let (page, next_page_token) = page(
+            all,
+            |each| &each.name,
+            request.page_size,
+            &request.page_token,
+        )?;
         Ok(Response::new(ListSnapshotsResponse {
             snapshots: page.into_iter().map(snapshot_to).collect(),
             next_page_token,
@@ -199,7 +205,7 @@ impl Subscriber for Services {
         let change = snapshot.unwrap_or_default();
         let name = ResourceName::snapshot(&change.name)?;
         let current = snapshot_to(self.broker.snapshot(&name)?);
-        let merged = mask::merge_snapshot(current, change, update_mask.as_ref())?;
+        let merged = mask::merge_snapshot(&current, &change, &update_mask.unwrap_or_default())?;
         let updated = self.broker.update_snapshot(snapshot_from(merged)?)?;
         self.saved().await?;
         Ok(Response::new(snapshot_to(updated)))

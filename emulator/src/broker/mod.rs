@@ -1,5 +1,6 @@
 //! The topics, subscriptions and snapshots of one emulator, and what is done to them whatever the interface.
 
+mod policies;
 mod publish;
 mod replay;
 mod retention;
@@ -19,6 +20,7 @@ use self::publish::first_sequence;
 use crate::clock::Clock;
 use crate::delivery::{Delivery, Pace};
 use crate::error::ApiError;
+use crate::iam::Policies;
 use crate::keeping::Keeper;
 use crate::name::ResourceName;
 use crate::push::Courier;
@@ -31,6 +33,7 @@ use crate::topic::Topic;
 pub(crate) struct Broker {
     resources: Mutex<Resources>,
     schemas: Mutex<Schemas>,
+    policies: Policies,
     courier: Courier,
     clock: Clock,
     keeper: Keeper,
@@ -70,6 +73,7 @@ impl Broker {
         Self {
             resources: Mutex::new(resources),
             schemas: Mutex::new(Schemas::default()),
+            policies: Policies::default(),
             courier,
             clock,
             keeper: ground.keeper,

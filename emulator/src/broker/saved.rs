@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use googleapis_tonic_google_iam_v1::google::iam::v1::Policy;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
     ListSchemasResponse, PubsubMessage, Snapshot as SnapshotMessage, Subscription, Topic,
 };
@@ -92,9 +93,18 @@ impl Broker {
         }
     }
 
+    pub(super) fn keep_policy(&self, resource: &str, policy: &Policy) {
+        if let Some(keeping) = &self.keeper {
+            keeping.put(Kind::Policy, resource, policy.encode_to_vec());
+        }
+    }
+
+    /// A resource is gone, and its policy with it.
     pub(super) fn keep_deletion(&self, kind: Kind, name: &ResourceName) {
+        self.policies.forget(name.as_str());
         if let Some(keeping) = &self.keeper {
             keeping.delete(kind, name.as_str());
+            keeping.delete(Kind::Policy, name.as_str());
         }
     }
 
@@ -158,7 +168,11 @@ impl Broker {
                 let revisions = ListSchemasResponse::decode(&value[..]).map_err(broken)?;
                 self.schemas().restore(revisions.schemas)?;
             }
-            Kind::Policy | Kind::Faults => {}
+            Kind::Policy => {
+                let policy = Policy::decode(&value[..]).map_err(broken)?;
+                self.policies.restore(&name, policy);
+            }
+            Kind::Faults => {}
         }
         Ok(())
     }

@@ -9,8 +9,8 @@ use crate::error::ApiError;
 use crate::journal::Kind;
 use crate::message::Message;
 use crate::name::{DELETED_SCHEMA, ResourceName};
-use crate::schema::{Accepted, Schemas};
-use crate::topic::{Encoding, SchemaSettings};
+use crate::schema::Schemas;
+use crate::topic::SchemaSettings;
 
 impl Broker {
     /// All schemas. Whoever holds them takes no other lock.
@@ -93,22 +93,10 @@ impl Broker {
         let schemas = self.schemas();
         for message in messages {
             let accepted = schemas.check(settings, &message.data)?;
-            describe(message, accepted);
+            let attributes = accepted.attributes();
+            let attributes = attributes.map(|(key, value)| (key.to_owned(), value.to_owned()));
+            message.attributes.extend(attributes);
         }
         Ok(())
-    }
-}
-
-fn describe(message: &mut Message, accepted: Accepted) {
-    let encoding = match accepted.encoding {
-        Encoding::Json => "JSON",
-        Encoding::Binary => "BINARY",
-    };
-    for (key, value) in [
-        ("googclient_schemaname", accepted.schema),
-        ("googclient_schemarevisionid", accepted.revision_id),
-        ("googclient_schemaencoding", encoding.to_owned()),
-    ] {
-        message.attributes.insert(key.to_owned(), value);
     }
 }

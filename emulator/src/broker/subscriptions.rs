@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Broker, Resources, check_count};
 use crate::delivery::{AckId, Delivery, Letter, Outcome, Run};
 use crate::error::ApiError;
+use crate::journal::Kind;
 use crate::name::ResourceName;
 use crate::subscription::{PushConfig, SubscriptionConfig};
 
@@ -98,8 +99,9 @@ impl Broker {
         let subscription = resources.subscriptions.remove(name);
         subscription.ok_or_else(|| name.not_found())?.end();
         resources.unbind(name);
+        self.keep_deletion(Kind::Subscription, name);
         if let Some(keeping) = &self.keeper {
-            keeping.delete_subscription(name);
+            keeping.release_all(name);
         }
         Ok(())
     }
