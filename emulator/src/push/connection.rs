@@ -21,7 +21,7 @@ use super::connector::{Connector, Stream};
 pub(super) type PushRequest = Request<Full<Bytes>>;
 
 /// A connection that takes one request after another. Nobody drives it in between: the push that uses it does, which saves
-/// a task and its wake-ups. Dropping it closes it, and so aborts the request on it.
+/// a task and its wake-ups. Dropping it closes it, and so aborts the request on it. It is large, and moved about: hence in a box.
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     /// Nothing, once the connection is over.
@@ -45,14 +45,17 @@ pub(super) enum Answered {
 }
 
 impl Connection {
-    pub(super) async fn open(connector: &Connector, endpoint: &Uri) -> Result<Self, PushError> {
+    pub(super) async fn open(
+        connector: &Connector,
+        endpoint: &Uri,
+    ) -> Result<Box<Self>, PushError> {
         let stream = connector.connect(endpoint).await?;
         let (sender, driver) = handshake(stream).await.map_err(PushError::Broken)?;
-        Ok(Self {
+        Ok(Box::new(Self {
             sender,
             driver: Some(driver),
             is_processing: Arc::default(),
-        })
+        }))
     }
 
     /// Sends a request, and waits for the status line of its answer.
@@ -94,7 +97,8 @@ impl Connection {
         response: Response<Incoming>,
         answer: Option<&mut Answer>,
     ) -> bool {
-        let reading = driven(&mut self.driver, read(response.into_body(), answer));
+        let reading = pin!(read(response.into_body(), answer));
+        let reading = driven(&mut self.driver, reading);
         let is_read = timeout(MAX_READ_TIME, reading).await.unwrap_or(false);
         is_read && self.driver.is_some() && !self.sender.is_closed()
     }

@@ -31,20 +31,20 @@ struct State {
 }
 
 struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     since: Instant,
     _room: SemaphorePermit<'static>,
 }
 
 impl Connections {
     /// The connection that was used last, as it is the likeliest to be still open.
-    pub(super) fn take(&self) -> Option<Connection> {
+    pub(super) fn take(&self) -> Option<Box<Connection>> {
         let idle = self.state().idle.pop_back()?;
         Some(idle.connection)
     }
 
     /// Keeps a connection, or closes it where there is no room.
-    pub(super) fn keep(self: &Arc<Self>, connection: Connection) {
+    pub(super) fn keep(self: &Arc<Self>, connection: Box<Connection>) {
         let Ok(room) = ROOM.try_acquire() else { return };
         let mut state = self.state();
         if state.idle.len() >= MAX_IDLE {

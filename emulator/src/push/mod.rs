@@ -9,6 +9,7 @@ mod unwrapped;
 mod wrapped;
 
 use std::error::Error;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,7 +132,8 @@ impl Courier {
             Progress::Started
         });
         let started = Instant::now();
-        let exchange = self.exchange(destination, outgoing);
+        // Pinned here, as a future that is handed on takes its place twice in every push.
+        let exchange = pin!(self.exchange(destination, outgoing));
         let answered = self.clock.within(destination.deadline, exchange).await;
         let latency = started.elapsed();
         let (reply, reason, answer) = match answered {
@@ -154,7 +156,7 @@ impl Courier {
         &self,
         destination: &Destination,
         outgoing: &Outgoing,
-    ) -> Result<(Connection, Answered), PushError> {
+    ) -> Result<(Box<Connection>, Answered), PushError> {
         let mut request = destination.request(outgoing, &self.issuer).await?;
         while let Some(connection) = destination.connections.take() {
             // An endpoint closes idle connections as it likes. Where nothing was sent, the push goes by another; where
@@ -165,16 +167,18 @@ impl Courier {
                 Ok(answered) => return Ok(answered),
             }
         }
-        let connection = Connection::open(&self.connector, &destination.endpoint).await?;
+        // In a box, since it is large and rarely needed.
+        let opening = Box::pin(Connection::open(&self.connector, &destination.endpoint));
+        let connection = opening.await?;
         let answered = attempt_on(connection, request).await;
         answered.map_err(|(Failed::Unsent(_, error) | Failed::Broken(error))| error)
     }
 }
 
 async fn attempt_on(
-    mut connection: Connection,
+    mut connection: Box<Connection>,
     request: PushRequest,
-) -> Result<(Connection, Answered), Failed> {
+) -> Result<(Box<Connection>, Answered), Failed> {
     let answered = connection.send(request).await?;
     Ok((connection, answered))
 }
@@ -182,7 +186,7 @@ async fn attempt_on(
 /// The status, and what is recorded. The connection is kept if the rest of the answer is short.
 async fn finish(
     destination: &Destination,
-    mut connection: Connection,
+    mut connection: Box<Connection>,
     answered: Answered,
     record: bool,
 ) -> (u16, Option<Answer>) {
