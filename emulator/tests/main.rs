@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod dead_letters;
 #[cfg(test)]
 mod delivery;
+#[cfg(test)]
+mod feature_table;
 #[cfg(test)]
 mod grpc;
 #[cfg(test)]

@@ -63,6 +63,6 @@ feature('schema-validate', async scene => {
   const schema = await scene.client.createSchema('order', SchemaTypes.Avro, AVRO);
   await scene.client.validateSchema({type: SchemaTypes.Avro, definition: AVRO});
   await refused(INVALID_ARGUMENT, scene.client.validateSchema({type: SchemaTypes.Avro, definition: 'no schema'}));
-  await schema.validateMessage(ORDER.toString(), Encodings.Json);
-  await refused(INVALID_ARGUMENT, schema.validateMessage('{}', Encodings.Json));
+  await schema.validateMessage(ORDER.toString('base64'), Encodings.Json);
+  await refused(INVALID_ARGUMENT, schema.validateMessage(Buffer.from('{}').toString('base64'), Encodings.Json));
 });

@@ -35,6 +35,7 @@ def dead_letter_pull(scene):
     scene.publish(topic, b"poison", attributes={"a": "b"})
     attempts, source = nack_five_times(scene, subscription)
     assert attempts == [1, 2, 3, 4, 5], f"delivery attempts {attempts}"
+    scene.quiet(subscription, 1.5)
     letter = scene.pull_all(letters, 1)[0].message
     assert letter.data == b"poison"
     prefix = "CloudPubSubDeadLetterSource"
@@ -49,7 +50,14 @@ def dead_letter_pull(scene):
     published = datetime.datetime.fromisoformat(published.replace("Z", "+00:00"))
     assert abs((published - source.publish_time).total_seconds()) < 0.01
     assert letter.message_id != source.message_id
-    scene.quiet(subscription, 1.5)
+
+
+@feature("dead-letter-without-further-pull")
+def dead_letter_without_further_pull(scene):
+    topic, subscription, letters = policy(scene)
+    scene.publish(topic, b"poison")
+    nack_five_times(scene, subscription)
+    assert data(scene.pull_all(letters, 1, within=6)) == [b"poison"]
 
 
 @feature("dead-letter-with-ordering", seconds=40)
@@ -58,9 +66,9 @@ def dead_letter_with_ordering(scene):
     scene.publish(topic, b"poison", ordering_key="k")
     scene.publish(topic, b"next", ordering_key="k")
     attempts, _ = nack_five_times(scene, subscription)
+    assert data(scene.pull_all(subscription, 1)) == [b"next"]
     letter = scene.pull_all(letters, 1)[0].message
     assert letter.data == b"poison" and letter.ordering_key == "k", f"{letter.data}, key {letter.ordering_key!r}"
-    assert data(scene.pull_all(subscription, 1)) == [b"next"]
     assert attempts == [1, 2, 3, 4, 5], f"delivery attempts {attempts}"
 
 
