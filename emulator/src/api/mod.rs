@@ -26,7 +26,7 @@ use tonic::Status;
 
 use self::rest::Rest;
 use crate::broker::Broker;
-use crate::issuer::{Issuer, KEYS_PATH};
+use crate::issuer::{CERTIFICATES_PATH, Issuer, KEYS_PATH};
 
 /// Ten megabytes of data in Base64, with room for attributes and names.
 const MAX_BODY_BYTES: usize = 14 * 1024 * 1024;
@@ -43,6 +43,7 @@ pub(crate) fn router(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
     let documents = Router::new()
         .route("/", get(|| async { "Ok" }))
         .route(KEYS_PATH, get(keys::keys))
+        .route(CERTIFICATES_PATH, get(keys::certificates))
         .route("/.well-known/openid-configuration", get(keys::discovery))
         .with_state(issuer);
     let rest = Rest::new(Arc::clone(&services));

@@ -1,6 +1,6 @@
 //! Google's *Topic*.
 
-use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Topic, topic};
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::Topic;
 
 use super::refusal::refuse;
 use super::schema_settings::{schema_settings_from, schema_settings_to};
@@ -63,7 +63,6 @@ pub(crate) fn topic_to(config: TopicConfig) -> Topic {
         labels: config.labels.into_iter().collect(),
         message_retention_duration: config.message_retention.map(duration_to),
         schema_settings: config.schema.map(schema_settings_to),
-        state: topic::State::Active.into(),
         ..Topic::default()
     }
 }
