@@ -165,7 +165,7 @@ impl Server {
         if judged == Judged::Official {
             return Self::official().await;
         }
-        let emulator = Emulator::start(Options::default()).unwrap();
+        let emulator = Emulator::start_with(Options::default()).unwrap();
         Self {
             host: emulator.url().replace("http://", ""),
             process: Process::Ours(emulator),
