@@ -16,15 +16,18 @@ pub enum ApiError {
     /// The request is a good one for Pub/Sub, but asks for something that this emulator does not do.
     #[error("{0}")]
     Unimplemented(String),
-    /// Pub/Sub has no such method, as far as is documented; the text repeats the request's method and path.
-    #[error("{0}")]
-    NoSuchMethod(String),
     /// The request is a good one, but not in the present state of what it names.
     #[error("{0}")]
     FailedPrecondition(String),
     /// A value lies beyond the range that Pub/Sub documents.
     #[error("{0}")]
     OutOfRange(String),
+    /// Somebody else changed what the request was about to change.
+    #[error("{0}")]
+    Aborted(String),
+    /// The emulator itself is wrong; the text says where.
+    #[error("{0}")]
+    Internal(String),
     /// Something is full: the backlog of a subscription, or the emulator itself.
     #[error("{0}")]
     ResourceExhausted(String),
@@ -34,7 +37,7 @@ impl ApiError {
     /// Whether the same request can succeed later without anyone changing it.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::ResourceExhausted(_))
+        matches!(self, Self::ResourceExhausted(_) | Self::Aborted(_))
     }
 
     pub(crate) fn invalid(reason: impl Into<String>) -> Self {
@@ -43,6 +46,14 @@ impl ApiError {
 
     pub(crate) fn precondition(reason: impl Into<String>) -> Self {
         Self::FailedPrecondition(reason.into())
+    }
+
+    pub(crate) fn internal(reason: impl Into<String>) -> Self {
+        Self::Internal(reason.into())
+    }
+
+    pub(crate) fn aborted(reason: impl Into<String>) -> Self {
+        Self::Aborted(reason.into())
     }
 
     pub(crate) fn unimplemented(reason: impl Into<String>) -> Self {

@@ -3,11 +3,11 @@
 //! It was written from Google's documentation alone, and knows nothing of the services that it pushes to.
 //!
 //! ```
-//! use emulator::{Emulator, Message, Options, SubscriptionConfig};
+//! use emulator::{Emulator, Message, SubscriptionConfig};
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let emulator = Emulator::start(Options::default())?;
+//! let emulator = Emulator::start().await?;
 //! emulator.create_topic("projects/shop/topics/orders")?;
 //! let subscription = SubscriptionConfig::new("projects/shop/subscriptions/billing", "projects/shop/topics/orders");
 //! emulator.create_subscription(subscription.push_to("http://127.0.0.1:8080/"))?;
@@ -21,9 +21,9 @@
 //! # Map
 //! A message comes in through `api/` (REST or gRPC, over the `connections` of `server`), or through [`Emulator::publish`].
 //! `broker` gives it to every subscription of its topic, if `storage` has room. Each subscription is a `delivery/`: `backlog`
-//! decides what is next, `throttle` how much at once, `push` sends it with the JSON of `envelope` and a token of `issuer/`,
-//! and `run` settles what comes back. What happens to a message is told to `history/`, and `console/` shows it. Nothing
-//! outside `api/` knows a status code of the API, and nothing outside `delivery/` decides when a message is pushed.
+//! decides what is next, `throttle` how much at once, `push/` sends it with a token of `issuer/`, and `run` settles what
+//! comes back. What happens to a message is told to `history/`, and `console/` shows it. Nothing outside `api/` knows a
+//! status code of the API, and nothing outside `delivery/` decides when a message is pushed.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -34,23 +34,35 @@ mod broker;
 mod clock;
 mod connections;
 mod console;
+mod convert;
 mod delivery;
-mod envelope;
+mod emulator;
 mod error;
+mod filter;
+mod handles;
 mod history;
+mod iam;
 mod issuer;
+mod journal;
+mod keeping;
 mod message;
 mod name;
+mod push;
+mod schema;
 mod server;
+mod snapshot;
 mod storage;
 mod subscription;
 mod topic;
 
 pub use crate::delivery::{DeliveryEvent, Pace, Progress, Reply, Settlement};
+pub use crate::emulator::{Emulator, Options, StartError};
 pub use crate::error::ApiError;
+pub use crate::handles::{Pulled, SubscriptionHandle, TopicHandle};
 pub use crate::issuer::{Claim, Forgery, Issuer};
+pub use crate::journal::JournalError;
 pub use crate::message::{Message, ReceivedMessage};
-pub use crate::server::{Emulator, Options, StartError};
+pub use crate::snapshot::SnapshotConfig;
 pub use crate::subscription::{
     DeadLetterPolicy, OidcToken, PushConfig, PushForm, RetryPolicy, SubscriptionConfig,
 };

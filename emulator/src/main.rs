@@ -56,7 +56,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         .with_writer(std::io::stderr)
         .init();
     let mut terminate = signal(SignalKind::terminate())?;
-    let emulator = Emulator::start(Options {
+    let emulator = Emulator::start_with(Options {
         address: arguments.host_port,
         allow_remote: arguments.allow_remote,
         pace: if arguments.eager {
@@ -64,6 +64,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         } else {
             Pace::Google
         },
+        data_folder: None,
         history_messages: arguments.history,
     })?;
     announce(&emulator)?;

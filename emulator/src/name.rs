@@ -1,4 +1,4 @@
-//! Full names of topics and subscriptions, checked once and cheap to copy.
+//! Full names of topics, subscriptions, snapshots and schemas, checked once and cheap to copy.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,9 +8,12 @@ use crate::error::ApiError;
 /// What a subscription shows as its topic once that is deleted (Google, *Subscription*, `topic`).
 pub(crate) const DELETED_TOPIC: &str = "_deleted-topic_";
 
+/// What a topic shows as its schema once that is deleted (Google, *SchemaSettings*, `schema`).
+pub(crate) const DELETED_SCHEMA: &str = "_deleted-schema_";
+
 const MAX_PROJECT_BYTES: usize = 255;
 
-/// A full name, `projects/PROJECT/topics/ID` or `projects/PROJECT/subscriptions/ID`.
+/// A full name, such as `projects/PROJECT/topics/ID`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct ResourceName(Arc<str>);
 
@@ -21,6 +24,14 @@ impl ResourceName {
 
     pub(crate) fn subscription(name: &str) -> Result<Self, ApiError> {
         Self::parse(name, "subscriptions")
+    }
+
+    pub(crate) fn snapshot(name: &str) -> Result<Self, ApiError> {
+        Self::parse(name, "snapshots")
+    }
+
+    pub(crate) fn schema(name: &str) -> Result<Self, ApiError> {
+        Self::parse(name, "schemas")
     }
 
     fn parse(name: &str, collection: &str) -> Result<Self, ApiError> {
@@ -68,6 +79,16 @@ impl fmt::Display for ResourceName {
     }
 }
 
+/// The id in `projects/PROJECT`.
+///
+/// # Errors
+/// If it is no such name.
+pub(crate) fn project(name: &str) -> Result<&str, ApiError> {
+    let project = name.strip_prefix("projects/").unwrap_or_default();
+    check_project(project)?;
+    Ok(project)
+}
+
 /// Refuses what cannot be a project's id.
 pub(crate) fn check_project(project: &str) -> Result<(), ApiError> {
     if is_project(project) {
@@ -87,7 +108,7 @@ fn is_project(project: &str) -> bool {
             .all(|each| each.is_ascii_alphanumeric() || "-:.".contains(each))
 }
 
-/// The rule for ids (Google, *Topic* and *Subscription*, `name`).
+/// The rule for ids (Google, *Topic*, *Subscription* and *CreateSchemaRequest*, `schema_id`).
 fn is_id(id: &str) -> bool {
     (3..=255).contains(&id.len())
         && id.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -126,6 +147,9 @@ mod tests {
     #[test]
     fn a_topic_is_not_a_subscription() {
         assert!(ResourceName::subscription("projects/shop/topics/orders").is_err());
+        assert!(ResourceName::schema("projects/shop/topics/orders").is_err());
+        assert!(ResourceName::schema("projects/shop/schemas/orders").is_ok());
+        assert!(ResourceName::snapshot("projects/shop/snapshots/orders").is_ok());
         assert!(ResourceName::topic("orders").is_err());
         assert!(ResourceName::topic("projects//topics/orders").is_err());
         assert!(ResourceName::topic("projects/p/topics/orders").is_ok());

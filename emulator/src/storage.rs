@@ -1,11 +1,13 @@
 //! The memory that messages take, counted for all subscriptions of an emulator together.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
+use crate::keeping::Keeper;
 use crate::message::ReceivedMessage;
 
 /// The most that the messages of one emulator may take.
@@ -18,25 +20,25 @@ const ATTRIBUTE_BYTES: usize = 128;
 /// The room for messages.
 pub(crate) struct Storage {
     room: Arc<Semaphore>,
+    keeper: Keeper,
 }
 
 /// A message in memory. Its room is free again when the last subscription lets go of it.
-#[derive(Debug)]
 pub(crate) struct StoredMessage {
     message: ReceivedMessage,
     size_bytes: usize,
+    keeper: Keeper,
     _room: OwnedSemaphorePermit,
 }
 
-impl Default for Storage {
-    fn default() -> Self {
+impl Storage {
+    pub(crate) fn new(keeper: Keeper) -> Self {
         Self {
             room: Arc::new(Semaphore::new(MAX_BYTES)),
+            keeper,
         }
     }
-}
 
-impl Storage {
     pub(crate) fn has_room(&self, messages: &[ReceivedMessage]) -> bool {
         messages.iter().map(size_bytes).sum::<usize>() <= self.room.available_permits()
     }
@@ -54,10 +56,29 @@ impl Storage {
             Ok(Arc::new(StoredMessage {
                 message,
                 size_bytes,
+                keeper: self.keeper.clone(),
                 _room: room.map_err(|_| exhausted())?,
             }))
         });
         stored.collect()
+    }
+}
+
+/// The message, as far as it may be shown.
+impl fmt::Debug for StoredMessage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_tuple("StoredMessage")
+            .field(&self.message.id)
+            .finish()
+    }
+}
+
+impl Drop for StoredMessage {
+    fn drop(&mut self) {
+        if let Some(keeping) = &self.keeper {
+            keeping.forget(self.message.sequence);
+        }
     }
 }
 
@@ -105,6 +126,7 @@ mod tests {
     #[test]
     fn room_is_given_to_all_messages_of_a_request_or_to_none_and_comes_back() {
         let storage = Storage {
+            keeper: None,
             room: Arc::new(Semaphore::new(1_000)),
         };
         let messages = |count| vec![received(Message::new("data")); count];

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use time::OffsetDateTime;
+
 use crate::delivery::Delivery;
 use crate::error::ApiError;
 use crate::name::ResourceName;
+use crate::storage::StoredMessage;
 use crate::subscription::{DAY, within};
 
 /// A topic as it is declared (Google, *Topic*).
@@ -67,9 +70,32 @@ impl TopicConfig {
     }
 }
 
-/// One topic and the subscriptions that its messages go to.
-#[derive(Default)]
+/// One topic, the subscriptions that its messages go to, and the messages that it keeps for seeks.
 pub(crate) struct Topic {
-    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) config: TopicConfig,
     pub(crate) deliveries: Vec<Arc<Delivery>>,
+    pub(crate) log: BTreeMap<u64, Arc<StoredMessage>>,
+}
+
+impl Topic {
+    pub(crate) fn new(config: TopicConfig) -> Self {
+        Self {
+            config,
+            deliveries: Vec::new(),
+            log: BTreeMap::new(),
+        }
+    }
+
+    /// Keeps what is not older than the retention, and what has come `since` a snapshot.
+    pub(crate) fn trim(&mut self, now: OffsetDateTime, since: Option<u64>) {
+        let retention = self.config.message_retention;
+        while let Some((sequence, message)) = self.log.first_key_value() {
+            let is_retained = retention.is_some_and(|kept| message.publish_time >= now - kept);
+            let is_sought = since.is_some_and(|since| *sequence >= since);
+            if is_retained || is_sought {
+                return;
+            }
+            self.log.pop_first();
+        }
+    }
 }

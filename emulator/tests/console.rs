@@ -410,7 +410,7 @@ async fn a_message_that_nobody_received_is_said_to_be() {
 
 #[tokio::test]
 async fn the_history_keeps_as_many_messages_as_it_is_told() {
-    let emulator = Emulator::start(Options {
+    let emulator = Emulator::start_with(Options {
         history_messages: 10,
         ..Options::default()
     })
@@ -513,6 +513,105 @@ async fn a_message_is_delivered_again_on_request() {
     assert_eq!(
         found["notes"][0]["what"],
         format!("Message {id} asked for again")
+    );
+}
+
+/// How a message stands with its only subscription.
+async fn stand(emulator: &Emulator, id: &str) -> (Value, Vec<Value>) {
+    let life = get(emulator, &format!("messages/{id}")).await;
+    let leg = &life["legs"][0];
+    let attempts = leg["attempts"].as_array().unwrap().iter();
+    let replies = attempts.map(|attempt| attempt["reply"].clone());
+    (leg["stand"]["state"].clone(), replies.collect())
+}
+
+#[tokio::test]
+async fn the_life_of_a_pulled_message_shows_what_its_client_did() {
+    let emulator = emulator(Pace::Eager);
+    let orders = emulator.create_topic(TOPIC).unwrap();
+    let billing = orders.subscribe("billing").unwrap();
+    let id = orders.publish(Message::new("hi")).unwrap();
+    let pulled = billing.next().await.unwrap();
+    assert_eq!(
+        stand(&emulator, &id).await,
+        (json!("delivering"), vec![Value::Null])
+    );
+    assert!(pulled.nack());
+    assert_eq!(stand(&emulator, &id).await.0, "retrying");
+    billing.next().await.unwrap();
+    emulator.advance(Duration::from_secs(11));
+    let pulled = billing.next().await.unwrap();
+    assert!(pulled.ack());
+    let replies = vec![
+        json!("given back"),
+        json!("no ack before the deadline"),
+        json!("acked"),
+    ];
+    assert_eq!(stand(&emulator, &id).await, (json!("acked"), replies));
+    let life = get(&emulator, &format!("messages/{id}")).await;
+    let second = &life["legs"][0]["attempts"][1];
+    assert!(
+        second["latencyMs"].as_f64().unwrap() >= 10_000.0,
+        "{second}"
+    );
+    assert_eq!(
+        (&second["number"], &second["way"]),
+        (&json!(2), &json!("pull"))
+    );
+}
+
+#[tokio::test]
+async fn a_seek_and_a_purge_are_seen_on_every_message() {
+    let emulator = emulator(Pace::Eager);
+    let orders = emulator.create_topic(TOPIC).unwrap();
+    let billing = orders.subscribe("billing").unwrap();
+    let id = orders.publish(Message::new("hi")).unwrap();
+    let path = |verb: &str| format!("subscriptions/shop/billing/{verb}");
+    assert_eq!(post(&emulator, &path("purge"), json!({})).await.0, 200);
+    assert_eq!(stand(&emulator, &id).await.0, "purged");
+    assert!(billing.held().is_empty());
+    let id = orders.publish(Message::new("hi")).unwrap();
+    let now = emulator.now() + Duration::from_millis(1);
+    emulator.advance(Duration::from_secs(1));
+    let time = now
+        .format(&time::format_description::well_known::Rfc3339)
+        .unwrap();
+    assert_eq!(
+        post(&emulator, &path("seek"), json!({"time": time}))
+            .await
+            .0,
+        200
+    );
+    assert_eq!(stand(&emulator, &id).await.0, "skipped");
+    let found = get(&emulator, "subscriptions/shop/billing").await;
+    let notes: Vec<&Value> = found["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|note| &note["what"])
+        .collect();
+    assert!(
+        notes[0].as_str().unwrap().starts_with("Sought to "),
+        "{notes:?}"
+    );
+    assert_eq!(notes[1], "Purged");
+}
+
+#[tokio::test]
+async fn what_a_filter_keeps_out_is_not_said_to_wait() {
+    let emulator = emulator(Pace::Eager);
+    emulator.create_topic(TOPIC).unwrap();
+    let mut billing = SubscriptionConfig::new(SUBSCRIPTION, TOPIC);
+    billing.filter = "attributes:kind".to_owned();
+    emulator.create_subscription(billing).unwrap();
+    emulator.publish(TOPIC, Message::new("hi")).unwrap();
+    let id = emulator
+        .publish(TOPIC, Message::new("hi").with_attribute("kind", "order"))
+        .unwrap();
+    let found = get(&emulator, "messages?state=waiting").await;
+    assert_eq!(
+        (&found["total"], &found["messages"][0]["id"]),
+        (&json!(1), &json!(id))
     );
 }
 

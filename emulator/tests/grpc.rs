@@ -4,12 +4,13 @@ use emulator::{Emulator, Message};
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::publisher_client::PublisherClient;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::subscriber_client::SubscriberClient;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
-    GetTopicRequest, PublishRequest, PublishResponse, PubsubMessage, PullRequest,
+    DeleteTopicRequest, GetSubscriptionRequest, GetTopicRequest, PublishRequest, PublishResponse,
+    PubsubMessage,
 };
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use crate::harness::{Scene, TOPIC};
+use crate::harness::{SUBSCRIPTION, Scene, TOPIC};
 
 async fn channel(emulator: &Emulator) -> Channel {
     let endpoint = Channel::from_shared(emulator.url()).unwrap();
@@ -74,20 +75,38 @@ async fn refusals_have_googles_codes() {
 }
 
 #[tokio::test]
-async fn other_methods_and_services_are_unimplemented() {
+async fn topics_and_subscriptions_are_the_same_over_grpc() {
     let scene = Scene::eager([]).await;
     let channel = channel(&scene.emulator).await;
+    let mut publisher = PublisherClient::new(channel.clone());
+    let mut subscriber = SubscriberClient::new(channel);
     let request = GetTopicRequest {
         topic: TOPIC.to_owned(),
     };
-    let refused = PublisherClient::new(channel.clone())
-        .get_topic(request)
-        .await;
-    assert_eq!(refused.unwrap_err().code(), Code::Unimplemented);
-    let refused = SubscriberClient::new(channel)
-        .pull(PullRequest::default())
-        .await;
-    assert_eq!(refused.unwrap_err().code(), Code::Unimplemented);
+    let topic = publisher.get_topic(request).await.unwrap().into_inner();
+    assert_eq!(topic.name, TOPIC);
+    let request = GetSubscriptionRequest {
+        subscription: SUBSCRIPTION.to_owned(),
+    };
+    let found = subscriber.get_subscription(request).await.unwrap();
+    let found = found.into_inner();
+    assert_eq!((found.topic, found.ack_deadline_seconds), (topic.name, 10));
+    let request = DeleteTopicRequest {
+        topic: TOPIC.to_owned(),
+    };
+    publisher.delete_topic(request.clone()).await.unwrap();
+    let again = publisher.delete_topic(request).await.unwrap_err();
+    assert_eq!(again.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn other_services_are_unimplemented() {
+    let scene = Scene::eager([]).await;
+    let url = format!("{}/grpc.health.v1.Health/Check", scene.emulator.url());
+    let request = reqwest::Client::new().post(url);
+    let response = request.header("content-type", "application/grpc");
+    let response = response.send().await.unwrap();
+    assert_eq!(response.headers()["grpc-status"], "12");
 }
 
 #[tokio::test]

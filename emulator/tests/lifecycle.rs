@@ -92,13 +92,13 @@ async fn an_address_that_others_can_reach_must_be_allowed() {
         address: "0.0.0.0:0".parse().unwrap(),
         ..Options::default()
     };
-    let refused = Emulator::start(remote.clone());
+    let refused = Emulator::start_with(remote.clone());
     assert!(matches!(refused, Err(StartError::NotLoopback(_))));
     let allowed = Options {
         allow_remote: true,
         ..remote
     };
-    let emulator = Emulator::start(allowed).unwrap();
+    let emulator = Emulator::start_with(allowed).unwrap();
     assert!(emulator.url().starts_with("http://127.0.0.1:"));
 }
 
@@ -109,7 +109,7 @@ async fn a_taken_port_is_named() {
         address: first.address(),
         ..Options::default()
     };
-    let Err(error) = Emulator::start(taken) else {
+    let Err(error) = Emulator::start_with(taken) else {
         panic!("two emulators on one port");
     };
     assert_eq!(
@@ -120,6 +120,6 @@ async fn a_taken_port_is_named() {
 
 #[test]
 fn without_a_runtime_it_does_not_start() {
-    let refused = Emulator::start(Options::default());
+    let refused = Emulator::start_with(Options::default());
     assert!(matches!(refused, Err(StartError::NoRuntime(_))));
 }

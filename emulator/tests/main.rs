@@ -1,7 +1,11 @@
 //! The emulator as publishers, operators and push endpoints meet it.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod clients;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
@@ -9,11 +13,15 @@ mod dead_letters;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
+mod feature_table;
+#[cfg(test)]
 mod grpc;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod lifecycle;
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod ordering;
 #[cfg(test)]
@@ -22,3 +30,5 @@ mod rest;
 mod retries;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod unwrapped;

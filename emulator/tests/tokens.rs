@@ -1,5 +1,7 @@
 //! The tokens of pushes, checked by another implementation against the keys that are served.
 
+use std::collections::BTreeMap;
+
 use emulator::{Emulator, Forgery, Message, Pace, PushConfig};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -130,6 +132,81 @@ async fn the_discovery_document_names_issuer_and_keys() {
         ("id_token_signing_alg_values_supported", "RS256"),
     ] {
         assert_eq!(document[field], json!([value]));
+    }
+}
+
+/// What Google's library for Python says of a token, which it checks by the keys at `url`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the interpreter is given from outside"
+)]
+async fn verify_in_python(token: &str, audience: &str, url: &str) -> Option<String> {
+    let python = std::env::var("PUSHGATE_TEST_PYTHON").expect("PUSHGATE_TEST_PYTHON");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/verify_token.py");
+    let mut command = std::process::Command::new(python);
+    command.args([script, token, audience, url]);
+    let output = tokio::task::spawn_blocking(move || command.output()).await;
+    let output = output.unwrap().expect("python starts");
+    let said = String::from_utf8(output.stdout).unwrap();
+    let is_import_error = String::from_utf8_lossy(&output.stderr).contains("ImportError");
+    assert!(!is_import_error, "install google-auth, requests and pyjwt");
+    output.status.success().then(|| said.trim().to_owned())
+}
+
+#[tokio::test]
+#[ignore = "needs Google's Python client"]
+async fn googles_library_verifies_tokens_by_certificates_and_by_keys() {
+    let mut scene = signed(Some(AUDIENCE)).await;
+    scene.publish(Message::new("hi"));
+    let token = pushed_token(&mut scene.endpoint).await;
+    let issuer = scene.emulator.issuer();
+    let foreign = issuer.forged(Forgery::ForeignKey, EMAIL, AUDIENCE);
+    for url in [issuer.certificates_url(), issuer.keys_url()] {
+        let good = verify_in_python(&token, AUDIENCE, &url).await;
+        assert_eq!(good.as_deref(), Some(EMAIL), "{url}");
+        assert_eq!(verify_in_python(&token, "another", &url).await, None);
+        assert_eq!(verify_in_python(&foreign, AUDIENCE, &url).await, None);
+    }
+}
+
+#[tokio::test]
+async fn the_certificates_are_those_of_the_published_keys() {
+    let emulator = emulator(Pace::Eager);
+    let certificates = || async {
+        let response = reqwest::get(emulator.issuer().certificates_url())
+            .await
+            .unwrap();
+        assert!(
+            response.headers()["cache-control"]
+                .to_str()
+                .unwrap()
+                .contains("max-age=")
+        );
+        response.json::<BTreeMap<String, String>>().await.unwrap()
+    };
+    let first = certificates().await;
+    assert_eq!(
+        first,
+        certificates().await,
+        "they are not made for each request"
+    );
+    emulator.issuer().rotate();
+    let both = certificates().await;
+    let keys = keys(&emulator).await.keys;
+    let mut ids: Vec<String> = keys
+        .into_iter()
+        .filter_map(|key| key.common.key_id)
+        .collect();
+    ids.sort();
+    assert_eq!(both.keys().cloned().collect::<Vec<_>>(), ids);
+    assert_eq!(both.len(), 2);
+    assert!(
+        first
+            .iter()
+            .all(|(id, certificate)| both[id] == *certificate)
+    );
+    for certificate in both.values() {
+        assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----"));
     }
 }
 

@@ -40,7 +40,7 @@ impl Google {
     }
 
     pub(crate) async fn with_keys(keys: Keys) -> Self {
-        let emulator = Emulator::start(Options {
+        let emulator = Emulator::start_with(Options {
             pace: Pace::Eager,
             ..Options::default()
         })

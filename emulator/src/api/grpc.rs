@@ -1,20 +1,25 @@
-//! Google's gRPC interface: publishing, which Google's Rust client does by gRPC only.
+//! The generated gRPC services, which are the one surface of the emulator: REST is transcoded to them.
 
 use std::sync::Arc;
 
-use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
-    PublishRequest, PublishResponse, PubsubMessage,
+use axum::Router;
+use axum::routing::any_service;
+
+pub(super) use self::generated::iam::i_a_m_policy_server::{IAMPolicy, IAMPolicyServer};
+pub(super) use self::generated::publisher::publisher_server::{Publisher, PublisherServer};
+pub(super) use self::generated::schemas::schema_service_server::{
+    SchemaService, SchemaServiceServer,
 };
-use tonic::{Request, Response, Status};
-
-use self::generated::publisher_server::{Publisher, PublisherServer};
+pub(super) use self::generated::subscriber::subscriber_server::{Subscriber, SubscriberServer};
 use super::MAX_BODY_BYTES;
-use crate::broker::Broker;
-use crate::error::ApiError;
-use crate::message::Message;
-use crate::name::ResourceName;
 
-pub(super) const PUBLISHER_PATH: &str = "/google.pubsub.v1.Publisher/{method}";
+/// *google.protobuf.Empty*, which prost has no struct for.
+pub(super) type Empty = ();
+
+/// All of the published surface.
+pub(super) trait Api: Publisher + Subscriber + SchemaService + IAMPolicy {}
+
+impl<S: Publisher + Subscriber + SchemaService + IAMPolicy> Api for S {}
 
 #[expect(
     clippy::allow_attributes,
@@ -23,54 +28,44 @@ pub(super) const PUBLISHER_PATH: &str = "/google.pubsub.v1.Publisher/{method}";
     reason = "generated code follows the generator's rules"
 )]
 mod generated {
-    include!(concat!(env!("OUT_DIR"), "/google.pubsub.v1.Publisher.rs"));
-}
-
-pub(super) struct GrpcPublisher {
-    broker: Arc<Broker>,
-}
-
-pub(super) fn publisher(broker: Arc<Broker>) -> PublisherServer<GrpcPublisher> {
-    PublisherServer::new(GrpcPublisher { broker }).max_decoding_message_size(MAX_BODY_BYTES)
-}
-
-#[tonic::async_trait]
-impl Publisher for GrpcPublisher {
-    async fn publish(
-        &self,
-        request: Request<PublishRequest>,
-    ) -> Result<Response<PublishResponse>, Status> {
-        let PublishRequest { topic, messages } = request.into_inner();
-        let messages = messages.into_iter().map(Message::from).collect();
-        let published = ResourceName::topic(&topic)
-            .and_then(|topic| self.broker.publish(&topic, messages))
-            .map_err(status)?;
-        Ok(Response::new(PublishResponse {
-            message_ids: published,
-        }))
+    pub(super) mod iam {
+        include!(concat!(env!("OUT_DIR"), "/google.iam.v1.IAMPolicy.rs"));
+    }
+    pub(super) mod publisher {
+        include!(concat!(env!("OUT_DIR"), "/google.pubsub.v1.Publisher.rs"));
+    }
+    pub(super) mod schemas {
+        include!(concat!(
+            env!("OUT_DIR"),
+            "/google.pubsub.v1.SchemaService.rs"
+        ));
+    }
+    pub(super) mod subscriber {
+        include!(concat!(env!("OUT_DIR"), "/google.pubsub.v1.Subscriber.rs"));
     }
 }
 
-/// Id and time are the service's to give, so a client's are dropped (Google, *PubsubMessage*, `messageId`, `publishTime`).
-impl From<PubsubMessage> for Message {
-    fn from(message: PubsubMessage) -> Self {
-        Self {
-            data: message.data.into(),
-            attributes: message.attributes.into_iter().collect(),
-            ordering_key: message.ordering_key,
-        }
-    }
-}
-
-fn status(error: ApiError) -> Status {
-    let message = error.to_string();
-    match error {
-        ApiError::NotFound(_) => Status::not_found(message),
-        ApiError::AlreadyExists(_) => Status::already_exists(message),
-        ApiError::InvalidArgument(_) => Status::invalid_argument(message),
-        ApiError::Unimplemented(_) | ApiError::NoSuchMethod(_) => Status::unimplemented(message),
-        ApiError::FailedPrecondition(_) => Status::failed_precondition(message),
-        ApiError::OutOfRange(_) => Status::out_of_range(message),
-        ApiError::ResourceExhausted(_) => Status::resource_exhausted(message),
-    }
+/// The services over gRPC, each under its name.
+pub(super) fn routes<S: Api>(api: &Arc<S>) -> Router {
+    let publisher = PublisherServer::from_arc(Arc::clone(api));
+    let subscriber = SubscriberServer::from_arc(Arc::clone(api));
+    let schemas = SchemaServiceServer::from_arc(Arc::clone(api));
+    let policies = IAMPolicyServer::from_arc(Arc::clone(api));
+    Router::new()
+        .route(
+            "/google.pubsub.v1.Publisher/{method}",
+            any_service(publisher.max_decoding_message_size(MAX_BODY_BYTES)),
+        )
+        .route(
+            "/google.pubsub.v1.Subscriber/{method}",
+            any_service(subscriber.max_decoding_message_size(MAX_BODY_BYTES)),
+        )
+        .route(
+            "/google.pubsub.v1.SchemaService/{method}",
+            any_service(schemas.max_decoding_message_size(MAX_BODY_BYTES)),
+        )
+        .route(
+            "/google.iam.v1.IAMPolicy/{method}",
+            any_service(policies.max_decoding_message_size(MAX_BODY_BYTES)),
+        )
 }

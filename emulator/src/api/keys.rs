@@ -31,6 +31,12 @@ pub(super) async fn keys(State(issuer): State<Arc<Issuer>>) -> impl IntoResponse
     ([(CACHE_CONTROL, CACHE)], Json(issuer.published()))
 }
 
+/// The form that Google's own libraries ask for: certificates in PEM, by key id.
+pub(super) async fn certificates(State(issuer): State<Arc<Issuer>>) -> impl IntoResponse {
+    issuer.ready().await;
+    ([(CACHE_CONTROL, CACHE)], Json(issuer.certificates()))
+}
+
 pub(super) async fn discovery(State(issuer): State<Arc<Issuer>>) -> impl IntoResponse {
     let discovery = Discovery {
         issuer: issuer.url(),

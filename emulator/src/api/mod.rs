@@ -1,61 +1,71 @@
-//! The published surface: Google's REST and gRPC interfaces and the issuer's documents, on one port.
+//! The published surface: Google's gRPC services, REST transcoded to them, and the issuer's documents, on one port.
+//!
+//! `publisher`, `subscriber`, `schemas` and `iam` are the services: each method reads its request with `crate::convert`, asks the
+//! broker, and writes the answer. `grpc` and `rest` only carry them.
 
+mod descriptor;
 mod grpc;
-mod json;
+mod iam;
 mod keys;
+mod mask;
 mod page;
-mod path;
-mod push_config;
+mod publisher;
+mod pull;
 mod rest;
-mod subscription_body;
-mod subscriptions;
-mod topics;
+mod schemas;
+pub(crate) mod status;
+mod subscriber;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 
+use tonic::Status;
+
+use self::rest::Rest;
 use crate::broker::Broker;
 use crate::console;
-use crate::issuer::{Issuer, KEYS_PATH};
+use crate::issuer::{CERTIFICATES_PATH, Issuer, KEYS_PATH};
 
 /// Ten megabytes of data in Base64, with room for attributes and names.
 const MAX_BODY_BYTES: usize = 14 * 1024 * 1024;
 /// How much of a body that is too large is read before it is refused.
 const MAX_READ_BYTES: usize = 32 * 1024 * 1024;
 
-/// What the handlers work with.
-#[derive(Clone)]
+/// Google's services, on one broker.
 struct Services {
     broker: Arc<Broker>,
-    issuer: Arc<Issuer>,
 }
 
 pub(crate) fn router(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
-    let publisher = grpc::publisher(Arc::clone(&broker));
-    Router::new()
+    let services = Arc::new(Services { broker });
+    let documents = Router::new()
         .route("/", get(console::front_door))
         .route(KEYS_PATH, get(keys::keys))
+        .route(CERTIFICATES_PATH, get(keys::certificates))
         .route("/.well-known/openid-configuration", get(keys::discovery))
-        .merge(topics::routes())
-        .merge(subscriptions::routes())
-        .route_service(grpc::PUBLISHER_PATH, publisher)
-        .fallback(rest::unknown)
-        .method_not_allowed_fallback(rest::unknown)
+        .with_state(issuer);
+    let rest = Rest::new(Arc::clone(&services));
+    Router::new()
+        .fallback(rest::answer)
+        .method_not_allowed_fallback(rest::answer)
+        .with_state(rest)
+        .merge(documents)
+        .merge(grpc::routes(&services))
         .layer(DefaultBodyLimit::max(MAX_READ_BYTES))
-        .with_state(Services { broker, issuer })
 }
 
-impl FromRef<Services> for Arc<Broker> {
-    fn from_ref(services: &Services) -> Self {
-        Arc::clone(&services.broker)
-    }
-}
-
-impl FromRef<Services> for Arc<Issuer> {
-    fn from_ref(services: &Services) -> Self {
-        Arc::clone(&services.issuer)
+impl Services {
+    /// Waits until all that was done is kept, where a data folder keeps it. What is answered is not lost.
+    ///
+    /// # Errors
+    /// If it cannot be kept.
+    async fn saved(&self) -> Result<(), Status> {
+        let saved = self.broker.saved().await;
+        saved.map_err(|error| {
+            Status::unavailable(format!("The data folder cannot be written: {error}"))
+        })
     }
 }

@@ -1,74 +1,79 @@
 //! Lists in pages.
 
-use axum::extract::Query;
-use axum::extract::rejection::QueryRejection;
-use serde::Deserialize;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::error::ApiError;
 
 const DEFAULT_SIZE: usize = 100;
 const MAX_SIZE: usize = 1_000;
+/// What every token begins with, so that made-up ones are noticed.
+const MARK: &str = "after ";
 
-/// A query as axum hands it over.
-pub(super) type Parameters = Result<Query<PageQuery>, QueryRejection>;
-
-/// The query of a list request; other parameters, such as `$alt`, say nothing that matters here.
-#[derive(Deserialize)]
-pub(super) struct PageQuery {
-    #[serde(default, alias = "pageSize")]
-    page_size: i32,
-    #[serde(default, alias = "pageToken")]
-    page_token: String,
+/// One page of `items`, which are sorted by name, and the token of the next page, empty after the last.
+///
+/// # Errors
+/// If the size is negative, or the token was not given out.
+pub(super) fn page<T>(
+    items: impl IntoIterator<Item = T>,
+    name: impl Fn(&T) -> &str,
+    size: i32,
+    token: &str,
+) -> Result<(Vec<T>, String), ApiError> {
+    let size = match usize::try_from(size) {
+        Ok(0) => DEFAULT_SIZE,
+        Ok(size) => size.min(MAX_SIZE),
+        Err(_) => return Err(ApiError::invalid("The page size is negative")),
+    };
+    let last = last_name(token)?;
+    let rest = items.into_iter();
+    let mut rest = rest.skip_while(|item| name(item) <= last.as_str());
+    let page: Vec<T> = rest.by_ref().take(size).collect();
+    let next = match (page.last(), rest.next()) {
+        (Some(last), Some(_)) => URL_SAFE_NO_PAD.encode(format!("{MARK}{}", name(last))),
+        _ => String::new(),
+    };
+    Ok((page, next))
 }
 
-impl PageQuery {
-    pub(super) fn read(parameters: Parameters) -> Result<Self, ApiError> {
-        match parameters {
-            Ok(Query(query)) => Ok(query),
-            Err(rejection) => Err(ApiError::invalid(rejection.body_text())),
-        }
+/// The last name of the page before.
+fn last_name(token: &str) -> Result<String, ApiError> {
+    if token.is_empty() {
+        return Ok(String::new());
     }
-
-    /// One page of `items`, which are sorted by name, and the token of the next: the last name of this one.
-    pub(super) fn page<T>(
-        &self,
-        items: Vec<T>,
-        name: impl Fn(&T) -> &str,
-    ) -> Result<(Vec<T>, String), ApiError> {
-        let size = match usize::try_from(self.page_size) {
-            Ok(0) => DEFAULT_SIZE,
-            Ok(size) => size.min(MAX_SIZE),
-            Err(_) => return Err(ApiError::invalid("pageSize is negative")),
-        };
-        let rest = items.into_iter();
-        let mut rest = rest.skip_while(|item| name(item) <= self.page_token.as_str());
-        let page: Vec<T> = rest.by_ref().take(size).collect();
-        let next = match (page.last(), rest.next()) {
-            (Some(last), Some(_)) => name(last).to_owned(),
-            _ => String::new(),
-        };
-        Ok((page, next))
-    }
+    let text = URL_SAFE_NO_PAD.decode(token).ok();
+    let text = text.and_then(|text| String::from_utf8(text).ok());
+    let last = text.as_deref().and_then(|text| text.strip_prefix(MARK));
+    last.map(str::to_owned)
+        .ok_or_else(|| ApiError::invalid("The page token is not one that was given out"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(size: i32, token: &str, expected: &[&str], next: &str) {
-        let query = PageQuery {
-            page_size: size,
-            page_token: token.to_owned(),
-        };
-        let (page, token) = query.page(vec!["a", "b", "c"], |name| name).unwrap();
-        assert_eq!((page.as_slice(), token.as_str()), (expected, next));
+    const NAMES: [&str; 3] = ["a", "b", "c"];
+
+    fn check(size: i32, token: &str, expected: &[&str]) -> String {
+        let (page, next) = page(NAMES, |name| name, size, token).unwrap();
+        assert_eq!(page, expected);
+        next
     }
 
     #[test]
     fn pages_follow_each_other() {
-        check(0, "", &["a", "b", "c"], "");
-        check(2, "", &["a", "b"], "b");
-        check(2, "b", &["c"], "");
-        check(3, "", &["a", "b", "c"], "");
+        assert_eq!(check(0, "", &["a", "b", "c"]), "");
+        assert_eq!(check(3, "", &["a", "b", "c"]), "");
+        assert_eq!(check(i32::MAX, "", &["a", "b", "c"]), "");
+        let next = check(2, "", &["a", "b"]);
+        assert_eq!(check(2, &next, &["c"]), "");
+    }
+
+    #[test]
+    fn made_up_tokens_and_sizes_are_refused() {
+        for token in ["b", "projects/shop/topics/orders", "YWZ0ZXI", "_____w", "é"] {
+            assert!(page(NAMES, |name| name, 0, token).is_err(), "{token}");
+        }
+        assert!(page(NAMES, |name| name, -1, "").is_err());
     }
 }

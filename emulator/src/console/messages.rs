@@ -59,9 +59,7 @@ pub(super) async fn life(
     let life = find(&console, &id)?;
     let source = &console.source;
     let now = source.history().now();
-    Ok(Json(view::life(&life, now, |name| {
-        source.subscription(name).is_ok()
-    })))
+    Ok(Json(view::life(&life, now, |name| source.exists(name))))
 }
 
 /// The request of one push, made again, since bodies are not kept.
@@ -78,9 +76,10 @@ pub(super) async fn request(
             "The history no longer has the payload of this message",
         ));
     };
-    let request = console.source.request(&config, message, which.attempt);
-    let request = request
-        .map_err(|error| ApiError::invalid(format!("The request cannot be written: {error}")))?;
+    let request = console
+        .source
+        .request(&config, message, which.attempt)
+        .await?;
     let request =
         request.ok_or_else(|| ApiError::precondition("The subscription is not pushed any more"))?;
     Ok(Json(shown(&request)))
@@ -116,10 +115,10 @@ fn find(console: &Console, id: &str) -> Result<Life, ApiError> {
 
 /// A token is shown by its length and what it says; with its signature anyone could use it.
 fn shown(request: &PushRequest) -> Value {
-    let mut headers: Vec<(&str, String)> = request.headers.clone();
+    let mut headers = request.headers.clone();
     if let Some(token) = &request.token {
         headers.push((
-            "authorization",
+            "authorization".to_owned(),
             format!("Bearer <token, {} bytes>", token.len()),
         ));
     }

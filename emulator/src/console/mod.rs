@@ -11,6 +11,7 @@ mod letters;
 mod live;
 mod messages;
 mod overview;
+mod refusal;
 mod source;
 mod view;
 

@@ -22,15 +22,17 @@ pub(super) struct Whose {
 pub(super) async fn overview(State(console): State<Console>) -> Json<Value> {
     let source = &console.source;
     let now = source.history().now().unix_timestamp();
-    let (topics, names) = (source.topics(), source.subscription_names());
+    let (topics, names) = (source.topic_names(), source.subscription_names());
     let listed = names.iter().take(MAX_LISTED);
     let subscriptions: Vec<Value> = listed
         .filter_map(|name| subscription_view(&console, name, now).ok())
         .collect();
+    let shown = topics.iter().take(MAX_LISTED);
+    let shown = shown.filter_map(|name| Some(view::topic(&source.topic(name).ok()?)));
     Json(json!({
         "address": source.address().to_string(),
         "capabilities": source.capabilities(),
-        "topics": topics.iter().take(MAX_LISTED).map(view::topic).collect::<Vec<_>>(),
+        "topics": shown.collect::<Vec<_>>(),
         "moreTopics": topics.len().saturating_sub(MAX_LISTED),
         "subscriptions": subscriptions,
         "moreSubscriptions": names.len().saturating_sub(MAX_LISTED),
@@ -44,9 +46,11 @@ pub(super) async fn topic(
     let topic = console.source.topic(&topic_name(&project, &id)?)?;
     let now = console.source.history().now().unix_timestamp();
     let listed = topic.subscriptions.iter().take(MAX_LISTED);
-    let subscriptions: Vec<Value> = listed
-        .filter_map(|name| subscription_view(&console, name, now).ok())
-        .collect();
+    let views = listed.filter_map(|name| {
+        let name = ResourceName::subscription(name).ok()?;
+        subscription_view(&console, &name, now).ok()
+    });
+    let subscriptions: Vec<Value> = views.collect();
     Ok(Json(
         json!({"topic": view::topic(&topic), "subscriptions": subscriptions}),
     ))

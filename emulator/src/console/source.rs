@@ -5,19 +5,26 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::header::AUTHORIZATION;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Collected};
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
+use time::macros::datetime;
 
 use crate::broker::Broker;
-use crate::envelope;
 use crate::error::ApiError;
 use crate::history::{History, Note};
 use crate::issuer::Issuer;
-use crate::message::{Message, ReceivedMessage};
+use crate::message::Message;
 use crate::name::ResourceName;
+use crate::push::{Destination, Outgoing, PushError, TokenChoice};
 use crate::storage::StoredMessage;
-use crate::subscription::{PushForm, SubscriptionConfig};
+use crate::subscription::SubscriptionConfig;
+
+/// Everything was published before it.
+const END_OF_TIME: OffsetDateTime = datetime!(9999-12-31 0:00 UTC);
 
 /// What this emulator can do, so that the page offers nothing else.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -32,7 +39,7 @@ pub(super) struct Capabilities {
 pub(super) struct TopicView {
     pub(super) name: ResourceName,
     pub(super) labels: BTreeMap<String, String>,
-    pub(super) subscriptions: Vec<ResourceName>,
+    pub(super) subscriptions: Vec<String>,
 }
 
 /// A subscription as the console shows it.
@@ -59,9 +66,9 @@ pub(super) struct SubscriptionView {
 pub(super) struct PushRequest {
     pub(super) url: String,
     /// Without the token, which no page should show.
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(String, String)>,
     pub(super) token: Option<String>,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
 }
 
 /// The emulator, as far as the console goes.
@@ -98,56 +105,49 @@ impl Source {
     pub(super) fn capabilities(&self) -> Capabilities {
         Capabilities {
             redeliver: true,
-            seek: false,
-            purge: false,
+            seek: true,
+            purge: true,
             faults: false,
         }
     }
 
-    pub(super) fn topics(&self) -> Vec<TopicView> {
-        let topics = self.broker.all_topics().into_iter();
-        topics
-            .map(|(name, labels, subscriptions)| TopicView {
-                name,
-                labels,
-                subscriptions,
-            })
-            .collect()
+    pub(super) fn topic_names(&self) -> Vec<ResourceName> {
+        self.broker.topic_names()
     }
 
     pub(super) fn topic(&self, name: &ResourceName) -> Result<TopicView, ApiError> {
-        let mut topics = self.topics().into_iter();
-        topics
-            .find(|topic| topic.name == *name)
-            .ok_or_else(|| name.not_found())
+        Ok(TopicView {
+            name: name.clone(),
+            labels: self.broker.topic(name)?.labels,
+            subscriptions: self.broker.topic_subscriptions(name)?,
+        })
     }
 
     /// The names and settings of all subscriptions.
     pub(super) fn configs(&self) -> Vec<(ResourceName, SubscriptionConfig)> {
-        let all = self.broker.all_subscriptions();
-        all.iter()
-            .map(|each| (each.name().clone(), each.config()))
-            .collect()
+        let names = self.broker.subscription_names().into_iter();
+        let config = |name: ResourceName| {
+            let config = self.broker.subscription(&name).ok()?.config();
+            Some((name, config))
+        };
+        names.filter_map(config).collect()
     }
 
     pub(super) fn subscription_names(&self) -> Vec<ResourceName> {
-        let all = self.broker.all_subscriptions();
-        all.iter().map(|each| each.name().clone()).collect()
+        self.broker.subscription_names()
     }
 
     pub(super) fn subscription(&self, name: &ResourceName) -> Result<SubscriptionView, ApiError> {
-        let figures = self.broker.subscription(name)?.figures();
-        let now = self.history.now();
-        let oldest = figures.oldest.map(|oldest| age(now, oldest.publish_time));
+        let view = self.broker.subscription(name)?.view();
         Ok(SubscriptionView {
             name: name.clone(),
-            config: figures.config,
-            backlog: figures.backlog,
-            outstanding: figures.outstanding,
-            delayed: figures.delayed,
-            oldest_unacked: oldest,
-            window: figures.window,
-            paused_for: figures.paused_for,
+            config: view.config,
+            backlog: view.backlog,
+            outstanding: view.outstanding,
+            delayed: view.delayed,
+            oldest_unacked: view.oldest_unacked,
+            window: view.window,
+            paused_for: view.paused_for,
             faults: None,
         })
     }
@@ -177,14 +177,12 @@ impl Source {
         Ok(())
     }
 
-    pub(super) fn seek(&self, name: &ResourceName, _to: OffsetDateTime) -> Result<(), ApiError> {
-        self.broker.subscription(name)?;
-        Err(missing("seek"))
+    pub(super) fn seek(&self, name: &ResourceName, to: OffsetDateTime) -> Result<(), ApiError> {
+        self.broker.seek_to_time(name, to)
     }
 
     pub(super) fn purge(&self, name: &ResourceName) -> Result<(), ApiError> {
-        self.broker.subscription(name)?;
-        Err(missing("purge subscriptions"))
+        self.broker.seek_to_time(name, END_OF_TIME)
     }
 
     pub(super) fn set_faults(&self, name: &ResourceName, _faults: Value) -> Result<(), ApiError> {
@@ -195,29 +193,39 @@ impl Source {
     /// The request by which the present settings of a subscription push a message; nothing if they do not push.
     ///
     /// # Errors
-    /// If its body cannot be written.
-    pub(super) fn request(
+    /// If the settings cannot be understood, or the request cannot be written.
+    pub(super) async fn request(
         &self,
         config: &SubscriptionConfig,
-        message: &ReceivedMessage,
+        message: &Arc<StoredMessage>,
         attempt: u32,
-    ) -> serde_json::Result<Option<PushRequest>> {
-        let Some(push) = &config.push_config else {
+    ) -> Result<Option<PushRequest>, ApiError> {
+        let (Some(push), Some(destination)) = (&config.push_config, Destination::of(config)?)
+        else {
             return Ok(None);
         };
-        let attempt = config.dead_letter_policy.is_some().then_some(attempt);
-        let mut headers = vec![("user-agent", "CloudPubSub-Google".to_owned())];
-        let body = match push.form {
-            PushForm::Wrapped | PushForm::WrappedV1Beta1 => {
-                headers.push(("content-type", "application/json".to_owned()));
-                envelope::write(&config.name, message, attempt)?
-            }
-            PushForm::Unwrapped { .. } => message.data.to_vec(),
+        let outgoing = Outgoing {
+            message: Arc::clone(message),
+            attempt,
+            token: TokenChoice::Good,
         };
-        let token = push.oidc_token.as_ref().map(|token| {
-            let audience = token.audience.as_deref().unwrap_or(&push.endpoint);
-            self.issuer.token(&token.service_account_email, audience)
-        });
+        let request = destination.request(&outgoing, &self.issuer).await;
+        let (head, body) = request.map_err(not_written)?.into_parts();
+        // It is all there, so nothing is waited for.
+        let body = body
+            .collect()
+            .await
+            .map_or_else(|never| match never {}, Collected::to_bytes);
+        let mut headers = Vec::new();
+        let mut token = None;
+        for (name, value) in &head.headers {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            if name == AUTHORIZATION {
+                token = value.strip_prefix("Bearer ").map(str::to_owned);
+            } else {
+                headers.push((name.to_string(), value));
+            }
+        }
         Ok(Some(PushRequest {
             url: push.endpoint.clone(),
             headers,
@@ -227,9 +235,8 @@ impl Source {
     }
 }
 
-fn age(now: OffsetDateTime, then: OffsetDateTime) -> Duration {
-    // A clock that was set back makes nothing younger than new.
-    Duration::try_from(now - then).unwrap_or_default()
+fn not_written(error: PushError) -> ApiError {
+    ApiError::Internal(format!("The request cannot be written: {error}"))
 }
 
 fn missing(what: &str) -> ApiError {

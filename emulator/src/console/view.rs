@@ -9,12 +9,10 @@ use time::OffsetDateTime;
 
 use super::source::{SubscriptionView, TopicView};
 use crate::delivery::{Reply, Settlement};
-use crate::envelope::timestamp;
-use crate::history::{
-    Attempt, Content, Counts, End, Glance, Leg, Life, Note, Noted, Stand, Verdict, Way,
-};
+use crate::history::{Attempt, Content, Counts, End, Glance, Leg, Life, Note, Noted, Stand, Way};
 use crate::message::ReceivedMessage;
 use crate::name::{DELETED_TOPIC, ResourceName};
+use crate::push::{MAX_KEPT_BYTES, timestamp};
 use crate::subscription::{PushForm, SubscriptionConfig};
 
 /// The most of a payload or of a request's body that is shown.
@@ -27,7 +25,7 @@ pub(super) fn topic(topic: &TopicView) -> Value {
     let subscriptions = topic.subscriptions.iter().take(100);
     json!({
         "name": topic.name.as_str(), "project": topic.name.project(), "id": topic.name.id(), "labels": topic.labels,
-        "subscriptions": subscriptions.map(ResourceName::as_str).collect::<Vec<_>>(),
+        "subscriptions": subscriptions.collect::<Vec<_>>(),
         "subscriptionCount": topic.subscriptions.len(),
     })
 }
@@ -161,7 +159,7 @@ fn stand(leg: &Leg) -> Value {
     json!({
         "subscription": leg.subscription.as_str(), "state": state(stand), "nextAt": next,
         "attemptCount": leg.attempts.len() + leg.forgotten,
-        "reply": end.map(reply), "latencyMs": end.map(|end| milliseconds(end.latency)),
+        "reply": end.map(reply), "latencyMs": end.and_then(|end| end.latency).map(milliseconds),
     })
 }
 
@@ -171,13 +169,14 @@ fn attempt(attempt: &Attempt) -> Value {
     let settlement = end.map(|end| match &end.settlement {
         Settlement::Acked => json!({"kind": "acked"}),
         Settlement::Again { after } => json!({"kind": "again", "afterMs": milliseconds(*after)}),
+        Settlement::Elsewhere => json!({"kind": "elsewhere"}),
         Settlement::DeadLettered { topic } => json!({"kind": "dead-lettered", "topic": topic}),
     });
     let answer = end.and_then(|end| end.answer.as_ref()).map(|answer| {
         json!({
             "status": answer.status, "headers": answer.headers,
-            "body": data(&answer.body_excerpt, crate::history::MAX_EXCERPT_BYTES),
-            "mayBeCut": answer.body_excerpt.len() >= crate::history::MAX_EXCERPT_BYTES,
+            "body": data(&answer.body, MAX_KEPT_BYTES),
+            "mayBeCut": answer.body.len() >= MAX_KEPT_BYTES,
         })
     });
     json!({
@@ -186,20 +185,19 @@ fn attempt(attempt: &Attempt) -> Value {
         "startedAt": timestamp(attempt.started),
         "endedAt": ended.map(|ended| timestamp(ended.0)),
         "reply": end.map(reply), "reason": end.and_then(|end| end.reason.as_ref()),
-        "latencyMs": end.map(|end| milliseconds(end.latency)),
+        "latencyMs": end.and_then(|end| end.latency).map(milliseconds),
         "settlement": settlement, "answer": answer,
     })
 }
 
 /// What came back, in a word or a status.
 fn reply(end: &End) -> String {
-    match (end.reply, end.verdict) {
-        (Some(Reply::DeadlineExceeded), _) => "no answer before the ack deadline".to_owned(),
-        (Some(reply), _) => reply.to_string(),
-        (None, Some(Verdict::Acked)) => "acked".to_owned(),
-        (None, Some(Verdict::Nacked)) => "nacked".to_owned(),
-        (None, Some(Verdict::LeaseExpired)) => "lease expired".to_owned(),
-        (None, None) => "unknown".to_owned(),
+    match end.reply {
+        Reply::DeadlineExceeded => "no answer before the ack deadline".to_owned(),
+        Reply::Ack => "acked".to_owned(),
+        Reply::Nack => "given back".to_owned(),
+        Reply::LeaseEnded => "no ack before the deadline".to_owned(),
+        Reply::Status(_) | Reply::NoAnswer => end.reply.to_string(),
     }
 }
 

@@ -33,7 +33,7 @@ pub enum Progress {
     },
 }
 
-/// What an endpoint answered to one push.
+/// What became of one delivery: what an endpoint answered, or what a client that pulled did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reply {
     /// This status.
@@ -42,6 +42,12 @@ pub enum Reply {
     NoAnswer,
     /// Nothing within the ack deadline, at which the request is aborted.
     DeadlineExceeded,
+    /// A client that pulled the message acknowledged it.
+    Ack,
+    /// A client that pulled the message gave it back.
+    Nack,
+    /// A client that pulled the message let its deadline pass.
+    LeaseEnded,
 }
 
 impl Reply {
@@ -49,7 +55,7 @@ impl Reply {
     /// arrives here: it is an interim status, and this HTTP client waits for the final one, which then decides.
     #[must_use]
     pub fn is_ack(self) -> bool {
-        matches!(self, Self::Status(102 | 200 | 201 | 202 | 204))
+        matches!(self, Self::Status(102 | 200 | 201 | 202 | 204) | Self::Ack)
     }
 }
 
@@ -59,6 +65,9 @@ impl fmt::Display for Reply {
             Self::Status(status) => write!(formatter, "{status}"),
             Self::NoAnswer => formatter.write_str("no answer"),
             Self::DeadlineExceeded => formatter.write_str("deadline"),
+            Self::Ack => formatter.write_str("ack"),
+            Self::Nack => formatter.write_str("nack"),
+            Self::LeaseEnded => formatter.write_str("lease ended"),
         }
     }
 }
@@ -68,12 +77,14 @@ impl fmt::Display for Reply {
 pub enum Settlement {
     /// It was acknowledged, and is done.
     Acked,
-    /// It is pushed again, not before this time has passed.
+    /// It is delivered again, not before this time has passed.
     Again {
         /// The longer of the message's own wait and the pause of the whole subscription.
         after: Duration,
     },
-    /// It was pushed often enough, and went to the dead-letter topic.
+    /// Another delivery of it is under way, or has settled it.
+    Elsewhere,
+    /// It was delivered often enough, and went to the dead-letter topic.
     DeadLettered {
         /// That topic's full name.
         topic: String,

@@ -1,85 +1,104 @@
-//! Delivers the messages of one subscription: push, read the status, back off, redeliver, dead-letter.
+//! Delivers the messages of one subscription, whether they are pushed or pulled.
 
+mod ack_id;
 mod backlog;
 mod event;
-mod push;
+mod pull;
 mod run;
+mod seek;
+mod settings;
+mod settle;
 mod throttle;
+mod view;
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use self::backlog::{Backlog, Pending};
+pub(crate) use self::ack_id::AckId;
+use self::backlog::Backlog;
+pub(crate) use self::backlog::Hold;
 pub use self::event::{DeliveryEvent, Progress, Reply, Settlement};
-pub(crate) use self::push::Courier;
-use self::push::Destination;
+pub(crate) use self::pull::{Handed, Outcome, StreamLimits, Want};
 pub(crate) use self::run::Run;
+pub(crate) use self::settle::Letter;
 pub use self::throttle::Pace;
 use self::throttle::Throttle;
+use crate::clock::Clock;
 use crate::error::ApiError;
-use crate::name::{DELETED_TOPIC, ResourceName};
+use crate::filter::Filter;
+use crate::history::History;
+use crate::journal::Held;
+use crate::keeping::Keeper;
+use crate::name::ResourceName;
+use crate::push::Destination;
 use crate::storage::StoredMessage;
-use crate::subscription::{PushConfig, SubscriptionConfig};
+use crate::subscription::SubscriptionConfig;
 
-/// Where nobody answers, trying again at once would only burn the processor; this wait is ours.
-const UNANSWERED_WAIT: Duration = Duration::from_millis(100);
-
-/// One subscription at work. Its task is the only one that takes messages from the backlog; others add, and wake it.
+/// One subscription at work. Its task pushes and ends leases; others add, pull and acknowledge, and wake it.
 pub(crate) struct Delivery {
     name: ResourceName,
+    /// Tells the acknowledgement ids of this subscription from those of others, and of an earlier one of the same name.
+    tag: u64,
+    clock: Clock,
+    keeper: Keeper,
+    history: Arc<History>,
     state: Mutex<State>,
+    /// Something for its task to do.
     changed: Notify,
-}
-
-/// One subscription at a glance.
-pub(crate) struct Figures {
-    pub(crate) config: SubscriptionConfig,
-    /// Messages that are not settled.
-    pub(crate) backlog: usize,
-    /// Those of them that are being pushed.
-    pub(crate) outstanding: usize,
-    /// Those of them that failed, and wait.
-    pub(crate) delayed: usize,
-    /// The oldest of them, if finding it is cheap.
-    pub(crate) oldest: Option<Arc<StoredMessage>>,
-    /// How many may be pushed at once.
-    pub(crate) window: usize,
-    /// How much longer nothing is pushed.
-    pub(crate) paused_for: Option<Duration>,
+    /// Something for whoever pulls.
+    available: Notify,
+    /// Cancelled when the subscription is deleted, or the emulator stops.
+    ended: CancellationToken,
 }
 
 struct State {
     config: SubscriptionConfig,
+    filter: Filter,
     destination: Option<Arc<Destination>>,
     backlog: Backlog,
     throttle: Throttle,
-}
-
-/// What is to become of a message whose push failed.
-enum Failed {
-    Retry(Duration),
-    DeadLetter(Pending, String),
+    /// When somebody last used the subscription.
+    last_active: OffsetDateTime,
 }
 
 impl Delivery {
+    /// # Errors
+    /// If the name, the filter or the push endpoint cannot be understood.
     pub(crate) fn new(
-        name: ResourceName,
         config: SubscriptionConfig,
         pace: Pace,
+        clock: Clock,
+        keeper: Keeper,
+        history: Arc<History>,
+        ended: CancellationToken,
     ) -> Result<Self, ApiError> {
+        let name = ResourceName::subscription(&config.name)?;
         let state = State {
+            filter: Filter::parse(&config.filter)?,
             destination: Destination::of(&config)?,
-            backlog: Backlog::new(config.enable_message_ordering),
+            backlog: Backlog::new(
+                config.enable_message_ordering,
+                config.retain_acked_messages,
+                keeper.is_some(),
+            ),
             throttle: Throttle::new(pace),
+            last_active: clock.utc(),
             config,
         };
         Ok(Self {
             name,
+            tag: rand::random(),
+            clock,
+            keeper,
+            history,
             state: Mutex::new(state),
             changed: Notify::new(),
+            available: Notify::new(),
+            ended,
         })
     }
 
@@ -102,15 +121,31 @@ impl Delivery {
         ))
     }
 
-    pub(crate) fn add(&self, messages: &[Arc<StoredMessage>]) {
-        let mut state = self.state();
-        for message in messages {
-            state.backlog.add(Arc::clone(message));
-        }
-        drop(state);
-        self.changed.notify_one();
+    /// Whether the filter lets a message through.
+    pub(crate) fn wants(&self, message: &StoredMessage) -> bool {
+        self.state().filter.matches(&message.attributes)
     }
 
+    /// Takes in messages that were just published, those that the filter lets through.
+    pub(crate) fn add(&self, messages: &[Arc<StoredMessage>]) {
+        let mut state = self.state();
+        let State {
+            filter, backlog, ..
+        } = &mut *state;
+        let matching = messages
+            .iter()
+            .filter(|message| filter.matches(&message.attributes));
+        for message in matching {
+            backlog.add(Arc::clone(message));
+        }
+        drop(state);
+        self.wake();
+    }
+
+    /// Pushes or hands out a message once more, even if it was acknowledged.
+    ///
+    /// # Errors
+    /// If the subscription does not know the message any more, or is full.
     pub(crate) fn again(&self, message_id: &str) -> Result<(), ApiError> {
         let mut state = self.state();
         if !state.backlog.has_room(1, 0) {
@@ -121,28 +156,12 @@ impl Delivery {
             return Err(ApiError::NotFound(message_id.to_owned()));
         }
         drop(state);
-        self.changed.notify_one();
+        self.wake();
         Ok(())
     }
 
-    /// What stands where, for whoever looks on.
-    pub(crate) fn figures(&self) -> Figures {
-        let state = self.state();
-        let now = Instant::now();
-        let paused_until = state.throttle.paused_until(now);
-        Figures {
-            config: state.config.clone(),
-            backlog: state.backlog.len(),
-            outstanding: state.backlog.outstanding(),
-            delayed: state.backlog.delayed(),
-            oldest: state.backlog.oldest(),
-            window: state.throttle.window(),
-            paused_for: paused_until.map(|until| until - now),
-        }
-    }
-
     pub(crate) fn held(&self) -> Vec<Arc<StoredMessage>> {
-        self.state().backlog.held()
+        self.state().backlog.held().cloned().collect()
     }
 
     /// Lets go of settled messages, so that new ones find room.
@@ -150,56 +169,68 @@ impl Delivery {
         self.state().backlog.forget_settled();
     }
 
-    /// Changes where messages are pushed; those not yet delivered stay (Google, *ModifyPushConfig*). What was learnt about
-    /// the endpoint before says nothing about the next.
-    pub(crate) fn set_push_config(&self, push_config: Option<PushConfig>) -> Result<(), ApiError> {
-        let mut state = self.state();
-        let mut config = state.config.clone();
-        config.push_config = push_config;
-        config.check()?;
-        state.destination = Destination::of(&config)?;
-        state.config = config;
-        state.throttle.reset();
-        drop(state);
+    /// Ends its task and the streams of whoever pulls.
+    pub(crate) fn end(&self) {
+        self.ended.cancel();
+    }
+
+    /// There is something to deliver, or a reason to look.
+    fn wake(&self) {
         self.changed.notify_one();
-        Ok(())
+        self.available.notify_waiters();
     }
 
-    /// The subscription outlives its topic, and keeps its messages (Google, *DeleteTopic*).
-    pub(crate) fn forget_topic(&self) {
-        DELETED_TOPIC.clone_into(&mut self.state().config.topic);
+    /// Takes in what was held before a restart.
+    pub(crate) fn restore(&self, holds: impl Iterator<Item = (Arc<StoredMessage>, Held)>) {
+        let mut state = self.state();
+        for (message, held) in holds {
+            let failures = match held {
+                Held::Pending { failures } => Some(failures),
+                Held::Acked => None,
+            };
+            state.backlog.restore(message, failures);
+        }
+        drop(state);
+        self.wake();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> Locked<'_> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked {
+            state,
+            delivery: self,
+        }
     }
 }
 
-impl State {
-    fn fail(&mut self, number: u64, reply: Reply) -> Failed {
-        self.throttle.nacked(Instant::now());
-        let failures = self.backlog.fail(number);
-        if let Some(policy) = &self.config.dead_letter_policy
-            && failures >= policy.max_delivery_attempts
-            && let Some(pending) = self.backlog.pushed(number)
-        {
-            return Failed::DeadLetter(pending.clone(), policy.dead_letter_topic.clone());
-        }
-        Failed::Retry(self.wait(failures, reply))
-    }
+/// The state of a subscription, as long as it is nobody else's. What it came to hold is kept when it is let go.
+struct Locked<'a> {
+    state: MutexGuard<'a, State>,
+    delivery: &'a Delivery,
+}
 
-    /// How long a failed message waits: its own policy or the subscription's pause, whichever is longer (Google, *Push
-    /// subscriptions*, "Push backoff").
-    fn wait(&self, failures: u32, reply: Reply) -> Duration {
-        let now = Instant::now();
-        let policy = self.config.retry_policy.as_ref();
-        let own = policy.map_or(Duration::ZERO, |policy| policy.wait_after(failures));
-        let paused = self.throttle.paused_until(now);
-        let paused = paused.map_or(Duration::ZERO, |until| until - now);
-        let least = match reply {
-            Reply::NoAnswer => UNANSWERED_WAIT,
-            Reply::Status(_) | Reply::DeadlineExceeded => Duration::ZERO,
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let Some(keeping) = &self.delivery.keeper else {
+            return;
         };
-        own.max(paused).max(least)
+        let holds = self.state.backlog.take_holds();
+        if !holds.is_empty() {
+            keeping.holds(&self.delivery.name, holds);
+        }
     }
 }

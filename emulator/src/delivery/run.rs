@@ -1,21 +1,19 @@
-//! The task of one subscription: it starts pushes as they become due, and settles them as they end.
+//! The task of one subscription: it starts pushes as they become due, settles them as they end, and ends leases.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use super::backlog::Pending;
+use super::backlog::Taken;
 use super::event::{Progress, Reply, Settlement};
-use super::push::{Courier, Ended, attempt};
-use super::{Delivery, Failed};
+use super::settle::{Forward, Letter};
+use super::{Delivery, State};
 use crate::broker::Broker;
-use crate::envelope::timestamp;
-use crate::history::End;
-use crate::message::Message;
-use crate::name::ResourceName;
+use crate::history::{End, Way};
+use crate::push::{Courier, Destination, Ended, Outgoing, TokenChoice};
 
 /// What the task works with, and the pushes it has under way.
 pub(crate) struct Run {
@@ -24,8 +22,8 @@ pub(crate) struct Run {
     /// Takes the dead letters. The broker starts and stops this task, so it is not kept alive by it.
     broker: Weak<Broker>,
     pushes: JoinSet<Ended>,
-    /// The message of each push, as it was when the push started, and the push's number in the backlog.
-    started: HashMap<Id, (u64, Pending)>,
+    /// The message of each push, as it was when the push started.
+    started: HashMap<Id, Taken>,
     /// Whether the latest push failed: the first failure is news, those after it are not.
     is_failing: bool,
 }
@@ -46,35 +44,62 @@ impl Run {
     pub(crate) async fn run(mut self) {
         let delivery = Arc::clone(&self.delivery);
         loop {
+            self.with_forward(|forward| delivery.end_leases(forward));
             let wake = self.start_due();
             tokio::select! {
                 () = delivery.changed.notified() => {}
                 Some(ended) = self.pushes.join_next_with_id() => self.end(ended),
-                () = reached(wake) => {}
+                () = reached(&delivery, wake) => {}
             }
         }
     }
 
-    /// Starts what may be pushed now, and says when there is more to start, if time alone decides.
+    /// Starts what may be pushed now, and says when there is more to do, if time alone decides.
     fn start_due(&mut self) -> Option<Instant> {
-        let mut state = self.delivery.state();
-        let destination = state.destination.clone()?;
-        let now = Instant::now();
+        let delivery = Arc::clone(&self.delivery);
+        let mut state = delivery.state();
+        let now = delivery.clock.now();
+        let Some(destination) = state.destination.clone() else {
+            return state.backlog.next_due();
+        };
         while state.backlog.outstanding() < state.throttle.window() {
             if let Some(until) = state.throttle.paused_until(now) {
-                return Some(until);
+                let next = state.backlog.next_lease_end();
+                return Some(next.map_or(until, |end| end.min(until)));
             }
-            let Some((number, pending)) = state.backlog.take(now) else {
+            let Some(taken) = state.backlog.take(now, None, None) else {
                 return state.backlog.next_due();
             };
-            state.throttle.started(now);
-            let (courier, destination) = (self.courier.clone(), Arc::clone(&destination));
-            let pushed = pending.clone();
-            let push = async move { courier.push(&destination, &pushed).await };
-            let task = self.pushes.spawn(push);
-            self.started.insert(task.id(), (number, pending));
+            self.start(&mut state, &destination, now, taken);
         }
-        None
+        state.backlog.next_lease_end()
+    }
+
+    fn start(
+        &mut self,
+        state: &mut State,
+        destination: &Arc<Destination>,
+        now: Instant,
+        taken: Taken,
+    ) {
+        state.throttle.started(now);
+        let (courier, destination) = (self.courier.clone(), Arc::clone(destination));
+        let outgoing = Outgoing {
+            message: Arc::clone(&taken.message),
+            attempt: taken.attempt(),
+            token: TokenChoice::Good,
+        };
+        let history = &self.delivery.history;
+        history.started(
+            &self.delivery.name,
+            &taken.message,
+            taken.attempt(),
+            Way::Push,
+        );
+        let is_recorded = history.is_on();
+        let push = async move { courier.push(&destination, &outgoing, is_recorded).await };
+        let task = self.pushes.spawn(push);
+        self.started.insert(task.id(), taken);
     }
 
     fn end(&mut self, joined: Result<(Id, Ended), JoinError>) {
@@ -88,78 +113,51 @@ impl Run {
             };
             (error.id(), ended)
         });
-        let Some((number, pending)) = self.started.remove(&id) else {
+        let Some(taken) = self.started.remove(&id) else {
             return;
         };
         let settlement = if ended.reply.is_ack() {
-            self.ack(number)
+            self.ack(&taken)
         } else {
-            self.nack(number, ended.reply)
+            self.nack(&taken, ended.reply)
         };
-        self.report(&pending, ended, settlement);
+        self.report(&taken, ended, settlement);
     }
 
-    fn ack(&self, number: u64) -> Settlement {
+    fn ack(&self, taken: &Taken) -> Settlement {
         let mut state = self.delivery.state();
         let outstanding = state.backlog.outstanding();
         state.throttle.acked(outstanding);
-        state.backlog.settle(number);
+        state.last_active = self.delivery.clock.utc();
+        state
+            .backlog
+            .ack(taken.lease, taken.message.sequence, false);
         Settlement::Acked
     }
 
-    /// Forwarding locks other subscriptions, so it is done while this one is not locked.
-    fn nack(&self, number: u64, reply: Reply) -> Settlement {
-        let failed = self.delivery.state().fail(number, reply);
-        let after = match failed {
-            Failed::Retry(after) => after,
-            Failed::DeadLetter(pending, topic) => {
-                if self.forward(&pending, &topic) {
-                    self.delivery.state().backlog.settle(number);
-                    return Settlement::DeadLettered { topic };
-                }
-                // A message that cannot be forwarded is delivered on (Google, *Dead-letter topics*).
-                self.delivery.state().wait(pending.failures, reply)
-            }
-        };
-        let due = Instant::now() + after;
-        self.delivery.state().backlog.delay(number, due);
-        Settlement::Again { after }
+    fn nack(&self, taken: &Taken, reply: Reply) -> Settlement {
+        let mut state = self.delivery.state();
+        state.throttle.nacked(self.delivery.clock.now());
+        let failed = self.delivery.fail(&mut state, taken.lease, reply);
+        drop(state);
+        failed.unwrap_or_else(|letter| self.forward(letter))
     }
 
-    fn forward(&self, pending: &Pending, topic: &str) -> bool {
-        let Some(broker) = self.broker.upgrade() else {
-            return false;
-        };
-        let letter = self.dead_letter(pending);
-        let forwarded = ResourceName::topic(topic).and_then(|topic| broker.forward(&topic, letter));
-        if let Err(error) = &forwarded {
-            let subscription = &self.delivery.name;
-            tracing::warn!(%subscription, topic, %error, "a dead letter cannot be forwarded");
-        }
-        forwarded.is_ok()
+    fn forward(&self, letter: Letter) -> Settlement {
+        self.with_forward(|forward| self.delivery.forward(letter, forward))
     }
 
-    /// The message as published, with four attributes more; their values are as Google's own emulator writes them.
-    fn dead_letter(&self, pending: &Pending) -> Message {
-        const PREFIX: &str = "CloudPubSubDeadLetterSource";
-        let published = timestamp(pending.message.publish_time);
-        let subscription = &self.delivery.name;
-        pending
-            .message
-            .to_message()
-            .with_attribute(
-                format!("{PREFIX}DeliveryCount"),
-                pending.failures.to_string(),
-            )
-            .with_attribute(format!("{PREFIX}Subscription"), subscription.id())
-            .with_attribute(
-                format!("{PREFIX}SubscriptionProject"),
-                subscription.project(),
-            )
-            .with_attribute(format!("{PREFIX}TopicPublishTime"), published)
+    fn with_forward<T>(&self, work: impl FnOnce(Forward<'_>) -> T) -> T {
+        let broker = self.broker.upgrade();
+        work(&|topic, message| {
+            // Without a broker the emulator is stopping, and nothing matters any more.
+            broker
+                .as_ref()
+                .map_or(Ok(()), |broker| broker.forward(topic, message))
+        })
     }
 
-    fn report(&mut self, pending: &Pending, ended: Ended, settlement: Settlement) {
+    fn report(&mut self, taken: &Taken, ended: Ended, settlement: Settlement) {
         let Ended {
             reply,
             reason,
@@ -168,7 +166,7 @@ impl Run {
         } = ended;
         let subscription = &self.delivery.name;
         tracing::debug!(
-            %subscription, message.id = pending.message.id, delivery_attempt = attempt(pending), %reply, reason,
+            %subscription, message.id = taken.message.id, delivery_attempt = taken.attempt(), %reply, reason,
             duration_ms = latency.as_secs_f64() * 1e3, ?settlement, "pushed"
         );
         if !reply.is_ack() && !self.is_failing {
@@ -183,26 +181,26 @@ impl Run {
             latency,
             settlement: settlement.clone(),
         };
-        self.courier.tell(subscription.as_str(), pending, ended);
+        let (id, attempt) = (&taken.message.id, taken.attempt());
+        self.courier.tell(subscription.as_str(), id, attempt, ended);
         let end = End {
-            reply: Some(reply),
-            verdict: None,
+            reply,
             reason,
-            latency,
+            latency: Some(latency),
             answer,
             settlement,
         };
-        let sequence = pending.message.sequence;
-        self.courier
-            .history()
-            .ended(subscription, sequence, attempt(pending), end);
+        let sequence = taken.message.sequence;
+        self.delivery
+            .history
+            .ended(subscription, sequence, attempt, end);
     }
 }
 
 /// Waits until `wake`, or for ever.
-async fn reached(wake: Option<Instant>) {
+async fn reached(delivery: &Delivery, wake: Option<Instant>) {
     match wake {
-        Some(wake) => sleep_until(wake).await,
+        Some(wake) => delivery.clock.reached(wake).await,
         None => std::future::pending().await,
     }
 }

@@ -173,6 +173,22 @@ impl Life {
         leg.attempts.push_back(attempt);
     }
 
+    /// How long ago an attempt began that is under way.
+    pub(super) fn time_since_start(
+        &self,
+        subscription: &ResourceName,
+        attempt: u32,
+        now: OffsetDateTime,
+    ) -> Option<Duration> {
+        let leg = self
+            .legs
+            .iter()
+            .find(|leg| leg.subscription == *subscription)?;
+        let mut open = leg.attempts.iter().rev().filter(|each| each.end.is_none());
+        let open = open.find(|each| each.number == attempt)?;
+        Duration::try_from(now - open.started).ok()
+    }
+
     pub(super) fn end(
         &mut self,
         subscription: &ResourceName,
@@ -214,17 +230,9 @@ impl Leg {
             Some(Moved::Recalled) => return Stand::Waiting,
             None => {}
         }
-        let Some(last) = self.attempts.back() else {
-            return Stand::Waiting;
-        };
-        let Some(ended) = &last.end else {
-            return Stand::Delivering;
-        };
-        match &ended.1.settlement {
-            Settlement::Acked => Stand::Acked,
-            Settlement::DeadLettered { .. } => Stand::DeadLettered,
-            Settlement::Again { after } => Stand::Retrying(later(ended.0, *after)),
-        }
+        // An attempt beside another says nothing about the message.
+        let mut attempts = self.attempts.iter().rev();
+        attempts.find_map(Attempt::stand).unwrap_or(Stand::Waiting)
     }
 
     /// Whether nothing is to come any more.
@@ -237,6 +245,18 @@ impl Leg {
 }
 
 impl Attempt {
+    fn stand(&self) -> Option<Stand> {
+        let Some(ended) = &self.end else {
+            return Some(Stand::Delivering);
+        };
+        match &ended.1.settlement {
+            Settlement::Acked => Some(Stand::Acked),
+            Settlement::DeadLettered { .. } => Some(Stand::DeadLettered),
+            Settlement::Again { after } => Some(Stand::Retrying(later(ended.0, *after))),
+            Settlement::Elsewhere => None,
+        }
+    }
+
     fn bytes(&self) -> usize {
         ATTEMPT_BYTES + self.end.as_ref().map_or(0, |ended| ended.1.text_bytes())
     }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 
-pub(crate) use self::end::{Answer, End, MAX_EXCERPT_BYTES, Note, Verdict, Way};
+pub(crate) use self::end::{End, Note, Way};
 pub(crate) use self::life::{Attempt, Content, Leg, Life, Moved, Stand};
 use self::statistics::Statistics;
 pub(crate) use self::statistics::{Counts, Glance, SECONDS, Series};
@@ -124,8 +124,11 @@ impl History {
     /// A delivery is over.
     pub(crate) fn ended(&self, subscription: &ResourceName, sequence: u64, attempt: u32, end: End) {
         let now = self.clock.utc();
-        let end = end.bounded();
+        let mut end = end.bounded();
         let mut kept = self.kept();
+        let life = kept.lives.get(&sequence);
+        let since_start = || life?.time_since_start(subscription, attempt, now);
+        end.latency = end.latency.or_else(since_start);
         kept.statistics
             .ended(now.unix_timestamp(), subscription, &end);
         kept.change(sequence, |life| life.end(subscription, attempt, now, end));
@@ -148,6 +151,11 @@ impl History {
             subscription: subscription.clone(),
             note,
         });
+    }
+
+    /// Whether messages are followed at all.
+    pub(crate) fn is_on(&self) -> bool {
+        self.max_messages > 0
     }
 
     /// A number that grows with every change.
@@ -289,6 +297,7 @@ mod tests {
     use super::*;
     use crate::delivery::{Reply, Settlement};
     use crate::message::{Message, ReceivedMessage};
+    use crate::push::Answer;
     use crate::storage::Storage;
     use std::time::Duration;
 
@@ -303,15 +312,14 @@ mod tests {
     fn stored(sequence: u64, bytes: usize) -> Arc<StoredMessage> {
         let message = Message::new(vec![b'x'; bytes]);
         let message = ReceivedMessage::new(sequence, message, OffsetDateTime::now_utc());
-        Storage::default().store(vec![message]).unwrap().remove(0)
+        Storage::new(None).store(vec![message]).unwrap().remove(0)
     }
 
     fn end(settlement: Settlement) -> End {
         End {
-            reply: Some(Reply::Status(500)),
-            verdict: None,
+            reply: Reply::Status(500),
             reason: None,
-            latency: Duration::from_millis(3),
+            latency: Some(Duration::from_millis(3)),
             answer: None,
             settlement,
         }
@@ -426,7 +434,7 @@ mod tests {
                 let answer = Answer {
                     status: 500,
                     headers: vec![("x-long".to_owned(), "v".repeat(1_000)); 100],
-                    body_excerpt: vec![b'x'; 10_000].into(),
+                    body: vec![b'x'; 10_000],
                 };
                 let end = End {
                     answer: Some(answer),

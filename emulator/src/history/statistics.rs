@@ -61,7 +61,7 @@ pub(crate) struct Glance {
     pub(crate) totals: Counts,
     /// Failed deliveries since the last acknowledgement.
     pub(crate) failures_in_a_row: u32,
-    /// What the last failed delivery was answered, if it was a push.
+    /// What the last failed delivery was answered.
     pub(crate) last_failure: Option<Reply>,
 }
 
@@ -129,9 +129,11 @@ impl Series {
         } else {
             self.count(at, |counts| counts.nacks += 1);
             self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-            self.last_failure = end.reply;
+            self.last_failure = Some(end.reply);
         }
-        self.note(at, |second| second.latencies.record(end.latency));
+        if let Some(latency) = end.latency {
+            self.note(at, |second| second.latencies.record(latency));
+        }
     }
 
     /// Changes the second of this time. A clock that is set back goes on counting in the latest.
@@ -211,10 +213,9 @@ mod tests {
 
     fn end(settlement: Settlement) -> End {
         End {
-            reply: Some(Reply::Status(500)),
-            verdict: None,
+            reply: Reply::Status(500),
             reason: None,
-            latency: Duration::from_millis(5),
+            latency: Some(Duration::from_millis(5)),
             answer: None,
             settlement,
         }

@@ -60,11 +60,17 @@ impl Forgery {
         Self::Missing(Claim::Subject),
     ];
 
-    /// Makes the token from what a genuine one would have: the current key and right claims.
+    /// Makes the token from what a genuine one would have: the current key and right claims. `foreign` gives a key that is
+    /// not published.
     ///
     /// # Errors
-    /// If it needs a key of its own, and none can be made.
-    pub(super) fn forge(self, key: &SigningKey, mut claims: Claims) -> Result<String, KeyError> {
+    /// If it needs a foreign key, and none can be made.
+    pub(super) fn forge<'a>(
+        self,
+        key: &SigningKey,
+        mut claims: Claims,
+        foreign: impl FnOnce() -> Result<&'a SigningKey, KeyError>,
+    ) -> Result<String, KeyError> {
         match self {
             Self::Expired => claims.shift(-DAY_SECONDS),
             Self::IssuedInTheFuture => claims.shift(DAY_SECONDS),
@@ -72,8 +78,8 @@ impl Forgery {
             Self::WrongIssuer => claims.iss = Some("https://another-issuer.example".to_owned()),
             Self::EmailNotVerified => claims.email_verified = Some(false),
             Self::Missing(claim) => claims.leave_out(claim),
-            Self::ForeignKey => return Ok(SigningKey::generate()?.sign_as(key.id(), &claims)),
-            Self::UnknownKeyId => return Ok(SigningKey::generate()?.sign(&claims)),
+            Self::ForeignKey => return Ok(foreign()?.sign_as(key.id(), &claims)),
+            Self::UnknownKeyId => return Ok(foreign()?.sign(&claims)),
             Self::Unsigned => return Ok(unsigned(key, &claims)),
             Self::PublicKeyAsSecret => return Ok(signed_with_public_key(key, &claims)),
             Self::Altered => return Ok(altered(key, claims)),

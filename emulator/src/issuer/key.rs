@@ -1,5 +1,7 @@
 //! An RSA key that signs, and its public half as published.
 
+use std::sync::OnceLock;
+
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::error::Unspecified;
@@ -9,6 +11,8 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Serialize;
+
+use super::certificate;
 
 const PEM_COLUMNS: usize = 64;
 
@@ -42,6 +46,7 @@ pub(super) struct Header<'a> {
 pub(super) struct SigningKey {
     pair: KeyPair,
     published: JsonWebKey,
+    certificate: OnceLock<Option<String>>,
 }
 
 /// No key could be made: the system has no randomness, or no memory.
@@ -64,7 +69,11 @@ impl SigningKey {
             n: URL_SAFE_NO_PAD.encode(modulus),
             e: URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),
         };
-        Ok(Self { pair, published })
+        Ok(Self {
+            pair,
+            published,
+            certificate: OnceLock::new(),
+        })
     }
 
     pub(super) fn id(&self) -> &str {
@@ -73,6 +82,20 @@ impl SigningKey {
 
     pub(super) fn published(&self) -> JsonWebKey {
         self.published.clone()
+    }
+
+    /// The public half in a certificate, as PEM; made once. Nothing, if it cannot be made; the log says why.
+    pub(super) fn certificate(&self) -> Option<&str> {
+        let made = self
+            .certificate
+            .get_or_init(|| match certificate::of(&self.pair) {
+                Ok(certificate) => Some(certificate),
+                Err(error) => {
+                    tracing::error!(%error, "a key cannot be published as a certificate");
+                    None
+                }
+            });
+        made.as_deref()
     }
 
     /// The public half as a PEM file, which a careless receiver could take for an HMAC secret. It is byte for byte what

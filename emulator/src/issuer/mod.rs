@@ -1,25 +1,30 @@
 //! Signs the ID tokens that pushes carry, publishes the keys to check them by, and forges tokens that must be refused.
 
+mod bearer;
+mod certificate;
 mod claims;
 mod forgery;
 mod key;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use time::OffsetDateTime;
 
+pub(crate) use self::bearer::Bearer;
 pub use self::claims::Claim;
-use self::claims::{Claims, LIFETIME_SECONDS};
+use self::claims::Claims;
 pub use self::forgery::Forgery;
 pub(crate) use self::key::JsonWebKeySet;
 use self::key::{KeyError, SigningKey};
 
 /// Where the keys are, as at Google (Google, *OpenID Connect*, discovery document, `jwks_uri`).
 pub(crate) const KEYS_PATH: &str = "/oauth2/v3/certs";
+/// Where the same keys are as certificates, which Google's libraries ask for (Google, *Verify the Google ID token on your
+/// server side*, PEM format).
+pub(crate) const CERTIFICATES_PATH: &str = "/oauth2/v1/certs";
 
-/// Google lets one token serve many pushes, up to its whole hour; half of it leaves a receiver's clock some room.
-const REUSE_SECONDS: i64 = LIFETIME_SECONDS / 2;
 /// Pairs of e-mail and audience whose token is kept.
 const MAX_KEPT_TOKENS: usize = 1_000;
 
@@ -27,21 +32,19 @@ const MAX_KEPT_TOKENS: usize = 1_000;
 pub struct Issuer {
     url: String,
     keys: OnceLock<Mutex<KeyRing>>,
+    /// How often the keys were rotated: a token signed before is not for pushes any more.
+    rotations: AtomicU64,
+    /// The key of forgeries, which is never published; made when the first one needs it.
+    foreign: OnceLock<SigningKey>,
 }
 
 /// The key that signs, the one before it, and the tokens signed so far, by e-mail and audience.
 #[derive(Default)]
 struct KeyRing {
     /// Nothing only if no key could be made, which is tried again when one is needed.
-    current: Option<SigningKey>,
-    previous: Option<SigningKey>,
-    tokens: HashMap<(String, String), KeptToken>,
-}
-
-struct KeptToken {
-    token: String,
-    /// The claim `iat`, in seconds since 1970. Receivers go by the wall clock, so the issuer does.
-    issued_at: i64,
+    current: Option<Arc<SigningKey>>,
+    previous: Option<Arc<SigningKey>>,
+    tokens: HashMap<(String, String), Bearer>,
 }
 
 impl Issuer {
@@ -50,6 +53,8 @@ impl Issuer {
         Self {
             url,
             keys: OnceLock::new(),
+            rotations: AtomicU64::new(0),
+            foreign: OnceLock::new(),
         }
     }
 
@@ -65,58 +70,83 @@ impl Issuer {
         format!("{}{KEYS_PATH}", self.url)
     }
 
+    /// Where the keys are, as certificates by key id.
+    #[must_use]
+    pub fn certificates_url(&self) -> String {
+        format!("{}{CERTIFICATES_PATH}", self.url)
+    }
+
     /// The token that a push for this service account and audience carries; the same one for half an hour. Empty, and so
     /// refused everywhere, if the system cannot make a key; the log says why.
     #[must_use]
     pub fn token(&self, email: &str, audience: &str) -> String {
-        self.token_at(OffsetDateTime::now_utc(), email, audience)
+        let bearer = self.bearer(email, audience);
+        bearer.map_or_else(String::new, |bearer| bearer.token().to_owned())
     }
 
-    fn token_at(&self, now: OffsetDateTime, email: &str, audience: &str) -> String {
+    /// The same token as a header, for whoever keeps it for as long as it is current.
+    pub(crate) fn bearer(&self, email: &str, audience: &str) -> Option<Bearer> {
+        self.bearer_at(OffsetDateTime::now_utc(), email, audience)
+    }
+
+    /// Whether pushes still carry this token.
+    pub(crate) fn is_current(&self, bearer: &Bearer) -> bool {
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        bearer.is_current(now, self.rotations.load(Ordering::Acquire))
+    }
+
+    fn bearer_at(&self, now: OffsetDateTime, email: &str, audience: &str) -> Option<Bearer> {
         let now = now.unix_timestamp();
         let mut keys = self.keys();
+        // It changes only while the keys are locked.
+        let rotations = self.rotations.load(Ordering::Acquire);
         let subject = (email.to_owned(), audience.to_owned());
         if let Some(kept) = keys.tokens.get(&subject)
-            && kept.is_good(now)
+            && kept.is_current(now, rotations)
         {
-            return kept.token.clone();
+            return Some(kept.clone());
         }
-        let Some(key) = &keys.current else {
-            return String::new();
-        };
+        let key = keys.current.as_ref()?;
         let token = key.sign(&Claims::new(now, &self.url, email, audience));
+        let bearer = Bearer::new(&token, now, rotations)?;
         if keys.tokens.len() >= MAX_KEPT_TOKENS {
             keys.tokens.clear();
         }
-        let kept = KeptToken {
-            token: token.clone(),
-            issued_at: now,
-        };
-        keys.tokens.insert(subject, kept);
-        token
+        keys.tokens.insert(subject, bearer.clone());
+        Some(bearer)
     }
 
-    /// A token that a careful receiver must refuse, for the given reason alone: all else about it is right.
+    /// A token that a careful receiver must refuse, for the given reason alone: all else about it is right. The first that
+    /// needs a key of its own takes as long as making one.
     #[must_use]
     pub fn forged(&self, forgery: Forgery, email: &str, audience: &str) -> String {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let claims = Claims::new(now, &self.url, email, audience);
-        let keys = self.keys();
-        let forged = keys.current.as_ref().map(|key| forgery.forge(key, claims));
+        let key = self.keys().current.clone();
+        let forged = key.map(|key| forgery.forge(&key, claims, || self.foreign_key()));
         forged
             .transpose()
             .unwrap_or_else(no_key)
             .unwrap_or_default()
     }
 
+    fn foreign_key(&self) -> Result<&SigningKey, KeyError> {
+        if let Some(key) = self.foreign.get() {
+            return Ok(key);
+        }
+        let key = SigningKey::generate()?;
+        Ok(self.foreign.get_or_init(|| key))
+    }
+
     /// Signs with a new key from now on. The key before stays published until the next rotation, so tokens already sent
     /// stay good. Takes as long as making a key; if none can be made, the old one goes on, and the log says why.
     pub fn rotate(&self) {
-        let next = SigningKey::generate().map_or_else(no_key, Some);
+        let next = new_key();
         let mut keys = self.keys();
         if next.is_some() {
             keys.previous = std::mem::replace(&mut keys.current, next);
             keys.tokens.clear();
+            self.rotations.fetch_add(1, Ordering::Release);
         }
     }
 
@@ -125,8 +155,18 @@ impl Issuer {
         let keys = self.keys();
         let published = keys.current.iter().chain(&keys.previous);
         JsonWebKeySet {
-            keys: published.map(SigningKey::published).collect(),
+            keys: published.map(|key| key.published()).collect(),
         }
+    }
+
+    /// The same keys as certificates in PEM, by key id.
+    pub(crate) fn certificates(&self) -> BTreeMap<String, String> {
+        let keys = self.keys();
+        let published = keys.current.iter().chain(&keys.previous);
+        let certificates = published.filter_map(|key| Some((key.id(), key.certificate()?)));
+        certificates
+            .map(|(id, certificate)| (id.to_owned(), certificate.to_owned()))
+            .collect()
     }
 
     /// Waits for the first key without holding up the executor.
@@ -153,17 +193,15 @@ impl Issuer {
 impl KeyRing {
     fn new() -> Self {
         Self {
-            current: SigningKey::generate().map_or_else(no_key, Some),
+            current: new_key(),
             ..Self::default()
         }
     }
 }
 
-impl KeptToken {
-    /// Not issued in the future either, as it would be after the clock was set back.
-    fn is_good(&self, now: i64) -> bool {
-        (0..REUSE_SECONDS).contains(&(now - self.issued_at))
-    }
+fn new_key() -> Option<Arc<SigningKey>> {
+    let key = SigningKey::generate();
+    key.map_or_else(no_key, |key| Some(Arc::new(key)))
 }
 
 fn no_key<T>(error: KeyError) -> Option<T> {
@@ -181,7 +219,10 @@ mod tests {
     fn a_token_is_kept_for_half_an_hour_of_the_wall_clock() {
         let issuer = Issuer::new("http://issuer.example".to_owned());
         let start = datetime!(2030-01-02 03:04:05 UTC);
-        let token_at = |now| issuer.token_at(now, "push@shop.example", "audience");
+        let token_at = |now| {
+            let bearer = issuer.bearer_at(now, "push@shop.example", "audience");
+            bearer.unwrap().token().to_owned()
+        };
         let first = token_at(start);
         assert_eq!(token_at(start + Duration::from_secs(1_799)), first);
         // A laptop that slept comes back so, without any time having passed for its processes.

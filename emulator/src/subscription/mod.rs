@@ -91,6 +91,12 @@ impl SubscriptionConfig {
         if let Some(ttl) = self.expiration {
             within("expirationPolicy.ttl", ttl, DAY, MAX_DURATION)?;
         }
+        // Push subscriptions do not support it (Google, *Exactly-once delivery*).
+        if self.enable_exactly_once_delivery && self.push_config.is_some() {
+            return Err(ApiError::invalid(
+                "enableExactlyOnceDelivery is for pull, and cannot be set together with pushConfig",
+            ));
+        }
         self.push_config
             .as_ref()
             .map_or(Ok(()), PushConfig::check)?;
@@ -161,6 +167,7 @@ mod tests {
         check(|config| config.message_retention = seconds(599), false);
         check(|config| config.expiration = Some(seconds(60)), false);
         check(|config| config.expiration = None, true);
+        check(|config| config.enable_exactly_once_delivery = true, true);
         for (attempts, good) in [(4, false), (5, true), (100, true), (101, false)] {
             let mut policy = DeadLetterPolicy::new("projects/p/topics/dead");
             policy.max_delivery_attempts = attempts;
@@ -181,6 +188,17 @@ mod tests {
             };
             check(|config| config.retry_policy = Some(policy.clone()), good);
         }
+    }
+
+    #[test]
+    fn exactly_once_delivery_is_for_pull() {
+        check(
+            |config| {
+                config.enable_exactly_once_delivery = true;
+                config.push_config = Some(PushConfig::new("http://localhost/"));
+            },
+            false,
+        );
     }
 
     #[test]

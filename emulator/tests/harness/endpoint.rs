@@ -36,7 +36,9 @@ pub(crate) struct Push {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
+    /// The body, if it is JSON.
     pub(crate) body: Value,
+    pub(crate) bytes: Bytes,
     pub(crate) arrived: Instant,
     /// The pusher's end of the connection.
     pub(crate) from: SocketAddr,
@@ -161,6 +163,7 @@ async fn receive(
         uri,
         headers,
         body: serde_json::from_slice(&body).unwrap_or_default(),
+        bytes: body,
         arrived: Instant::now(),
         from,
     };

@@ -2,6 +2,7 @@
 
 pub(crate) mod browser;
 mod endpoint;
+mod raw;
 
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use emulator::{DeliveryEvent, Emulator, Message, Options, Pace, Reply, Subscript
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
-pub(crate) use self::endpoint::{Answer, Endpoint};
+pub(crate) use self::endpoint::{Answer, Endpoint, Push};
+pub(crate) use self::raw::{RawConnection, RawEndpoint};
 
 pub(crate) const TOPIC: &str = "projects/shop/topics/orders";
 pub(crate) const SUBSCRIPTION: &str = "projects/shop/subscriptions/billing";
@@ -83,7 +85,7 @@ impl Scene {
 }
 
 pub(crate) fn emulator(pace: Pace) -> Emulator {
-    Emulator::start(Options {
+    Emulator::start_with(Options {
         pace,
         ..Options::default()
     })

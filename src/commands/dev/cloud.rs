@@ -28,7 +28,7 @@ pub(super) struct Subscription {
 impl Cloud {
     pub(super) fn start(port: u16, project: &str) -> Result<Self, StartError> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let emulator = Emulator::start(Options {
+        let emulator = Emulator::start_with(Options {
             address,
             ..Options::default()
         })?;

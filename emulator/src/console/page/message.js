@@ -109,7 +109,7 @@ function step(kind, ...parts) {
 
 function attemptStep(id, leg, attempt, isLast) {
   const { settlement } = attempt;
-  const kind = !settlement ? "busy" : settlement.kind === "acked" ? "good" : settlement.kind === "again" ? "warn" : "bad";
+  const kind = !settlement ? "busy" : settlement.kind === "acked" ? "good" : settlement.kind === "dead-lettered" ? "bad" : "warn";
   const parts = [element("time", { datetime: attempt.startedAt, text: clock(attempt.startedAt) }), element("strong", { text: `${attempt.way === "push" ? "Push" : "Pull"}, attempt ${attempt.number}` })];
   if (!settlement) parts.push(element("span", { text: isLast ? "under way" : "no end known: it was aborted, or goes on" }));
   else parts.push(element("span", { class: `chip ${kind}`, text: attempt.reply }), element("span", { text: `after ${duration(attempt.latencyMs)}` }), outcome(settlement));
@@ -121,6 +121,7 @@ function attemptStep(id, leg, attempt, isLast) {
 
 function outcome(settlement) {
   if (settlement.kind === "acked") return element("span", { text: "acknowledged" });
+  if (settlement.kind === "elsewhere") return element("span", { text: "another delivery decides" });
   if (settlement.kind === "again") return element("span", { text: settlement.afterMs ? `delivered again not before ${duration(settlement.afterMs)} later` : "delivered again at once" });
   return element("span", {}, "given up, and forwarded to ", nameLink(settlement.topic));
 }

@@ -1,0 +1,86 @@
+//! What Google's messages look like, for the JSON of REST and for update masks: built once from a table, since prost's structs
+//! do not describe themselves.
+
+mod iam;
+mod pubsub;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
+use prost_reflect::{DescriptorError, DescriptorPool, DynamicMessage, MessageDescriptor};
+use prost_types::FileDescriptorProto;
+
+use crate::error::ApiError;
+
+/// The package of topics, subscriptions, snapshots and schemas.
+pub(super) const PUBSUB: &str = "google.pubsub.v1";
+/// The package of policies.
+pub(super) const IAM: &str = "google.iam.v1";
+
+static POOL: LazyLock<Result<DescriptorPool, DescriptorError>> = LazyLock::new(pool);
+
+/// A message by its full name.
+///
+/// # Errors
+/// If the table does not have it, which its tests rule out.
+pub(super) fn message(full_name: &str) -> Result<MessageDescriptor, ApiError> {
+    let pool = POOL.as_ref().map_err(|error| {
+        ApiError::internal(format!("the table of messages cannot be built: {error}"))
+    })?;
+    pool.get_message_by_name(full_name)
+        .ok_or_else(|| ApiError::internal(format!("the table of messages has no {full_name}")))
+}
+
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the broker does not update resources yet")
+)]
+/// A message with the fields of `value`, which is of the same type.
+///
+/// # Errors
+/// As `message`.
+pub(super) fn reflect(
+    full_name: &str,
+    value: &impl prost::Message,
+) -> Result<DynamicMessage, ApiError> {
+    let mut reflected = DynamicMessage::new(message(full_name)?);
+    let same = reflected.transcode_from(value);
+    same.map_err(|error| {
+        ApiError::internal(format!("{full_name} is not as in the table: {error}"))
+    })?;
+    Ok(reflected)
+}
+
+/// The types of *google.protobuf*, which the library brings, and the tables.
+fn pool() -> Result<DescriptorPool, DescriptorError> {
+    let mut pool = DescriptorPool::global();
+    let known: Vec<String> = pool.files().map(|file| file.name().to_owned()).collect();
+    pool.add_file_descriptor_protos([
+        file("google.type", iam::TYPE, &[]),
+        file("google.rpc", iam::RPC, &known),
+        file(IAM, iam::IAM, &with(&known, "google.type")),
+        file(PUBSUB, pubsub::TABLE, &known),
+    ])?;
+    Ok(pool)
+}
+
+fn with(known: &[String], file: &str) -> Vec<String> {
+    let mut files = known.to_vec();
+    files.push(file.to_owned());
+    files
+}
+
+fn file(package: &str, table: &str, dependencies: &[String]) -> FileDescriptorProto {
+    let (message_type, enum_type) = table::read(table);
+    FileDescriptorProto {
+        name: Some(package.to_owned()),
+        package: Some(package.to_owned()),
+        dependency: dependencies.to_vec(),
+        message_type,
+        enum_type,
+        syntax: Some("proto3".to_owned()),
+        ..FileDescriptorProto::default()
+    }
+}

@@ -1,0 +1,158 @@
+//! Reads the tables of messages.
+//!
+//! An entry ends with a semicolon. A message is `Name: field, field`, and a field is its name, its number and its type, which
+//! is `string` if left out; after that, `in name` puts it into a oneof. Types are those of Protocol Buffers, `map` (of strings
+//! by strings), or the name of a message or an enumeration; with `*` repeated, with `?` optional. An enumeration is
+//! `Name = VALUE, VALUE`, numbered from zero. A dotted name lies in the message before the dot, which must come earlier.
+
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto,
+    MessageOptions, OneofDescriptorProto,
+};
+
+/// Messages of *google.protobuf* that are written without their package.
+const WELL_KNOWN: [&str; 5] = ["Any", "Duration", "FieldMask", "Struct", "Timestamp"];
+
+/// The messages and the enumerations of a table.
+pub(super) fn read(table: &str) -> (Vec<DescriptorProto>, Vec<EnumDescriptorProto>) {
+    let mut root = DescriptorProto::default();
+    for entry in table.split(';') {
+        if let Some((name, fields)) = entry.split_once(':') {
+            declare(&mut root, name.trim(), &|scope, name| {
+                scope.nested_type.push(message(name, fields));
+            });
+        } else if let Some((name, values)) = entry.split_once('=') {
+            declare(&mut root, name.trim(), &|scope, name| {
+                scope.enum_type.push(enumeration(name, values));
+            });
+        }
+    }
+    (root.nested_type, root.enum_type)
+}
+
+/// Declares the last part of a name in the message in which it lies. If that is missing, the name stays dotted, which nothing
+/// accepts.
+fn declare(outer: &mut DescriptorProto, name: &str, add: &dyn Fn(&mut DescriptorProto, &str)) {
+    let (first, rest) = name.split_once('.').unwrap_or((name, ""));
+    let mut nested = outer.nested_type.iter_mut();
+    match nested.find(|each| each.name() == first && !rest.is_empty()) {
+        Some(inner) => declare(inner, rest, add),
+        None => add(outer, name),
+    }
+}
+
+fn message(name: &str, fields: &str) -> DescriptorProto {
+    let mut message = DescriptorProto {
+        name: Some(name.to_owned()),
+        ..DescriptorProto::default()
+    };
+    for written in fields.split(',') {
+        add_field(&mut message, written);
+    }
+    message
+}
+
+/// Reads `name number type in oneof`; empty text is the field list of a message without fields.
+fn add_field(message: &mut DescriptorProto, written: &str) {
+    let mut words = written.split_whitespace();
+    let (Some(name), Some(number)) = (words.next(), words.next()) else {
+        return;
+    };
+    let (written, oneof) = match (words.next(), words.next(), words.next()) {
+        (Some("in"), oneof, None) => ("string", oneof),
+        (written, _, oneof) => (written.unwrap_or("string"), oneof),
+    };
+    let mut field = FieldDescriptorProto {
+        name: Some(name.to_owned()),
+        number: number.parse().ok(),
+        label: Some(Label::Optional.into()),
+        ..FieldDescriptorProto::default()
+    };
+    if written == "map" {
+        let entry = map_entry(name);
+        set_type(&mut field, &format!("{}*", entry.name()));
+        message.nested_type.push(entry);
+    } else {
+        set_type(&mut field, written);
+    }
+    let optional = field.proto3_optional().then(|| format!("_{name}"));
+    if let Some(oneof) = optional.as_deref().or(oneof) {
+        field.oneof_index = Some(oneof_index(message, oneof));
+    }
+    message.field.push(field);
+}
+
+fn set_type(field: &mut FieldDescriptorProto, written: &str) {
+    let name = written.trim_end_matches(['*', '?']);
+    if written.ends_with('*') {
+        field.label = Some(Label::Repeated.into());
+    }
+    if written.ends_with('?') {
+        field.proto3_optional = Some(true);
+    }
+    let scalar = match name {
+        "string" => Some(Type::String),
+        "bytes" => Some(Type::Bytes),
+        "bool" => Some(Type::Bool),
+        "int32" => Some(Type::Int32),
+        "int64" => Some(Type::Int64),
+        _ => None,
+    };
+    field.r#type = scalar.map(i32::from);
+    if scalar.is_none() {
+        let is_well_known = WELL_KNOWN.contains(&name);
+        let package = if is_well_known {
+            ".google.protobuf."
+        } else {
+            ""
+        };
+        field.type_name = Some(format!("{package}{name}"));
+    }
+}
+
+/// The place of a oneof among those of its message, which are declared by being used.
+fn oneof_index(message: &mut DescriptorProto, name: &str) -> i32 {
+    let mut declared = message.oneof_decl.iter();
+    let place = declared.position(|each| each.name() == name);
+    let place = place.unwrap_or_else(|| {
+        message.oneof_decl.push(OneofDescriptorProto {
+            name: Some(name.to_owned()),
+            options: None,
+        });
+        message.oneof_decl.len() - 1
+    });
+    i32::try_from(place).unwrap_or(i32::MAX)
+}
+
+/// A map is a repeated message of keys and values (*Protocol Buffers language guide*, "Maps").
+fn map_entry(field: &str) -> DescriptorProto {
+    let mut entry = message(&format!("{}Entry", pascal_case(field)), "key 1, value 2");
+    entry.options = Some(MessageOptions {
+        map_entry: Some(true),
+        ..MessageOptions::default()
+    });
+    entry
+}
+
+fn pascal_case(name: &str) -> String {
+    let words = name.split('_').map(|word| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        first.to_ascii_uppercase() + rest
+    });
+    words.collect()
+}
+
+fn enumeration(name: &str, values: &str) -> EnumDescriptorProto {
+    let values = (0..).zip(values.split(','));
+    let values = values.map(|(number, value)| EnumValueDescriptorProto {
+        name: Some(value.trim().to_owned()),
+        number: Some(number),
+        options: None,
+    });
+    EnumDescriptorProto {
+        name: Some(name.to_owned()),
+        value: values.collect(),
+        ..EnumDescriptorProto::default()
+    }
+}

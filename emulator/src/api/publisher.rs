@@ -1,0 +1,136 @@
+//! Google's *Publisher*.
+
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
+    DeleteTopicRequest, DetachSubscriptionRequest, DetachSubscriptionResponse, GetTopicRequest,
+    ListTopicSnapshotsRequest, ListTopicSnapshotsResponse, ListTopicSubscriptionsRequest,
+    ListTopicSubscriptionsResponse, ListTopicsRequest, ListTopicsResponse, PublishRequest,
+    PublishResponse, Topic, UpdateTopicRequest,
+};
+use tonic::{Request, Response, Status};
+
+use super::Services;
+use super::grpc::Publisher;
+use super::mask;
+use super::page::page;
+use crate::convert::{topic_from, topic_to};
+use crate::message::Message;
+use crate::name::{ResourceName, project};
+
+#[tonic::async_trait]
+impl Publisher for Services {
+    async fn create_topic(&self, request: Request<Topic>) -> Result<Response<Topic>, Status> {
+        let config = topic_from(request.into_inner())?;
+        let created = self.broker.create_topic(config)?;
+        self.saved().await?;
+        Ok(Response::new(topic_to(created)))
+    }
+
+    async fn update_topic(
+        &self,
+        request: Request<UpdateTopicRequest>,
+    ) -> Result<Response<Topic>, Status> {
+        let UpdateTopicRequest { topic, update_mask } = request.into_inner();
+        let change = topic.unwrap_or_default();
+        let current = self.broker.topic(&ResourceName::topic(&change.name)?)?;
+        let merged = mask::merge_topic(
+            &topic_to(current),
+            &change,
+            &update_mask.unwrap_or_default(),
+        )?;
+        let updated = self.broker.update_topic(topic_from(merged)?)?;
+        self.saved().await?;
+        Ok(Response::new(topic_to(updated)))
+    }
+
+    async fn publish(
+        &self,
+        request: Request<PublishRequest>,
+    ) -> Result<Response<PublishResponse>, Status> {
+        let PublishRequest { topic, messages } = request.into_inner();
+        let messages = messages.into_iter().map(Message::from).collect();
+        self.broker.room_to_save().await;
+        let message_ids = self
+            .broker
+            .publish(&ResourceName::topic(&topic)?, messages)?;
+        self.saved().await?;
+        Ok(Response::new(PublishResponse { message_ids }))
+    }
+
+    async fn get_topic(
+        &self,
+        request: Request<GetTopicRequest>,
+    ) -> Result<Response<Topic>, Status> {
+        let name = ResourceName::topic(&request.into_inner().topic)?;
+        Ok(Response::new(topic_to(self.broker.topic(&name)?)))
+    }
+
+    async fn list_topics(
+        &self,
+        request: Request<ListTopicsRequest>,
+    ) -> Result<Response<ListTopicsResponse>, Status> {
+        let request = request.into_inner();
+        let all = self.broker.topics(project(&request.project)?);
+        let (page, next_page_token) = page(
+            all,
+            |each| &each.name,
+            request.page_size,
+            &request.page_token,
+        )?;
+        Ok(Response::new(ListTopicsResponse {
+            topics: page.into_iter().map(topic_to).collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn list_topic_subscriptions(
+        &self,
+        request: Request<ListTopicSubscriptionsRequest>,
+    ) -> Result<Response<ListTopicSubscriptionsResponse>, Status> {
+        let request = request.into_inner();
+        let all = self
+            .broker
+            .topic_subscriptions(&ResourceName::topic(&request.topic)?)?;
+        let (subscriptions, next_page_token) =
+            page(all, |name| name, request.page_size, &request.page_token)?;
+        Ok(Response::new(ListTopicSubscriptionsResponse {
+            subscriptions,
+            next_page_token,
+        }))
+    }
+
+    async fn list_topic_snapshots(
+        &self,
+        request: Request<ListTopicSnapshotsRequest>,
+    ) -> Result<Response<ListTopicSnapshotsResponse>, Status> {
+        let request = request.into_inner();
+        let all = self
+            .broker
+            .topic_snapshots(&ResourceName::topic(&request.topic)?)?;
+        let (snapshots, next_page_token) =
+            page(all, |name| name, request.page_size, &request.page_token)?;
+        Ok(Response::new(ListTopicSnapshotsResponse {
+            snapshots,
+            next_page_token,
+        }))
+    }
+
+    async fn delete_topic(
+        &self,
+        request: Request<DeleteTopicRequest>,
+    ) -> Result<Response<()>, Status> {
+        let name = ResourceName::topic(&request.into_inner().topic)?;
+        self.broker.delete_topic(&name)?;
+        self.saved().await?;
+        Ok(Response::new(()))
+    }
+
+    async fn detach_subscription(
+        &self,
+        request: Request<DetachSubscriptionRequest>,
+    ) -> Result<Response<DetachSubscriptionResponse>, Status> {
+        let name = ResourceName::subscription(&request.into_inner().subscription)?;
+        self.broker.detach_subscription(&name)?;
+        self.saved().await?;
+        Ok(Response::new(DetachSubscriptionResponse {}))
+    }
+}

@@ -1,0 +1,57 @@
+//! What clients that pull say and hear: messages, acknowledgements, deadlines.
+
+mod failure;
+mod streaming;
+mod unary;
+
+use std::time::Duration;
+
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::ReceivedMessage;
+
+pub(super) use self::failure::refused;
+pub(super) use self::streaming::{Messages, open};
+pub(super) use self::unary::{acknowledge, modify_ack_deadline, pull};
+use crate::convert;
+use crate::delivery::{AckId, Handed, Outcome};
+use crate::error::ApiError;
+
+/// The most that one answer carries, unless a single message is larger.
+const MAX_ANSWER_BYTES: usize = 3_000_000;
+const MAX_ANSWER_MESSAGES: usize = 1_000;
+
+fn received(handed: Handed) -> ReceivedMessage {
+    ReceivedMessage {
+        ack_id: handed.ack_id.to_string(),
+        message: Some(convert::message(&handed.message)),
+        delivery_attempt: handed
+            .attempt
+            .map_or(0, |attempt| i32::try_from(attempt).unwrap_or(i32::MAX)),
+    }
+}
+
+/// # Errors
+/// If one of them was never an id.
+fn parse(ack_ids: &[String]) -> Result<Vec<AckId>, ApiError> {
+    ack_ids.iter().map(|id| id.parse()).collect()
+}
+
+/// A deadline for messages in hand, 0 to 600 s (Google, *ModifyAckDeadlineRequest*, `ackDeadlineSeconds`).
+fn deadline(seconds: i32) -> Result<Duration, ApiError> {
+    let deadline = u64::try_from(seconds)
+        .ok()
+        .filter(|seconds| *seconds <= 600);
+    deadline.map(Duration::from_secs).ok_or_else(|| {
+        ApiError::invalid(format!(
+            "Invalid ack deadline given (ack_deadline_seconds={seconds}): it must be 0 to 600 s"
+        ))
+    })
+}
+
+/// The ids whose wish took effect, and the others.
+fn split(ack_ids: &[String], outcomes: &[Outcome]) -> (Vec<String>, Vec<String>) {
+    let both = ack_ids.iter().cloned().zip(outcomes);
+    let (done, invalid): (Vec<_>, Vec<_>) =
+        both.partition(|(_, outcome)| **outcome == Outcome::Done);
+    let ids = |pairs: Vec<(String, &Outcome)>| pairs.into_iter().map(|(id, _)| id).collect();
+    (ids(done), ids(invalid))
+}

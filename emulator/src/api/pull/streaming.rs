@@ -1,0 +1,199 @@
+//! *StreamingPull*: messages as they come, acknowledgements the other way.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt};
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::streaming_pull_response::{
+    AcknowledgeConfirmation, ModifyAckDeadlineConfirmation, SubscriptionProperties,
+};
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
+    StreamingPullRequest, StreamingPullResponse,
+};
+use tokio::sync::mpsc::{Sender, channel};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, split};
+use crate::broker::Broker;
+use crate::delivery::{Delivery, StreamLimits, Want};
+use crate::error::ApiError;
+use crate::name::ResourceName;
+
+/// Answers on their way to a client. A slow client gets no more than these, and what the transport takes.
+const MAX_WAITING_ANSWERS: usize = 4;
+
+/// The answers of one stream.
+pub(in crate::api) type Messages = ReceiverStream<Result<StreamingPullResponse, Status>>;
+
+/// The emulator's side of one stream.
+struct StreamingPull {
+    broker: Arc<Broker>,
+    delivery: Arc<Delivery>,
+    want: Want,
+    /// What the client was told last.
+    properties: Option<(bool, bool)>,
+}
+
+/// Opens a stream whose first request is here or about to come.
+pub(in crate::api) async fn open(
+    broker: Arc<Broker>,
+    mut requests: impl Stream<Item = Result<StreamingPullRequest, Status>> + Send + Unpin + 'static,
+) -> Result<Messages, Status> {
+    let first = requests.next().await.transpose()?;
+    let first = first.ok_or_else(|| Status::invalid_argument("The stream has no first request"))?;
+    let mut pull = StreamingPull::new(Arc::clone(&broker), &first)?;
+    let (answers, messages) = channel(MAX_WAITING_ANSWERS);
+    let begun = pull.take(&first)?;
+    broker.spawn(async move {
+        if let Err(status) = pull.run(begun, requests, &answers).await {
+            answers.send(Err(status)).await.ok();
+        }
+    });
+    Ok(ReceiverStream::new(messages))
+}
+
+impl StreamingPull {
+    fn new(broker: Arc<Broker>, first: &StreamingPullRequest) -> Result<Self, ApiError> {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        let name = ResourceName::subscription(&first.subscription)?;
+        let delivery = broker.subscription(&name)?;
+        let limit = |limit: i64| usize::try_from(limit).unwrap_or(0);
+        let stream = StreamLimits {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            max_messages: limit(first.max_outstanding_messages),
+            max_bytes: limit(first.max_outstanding_bytes),
+        };
+        let want = Want {
+            messages: MAX_ANSWER_MESSAGES,
+            bytes: MAX_ANSWER_BYTES,
+            lease: Some(stream_deadline(first.stream_ack_deadline_seconds)?),
+            stream: Some(stream),
+        };
+        Ok(Self {
+            broker,
+            delivery,
+            want,
+            properties: None,
+        })
+    }
+
+    /// Gives what there is and takes what comes, until the client or the subscription is gone.
+    async fn run(
+        &mut self,
+        mut answer: StreamingPullResponse,
+        mut requests: impl Stream<Item = Result<StreamingPullRequest, Status>> + Unpin,
+        answers: &Sender<Result<StreamingPullResponse, Status>>,
+    ) -> Result<(), Status> {
+        let delivery = Arc::clone(&self.delivery);
+        loop {
+            let mut available = pin!(delivery.is_available());
+            available.as_mut().enable();
+            // Messages are leased only when there is a place for them on the way.
+            let place = tokio::select! {
+                place = answers.reserve() => place,
+                () = delivery.ended() => return Err(delivery.name().not_found().into()),
+            };
+            let Ok(place) = place else {
+                return Ok(());
+            };
+            let handed = delivery.hand_out(&self.want)?;
+            answer.received_messages = handed.into_iter().map(received).collect();
+            answer.subscription_properties = self.news();
+            if answer != StreamingPullResponse::default() {
+                place.send(Ok(std::mem::take(&mut answer)));
+                continue;
+            }
+            drop(place);
+            tokio::select! {
+                () = available => {}
+                request = requests.next() => match request {
+                    Some(request) => answer = self.take(&request?)?,
+                    None => return Ok(()),
+                },
+                () = answers.closed() => return Ok(()),
+                () = delivery.ended() => return Err(delivery.name().not_found().into()),
+            }
+        }
+    }
+
+    /// Does what a request asks for. Only exactly-once delivery confirms it (Google, *StreamingPullResponse*).
+    fn take(&mut self, request: &StreamingPullRequest) -> Result<StreamingPullResponse, ApiError> {
+        if request.stream_ack_deadline_seconds != 0 {
+            self.want.lease = Some(stream_deadline(request.stream_ack_deadline_seconds)?);
+        }
+        let deadlines = &request.modify_deadline_seconds;
+        if deadlines.len() != request.modify_deadline_ack_ids.len() {
+            return Err(ApiError::invalid(format!(
+                "The request has {} deadlines for {} ack ids",
+                deadlines.len(),
+                request.modify_deadline_ack_ids.len()
+            )));
+        }
+        let mut answer = StreamingPullResponse::default();
+        let (is_exactly_once, _) = self.delivery.properties();
+        if !request.ack_ids.is_empty() {
+            let outcomes = self.delivery.acknowledge(&parse(&request.ack_ids)?);
+            let (ack_ids, invalid_ack_ids) = split(&request.ack_ids, &outcomes);
+            answer.acknowledge_confirmation = is_exactly_once.then(|| AcknowledgeConfirmation {
+                ack_ids,
+                invalid_ack_ids,
+                ..AcknowledgeConfirmation::default()
+            });
+        }
+        if !deadlines.is_empty() {
+            let confirmation = self.modify(request)?;
+            answer.modify_ack_deadline_confirmation = is_exactly_once.then_some(confirmation);
+        }
+        Ok(answer)
+    }
+
+    fn modify(
+        &self,
+        request: &StreamingPullRequest,
+    ) -> Result<ModifyAckDeadlineConfirmation, ApiError> {
+        let ids = parse(&request.modify_deadline_ack_ids)?;
+        let mut outcomes = Vec::with_capacity(ids.len());
+        for (id, seconds) in ids.iter().zip(&request.modify_deadline_seconds) {
+            let by = deadline(*seconds)?;
+            let id = std::slice::from_ref(id);
+            outcomes.extend(if by.is_zero() {
+                self.broker.nack(&self.delivery, id)
+            } else {
+                self.delivery.extend(id, by)
+            });
+        }
+        let (ack_ids, invalid_ack_ids) = split(&request.modify_deadline_ack_ids, &outcomes);
+        Ok(ModifyAckDeadlineConfirmation {
+            ack_ids,
+            invalid_ack_ids,
+            ..ModifyAckDeadlineConfirmation::default()
+        })
+    }
+
+    /// The subscription's properties, at first and when they have changed.
+    fn news(&mut self) -> Option<SubscriptionProperties> {
+        let properties = self.delivery.properties();
+        if self.properties.replace(properties) == Some(properties) {
+            return None;
+        }
+        let (exactly_once_delivery_enabled, message_ordering_enabled) = properties;
+        Some(SubscriptionProperties {
+            exactly_once_delivery_enabled,
+            message_ordering_enabled,
+        })
+    }
+}
+
+/// 10 to 600 s (Google, *StreamingPullRequest*, `streamAckDeadlineSeconds`).
+fn stream_deadline(seconds: i32) -> Result<Duration, ApiError> {
+    let deadline = u64::try_from(seconds).ok();
+    let deadline = deadline.filter(|seconds| (10..=600).contains(seconds));
+    deadline.map(Duration::from_secs).ok_or_else(|| {
+        ApiError::invalid(format!(
+            "Invalid stream_ack_deadline_seconds given ({seconds}): it must be 10 to 600 s"
+        ))
+    })
+}

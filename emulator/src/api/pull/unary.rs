@@ -1,0 +1,117 @@
+//! *Pull*, *Acknowledge* and *ModifyAckDeadline*.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
+    AcknowledgeRequest, ModifyAckDeadlineRequest, PullRequest, PullResponse,
+};
+use tonic::Status;
+
+use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, refused, split};
+use crate::broker::Broker;
+use crate::delivery::{Delivery, Outcome, Want};
+use crate::error::ApiError;
+use crate::name::ResourceName;
+
+/// How long a pull waits for a first message; how long Google waits is not documented, and clients ask again.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(in crate::api) async fn pull(
+    broker: &Arc<Broker>,
+    request: PullRequest,
+) -> Result<PullResponse, Status> {
+    let name = ResourceName::subscription(&request.subscription)?;
+    let most = usize::try_from(request.max_messages).unwrap_or(0);
+    if most == 0 {
+        let found = request.max_messages;
+        return Err(Status::invalid_argument(format!(
+            "You have passed a non-positive number of messages to pull (max_messages={found})"
+        )));
+    }
+    let delivery = broker.subscription(&name)?;
+    let want = Want {
+        messages: most.min(MAX_ANSWER_MESSAGES),
+        bytes: MAX_ANSWER_BYTES,
+        lease: None,
+        stream: None,
+    };
+    #[expect(deprecated, reason = "clients still set it")]
+    let is_patient = !request.return_immediately;
+    let waited = broker
+        .clock()
+        .within(PATIENCE, first_messages(&delivery, &want, is_patient))
+        .await;
+    let handed = waited.unwrap_or(Ok(Vec::new()))?;
+    Ok(PullResponse {
+        received_messages: handed.into_iter().map(received).collect(),
+    })
+}
+
+/// Waits for something to hand out.
+async fn first_messages(
+    delivery: &Delivery,
+    want: &Want,
+    is_patient: bool,
+) -> Result<Vec<crate::delivery::Handed>, Status> {
+    loop {
+        let mut available = pin!(delivery.is_available());
+        available.as_mut().enable();
+        let handed = delivery.hand_out(want)?;
+        if !handed.is_empty() || !is_patient {
+            return Ok(handed);
+        }
+        tokio::select! {
+            () = available => {}
+            () = delivery.ended() => return Err(delivery.name().not_found().into()),
+        }
+    }
+}
+
+pub(in crate::api) fn acknowledge(
+    broker: &Arc<Broker>,
+    request: &AcknowledgeRequest,
+) -> Result<(), Status> {
+    let delivery = find(broker, &request.subscription, &request.ack_ids)?;
+    let ids = parse(&request.ack_ids)?;
+    let outcomes = delivery.acknowledge(&ids);
+    confirm(&delivery, &request.ack_ids, &outcomes)
+}
+
+pub(in crate::api) fn modify_ack_deadline(
+    broker: &Arc<Broker>,
+    request: &ModifyAckDeadlineRequest,
+) -> Result<(), Status> {
+    let delivery = find(broker, &request.subscription, &request.ack_ids)?;
+    let ids = parse(&request.ack_ids)?;
+    let by = deadline(request.ack_deadline_seconds)?;
+    let outcomes = if by.is_zero() {
+        broker.nack(&delivery, &ids)
+    } else {
+        delivery.extend(&ids, by)
+    };
+    confirm(&delivery, &request.ack_ids, &outcomes)
+}
+
+fn find(
+    broker: &Arc<Broker>,
+    subscription: &str,
+    ack_ids: &[String],
+) -> Result<Arc<Delivery>, ApiError> {
+    let delivery = broker.subscription(&ResourceName::subscription(subscription)?)?;
+    if ack_ids.is_empty() {
+        return Err(ApiError::invalid("No ack ids specified."));
+    }
+    Ok(delivery)
+}
+
+/// Only exactly-once delivery tells of wishes that came too late (Google, *Acknowledge*).
+fn confirm(delivery: &Delivery, ack_ids: &[String], outcomes: &[Outcome]) -> Result<(), Status> {
+    let (is_exactly_once, _) = delivery.properties();
+    let (_, invalid) = split(ack_ids, outcomes);
+    if is_exactly_once && !invalid.is_empty() {
+        return Err(refused(invalid));
+    }
+    Ok(())
+}

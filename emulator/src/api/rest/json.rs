@@ -1,0 +1,215 @@
+//! Bodies: proto3 JSON to and from messages (*ProtoJSON format*).
+
+use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, ReflectMessage, SerializeOptions};
+use serde_json::error::Category;
+use serde_json::{Deserializer, Serializer, Value};
+use tonic::Status;
+
+use crate::api::descriptor;
+
+/// The most of a field's unknown name that a refusal repeats.
+const MAX_NAME_CHARS: usize = 64;
+/// The fields that hold update masks.
+const MASKS: [&str; 2] = ["updateMask", "update_mask"];
+
+/// Reads a message like `empty`; a body of no bytes stands for an empty object.
+pub(super) fn read(empty: &DynamicMessage, body: &[u8]) -> Result<DynamicMessage, Status> {
+    let message = empty.descriptor();
+    if message.get_field_by_name("update_mask").is_some() && !body.is_empty() {
+        return from_value(&message, with_camel_masks(body)?);
+    }
+    parse(&message, body)
+}
+
+/// Reads one field of a message, which is a message itself.
+pub(super) fn read_field(
+    message: &mut DynamicMessage,
+    field: &str,
+    body: &[u8],
+) -> Result<(), Status> {
+    let found = message.descriptor().get_field_by_name(field);
+    if let Some(field) = found
+        && let Kind::Message(inner) = field.kind()
+    {
+        message.set_field(&field, prost_reflect::Value::Message(parse(&inner, body)?));
+    }
+    Ok(())
+}
+
+pub(super) fn from_value(
+    message: &MessageDescriptor,
+    value: Value,
+) -> Result<DynamicMessage, Status> {
+    DynamicMessage::deserialize(message.clone(), value).map_err(|error| refusal(&error))
+}
+
+/// Writes the answer of an RPC.
+pub(super) fn write(
+    full_name: &str,
+    answer: &[u8],
+    enums_as_numbers: bool,
+) -> Result<Vec<u8>, Status> {
+    let answer = DynamicMessage::decode(descriptor::message(full_name)?, answer)
+        .map_err(|error| Status::internal(format!("the answer cannot be read: {error}")))?;
+    let options = SerializeOptions::new().use_enum_numbers(enums_as_numbers);
+    let mut json = Vec::new();
+    answer
+        .serialize_with_options(&mut Serializer::new(&mut json), &options)
+        .map_err(|error| Status::internal(format!("the answer cannot be written: {error}")))?;
+    Ok(json)
+}
+
+/// The beginning of a name that a client made up.
+pub(super) fn excerpt(name: &str) -> String {
+    name.chars().take(MAX_NAME_CHARS).collect()
+}
+
+fn parse(message: &MessageDescriptor, body: &[u8]) -> Result<DynamicMessage, Status> {
+    let text = if body.is_empty() { b"{}" } else { body };
+    let mut json = Deserializer::from_slice(text);
+    DynamicMessage::deserialize(message.clone(), &mut json)
+        .and_then(|message| json.end().map(|()| message))
+        .map_err(|error| refusal(&error))
+}
+
+/// JSON writes a mask's paths in camelCase; as Google does, snake_case is taken too, which the library does not.
+fn with_camel_masks(body: &[u8]) -> Result<Value, Status> {
+    let mut value: Value = serde_json::from_slice(body).map_err(|error| refusal(&error))?;
+    for name in MASKS {
+        if let Some(Value::String(mask)) = value.get_mut(name) {
+            *mask = camel_case(mask);
+        }
+    }
+    Ok(value)
+}
+
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let mut camel = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        camel.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        camel.push_str(letters.as_str());
+    }
+    camel
+}
+
+/// Why JSON is refused. It may hold anybody's data, so that no value of it is repeated, only the names of fields.
+fn refusal(error: &serde_json::Error) -> Status {
+    let text = error.to_string();
+    let place = match error.line() {
+        0 => String::new(),
+        line => format!(" at line {line} column {}", error.column()),
+    };
+    let text = text.strip_suffix(&place).unwrap_or(&text);
+    let reason = match error.classify() {
+        Category::Data => data_reason(text),
+        Category::Syntax | Category::Eof | Category::Io => text.to_owned(),
+    };
+    Status::invalid_argument(format!("Invalid JSON payload received: {reason}{place}"))
+}
+
+/// What is wrong with JSON that is no such message, told without the value: libraries say what was expected last.
+fn data_reason(text: &str) -> String {
+    let unknown = text.strip_prefix("unrecognized field name '");
+    if let Some(name) = unknown.and_then(|name| name.strip_suffix('\'')) {
+        return format!("unknown name {:?}, there is no such field", excerpt(name));
+    }
+    if text.starts_with("multiple fields provided for oneof") {
+        return text.to_owned();
+    }
+    if let Some((_, expected)) = text.rsplit_once(", expected ") {
+        return format!("expected {expected}");
+    }
+    let kinds = [
+        ("invalid base64", "bytes that are not Base64"),
+        ("invalid rfc3339", "a timestamp that is not RFC 3339"),
+        ("unrecognized enum", "no value of the enumeration"),
+        ("invalid field mask", "a field mask that names no fields"),
+    ];
+    let kind = kinds.iter().find(|(begin, _)| text.starts_with(begin));
+    kind.map_or("a value that its field cannot hold", |(_, kind)| kind)
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, body: &str, expected: &str) {
+        let message = descriptor::message(&format!("google.pubsub.v1.{name}")).unwrap();
+        let refused = read(&DynamicMessage::new(message), body.as_bytes()).unwrap_err();
+        let expected = format!("Invalid JSON payload received: {expected}");
+        assert_eq!(refused.message(), expected, "{body}");
+    }
+
+    #[test]
+    fn refusals_say_what_is_wrong_and_repeat_no_value() {
+        check(
+            "Topic",
+            "{",
+            "EOF while parsing an object at line 1 column 1",
+        );
+        check(
+            "Topic",
+            "{} secret",
+            "trailing characters at line 1 column 4",
+        );
+        check("Topic", "[]", "expected a map at line 1 column 0");
+        let unknown = "unknown name \"nme\", there is no such field at line 1 column 6";
+        check("Topic", r#"{"nme": "secret"}"#, unknown);
+        check(
+            "Topic",
+            r#"{"name": 77}"#,
+            "expected a string at line 1 column 11",
+        );
+        let number = r#"{"ackDeadlineSeconds": true}"#;
+        check(
+            "Subscription",
+            number,
+            "expected a 32-bit signed integer at line 1 column 27",
+        );
+        let text = r#"{"ackDeadlineSeconds": "secret"}"#;
+        check(
+            "Subscription",
+            text,
+            "a value that its field cannot hold at line 1 column 31",
+        );
+        let data = r#"{"data": "not base64, expected secret"}"#;
+        check(
+            "PubsubMessage",
+            data,
+            "bytes that are not Base64 at line 1 column 38",
+        );
+        let time = r#"{"publishTime": "secret"}"#;
+        check(
+            "PubsubMessage",
+            time,
+            "a timestamp that is not RFC 3339 at line 1 column 24",
+        );
+        let both = r#"{"time": "2030-01-02T03:04:05Z", "snapshot": "x"}"#;
+        let oneof = "multiple fields provided for oneof 'target' at line 1 column 49";
+        check("SeekRequest", both, oneof);
+        let encoding = r#"{"encoding": "secret"}"#;
+        check(
+            "SchemaSettings",
+            encoding,
+            "no value of the enumeration at line 1 column 21",
+        );
+    }
+
+    #[test]
+    fn masks_are_read_in_either_spelling() {
+        let message = descriptor::message("google.pubsub.v1.UpdateTopicRequest").unwrap();
+        for body in [
+            r#"{"updateMask": "labels,push_config.push_endpoint"}"#,
+            r#"{"update_mask": "labels,pushConfig.pushEndpoint"}"#,
+        ] {
+            let read = read(&DynamicMessage::new(message.clone()), body.as_bytes()).unwrap();
+            let request: googleapis_tonic_google_pubsub_v1::google::pubsub::v1::UpdateTopicRequest =
+                read.transcode_to().unwrap();
+            let paths = request.update_mask.unwrap().paths;
+            assert_eq!(paths, ["labels", "push_config.push_endpoint"], "{body}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! One route: the request that it takes, and the RPC that it calls.
+
+use axum::http::Method;
+use futures_util::future::BoxFuture;
+use prost::Message;
+use prost_reflect::DynamicMessage;
+use tonic::{Request, Response, Status};
+
+use super::path::Path;
+
+/// Calls an RPC with a request of its type, and gives the answer encoded.
+pub(super) type Call<S> =
+    for<'a> fn(&'a S, DynamicMessage) -> BoxFuture<'a, Result<Vec<u8>, Status>>;
+
+/// Where the fields of a request come from that are not in the path (Google, *HttpRule*, `body`).
+#[derive(Clone, Copy)]
+pub(super) enum Body {
+    /// All from the query; the body is not read.
+    None,
+    /// All from the body; there are no query parameters.
+    Whole,
+    /// This one from the body, the others from the query.
+    Field(&'static str),
+}
+
+/// How one RPC is called over REST (Google, *HttpRule*).
+pub(super) struct Route<S> {
+    pub(super) method: Method,
+    /// The field that the name in the path is put into.
+    pub(super) field: &'static str,
+    pub(super) body: Body,
+    /// The full names of the messages.
+    pub(super) request: String,
+    pub(super) answer: String,
+    pub(super) call: Call<S>,
+    /// The part of the path that is the name, and what comes after it.
+    name: &'static str,
+    rest: &'static str,
+}
+
+impl<S> Route<S> {
+    /// A route whose `template` is such as `{topic=projects/*/topics/*}:publish`.
+    pub(super) fn new(
+        method: Method,
+        template: &'static str,
+        body: Body,
+        (request, answer): (String, String),
+        call: Call<S>,
+    ) -> Self {
+        let (variable, rest) = template.split_once('}').unwrap_or((template, ""));
+        let (field, name) = variable.split_once('=').unwrap_or((variable, ""));
+        Self {
+            method,
+            field: field.trim_start_matches('{'),
+            body,
+            request,
+            answer,
+            call,
+            name,
+            rest,
+        }
+    }
+
+    /// The name in the path, if the route takes it.
+    pub(super) fn matches(&self, path: &Path) -> Option<String> {
+        path.name(self.name, self.rest)
+    }
+}
+
+/// A request as the RPC takes it.
+pub(super) fn read<T: Message + Default>(message: &DynamicMessage) -> Result<Request<T>, Status> {
+    let read = message.transcode_to();
+    read.map(Request::new)
+        .map_err(|error| Status::invalid_argument(format!("The request is malformed: {error}")))
+}
+
+/// What an RPC answered, encoded.
+pub(super) fn reply<T: Message>(answer: Result<Response<T>, Status>) -> Result<Vec<u8>, Status> {
+    Ok(answer?.into_inner().encode_to_vec())
+}

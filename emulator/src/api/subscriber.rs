@@ -1,0 +1,244 @@
+//! Google's *Subscriber*.
+
+use std::sync::Arc;
+
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
+    AcknowledgeRequest, CreateSnapshotRequest, DeleteSnapshotRequest, DeleteSubscriptionRequest,
+    GetSnapshotRequest, GetSubscriptionRequest, ListSnapshotsRequest, ListSnapshotsResponse,
+    ListSubscriptionsRequest, ListSubscriptionsResponse, ModifyAckDeadlineRequest,
+    ModifyPushConfigRequest, PullRequest, PullResponse, SeekRequest, SeekResponse, Snapshot,
+    StreamingPullRequest, Subscription, UpdateSnapshotRequest, UpdateSubscriptionRequest,
+    seek_request,
+};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::Services;
+use super::grpc::Subscriber;
+use super::page::page;
+use super::{mask, pull};
+use crate::convert::{
+    push_config_from, snapshot_from, snapshot_to, subscription_from, subscription_to, time,
+};
+use crate::delivery::Delivery;
+use crate::error::ApiError;
+use crate::name::{ResourceName, project};
+use crate::subscription::SubscriptionConfig;
+
+impl Services {
+    fn show(&self, config: SubscriptionConfig) -> Subscription {
+        let topic_retention = self.broker.topic_retention(&config);
+        subscription_to(config, topic_retention)
+    }
+
+    fn subscription(&self, name: &str) -> Result<Arc<Delivery>, ApiError> {
+        self.broker.subscription(&ResourceName::subscription(name)?)
+    }
+}
+
+#[tonic::async_trait]
+impl Subscriber for Services {
+    async fn create_subscription(
+        &self,
+        request: Request<Subscription>,
+    ) -> Result<Response<Subscription>, Status> {
+        let config = subscription_from(request.into_inner())?;
+        let created = self.broker.create_subscription(config)?;
+        self.saved().await?;
+        Ok(Response::new(self.show(created)))
+    }
+
+    async fn get_subscription(
+        &self,
+        request: Request<GetSubscriptionRequest>,
+    ) -> Result<Response<Subscription>, Status> {
+        let delivery = self.subscription(&request.into_inner().subscription)?;
+        Ok(Response::new(self.show(delivery.config())))
+    }
+
+    async fn update_subscription(
+        &self,
+        request: Request<UpdateSubscriptionRequest>,
+    ) -> Result<Response<Subscription>, Status> {
+        let UpdateSubscriptionRequest {
+            subscription,
+            update_mask,
+        } = request.into_inner();
+        let change = subscription.unwrap_or_default();
+        let current = self.subscription(&change.name)?.config();
+        let is_detached = current.detached;
+        let current = self.show(current);
+        let merged = mask::merge_subscription(&current, &change, &update_mask.unwrap_or_default())?;
+        let mut config = subscription_from(merged)?;
+        config.detached = is_detached;
+        let updated = self.broker.update_subscription(config)?;
+        self.saved().await?;
+        Ok(Response::new(self.show(updated)))
+    }
+
+    async fn list_subscriptions(
+        &self,
+        request: Request<ListSubscriptionsRequest>,
+    ) -> Result<Response<ListSubscriptionsResponse>, Status> {
+        let request = request.into_inner();
+        let all = self.broker.subscriptions(project(&request.project)?);
+        let (page, next_page_token) = page(
+            all,
+            |each| each.name().as_str(),
+            request.page_size,
+            &request.page_token,
+        )?;
+        let shown = page.into_iter().map(|each| self.show(each.config()));
+        Ok(Response::new(ListSubscriptionsResponse {
+            subscriptions: shown.collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn delete_subscription(
+        &self,
+        request: Request<DeleteSubscriptionRequest>,
+    ) -> Result<Response<()>, Status> {
+        let name = ResourceName::subscription(&request.into_inner().subscription)?;
+        self.broker.delete_subscription(&name)?;
+        self.saved().await?;
+        Ok(Response::new(()))
+    }
+
+    async fn modify_ack_deadline(
+        &self,
+        request: Request<ModifyAckDeadlineRequest>,
+    ) -> Result<Response<()>, Status> {
+        pull::modify_ack_deadline(&self.broker, &request.into_inner())?;
+        self.saved().await?;
+        Ok(Response::new(()))
+    }
+
+    async fn acknowledge(
+        &self,
+        request: Request<AcknowledgeRequest>,
+    ) -> Result<Response<()>, Status> {
+        let acknowledged = pull::acknowledge(&self.broker, &request.into_inner());
+        self.saved().await?;
+        acknowledged.map(Response::new)
+    }
+
+    async fn pull(&self, request: Request<PullRequest>) -> Result<Response<PullResponse>, Status> {
+        let pulled = pull::pull(&self.broker, request.into_inner()).await?;
+        Ok(Response::new(pulled))
+    }
+
+    type StreamingPullStream = pull::Messages;
+
+    async fn streaming_pull(
+        &self,
+        request: Request<Streaming<StreamingPullRequest>>,
+    ) -> Result<Response<Self::StreamingPullStream>, Status> {
+        let messages = pull::open(Arc::clone(&self.broker), request.into_inner()).await?;
+        Ok(Response::new(messages))
+    }
+
+    async fn modify_push_config(
+        &self,
+        request: Request<ModifyPushConfigRequest>,
+    ) -> Result<Response<()>, Status> {
+        let request = request.into_inner();
+        let name = ResourceName::subscription(&request.subscription)?;
+        let push_config = request.push_config.map_or(Ok(None), push_config_from)?;
+        self.broker.modify_push_config(&name, push_config)?;
+        self.saved().await?;
+        Ok(Response::new(()))
+    }
+
+    async fn get_snapshot(
+        &self,
+        request: Request<GetSnapshotRequest>,
+    ) -> Result<Response<Snapshot>, Status> {
+        let name = ResourceName::snapshot(&request.into_inner().snapshot)?;
+        let snapshot = self.broker.snapshot(&name)?;
+        Ok(Response::new(snapshot_to(snapshot)))
+    }
+
+    async fn list_snapshots(
+        &self,
+        request: Request<ListSnapshotsRequest>,
+    ) -> Result<Response<ListSnapshotsResponse>, Status> {
+        let request = request.into_inner();
+        let all = self.broker.snapshots(project(&request.project)?);
+        let (page, next_page_token) = page(
+            all,
+            |each| &each.name,
+            request.page_size,
+            &request.page_token,
+        )?;
+        Ok(Response::new(ListSnapshotsResponse {
+            snapshots: page.into_iter().map(snapshot_to).collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn create_snapshot(
+        &self,
+        request: Request<CreateSnapshotRequest>,
+    ) -> Result<Response<Snapshot>, Status> {
+        let request = request.into_inner();
+        if !request.tags.is_empty() {
+            return Err(Status::unimplemented(
+                "The emulator does not act upon CreateSnapshotRequest.tags: there is no resource manager",
+            ));
+        }
+        let name = ResourceName::snapshot(&request.name)?;
+        let subscription = ResourceName::subscription(&request.subscription)?;
+        let labels = request.labels.into_iter().collect();
+        let created = self.broker.create_snapshot(&name, &subscription, labels)?;
+        self.saved().await?;
+        Ok(Response::new(snapshot_to(created)))
+    }
+
+    async fn update_snapshot(
+        &self,
+        request: Request<UpdateSnapshotRequest>,
+    ) -> Result<Response<Snapshot>, Status> {
+        let UpdateSnapshotRequest {
+            snapshot,
+            update_mask,
+        } = request.into_inner();
+        let change = snapshot.unwrap_or_default();
+        let name = ResourceName::snapshot(&change.name)?;
+        let current = snapshot_to(self.broker.snapshot(&name)?);
+        let merged = mask::merge_snapshot(&current, &change, &update_mask.unwrap_or_default())?;
+        let updated = self.broker.update_snapshot(snapshot_from(merged)?)?;
+        self.saved().await?;
+        Ok(Response::new(snapshot_to(updated)))
+    }
+
+    async fn delete_snapshot(
+        &self,
+        request: Request<DeleteSnapshotRequest>,
+    ) -> Result<Response<()>, Status> {
+        let name = ResourceName::snapshot(&request.into_inner().snapshot)?;
+        self.broker.delete_snapshot(&name)?;
+        self.saved().await?;
+        Ok(Response::new(()))
+    }
+
+    async fn seek(&self, request: Request<SeekRequest>) -> Result<Response<SeekResponse>, Status> {
+        let request = request.into_inner();
+        let subscription = ResourceName::subscription(&request.subscription)?;
+        match request.target {
+            Some(seek_request::Target::Time(to)) => {
+                self.broker.seek_to_time(&subscription, time(&to)?)?;
+            }
+            Some(seek_request::Target::Snapshot(name)) => {
+                let snapshot = ResourceName::snapshot(&name)?;
+                self.broker.seek_to_snapshot(&subscription, &snapshot)?;
+            }
+            None => {
+                return Err(Status::invalid_argument(
+                    "A seek needs a target: a time or a snapshot",
+                ));
+            }
+        }
+        self.saved().await?;
+        Ok(Response::new(SeekResponse {}))
+    }
+}

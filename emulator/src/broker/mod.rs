@@ -1,0 +1,125 @@
+//! The topics, subscriptions and snapshots of one emulator, and what is done to them whatever the interface.
+
+mod policies;
+mod publish;
+mod replay;
+mod retention;
+mod saved;
+mod schemas;
+mod subscriptions;
+mod topics;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::publish::first_sequence;
+use crate::clock::Clock;
+use crate::delivery::{Delivery, Pace};
+use crate::error::ApiError;
+use crate::history::History;
+use crate::iam::Policies;
+use crate::keeping::Keeper;
+use crate::name::ResourceName;
+use crate::push::Courier;
+use crate::schema::Schemas;
+use crate::snapshot::Snapshot;
+use crate::storage::Storage;
+use crate::topic::Topic;
+
+/// All topics, subscriptions and snapshots. What it does, it does at once; the tasks that it starts deliver.
+pub(crate) struct Broker {
+    resources: Mutex<Resources>,
+    schemas: Mutex<Schemas>,
+    policies: Policies,
+    courier: Courier,
+    clock: Clock,
+    keeper: Keeper,
+    history: Arc<History>,
+    pace: Pace,
+    runtime: Handle,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+struct Resources {
+    topics: BTreeMap<ResourceName, Topic>,
+    subscriptions: BTreeMap<ResourceName, Arc<Delivery>>,
+    snapshots: BTreeMap<ResourceName, Snapshot>,
+    storage: Storage,
+    /// The place of the next message in the order of publishing, which is also its id.
+    next_sequence: u64,
+}
+
+/// What the tasks of an emulator run on.
+pub(crate) struct Ground {
+    pub(crate) runtime: Handle,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) keeper: Keeper,
+    pub(crate) history: Arc<History>,
+}
+
+impl Broker {
+    /// A broker without topics, whose tasks end when `stopping` is cancelled.
+    pub(crate) fn new(courier: Courier, clock: Clock, pace: Pace, ground: Ground) -> Self {
+        let resources = Resources {
+            topics: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+            storage: Storage::new(ground.keeper.clone()),
+            next_sequence: first_sequence(),
+        };
+        Self {
+            resources: Mutex::new(resources),
+            schemas: Mutex::new(Schemas::default()),
+            policies: Policies::default(),
+            courier,
+            clock,
+            keeper: ground.keeper,
+            history: ground.history,
+            pace,
+            runtime: ground.runtime,
+            tasks: ground.tasks,
+            stopping: ground.stopping,
+        }
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Starts a task that ends with the emulator, at the latest when its own end is told to it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(task, &self.runtime);
+    }
+
+    fn resources(&self) -> MutexGuard<'_, Resources> {
+        self.resources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Resources {
+    fn find_topic(&mut self, name: &ResourceName) -> Result<&mut Topic, ApiError> {
+        self.topics.get_mut(name).ok_or_else(|| name.not_found())
+    }
+
+    fn find_subscription(&self, name: &ResourceName) -> Result<&Arc<Delivery>, ApiError> {
+        self.subscriptions.get(name).ok_or_else(|| name.not_found())
+    }
+}
+
+/// Refuses one more of something of which there are enough.
+fn check_count(what: &str, found: usize, limit: usize) -> Result<(), ApiError> {
+    if found < limit {
+        return Ok(());
+    }
+    Err(ApiError::ResourceExhausted(format!(
+        "The emulator holds at most {limit} {what}"
+    )))
+}

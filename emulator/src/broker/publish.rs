@@ -1,0 +1,101 @@
+//! Publishing: one message to every subscription of its topic, or to none.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use time::OffsetDateTime;
+
+use super::{Broker, Resources};
+use crate::delivery::Delivery;
+use crate::error::ApiError;
+use crate::message::{Message, ReceivedMessage, check_request};
+use crate::name::ResourceName;
+use crate::storage::StoredMessage;
+
+impl Broker {
+    /// Publishes the messages of one request, all or none, and gives their ids in the same order.
+    ///
+    /// # Errors
+    /// If there is no such topic, a message breaks one of Google's rules, or there is no room.
+    pub(crate) fn publish(
+        &self,
+        topic: &ResourceName,
+        mut messages: Vec<Message>,
+    ) -> Result<Vec<String>, ApiError> {
+        check_request(&messages)?;
+        let schema = self.resources().find_topic(topic)?.config.schema.clone();
+        if let Some(settings) = schema {
+            self.check_schema(&settings, &mut messages)?;
+        }
+        self.resources()
+            .distribute(topic, messages, self.clock.utc(), self)
+    }
+
+    /// Publishes a dead letter. It was checked when it was first published, and its new attributes are Pub/Sub's own.
+    pub(crate) fn forward(&self, topic: &ResourceName, letter: Message) -> Result<(), ApiError> {
+        self.resources()
+            .distribute(topic, vec![letter], self.clock.utc(), self)?;
+        Ok(())
+    }
+}
+
+impl Resources {
+    /// Gives messages to every subscription of a topic, or to none if one of them is full.
+    fn distribute(
+        &mut self,
+        name: &ResourceName,
+        messages: Vec<Message>,
+        publish_time: OffsetDateTime,
+        broker: &Broker,
+    ) -> Result<Vec<String>, ApiError> {
+        self.find_topic(name)?;
+        let first = self.next_sequence;
+        let received: Vec<ReceivedMessage> = (first..)
+            .zip(messages)
+            .map(|(sequence, message)| ReceivedMessage::new(sequence, message, publish_time))
+            .collect();
+        let stored = self.store(received)?;
+        let bytes = stored.iter().map(|message| message.size_bytes()).sum();
+        let is_sought = self.is_sought(name);
+        let topic = self.find_topic(name)?;
+        let full = |each: &&Arc<Delivery>| !each.has_room(stored.len(), bytes);
+        if let Some(full) = topic.deliveries.iter().find(full) {
+            return Err(full.exhausted());
+        }
+        if let Some(keeping) = &broker.keeper {
+            keeping.messages(name, &stored);
+        }
+        for message in &stored {
+            let receivers = topic.deliveries.iter().filter(|each| each.wants(message));
+            let receivers: Vec<ResourceName> = receivers.map(|each| each.name().clone()).collect();
+            broker.history.published(name, message, &receivers);
+        }
+        topic.deliveries.iter().for_each(|each| each.add(&stored));
+        if topic.config.message_retention.is_some() || is_sought {
+            topic.log.extend(
+                stored
+                    .iter()
+                    .map(|message| (message.sequence, Arc::clone(message))),
+            );
+        }
+        self.next_sequence = first + stored.len() as u64;
+        Ok(stored.iter().map(|message| message.id.clone()).collect())
+    }
+
+    /// Unsettled messages come before settled ones, which are kept only in case somebody asks for them again.
+    fn store(&self, messages: Vec<ReceivedMessage>) -> Result<Vec<Arc<StoredMessage>>, ApiError> {
+        if !self.storage.has_room(&messages) {
+            let subscriptions = self.subscriptions.values();
+            subscriptions.for_each(|each| each.forget_settled());
+        }
+        self.storage.store(messages)
+    }
+}
+
+/// Ids go on from the clock, so that a receiver that remembers ids over a restart of the emulator takes no new message for
+/// an old one.
+pub(super) fn first_sequence() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let nanoseconds = since_epoch.unwrap_or(Duration::ZERO).as_nanos();
+    u64::try_from(nanoseconds).unwrap_or_default()
+}

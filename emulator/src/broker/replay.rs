@@ -1,0 +1,181 @@
+//! Snapshots and seeks: what a subscription has yet to deliver, put back to what it was, or set by time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use super::{Broker, Resources, check_count};
+use crate::delivery::Delivery;
+use crate::error::ApiError;
+use crate::history::Note;
+use crate::journal::Kind;
+use crate::name::ResourceName;
+use crate::snapshot::{Snapshot, SnapshotConfig};
+use crate::storage::StoredMessage;
+
+/// As many as a project may have (Google, *Quotas and limits*).
+const MAX_SNAPSHOTS: usize = 5_000;
+
+impl Broker {
+    /// Keeps what a subscription has not acknowledged, and what is published from now on (Google, *CreateSnapshot*).
+    ///
+    /// # Errors
+    /// If the name is taken, there is no such subscription, or the snapshot would not live for an hour.
+    pub(crate) fn create_snapshot(
+        &self,
+        name: &ResourceName,
+        subscription: &ResourceName,
+        labels: BTreeMap<String, String>,
+    ) -> Result<SnapshotConfig, ApiError> {
+        let mut resources = self.resources();
+        if resources.snapshots.contains_key(name) {
+            return Err(name.already_exists());
+        }
+        check_count("snapshots", resources.snapshots.len(), MAX_SNAPSHOTS)?;
+        let delivery = resources.find_subscription(subscription)?;
+        let topic = attached_topic(delivery)?;
+        let snapshot = Snapshot::new(
+            name.clone(),
+            topic,
+            labels,
+            delivery.unacknowledged(),
+            resources.next_sequence,
+            self.clock.utc(),
+        )?;
+        let config = snapshot.config();
+        self.keep_snapshot(&snapshot);
+        resources.snapshots.insert(name.clone(), snapshot);
+        Ok(config)
+    }
+
+    /// # Errors
+    /// If there is no such snapshot.
+    pub(crate) fn snapshot(&self, name: &ResourceName) -> Result<SnapshotConfig, ApiError> {
+        let resources = self.resources();
+        let snapshot = resources.snapshots.get(name);
+        snapshot
+            .map(Snapshot::config)
+            .ok_or_else(|| name.not_found())
+    }
+
+    /// The snapshots of a project, by name.
+    pub(crate) fn snapshots(&self, project: &str) -> Vec<SnapshotConfig> {
+        let resources = self.resources();
+        let snapshots = resources.snapshots.iter();
+        let of_project = snapshots.filter(|(name, _)| name.project() == project);
+        of_project.map(|(_, snapshot)| snapshot.config()).collect()
+    }
+
+    /// Changes the labels and the end of a snapshot.
+    ///
+    /// # Errors
+    /// If there is no such snapshot, or the end is not within seven days.
+    pub(crate) fn update_snapshot(
+        &self,
+        config: SnapshotConfig,
+    ) -> Result<SnapshotConfig, ApiError> {
+        let name = ResourceName::snapshot(&config.name)?;
+        let mut resources = self.resources();
+        let snapshot = resources.snapshots.get_mut(&name);
+        let snapshot = snapshot.ok_or_else(|| name.not_found())?;
+        snapshot.update(config, self.clock.utc())?;
+        self.keep_snapshot(snapshot);
+        Ok(snapshot.config())
+    }
+
+    /// # Errors
+    /// If there is no such snapshot.
+    pub(crate) fn delete_snapshot(&self, name: &ResourceName) -> Result<(), ApiError> {
+        let mut resources = self.resources();
+        let snapshot = resources.snapshots.remove(name);
+        snapshot.ok_or_else(|| name.not_found())?;
+        self.keep_deletion(Kind::Snapshot, name);
+        resources.trim_topics(self.clock.utc());
+        Ok(())
+    }
+
+    /// Everything published before `time` counts as acknowledged, everything since as not, as far as it is retained (Google,
+    /// *Seek*).
+    ///
+    /// # Errors
+    /// If there is no such subscription, or it is detached.
+    pub(crate) fn seek_to_time(
+        &self,
+        subscription: &ResourceName,
+        time: OffsetDateTime,
+    ) -> Result<(), ApiError> {
+        let resources = self.resources();
+        let delivery = Arc::clone(resources.find_subscription(subscription)?);
+        let mut log = resources.log_of(&attached_topic(&delivery)?);
+        let retention = resources.topic_retention(&delivery.config());
+        let oldest = retention.map(|retention| self.clock.utc() - retention);
+        // What the topic keeps for a snapshot only is not in reach of a time.
+        log.retain(|_, message| oldest.is_some_and(|oldest| message.publish_time >= oldest));
+        delivery.seek(&log, |message| message.publish_time >= time);
+        // What a seek into the future leaves is nothing.
+        let is_purge = time > self.clock.utc();
+        let note = if is_purge {
+            Note::Purged
+        } else {
+            Note::Seek { to: time }
+        };
+        self.history.noted(subscription, note);
+        Ok(())
+    }
+
+    /// What was unacknowledged at a snapshot, and what was published since, is to be delivered (Google, *Seek*).
+    ///
+    /// # Errors
+    /// If there is no such subscription or snapshot, or it is one of another topic.
+    pub(crate) fn seek_to_snapshot(
+        &self,
+        subscription: &ResourceName,
+        snapshot: &ResourceName,
+    ) -> Result<(), ApiError> {
+        let resources = self.resources();
+        let delivery = Arc::clone(resources.find_subscription(subscription)?);
+        let topic = attached_topic(&delivery)?;
+        let found = resources.snapshots.get(snapshot);
+        let found = found.ok_or_else(|| snapshot.not_found())?;
+        if found.topic != topic {
+            return Err(ApiError::invalid(
+                "The snapshot and the subscription must have the same topic",
+            ));
+        }
+        let mut messages = resources.log_of(&topic);
+        messages.extend(found.unacked().clone());
+        delivery.seek(&messages, |message| found.wants(message));
+        let snapshot = snapshot.to_string();
+        self.history
+            .noted(subscription, Note::SeekToSnapshot { snapshot });
+        Ok(())
+    }
+}
+
+impl Resources {
+    /// Whether a snapshot wants what is published to this topic.
+    pub(super) fn is_sought(&self, topic: &ResourceName) -> bool {
+        let mut snapshots = self.snapshots.values();
+        snapshots.any(|snapshot| snapshot.topic == topic.as_str())
+    }
+
+    /// What a topic keeps, whatever became of it.
+    fn log_of(&self, topic: &str) -> BTreeMap<u64, Arc<StoredMessage>> {
+        let topic = ResourceName::topic(topic).ok();
+        let topic = topic.and_then(|name| self.topics.get(&name));
+        topic.map(|topic| topic.log.clone()).unwrap_or_default()
+    }
+}
+
+/// # Errors
+/// If the subscription is detached.
+fn attached_topic(delivery: &Delivery) -> Result<String, ApiError> {
+    let config = delivery.config();
+    if config.detached {
+        return Err(ApiError::precondition(
+            "Subscription is detached from its topic",
+        ));
+    }
+    Ok(config.topic)
+}

@@ -1,0 +1,87 @@
+//! Age: messages that outlive their retention, snapshots that end, subscriptions that nobody uses.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::{Broker, Resources};
+use crate::clock::Clock;
+use crate::delivery::Delivery;
+use crate::journal::Kind;
+use crate::name::ResourceName;
+
+/// How often age is looked at. Retention is counted in minutes at least.
+const PERIOD: Duration = Duration::from_secs(5);
+
+impl Broker {
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.clock.utc()
+    }
+
+    /// Moves the clock forward, and lets go of what is too old by then.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.sweep();
+        let resources = self.resources();
+        let subscriptions = resources.subscriptions.values();
+        let deliveries: Vec<Arc<Delivery>> = subscriptions.cloned().collect();
+        drop(resources);
+        for delivery in deliveries {
+            delivery.end_leases(&|topic, message| self.forward(topic, message));
+        }
+    }
+
+    /// Lets go of what is too old.
+    pub(crate) fn sweep(&self) {
+        let now = self.clock.utc();
+        let mut resources = self.resources();
+        let ended = resources
+            .snapshots
+            .extract_if(.., |_, each| each.expire_time <= now);
+        ended.for_each(|(name, _)| self.keep_deletion(Kind::Snapshot, &name));
+        resources.trim_topics(now);
+        let mut expired: Vec<ResourceName> = Vec::new();
+        for (name, delivery) in &resources.subscriptions {
+            delivery.expire_messages(now);
+            if delivery.is_expired(now) {
+                expired.push(name.clone());
+            }
+        }
+        drop(resources);
+        for name in expired {
+            tracing::info!(subscription = %name, "deleted, since nobody used it for as long as its expiration policy says");
+            self.delete_subscription(&name).ok();
+        }
+    }
+
+    /// Lets go of what is too old from time to time, as long as there is a broker.
+    pub(crate) async fn keep_sweeping(broker: Weak<Self>, clock: Clock) {
+        loop {
+            clock.reached(clock.now() + PERIOD).await;
+            let Some(broker) = Weak::upgrade(&broker) else {
+                return;
+            };
+            Arc::clone(&broker).sweep();
+        }
+    }
+}
+
+impl Resources {
+    /// Keeps in each topic what its retention or a snapshot asks for.
+    pub(super) fn trim_topics(&mut self, now: OffsetDateTime) {
+        let Self {
+            topics, snapshots, ..
+        } = self;
+        for (name, topic) in topics {
+            if topic.log.is_empty() {
+                continue;
+            }
+            let of_topic = snapshots
+                .values()
+                .filter(|each| each.topic == name.as_str());
+            let since = of_topic.map(|snapshot| snapshot.since).min();
+            topic.trim(now, since);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Keeps resources in the data folder, and brings back what it holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use googleapis_tonic_google_iam_v1::google::iam::v1::Policy;
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
+    ListSchemasResponse, PubsubMessage, Snapshot as SnapshotMessage, Subscription, Topic,
+};
+use prost::Message;
+
+use super::{Broker, Resources};
+use crate::convert::{
+    snapshot_from, snapshot_to, subscription_from, subscription_to, time, topic_from, topic_to,
+};
+use crate::delivery::Delivery;
+use crate::error::ApiError;
+use crate::journal::{Held, JournalError, Kind, Saved, SavedMessage, SavedResource};
+use crate::message::{Message as PublishedMessage, ReceivedMessage};
+use crate::name::ResourceName;
+use crate::snapshot::Snapshot;
+use crate::storage::StoredMessage;
+use crate::topic::{Topic as OpenTopic, TopicConfig};
+
+/// A snapshot in the data folder.
+#[derive(Clone, PartialEq, Message)]
+struct SnapshotRecord {
+    #[prost(message, optional, tag = "1")]
+    snapshot: Option<SnapshotMessage>,
+    #[prost(uint64, tag = "2")]
+    since: u64,
+    #[prost(uint64, repeated, tag = "3")]
+    unacked: Vec<u64>,
+}
+
+type Messages = BTreeMap<u64, (String, Arc<StoredMessage>)>;
+
+impl Broker {
+    /// Waits until all that was done is kept, if there is a data folder.
+    ///
+    /// # Errors
+    /// If it could not be written.
+    pub(crate) async fn saved(&self) -> Result<(), JournalError> {
+        match &self.keeper {
+            Some(keeping) => keeping.saved().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the data folder can take something large.
+    pub(crate) async fn room_to_save(&self) {
+        if let Some(keeping) = &self.keeper {
+            keeping.room().await;
+        }
+    }
+
+    pub(super) fn keep_topic(&self, config: &TopicConfig) {
+        if let Some(keeping) = &self.keeper {
+            let value = topic_to(config.clone()).encode_to_vec();
+            keeping.put(Kind::Topic, &config.name, value);
+        }
+    }
+
+    pub(super) fn keep_subscription(&self, delivery: &Delivery) {
+        if let Some(keeping) = &self.keeper {
+            let value = subscription_to(delivery.config(), None).encode_to_vec();
+            keeping.put(Kind::Subscription, delivery.name().as_str(), value);
+        }
+    }
+
+    pub(super) fn keep_snapshot(&self, snapshot: &Snapshot) {
+        if let Some(keeping) = &self.keeper {
+            let record = SnapshotRecord {
+                snapshot: Some(snapshot_to(snapshot.config())),
+                since: snapshot.since,
+                unacked: snapshot.unacked().keys().copied().collect(),
+            };
+            keeping.put(
+                Kind::Snapshot,
+                snapshot.name.as_str(),
+                record.encode_to_vec(),
+            );
+        }
+    }
+
+    pub(super) fn keep_schema(&self, name: &ResourceName) {
+        if let Some(keeping) = &self.keeper {
+            let revisions = ListSchemasResponse {
+                schemas: self.schemas().snapshot(name.as_str()),
+                ..ListSchemasResponse::default()
+            };
+            keeping.put(Kind::Schema, name.as_str(), revisions.encode_to_vec());
+        }
+    }
+
+    pub(super) fn keep_policy(&self, resource: &str, policy: &Policy) {
+        if let Some(keeping) = &self.keeper {
+            keeping.put(Kind::Policy, resource, policy.encode_to_vec());
+        }
+    }
+
+    /// A resource is gone, and its policy with it.
+    pub(super) fn keep_deletion(&self, kind: Kind, name: &ResourceName) {
+        self.policies.forget(name.as_str());
+        if let Some(keeping) = &self.keeper {
+            keeping.delete(kind, name.as_str());
+            keeping.delete(Kind::Policy, name.as_str());
+        }
+    }
+
+    /// Takes in what a data folder holds.
+    ///
+    /// # Errors
+    /// If a record cannot be understood, or there is no room for the messages.
+    pub(crate) fn restore(self: &Arc<Self>, saved: Saved) -> Result<(), ApiError> {
+        let messages = self.restore_messages(saved.messages)?;
+        for resource in saved.resources {
+            let holds = saved.holds.get(&resource.name);
+            self.restore_resource(resource, holds.map_or(&[], Vec::as_slice), &messages)?;
+        }
+        let mut resources = self.resources();
+        resources.restore_logs(&messages);
+        resources.trim_topics(self.clock.utc());
+        Ok(())
+    }
+
+    fn restore_messages(&self, saved: Vec<SavedMessage>) -> Result<Messages, ApiError> {
+        let mut resources = self.resources();
+        let mut messages = Messages::new();
+        for SavedMessage {
+            sequence,
+            topic,
+            value,
+        } in saved
+        {
+            let message = received(sequence, &value)?;
+            let stored = resources.storage.store(vec![message])?.pop();
+            messages.extend(stored.map(|stored| (sequence, (topic, stored))));
+            resources.next_sequence = resources.next_sequence.max(sequence + 1);
+        }
+        Ok(messages)
+    }
+
+    fn restore_resource(
+        self: &Arc<Self>,
+        resource: SavedResource,
+        holds: &[(u64, Held)],
+        messages: &Messages,
+    ) -> Result<(), ApiError> {
+        let SavedResource { kind, name, value } = resource;
+        let broken = |_| ApiError::invalid(format!("the record of {name} cannot be read"));
+        match kind {
+            Kind::Topic => {
+                let config = topic_from(Topic::decode(&value[..]).map_err(broken)?)?;
+                let name = ResourceName::topic(&config.name)?;
+                let mut resources = self.resources();
+                resources.topics.insert(name, OpenTopic::new(config));
+            }
+            Kind::Subscription => {
+                let subscription = Subscription::decode(&value[..]).map_err(broken)?;
+                self.restore_subscription(subscription, holds, messages)?;
+            }
+            Kind::Snapshot => {
+                let record = SnapshotRecord::decode(&value[..]).map_err(broken)?;
+                self.restore_snapshot(record, messages)?;
+            }
+            Kind::Schema => {
+                let revisions = ListSchemasResponse::decode(&value[..]).map_err(broken)?;
+                self.schemas().restore(revisions.schemas)?;
+            }
+            Kind::Policy => {
+                let policy = Policy::decode(&value[..]).map_err(broken)?;
+                self.policies.restore(&name, policy);
+            }
+            Kind::Faults => {}
+        }
+        Ok(())
+    }
+
+    fn restore_subscription(
+        self: &Arc<Self>,
+        subscription: Subscription,
+        holds: &[(u64, Held)],
+        messages: &Messages,
+    ) -> Result<(), ApiError> {
+        let is_detached = subscription.detached;
+        let mut config = subscription_from(subscription)?;
+        config.detached = is_detached;
+        let topic = ResourceName::topic(&config.topic).ok();
+        let delivery = self.open(config)?;
+        let known = holds
+            .iter()
+            .filter_map(|(sequence, held)| Some((Arc::clone(&messages.get(sequence)?.1), *held)));
+        delivery.restore(known);
+        let mut resources = self.resources();
+        let topic = topic.filter(|_| !is_detached);
+        if let Some(topic) = topic.and_then(|name| resources.topics.get_mut(&name)) {
+            topic.deliveries.push(Arc::clone(&delivery));
+        }
+        resources
+            .subscriptions
+            .insert(delivery.name().clone(), delivery);
+        Ok(())
+    }
+
+    fn restore_snapshot(
+        &self,
+        record: SnapshotRecord,
+        messages: &Messages,
+    ) -> Result<(), ApiError> {
+        let config = snapshot_from(record.snapshot.unwrap_or_default())?;
+        let unacked = record.unacked.into_iter();
+        let unacked = unacked
+            .filter_map(|sequence| Some((sequence, Arc::clone(&messages.get(&sequence)?.1))));
+        let snapshot = Snapshot::restore(config, record.since, unacked.collect())?;
+        let mut resources = self.resources();
+        resources.snapshots.insert(snapshot.name.clone(), snapshot);
+        Ok(())
+    }
+}
+
+impl Resources {
+    /// Gives every topic what it published; what it does not keep is trimmed.
+    fn restore_logs(&mut self, messages: &Messages) {
+        for (sequence, (topic, message)) in messages {
+            let topic = ResourceName::topic(topic).ok();
+            if let Some(topic) = topic.and_then(|name| self.topics.get_mut(&name)) {
+                topic.log.insert(*sequence, Arc::clone(message));
+            }
+        }
+    }
+}
+
+fn received(sequence: u64, value: &[u8]) -> Result<ReceivedMessage, ApiError> {
+    let message = PubsubMessage::decode(value).map_err(|_| {
+        ApiError::invalid(format!("the record of message {sequence} cannot be read"))
+    })?;
+    let published = time(&message.publish_time.unwrap_or_default())?;
+    Ok(ReceivedMessage::new(
+        sequence,
+        PublishedMessage::from(message),
+        published,
+    ))
+}

@@ -1,0 +1,102 @@
+//! Schemas, and what publishing to a topic with one asks for.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::Schema;
+
+use super::Broker;
+use crate::error::ApiError;
+use crate::journal::Kind;
+use crate::message::Message;
+use crate::name::{DELETED_SCHEMA, ResourceName};
+use crate::schema::Schemas;
+use crate::topic::SchemaSettings;
+
+impl Broker {
+    /// All schemas. Whoever holds them takes no other lock.
+    pub(crate) fn schemas(&self) -> MutexGuard<'_, Schemas> {
+        self.schemas.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// # Errors
+    /// If the name is bad or taken, or the definition wrong.
+    pub(crate) fn create_schema(
+        &self,
+        project: &str,
+        id: &str,
+        schema: Schema,
+    ) -> Result<Schema, ApiError> {
+        let now = self.clock.utc();
+        self.change_schema(|schemas| schemas.create(project, id, schema, now))
+    }
+
+    /// # Errors
+    /// If there is no such schema, or the definition is wrong.
+    pub(crate) fn commit_schema(&self, name: &str, schema: Schema) -> Result<Schema, ApiError> {
+        let now = self.clock.utc();
+        self.change_schema(|schemas| schemas.commit(name, schema, now))
+    }
+
+    /// # Errors
+    /// If there is no such schema or revision.
+    pub(crate) fn rollback_schema(&self, name: &str, revision: &str) -> Result<Schema, ApiError> {
+        let now = self.clock.utc();
+        self.change_schema(|schemas| schemas.rollback(name, revision, now))
+    }
+
+    /// # Errors
+    /// If there is no such revision, or it is the last one left.
+    pub(crate) fn delete_schema_revision(&self, name: &str) -> Result<Schema, ApiError> {
+        self.change_schema(|schemas| schemas.delete_revision(name))
+    }
+
+    /// Deletes a schema. Its topics refuse messages from now on (Google, *Delete a schema*).
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub(crate) fn delete_schema(&self, name: &str) -> Result<(), ApiError> {
+        let name = ResourceName::schema(name)?;
+        self.schemas().delete(name.as_str())?;
+        self.keep_deletion(Kind::Schema, &name);
+        let mut resources = self.resources();
+        for topic in resources.topics.values_mut() {
+            if let Some(settings) = &mut topic.config.schema
+                && settings.schema == name.as_str()
+            {
+                DELETED_SCHEMA.clone_into(&mut settings.schema);
+                self.keep_topic(&topic.config);
+            }
+        }
+        Ok(())
+    }
+
+    fn change_schema(
+        &self,
+        change: impl FnOnce(&mut Schemas) -> Result<Schema, ApiError>,
+    ) -> Result<Schema, ApiError> {
+        let changed = change(&mut self.schemas())?;
+        let name = changed.name.split('@').next().unwrap_or_default();
+        self.keep_schema(&ResourceName::schema(name)?);
+        Ok(changed)
+    }
+
+    /// Holds messages against the schema of their topic, and tells subscribers which revision they fit (Google, *Parse
+    /// messages from a topic with a schema*).
+    ///
+    /// # Errors
+    /// If one of them fits no revision.
+    pub(super) fn check_schema(
+        &self,
+        settings: &SchemaSettings,
+        messages: &mut [Message],
+    ) -> Result<(), ApiError> {
+        let schemas = self.schemas();
+        for message in messages {
+            let accepted = schemas.check(settings, &message.data)?;
+            let attributes = accepted.attributes();
+            let attributes = attributes.map(|(key, value)| (key.to_owned(), value.to_owned()));
+            message.attributes.extend(attributes);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! Subscriptions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Broker, Resources, check_count};
+use crate::delivery::{AckId, Delivery, Letter, Outcome, Run};
+use crate::error::ApiError;
+use crate::history::Note;
+use crate::journal::Kind;
+use crate::name::ResourceName;
+use crate::subscription::{PushConfig, SubscriptionConfig};
+
+/// As many as a project may have (Google, *Quotas and limits*).
+const MAX_SUBSCRIPTIONS: usize = 10_000;
+
+impl Broker {
+    /// # Errors
+    /// If the name is taken, a topic is missing, or a setting is out of range.
+    pub(crate) fn create_subscription(
+        self: &Arc<Self>,
+        config: SubscriptionConfig,
+    ) -> Result<SubscriptionConfig, ApiError> {
+        let name = ResourceName::subscription(&config.name)?;
+        let topic = ResourceName::topic(&config.topic)?;
+        config.check()?;
+        let mut resources = self.resources();
+        if resources.subscriptions.contains_key(&name) {
+            return Err(name.already_exists());
+        }
+        let count = resources.subscriptions.len();
+        check_count("subscriptions", count, MAX_SUBSCRIPTIONS)?;
+        resources.check_dead_letter_topic(&config)?;
+        let topic = resources.find_topic(&topic)?;
+        let delivery = self.open(config.clone())?;
+        topic.deliveries.push(Arc::clone(&delivery));
+        self.keep_subscription(&delivery);
+        resources.subscriptions.insert(name, delivery);
+        Ok(config)
+    }
+
+    pub(crate) fn subscription(&self, name: &ResourceName) -> Result<Arc<Delivery>, ApiError> {
+        self.resources().find_subscription(name).cloned()
+    }
+
+    /// How long the topic of a subscription keeps all messages, if it does.
+    pub(crate) fn topic_retention(&self, config: &SubscriptionConfig) -> Option<Duration> {
+        self.resources().topic_retention(config)
+    }
+
+    /// The names of all subscriptions, in order.
+    pub(crate) fn subscription_names(&self) -> Vec<ResourceName> {
+        self.resources().subscriptions.keys().cloned().collect()
+    }
+
+    /// The subscriptions of a project, by name.
+    pub(crate) fn subscriptions(&self, project: &str) -> Vec<Arc<Delivery>> {
+        let resources = self.resources();
+        let subscriptions = resources.subscriptions.iter();
+        let of_project = subscriptions.filter(|(name, _)| name.project() == project);
+        of_project
+            .map(|(_, delivery)| Arc::clone(delivery))
+            .collect()
+    }
+
+    /// Takes on new settings of a subscription; what cannot change is as it was, or refused by the interface.
+    ///
+    /// # Errors
+    /// If there is none of this name, or a setting is out of range.
+    pub(crate) fn update_subscription(
+        &self,
+        config: SubscriptionConfig,
+    ) -> Result<SubscriptionConfig, ApiError> {
+        let name = ResourceName::subscription(&config.name)?;
+        let mut resources = self.resources();
+        let delivery = Arc::clone(resources.find_subscription(&name)?);
+        if delivery.config().dead_letter_policy != config.dead_letter_policy {
+            resources.check_dead_letter_topic(&config)?;
+        }
+        let is_pushed_as_before = delivery.config().push_config == config.push_config;
+        delivery.update(config.clone())?;
+        self.keep_subscription(&delivery);
+        if !is_pushed_as_before {
+            self.history.noted(&name, Note::PushConfigChanged);
+        }
+        Ok(config)
+    }
+
+    /// # Errors
+    /// If there is no such subscription, or the endpoint is not one.
+    pub(crate) fn modify_push_config(
+        &self,
+        name: &ResourceName,
+        push_config: Option<PushConfig>,
+    ) -> Result<(), ApiError> {
+        let resources = self.resources();
+        let delivery = resources.find_subscription(name)?;
+        delivery.set_push_config(push_config)?;
+        self.keep_subscription(delivery);
+        self.history.noted(name, Note::PushConfigChanged);
+        Ok(())
+    }
+
+    /// Deletes a subscription with its backlog (Google, *DeleteSubscription*), and aborts its pushes.
+    ///
+    /// # Errors
+    /// If there is no such subscription.
+    pub(crate) fn delete_subscription(&self, name: &ResourceName) -> Result<(), ApiError> {
+        let mut resources = self.resources();
+        let subscription = resources.subscriptions.remove(name);
+        subscription.ok_or_else(|| name.not_found())?.end();
+        resources.unbind(name);
+        self.keep_deletion(Kind::Subscription, name);
+        if let Some(keeping) = &self.keeper {
+            keeping.release_all(name);
+        }
+        Ok(())
+    }
+
+    /// Takes a subscription from its topic (Google, *DetachSubscription*). It stays, empty.
+    ///
+    /// # Errors
+    /// If there is no such subscription.
+    pub(crate) fn detach_subscription(&self, name: &ResourceName) -> Result<(), ApiError> {
+        let mut resources = self.resources();
+        let delivery = resources.find_subscription(name)?;
+        delivery.detach();
+        self.keep_subscription(delivery);
+        resources.unbind(name);
+        Ok(())
+    }
+
+    /// Gives pulled messages back; those that were delivered often enough go to the dead-letter topic.
+    pub(crate) fn nack(&self, delivery: &Delivery, ack_ids: &[AckId]) -> Vec<Outcome> {
+        let (outcomes, letters) = delivery.nack(ack_ids);
+        let forward = |letter: Letter| {
+            delivery.forward(letter, &|topic, message| self.forward(topic, message));
+        };
+        letters.into_iter().for_each(forward);
+        outcomes
+    }
+
+    /// A subscription at work, which is not known yet.
+    ///
+    /// # Errors
+    /// If its filter or its push endpoint cannot be understood.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        config: SubscriptionConfig,
+    ) -> Result<Arc<Delivery>, ApiError> {
+        let delivery = Delivery::new(
+            config,
+            self.pace,
+            self.clock.clone(),
+            self.keeper.clone(),
+            Arc::clone(&self.history),
+            self.stopping.child_token(),
+        )?;
+        let delivery = Arc::new(delivery);
+        self.start(&delivery);
+        Ok(delivery)
+    }
+
+    fn start(self: &Arc<Self>, delivery: &Arc<Delivery>) {
+        let run = Run::new(
+            Arc::clone(delivery),
+            self.courier.clone(),
+            Arc::downgrade(self),
+        );
+        let delivery = Arc::clone(delivery);
+        self.spawn(async move {
+            tokio::select! {
+                () = run.run() => {}
+                () = delivery.ended() => {}
+            }
+        });
+    }
+}
+
+impl Resources {
+    pub(super) fn topic_retention(&self, config: &SubscriptionConfig) -> Option<Duration> {
+        let name = ResourceName::topic(&config.topic).ok()?;
+        self.topics.get(&name)?.config.message_retention
+    }
+
+    /// It must exist at this moment (Google, *DeadLetterPolicy*, `deadLetterTopic`).
+    fn check_dead_letter_topic(&mut self, config: &SubscriptionConfig) -> Result<(), ApiError> {
+        if let Some(policy) = &config.dead_letter_policy {
+            self.find_topic(&ResourceName::topic(&policy.dead_letter_topic)?)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a subscription no more messages.
+    fn unbind(&mut self, name: &ResourceName) {
+        for topic in self.topics.values_mut() {
+            topic.deliveries.retain(|each| each.name() != name);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Topics.
+
+use super::{Broker, check_count};
+use crate::error::ApiError;
+use crate::journal::Kind;
+use crate::name::{DELETED_SCHEMA, DELETED_TOPIC, ResourceName};
+use crate::topic::{Topic, TopicConfig};
+
+/// As many as a project may have (Google, *Quotas and limits*).
+const MAX_TOPICS: usize = 10_000;
+
+impl Broker {
+    /// # Errors
+    /// If the name is taken, or a setting out of range.
+    pub(crate) fn create_topic(&self, config: TopicConfig) -> Result<TopicConfig, ApiError> {
+        let name = config.check()?;
+        self.check_schema_settings(&config)?;
+        let mut resources = self.resources();
+        if resources.topics.contains_key(&name) {
+            return Err(name.already_exists());
+        }
+        check_count("topics", resources.topics.len(), MAX_TOPICS)?;
+        resources.topics.insert(name, Topic::new(config.clone()));
+        self.keep_topic(&config);
+        Ok(config)
+    }
+
+    /// Takes on new settings of a topic.
+    ///
+    /// # Errors
+    /// If there is none of this name, or a setting is out of range.
+    pub(crate) fn update_topic(&self, config: TopicConfig) -> Result<TopicConfig, ApiError> {
+        let name = config.check()?;
+        self.check_schema_settings(&config)?;
+        let mut resources = self.resources();
+        resources.find_topic(&name)?.config = config.clone();
+        self.keep_topic(&config);
+        resources.trim_topics(self.clock.utc());
+        Ok(config)
+    }
+
+    fn check_schema_settings(&self, config: &TopicConfig) -> Result<(), ApiError> {
+        let schema = config.schema.as_ref();
+        // A topic whose schema was deleted can be changed in other ways.
+        let schema = schema.filter(|settings| settings.schema != DELETED_SCHEMA);
+        schema.map_or(Ok(()), |settings| self.schemas().check_settings(settings))
+    }
+
+    pub(crate) fn topic(&self, name: &ResourceName) -> Result<TopicConfig, ApiError> {
+        let mut resources = self.resources();
+        let topic = resources.find_topic(name)?;
+        Ok(topic.config.clone())
+    }
+
+    /// The topics of a project, by name.
+    pub(crate) fn topics(&self, project: &str) -> Vec<TopicConfig> {
+        let resources = self.resources();
+        let topics = resources.topics.iter();
+        let of_project = topics.filter(|(name, _)| name.project() == project);
+        of_project.map(|(_, topic)| topic.config.clone()).collect()
+    }
+
+    /// The names of all topics, in order.
+    pub(crate) fn topic_names(&self) -> Vec<ResourceName> {
+        self.resources().topics.keys().cloned().collect()
+    }
+
+    /// The subscriptions that a topic's messages go to, by name.
+    ///
+    /// # Errors
+    /// If there is no such topic.
+    pub(crate) fn topic_subscriptions(&self, name: &ResourceName) -> Result<Vec<String>, ApiError> {
+        let mut resources = self.resources();
+        let topic = resources.find_topic(name)?;
+        let names = topic.deliveries.iter();
+        let mut names: Vec<String> = names.map(|each| each.name().to_string()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// The snapshots of a topic's subscriptions, by name.
+    ///
+    /// # Errors
+    /// If there is no such topic.
+    pub(crate) fn topic_snapshots(&self, name: &ResourceName) -> Result<Vec<String>, ApiError> {
+        let mut resources = self.resources();
+        resources.find_topic(name)?;
+        let snapshots = resources.snapshots.values();
+        let of_topic = snapshots.filter(|snapshot| snapshot.topic == name.as_str());
+        Ok(of_topic.map(|snapshot| snapshot.name.to_string()).collect())
+    }
+
+    /// Deletes a topic; its subscriptions and snapshots stay (Google, *DeleteTopic*).
+    ///
+    /// # Errors
+    /// If there is no such topic.
+    pub(crate) fn delete_topic(&self, name: &ResourceName) -> Result<(), ApiError> {
+        let mut resources = self.resources();
+        let topic = resources.topics.remove(name);
+        let topic = topic.ok_or_else(|| name.not_found())?;
+        self.keep_deletion(Kind::Topic, name);
+        for delivery in topic.deliveries {
+            delivery.forget_topic();
+            self.keep_subscription(&delivery);
+        }
+        for snapshot in resources.snapshots.values_mut() {
+            if snapshot.topic == name.as_str() {
+                DELETED_TOPIC.clone_into(&mut snapshot.topic);
+                self.keep_snapshot(snapshot);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! Google's *PushConfig*.
+
+use std::collections::HashMap;
+
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::PushConfig as PushConfigMessage;
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::push_config::{
+    AuthenticationMethod, NoWrapper, OidcToken as OidcTokenMessage, Wrapper,
+};
+
+use crate::error::ApiError;
+use crate::subscription::{OidcToken, PushConfig, PushForm};
+
+const VERSION_ATTRIBUTE: &str = "x-goog-version";
+
+/// Nothing, if it has no endpoint: such a subscription is not pushed (Google, *Subscription*, `pushConfig`).
+///
+/// # Errors
+/// If it has an attribute that does not exist.
+pub(crate) fn push_config_from(config: PushConfigMessage) -> Result<Option<PushConfig>, ApiError> {
+    let wrapped = wrapped(&config.attributes)?;
+    if config.push_endpoint.is_empty() {
+        return Ok(None);
+    }
+    let oidc_token = config.authentication_method.map(|method| {
+        let AuthenticationMethod::OidcToken(token) = method;
+        OidcToken {
+            service_account_email: token.service_account_email,
+            audience: Some(token.audience).filter(|audience| !audience.is_empty()),
+        }
+    });
+    let form = match config.wrapper {
+        Some(Wrapper::NoWrapper(NoWrapper { write_metadata })) => {
+            PushForm::Unwrapped { write_metadata }
+        }
+        Some(Wrapper::PubsubWrapper(_)) | None => wrapped,
+    };
+    Ok(Some(PushConfig {
+        endpoint: config.push_endpoint,
+        oidc_token,
+        form,
+    }))
+}
+
+/// The format of pushes is the only attribute, and `v1beta2` means `v1` (Google, *PushConfig*, `attributes`).
+fn wrapped(attributes: &HashMap<String, String>) -> Result<PushForm, ApiError> {
+    let mut form = PushForm::Wrapped;
+    for (attribute, version) in attributes {
+        form = match (attribute.as_str(), version.as_str()) {
+            (VERSION_ATTRIBUTE, "v1" | "v1beta2") => PushForm::Wrapped,
+            (VERSION_ATTRIBUTE, "v1beta1") => PushForm::WrappedV1Beta1,
+            (VERSION_ATTRIBUTE, _) => return Err(ApiError::invalid("x-goog-version must be v1")),
+            _ => {
+                return Err(ApiError::invalid(format!(
+                    "PushConfig has no attribute {attribute:?}"
+                )));
+            }
+        };
+    }
+    Ok(form)
+}
+
+pub(crate) fn push_config_to(config: PushConfig) -> PushConfigMessage {
+    let (version, wrapper) = match config.form {
+        PushForm::Wrapped => ("v1", None),
+        PushForm::WrappedV1Beta1 => ("v1beta1", None),
+        PushForm::Unwrapped { write_metadata } => {
+            ("v1", Some(Wrapper::NoWrapper(NoWrapper { write_metadata })))
+        }
+    };
+    let token = config.oidc_token.map(|token| {
+        AuthenticationMethod::OidcToken(OidcTokenMessage {
+            service_account_email: token.service_account_email,
+            audience: token.audience.unwrap_or_default(),
+        })
+    });
+    PushConfigMessage {
+        push_endpoint: config.endpoint,
+        attributes: HashMap::from([(VERSION_ATTRIBUTE.to_owned(), version.to_owned())]),
+        authentication_method: token,
+        wrapper,
+    }
+}

@@ -1,0 +1,19 @@
+//! Refuses settings that the emulator would not act upon, with the reason.
+
+use crate::error::ApiError;
+
+/// A field of a message, whether it is set, and why the emulator does not act upon it.
+pub(super) type Unsupported = (&'static str, bool, &'static str);
+
+/// # Errors
+/// If one of the fields is set.
+pub(super) fn refuse(message: &str, fields: &[Unsupported]) -> Result<(), ApiError> {
+    for (field, is_set, reason) in fields {
+        if *is_set {
+            return Err(ApiError::unimplemented(format!(
+                "The emulator does not act upon {message}.{field}: {reason}"
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! Google's *Snapshot*.
+
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::Snapshot;
+
+use super::{time, timestamp};
+use crate::error::ApiError;
+use crate::snapshot::SnapshotConfig;
+
+/// # Errors
+/// If it has no end, or one that no clock could show.
+pub(crate) fn snapshot_from(snapshot: Snapshot) -> Result<SnapshotConfig, ApiError> {
+    let end = snapshot.expire_time;
+    let end = end.ok_or_else(|| ApiError::invalid("Snapshot.expireTime is missing"))?;
+    Ok(SnapshotConfig {
+        name: snapshot.name,
+        topic: snapshot.topic,
+        expire_time: time(&end)?,
+        labels: snapshot.labels.into_iter().collect(),
+    })
+}
+
+pub(crate) fn snapshot_to(config: SnapshotConfig) -> Snapshot {
+    Snapshot {
+        name: config.name,
+        topic: config.topic,
+        expire_time: Some(timestamp(config.expire_time)),
+        labels: config.labels.into_iter().collect(),
+    }
+}

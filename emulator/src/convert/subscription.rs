@@ -1,0 +1,151 @@
+//! Google's *Subscription*.
+
+use std::time::Duration;
+
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
+    DeadLetterPolicy as DeadLetterPolicyMessage, ExpirationPolicy,
+    RetryPolicy as RetryPolicyMessage, Subscription, subscription,
+};
+
+use super::refusal::refuse;
+use super::{duration_from, duration_to, push_config_from, push_config_to};
+use crate::error::ApiError;
+use crate::subscription::{DeadLetterPolicy, RetryPolicy, SubscriptionConfig};
+
+/// The subscription, with Google's defaults for what is not set.
+///
+/// # Errors
+/// If a field is wrong, or the emulator would not act upon it.
+pub(crate) fn subscription_from(
+    subscription: Subscription,
+) -> Result<SubscriptionConfig, ApiError> {
+    check_supported(&subscription)?;
+    let mut config = SubscriptionConfig::new(subscription.name, subscription.topic);
+    let push_config = subscription.push_config;
+    config.push_config = push_config.map_or(Ok(None), push_config_from)?;
+    if subscription.ack_deadline_seconds != 0 {
+        config.ack_deadline = whole_seconds(subscription.ack_deadline_seconds)?;
+    }
+    if let Some(retention) = subscription.message_retention_duration {
+        config.message_retention = duration_from("messageRetentionDuration", retention)?;
+    }
+    if let Some(policy) = subscription.expiration_policy {
+        let ttl = policy
+            .ttl
+            .filter(|ttl| *ttl != prost_types::Duration::default());
+        config.expiration = ttl
+            .map(|ttl| duration_from("expirationPolicy.ttl", ttl))
+            .transpose()?;
+    }
+    config.labels = subscription.labels.into_iter().collect();
+    config.filter = subscription.filter;
+    config.enable_message_ordering = subscription.enable_message_ordering;
+    config.enable_exactly_once_delivery = subscription.enable_exactly_once_delivery;
+    config.retain_acked_messages = subscription.retain_acked_messages;
+    let dead_letter_policy = subscription.dead_letter_policy;
+    config.dead_letter_policy = dead_letter_policy.map(dead_letter_from).transpose()?;
+    config.retry_policy = subscription.retry_policy.map(retry_from).transpose()?;
+    Ok(config)
+}
+
+fn check_supported(subscription: &Subscription) -> Result<(), ApiError> {
+    const NO_EXPORT: &str = "messages are pushed or pulled only";
+    let Subscription {
+        bigquery_config,
+        bigtable_config,
+        cloud_storage_config,
+        message_transforms,
+        tags,
+        ..
+    } = subscription;
+    refuse(
+        "Subscription",
+        &[
+            ("bigqueryConfig", bigquery_config.is_some(), NO_EXPORT),
+            ("bigtableConfig", bigtable_config.is_some(), NO_EXPORT),
+            (
+                "cloudStorageConfig",
+                cloud_storage_config.is_some(),
+                NO_EXPORT,
+            ),
+            (
+                "messageTransforms",
+                !message_transforms.is_empty(),
+                "messages would arrive untransformed",
+            ),
+            ("tags", !tags.is_empty(), "there is no resource manager"),
+        ],
+    )
+}
+
+/// The subscription as clients see it; `topic_retention` is that of its topic.
+pub(crate) fn subscription_to(
+    config: SubscriptionConfig,
+    topic_retention: Option<Duration>,
+) -> Subscription {
+    Subscription {
+        name: config.name,
+        topic: config.topic,
+        push_config: config.push_config.map(push_config_to),
+        ack_deadline_seconds: i32::try_from(config.ack_deadline.as_secs()).unwrap_or(i32::MAX),
+        retain_acked_messages: config.retain_acked_messages,
+        message_retention_duration: Some(duration_to(config.message_retention)),
+        labels: config.labels.into_iter().collect(),
+        enable_message_ordering: config.enable_message_ordering,
+        expiration_policy: Some(ExpirationPolicy {
+            ttl: config.expiration.map(duration_to),
+        }),
+        filter: config.filter,
+        dead_letter_policy: config.dead_letter_policy.map(dead_letter_to),
+        retry_policy: config.retry_policy.map(|policy| RetryPolicyMessage {
+            minimum_backoff: Some(duration_to(policy.minimum_backoff)),
+            maximum_backoff: Some(duration_to(policy.maximum_backoff)),
+        }),
+        detached: config.detached,
+        enable_exactly_once_delivery: config.enable_exactly_once_delivery,
+        topic_message_retention_duration: topic_retention.map(duration_to),
+        state: subscription::State::Active.into(),
+        ..Subscription::default()
+    }
+}
+
+fn dead_letter_from(policy: DeadLetterPolicyMessage) -> Result<DeadLetterPolicy, ApiError> {
+    let mut read = DeadLetterPolicy::new(policy.dead_letter_topic);
+    if policy.max_delivery_attempts != 0 {
+        read.max_delivery_attempts = u32::try_from(policy.max_delivery_attempts)
+            .map_err(|_| ApiError::invalid("maxDeliveryAttempts is negative"))?;
+    }
+    Ok(read)
+}
+
+fn dead_letter_to(policy: DeadLetterPolicy) -> DeadLetterPolicyMessage {
+    DeadLetterPolicyMessage {
+        dead_letter_topic: policy.dead_letter_topic,
+        max_delivery_attempts: i32::try_from(policy.max_delivery_attempts).unwrap_or(i32::MAX),
+    }
+}
+
+fn retry_from(policy: RetryPolicyMessage) -> Result<RetryPolicy, ApiError> {
+    let default = RetryPolicy::default();
+    let wait = |field, wait: Option<prost_types::Duration>, default| {
+        wait.map_or(Ok(default), |wait| duration_from(field, wait))
+    };
+    Ok(RetryPolicy {
+        minimum_backoff: wait(
+            "retryPolicy.minimumBackoff",
+            policy.minimum_backoff,
+            default.minimum_backoff,
+        )?,
+        maximum_backoff: wait(
+            "retryPolicy.maximumBackoff",
+            policy.maximum_backoff,
+            default.maximum_backoff,
+        )?,
+    })
+}
+
+fn whole_seconds(seconds: i32) -> Result<Duration, ApiError> {
+    u64::try_from(seconds)
+        .map(Duration::from_secs)
+        .map_err(|_| ApiError::invalid("ackDeadlineSeconds is negative"))
+}

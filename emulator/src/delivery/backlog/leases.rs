@@ -1,0 +1,121 @@
+//! Who is at work on which message, and until when.
+
+use std::collections::{BTreeSet, HashMap};
+
+use tokio::time::Instant;
+
+/// One delivery of a message that has not ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lease {
+    pub(crate) sequence: u64,
+    /// When it ends by itself. A push has an end of its own: the time-out of its request.
+    pub(crate) ends: Option<Instant>,
+    /// The stream that it counts against.
+    pub(crate) stream: Option<u64>,
+    size_bytes: usize,
+}
+
+/// What one stream has in hand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct InHand {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+/// The deliveries under way of one subscription, by number.
+#[derive(Default)]
+pub(super) struct Leases {
+    leases: HashMap<u64, Lease>,
+    ends: BTreeSet<(Instant, u64)>,
+    streams: HashMap<u64, InHand>,
+    last: u64,
+}
+
+impl Leases {
+    pub(super) fn len(&self) -> usize {
+        self.leases.len()
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        sequence: u64,
+        size_bytes: usize,
+        ends: Option<Instant>,
+        stream: Option<u64>,
+    ) -> u64 {
+        self.last += 1;
+        if let Some(end) = ends {
+            self.ends.insert((end, self.last));
+        }
+        if let Some(stream) = stream {
+            let in_hand = self.streams.entry(stream).or_default();
+            in_hand.messages += 1;
+            in_hand.bytes += size_bytes;
+        }
+        let lease = Lease {
+            sequence,
+            ends,
+            stream,
+            size_bytes,
+        };
+        self.leases.insert(self.last, lease);
+        self.last
+    }
+
+    pub(super) fn get(&self, number: u64) -> Option<&Lease> {
+        self.leases.get(&number)
+    }
+
+    pub(super) fn end(&mut self, number: u64) -> Option<Lease> {
+        let lease = self.leases.remove(&number)?;
+        if let Some(end) = lease.ends {
+            self.ends.remove(&(end, number));
+        }
+        if let Some(stream) = lease.stream
+            && let Some(in_hand) = self.streams.get_mut(&stream)
+        {
+            in_hand.messages = in_hand.messages.saturating_sub(1);
+            in_hand.bytes = in_hand.bytes.saturating_sub(lease.size_bytes);
+            if in_hand.messages == 0 {
+                self.streams.remove(&stream);
+            }
+        }
+        Some(lease)
+    }
+
+    /// Moves the end of a lease, and says whether there is such a lease.
+    pub(super) fn extend(&mut self, number: u64, until: Instant) -> bool {
+        let Some(lease) = self.leases.get_mut(&number) else {
+            return false;
+        };
+        if let Some(end) = lease.ends.replace(until) {
+            self.ends.remove(&(end, number));
+        }
+        self.ends.insert((until, number));
+        true
+    }
+
+    /// A lease whose end has come.
+    pub(super) fn ended(&self, now: Instant) -> Option<u64> {
+        let (end, number) = self.ends.first()?;
+        (*end <= now).then_some(*number)
+    }
+
+    pub(super) fn next_end(&self) -> Option<Instant> {
+        self.ends.first().map(|(end, _)| *end)
+    }
+
+    pub(super) fn in_hand(&self, stream: u64) -> InHand {
+        self.streams.get(&stream).copied().unwrap_or_default()
+    }
+
+    /// Ends all leases of a message that is gone.
+    pub(super) fn end_all(&mut self, sequence: u64) {
+        let of_message = self.leases.iter();
+        let of_message = of_message.filter(|(_, lease)| lease.sequence == sequence);
+        let numbers: Vec<u64> = of_message.map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.end(number);
+        }
+    }
+}

@@ -1,0 +1,704 @@
+//! What a subscription still has to deliver, and in which order.
+
+mod leases;
+mod order;
+mod seek;
+mod settled;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use self::leases::{InHand, Lease, Leases};
+use self::settled::{Done, Settled};
+use crate::storage::StoredMessage;
+
+const MAX_MESSAGES: usize = 1_000_000;
+const MAX_BYTES: usize = 512 * 1024 * 1024;
+
+/// An unacknowledged message, with what happened to its deliveries so far.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) message: Arc<StoredMessage>,
+    /// Nacks and expired deadlines.
+    pub(super) failures: u32,
+    /// The how manieth message of the subscription it is; faults go by it.
+    pub(super) nth: u64,
+    /// Whether a fault has put it back already, for this attempt.
+    pub(super) is_put_back: bool,
+    place: Place,
+    /// Deliveries that are wanted beside those under way.
+    extra: u32,
+    /// Whether it is to be delivered once more in its turn, whatever becomes of the delivery under way.
+    comes_again: bool,
+    /// Its latest lease.
+    lease: u64,
+}
+
+/// Where an unacknowledged message is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    /// Behind another message of its key.
+    Waiting,
+    /// In `ready`.
+    Ready,
+    /// In `delayed`, until then.
+    Delayed(Instant),
+    /// Being delivered, this many times at once.
+    Out(u32),
+}
+
+/// A message that was taken to be delivered.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    pub(super) lease: u64,
+    pub(super) message: Arc<StoredMessage>,
+    pub(super) failures: u32,
+    pub(super) nth: u64,
+}
+
+/// How a message is to be held from now on, for whoever keeps it over a restart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Hold {
+    Pending { sequence: u64, failures: u32 },
+    Retained { sequence: u64 },
+    Gone { sequence: u64 },
+}
+
+/// The messages of one subscription.
+#[derive(Default)]
+pub(super) struct Backlog {
+    ordered: bool,
+    retains_acked: bool,
+    unacked: BTreeMap<u64, Entry>,
+    /// Those to be delivered next; a sequence whose message is not at this place any more is passed over.
+    ready: VecDeque<u64>,
+    delayed: BTreeSet<(Instant, u64)>,
+    leases: Leases,
+    /// By key, the messages behind the one that is on its way. A key without such a one has no lane.
+    lanes: HashMap<String, BTreeSet<u64>>,
+    settled: Settled,
+    bytes: usize,
+    received: u64,
+    /// Whether changes of holds are noted.
+    is_kept: bool,
+    holds: Vec<Hold>,
+}
+
+impl Taken {
+    /// One more than the failures so far (Google, *ReceivedMessage*, `deliveryAttempt`).
+    pub(super) fn attempt(&self) -> u32 {
+        self.failures.saturating_add(1)
+    }
+}
+
+impl Entry {
+    fn new(message: Arc<StoredMessage>) -> Self {
+        Self {
+            message,
+            failures: 0,
+            nth: 0,
+            is_put_back: false,
+            place: Place::Waiting,
+            extra: 0,
+            comes_again: false,
+            lease: 0,
+        }
+    }
+
+    fn sequence(&self) -> u64 {
+        self.message.sequence
+    }
+}
+
+impl Backlog {
+    pub(super) fn new(ordered: bool, retains_acked: bool, is_kept: bool) -> Self {
+        Self {
+            ordered,
+            retains_acked,
+            is_kept,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn has_room(&self, messages: usize, bytes: usize) -> bool {
+        self.unacked.len() + messages <= MAX_MESSAGES && self.bytes + bytes <= MAX_BYTES
+    }
+
+    /// Takes in a message that was just published.
+    pub(super) fn add(&mut self, message: Arc<StoredMessage>) {
+        let sequence = message.sequence;
+        self.insert(Entry::new(message));
+        self.hold(sequence, 0);
+        self.line_up(sequence);
+    }
+
+    /// Takes in a message as it was held before a restart.
+    pub(super) fn restore(&mut self, message: Arc<StoredMessage>, failures: Option<u32>) {
+        let sequence = message.sequence;
+        let mut entry = Entry::new(message);
+        let Some(failures) = failures else {
+            self.remember_as(entry, true);
+            return;
+        };
+        entry.failures = failures;
+        self.insert(entry);
+        self.line_up(sequence);
+    }
+
+    /// The next message to deliver, leased until `ends`.
+    pub(super) fn take(
+        &mut self,
+        now: Instant,
+        ends: Option<Instant>,
+        stream: Option<u64>,
+    ) -> Option<Taken> {
+        self.promote(now);
+        while let Some(sequence) = self.ready.pop_front() {
+            let Some(entry) = self.unacked.get_mut(&sequence) else {
+                continue;
+            };
+            entry.place = match entry.place {
+                Place::Ready => Place::Out(1),
+                Place::Out(deliveries) if entry.extra > 0 => {
+                    entry.extra -= 1;
+                    Place::Out(deliveries + 1)
+                }
+                _ => continue,
+            };
+            let size_bytes = entry.message.content_bytes();
+            entry.lease = self.leases.begin(sequence, size_bytes, ends, stream);
+            return Some(Taken {
+                lease: entry.lease,
+                message: Arc::clone(&entry.message),
+                failures: entry.failures,
+                nth: entry.nth,
+            });
+        }
+        None
+    }
+
+    /// The size of the next message to deliver, if there is one.
+    pub(super) fn next_size_bytes(&mut self, now: Instant) -> Option<usize> {
+        self.promote(now);
+        while let Some(sequence) = self.ready.front() {
+            match self.unacked.get(sequence) {
+                Some(entry)
+                    if entry.place == Place::Ready
+                        || (matches!(entry.place, Place::Out(_)) && entry.extra > 0) =>
+                {
+                    return Some(entry.message.content_bytes());
+                }
+                _ => drop(self.ready.pop_front()),
+            }
+        }
+        None
+    }
+
+    /// Makes ready what has waited long enough, and says whether there was something.
+    pub(super) fn promote(&mut self, now: Instant) -> bool {
+        let waited = self.delayed.len();
+        while let Some((due, sequence)) = self.delayed.first().copied()
+            && due <= now
+        {
+            self.make_ready(sequence);
+        }
+        self.delayed.len() < waited
+    }
+
+    /// When time alone changes something: a delayed message is due, or a lease ends.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let delayed = self.delayed.first().map(|(due, _)| *due);
+        [delayed, self.leases.next_end()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// A lease that has ended by itself.
+    pub(super) fn expired_lease(&self, now: Instant) -> Option<u64> {
+        self.leases.ended(now)
+    }
+
+    /// When the next lease ends.
+    pub(super) fn next_lease_end(&self) -> Option<Instant> {
+        self.leases.next_end()
+    }
+
+    pub(super) fn is_leased(&self, lease: u64) -> bool {
+        self.leases.get(lease).is_some()
+    }
+
+    /// Deliveries under way.
+    pub(super) fn outstanding(&self) -> usize {
+        self.leases.len()
+    }
+
+    pub(super) fn in_hand(&self, stream: u64) -> InHand {
+        self.leases.in_hand(stream)
+    }
+
+    /// Moves the end of a lease, and says whether there is such a lease.
+    pub(super) fn extend(&mut self, lease: u64, until: Instant) -> bool {
+        self.leases.extend(lease, until)
+    }
+
+    /// Acknowledges the message of a lease, and says whether it was still to be acknowledged by it.
+    ///
+    /// A lease that has ended acknowledges all the same if nobody got the message since, unless `strict` (Google,
+    /// *AcknowledgeRequest*, `ackIds`, and *Exactly-once delivery*).
+    pub(super) fn ack(&mut self, lease: u64, sequence: u64, strict: bool) -> Option<Entry> {
+        let is_current = self.leases.end(lease).is_some();
+        let entry = self.unacked.get_mut(&sequence)?;
+        if !is_current && (strict || entry.lease != lease) {
+            return None;
+        }
+        if let Place::Out(deliveries) = &mut entry.place
+            && is_current
+        {
+            *deliveries = deliveries.saturating_sub(1);
+        }
+        let acked = entry.clone();
+        if entry.comes_again {
+            self.return_to_line(sequence);
+            return Some(acked);
+        }
+        self.settle(sequence);
+        Some(acked)
+    }
+
+    /// Counts a delivery that ended without an acknowledgement, and gives the message with the new count. It waits for
+    /// [`Self::delay`] or [`Self::settle`], unless it is being delivered elsewhere, or nobody needs it any more.
+    pub(super) fn fail(&mut self, lease: u64) -> Option<Entry> {
+        let Lease { sequence, .. } = self.leases.end(lease)?;
+        let entry = self.unacked.get_mut(&sequence)?;
+        entry.failures = entry.failures.saturating_add(1);
+        entry.is_put_back = false;
+        let failures = entry.failures;
+        let others = match entry.place {
+            Place::Out(deliveries) => deliveries.saturating_sub(1),
+            _ => 0,
+        };
+        entry.place = Place::Out(others);
+        let failed = (others == 0).then(|| entry.clone());
+        self.hold(sequence, failures);
+        failed
+    }
+
+    /// A message that nobody is delivering is to be delivered again, not before `due`.
+    pub(super) fn delay(&mut self, sequence: u64, due: Instant) {
+        let Some(entry) = self.unacked.get_mut(&sequence) else {
+            return;
+        };
+        if entry.place != Place::Out(0) {
+            return;
+        }
+        if entry.comes_again {
+            self.return_to_line(sequence);
+            return;
+        }
+        entry.place = Place::Delayed(due);
+        self.delayed.insert((due, sequence));
+    }
+
+    /// Gives a message back as if it had not been taken: a fault lets others pass, or holds it back for a while.
+    pub(super) fn put_back(&mut self, lease: u64, due: Option<Instant>) {
+        let Some(Lease { sequence, .. }) = self.leases.end(lease) else {
+            return;
+        };
+        let Some(entry) = self.unacked.get_mut(&sequence) else {
+            return;
+        };
+        entry.is_put_back = true;
+        match (entry.place, due) {
+            (Place::Out(1), Some(due)) => {
+                entry.place = Place::Delayed(due);
+                self.delayed.insert((due, sequence));
+            }
+            (Place::Out(1), None) => self.make_ready(sequence),
+            (Place::Out(deliveries), _) => entry.place = Place::Out(deliveries.saturating_sub(1)),
+            _ => {}
+        }
+    }
+
+    /// A message is done here: acknowledged, or dead-lettered.
+    pub(super) fn settle(&mut self, sequence: u64) {
+        if let Some(entry) = self.remove(sequence) {
+            self.leave_line(&entry);
+            self.remember(entry);
+        }
+    }
+
+    /// Arranges one more delivery of a message that is still known, and says whether it is.
+    ///
+    /// A message that waits for its first delivery gets that one alone. Of ordered messages, the later ones of the same key
+    /// are delivered again too, even if they were acknowledged (Google, *Order messages*).
+    pub(super) fn again(&mut self, sequence: u64) -> bool {
+        let Some(entry) = self.unacked.get_mut(&sequence) else {
+            return self.again_settled(sequence);
+        };
+        match entry.place {
+            Place::Delayed(_) => self.make_ready(sequence),
+            Place::Ready | Place::Waiting => {}
+            Place::Out(_) if self.ordered && !entry.message.ordering_key.is_empty() => {
+                let key = entry.message.ordering_key.clone();
+                self.rewind(sequence, &key);
+            }
+            Place::Out(_) => {
+                entry.extra += 1;
+                self.ready.push_back(sequence);
+            }
+        }
+        true
+    }
+
+    /// Forgets what was settled and nobody asked to retain, which then cannot be asked for again.
+    pub(super) fn forget_settled(&mut self) {
+        self.settled.forget_unretained();
+    }
+
+    /// Every unacknowledged message, in the order of publishing.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Arc<StoredMessage>> {
+        self.unacked.values().map(|entry| &entry.message)
+    }
+
+    /// How many messages are unacknowledged, and how many of these wait for their time.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.unacked.len(), self.delayed.len())
+    }
+
+    /// Retains acknowledged messages from now on, or lets go of those retained.
+    pub(super) fn set_retains_acked(&mut self, retains_acked: bool) {
+        self.retains_acked = retains_acked;
+        if !retains_acked {
+            for sequence in self.settled.forget_retained() {
+                self.note(Hold::Gone { sequence });
+            }
+        }
+    }
+
+    /// Numbers the messages anew, those at hand first.
+    pub(super) fn renumber(&mut self) {
+        self.received = 0;
+        for entry in self.unacked.values_mut() {
+            entry.nth = self.received;
+            entry.is_put_back = false;
+            self.received += 1;
+        }
+    }
+
+    /// Whether a fault has put the message of this lease back already.
+    pub(super) fn is_put_back(&self, sequence: u64) -> bool {
+        self.unacked
+            .get(&sequence)
+            .is_some_and(|entry| entry.is_put_back)
+    }
+
+    /// The changes of holds since the last call.
+    pub(super) fn take_holds(&mut self) -> Vec<Hold> {
+        std::mem::take(&mut self.holds)
+    }
+
+    fn again_settled(&mut self, sequence: u64) -> bool {
+        let Some(done) = self.settled.get(sequence) else {
+            return false;
+        };
+        let key = done.message.ordering_key.clone();
+        if self.ordered && !key.is_empty() {
+            self.rewind(sequence, &key);
+        } else {
+            self.bring_back(sequence);
+            self.make_ready(sequence);
+        }
+        true
+    }
+
+    /// Makes a settled message unacknowledged, without a place yet.
+    fn bring_back(&mut self, sequence: u64) {
+        let Some(Done {
+            message, failures, ..
+        }) = self.settled.remove(sequence)
+        else {
+            return;
+        };
+        let mut entry = Entry::new(message);
+        entry.failures = failures;
+        self.insert(entry);
+        self.hold(sequence, failures);
+    }
+
+    fn return_to_line(&mut self, sequence: u64) {
+        let Some(entry) = self.unacked.get_mut(&sequence) else {
+            return;
+        };
+        entry.comes_again = false;
+        entry.place = Place::Waiting;
+        let key = entry.message.ordering_key.clone();
+        self.lanes.entry(key.clone()).or_default().insert(sequence);
+        self.follow(&key);
+    }
+
+    fn make_ready(&mut self, sequence: u64) {
+        self.set_place(sequence, Place::Ready);
+        self.ready.push_back(sequence);
+    }
+
+    fn set_place(&mut self, sequence: u64, place: Place) {
+        if let Some(entry) = self.unacked.get_mut(&sequence) {
+            if let Place::Delayed(due) = entry.place {
+                self.delayed.remove(&(due, sequence));
+            }
+            entry.place = place;
+        }
+    }
+
+    fn insert(&mut self, mut entry: Entry) {
+        entry.nth = self.received;
+        self.received += 1;
+        self.bytes += entry.message.size_bytes();
+        self.unacked.insert(entry.sequence(), entry);
+    }
+
+    fn remove(&mut self, sequence: u64) -> Option<Entry> {
+        let entry = self.unacked.remove(&sequence)?;
+        match entry.place {
+            Place::Delayed(due) => drop(self.delayed.remove(&(due, sequence))),
+            Place::Out(deliveries) if deliveries > 0 => self.leases.end_all(sequence),
+            _ => {}
+        }
+        self.bytes -= entry.message.size_bytes();
+        Some(entry)
+    }
+
+    fn remember(&mut self, entry: Entry) {
+        let sequence = entry.sequence();
+        self.note(if self.retains_acked {
+            Hold::Retained { sequence }
+        } else {
+            Hold::Gone { sequence }
+        });
+        self.remember_as(entry, self.retains_acked);
+    }
+
+    fn remember_as(&mut self, entry: Entry, is_retained: bool) {
+        let done = Done {
+            message: entry.message,
+            failures: entry.failures,
+            is_retained,
+        };
+        self.settled.insert(done);
+    }
+
+    fn hold(&mut self, sequence: u64, failures: u32) {
+        self.note(Hold::Pending { sequence, failures });
+    }
+
+    fn release(&mut self, sequence: u64) {
+        self.note(Hold::Gone { sequence });
+    }
+
+    fn note(&mut self, hold: Hold) {
+        if self.is_kept {
+            self.holds.push(hold);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Message, ReceivedMessage};
+    use crate::storage::Storage;
+    use std::time::Duration;
+    use time::OffsetDateTime;
+
+    fn stored(sequence: u64, message: Message) -> Arc<StoredMessage> {
+        let message = ReceivedMessage::new(sequence, message, OffsetDateTime::UNIX_EPOCH);
+        let mut stored = Storage::new(None).store(vec![message]).unwrap();
+        stored.remove(0)
+    }
+
+    fn backlog(ordered: bool, messages: &[(u64, &str)]) -> Backlog {
+        let mut backlog = Backlog::new(ordered, false, false);
+        for (sequence, key) in messages {
+            let message = Message::new("data").with_ordering_key(*key);
+            backlog.add(stored(*sequence, message));
+        }
+        backlog
+    }
+
+    /// Takes all that can be pushed now, and gives (push number, sequence) of each.
+    fn take_all(backlog: &mut Backlog) -> Vec<(u64, u64)> {
+        std::iter::from_fn(|| backlog.take(Instant::now(), None, None))
+            .map(|taken| (taken.lease, taken.message.sequence))
+            .collect()
+    }
+
+    /// Takes and settles until nothing is left, and gives the sequences in the order of delivery.
+    fn drain(backlog: &mut Backlog) -> Vec<u64> {
+        let mut order = Vec::new();
+        while let Some(taken) = backlog.take(Instant::now(), None, None) {
+            order.push(taken.message.sequence);
+            ack(backlog, (taken.lease, taken.message.sequence));
+        }
+        order
+    }
+
+    fn ack(backlog: &mut Backlog, (lease, sequence): (u64, u64)) {
+        assert!(backlog.ack(lease, sequence, true).is_some());
+    }
+
+    fn fail(backlog: &mut Backlog, (lease, sequence): (u64, u64), due: Instant) {
+        backlog.fail(lease);
+        backlog.delay(sequence, due);
+    }
+
+    fn sequences(taken: &[(u64, u64)]) -> Vec<u64> {
+        taken.iter().map(|(_, sequence)| *sequence).collect()
+    }
+
+    #[tokio::test]
+    async fn one_message_of_a_key_is_outstanding_at_a_time() {
+        let mut backlog = backlog(true, &[(1, "a"), (2, "a"), (3, "b"), (4, "")]);
+        let taken = take_all(&mut backlog);
+        assert_eq!(sequences(&taken), [1, 3, 4]);
+        ack(&mut backlog, taken[0]);
+        assert_eq!(sequences(&take_all(&mut backlog)), [2]);
+    }
+
+    #[tokio::test]
+    async fn keys_mean_nothing_unless_ordering_is_enabled() {
+        let mut backlog = backlog(false, &[(1, "a"), (2, "a")]);
+        assert_eq!(sequences(&take_all(&mut backlog)), [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_delayed_message_blocks_only_its_key() {
+        let mut backlog = backlog(true, &[(1, "a"), (2, "a"), (3, "b"), (4, "b")]);
+        let taken = take_all(&mut backlog);
+        fail(
+            &mut backlog,
+            taken[0],
+            Instant::now() + Duration::from_secs(60),
+        );
+        ack(&mut backlog, taken[1]);
+        assert_eq!(sequences(&take_all(&mut backlog)), [4]);
+        assert!(backlog.next_due().is_some());
+    }
+
+    #[tokio::test]
+    async fn failures_are_counted_across_pushes() {
+        let mut backlog = backlog(false, &[(1, "")]);
+        for failures in 1..=3 {
+            let taken = backlog.take(Instant::now(), None, None).unwrap();
+            assert_eq!(backlog.fail(taken.lease).unwrap().failures, failures);
+            backlog.delay(1, Instant::now());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_settled_message_can_be_delivered_again() {
+        let mut backlog = backlog(false, &[(1, ""), (2, "")]);
+        drain(&mut backlog);
+        assert!(backlog.again(1));
+        assert!(!backlog.again(3));
+        assert_eq!(drain(&mut backlog), [1]);
+        assert_eq!((backlog.unacked.len(), backlog.bytes), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn an_outstanding_message_can_be_pushed_beside_itself() {
+        let mut backlog = backlog(false, &[(1, "")]);
+        take_all(&mut backlog);
+        assert!(backlog.again(1));
+        assert_eq!(sequences(&take_all(&mut backlog)), [1]);
+        assert_eq!(backlog.outstanding(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_delayed_message_asked_for_again_comes_at_once_and_once() {
+        let mut backlog = backlog(false, &[(1, "")]);
+        let taken = take_all(&mut backlog);
+        fail(
+            &mut backlog,
+            taken[0],
+            Instant::now() + Duration::from_secs(60),
+        );
+        assert!(backlog.again(1));
+        assert_eq!(drain(&mut backlog), [1]);
+        assert_eq!(backlog.next_due(), None);
+    }
+
+    #[tokio::test]
+    async fn an_ordered_message_again_brings_the_later_ones_of_its_key_again() {
+        let mut backlog = backlog(true, &[(1, "a"), (2, "a"), (3, "b"), (4, "a"), (5, "a")]);
+        let taken = take_all(&mut backlog);
+        ack(&mut backlog, taken[0]);
+        ack(&mut backlog, taken[1]);
+        let underway = take_all(&mut backlog);
+        assert_eq!(sequences(&underway), [2]);
+        assert!(backlog.again(1));
+        assert_eq!(take_all(&mut backlog), []);
+        ack(&mut backlog, underway[0]);
+        assert_eq!(drain(&mut backlog), [1, 2, 4, 5]);
+        assert!(backlog.again(2));
+        assert!(backlog.again(1));
+        assert_eq!(drain(&mut backlog), [1, 2, 4, 5]);
+        assert_eq!((backlog.unacked.len(), backlog.bytes), (0, 0));
+        assert!(backlog.lanes.is_empty());
+    }
+
+    #[tokio::test]
+    async fn everything_unsettled_is_held_in_the_order_of_publishing() {
+        let mut backlog = backlog(true, &[(1, "a"), (2, "a"), (3, ""), (4, "b")]);
+        let taken = take_all(&mut backlog);
+        fail(
+            &mut backlog,
+            taken[0],
+            Instant::now() + Duration::from_secs(60),
+        );
+        ack(&mut backlog, taken[1]);
+        let held: Vec<u64> = backlog.held().map(|each| each.sequence).collect();
+        assert_eq!(held, [1, 2, 4]);
+    }
+
+    #[tokio::test]
+    async fn the_backlog_and_the_memory_of_settled_messages_are_bounded() {
+        let mut backlog = Backlog::new(false, false, false);
+        assert!(backlog.has_room(MAX_MESSAGES, MAX_BYTES));
+        assert!(!backlog.has_room(MAX_MESSAGES + 1, 0));
+        assert!(!backlog.has_room(0, MAX_BYTES + 1));
+        for sequence in 0..settled::MAX_MESSAGES as u64 + 5 {
+            backlog.add(stored(sequence, Message::new("x")));
+        }
+        drain(&mut backlog);
+        assert_eq!(backlog.settled.from(0).count(), settled::MAX_MESSAGES);
+        assert!(!backlog.again(4));
+        assert!(backlog.again(5));
+    }
+
+    #[tokio::test]
+    async fn the_first_to_be_settled_is_the_first_to_be_forgotten() {
+        let count = settled::MAX_MESSAGES as u64;
+        let mut backlog = Backlog::new(false, false, false);
+        (0..count).for_each(|each| backlog.add(stored(each, Message::new("x"))));
+        let taken = take_all(&mut backlog);
+        // The oldest message is settled last, and the second once more.
+        taken
+            .iter()
+            .skip(1)
+            .for_each(|each| ack(&mut backlog, *each));
+        ack(&mut backlog, taken[0]);
+        assert!(backlog.again(1));
+        drain(&mut backlog);
+        for sequence in [count, count + 1] {
+            backlog.add(stored(sequence, Message::new("x")));
+        }
+        drain(&mut backlog);
+        assert!(!backlog.again(2) && !backlog.again(3));
+        assert!(backlog.again(0) && backlog.again(1) && backlog.again(4));
+        backlog.forget_settled();
+        assert!(!backlog.again(5));
+    }
+}

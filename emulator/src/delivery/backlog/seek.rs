@@ -1,0 +1,94 @@
+//! Which messages a subscription has yet to deliver, changed as a whole: by a seek, and by age.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Backlog, Entry, Place};
+use crate::storage::StoredMessage;
+
+impl Backlog {
+    /// Makes exactly the `wanted` of the messages in reach unacknowledged (Google, *Seek*), and tells which are in reach no
+    /// more and which came back. What is being delivered, and stays wanted, goes on.
+    ///
+    /// In reach are the unacknowledged, the retained, and those in `more`.
+    pub(crate) fn seek(
+        &mut self,
+        more: &BTreeMap<u64, Arc<StoredMessage>>,
+        wanted: impl Fn(&StoredMessage) -> bool,
+    ) {
+        let unwanted = self.unacked.values();
+        let unwanted = unwanted.filter(|entry| !wanted(&entry.message));
+        let unwanted: Vec<u64> = unwanted.map(Entry::sequence).collect();
+        for sequence in unwanted {
+            self.take_out(sequence);
+        }
+        let retained = self.settled.retained().chain(more.values());
+        let missing = retained
+            .filter(|message| !self.unacked.contains_key(&message.sequence) && wanted(message));
+        let missing: BTreeMap<u64, Arc<StoredMessage>> = missing
+            .map(|message| (message.sequence, Arc::clone(message)))
+            .collect();
+        for (sequence, message) in missing {
+            self.settled.remove(sequence);
+            self.insert(Entry::new(message));
+            self.hold(sequence, 0);
+            if !self.ordered {
+                self.make_ready(sequence);
+            }
+        }
+        self.reset_order();
+    }
+
+    /// Forgets messages of a retention that is over, whoever has them in hand.
+    pub(crate) fn expire(&mut self, is_old: impl Fn(&StoredMessage) -> bool) -> usize {
+        let mut expired = 0;
+        while let Some((sequence, entry)) = self.unacked.first_key_value()
+            && is_old(&entry.message)
+        {
+            let sequence = *sequence;
+            if let Some(entry) = self.remove(sequence) {
+                self.leave_line(&entry);
+            }
+            self.release(sequence);
+            expired += 1;
+        }
+        for sequence in self.settled.expire(&is_old) {
+            self.release(sequence);
+        }
+        expired
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        let sequences: Vec<u64> = self.unacked.keys().copied().collect();
+        for sequence in sequences {
+            self.remove(sequence);
+        }
+        self.settled = super::settled::Settled::default();
+        self.ready.clear();
+        self.lanes.clear();
+    }
+
+    /// A message becomes acknowledged without having been delivered.
+    fn take_out(&mut self, sequence: u64) {
+        if let Some(entry) = self.remove(sequence) {
+            self.remember(entry);
+        }
+    }
+
+    /// Puts messages in line anew. Those without a key, and those of a subscription without ordering, are where they should be.
+    fn reset_order(&mut self) {
+        self.rebuild_lanes();
+        if !self.ordered {
+            return;
+        }
+        let unkeyed = self.unacked.values();
+        let unkeyed = unkeyed.filter(|entry| {
+            entry.message.ordering_key.is_empty() && matches!(entry.place, Place::Waiting)
+        });
+        let unkeyed: Vec<u64> = unkeyed.map(Entry::sequence).collect();
+        for sequence in unkeyed {
+            self.make_ready(sequence);
+        }
+    }
+}

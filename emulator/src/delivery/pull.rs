@@ -1,0 +1,224 @@
+//! Hands out messages to whoever asks, and takes their acknowledgements.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::futures::Notified;
+
+use super::settle::Letter;
+use super::{AckId, Delivery, Reply, Settlement, State};
+use crate::error::ApiError;
+use crate::history::{End, Way};
+use crate::storage::StoredMessage;
+
+/// How much is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Want {
+    pub(crate) messages: usize,
+    /// No further message when there are as many bytes already.
+    pub(crate) bytes: usize,
+    /// How long the messages are leased; the subscription's own deadline if unset.
+    pub(crate) lease: Option<Duration>,
+    pub(crate) stream: Option<StreamLimits>,
+}
+
+/// A stream and the most that it wants in hand; 0 is no limit (Google, *StreamingPullRequest*).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamLimits {
+    pub(crate) number: u64,
+    pub(crate) max_messages: usize,
+    pub(crate) max_bytes: usize,
+}
+
+/// A message that was handed out.
+#[derive(Clone, Debug)]
+pub(crate) struct Handed {
+    pub(crate) ack_id: AckId,
+    pub(crate) message: Arc<StoredMessage>,
+    /// Only with a dead-letter policy (Google, *ReceivedMessage*, `deliveryAttempt`).
+    pub(crate) attempt: Option<u32>,
+}
+
+/// What became of one acknowledgement, or of one change of a deadline.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Outcome {
+    Done,
+    /// The lease was over, or never one of this subscription.
+    Invalid,
+}
+
+impl Delivery {
+    /// Hands out what is there, as much as is wanted.
+    ///
+    /// # Errors
+    /// If the subscription was detached.
+    pub(crate) fn hand_out(&self, want: &Want) -> Result<Vec<Handed>, ApiError> {
+        let mut state = self.state();
+        state.check_attached()?;
+        state.last_active = self.clock.utc();
+        let mut handed = Vec::new();
+        let mut bytes = 0;
+        while handed.len() < want.messages
+            && bytes < want.bytes
+            && let Some(next) = self.hand_out_one(&mut state, want)
+        {
+            bytes += next.message.content_bytes();
+            handed.push(next);
+        }
+        drop(state);
+        if !handed.is_empty() {
+            // Its task is to end the new leases.
+            self.changed.notify_one();
+        }
+        Ok(handed)
+    }
+
+    /// Waits for the end of the subscription, or of the emulator.
+    pub(crate) async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Waits for something to hand out. To miss nothing, this is enabled before looking.
+    pub(crate) fn is_available(&self) -> Notified<'_> {
+        self.available.notified()
+    }
+
+    /// Acknowledges messages, and tells for each whether that took effect.
+    pub(crate) fn acknowledge(&self, ack_ids: &[AckId]) -> Vec<Outcome> {
+        let mut state = self.state();
+        state.last_active = self.clock.utc();
+        let strict = state.config.enable_exactly_once_delivery;
+        let mut outcomes = Vec::with_capacity(ack_ids.len());
+        for id in ack_ids {
+            let is_own = id.tag == self.tag;
+            let acked = is_own.then(|| state.backlog.ack(id.lease, id.sequence, strict));
+            outcomes.push(match acked.flatten() {
+                Some(entry) => {
+                    self.note_pulled(
+                        &entry.message,
+                        entry.failures + 1,
+                        Reply::Ack,
+                        Settlement::Acked,
+                    );
+                    Outcome::Done
+                }
+                None => Outcome::Invalid,
+            });
+        }
+        drop(state);
+        self.wake();
+        outcomes
+    }
+
+    /// Moves the ends of leases, counted from now.
+    pub(crate) fn extend(&self, ack_ids: &[AckId], by: Duration) -> Vec<Outcome> {
+        let mut state = self.state();
+        let now = self.clock.utc();
+        state.last_active = now;
+        let until = self.clock.now() + by;
+        let extended = ack_ids.iter().map(|id| {
+            if id.tag == self.tag && state.backlog.extend(id.lease, until) {
+                Outcome::Done
+            } else {
+                Outcome::Invalid
+            }
+        });
+        let outcomes = extended.collect();
+        drop(state);
+        self.changed.notify_one();
+        outcomes
+    }
+
+    /// Gives messages back, and tells which are to be dead-lettered besides what became of each id.
+    pub(crate) fn nack(&self, ack_ids: &[AckId]) -> (Vec<Outcome>, Vec<Letter>) {
+        let mut outcomes = Vec::with_capacity(ack_ids.len());
+        let mut letters = Vec::new();
+        let mut state = self.state();
+        state.last_active = self.clock.utc();
+        for id in ack_ids {
+            let is_held = id.tag == self.tag && state.backlog.is_leased(id.lease);
+            outcomes.push(if is_held {
+                Outcome::Done
+            } else {
+                Outcome::Invalid
+            });
+            if is_held {
+                letters.extend(self.fail_pulled(&mut state, id.lease, Reply::Nack));
+            }
+        }
+        drop(state);
+        self.wake();
+        (outcomes, letters)
+    }
+
+    /// Whether acknowledgements are confirmed, and whether messages keep an order.
+    pub(crate) fn properties(&self) -> (bool, bool) {
+        let config = &self.state().config;
+        (
+            config.enable_exactly_once_delivery,
+            config.enable_message_ordering,
+        )
+    }
+
+    /// Tells the history how the delivery of a pulled message ended.
+    pub(super) fn note_pulled(
+        &self,
+        message: &StoredMessage,
+        attempt: u32,
+        reply: Reply,
+        settlement: Settlement,
+    ) {
+        let end = End {
+            reply,
+            reason: None,
+            latency: None,
+            answer: None,
+            settlement,
+        };
+        self.history
+            .ended(&self.name, message.sequence, attempt, end);
+    }
+
+    fn hand_out_one(&self, state: &mut State, want: &Want) -> Option<Handed> {
+        let now = self.clock.now();
+        if let Some(stream) = &want.stream {
+            let in_hand = state.backlog.in_hand(stream.number);
+            let size_bytes = state.backlog.next_size_bytes(now)?;
+            let is_full = stream.max_messages > 0 && in_hand.messages >= stream.max_messages;
+            // The first message goes through whatever its size, or it would never.
+            let is_heavy = stream.max_bytes > 0
+                && in_hand.messages > 0
+                && in_hand.bytes + size_bytes > stream.max_bytes;
+            if is_full || is_heavy {
+                return None;
+            }
+        }
+        let lease = want.lease.unwrap_or(state.config.ack_deadline);
+        let stream = want.stream.map(|stream| stream.number);
+        let taken = state.backlog.take(now, Some(now + lease), stream)?;
+        self.history
+            .started(&self.name, &taken.message, taken.attempt(), Way::Pull);
+        let ack_id = AckId {
+            tag: self.tag,
+            lease: taken.lease,
+            sequence: taken.message.sequence,
+        };
+        let has_policy = state.config.dead_letter_policy.is_some();
+        Some(Handed {
+            ack_id,
+            attempt: has_policy.then(|| taken.failures.saturating_add(1)),
+            message: taken.message,
+        })
+    }
+}
+
+impl State {
+    fn check_attached(&self) -> Result<(), ApiError> {
+        if self.config.detached {
+            return Err(ApiError::precondition(
+                "Subscription is detached from its topic",
+            ));
+        }
+        Ok(())
+    }
+}

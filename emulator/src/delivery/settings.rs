@@ -1,0 +1,58 @@
+//! Changes of a subscription while it is at work.
+
+use super::Delivery;
+use crate::error::ApiError;
+use crate::name::DELETED_TOPIC;
+use crate::push::Destination;
+use crate::subscription::{PushConfig, SubscriptionConfig};
+
+impl Delivery {
+    /// Changes where messages are pushed; those not yet delivered stay (Google, *ModifyPushConfig*). What was learnt about
+    /// the endpoint before says nothing about the next.
+    ///
+    /// # Errors
+    /// If the endpoint is not one.
+    pub(crate) fn set_push_config(&self, push_config: Option<PushConfig>) -> Result<(), ApiError> {
+        let mut config = self.config();
+        config.push_config = push_config;
+        self.update(config)?;
+        self.state().throttle.reset();
+        Ok(())
+    }
+
+    /// Takes on new settings. Name, topic, filter and ordering are those that it had: the caller sees to it.
+    ///
+    /// # Errors
+    /// If a setting is out of its range.
+    pub(crate) fn update(&self, config: SubscriptionConfig) -> Result<(), ApiError> {
+        config.check()?;
+        let destination = Destination::of(&config)?;
+        let mut state = self.state();
+        if state.config.push_config != config.push_config {
+            state.throttle.reset();
+        }
+        state.destination = destination;
+        state
+            .backlog
+            .set_retains_acked(config.retain_acked_messages);
+        state.config = config;
+        state.last_active = self.clock.utc();
+        drop(state);
+        self.wake();
+        Ok(())
+    }
+
+    /// The subscription outlives its topic, and keeps its messages (Google, *DeleteTopic*).
+    pub(crate) fn forget_topic(&self) {
+        DELETED_TOPIC.clone_into(&mut self.state().config.topic);
+    }
+
+    /// Detaches it from its topic, and drops its messages (Google, *DetachSubscription*).
+    pub(crate) fn detach(&self) {
+        let mut state = self.state();
+        state.config.detached = true;
+        state.backlog.clear();
+        drop(state);
+        self.wake();
+    }
+}

@@ -1,0 +1,173 @@
+//! What becomes of a message whose delivery failed: it comes again, after a while, or goes to the dead-letter topic.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Delivery, Reply, Settlement, State};
+use crate::error::ApiError;
+use crate::message::Message;
+use crate::name::ResourceName;
+use crate::push::timestamp;
+use crate::storage::StoredMessage;
+
+/// Where nobody answers, trying again at once would only burn the processor; this wait is ours.
+const UNANSWERED_WAIT: Duration = Duration::from_millis(100);
+
+/// Publishes a dead letter to a topic.
+pub(crate) type Forward<'a> = &'a dyn Fn(&ResourceName, Message) -> Result<(), ApiError>;
+
+/// A message that was delivered often enough. It belongs to nobody until it is forwarded or comes again.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    pub(super) message: Arc<StoredMessage>,
+    failures: u32,
+    topic: String,
+    reply: Reply,
+}
+
+impl Delivery {
+    /// Counts a failed delivery. A letter must be given to [`Self::forward`] when the state is not locked any more.
+    pub(super) fn fail(
+        &self,
+        state: &mut State,
+        lease: u64,
+        reply: Reply,
+    ) -> Result<Settlement, Letter> {
+        let Some(entry) = state.backlog.fail(lease) else {
+            return Ok(Settlement::Elsewhere);
+        };
+        if let Some(policy) = &state.config.dead_letter_policy
+            && entry.failures >= policy.max_delivery_attempts
+        {
+            return Err(Letter {
+                message: entry.message,
+                failures: entry.failures,
+                topic: policy.dead_letter_topic.clone(),
+                reply,
+            });
+        }
+        Ok(self.delay(state, &entry.message, entry.failures, reply))
+    }
+
+    /// Ends the leases whose time is over: their messages come again (Google, *Subscription*, `ackDeadlineSeconds`).
+    pub(crate) fn end_leases(&self, forward: Forward<'_>) {
+        let mut letters = Vec::new();
+        let mut state = self.state();
+        let now = self.clock.now();
+        let mut have_ended = false;
+        while let Some(lease) = state.backlog.expired_lease(now) {
+            have_ended = true;
+            letters.extend(self.fail_pulled(&mut state, lease, Reply::LeaseEnded));
+        }
+        let is_due = state.backlog.promote(now);
+        drop(state);
+        for letter in letters {
+            self.forward(letter, forward);
+        }
+        if have_ended || is_due {
+            self.available.notify_waiters();
+        }
+    }
+
+    /// The same for a pulled message.
+    pub(super) fn fail_pulled(
+        &self,
+        state: &mut State,
+        lease: u64,
+        reply: Reply,
+    ) -> Option<Letter> {
+        self.fail(state, lease, reply).err()
+    }
+
+    /// Forwards a dead letter, or lets the message come again if that cannot be done (Google, *Dead-letter topics*).
+    ///
+    /// Forwarding locks other subscriptions, so this one must not be locked.
+    pub(crate) fn forward(&self, letter: Letter, forward: Forward<'_>) -> Settlement {
+        let sequence = letter.message.sequence;
+        let forwarded = ResourceName::topic(&letter.topic)
+            .and_then(|topic| forward(&topic, self.dead_letter(&letter)));
+        let mut state = self.state();
+        let settlement = match forwarded {
+            Ok(()) => {
+                state.backlog.settle(sequence);
+                let settlement = Settlement::DeadLettered {
+                    topic: letter.topic,
+                };
+                self.note_failed(&letter.message, letter.failures, letter.reply, &settlement);
+                settlement
+            }
+            Err(error) => {
+                tracing::warn!(
+                    subscription = %self.name, topic = letter.topic, %error, "a dead letter cannot be forwarded"
+                );
+                self.delay(&mut state, &letter.message, letter.failures, letter.reply)
+            }
+        };
+        drop(state);
+        self.wake();
+        settlement
+    }
+
+    fn delay(
+        &self,
+        state: &mut State,
+        message: &StoredMessage,
+        failures: u32,
+        reply: Reply,
+    ) -> Settlement {
+        let now = self.clock.now();
+        let after = state.wait(now, failures, reply);
+        state.backlog.delay(message.sequence, now + after);
+        let settlement = Settlement::Again { after };
+        self.note_failed(message, failures, reply, &settlement);
+        settlement
+    }
+
+    /// Tells the history of a pulled message that failed. Whoever pushes tells it more.
+    fn note_failed(
+        &self,
+        message: &StoredMessage,
+        failures: u32,
+        reply: Reply,
+        settlement: &Settlement,
+    ) {
+        if matches!(reply, Reply::Nack | Reply::LeaseEnded) {
+            self.note_pulled(message, failures, reply, settlement.clone());
+        }
+    }
+
+    /// The message as published, with four attributes more; their values are as Google's own emulator writes them.
+    fn dead_letter(&self, letter: &Letter) -> Message {
+        const PREFIX: &str = "CloudPubSubDeadLetterSource";
+        let published = timestamp(letter.message.publish_time);
+        letter
+            .message
+            .to_message()
+            .with_attribute(
+                format!("{PREFIX}DeliveryCount"),
+                letter.failures.to_string(),
+            )
+            .with_attribute(format!("{PREFIX}Subscription"), self.name.id())
+            .with_attribute(format!("{PREFIX}SubscriptionProject"), self.name.project())
+            .with_attribute(format!("{PREFIX}TopicPublishTime"), published)
+    }
+}
+
+impl State {
+    /// How long a failed message waits: its own policy or the subscription's pause, whichever is longer (Google, *Push
+    /// subscriptions*, "Push backoff").
+    fn wait(&self, now: tokio::time::Instant, failures: u32, reply: Reply) -> Duration {
+        let policy = self.config.retry_policy.as_ref();
+        let own = policy.map_or(Duration::ZERO, |policy| policy.wait_after(failures));
+        let paused = match reply {
+            Reply::Nack | Reply::LeaseEnded => None,
+            _ => self.throttle.paused_until(now),
+        };
+        let paused = paused.map_or(Duration::ZERO, |until| until - now);
+        let least = match reply {
+            Reply::NoAnswer => UNANSWERED_WAIT,
+            _ => Duration::ZERO,
+        };
+        own.max(paused).max(least)
+    }
+}

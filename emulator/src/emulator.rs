@@ -1,0 +1,325 @@
+//! A running emulator: how it is started and stopped, and what a test does with it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::runtime::Handle;
+use tokio::sync::broadcast;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::api;
+use crate::broker::{Broker, Ground};
+use crate::clock::Clock;
+use crate::console::{self, Source};
+use crate::delivery::{DeliveryEvent, Pace};
+use crate::error::ApiError;
+use crate::handles::{SubscriptionHandle, TopicHandle};
+use crate::history::{DEFAULT_MESSAGES, History};
+use crate::issuer::Issuer;
+use crate::journal::{Journal, JournalError};
+use crate::keeping::{Keeper, Keeping};
+use crate::message::{Message, ReceivedMessage};
+use crate::name::ResourceName;
+use crate::push::Courier;
+use crate::server::{listen, serve, url};
+use crate::subscription::{PushConfig, SubscriptionConfig};
+use crate::topic::TopicConfig;
+
+/// How an emulator is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one. Default: 127.0.0.1, port 0.
+    pub address: SocketAddr,
+    /// Whether `address` may be reachable from other machines, to all of whom the emulator would sign tokens. Default: no.
+    pub allow_remote: bool,
+    /// Whether subscriptions hold themselves back as Google's do. Default: they do.
+    pub pace: Pace,
+    /// A folder that keeps everything over a restart; it is made if it is not there. Default: none.
+    pub data_folder: Option<PathBuf>,
+    /// Of how many messages, the latest, the console can show what happened to them; 0 for none. Default: 2,000.
+    pub history_messages: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            allow_remote: false,
+            pace: Pace::default(),
+            data_folder: None,
+            history_messages: DEFAULT_MESSAGES,
+        }
+    }
+}
+
+/// Why an emulator did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It would be reachable from other machines, and was not told that it may.
+    #[error(
+        "{0} is not a loopback address: listen on 127.0.0.1, or allow remote clients (--allow-remote)"
+    )]
+    NotLoopback(SocketAddr),
+    /// It was not started on a Tokio runtime.
+    #[error("the emulator must be started on a Tokio runtime")]
+    NoRuntime(#[source] tokio::runtime::TryCurrentError),
+    /// The address is taken, or not of this machine.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error("the data folder cannot be used (--data-dir)")]
+    DataFolder(#[from] JournalError),
+    /// The data folder holds something that this emulator does not understand.
+    #[error("what the data folder holds cannot be brought back (--data-dir)")]
+    Restore(#[source] ApiError),
+}
+
+impl StartError {
+    /// Whether the same start can succeed later: a taken port may become free.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Listen { .. })
+    }
+}
+
+/// A running emulator; dropping it stops everything that it started.
+pub struct Emulator {
+    /// The first to be dropped: what is dropped after it is not forgotten by a data folder.
+    stopping: DropGuard,
+    keeper: Keeper,
+    address: SocketAddr,
+    broker: Arc<Broker>,
+    courier: Courier,
+    issuer: Arc<Issuer>,
+    tasks: TaskTracker,
+}
+
+impl Emulator {
+    /// Starts an emulator on a free port of this machine, as fast as endpoints allow: for tests.
+    ///
+    /// # Errors
+    /// If there is no free port.
+    #[expect(
+        clippy::unused_async,
+        reason = "it needs a runtime, which a caller that awaits has"
+    )]
+    pub async fn start() -> Result<Self, StartError> {
+        Self::start_with(Options {
+            pace: Pace::Eager,
+            ..Options::default()
+        })
+    }
+
+    /// Starts an emulator on the current Tokio runtime. It accepts connections when this returns.
+    ///
+    /// # Errors
+    /// If the address is taken or not allowed, or if there is no runtime.
+    pub fn start_with(options: Options) -> Result<Self, StartError> {
+        let Options {
+            address,
+            allow_remote,
+            pace,
+            data_folder,
+            history_messages,
+        } = options;
+        if !allow_remote && !address.ip().is_loopback() {
+            return Err(StartError::NotLoopback(address));
+        }
+        let runtime = Handle::try_current().map_err(StartError::NoRuntime)?;
+        let listener = listen(address).map_err(|source| StartError::Listen { address, source })?;
+        let address = listener.local_addr().unwrap_or(address);
+        // The process may have a provider of its own, which is as good.
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        provider.install_default().ok();
+
+        let issuer = Arc::new(Issuer::new(url(address)));
+        let clock = Clock::default();
+        let history = Arc::new(History::new(clock.clone(), history_messages));
+        let courier = Courier::new(Arc::clone(&issuer), clock.clone());
+        let tasks = TaskTracker::new();
+        let stopping = CancellationToken::new();
+        let opened = data_folder.as_deref().map(Journal::open).transpose()?;
+        let (journal, saved) = opened.unzip();
+        let keeper = journal.map(|journal| Keeping::new(journal, stopping.clone()));
+        let ground = Ground {
+            runtime: runtime.clone(),
+            tasks: tasks.clone(),
+            stopping: stopping.clone(),
+            keeper: keeper.clone(),
+            history: Arc::clone(&history),
+        };
+        let broker = Arc::new(Broker::new(courier.clone(), clock.clone(), pace, ground));
+        if let Some(saved) = saved {
+            broker.restore(saved).map_err(StartError::Restore)?;
+        }
+        let sweeping = Broker::keep_sweeping(Arc::downgrade(&broker), clock);
+        let ended = stopping.clone();
+        let sweeping = async move { ended.run_until_cancelled(sweeping).await };
+        tasks.spawn_on(sweeping, &runtime);
+        let source = Source::new(Arc::clone(&broker), Arc::clone(&issuer), history, address);
+        let router = api::router(Arc::clone(&broker), Arc::clone(&issuer));
+        let router = router.merge(console::router(source, stopping.clone()));
+        tasks.spawn_on(serve(listener, router, stopping.clone()), &runtime);
+        let early = Arc::clone(&issuer);
+        tasks.spawn_on(async move { early.ready().await }, &runtime);
+        Ok(Self {
+            address,
+            broker,
+            courier,
+            issuer,
+            tasks,
+            keeper,
+            stopping: stopping.drop_guard(),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://HOST:PORT`. Without the scheme it is what `PUBSUB_EMULATOR_HOST` should hold.
+    #[must_use]
+    pub fn url(&self) -> String {
+        url(self.address)
+    }
+
+    /// The issuer of the tokens that pushes carry.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// Creates a topic with Google's defaults; `name` is `projects/PROJECT/topics/ID`.
+    ///
+    /// # Errors
+    /// If the name is bad or taken.
+    pub fn create_topic(&self, name: &str) -> Result<TopicHandle, ApiError> {
+        self.create_topic_with(TopicConfig::new(name))
+    }
+
+    /// Creates a topic.
+    ///
+    /// # Errors
+    /// If the name is bad or taken, or a field is out of range.
+    pub fn create_topic_with(&self, config: TopicConfig) -> Result<TopicHandle, ApiError> {
+        let created = self.broker.create_topic(config)?;
+        self.topic(&created.name)
+    }
+
+    /// A topic that exists.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub fn topic(&self, name: &str) -> Result<TopicHandle, ApiError> {
+        TopicHandle::new(Arc::clone(&self.broker), name)
+    }
+
+    /// A subscription that exists.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub fn subscription(&self, name: &str) -> Result<SubscriptionHandle, ApiError> {
+        SubscriptionHandle::new(Arc::clone(&self.broker), name)
+    }
+
+    /// What the emulator's clock shows, UTC in whole milliseconds.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        self.broker.now()
+    }
+
+    /// Moves the emulator's clock forward: deadlines, waits, retention and expiry that end by then end now. Tokens are dated
+    /// by the machine's clock all the same, since receivers go by theirs.
+    pub fn advance(&self, by: Duration) {
+        self.broker.advance(by);
+    }
+
+    /// Creates a subscription, which receives what is published from now on.
+    ///
+    /// # Errors
+    /// If its name is taken, a field is out of range, or a topic that it names does not exist.
+    pub fn create_subscription(
+        &self,
+        config: SubscriptionConfig,
+    ) -> Result<SubscriptionHandle, ApiError> {
+        let created = self.broker.create_subscription(config)?;
+        self.subscription(&created.name)
+    }
+
+    /// Changes where a subscription is pushed; with `None` it holds its messages.
+    ///
+    /// # Errors
+    /// If there is no such subscription, or the endpoint is not a URL.
+    pub fn modify_push_config(
+        &self,
+        subscription: &str,
+        push_config: Option<PushConfig>,
+    ) -> Result<(), ApiError> {
+        let name = ResourceName::subscription(subscription)?;
+        self.broker.modify_push_config(&name, push_config)
+    }
+
+    /// Publishes one message and gives its id.
+    ///
+    /// # Errors
+    /// If there is no such topic, the message breaks one of Google's limits, or the backlog of a subscription is full.
+    pub fn publish(&self, topic: &str, message: Message) -> Result<String, ApiError> {
+        let topic = ResourceName::topic(topic)?;
+        let ids = self.broker.publish(&topic, vec![message])?;
+        // One message was accepted, so there is one id.
+        Ok(ids.into_iter().next().unwrap_or_default())
+    }
+
+    /// Pushes a message once more under the same id, as at-least-once delivery permits, even if it was acked.
+    ///
+    /// A push of it that is under way goes on beside the new one, and each is settled by its own answer. With ordering, the
+    /// later messages of its key follow it again (Google, *Order messages*). The last 10,000 settled messages of a
+    /// subscription are remembered, up to 64 MiB, until the emulator runs short of room for new ones.
+    ///
+    /// # Errors
+    /// If the subscription does not exist, or does not remember the message.
+    pub fn deliver_again(&self, subscription: &str, message_id: &str) -> Result<(), ApiError> {
+        let name = ResourceName::subscription(subscription)?;
+        self.broker.subscription(&name)?.again(message_id)
+    }
+
+    /// The messages that a subscription has and that are not settled, in the order of publishing: for one without a push
+    /// endpoint, all that it received. A subscription that does not exist holds nothing, as a mistyped name does.
+    #[must_use]
+    pub fn held(&self, subscription: &str) -> Vec<ReceivedMessage> {
+        let name = ResourceName::subscription(subscription);
+        let delivery = name.and_then(|name| self.broker.subscription(&name));
+        let held = delivery.map(|delivery| delivery.held()).unwrap_or_default();
+        held.iter().map(|message| (**message).clone()).collect()
+    }
+
+    /// Every push from now on: its start, and its end. A push that is aborted, because its subscription was deleted or the
+    /// emulator stops, has no end. A listener that falls 4,096 events behind loses the oldest.
+    #[must_use]
+    pub fn delivery_events(&self) -> broadcast::Receiver<DeliveryEvent> {
+        self.courier.events()
+    }
+
+    /// Stops listening and pushing, aborts what is under way, and returns when all of it has ended: at once, or two seconds
+    /// later if a client keeps its connection open, which is cut then.
+    pub async fn stop(self) {
+        drop(self.stopping);
+        self.tasks.close();
+        self.tasks.wait().await;
+        if let Some(keeping) = self.keeper {
+            keeping.close().await;
+        }
+    }
+}

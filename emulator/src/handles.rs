@@ -1,0 +1,270 @@
+//! Topics and subscriptions in the hand of a test: what a client does, without a client.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::broker::Broker;
+use crate::delivery::{AckId, Delivery, Handed, Outcome, Want};
+use crate::error::ApiError;
+use crate::message::{Message, ReceivedMessage};
+use crate::name::ResourceName;
+use crate::subscription::{PushConfig, SubscriptionConfig};
+
+/// A topic of a running emulator.
+#[derive(Clone)]
+pub struct TopicHandle {
+    broker: Arc<Broker>,
+    name: ResourceName,
+}
+
+/// A subscription of a running emulator.
+#[derive(Clone)]
+pub struct SubscriptionHandle {
+    broker: Arc<Broker>,
+    delivery: Arc<Delivery>,
+}
+
+/// A message that was pulled, leased until its deadline.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    subscription: SubscriptionHandle,
+    message: ReceivedMessage,
+    attempt: Option<u32>,
+    ack_id: AckId,
+}
+
+impl fmt::Debug for TopicHandle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_tuple("TopicHandle")
+            .field(&self.name)
+            .finish()
+    }
+}
+
+impl fmt::Debug for SubscriptionHandle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.delivery.name();
+        formatter
+            .debug_tuple("SubscriptionHandle")
+            .field(name)
+            .finish()
+    }
+}
+
+impl TopicHandle {
+    pub(crate) fn new(broker: Arc<Broker>, name: &str) -> Result<Self, ApiError> {
+        let name = ResourceName::topic(name)?;
+        broker.topic(&name)?;
+        Ok(Self { broker, name })
+    }
+
+    /// Its full name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// Publishes one message and gives its id.
+    ///
+    /// # Errors
+    /// If the topic was deleted, the message breaks one of Google's limits or does not fit the topic's schema, or the backlog
+    /// of a subscription is full.
+    pub fn publish(&self, message: Message) -> Result<String, ApiError> {
+        let ids = self.broker.publish(&self.name, vec![message])?;
+        // One message was accepted, so there is one id.
+        Ok(ids.into_iter().next().unwrap_or_default())
+    }
+
+    /// Creates a subscription of this topic with Google's defaults, which receives what is published from now on; `id` is the
+    /// last part of its name, in the topic's project.
+    ///
+    /// # Errors
+    /// If the name is bad or taken.
+    pub fn subscribe(&self, id: &str) -> Result<SubscriptionHandle, ApiError> {
+        let name = format!("projects/{}/subscriptions/{id}", self.name.project());
+        let config = SubscriptionConfig::new(&name, self.name.as_str());
+        self.broker.create_subscription(config)?;
+        SubscriptionHandle::new(Arc::clone(&self.broker), &name)
+    }
+
+    /// Deletes the topic; its subscriptions keep their messages.
+    ///
+    /// # Errors
+    /// If it was deleted before.
+    pub fn delete(self) -> Result<(), ApiError> {
+        self.broker.delete_topic(&self.name)
+    }
+}
+
+impl SubscriptionHandle {
+    pub(crate) fn new(broker: Arc<Broker>, name: &str) -> Result<Self, ApiError> {
+        let delivery = broker.subscription(&ResourceName::subscription(name)?)?;
+        Ok(Self { broker, delivery })
+    }
+
+    /// Its full name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.delivery.name().as_str()
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn config(&self) -> SubscriptionConfig {
+        self.delivery.config()
+    }
+
+    /// Takes up to `most` messages, if there are any now, and leases them for the subscription's ack deadline.
+    ///
+    /// # Errors
+    /// If the subscription was detached.
+    pub fn pull(&self, most: usize) -> Result<Vec<Pulled>, ApiError> {
+        let handed = self.delivery.hand_out(&Want {
+            messages: most,
+            bytes: usize::MAX,
+            lease: None,
+            stream: None,
+        })?;
+        Ok(handed
+            .into_iter()
+            .map(|handed| self.pulled(handed))
+            .collect())
+    }
+
+    /// Waits for a message, and takes it.
+    ///
+    /// # Errors
+    /// If the subscription was detached.
+    pub async fn next(&self) -> Result<Pulled, ApiError> {
+        loop {
+            let mut available = std::pin::pin!(self.delivery.is_available());
+            available.as_mut().enable();
+            if let Some(pulled) = self.pull(1)?.pop() {
+                return Ok(pulled);
+            }
+            available.await;
+        }
+    }
+
+    /// The messages that it has and that are not settled, in the order of publishing.
+    #[must_use]
+    pub fn held(&self) -> Vec<ReceivedMessage> {
+        let held = self.delivery.held();
+        held.iter().map(|message| (**message).clone()).collect()
+    }
+
+    /// Delivers a message once more under the same id, even if it was acknowledged; see [`crate::Emulator::deliver_again`].
+    ///
+    /// # Errors
+    /// If it does not remember the message.
+    pub fn deliver_again(&self, message_id: &str) -> Result<(), ApiError> {
+        self.delivery.again(message_id)
+    }
+
+    /// Marks what was published before `time` as acknowledged, and what came since as not, as far as it is retained.
+    ///
+    /// # Errors
+    /// If the subscription was deleted or detached.
+    pub fn seek(&self, time: OffsetDateTime) -> Result<(), ApiError> {
+        self.broker.seek_to_time(self.delivery.name(), time)
+    }
+
+    /// Acknowledges everything that it has.
+    ///
+    /// # Errors
+    /// If the subscription was deleted or detached.
+    pub fn purge(&self) -> Result<(), ApiError> {
+        let end_of_time = time::macros::datetime!(9999-12-31 0:00 UTC);
+        self.seek(end_of_time)
+    }
+
+    /// Keeps what is not acknowledged now, and what comes later, under the snapshot's full name.
+    ///
+    /// # Errors
+    /// If the name is bad or taken.
+    pub fn create_snapshot(&self, name: &str) -> Result<(), ApiError> {
+        let name = ResourceName::snapshot(name)?;
+        self.broker.create_snapshot(
+            &name,
+            self.delivery.name(),
+            std::collections::BTreeMap::new(),
+        )?;
+        Ok(())
+    }
+
+    /// Goes back to a snapshot.
+    ///
+    /// # Errors
+    /// If there is no such snapshot, or it is one of another topic.
+    pub fn seek_to_snapshot(&self, name: &str) -> Result<(), ApiError> {
+        let name = ResourceName::snapshot(name)?;
+        self.broker.seek_to_snapshot(self.delivery.name(), &name)
+    }
+
+    /// Changes where it is pushed; with `None` it is pulled.
+    ///
+    /// # Errors
+    /// If the endpoint is not a URL.
+    pub fn push_to(&self, push_config: Option<PushConfig>) -> Result<(), ApiError> {
+        self.delivery.set_push_config(push_config)
+    }
+
+    /// Deletes the subscription with its messages.
+    ///
+    /// # Errors
+    /// If it was deleted before.
+    pub fn delete(self) -> Result<(), ApiError> {
+        self.broker.delete_subscription(self.delivery.name())
+    }
+
+    fn pulled(&self, handed: Handed) -> Pulled {
+        Pulled {
+            subscription: self.clone(),
+            message: (**handed.message).clone(),
+            attempt: handed.attempt,
+            ack_id: handed.ack_id,
+        }
+    }
+}
+
+impl Pulled {
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &ReceivedMessage {
+        &self.message
+    }
+
+    /// How often it was delivered, this delivery included; only of subscriptions with a dead-letter policy.
+    #[must_use]
+    pub fn delivery_attempt(&self) -> Option<u32> {
+        self.attempt
+    }
+
+    /// Acknowledges it, and says whether that took effect: not if it was handed out again in the meantime, and with
+    /// exactly-once delivery not after the deadline.
+    pub fn ack(&self) -> bool {
+        let outcomes = self.subscription.delivery.acknowledge(&[self.ack_id]);
+        outcomes == [Outcome::Done]
+    }
+
+    /// Gives it back, and says whether it was still leased.
+    pub fn nack(&self) -> bool {
+        let Self {
+            subscription,
+            ack_id,
+            ..
+        } = self;
+        let outcomes = subscription.broker.nack(&subscription.delivery, &[*ack_id]);
+        outcomes == [Outcome::Done]
+    }
+
+    /// Moves its deadline to `by` from now, and says whether it was still leased.
+    pub fn extend(&self, by: Duration) -> bool {
+        let outcomes = self.subscription.delivery.extend(&[self.ack_id], by);
+        outcomes == [Outcome::Done]
+    }
+}

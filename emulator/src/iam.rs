@@ -1,0 +1,209 @@
+//! Policies of access. The emulator keeps them, and lets everybody do everything all the same.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use googleapis_tonic_google_iam_v1::google::iam::v1::Policy;
+use prost::Message;
+
+use crate::error::ApiError;
+
+/// The most that all policies of one emulator may take, in their encoded form.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// What a policy costs beside that.
+const POLICY_BYTES: usize = 512;
+/// Policies come in these versions; 0 is taken for 1 (Google, *Policy*, `version`).
+const VERSIONS: [i32; 3] = [0, 1, 3];
+
+/// The policies of all topics, subscriptions, snapshots and schemas that were given one.
+#[derive(Default)]
+pub(crate) struct Policies {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    policies: BTreeMap<String, Policy>,
+    bytes: usize,
+    /// How many policies were ever set, which makes every etag new.
+    changes: u64,
+}
+
+impl Policies {
+    /// The policy of a resource: an empty one if it was given none.
+    pub(crate) fn get(&self, resource: &str) -> Policy {
+        let state = self.state();
+        let policy = state.policies.get(resource).cloned();
+        policy.unwrap_or_else(unset)
+    }
+
+    /// Gives a resource a policy. One with an etag replaces only the policy that it was read from.
+    ///
+    /// # Errors
+    /// If the policy is malformed or too large, or its etag is no longer that of the resource.
+    pub(crate) fn set(&self, resource: &str, mut policy: Policy) -> Result<Policy, ApiError> {
+        check(&policy)?;
+        let mut state = self.state();
+        let current = state.policies.get(resource);
+        let current = current.cloned().unwrap_or_else(unset);
+        if !policy.etag.is_empty() && policy.etag != current.etag {
+            return Err(ApiError::aborted(
+                "The policy was changed since it was read, as its etag shows: read it again, and apply the change to that",
+            ));
+        }
+        policy.etag = etag(state.changes + 1);
+        if state.bytes + cost(resource, &policy) > MAX_BYTES {
+            return Err(ApiError::ResourceExhausted(format!(
+                "The emulator holds at most {MAX_BYTES} bytes of policies"
+            )));
+        }
+        state.forget(resource);
+        state.bytes += cost(resource, &policy);
+        state.changes += 1;
+        state.policies.insert(resource.to_owned(), policy.clone());
+        Ok(policy)
+    }
+
+    /// Takes in a policy as it was kept over a restart.
+    pub(crate) fn restore(&self, resource: &str, policy: Policy) {
+        let mut state = self.state();
+        state.forget(resource);
+        state.bytes += cost(resource, &policy);
+        // Etags are counted on from the highest there is.
+        let etag = policy.etag.as_slice().try_into().map(u64::from_be_bytes);
+        state.changes = state.changes.max(etag.unwrap_or_default());
+        state.policies.insert(resource.to_owned(), policy);
+    }
+
+    /// Drops the policy of a resource that is deleted: a new one of its name begins without.
+    pub(crate) fn forget(&self, resource: &str) {
+        self.state().forget(resource);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn forget(&mut self, resource: &str) {
+        if let Some(policy) = self.policies.remove(resource) {
+            self.bytes -= cost(resource, &policy);
+        }
+    }
+}
+
+/// Of `permissions`, those that a caller has: all that Pub/Sub knows begin with `pubsub.`, and the emulator grants all.
+///
+/// # Errors
+/// If one of them is a pattern, which is not allowed (Google, *TestIamPermissionsRequest*, `permissions`).
+pub(crate) fn granted(mut permissions: Vec<String>) -> Result<Vec<String>, ApiError> {
+    if let Some(pattern) = permissions.iter().find(|each| each.contains('*')) {
+        return Err(ApiError::invalid(format!(
+            "The permission {pattern:?} has a wildcard, which is not allowed here"
+        )));
+    }
+    permissions.retain(|each| each.starts_with("pubsub."));
+    Ok(permissions)
+}
+
+/// The policy of what was given none.
+fn unset() -> Policy {
+    Policy {
+        etag: etag(0),
+        ..Policy::default()
+    }
+}
+
+fn etag(change: u64) -> Vec<u8> {
+    change.to_be_bytes().to_vec()
+}
+
+fn cost(resource: &str, policy: &Policy) -> usize {
+    POLICY_BYTES + resource.len() + policy.encoded_len()
+}
+
+fn check(policy: &Policy) -> Result<(), ApiError> {
+    if !VERSIONS.contains(&policy.version) {
+        return Err(ApiError::invalid(format!(
+            "The version of a policy must be 1 or 3, not {}",
+            policy.version
+        )));
+    }
+    for binding in &policy.bindings {
+        if binding.role.is_empty() {
+            return Err(ApiError::invalid("A binding has no role"));
+        }
+        if binding.condition.is_some() && policy.version != 3 {
+            return Err(ApiError::invalid(
+                "A policy with a condition must have version 3",
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use googleapis_tonic_google_iam_v1::google::iam::v1::Binding;
+
+    const TOPIC: &str = "projects/shop/topics/orders";
+
+    fn policy(role: &str) -> Policy {
+        let binding = Binding {
+            role: role.to_owned(),
+            members: vec!["user:owner@shop.example".to_owned()],
+            condition: None,
+        };
+        Policy {
+            bindings: vec![binding],
+            ..Policy::default()
+        }
+    }
+
+    #[test]
+    fn a_policy_is_replaced_by_whoever_read_it_last() {
+        let policies = Policies::default();
+        let first = policies.get(TOPIC);
+        assert!(first.bindings.is_empty() && !first.etag.is_empty());
+        let mut change = policy("roles/viewer");
+        change.etag.clone_from(&first.etag);
+        let second = policies.set(TOPIC, change.clone()).unwrap();
+        assert_ne!(second.etag, first.etag);
+        assert_eq!(policies.get(TOPIC), second);
+        let stale = policies.set(TOPIC, change);
+        assert!(matches!(stale, Err(ApiError::Aborted(_))));
+        assert!(policies.set(TOPIC, policy("roles/editor")).is_ok());
+        policies.forget(TOPIC);
+        assert_eq!(policies.get(TOPIC), first);
+        assert_eq!(policies.state().bytes, 0);
+    }
+
+    #[test]
+    fn malformed_policies_are_refused() {
+        let policies = Policies::default();
+        assert!(policies.set(TOPIC, policy("")).is_err());
+        let version = |version| Policy {
+            version,
+            ..Policy::default()
+        };
+        assert!(policies.set(TOPIC, version(2)).is_err());
+        assert!(policies.set(TOPIC, version(3)).is_ok());
+        let mut condition = policy("roles/viewer");
+        if let Some(binding) = condition.bindings.first_mut() {
+            binding.condition = Some(Default::default());
+        }
+        assert!(policies.set(TOPIC, condition.clone()).is_err());
+        condition.version = 3;
+        assert!(policies.set(TOPIC, condition).is_ok());
+    }
+
+    #[test]
+    fn everything_of_pubsub_is_granted() {
+        let asked = ["pubsub.topics.publish", "storage.buckets.get"];
+        let asked = asked.map(str::to_owned).to_vec();
+        assert_eq!(granted(asked).unwrap(), ["pubsub.topics.publish"]);
+        assert!(granted(vec!["pubsub.*".to_owned()]).is_err());
+    }
+}

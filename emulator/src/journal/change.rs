@@ -1,0 +1,170 @@
+//! What the journal is told, and what it gives back.
+
+use std::collections::BTreeMap;
+
+/// Something that changed in the emulator.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Change {
+    /// A resource as it is now.
+    Put {
+        kind: Kind,
+        name: String,
+        value: Vec<u8>,
+    },
+    Delete {
+        kind: Kind,
+        name: String,
+    },
+    /// A message, once, however many subscriptions hold it; `value` is Google's `PubsubMessage` in its binary form.
+    Message {
+        sequence: u64,
+        topic: String,
+        value: Vec<u8>,
+    },
+    ForgetMessage {
+        sequence: u64,
+    },
+    /// A subscription holds a message in this state from now on.
+    Hold {
+        subscription: String,
+        sequence: u64,
+        state: Held,
+    },
+    Release {
+        subscription: String,
+        sequence: u64,
+    },
+    /// A subscription lets go of all that it holds. Without it a deleted subscription would leave its holds behind.
+    ReleaseAll {
+        subscription: String,
+    },
+}
+
+/// What a resource is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Kind {
+    Topic,
+    Subscription,
+    Snapshot,
+    Schema,
+    Policy,
+    Faults,
+}
+
+/// How a subscription holds a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Held {
+    /// Not acknowledged, after so many failed deliveries.
+    Pending { failures: u32 },
+    /// Acknowledged, and retained in case somebody seeks back.
+    Acked,
+}
+
+/// All that a journal holds.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Saved {
+    /// By kind, then by name.
+    pub(crate) resources: Vec<SavedResource>,
+    /// By sequence.
+    pub(crate) messages: Vec<SavedMessage>,
+    /// What each subscription holds, by sequence. A subscription that holds nothing is not here.
+    pub(crate) holds: BTreeMap<String, Vec<(u64, Held)>>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct SavedResource {
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    pub(crate) value: Vec<u8>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct SavedMessage {
+    pub(crate) sequence: u64,
+    pub(crate) topic: String,
+    pub(crate) value: Vec<u8>,
+}
+
+impl Change {
+    /// What this change takes while it waits, roughly.
+    pub(super) fn size_bytes(&self) -> usize {
+        let content = match self {
+            Self::Put { name, value, .. } => name.len() + value.len(),
+            Self::Message { topic, value, .. } => topic.len() + value.len(),
+            Self::Delete { name, .. } => name.len(),
+            Self::Hold { subscription, .. }
+            | Self::Release { subscription, .. }
+            | Self::ReleaseAll { subscription } => subscription.len(),
+            Self::ForgetMessage { .. } => 0,
+        };
+        size_of::<Self>() + content
+    }
+}
+
+/// The numbers are those of files: they never change their meaning.
+impl Kind {
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Topic => 1,
+            Self::Subscription => 2,
+            Self::Snapshot => 3,
+            Self::Schema => 4,
+            Self::Policy => 5,
+            Self::Faults => 6,
+        }
+    }
+
+    pub(super) fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Topic),
+            2 => Some(Self::Subscription),
+            3 => Some(Self::Snapshot),
+            4 => Some(Self::Schema),
+            5 => Some(Self::Policy),
+            6 => Some(Self::Faults),
+            _ => None,
+        }
+    }
+}
+
+impl Held {
+    const ACKED: u32 = u32::MAX;
+
+    pub(super) fn code(self) -> u32 {
+        match self {
+            Self::Pending { failures } => failures.min(Self::ACKED - 1),
+            Self::Acked => Self::ACKED,
+        }
+    }
+
+    pub(super) fn from_code(code: u32) -> Self {
+        match code {
+            Self::ACKED => Self::Acked,
+            failures => Self::Pending { failures },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_comes_back_from_its_number() {
+        let read = (0..=u8::MAX).filter_map(|code| Some((code, Kind::from_code(code)?)));
+        assert!(read.clone().all(|(code, kind)| kind.code() == code));
+        assert_eq!(read.count(), 6);
+    }
+
+    #[test]
+    fn states_come_back_from_their_numbers() {
+        let states = [
+            Held::Acked,
+            Held::Pending { failures: 0 },
+            Held::Pending { failures: 7 },
+        ];
+        assert_eq!(states.map(|state| Held::from_code(state.code())), states);
+        let many = Held::Pending { failures: u32::MAX };
+        assert_ne!(Held::from_code(many.code()), Held::Acked);
+    }
+}

@@ -1,0 +1,112 @@
+//! Why the data folder cannot be used.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why the journal cannot be opened, or no longer keeps what it is given.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The data folder cannot be made, read or written.
+    #[error("cannot use the data folder {folder:?} (--data-dir)")]
+    Folder {
+        /// The folder that was asked for.
+        folder: PathBuf,
+        /// What the system says.
+        source: Arc<std::io::Error>,
+    },
+    /// Another emulator, perhaps of the same process, has the folder open.
+    #[error(
+        "another emulator uses the data folder {folder:?}: stop it, or choose another folder (--data-dir)"
+    )]
+    InUse {
+        /// The folder that was asked for.
+        folder: PathBuf,
+    },
+    /// The file was written by an emulator whose format this one does not know.
+    #[error(
+        "{file:?} has format {found}, expected {expected}: use the emulator that wrote it, or another folder (--data-dir)"
+    )]
+    Version {
+        /// The file of the journal.
+        file: PathBuf,
+        /// The version that the file names.
+        found: u32,
+        /// The only version that this emulator reads and writes.
+        expected: u32,
+    },
+    /// The file is not what an emulator wrote.
+    #[error(
+        "{file:?} is damaged, or not written by an emulator: put a copy in its place, or remove it to begin empty"
+    )]
+    Damaged {
+        /// The file of the journal.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: Arc<redb::Error>,
+    },
+    /// The file cannot be read.
+    #[error("cannot open {file:?}")]
+    Open {
+        /// The file of the journal.
+        file: PathBuf,
+        /// What the system says.
+        source: Arc<redb::Error>,
+    },
+    /// A change could not be written, as on a full disk; nothing is kept since the last one that could.
+    #[error("cannot write to {file:?}: changes are no longer kept")]
+    Write {
+        /// The file of the journal.
+        file: PathBuf,
+        /// What the system says.
+        source: Arc<redb::Error>,
+    },
+    /// The thread that writes cannot be started, or ended too early.
+    #[error("the thread that writes the journal is not running")]
+    NoWriter,
+    /// The change came after the journal was closed.
+    #[error("the journal is closed")]
+    Closed,
+}
+
+impl JournalError {
+    /// Whether the same call can succeed later: the folder may become free, and room be made on the disk.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::InUse { .. } | Self::Folder { .. } | Self::Open { .. }
+        )
+    }
+
+    pub(super) fn folder(folder: &Path, source: std::io::Error) -> Self {
+        let folder = folder.to_owned();
+        let source = Arc::new(source);
+        Self::Folder { folder, source }
+    }
+
+    /// Tells files that hold the wrong thing from those that cannot be reached.
+    pub(super) fn opening(file: &Path, source: impl Into<redb::Error>) -> Self {
+        let source = source.into();
+        let is_unreachable = match &source {
+            redb::Error::Io(error) => !matches!(
+                error.kind(),
+                ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+            ),
+            _ => false,
+        };
+        let file = file.to_owned();
+        let source = Arc::new(source);
+        if is_unreachable {
+            return Self::Open { file, source };
+        }
+        Self::Damaged { file, source }
+    }
+
+    pub(super) fn writing(file: &Path, source: redb::Error) -> Self {
+        let file = file.to_owned();
+        let source = Arc::new(source);
+        Self::Write { file, source }
+    }
+}

@@ -1,0 +1,137 @@
+//! What waits to be written, and how far the writing has come.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+
+use super::change::Change;
+use super::error::JournalError;
+
+/// Changes beyond this wait for [`Queue::room`]; as much again may be being written.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// Changes in the order of writing, between the emulator and its writer.
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+    taken: Notify,
+    progress: watch::Sender<Progress>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    writes: Vec<Vec<Change>>,
+    bytes: usize,
+    /// The number of the last write.
+    last: u64,
+    closed: bool,
+}
+
+/// How far the writing has come.
+#[derive(Clone, Default)]
+pub(super) struct Progress {
+    /// All writes up to this one are on the disk.
+    pub(super) durable: u64,
+    pub(super) failure: Option<JournalError>,
+    /// Nothing is written any more, and the file is closed.
+    pub(super) ended: bool,
+}
+
+/// All writes that had come by then, and the number of the last.
+pub(super) struct Taken {
+    pub(super) changes: Vec<Vec<Change>>,
+    pub(super) last: u64,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            arrived: Condvar::new(),
+            taken: Notify::new(),
+            progress: watch::Sender::default(),
+        }
+    }
+
+    /// Adds a write and gives its number. Once closed, the queue takes numbers but nothing else.
+    pub(super) fn add(&self, changes: Vec<Change>) -> u64 {
+        let mut waiting = self.waiting();
+        waiting.last += 1;
+        if !waiting.closed {
+            waiting.bytes += changes.iter().map(Change::size_bytes).sum::<usize>();
+            waiting.writes.push(changes);
+            self.arrived.notify_one();
+        }
+        waiting.last
+    }
+
+    /// Waits until there is room for more.
+    pub(super) async fn room(&self) {
+        loop {
+            let taken = self.taken.notified();
+            if self.waiting().has_room() {
+                return;
+            }
+            taken.await;
+        }
+    }
+
+    /// Blocks until there is something to write. Nothing comes when the queue is closed and empty.
+    pub(super) fn take(&self) -> Option<Taken> {
+        let mut waiting = self.waiting();
+        while waiting.writes.is_empty() && !waiting.closed {
+            let woken = self.arrived.wait(waiting);
+            waiting = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        let taken = waiting.take();
+        drop(waiting);
+        self.taken.notify_waiters();
+        (!taken.changes.is_empty()).then_some(taken)
+    }
+
+    /// Takes no more writes; those that wait are written.
+    pub(super) fn close(&self) {
+        self.waiting().closed = true;
+        self.arrived.notify_one();
+    }
+
+    pub(super) fn written(&self, last: u64) {
+        self.progress
+            .send_modify(|progress| progress.durable = last);
+    }
+
+    /// Ends everything, for a reason if it is not the wished end, and drops what still waits.
+    pub(super) fn end(&self, failure: Option<JournalError>) {
+        let mut waiting = self.waiting();
+        waiting.closed = true;
+        waiting.take();
+        drop(waiting);
+        self.progress.send_modify(|progress| {
+            progress.ended = true;
+            progress.failure = progress.failure.take().or(failure);
+        });
+        self.taken.notify_waiters();
+    }
+
+    pub(super) fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn has_room(&self) -> bool {
+        self.bytes < MAX_BYTES || self.closed
+    }
+
+    fn take(&mut self) -> Taken {
+        self.bytes = 0;
+        Taken {
+            changes: std::mem::take(&mut self.writes),
+            last: self.last,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a data folder is told of the emulator's memory.
+
+use std::sync::Arc;
+
+use prost::Message;
+use tokio_util::sync::CancellationToken;
+
+use crate::convert;
+use crate::delivery::Hold;
+use crate::journal::{Change, Held, Journal, JournalError, Kind};
+use crate::name::ResourceName;
+use crate::storage::StoredMessage;
+
+/// The journal of an emulator with a data folder. What is dropped while the emulator stops is kept all the same.
+pub(crate) struct Keeping {
+    journal: Journal,
+    stopping: CancellationToken,
+}
+
+/// Nothing, for an emulator that forgets everything when it stops.
+pub(crate) type Keeper = Option<Arc<Keeping>>;
+
+impl Keeping {
+    pub(crate) fn new(journal: Journal, stopping: CancellationToken) -> Arc<Self> {
+        Arc::new(Self { journal, stopping })
+    }
+
+    pub(crate) fn put(&self, kind: Kind, name: &str, value: Vec<u8>) {
+        let name = name.to_owned();
+        self.journal.write(vec![Change::Put { kind, name, value }]);
+    }
+
+    pub(crate) fn delete(&self, kind: Kind, name: &str) {
+        let name = name.to_owned();
+        self.journal.write(vec![Change::Delete { kind, name }]);
+    }
+
+    /// A deleted subscription holds nothing any more.
+    pub(crate) fn release_all(&self, name: &ResourceName) {
+        let subscription = name.to_string();
+        self.journal
+            .write(vec![Change::ReleaseAll { subscription }]);
+    }
+
+    pub(crate) fn messages(&self, topic: &ResourceName, messages: &[Arc<StoredMessage>]) {
+        let changes = messages.iter().map(|message| Change::Message {
+            sequence: message.sequence,
+            topic: topic.to_string(),
+            value: convert::message(message).encode_to_vec(),
+        });
+        self.journal.write(changes.collect());
+    }
+
+    pub(crate) fn holds(&self, subscription: &ResourceName, holds: Vec<Hold>) {
+        let hold = |sequence, state| Change::Hold {
+            subscription: subscription.to_string(),
+            sequence,
+            state,
+        };
+        let changes = holds.into_iter().map(|each| match each {
+            Hold::Pending { sequence, failures } => hold(sequence, Held::Pending { failures }),
+            Hold::Retained { sequence } => hold(sequence, Held::Acked),
+            Hold::Gone { sequence } => Change::Release {
+                subscription: subscription.to_string(),
+                sequence,
+            },
+        });
+        self.journal.write(changes.collect());
+    }
+
+    /// Nobody has this message any more.
+    pub(crate) fn forget(&self, sequence: u64) {
+        if !self.stopping.is_cancelled() {
+            self.journal.write(vec![Change::ForgetMessage { sequence }]);
+        }
+    }
+
+    /// Waits for room before something large is written.
+    pub(crate) async fn room(&self) {
+        self.journal.room().await;
+    }
+
+    /// Waits until all that was told is on the disk.
+    ///
+    /// # Errors
+    /// If it could not be written.
+    pub(crate) async fn saved(&self) -> Result<(), JournalError> {
+        self.journal.write(Vec::new()).durable().await
+    }
+
+    /// Writes what waits, and closes the file.
+    pub(crate) async fn close(&self) {
+        if let Err(error) = self.journal.close().await {
+            tracing::error!(%error, "not everything could be kept in the data folder");
+        }
+    }
+}

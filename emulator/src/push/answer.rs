@@ -1,0 +1,78 @@
+//! What an endpoint answers beyond its status, which has no meaning to Pub/Sub.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use hyper::{HeaderMap, Response};
+
+/// Short bodies are read to their end so that the connection can be used again.
+const MAX_READ_BYTES: usize = 64 * 1024;
+/// How long a body may take. An endpoint that never ends its answer has answered all the same.
+pub(super) const MAX_READ_TIME: Duration = Duration::from_millis(100);
+const MAX_KEPT_HEADERS: usize = 32;
+/// The most of a body that is kept.
+pub(crate) const MAX_KEPT_BYTES: usize = 2 * 1024;
+
+/// An answer as the console shows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// The first 32, in their order; a value that is not UTF-8 is mended.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The first 2 KiB of the body, as far as they came in a tenth of a second.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// Without its body, which comes later.
+    pub(super) fn of(response: &Response<Incoming>) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            headers: shown(response.headers()),
+            body: Vec::new(),
+        }
+    }
+
+    pub(super) fn interim(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    fn keep(&mut self, chunk: &Bytes) {
+        let room = MAX_KEPT_BYTES.saturating_sub(self.body.len());
+        self.body.extend(chunk.iter().take(room));
+    }
+}
+
+fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
+    let headers = headers.iter().take(MAX_KEPT_HEADERS);
+    let headers = headers.map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        (name.to_string(), value.into_owned())
+    });
+    headers.collect()
+}
+
+/// Reads the body, and says whether it came to its end.
+pub(super) async fn read(mut body: Incoming, mut answer: Option<&mut Answer>) -> bool {
+    let mut bytes = 0;
+    while !body.is_end_stream() && bytes < MAX_READ_BYTES {
+        let Some(frame) = body.frame().await else {
+            return true;
+        };
+        let Ok(frame) = frame else { return false };
+        let Some(chunk) = frame.data_ref() else {
+            continue;
+        };
+        bytes += chunk.len();
+        if let Some(answer) = &mut answer {
+            answer.keep(chunk);
+        }
+    }
+    body.is_end_stream()
+}

@@ -1,0 +1,128 @@
+//! One connection to an endpoint, and one exchange on it.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Connection as Driver, SendRequest, handshake};
+use hyper::ext::on_informational;
+use hyper::{Request, Response, StatusCode, Uri};
+use tokio::time::timeout;
+
+use super::PushError;
+use super::answer::{Answer, MAX_READ_TIME, read};
+use super::connector::{Connector, Stream};
+
+pub(crate) type PushRequest = Request<Full<Bytes>>;
+
+/// A connection that takes one request after another. Nobody drives it in between: the push that uses it does, which saves
+/// a task and its wake-ups. Dropping it closes it, and so aborts the request on it. It is large, and moved about: hence in a box.
+pub(super) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    /// Nothing, once the connection is over.
+    driver: Option<Driver<Stream, Full<Bytes>>>,
+    /// Whether the endpoint said 102.
+    is_processing: Arc<AtomicBool>,
+}
+
+/// Why there is no answer.
+pub(super) enum Failed {
+    /// The endpoint had closed the connection before anything was sent on it; here is the request again.
+    Unsent(Box<PushRequest>, PushError),
+    Broken(PushError),
+}
+
+/// What came back.
+pub(super) enum Answered {
+    /// The interim status 102, whatever may follow.
+    Processing,
+    Finally(Response<Incoming>),
+}
+
+impl Connection {
+    pub(super) async fn open(
+        connector: &Connector,
+        endpoint: &Uri,
+    ) -> Result<Box<Self>, PushError> {
+        let stream = connector.connect(endpoint).await?;
+        let (sender, driver) = handshake(stream).await.map_err(PushError::Broken)?;
+        Ok(Box::new(Self {
+            sender,
+            driver: Some(driver),
+            is_processing: Arc::default(),
+        }))
+    }
+
+    /// Sends a request, and waits for the status line of its answer.
+    pub(super) async fn send(&mut self, mut request: PushRequest) -> Result<Answered, Failed> {
+        let Self {
+            sender,
+            driver,
+            is_processing,
+        } = self;
+        if let Err(error) = driven(driver, sender.ready()).await {
+            return Err(Failed::Unsent(Box::new(request), PushError::Broken(error)));
+        }
+        let notice = Arc::clone(is_processing);
+        on_informational(&mut request, move |interim| {
+            let is_processing = interim.status() == StatusCode::PROCESSING;
+            notice.fetch_or(is_processing, Ordering::Relaxed);
+        });
+        let mut answer = pin!(sender.try_send_request(request));
+        let answered = poll_fn(|context| {
+            if is_processing.load(Ordering::Relaxed) {
+                return Poll::Ready(Ok(Answered::Processing));
+            }
+            let answer = answer.as_mut().poll(context);
+            answer.map_ok(Answered::Finally)
+        });
+        driven(driver, answered).await.map_err(|mut error| {
+            let request = error.take_message();
+            let error = PushError::Broken(error.into_error());
+            match request {
+                Some(request) => Failed::Unsent(Box::new(request), error),
+                None => Failed::Broken(error),
+            }
+        })
+    }
+
+    /// Reads the rest of an answer, and says whether the connection can take another request.
+    pub(super) async fn finish(
+        &mut self,
+        response: Response<Incoming>,
+        answer: Option<&mut Answer>,
+    ) -> bool {
+        let reading = pin!(read(response.into_body(), answer));
+        let reading = driven(&mut self.driver, reading);
+        let is_read = timeout(MAX_READ_TIME, reading).await.unwrap_or(false);
+        is_read && self.driver.is_some() && !self.sender.is_closed()
+    }
+}
+
+/// Does work that needs the connection to be driven. When the connection ends, what waits for it is told.
+async fn driven<W: Future>(driver: &mut Option<Driver<Stream, Full<Bytes>>>, work: W) -> W::Output {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        if let Poll::Ready(done) = work.as_mut().poll(context) {
+            return Poll::Ready(done);
+        }
+        drive(driver, context);
+        work.as_mut().poll(context)
+    })
+    .await
+}
+
+fn drive(driver: &mut Option<Driver<Stream, Full<Bytes>>>, context: &mut Context<'_>) {
+    let Some(connection) = driver else { return };
+    if let Poll::Ready(ended) = Pin::new(connection).poll(context) {
+        if let Err(error) = ended {
+            tracing::trace!(%error, "a connection to an endpoint broke");
+        }
+        *driver = None;
+    }
+}

@@ -1,0 +1,93 @@
+//! The connections to one endpoint that are kept for its next pushes.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep_until};
+
+use super::connection::Connection;
+
+/// The most that one endpoint needs: as many as one subscription has pushes under way.
+const MAX_IDLE: usize = 128;
+/// The most idle connections of all emulators in this process. With those in use, and both ends of each when the endpoint is
+/// in this process too, they stay below 1,024 open files.
+static ROOM: Semaphore = Semaphore::const_new(200);
+/// Shorter than servers keep idle connections (five seconds is common), so that rarely one is closed just when it is used.
+const IDLE_TIME: Duration = Duration::from_secs(4);
+
+#[derive(Default)]
+pub(super) struct Connections {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The latest used last.
+    idle: VecDeque<Idle>,
+    /// Whether a task closes what is idle for too long.
+    is_watched: bool,
+}
+
+struct Idle {
+    connection: Box<Connection>,
+    since: Instant,
+    _room: SemaphorePermit<'static>,
+}
+
+impl Connections {
+    /// The connection that was used last, as it is the likeliest to be still open.
+    pub(super) fn take(&self) -> Option<Box<Connection>> {
+        let idle = self.state().idle.pop_back()?;
+        Some(idle.connection)
+    }
+
+    /// Keeps a connection, or closes it where there is no room.
+    pub(super) fn keep(self: &Arc<Self>, connection: Box<Connection>) {
+        let Ok(room) = ROOM.try_acquire() else { return };
+        let mut state = self.state();
+        if state.idle.len() >= MAX_IDLE {
+            return;
+        }
+        let now = Instant::now();
+        state.idle.push_back(Idle {
+            connection,
+            since: now,
+            _room: room,
+        });
+        if !state.is_watched {
+            state.is_watched = true;
+            tokio::spawn(watch(Arc::downgrade(self), now + IDLE_TIME));
+        }
+    }
+
+    /// Closes what was idle for too long, and says when to look again, if anything is left.
+    fn close_expired(&self, now: Instant) -> Option<Instant> {
+        let mut state = self.state();
+        while let Some(oldest) = state.idle.front() {
+            let expiry = oldest.since + IDLE_TIME;
+            if expiry > now {
+                return Some(expiry);
+            }
+            state.idle.pop_front();
+        }
+        state.is_watched = false;
+        None
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes idle connections until none is left.
+async fn watch(connections: Weak<Connections>, first: Instant) {
+    let mut next = Some(first);
+    while let Some(expiry) = next {
+        sleep_until(expiry).await;
+        next = connections
+            .upgrade()
+            .and_then(|connections| connections.close_expired(Instant::now()));
+    }
+}

@@ -1,0 +1,220 @@
+//! Where the pushes of a subscription go, and in which form.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, Uri};
+use reqwest::Url;
+
+use super::connection::PushRequest;
+use super::connections::Connections;
+use super::unwrapped::write_metadata;
+use super::{Outgoing, PushError, TokenChoice, wrapped};
+use crate::error::ApiError;
+use crate::issuer::{Bearer, Issuer};
+use crate::subscription::{PushConfig, PushForm, SubscriptionConfig};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Of an unwrapped push, unless an attribute says otherwise: it says nothing about the data, as nothing is known. What
+/// Google sends is not documented.
+const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const PUSHER: HeaderValue = HeaderValue::from_static("CloudPubSub-Google");
+
+/// Where the pushes of one subscription go, worked out once per change of its settings.
+pub(crate) struct Destination {
+    subscription: String,
+    subscription_header: HeaderValue,
+    /// Scheme, host and port, for whoever connects.
+    pub(super) endpoint: Uri,
+    /// Path and query, for the request.
+    path: Uri,
+    host: HeaderValue,
+    form: PushForm,
+    account: Option<Account>,
+    pub(super) deadline: Duration,
+    shows_attempts: bool,
+    pub(super) connections: Arc<Connections>,
+}
+
+/// Whose token goes along.
+struct Account {
+    email: String,
+    audience: String,
+    bearer: RwLock<Option<Bearer>>,
+}
+
+impl Destination {
+    /// Nowhere, if the subscription is not pushed.
+    pub(crate) fn of(config: &SubscriptionConfig) -> Result<Option<Arc<Self>>, ApiError> {
+        let Some(push) = &config.push_config else {
+            return Ok(None);
+        };
+        if push.form == PushForm::WrappedV1Beta1 {
+            return Err(ApiError::unimplemented(
+                "The push format v1beta1 is not described by Google any more",
+            ));
+        }
+        let url = push.url()?;
+        let [endpoint, path] = uris(&url)?;
+        let host = endpoint
+            .authority()
+            .map_or("", |authority| authority.as_str());
+        Ok(Some(Arc::new(Self {
+            subscription_header: header(&config.name)?,
+            subscription: config.name.clone(),
+            host: header(host)?,
+            endpoint,
+            path,
+            form: push.form,
+            account: Account::of(push),
+            deadline: config.ack_deadline,
+            // Only then do pushes carry it (Google, *ReceivedMessage*, `deliveryAttempt`).
+            shows_attempts: config.dead_letter_policy.is_some(),
+            connections: Arc::default(),
+        })))
+    }
+
+    pub(crate) fn subscription(&self) -> &str {
+        &self.subscription
+    }
+
+    /// The request of one push. These headers are those of Google's sample (Google, *Payload unwrapping*, sample of a
+    /// wrapped request).
+    pub(crate) async fn request(
+        &self,
+        outgoing: &Outgoing,
+        issuer: &Arc<Issuer>,
+    ) -> Result<PushRequest, PushError> {
+        let authorization = self.authorization(outgoing.token, issuer).await;
+        let body = self.body(outgoing)?;
+        let is_empty = body.is_empty();
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.path.clone();
+        let headers = request.headers_mut();
+        let is_wrapped = self.form == PushForm::Wrapped;
+        headers.insert(HOST, self.host.clone());
+        headers.insert(USER_AGENT, PUSHER);
+        headers.insert(CONTENT_TYPE, if is_wrapped { JSON } else { BYTES });
+        if let PushForm::Unwrapped {
+            write_metadata: true,
+        } = self.form
+        {
+            write_metadata(headers, &self.subscription_header, &outgoing.message);
+        }
+        if is_empty {
+            // The HTTP library says it of all other lengths.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        // Last, so that nothing takes its place.
+        if let Some(authorization) = authorization {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        Ok(request)
+    }
+
+    fn body(&self, outgoing: &Outgoing) -> Result<Bytes, PushError> {
+        let message = &outgoing.message;
+        if let PushForm::Unwrapped { .. } = self.form {
+            return Ok(message.data.clone());
+        }
+        let shown = self.shows_attempts.then_some(outgoing.attempt);
+        let body = wrapped::write(&self.subscription, message, shown)?;
+        Ok(Bytes::from(body))
+    }
+
+    async fn authorization(&self, token: TokenChoice, issuer: &Arc<Issuer>) -> Option<HeaderValue> {
+        let account = self.account.as_ref()?;
+        match token {
+            TokenChoice::Missing => None,
+            TokenChoice::Good => account.bearer(issuer).await,
+            TokenChoice::Forged(forgery) => {
+                let (email, audience) = (account.email.clone(), account.audience.clone());
+                let issuer = Arc::clone(issuer);
+                // Some forgeries make a key of their own, which takes long.
+                let forge = move || issuer.forged(forgery, &email, &audience);
+                let forged = tokio::task::spawn_blocking(forge).await.ok()?;
+                HeaderValue::try_from(format!("Bearer {forged}")).ok()
+            }
+        }
+    }
+}
+
+impl Account {
+    fn of(push: &PushConfig) -> Option<Self> {
+        let token = push.oidc_token.as_ref()?;
+        // The audience defaults to the endpoint as configured (Google, *PushConfig.OidcToken*, `audience`).
+        let audience = token.audience.clone();
+        Some(Self {
+            email: token.service_account_email.clone(),
+            audience: audience.unwrap_or_else(|| push.endpoint.clone()),
+            bearer: RwLock::new(None),
+        })
+    }
+
+    /// The header of a good token, which is kept for as long as the issuer would give the same.
+    async fn bearer(&self, issuer: &Arc<Issuer>) -> Option<HeaderValue> {
+        if let Some(kept) = self.kept(issuer) {
+            return Some(kept);
+        }
+        issuer.ready().await;
+        let bearer = issuer.bearer(&self.email, &self.audience)?;
+        let header = bearer.header().clone();
+        *self.bearer.write().unwrap_or_else(PoisonError::into_inner) = Some(bearer);
+        Some(header)
+    }
+
+    fn kept(&self, issuer: &Issuer) -> Option<HeaderValue> {
+        let kept = self.bearer.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = kept.as_ref().filter(|bearer| issuer.is_current(bearer))?;
+        Some(kept.header().clone())
+    }
+}
+
+/// Where to connect, and what to ask for.
+fn uris(url: &Url) -> Result<[Uri; 2], ApiError> {
+    let port = url
+        .port()
+        .map_or_else(String::new, |port| format!(":{port}"));
+    let host = url.host_str().unwrap_or_default();
+    let query = url
+        .query()
+        .map_or_else(String::new, |query| format!("?{query}"));
+    let endpoint = format!("{}://{host}{port}", url.scheme());
+    let path = format!("{}{query}", url.path());
+    let uri = |text: String| text.parse().map_err(|_| not_sendable());
+    Ok([uri(endpoint)?, uri(path)?])
+}
+
+fn header(value: &str) -> Result<HeaderValue, ApiError> {
+    HeaderValue::from_str(value).map_err(|_| not_sendable())
+}
+
+fn not_sendable() -> ApiError {
+    ApiError::invalid("pushConfig.pushEndpoint cannot be said in an HTTP request")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(url: &str, endpoint: &str, path: &str) {
+        let uris = uris(&url.parse().unwrap()).unwrap();
+        assert_eq!(uris.map(|uri| uri.to_string()), [endpoint, path], "{url}");
+    }
+
+    #[test]
+    fn an_endpoint_is_asked_for_path_and_query_exactly() {
+        check("http://h:8080/a/b?c=d&e", "http://h:8080/", "/a/b?c=d&e");
+        check("https://h", "https://h/", "/");
+        check("http://[::1]:1/?#part", "http://[::1]:1/", "/?");
+        check(
+            "http://h:80/a%20b?x=ü|{}",
+            "http://h/",
+            "/a%20b?x=%C3%BC|{}",
+        );
+    }
+}

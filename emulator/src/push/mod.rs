@@ -1,0 +1,343 @@
+//! Pushes messages: one HTTP request each, in the form that the subscription asks for, and what came back.
+
+mod answer;
+mod connection;
+mod connections;
+mod connector;
+mod destination;
+mod unwrapped;
+mod wrapped;
+
+use std::error::Error;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, broadcast};
+use tokio::time::Instant;
+
+pub(crate) use self::answer::{Answer, MAX_KEPT_BYTES};
+use self::connection::{Answered, Connection, Failed, PushRequest};
+use self::connector::Connector;
+pub(crate) use self::destination::Destination;
+pub(crate) use self::wrapped::timestamp;
+use crate::clock::Clock;
+use crate::delivery::{DeliveryEvent, Progress, Reply};
+use crate::issuer::{Forgery, Issuer};
+use crate::storage::StoredMessage;
+
+/// The most pushes under way at once, of all emulators in this process. Each needs a connection, and when the endpoint is in
+/// this process too, both ends count against its limit of open files, which is 1,024 on many machines.
+static ROOM: Semaphore = Semaphore::const_new(200);
+/// Events that a slow listener may fall behind before it loses the oldest.
+const KEPT_EVENTS: usize = 4_096;
+const PROCESSING: u16 = 102;
+
+/// Sends pushes, for all subscriptions of one emulator.
+#[derive(Clone)]
+pub(crate) struct Courier {
+    connector: Arc<Connector>,
+    issuer: Arc<Issuer>,
+    clock: Clock,
+    events: broadcast::Sender<DeliveryEvent>,
+}
+
+/// What one push is to carry.
+pub(crate) struct Outgoing {
+    pub(crate) message: Arc<StoredMessage>,
+    /// One more than the failures so far (Google, *ReceivedMessage*, `deliveryAttempt`).
+    pub(crate) attempt: u32,
+    pub(crate) token: TokenChoice,
+}
+
+/// The token of a push whose subscription asks for one.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum TokenChoice {
+    #[default]
+    Good,
+    /// One that a careful receiver must refuse.
+    Forged(Forgery),
+    Missing,
+}
+
+/// The end of one push.
+pub(crate) struct Ended {
+    pub(crate) reply: Reply,
+    /// Why there was no answer, as far as is known.
+    pub(crate) reason: Option<String>,
+    /// From the start of the request to the status line, or to giving up.
+    pub(crate) latency: Duration,
+    /// Nothing, unless it was to be recorded and there was an answer.
+    pub(crate) answer: Option<Answer>,
+}
+
+/// Why there was no answer to a push. The URL may carry a secret in its query, so no error repeats it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PushError {
+    #[error("the envelope cannot be written")]
+    Envelope(#[from] serde_json::Error),
+    #[error("the endpoint cannot be reached")]
+    Unreachable(#[source] Box<dyn Error + Send + Sync>),
+    #[error("the endpoint did not answer")]
+    Broken(#[source] hyper::Error),
+}
+
+impl Courier {
+    pub(crate) fn new(issuer: Arc<Issuer>, clock: Clock) -> Self {
+        let (events, _) = broadcast::channel(KEPT_EVENTS);
+        Self {
+            connector: Arc::new(Connector::new()),
+            issuer,
+            clock,
+            events,
+        }
+    }
+
+    pub(crate) fn events(&self) -> broadcast::Receiver<DeliveryEvent> {
+        self.events.subscribe()
+    }
+
+    /// Tells the listeners, if there are any.
+    pub(crate) fn tell(
+        &self,
+        subscription: &str,
+        message_id: &str,
+        attempt: u32,
+        progress: impl FnOnce() -> Progress,
+    ) {
+        if self.events.receiver_count() == 0 {
+            return;
+        }
+        let event = DeliveryEvent {
+            subscription: subscription.to_owned(),
+            message_id: message_id.to_owned(),
+            attempt,
+            progress: progress(),
+        };
+        // The last listener may have gone in between, which is no loss.
+        self.events.send(event).ok();
+    }
+
+    /// Pushes one message, once. Waiting for room is not part of the push: neither its start nor its deadline. With `record`
+    /// the end has an excerpt of the answer.
+    pub(crate) async fn push(
+        &self,
+        destination: &Destination,
+        outgoing: &Outgoing,
+        record: bool,
+    ) -> Ended {
+        let _room = ROOM.acquire().await;
+        let (id, attempt) = (&outgoing.message.id, outgoing.attempt);
+        self.tell(destination.subscription(), id, attempt, || {
+            Progress::Started
+        });
+        let started = Instant::now();
+        // Pinned here, as a future that is handed on takes its place twice in every push.
+        let exchange = pin!(self.exchange(destination, outgoing));
+        let answered = self.clock.within(destination.deadline, exchange).await;
+        let latency = started.elapsed();
+        let (reply, reason, answer) = match answered {
+            None => (Reply::DeadlineExceeded, None, None),
+            Some(Err(error)) => (Reply::NoAnswer, Some(chain(&error)), None),
+            Some(Ok((connection, answered))) => {
+                let (status, answer) = finish(destination, connection, answered, record).await;
+                (Reply::Status(status), None, answer)
+            }
+        };
+        Ended {
+            reply,
+            reason,
+            latency,
+            answer,
+        }
+    }
+
+    async fn exchange(
+        &self,
+        destination: &Destination,
+        outgoing: &Outgoing,
+    ) -> Result<(Box<Connection>, Answered), PushError> {
+        let mut request = destination.request(outgoing, &self.issuer).await?;
+        while let Some(connection) = destination.connections.take() {
+            // An endpoint closes idle connections as it likes. Where nothing was sent, the push goes by another; where
+            // something was, it has failed, since the endpoint may have the message.
+            match attempt_on(connection, request).await {
+                Err(Failed::Unsent(unsent, _)) => request = *unsent,
+                Err(Failed::Broken(error)) => return Err(error),
+                Ok(answered) => return Ok(answered),
+            }
+        }
+        // In a box, since it is large and rarely needed.
+        let opening = Box::pin(Connection::open(&self.connector, &destination.endpoint));
+        let connection = opening.await?;
+        let answered = attempt_on(connection, request).await;
+        answered.map_err(|(Failed::Unsent(_, error) | Failed::Broken(error))| error)
+    }
+}
+
+async fn attempt_on(
+    mut connection: Box<Connection>,
+    request: PushRequest,
+) -> Result<(Box<Connection>, Answered), Failed> {
+    let answered = connection.send(request).await?;
+    Ok((connection, answered))
+}
+
+/// The status, and what is recorded. The connection is kept if the rest of the answer is short.
+async fn finish(
+    destination: &Destination,
+    mut connection: Box<Connection>,
+    answered: Answered,
+    record: bool,
+) -> (u16, Option<Answer>) {
+    let Answered::Finally(response) = answered else {
+        return (PROCESSING, record.then(|| Answer::interim(PROCESSING)));
+    };
+    let status = response.status().as_u16();
+    let mut answer = record.then(|| Answer::of(&response));
+    if connection.finish(response, answer.as_mut()).await {
+        destination.connections.keep(connection);
+    }
+    (status, answer)
+}
+
+/// An error with all its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut chain = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        chain = format!("{chain}: {cause}");
+        source = cause.source();
+    }
+    chain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Message, ReceivedMessage};
+    use crate::storage::Storage;
+    use crate::subscription::{PushConfig, SubscriptionConfig};
+    use time::OffsetDateTime;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    fn courier() -> Courier {
+        rustls::crypto::aws_lc_rs::default_provider()
+            .install_default()
+            .ok();
+        let issuer = Issuer::new("http://issuer.example".to_owned());
+        Courier::new(Arc::new(issuer), Clock::default())
+    }
+
+    fn destination(endpoint: String) -> Arc<Destination> {
+        let mut config =
+            SubscriptionConfig::new("projects/p/subscriptions/sub", "projects/p/topics/top");
+        let push = PushConfig::new(endpoint).signed_as("push@shop.example", None);
+        config.push_config = Some(push);
+        Destination::of(&config).unwrap().unwrap()
+    }
+
+    fn outgoing(token: TokenChoice) -> Outgoing {
+        let message = ReceivedMessage::new(1, Message::new("hi"), OffsetDateTime::UNIX_EPOCH);
+        let stored = Storage::new(None).store(vec![message]).unwrap();
+        Outgoing {
+            message: Arc::clone(&stored[0]),
+            attempt: 1,
+            token,
+        }
+    }
+
+    /// Pushes to an endpoint that gives `answer`, whatever it is asked. Gives what it was asked, too.
+    async fn pushed(answer: String, token: TokenChoice, record: bool) -> (Ended, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let destination = destination(format!("http://{}/", listener.local_addr().unwrap()));
+        let endpoint = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 16 * 1024];
+            let length = stream.read(&mut request).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+        let push = outgoing(token);
+        let ended = courier().push(&destination, &push, record).await;
+        (ended, endpoint.await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_recorded_as_far_as_it_is_short() {
+        let headers: String = (0..40)
+            .map(|each| format!("h-{each}: {each}\r\n"))
+            .collect();
+        let body = "b".repeat(3 * 1024);
+        let answer = format!("HTTP/1.1 400 Bad\r\n{headers}content-length: 3072\r\n\r\n{body}");
+        let (ended, _) = pushed(answer.clone(), TokenChoice::Good, true).await;
+        assert_eq!(ended.reply, Reply::Status(400));
+        let recorded = ended.answer.unwrap();
+        assert_eq!(recorded.status, 400);
+        assert_eq!(recorded.headers.len(), 32);
+        assert_eq!(recorded.headers[1], ("h-1".to_owned(), "1".to_owned()));
+        assert_eq!(recorded.body, &body.as_bytes()[..2 * 1024]);
+        let (ended, _) = pushed(answer, TokenChoice::Good, false).await;
+        assert_eq!(ended.answer, None);
+    }
+
+    #[tokio::test]
+    async fn the_beginning_of_an_endless_answer_is_recorded() {
+        let answer = "HTTP/1.1 204 No\r\n\r\n".to_owned();
+        let (ended, _) = pushed(answer, TokenChoice::Good, true).await;
+        assert_eq!(ended.answer.unwrap().body, b"");
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbegin".to_owned();
+        let (ended, _) = pushed(answer, TokenChoice::Good, true).await;
+        assert_eq!(ended.reply, Reply::Status(200));
+        assert_eq!(ended.answer.unwrap().body, b"begin");
+    }
+
+    async fn check_token(token: TokenChoice, carries: bool, expected: &str) {
+        let (_, request) = pushed("HTTP/1.1 204 No\r\n\r\n".to_owned(), token, false).await;
+        assert_eq!(request.contains("authorization: Bearer "), carries);
+        assert!(request.contains(expected), "{token:?}: {request}");
+    }
+
+    #[tokio::test]
+    async fn a_push_carries_the_token_that_is_chosen() {
+        check_token(TokenChoice::Missing, false, "").await;
+        // {"alg":"RS256" and {"alg":"none"
+        check_token(TokenChoice::Good, true, "Bearer eyJhbGciOiJSUzI1NiI").await;
+        let unsigned = TokenChoice::Forged(Forgery::Unsigned);
+        check_token(unsigned, true, "Bearer eyJhbGciOiJub25lI").await;
+    }
+
+    #[test]
+    fn the_reason_of_a_failed_push_names_every_cause() {
+        let envelope = serde_json::from_str::<String>("1").unwrap_err();
+        let reason = chain(&PushError::from(envelope));
+        assert!(reason.starts_with("the envelope cannot be written: invalid type"));
+    }
+
+    #[tokio::test]
+    async fn the_reason_does_not_repeat_the_endpoint() {
+        let destination = destination("http://127.0.0.1:1/push?token=secret".to_owned());
+        let push = outgoing(TokenChoice::Good);
+        let ended = courier().push(&destination, &push, false).await;
+        assert_eq!(ended.reply, Reply::NoAnswer);
+        let reason = ended.reason.unwrap();
+        assert!(reason.starts_with("the endpoint cannot be reached: "));
+        assert!(reason.to_lowercase().contains("refused"), "{reason}");
+        assert!(!reason.contains("secret"), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_with_tls_is_reached_with_tls_alone() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let destination = destination(format!("https://{}/", listener.local_addr().unwrap()));
+        let first = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_u8().await.unwrap()
+        });
+        let push = outgoing(TokenChoice::Good);
+        let ended = courier().push(&destination, &push, false).await;
+        assert_eq!(ended.reply, Reply::NoAnswer);
+        assert_eq!(first.await.unwrap(), 22, "a handshake of TLS");
+    }
+}

@@ -1,0 +1,299 @@
+//! Whether bytes are one value of an Avro type and nothing more (Apache, *Avro specification*, *Binary Encoding*).
+
+use super::{Avro, Shape, ShapeId};
+use crate::schema::definition::Misfit;
+
+/// How deep values may lie within values, so that a message cannot overflow the stack. JSON is read 128 deep.
+const MAX_DEPTH: usize = 128;
+/// How many values may take no bytes at all, so that a few bytes cannot keep the emulator busy for ever.
+const MAX_EMPTY_VALUES: usize = 1024 * 1024;
+/// How many values a byte may be part of, in this sense: a record within a record within a record.
+const MAX_VALUES_PER_BYTE: usize = 16;
+
+pub(super) fn check(avro: &Avro, data: &[u8]) -> Result<(), Misfit> {
+    let mut reader = Reader {
+        avro,
+        rest: data,
+        values_left: MAX_EMPTY_VALUES + MAX_VALUES_PER_BYTE * data.len(),
+    };
+    reader.value(avro.root, 0)?;
+    if reader.rest.is_empty() {
+        return Ok(());
+    }
+    Err(Misfit::new(format!(
+        "{} bytes follow the end of the value",
+        reader.rest.len()
+    )))
+}
+
+struct Reader<'data> {
+    avro: &'data Avro,
+    rest: &'data [u8],
+    values_left: usize,
+}
+
+impl<'data> Reader<'data> {
+    fn value(&mut self, id: ShapeId, depth: usize) -> Result<(), Misfit> {
+        let Some(values_left) = self.values_left.checked_sub(1) else {
+            return Err(Misfit::new("too many values"));
+        };
+        self.values_left = values_left;
+        if depth > MAX_DEPTH {
+            return Err(Misfit::new(format!(
+                "values lie more than {MAX_DEPTH} deep within each other"
+            )));
+        }
+        // Borrowed from the definition rather than from this reader.
+        let avro = self.avro;
+        match avro.shape(id) {
+            Shape::Null => Ok(()),
+            Shape::Boolean => self.boolean(),
+            Shape::Int => self.int(),
+            Shape::Long => self.long().map(drop),
+            Shape::Float => self.take(4).map(drop),
+            Shape::Double => self.take(8).map(drop),
+            Shape::Bytes => self.bytes().map(drop),
+            Shape::String => self.string(),
+            Shape::Fixed(size) => self.take(*size).map(drop),
+            Shape::Enum(symbols) => self.index(symbols, "symbols").map(drop),
+            Shape::Array(items) => self.blocks(|reader| reader.value(*items, depth + 1)),
+            Shape::Map(values) => self.blocks(|reader| {
+                reader.string()?;
+                reader.value(*values, depth + 1)
+            }),
+            Shape::Union(branches) => {
+                let branch = self.index(branches, "types")?;
+                self.value(branch.shape, depth + 1)
+            }
+            Shape::Record(fields) => {
+                for field in fields {
+                    self.value(field.shape, depth + 1)
+                        .map_err(|misfit| misfit.inside(&field.name))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Blocks of items up to an empty one. A block is as long as it says, or, if it says so negatively, gives its size too.
+    fn blocks(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<(), Misfit>,
+    ) -> Result<(), Misfit> {
+        loop {
+            let count = self.long()?;
+            if count == 0 {
+                return Ok(());
+            }
+            if count < 0 {
+                self.long()?;
+            }
+            for _ in 0..count.unsigned_abs() {
+                let before = self.rest.len();
+                item(self)?;
+                if self.rest.len() == before {
+                    // Whether a value takes bytes is up to its type alone: neither will the other items.
+                    break;
+                }
+            }
+        }
+    }
+
+    fn boolean(&mut self) -> Result<(), Misfit> {
+        match self.take(1)? {
+            [0 | 1] => Ok(()),
+            other => Err(Misfit::new(format!("expected a boolean, found {other:?}"))),
+        }
+    }
+
+    fn int(&mut self) -> Result<(), Misfit> {
+        let number = self.long()?;
+        match i32::try_from(number) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Misfit::new(format!("{number} does not fit in 32 bits"))),
+        }
+    }
+
+    /// A number in groups of seven bits, the lowest first, all but the last marked; even for positive, odd for negative ones.
+    fn long(&mut self) -> Result<i64, Misfit> {
+        let mut bits = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let [byte] = self.take(1)? else { break };
+            let group = u64::from(byte & 0x7f);
+            if shift == 63 && group > 1 {
+                break;
+            }
+            bits |= group << shift;
+            if byte & 0x80 == 0 {
+                let magnitude = (bits >> 1).cast_signed();
+                return Ok(if bits & 1 == 0 { magnitude } else { !magnitude });
+            }
+        }
+        Err(Misfit::new("a number does not fit in 64 bits"))
+    }
+
+    fn string(&mut self) -> Result<(), Misfit> {
+        match std::str::from_utf8(self.bytes()?) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Misfit::new("a string is not UTF-8")),
+        }
+    }
+
+    fn bytes(&mut self) -> Result<&'data [u8], Misfit> {
+        let length = self.long()?;
+        match usize::try_from(length) {
+            Ok(length) => self.take(length),
+            Err(_) => Err(Misfit::new(format!("{length} is not a length"))),
+        }
+    }
+
+    fn index<'choices, T>(
+        &mut self,
+        choices: &'choices [T],
+        kind: &str,
+    ) -> Result<&'choices T, Misfit> {
+        let index = self.long()?;
+        let chosen = usize::try_from(index)
+            .ok()
+            .and_then(|index| choices.get(index));
+        chosen.ok_or_else(|| {
+            let count = choices.len();
+            Misfit::new(format!("{index} is not one of {count} {kind}"))
+        })
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'data [u8], Misfit> {
+        let Some((taken, rest)) = self.rest.split_at_checked(length) else {
+            return Err(Misfit::new("the message ends within a value"));
+        };
+        self.rest = rest;
+        Ok(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(definition: &str, message: &[u8]) -> Option<String> {
+        let avro = Avro::compile(definition).unwrap();
+        let checked = avro.check_binary(message);
+        checked.err().map(|misfit| misfit.to_string())
+    }
+
+    fn fits(definition: &str, message: &[u8]) {
+        assert_eq!(
+            reason(definition, message),
+            None,
+            "{definition} {message:?}"
+        );
+    }
+
+    fn refused(definition: &str, message: &[u8], expected: &str) {
+        let reason = reason(definition, message);
+        assert_eq!(
+            reason.as_deref(),
+            Some(expected),
+            "{definition} {message:?}"
+        );
+    }
+
+    const RECORD: &str = r#"{"type": "record", "name": "R", "fields": [
+        {"name": "a", "type": "int"}, {"name": "b", "type": ["null", "string"]}]}"#;
+
+    #[test]
+    fn a_message_is_one_value_and_nothing_more() {
+        fits(RECORD, &[2, 0]);
+        fits(RECORD, &[2, 2, 2, b'x']);
+        refused(RECORD, &[2, 0, 0], "1 bytes follow the end of the value");
+        refused(RECORD, &[2], "b: the message ends within a value");
+        refused(RECORD, &[], "a: the message ends within a value");
+        refused(RECORD, &[2, 4], "b: 2 is not one of 2 types");
+        refused(RECORD, &[2, 1], "b: -1 is not one of 2 types");
+        // The header of a container file.
+        assert!(reason(RECORD, b"Obj\x01").is_some());
+    }
+
+    #[test]
+    fn numbers_are_held_to_the_width_of_their_type() {
+        fits(r#""int""#, &[0xff, 0xff, 0xff, 0xff, 0x0f]);
+        refused(
+            r#""int""#,
+            &[0x80, 0x80, 0x80, 0x80, 0x10],
+            "2147483648 does not fit in 32 bits",
+        );
+        let mut long = [0xff; 10];
+        long[9] = 0x01;
+        fits(r#""long""#, &long);
+        long[9] = 0x03;
+        refused(r#""long""#, &long, "a number does not fit in 64 bits");
+        refused(r#""long""#, &[0xff; 11], "a number does not fit in 64 bits");
+        fits(r#""float""#, &[0; 4]);
+        fits(r#""double""#, &[0; 8]);
+        refused(r#""double""#, &[0; 7], "the message ends within a value");
+    }
+
+    #[test]
+    fn other_types_have_their_forms() {
+        fits(r#""null""#, &[]);
+        fits(r#""boolean""#, &[1]);
+        refused(r#""boolean""#, &[2], "expected a boolean, found [2]");
+        fits(r#""string""#, &[4, 0xcf, 0x80]);
+        refused(r#""string""#, &[2, 0xff], "a string is not UTF-8");
+        fits(r#""bytes""#, &[2, 0xff]);
+        refused(r#""bytes""#, &[1], "-1 is not a length");
+        refused(r#""bytes""#, &[4, 0], "the message ends within a value");
+        fits(r#"{"type": "fixed", "name": "F", "size": 2}"#, &[0, 0]);
+        let answer = r#"{"type": "enum", "name": "Answer", "symbols": ["YES"]}"#;
+        fits(answer, &[0]);
+        refused(answer, &[2], "1 is not one of 1 symbols");
+    }
+
+    #[test]
+    fn items_come_in_blocks() {
+        let numbers = r#"{"type": "array", "items": "int"}"#;
+        fits(numbers, &[0]);
+        fits(numbers, &[2, 8, 4, 8, 8, 0]);
+        // A negative count is followed by the size of the block.
+        fits(numbers, &[3, 4, 8, 8, 0]);
+        refused(numbers, &[2, 8], "the message ends within a value");
+        let map = r#"{"type": "map", "values": "int"}"#;
+        fits(map, &[2, 2, b'k', 8, 0]);
+        refused(map, &[2, 2, 0xff, 8, 0], "a string is not UTF-8");
+    }
+
+    #[test]
+    fn few_bytes_cannot_overflow_the_stack_or_take_for_ever() {
+        let list =
+            r#"{"type": "record", "name": "R", "fields": [{"name": "n", "type": ["null", "R"]}]}"#;
+        let mut message = vec![2; 1_000_000];
+        message.push(0);
+        let reason = reason(list, &message).unwrap();
+        assert!(reason.ends_with("more than 128 deep within each other"));
+        let mut short = vec![2; 60];
+        short.push(0);
+        fits(list, &short);
+        // As many nulls as a long can count.
+        let mut nulls = vec![0xfe];
+        nulls.extend([0xff; 8]);
+        nulls.extend([0x01, 0]);
+        fits(r#"{"type": "array", "items": "null"}"#, &nulls);
+        // Ten to the power of twelve nulls in a message of no bytes.
+        let mut nested = r#""null""#.to_owned();
+        for level in 0..12 {
+            let first = format!(r#"{{"name": "f", "type": {nested}}}"#);
+            let name = if level == 0 {
+                "\"null\"".to_owned()
+            } else {
+                format!("\"R{}\"", level - 1)
+            };
+            let others: String = (1..10)
+                .map(|field| format!(r#", {{"name": "f{field}", "type": {name}}}"#))
+                .collect();
+            nested =
+                format!(r#"{{"type": "record", "name": "R{level}", "fields": [{first}{others}]}}"#);
+        }
+        let refusal = self::reason(&nested, &[]).unwrap();
+        assert!(refusal.ends_with("too many values"), "{refusal}");
+    }
+}

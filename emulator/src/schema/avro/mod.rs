@@ -1,0 +1,425 @@
+//! Avro definitions, and whether a message fits one.
+//!
+//! The crate `apache-avro` reads the definition. It is not asked to read messages: it knows no Avro JSON, and its decoder goes
+//! as deep as a message tells it to, which a few thousand bytes for a recursive type turn into an overflow of the stack.
+
+mod binary;
+mod json;
+
+use std::collections::HashMap;
+
+use apache_avro::Schema;
+use apache_avro::schema::{Name, RecordField, RecordSchema};
+use serde_json::Value;
+
+use super::definition::Misfit;
+
+/// A compiled definition: every type in it by its place in `shapes`, so that recursive types need no special care.
+#[derive(Debug)]
+pub(super) struct Avro {
+    shapes: Vec<Shape>,
+    root: ShapeId,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ShapeId(usize);
+
+/// What of a type matters for the form of its values.
+#[derive(Debug)]
+enum Shape {
+    Null,
+    Boolean,
+    Int,
+    Long,
+    Float,
+    Double,
+    Bytes,
+    String,
+    Fixed(usize),
+    Enum(Vec<String>),
+    Array(ShapeId),
+    Map(ShapeId),
+    Union(Vec<Part>),
+    Record(Vec<Part>),
+}
+
+/// A field of a record by its name, or a branch of a union by that of its type.
+#[derive(Debug)]
+struct Part {
+    name: String,
+    shape: ShapeId,
+}
+
+impl Avro {
+    /// # Errors
+    /// What is wrong with the definition.
+    pub(super) fn compile(definition: &str) -> Result<Self, String> {
+        let mut definition: Value = serde_json::from_str(definition)
+            .map_err(|error| format!("the definition is not JSON: {error}"))?;
+        forget_logical_types(&mut definition);
+        let schema = Schema::parse(&definition).map_err(|error| error.to_string())?;
+        let mut builder = Builder::default();
+        let root = builder.add(&schema)?;
+        Ok(Self {
+            shapes: builder.shapes,
+            root,
+        })
+    }
+
+    pub(super) fn check_json(&self, data: &[u8]) -> Result<(), Misfit> {
+        json::check(self, data)
+    }
+
+    pub(super) fn check_binary(&self, data: &[u8]) -> Result<(), Misfit> {
+        binary::check(self, data)
+    }
+
+    /// An id is only given out for a shape that is there by the time that messages are read.
+    fn shape(&self, ShapeId(place): ShapeId) -> &Shape {
+        self.shapes.get(place).unwrap_or(&Shape::Null)
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    shapes: Vec<Shape>,
+    named: HashMap<String, ShapeId>,
+}
+
+impl Builder {
+    /// Recursion ends with the definition, whose depth the JSON parser bounds; types that it names again are not entered.
+    fn add(&mut self, schema: &Schema) -> Result<ShapeId, String> {
+        let shape = match schema {
+            Schema::Ref { name } => return self.find(name),
+            Schema::Record(record) => return self.add_record(record),
+            Schema::Enum(schema) => {
+                let id = self.reserve(&schema.name)?;
+                self.fill(id, Shape::Enum(schema.symbols.clone()));
+                return Ok(id);
+            }
+            Schema::Fixed(fixed) => {
+                let id = self.reserve(&fixed.name)?;
+                self.fill(id, Shape::Fixed(fixed.size));
+                return Ok(id);
+            }
+            Schema::Array(array) => Shape::Array(self.add(&array.items)?),
+            Schema::Map(map) => Shape::Map(self.add(&map.types)?),
+            Schema::Union(union) => {
+                let mut branches = Vec::new();
+                for branch in union.variants() {
+                    let shape = self.add(branch)?;
+                    let name = self.branch_name(branch, shape);
+                    branches.push(Part { name, shape });
+                }
+                Shape::Union(branches)
+            }
+            Schema::Null => Shape::Null,
+            Schema::Boolean => Shape::Boolean,
+            Schema::Int => Shape::Int,
+            Schema::Long => Shape::Long,
+            Schema::Float => Shape::Float,
+            Schema::Double => Shape::Double,
+            Schema::Bytes => Shape::Bytes,
+            Schema::String => Shape::String,
+            other => return Err(format!("unexpected type {other:?}")),
+        };
+        Ok(self.push(shape))
+    }
+
+    fn add_record(&mut self, record: &RecordSchema) -> Result<ShapeId, String> {
+        let id = self.reserve(&record.name)?;
+        let mut fields = Vec::new();
+        for field in &record.fields {
+            let shape = self.add(&field.schema)?;
+            self.check_default(field, shape)?;
+            let name = field.name.clone();
+            fields.push(Part { name, shape });
+        }
+        self.fill(id, Shape::Record(fields));
+        Ok(id)
+    }
+
+    /// The default of a union is a value of its first type, which `apache-avro` does not check as it does other defaults
+    /// (Apache, *Avro specification*, *Complex Types*).
+    fn check_default(&self, field: &RecordField, ShapeId(place): ShapeId) -> Result<(), String> {
+        let (Some(default), Some(Shape::Union(branches))) =
+            (&field.default, self.shapes.get(place))
+        else {
+            return Ok(());
+        };
+        let first = branches.first().map(|branch| branch.shape.0);
+        let first = first.and_then(|place| self.shapes.get(place));
+        if first.is_some_and(|first| is_like(first, default)) {
+            return Ok(());
+        }
+        let name = &field.name;
+        Err(format!(
+            "the default of the field {name:?} is not of the first type of its union"
+        ))
+    }
+
+    fn push(&mut self, shape: Shape) -> ShapeId {
+        self.shapes.push(shape);
+        ShapeId(self.shapes.len() - 1)
+    }
+
+    /// A place for a named type, which it may mention itself.
+    fn reserve(&mut self, name: &Name) -> Result<ShapeId, String> {
+        let id = self.push(Shape::Null);
+        let name = name.fullname(None);
+        if self.named.contains_key(&name) {
+            return Err(format!("the type {name:?} is defined twice"));
+        }
+        self.named.insert(name, id);
+        Ok(id)
+    }
+
+    fn fill(&mut self, ShapeId(place): ShapeId, shape: Shape) {
+        if let Some(reserved) = self.shapes.get_mut(place) {
+            *reserved = shape;
+        }
+    }
+
+    fn find(&self, name: &Name) -> Result<ShapeId, String> {
+        let name = name.fullname(None);
+        let found = self.named.get(&name).copied();
+        found.ok_or_else(|| format!("the type {name:?} is not defined"))
+    }
+
+    /// By what Avro JSON tells the branches of a union apart: the full name of a named type, else the kind of type.
+    fn branch_name(&self, branch: &Schema, ShapeId(place): ShapeId) -> String {
+        if let Schema::Ref { name } = branch {
+            return name.fullname(None);
+        }
+        if let Some((name, _)) = self.named.iter().find(|(_, id)| id.0 == place) {
+            return name.clone();
+        }
+        let kind = match self.shapes.get(place) {
+            Some(Shape::Boolean) => "boolean",
+            Some(Shape::Int) => "int",
+            Some(Shape::Long) => "long",
+            Some(Shape::Float) => "float",
+            Some(Shape::Double) => "double",
+            Some(Shape::Bytes) => "bytes",
+            Some(Shape::String) => "string",
+            Some(Shape::Array(_)) => "array",
+            Some(Shape::Map(_)) => "map",
+            _ => "null",
+        };
+        kind.to_owned()
+    }
+}
+
+/// Whether a default is JSON of the kind that the type is written as.
+fn is_like(shape: &Shape, default: &Value) -> bool {
+    match shape {
+        Shape::Null => default.is_null(),
+        Shape::Boolean => default.is_boolean(),
+        Shape::Int | Shape::Long | Shape::Float | Shape::Double => default.is_number(),
+        Shape::Bytes | Shape::String | Shape::Fixed(_) | Shape::Enum(_) => default.is_string(),
+        Shape::Array(_) => default.is_array(),
+        Shape::Map(_) | Shape::Record(_) => default.is_object(),
+        Shape::Union(_) => false,
+    }
+}
+
+/// Takes the logical types out of a definition, which say nothing of the form of a value: readers that do not know one are to
+/// take the underlying type, and Google's emulator does (Apache, *Avro specification*, *Logical Types*).
+fn forget_logical_types(definition: &mut Value) {
+    match definition {
+        Value::Array(parts) => parts.iter_mut().for_each(forget_logical_types),
+        Value::Object(members) => {
+            members.remove("logicalType");
+            for (key, member) in members {
+                // A default is a value, not a type.
+                if key != "default" {
+                    forget_logical_types(member);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use apache_avro::types::Value;
+    use apache_avro::writer::datum::GenericDatumWriter;
+    use proptest::prelude::*;
+    use serde_json::{Value as Json, json};
+
+    /// A type, and one value of it: as `apache-avro` has it, and as JSON. Named types get their names from `number_types`.
+    type Sample = (Json, Value, Json);
+
+    fn sample() -> impl Strategy<Value = Sample> {
+        let leaf = prop_oneof![
+            Just((json!("null"), Value::Null, Json::Null)),
+            any::<bool>().prop_map(|it| (json!("boolean"), Value::Boolean(it), json!(it))),
+            any::<i32>().prop_map(|it| (json!("int"), Value::Int(it), json!(it))),
+            any::<i64>().prop_map(|it| (json!("long"), Value::Long(it), json!(it))),
+            any::<f32>().prop_map(|it| (json!("float"), Value::Float(it), json!(1))),
+            any::<i16>().prop_map(|it| (json!("double"), Value::Double(it.into()), json!(it))),
+            "\\PC{0,5}".prop_map(|it| (json!("string"), Value::String(it.clone()), json!(it))),
+            any::<Vec<u8>>().prop_map(|it| {
+                let text: String = it.iter().copied().map(char::from).collect();
+                (json!("bytes"), Value::Bytes(it), json!(text))
+            }),
+            any::<[u8; 3]>().prop_map(|it| {
+                let text: String = it.iter().copied().map(char::from).collect();
+                let schema = json!({"type": "fixed", "name": "?", "size": 3});
+                (schema, Value::Fixed(3, it.to_vec()), json!(text))
+            }),
+            Just((
+                json!({"type": "enum", "name": "?", "symbols": ["A", "B"]}),
+                Value::Enum(1, "B".to_owned()),
+                json!("B")
+            )),
+        ];
+        leaf.prop_recursive(4, 24, 3, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(record),
+                inner.clone().prop_map(|(schema, value, json)| (
+                    json!({"type": "array", "items": schema}),
+                    Value::Array(vec![value.clone(), value]),
+                    json!([json, json])
+                )),
+                inner.clone().prop_map(|(schema, value, json)| (
+                    json!({"type": "map", "values": schema}),
+                    Value::Map(HashMap::from([("k".to_owned(), value)])),
+                    json!({"k": json})
+                )),
+                inner.prop_map(optional),
+            ]
+        })
+    }
+
+    fn record(parts: Vec<Sample>) -> Sample {
+        let mut fields = Vec::new();
+        let mut values = Vec::new();
+        let mut members = serde_json::Map::new();
+        for (place, (schema, value, json)) in parts.into_iter().enumerate() {
+            let name = format!("f{place}");
+            fields.push(json!({"name": name, "type": schema}));
+            values.push((name.clone(), value));
+            members.insert(name, json);
+        }
+        let schema = json!({"type": "record", "name": "?", "fields": fields});
+        (schema, Value::Record(values), Json::Object(members))
+    }
+
+    /// A union with null, where that can be: unions of unions, of two nulls, and of types that are yet to be named cannot.
+    fn optional((schema, value, json): Sample) -> Sample {
+        let kind = schema.get("type").unwrap_or(&schema).clone();
+        match kind.as_str() {
+            None | Some("null" | "record" | "fixed" | "enum") => (schema, value, json),
+            Some(kind) => {
+                let wrapped = json!({ kind: json });
+                (
+                    json!(["null", schema]),
+                    Value::Union(1, Box::new(value)),
+                    wrapped,
+                )
+            }
+        }
+    }
+
+    /// Gives every named type a name of its own.
+    fn number_types(schema: &mut Json, next: &mut usize) {
+        match schema {
+            Json::Array(parts) => parts.iter_mut().for_each(|part| number_types(part, next)),
+            Json::Object(members) => {
+                if members.get("name") == Some(&json!("?")) {
+                    members.insert("name".to_owned(), json!(format!("T{next}")));
+                    *next += 1;
+                }
+                members
+                    .values_mut()
+                    .for_each(|member| number_types(member, next));
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn what_is_not_avro_is_refused() {
+        for definition in [
+            "",
+            "{",
+            "{}",
+            r#""strange""#,
+            r#"{"type": "record", "name": "R"}"#,
+            r#"{"type": "record", "name": "R", "fields": [{"name": "x", "type": "Missing"}]}"#,
+            r#"{"type": "record", "name": "1R", "fields": []}"#,
+            r#"["null", "null"]"#,
+            r#"{"type": "record", "name": "R", "fields": [{"name": "x", "type": ["string", "null"], "default": null}]}"#,
+            r#"{"type": "record", "name": "R", "fields": [{"name": "x", "type": ["null", "string"], "default": ""}]}"#,
+            r#"{"type": "record", "name": "R", "fields": [{"name": "x", "type": "int", "default": "1"}]}"#,
+            r#"{"type": "record", "name": "R", "fields": [{"name": "x", "type": {"type": "record", "name": "R", "fields": []}}]}"#,
+        ] {
+            assert!(Avro::compile(definition).is_err(), "{definition}");
+        }
+        let deep = format!(
+            "{}\"int\"{}",
+            r#"{"type":"array","items":"#.repeat(10_000),
+            "}".repeat(10_000)
+        );
+        assert!(Avro::compile(&deep).is_err());
+    }
+
+    #[test]
+    fn defaults_are_of_the_first_type_of_a_union() {
+        for (branches, default) in [
+            (r#""null", "string""#, "null"),
+            (r#""string", "null""#, r#""a""#),
+            (r#""long", "null""#, "1"),
+            (
+                r#""null", {"type": "long", "logicalType": "timestamp-millis"}"#,
+                "null",
+            ),
+            (r#"{"type": "array", "items": "int"}, "null""#, "[]"),
+            (r#"{"type": "map", "values": "int"}, "null""#, "{}"),
+        ] {
+            let definition = format!(
+                r#"{{"type": "record", "name": "R", "fields": [{{"name": "x", "type": [{branches}], "default": {default}}}]}}"#
+            );
+            let compiled = Avro::compile(&definition).map(drop);
+            assert_eq!(compiled, Ok(()), "{definition}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_apache_avro_writes_fits_and_no_part_of_it_does((mut schema, value, json) in sample()) {
+            number_types(&mut schema, &mut 0);
+            let avro = Avro::compile(&schema.to_string()).unwrap();
+            let json_fits = avro.check_json(json.to_string().as_bytes());
+            prop_assert!(json_fits.is_ok(), "{:?} {} {}", json_fits, schema, json);
+
+            let parsed = Schema::parse(&schema).unwrap();
+            let writer = GenericDatumWriter::builder(&parsed).build().unwrap();
+            let mut bytes = writer.write_value_to_vec(value).unwrap();
+            let fits = avro.check_binary(&bytes);
+            prop_assert!(fits.is_ok(), "{:?} {} {:?}", fits, schema, bytes);
+            if !bytes.is_empty() {
+                prop_assert!(avro.check_binary(&bytes[..bytes.len() - 1]).is_err());
+            }
+            bytes.push(0);
+            prop_assert!(avro.check_binary(&bytes).is_err());
+        }
+
+        #[test]
+        fn no_definition_and_no_message_panics(
+            definition in "([\\[\\]{}:,]|\"(type|name|fields|record|items|array|map|values|union|enum|symbols|fixed|size|int|logicalType|decimal|precision|uuid|a)\"|[0-9]){0,30}",
+            (mut schema, _, json) in sample(),
+            bytes in any::<Vec<u8>>(),
+        ) {
+            let _ = Avro::compile(&definition);
+            number_types(&mut schema, &mut 0);
+            let avro = Avro::compile(&schema.to_string()).unwrap();
+            let _ = avro.check_binary(&bytes);
+            let _ = avro.check_json(&bytes);
+            let _ = Avro::compile(r#"["null","string",{"type":"array","items":"long"}]"#).unwrap().check_json(json.to_string().as_bytes());
+        }
+    }
+}

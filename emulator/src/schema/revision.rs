@@ -1,0 +1,111 @@
+//! One revision of a schema: what a commit, a rollback or the creation of the schema leaves.
+
+use std::sync::Arc;
+
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Schema, SchemaView};
+use prost_types::Timestamp;
+use time::OffsetDateTime;
+
+use super::definition::Definition;
+use crate::error::ApiError;
+use crate::name::ResourceName;
+
+pub(super) struct Revision {
+    schema: Schema,
+    /// Compiled once, so that a publish does not parse the schema again.
+    definition: Arc<Definition>,
+}
+
+impl Revision {
+    /// Compiles `schema`, and gives it its name, an id that none of the `others` has, and the time.
+    pub(super) fn new(
+        name: &ResourceName,
+        schema: Schema,
+        others: &[Self],
+        now: OffsetDateTime,
+    ) -> Result<Self, ApiError> {
+        let definition = Arc::new(Definition::compile(&schema)?);
+        let schema = Schema {
+            name: name.to_string(),
+            revision_id: unused_id(others),
+            revision_create_time: Some(timestamp(now)),
+            ..schema
+        };
+        Ok(Self { schema, definition })
+    }
+
+    /// The same definition as a revision of its own.
+    pub(super) fn copy(&self, others: &[Self], now: OffsetDateTime) -> Self {
+        Self {
+            schema: Schema {
+                revision_id: unused_id(others),
+                revision_create_time: Some(timestamp(now)),
+                ..self.schema.clone()
+            },
+            definition: Arc::clone(&self.definition),
+        }
+    }
+
+    /// A revision as it was kept.
+    pub(super) fn restore(schema: Schema) -> Result<Self, ApiError> {
+        let definition = Arc::new(Definition::compile(&schema)?);
+        Ok(Self { schema, definition })
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.schema.revision_id
+    }
+
+    /// As the API's enumeration has it.
+    pub(super) fn language(&self) -> i32 {
+        self.schema.r#type
+    }
+
+    pub(super) fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    pub(super) fn definition_bytes(&self) -> usize {
+        self.schema.definition.len()
+    }
+
+    pub(super) fn full(&self) -> Schema {
+        self.schema.clone()
+    }
+
+    /// All of it, or all but the definition (Google, *SchemaView*). What an unset view means is up to the method.
+    pub(super) fn show(&self, view: SchemaView, unset: SchemaView) -> Schema {
+        let view = match view {
+            SchemaView::Unspecified => unset,
+            view => view,
+        };
+        if view == SchemaView::Full {
+            return self.full();
+        }
+        Schema {
+            name: self.schema.name.clone(),
+            r#type: self.schema.r#type,
+            definition: String::new(),
+            revision_id: self.schema.revision_id.clone(),
+            revision_create_time: self.schema.revision_create_time,
+        }
+    }
+}
+
+/// Eight hexadecimal digits (Google, *RollbackSchemaRequest*, `revision_id`). A schema has few revisions, so an unused number
+/// is found at once.
+fn unused_id(others: &[Revision]) -> String {
+    loop {
+        let id = format!("{:08x}", rand::random::<u32>());
+        if others.iter().all(|other| other.id() != id) {
+            return id;
+        }
+    }
+}
+
+fn timestamp(time: OffsetDateTime) -> Timestamp {
+    Timestamp {
+        seconds: time.unix_timestamp(),
+        nanos: time.nanosecond().cast_signed(),
+    }
+}

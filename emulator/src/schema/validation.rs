@@ -1,0 +1,343 @@
+//! Holding definitions against their language, and messages against definitions.
+
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Encoding as EncodingField, Schema};
+
+use super::definition::{Definition, Misfit};
+use super::revision::Revision;
+use super::{Schemas, position};
+use crate::error::ApiError;
+use crate::name::{DELETED_SCHEMA, ResourceName};
+use crate::topic::{Encoding, SchemaSettings};
+
+/// Which schema a message is held against (Google, *ValidateMessageRequest*, `schema_spec`).
+pub(crate) enum SchemaRef {
+    /// Its latest revision, or the one that the name ends with.
+    Named(String),
+    Inline(Schema),
+}
+
+/// The revision that a message fits, which its subscribers are told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Accepted {
+    pub(crate) schema: String,
+    pub(crate) revision_id: String,
+    pub(crate) encoding: Encoding,
+}
+
+impl Schemas {
+    /// # Errors
+    /// If a schema cannot have this definition.
+    pub(crate) fn validate_schema(schema: &Schema) -> Result<(), ApiError> {
+        Definition::compile(schema).map(drop)
+    }
+
+    /// # Errors
+    /// If there is no such schema, its definition is wrong, or the message does not fit it.
+    pub(crate) fn validate_message(
+        &self,
+        schema: &SchemaRef,
+        data: &[u8],
+        encoding: EncodingField,
+    ) -> Result<(), ApiError> {
+        let encoding = required_encoding(encoding)?;
+        let checked = match schema {
+            SchemaRef::Named(name) => self.find(name)?.definition().check(data, encoding),
+            SchemaRef::Inline(schema) => Definition::compile(schema)?.check(data, encoding),
+        };
+        checked.map_err(|misfit| {
+            ApiError::invalid(format!(
+                "Invalid data in message: Message failed schema validation: {misfit}"
+            ))
+        })
+    }
+
+    /// Finds the newest revision that a message fits, of those that its topic allows (Google, *SchemaSettings*).
+    ///
+    /// # Errors
+    /// If the schema or a bound is deleted, or the message fits no revision. Google says the last of these in two places, the
+    /// text and the details of the status; here all of it is in the text.
+    pub(crate) fn check(
+        &self,
+        settings: &SchemaSettings,
+        data: &[u8],
+    ) -> Result<Accepted, ApiError> {
+        let mut last: Option<(&Revision, Misfit)> = None;
+        for revision in self.allowed(settings)?.iter().rev() {
+            match revision.definition().check(data, settings.encoding) {
+                Ok(()) => {
+                    return Ok(Accepted {
+                        schema: settings.schema.clone(),
+                        revision_id: revision.id().to_owned(),
+                        encoding: settings.encoding,
+                    });
+                }
+                Err(misfit) => last = Some((revision, misfit)),
+            }
+        }
+        let checked = last.map(|(revision, misfit)| {
+            let id = revision.id();
+            format!(", last checked revision: revision_id={id} failed with status: {misfit}")
+        });
+        Err(ApiError::invalid(format!(
+            "Invalid data in message: Message failed schema validation. Could not validate message with any schema revision \
+             for schema: {}{}",
+            settings.schema,
+            checked.unwrap_or_default()
+        )))
+    }
+
+    /// Refuses settings that no message could be held against.
+    ///
+    /// # Errors
+    /// If the schema or a bound does not exist, or the bounds are in the wrong order.
+    pub(crate) fn check_settings(&self, settings: &SchemaSettings) -> Result<(), ApiError> {
+        self.allowed(settings).map(drop)
+    }
+
+    /// The revisions that a topic allows, the oldest first.
+    fn allowed(&self, settings: &SchemaSettings) -> Result<&[Revision], ApiError> {
+        if settings.schema == DELETED_SCHEMA {
+            return Err(ApiError::NotFound(DELETED_SCHEMA.to_owned()));
+        }
+        let name = ResourceName::schema(&settings.schema)?;
+        let revisions = self.revisions(&name)?;
+        let first = match settings.first_revision_id.as_str() {
+            "" => 0,
+            id => position(&name, revisions, id)?,
+        };
+        let last = match settings.last_revision_id.as_str() {
+            "" => revisions.len().saturating_sub(1),
+            id => position(&name, revisions, id)?,
+        };
+        let allowed = revisions.get(first..=last).unwrap_or_default();
+        if allowed.is_empty() {
+            return Err(ApiError::invalid(
+                "schemaSettings.firstRevisionId is newer than lastRevisionId",
+            ));
+        }
+        Ok(allowed)
+    }
+}
+
+impl Accepted {
+    /// What is added to the attributes of the message (Google, *Schema overview*).
+    pub(crate) fn attributes(&self) -> [(&'static str, &str); 3] {
+        let encoding = match self.encoding {
+            Encoding::Json => "JSON",
+            Encoding::Binary => "BINARY",
+        };
+        [
+            ("googclient_schemaname", &self.schema),
+            ("googclient_schemarevisionid", &self.revision_id),
+            ("googclient_schemaencoding", encoding),
+        ]
+    }
+}
+
+/// An encoding that a request must give.
+///
+/// # Errors
+/// If it does not.
+pub(crate) fn required_encoding(encoding: EncodingField) -> Result<Encoding, ApiError> {
+    match encoding {
+        EncodingField::Json => Ok(Encoding::Json),
+        EncodingField::Binary => Ok(Encoding::Binary),
+        EncodingField::Unspecified => Err(ApiError::invalid(
+            "No encoding provided: expected JSON or BINARY",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Accepted, SchemaRef, Schemas, required_encoding};
+    use super::*;
+    use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::schema::Type;
+    use time::OffsetDateTime;
+
+    const NAME: &str = "projects/shop/schemas/orders";
+
+    fn schema(language: Type, definition: &str) -> Schema {
+        Schema {
+            r#type: language.into(),
+            definition: definition.to_owned(),
+            ..Schema::default()
+        }
+    }
+
+    fn settings(first: &str, last: &str) -> SchemaSettings {
+        SchemaSettings {
+            schema: NAME.to_owned(),
+            encoding: Encoding::Json,
+            first_revision_id: first.to_owned(),
+            last_revision_id: last.to_owned(),
+        }
+    }
+
+    /// A schema whose revisions are a boolean, an int, and a long; and their ids.
+    fn orders() -> (Schemas, Vec<String>) {
+        let mut schemas = Schemas::default();
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let boolean = schema(Type::Avro, r#""boolean""#);
+        let mut ids = vec![
+            schemas
+                .create("shop", "orders", boolean, now)
+                .unwrap()
+                .revision_id,
+        ];
+        for definition in [r#""int""#, r#""long""#] {
+            let committed = schemas.commit(NAME, schema(Type::Avro, definition), now);
+            ids.push(committed.unwrap().revision_id);
+        }
+        (schemas, ids)
+    }
+
+    #[test]
+    fn the_newest_revision_that_fits_is_taken() {
+        let (schemas, ids) = orders();
+        let accepted = |settings: &SchemaSettings, data: &[u8]| {
+            schemas
+                .check(settings, data)
+                .map(|accepted| accepted.revision_id)
+        };
+        assert_eq!(accepted(&settings("", ""), b"5"), Ok(ids[2].clone()));
+        assert_eq!(accepted(&settings("", ""), b"true"), Ok(ids[0].clone()));
+        assert_eq!(accepted(&settings("", &ids[1]), b"5"), Ok(ids[1].clone()));
+        assert!(accepted(&settings("", &ids[1]), b"5000000000").is_err());
+        assert!(accepted(&settings(&ids[1], ""), b"true").is_err());
+        assert_eq!(
+            accepted(&settings(&ids[1], &ids[1]), b"5"),
+            Ok(ids[1].clone())
+        );
+        let binary = SchemaSettings {
+            encoding: Encoding::Binary,
+            ..settings("", "")
+        };
+        assert_eq!(accepted(&binary, &[10]), Ok(ids[2].clone()));
+    }
+
+    #[test]
+    fn a_message_that_fits_no_revision_is_refused_in_googles_words() {
+        let (schemas, ids) = orders();
+        let refused = schemas.check(&settings("", ""), b"null").unwrap_err();
+        assert_eq!(
+            refused,
+            ApiError::invalid(format!(
+                "Invalid data in message: Message failed schema validation. Could not validate message with any schema \
+                 revision for schema: {NAME}, last checked revision: revision_id={} failed with status: expected a boolean, \
+                 found null",
+                ids[0]
+            ))
+        );
+    }
+
+    #[test]
+    fn settings_name_a_schema_and_revisions_that_exist() {
+        let (mut schemas, ids) = orders();
+        let check = |schemas: &Schemas, settings: &SchemaSettings, resource: &str| {
+            let expected = ApiError::NotFound(resource.to_owned());
+            assert_eq!(schemas.check_settings(settings), Err(expected.clone()));
+            assert_eq!(schemas.check(settings, b"5"), Err(expected));
+        };
+        assert_eq!(schemas.check_settings(&settings(&ids[0], &ids[2])), Ok(()));
+        check(&schemas, &settings("00000000", ""), "orders@00000000");
+        check(&schemas, &settings("", "00000000"), "orders@00000000");
+        for (first, last) in [(2, 1), (2, 0)] {
+            let backwards = schemas.check_settings(&settings(&ids[first], &ids[last]));
+            assert!(matches!(backwards, Err(ApiError::InvalidArgument(_))));
+        }
+        schemas.delete(NAME).unwrap();
+        check(&schemas, &settings("", ""), "orders");
+        let deleted = SchemaSettings {
+            schema: DELETED_SCHEMA.to_owned(),
+            ..settings("", "")
+        };
+        check(&schemas, &deleted, "_deleted-schema_");
+    }
+
+    #[test]
+    fn an_accepted_message_says_what_it_fits() {
+        let accepted = Accepted {
+            schema: NAME.to_owned(),
+            revision_id: "0a1b2c3d".to_owned(),
+            encoding: Encoding::Binary,
+        };
+        assert_eq!(
+            accepted.attributes(),
+            [
+                ("googclient_schemaname", NAME),
+                ("googclient_schemarevisionid", "0a1b2c3d"),
+                ("googclient_schemaencoding", "BINARY"),
+            ]
+        );
+    }
+
+    #[test]
+    fn messages_are_validated_against_named_and_given_schemas() {
+        let (schemas, ids) = orders();
+        let validate = |schema: SchemaRef, data: &[u8], encoding| {
+            schemas.validate_message(&schema, data, encoding)
+        };
+        let named = |suffix: &str| SchemaRef::Named(format!("{NAME}{suffix}"));
+        let earlier = format!("@{}", ids[0]);
+        assert_eq!(validate(named(""), b"5", EncodingField::Json), Ok(()));
+        assert!(validate(named(""), b"true", EncodingField::Json).is_err());
+        assert_eq!(
+            validate(named(&earlier), b"true", EncodingField::Json),
+            Ok(())
+        );
+        let missing = validate(named("2"), b"5", EncodingField::Json);
+        assert_eq!(missing, Err(ApiError::NotFound("orders2".to_owned())));
+        let unset = validate(named(""), b"5", EncodingField::Unspecified);
+        assert!(matches!(unset, Err(ApiError::InvalidArgument(_))));
+        assert_eq!(
+            required_encoding(EncodingField::Binary),
+            Ok(Encoding::Binary)
+        );
+
+        let protobuf = || {
+            SchemaRef::Inline(schema(
+                Type::ProtocolBuffer,
+                "message A { optional int32 a = 1; }",
+            ))
+        };
+        assert_eq!(
+            validate(protobuf(), br#"{"a": 1}"#, EncodingField::Json),
+            Ok(())
+        );
+        assert_eq!(
+            validate(protobuf(), b"\x08\x01", EncodingField::Binary),
+            Ok(())
+        );
+        assert!(validate(protobuf(), br#"{"b": 1}"#, EncodingField::Json).is_err());
+        let wrong = SchemaRef::Inline(schema(Type::Avro, "{"));
+        assert!(validate(wrong, b"5", EncodingField::Json).is_err());
+    }
+
+    #[test]
+    fn definitions_have_a_language_and_a_limit() {
+        let validate =
+            |language, definition: &str| Schemas::validate_schema(&schema(language, definition));
+        let refused = |language, definition: &str, expected: &str| {
+            let error = validate(language, definition).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        };
+        assert_eq!(validate(Type::Avro, r#""int""#), Ok(()));
+        assert_eq!(validate(Type::ProtocolBuffer, "message A {}"), Ok(()));
+        refused(Type::Unspecified, r#""int""#, "Invalid schema type: ");
+        refused(Type::Avro, "message A {}", "Invalid schema definition: ");
+        refused(
+            Type::ProtocolBuffer,
+            r#""int""#,
+            "Invalid schema definition: schema.proto:1:",
+        );
+        let limit = format!("{}\"int\"", " ".repeat(300_000 - 5));
+        assert_eq!(validate(Type::Avro, &limit), Ok(()));
+        let beyond = format!(" {limit}");
+        refused(
+            Type::Avro,
+            &beyond,
+            "The schema definition has 300001 bytes",
+        );
+    }
+}
