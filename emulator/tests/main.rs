@@ -1,6 +1,8 @@
 //! The emulator as publishers, operators and push endpoints meet it.
 
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod dead_letters;
 #[cfg(test)]
 mod delivery;
