@@ -20,7 +20,7 @@ fn measure() -> Value {
             "--topics",
             "20",
             "--watch",
-            "5",
+            "3",
             "--limit",
             "30",
         ])
