@@ -22,7 +22,7 @@
 //! A message comes in through `api/` (REST or gRPC, over the `connections` of `server`), or through [`Emulator::publish`].
 //! `broker` gives it to every subscription of its topic, if `storage` has room. Each subscription is a `delivery/`: `backlog`
 //! decides what is next, `throttle` how much at once, `push` sends it with the JSON of `envelope` and a token of `issuer/`,
-//! and `run` settles what comes back. Nothing outside `api/` knows a status code of the API, and nothing outside `delivery/`
+//! and `run` settles what comes back. `iam` keeps policies, which nobody enforces. Nothing outside `api/` knows a status code of the API, and nothing outside `delivery/`
 //! decides when a message is pushed.
 
 #[cfg(doctest)]

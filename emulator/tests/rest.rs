@@ -502,6 +502,10 @@ async fn policies_are_kept_and_replaced_by_whoever_read_them_last() {
             (200, &policy["policy"]["bindings"])
         );
         assert_eq!(get(&emulator, &read).await, (200, set));
+        let masked = json!({"policy": {"version": 1, "bindings": []}, "updateMask": "version"});
+        let (_, masked) = call(&emulator, Method::POST, &write, &masked).await;
+        let kept = (&masked["version"], &masked["bindings"]);
+        assert_eq!(kept, (&json!(1), &policy["policy"]["bindings"]));
         let (code, stale) = call(&emulator, Method::POST, &write, &policy).await;
         assert_eq!((code, &stale["error"]["status"]), (409, &json!("ABORTED")));
         call(&emulator, Method::DELETE, resource, &json!({})).await;

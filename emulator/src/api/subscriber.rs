@@ -24,7 +24,11 @@ impl Subscriber for Services {
         &self,
         request: Request<Subscription>,
     ) -> Result<Response<Subscription>, Status> {
-        let config = convert::subscription_config(request.into_inner())?;
+        let mut subscription = request.into_inner();
+        if subscription.name.is_empty() {
+            subscription.name = made_up_name(&subscription.topic)?;
+        }
+        let config = convert::subscription_config(subscription)?;
         refuse_what_is_not_wired(&config)?;
         let config = self.broker.create_subscription(config)?;
         Ok(Response::new(convert::subscription(config, None)))
@@ -156,6 +160,16 @@ impl Subscriber for Services {
     async fn seek(&self, _request: Request<SeekRequest>) -> Result<Response<SeekResponse>, Status> {
         Err(Status::unimplemented("The emulator does not seek yet"))
     }
+}
+
+/// A name for a subscription that was given none, in the project of its topic (Google, *Subscription*, `name`). Only gRPC can
+/// leave it out, and what Google's own look like is not documented.
+fn made_up_name(topic: &str) -> Result<String, ApiError> {
+    let topic = ResourceName::topic(topic)?;
+    let (project, number) = (topic.project(), rand::random::<u64>());
+    Ok(format!(
+        "projects/{project}/subscriptions/subscription-{number:016x}"
+    ))
 }
 
 fn no_snapshots() -> Status {

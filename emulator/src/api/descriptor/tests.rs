@@ -6,12 +6,12 @@ use std::fmt::Debug;
 use googleapis_tonic_google_iam_v1::google::iam::v1 as iam;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1 as pubsub;
 use prost::Message;
-use prost_reflect::{
-    DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor,
-    ReflectMessage, Value,
-};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
 
-use super::message;
+use super::{IAM, PUBSUB, message};
+
+/// The packages whose messages are all in prost's crates.
+const OURS: [&str; 2] = [PUBSUB, IAM];
 
 /// A value of a field that no other type of field would carry unchanged, as far as the wire can tell them apart.
 fn sample(kind: &Kind, depth: usize) -> Value {
@@ -118,13 +118,16 @@ fn check<T: Message + Default + Debug + PartialEq>(full_name: &str) {
     }
 }
 
+/// Holds one message of the table against a struct.
+type Check = fn(&str);
+
 macro_rules! check_all {
     ($package:ident $prefix:literal; $($name:ident)*) => {
-        [$((concat!($prefix, stringify!($name)), check::<$package::$name> as fn(&str))),*]
+        [$((concat!($prefix, stringify!($name)), check::<$package::$name> as Check)),*]
     };
 }
 
-fn every_message() -> Vec<(&'static str, fn(&str))> {
+fn every_message() -> Vec<(&'static str, Check)> {
     use pubsub::ingestion_data_source_settings as ingestion;
     use pubsub::{ai_inference, cloud_storage_config, push_config, subscription};
     let pubsub = check_all! { pubsub "google.pubsub.v1.";
@@ -142,7 +145,7 @@ fn every_message() -> Vec<(&'static str, fn(&str))> {
         DeleteSchemaRevisionRequest DeleteSchemaRequest ValidateSchemaRequest ValidateSchemaResponse
         ValidateMessageRequest ValidateMessageResponse
     };
-    let renamed: [(&str, fn(&str)); 2] = [
+    let renamed: [(&str, Check); 2] = [
         (
             "google.pubsub.v1.JavaScriptUDF",
             check::<pubsub::JavaScriptUdf>,
@@ -183,104 +186,59 @@ fn messages_have_the_fields_of_prosts_structs() {
     let declared = pool
         .all_messages()
         .filter(|message| !message.is_map_entry());
-    let ours = ["google.pubsub.v1", "google.iam.v1"];
-    let declared = declared.filter(|message| ours.contains(&message.package_name()));
+    let declared = declared.filter(|message| OURS.contains(&message.package_name()));
     let declared: BTreeSet<String> = declared.map(|each| each.full_name().to_owned()).collect();
     assert_eq!(checked, declared);
 }
 
-/// Reads the name of a value, and whether there is one of a number.
+/// Reads the name of a value, and tells whether there is one of a number.
 type Values = (fn(&str) -> Option<i32>, fn(i32) -> bool);
 
 macro_rules! values {
-    ($name:path) => {
-        (
-            |name| <$name>::from_str_name(name).map(i32::from),
-            |number| <$name>::try_from(number).is_ok(),
-        )
+    ($($full_name:literal => $enumeration:path,)*) => {
+        vec![$((
+            $full_name,
+            (
+                (|name| <$enumeration>::from_str_name(name).map(i32::from)) as fn(&str) -> Option<i32>,
+                (|number| <$enumeration>::try_from(number).is_ok()) as fn(i32) -> bool,
+            ),
+        )),*]
     };
+}
+
+fn every_enumeration() -> Vec<(&'static str, Values)> {
+    use pubsub::ingestion_data_source_settings as ingestion;
+    values! {
+        "google.iam.v1.AuditLogConfig.LogType" => iam::audit_log_config::LogType,
+        "google.pubsub.v1.Encoding" => pubsub::Encoding,
+        "google.pubsub.v1.SchemaView" => pubsub::SchemaView,
+        "google.pubsub.v1.Schema.Type" => pubsub::schema::Type,
+        "google.pubsub.v1.Topic.State" => pubsub::topic::State,
+        "google.pubsub.v1.Subscription.State" => pubsub::subscription::State,
+        "google.pubsub.v1.BigQueryConfig.State" => pubsub::big_query_config::State,
+        "google.pubsub.v1.BigtableConfig.State" => pubsub::bigtable_config::State,
+        "google.pubsub.v1.CloudStorageConfig.State" => pubsub::cloud_storage_config::State,
+        "google.pubsub.v1.PlatformLogsSettings.Severity" => pubsub::platform_logs_settings::Severity,
+        "google.pubsub.v1.IngestionDataSourceSettings.AwsKinesis.State" => ingestion::aws_kinesis::State,
+        "google.pubsub.v1.IngestionDataSourceSettings.CloudStorage.State" => ingestion::cloud_storage::State,
+        "google.pubsub.v1.IngestionDataSourceSettings.AzureEventHubs.State" => ingestion::azure_event_hubs::State,
+        "google.pubsub.v1.IngestionDataSourceSettings.AwsMsk.State" => ingestion::aws_msk::State,
+        "google.pubsub.v1.IngestionDataSourceSettings.ConfluentCloud.State" => ingestion::confluent_cloud::State,
+    }
 }
 
 #[test]
 fn enumerations_have_the_values_of_prosts() {
-    use iam::audit_log_config::LogType;
-    use pubsub::ingestion_data_source_settings::{
-        aws_kinesis, aws_msk, azure_event_hubs, cloud_storage, confluent_cloud,
-    };
-    use pubsub::{
-        Encoding, SchemaView, big_query_config, bigtable_config, cloud_storage_config,
-        platform_logs_settings, schema, subscription, topic,
-    };
-    let ingestion = "google.pubsub.v1.IngestionDataSourceSettings";
-    let expected: Vec<(String, Values)> = vec![
-        (
-            "google.iam.v1.AuditLogConfig.LogType".to_owned(),
-            values!(LogType),
-        ),
-        ("google.pubsub.v1.Encoding".to_owned(), values!(Encoding)),
-        (
-            "google.pubsub.v1.SchemaView".to_owned(),
-            values!(SchemaView),
-        ),
-        (
-            "google.pubsub.v1.Schema.Type".to_owned(),
-            values!(schema::Type),
-        ),
-        (
-            "google.pubsub.v1.Topic.State".to_owned(),
-            values!(topic::State),
-        ),
-        (
-            "google.pubsub.v1.Subscription.State".to_owned(),
-            values!(subscription::State),
-        ),
-        (
-            "google.pubsub.v1.BigQueryConfig.State".to_owned(),
-            values!(big_query_config::State),
-        ),
-        (
-            "google.pubsub.v1.BigtableConfig.State".to_owned(),
-            values!(bigtable_config::State),
-        ),
-        (
-            "google.pubsub.v1.CloudStorageConfig.State".to_owned(),
-            values!(cloud_storage_config::State),
-        ),
-        (
-            "google.pubsub.v1.PlatformLogsSettings.Severity".to_owned(),
-            values!(platform_logs_settings::Severity),
-        ),
-        (
-            format!("{ingestion}.AwsKinesis.State"),
-            values!(aws_kinesis::State),
-        ),
-        (
-            format!("{ingestion}.CloudStorage.State"),
-            values!(cloud_storage::State),
-        ),
-        (
-            format!("{ingestion}.AzureEventHubs.State"),
-            values!(azure_event_hubs::State),
-        ),
-        (format!("{ingestion}.AwsMsk.State"), values!(aws_msk::State)),
-        (
-            format!("{ingestion}.ConfluentCloud.State"),
-            values!(confluent_cloud::State),
-        ),
-    ];
-    let pool = message("google.pubsub.v1.Topic")
-        .unwrap()
-        .parent_pool()
-        .clone();
-    let ours = ["google.pubsub.v1", "google.iam.v1"];
-    let declared = pool
-        .all_enums()
-        .filter(|each| ours.contains(&each.package_name()));
-    assert_eq!(declared.count(), expected.len());
-    for (full_name, (from_name, is_known)) in expected {
-        let found: EnumDescriptor = pool.get_enum_by_name(&full_name).unwrap();
+    let every = every_enumeration();
+    let pool = message("google.pubsub.v1.Topic").unwrap();
+    let pool = pool.parent_pool().clone();
+    let declared = pool.all_enums();
+    let declared = declared.filter(|each| OURS.contains(&each.package_name()));
+    assert_eq!(declared.count(), every.len());
+    for (full_name, (number_of, is_known)) in every {
+        let found = pool.get_enum_by_name(full_name).unwrap();
         for value in found.values() {
-            assert_eq!(from_name(value.name()), Some(value.number()), "{full_name}");
+            assert_eq!(number_of(value.name()), Some(value.number()), "{full_name}");
         }
         let count = i32::try_from(found.values().count()).unwrap();
         assert!(!is_known(count), "{full_name}");
