@@ -138,9 +138,7 @@ impl Emulator {
         let runtime = Handle::try_current().map_err(StartError::NoRuntime)?;
         let listener = listen(address).map_err(|source| StartError::Listen { address, source })?;
         let address = listener.local_addr().unwrap_or(address);
-        // The process may have a provider of its own, which is as good.
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        provider.install_default().ok();
+        install_cryptography();
 
         let issuer = Arc::new(Issuer::new(url(address)));
         let clock = Clock::default();
@@ -163,15 +161,12 @@ impl Emulator {
             broker.restore(saved).map_err(StartError::Restore)?;
         }
         let sweeping = Broker::keep_sweeping(Arc::downgrade(&broker), clock);
-        let ended = stopping.clone();
-        let sweeping = async move { ended.run_until_cancelled(sweeping).await };
-        tasks.spawn_on(sweeping, &runtime);
+        tasks.spawn_on(sweep_until(sweeping, stopping.clone()), &runtime);
         let source = Source::new(Arc::clone(&broker), Arc::clone(&issuer), history, address);
         let router = api::router(Arc::clone(&broker), Arc::clone(&issuer));
         let router = router.merge(console::router(source, stopping.clone()));
         tasks.spawn_on(serve(listener, router, stopping.clone()), &runtime);
-        let early = Arc::clone(&issuer);
-        tasks.spawn_on(async move { early.ready().await }, &runtime);
+        tasks.spawn_on(make_first_key(Arc::clone(&issuer)), &runtime);
         Ok(Self {
             address,
             broker,
@@ -322,4 +317,20 @@ impl Emulator {
             keeping.close().await;
         }
     }
+}
+
+/// Lets go of what is too old, until the emulator stops.
+async fn sweep_until(sweeping: impl Future<Output = ()>, stopping: CancellationToken) {
+    stopping.run_until_cancelled(sweeping).await;
+}
+
+/// So that the first push does not wait for it.
+async fn make_first_key(issuer: Arc<Issuer>) {
+    issuer.ready().await;
+}
+
+/// The process may have a provider of its own, which is as good.
+fn install_cryptography() {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.install_default().ok();
 }

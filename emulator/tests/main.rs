@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod clients;
@@ -26,6 +28,8 @@ mod model;
 mod ordering;
 #[cfg(test)]
 mod rest;
+#[cfg(test)]
+mod rest_fuzz;
 #[cfg(test)]
 mod retries;
 #[cfg(test)]
