@@ -34,8 +34,10 @@ mod broker;
 mod clock;
 mod connections;
 mod delivery;
+mod duration;
 mod envelope;
 mod error;
+mod faults;
 mod issuer;
 mod message;
 mod name;
@@ -46,6 +48,10 @@ mod topic;
 
 pub use crate::delivery::{DeliveryEvent, Pace, Progress, Reply, Settlement};
 pub use crate::error::ApiError;
+pub use crate::faults::{
+    Burst, BurstGate, Delay, Faults, FaultsError, ForgeryKind, Outage, Plan, TokenChoice,
+    TokenFault,
+};
 pub use crate::issuer::{Claim, Forgery, Issuer};
 pub use crate::message::{Message, ReceivedMessage};
 pub use crate::server::{Emulator, Options, StartError};

@@ -1,5 +1,6 @@
 //! The published surface: Google's REST and gRPC interfaces and the issuer's documents, on one port.
 
+mod clock_body;
 mod grpc;
 mod json;
 mod keys;
