@@ -30,6 +30,7 @@
 struct Readme;
 
 mod api;
+mod bootstrap;
 mod broker;
 mod clock;
 mod connections;
@@ -46,6 +47,10 @@ mod storage;
 mod subscription;
 mod topic;
 
+pub use crate::bootstrap::{
+    Bootstrap, BootstrapDefaults, BootstrapError, BootstrapFault, Bootstrapped, SchemaDeclaration,
+    SchemaLanguage,
+};
 pub use crate::delivery::{DeliveryEvent, Pace, Progress, Reply, Settlement};
 pub use crate::error::ApiError;
 pub use crate::faults::{

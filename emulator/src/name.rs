@@ -23,6 +23,10 @@ impl ResourceName {
         Self::parse(name, "subscriptions")
     }
 
+    pub(crate) fn schema(name: &str) -> Result<Self, ApiError> {
+        Self::parse(name, "schemas")
+    }
+
     fn parse(name: &str, collection: &str) -> Result<Self, ApiError> {
         let mut parts = name.split('/');
         let fits = parts.next() == Some("projects")

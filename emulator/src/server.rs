@@ -162,6 +162,14 @@ impl Emulator {
             .create_topic(ResourceName::topic(name)?, BTreeMap::new())
     }
 
+    pub(crate) fn create_labelled_topic(
+        &self,
+        name: &str,
+        labels: BTreeMap<String, String>,
+    ) -> Result<(), ApiError> {
+        self.broker.create_topic(ResourceName::topic(name)?, labels)
+    }
+
     /// Creates a subscription, which receives what is published from now on.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! The emulator as publishers, operators and push endpoints meet it.
 
 #[cfg(test)]
+mod bootstrap;
+#[cfg(test)]
 mod dead_letters;
 #[cfg(test)]
 mod delivery;

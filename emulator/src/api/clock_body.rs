@@ -1,8 +1,4 @@
 //! The emulator's clock in JSON, which is no part of Google's interface.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the route that reads it comes with the clock's")
-)]
 
 use std::time::Duration;
 
