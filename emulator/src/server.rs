@@ -34,6 +34,8 @@ pub struct Options {
     pub allow_remote: bool,
     /// Whether subscriptions hold themselves back as Google's do. Default: they do.
     pub pace: Pace,
+    /// What decides about faults that have no seed of their own ([`Faults`](crate::Faults)). Default: random.
+    pub seed: u64,
 }
 
 impl Default for Options {
@@ -42,6 +44,8 @@ impl Default for Options {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allow_remote: false,
             pace: Pace::default(),
+            // Short enough to be typed again.
+            seed: rand::random::<u32>().into(),
         }
     }
 }
@@ -87,6 +91,7 @@ pub struct Emulator {
     issuer: Arc<Issuer>,
     tasks: TaskTracker,
     stopping: DropGuard,
+    seed: u64,
 }
 
 impl Emulator {
@@ -99,6 +104,7 @@ impl Emulator {
             address,
             allow_remote,
             pace,
+            seed,
         } = options;
         if !allow_remote && !address.ip().is_loopback() {
             return Err(StartError::NotLoopback(address));
@@ -132,6 +138,7 @@ impl Emulator {
             issuer,
             tasks,
             stopping: stopping.drop_guard(),
+            seed,
         })
     }
 
@@ -151,6 +158,12 @@ impl Emulator {
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
+    }
+
+    /// What decides about faults that have no seed of their own.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// Creates a topic; `name` is `projects/PROJECT/topics/ID`.

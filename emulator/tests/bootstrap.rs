@@ -32,10 +32,7 @@ fn example(file: &str) -> std::path::PathBuf {
         .join(file)
 }
 
-#[test]
-fn a_file_has_googles_names_for_everything() {
-    let found = parsed(
-        "
+const EVERYTHING: &str = "
 schemas:
   order: {type: AVRO, definition: '\"string\"'}
 topics:
@@ -58,8 +55,11 @@ topics:
         messageRetentionDuration: 1200s
         expirationPolicy: {}
         faults: {duplicate: 0.5, delay: {probability: 1, max: 2s}, seed: 9}
-",
-    );
+";
+
+#[test]
+fn a_file_has_googles_names_for_everything() {
+    let found = parsed(EVERYTHING);
     assert_eq!(found.schemas[0].name, "projects/shop/schemas/order");
     assert_eq!(found.schemas[0].language, SchemaLanguage::Avro);
     let topic = &found.topics[0];
@@ -286,22 +286,23 @@ fn files_are_one_declaration() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-#[test]
-fn declarations_of_a_service_become_subscriptions_that_push_to_it() {
-    let described = r#"{
+const DESCRIBED: &str = r#"{
   "pushgateDescribe": "0.1.0",
   "version": 1,
   "subscriptions": [{
     "id": "orders-fulfilment", "topic": "orders", "deadLetterTopic": "orders-fulfilment-dead-letter",
     "ackDeadlineSeconds": 60, "retryPolicy": {"minimumBackoff": "10s", "maximumBackoff": "600s"},
-    "maxDeliveryAttempts": 10, "form": "evident", "audiences": [], "callers": [], "tomorrow": {}
+    "attempts": 10, "form": "evident", "audiences": [], "callers": [], "tomorrow": {}
   }, {
     "id": "uploads", "topic": "orders", "deadLetterTopic": "dead", "ackDeadlineSeconds": 10,
-    "retryPolicy": {"minimumBackoff": "1s", "maximumBackoff": "2s"}, "maxDeliveryAttempts": 5,
+    "retryPolicy": {"minimumBackoff": "1s", "maximumBackoff": "2s"}, "attempts": 5,
     "form": "unwrapped", "audiences": ["https://shop.example"], "callers": ["me@shop.example"]
   }]
 }"#;
-    let error = Bootstrap::parse("d.json", described, &defaults()).unwrap_err();
+
+#[test]
+fn declarations_of_a_service_become_subscriptions_that_push_to_it() {
+    let error = Bootstrap::parse("d.json", DESCRIBED, &defaults()).unwrap_err();
     assert!(
         error
             .to_string()
@@ -309,7 +310,7 @@ fn declarations_of_a_service_become_subscriptions_that_push_to_it() {
     );
     let mut defaults = defaults();
     defaults.push_to = Some("http://127.0.0.1:8080/".to_owned());
-    let found = Bootstrap::parse("d.json", described, &defaults).unwrap();
+    let found = Bootstrap::parse("d.json", DESCRIBED, &defaults).unwrap();
     assert_eq!(found.topics.len(), 3);
     let [orders, uploads, ..] = &found.subscriptions[..] else {
         panic!("{found:?}")
@@ -337,7 +338,7 @@ fn declarations_of_a_service_become_subscriptions_that_push_to_it() {
     let token = push.oidc_token.as_ref().unwrap();
     assert_eq!(token.service_account_email, "me@shop.example");
     assert_eq!(token.audience.as_deref(), Some("https://shop.example"));
-    let newer = described.replace("\"version\": 1", "\"version\": 2");
+    let newer = DESCRIBED.replace("\"version\": 1", "\"version\": 2");
     let error = Bootstrap::parse("d.json", &newer, &defaults).unwrap_err();
     assert!(
         error

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bootstrap;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod dead_letters;
 #[cfg(test)]
 mod delivery;

@@ -34,7 +34,7 @@ struct Declared {
     dead_letter_topic: String,
     ack_deadline_seconds: u64,
     retry_policy: DeclaredRetries,
-    max_delivery_attempts: u32,
+    attempts: u32,
     #[serde(default)]
     audiences: Vec<String>,
     #[serde(default)]
@@ -126,7 +126,7 @@ impl Declared {
         });
         config.dead_letter_policy = Some(DeadLetterPolicy {
             dead_letter_topic,
-            max_delivery_attempts: self.max_delivery_attempts,
+            max_delivery_attempts: self.attempts,
         });
     }
 
