@@ -367,3 +367,13 @@ async fn the_example_is_created_and_a_second_time_kept() {
     );
     emulator.stop().await;
 }
+
+#[test]
+fn the_file_of_the_readme_can_be_read() {
+    let readme = include_str!("../README.md");
+    let (_, rest) = readme.split_once("```yaml\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let found = parsed(&text.replace("definitionFile: order.avsc", "definition: '\"string\"'"));
+    assert_eq!((found.schemas.len(), found.topics.len()), (1, 2));
+    assert_eq!((found.subscriptions.len(), found.messages.len()), (4, 1));
+}
