@@ -281,6 +281,12 @@ fn files_are_one_declaration() {
     let found = Bootstrap::read(&files, &defaults()).unwrap();
     assert_eq!(found.schemas[0].definition, "\"string\"");
     assert_eq!(found.subscriptions[0].topic, found.topics[0].name);
+    write("c.json", DESCRIBED);
+    let files = ["c.json", "a.yaml", "b.yaml"].map(|name| folder.join(name));
+    let mut with_service = defaults();
+    with_service.push_to = Some("http://127.0.0.1:8080".to_owned());
+    let found = Bootstrap::read(&files, &with_service).unwrap();
+    assert_eq!(found.subscriptions[1].topic, found.topics[0].name);
     let missing = Bootstrap::read(&[folder.join("none.yaml")], &defaults()).unwrap_err();
     assert!(missing.to_string().contains("none.yaml: cannot be read"));
     std::fs::remove_dir_all(&folder).unwrap();

@@ -31,8 +31,8 @@ struct Reference {
 }
 
 /// A file that is being read.
-struct File {
-    source: Source,
+struct File<'a> {
+    source: &'a Source,
     project: String,
 }
 
@@ -66,10 +66,10 @@ impl<'a> Collection<'a> {
     }
 
     /// Adds what a file in our own form declares.
-    pub(super) fn document(&mut self, source: Source, text: &str) {
+    pub(super) fn document(&mut self, source: &Source, text: &str) {
         let document: Document = match serde_saphyr::from_str(text) {
             Ok(document) => document,
-            Err(error) => return self.fault(BootstrapFault::of_form(&source, text, &error)),
+            Err(error) => return self.fault(BootstrapFault::of_form(source, text, &error)),
         };
         let project = match document.project {
             Some(project) => project,
@@ -80,7 +80,7 @@ impl<'a> Collection<'a> {
             ),
         };
         if let Err(error) = check_project(&project.value) {
-            return self.fault(refused(&source, project.referenced, &error));
+            return self.fault(refused(source, project.referenced, &error));
         }
         let file = File {
             source,
@@ -148,10 +148,15 @@ impl<'a> Collection<'a> {
         self.faults.extend(checked.err());
     }
 
-    fn schema(&mut self, file: &File, name: &Spanned<String>, entry: SchemaEntry) -> Checked<()> {
-        let fault = |location, text: &str| BootstrapFault::new(&file.source, location, text);
+    fn schema(
+        &mut self,
+        file: &File<'_>,
+        name: &Spanned<String>,
+        entry: SchemaEntry,
+    ) -> Checked<()> {
+        let fault = |location, text: &str| BootstrapFault::new(file.source, location, text);
         let full = file.name(name, "schemas", ResourceName::schema)?;
-        self.declare(&file.source, name.referenced, &full)?;
+        self.declare(file.source, name.referenced, &full)?;
         let language = entry.r#type.ok_or_else(|| {
             let text = "the schema has no type, expected AVRO or PROTOCOL_BUFFER";
             fault(name.referenced, text)
@@ -172,9 +177,9 @@ impl<'a> Collection<'a> {
         Ok(())
     }
 
-    fn topic(&mut self, file: &File, name: &Spanned<String>, entry: TopicEntry) -> Checked<()> {
+    fn topic(&mut self, file: &File<'_>, name: &Spanned<String>, entry: TopicEntry) -> Checked<()> {
         let full = file.name(name, "topics", ResourceName::topic)?;
-        self.declare(&file.source, name.referenced, &full)?;
+        self.declare(file.source, name.referenced, &full)?;
         let mut topic = TopicConfig::new(full.as_str());
         topic.labels = entry.labels;
         let settings = entry.schema_settings;
@@ -183,7 +188,7 @@ impl<'a> Collection<'a> {
         topic.message_retention = retention.as_ref().map(|retention| retention.value.0);
         let place = retention.map_or(name.referenced, |retention| retention.referenced);
         let checked = topic.check().map(drop);
-        self.keep(checked.map_err(|error| refused(&file.source, place, &error)));
+        self.keep(checked.map_err(|error| refused(file.source, place, &error)));
         self.found.topics.push(topic);
         for (name, entry) in entry.subscriptions.0 {
             let subscription = self.subscription(file, &name, entry, Some(&full));
@@ -196,7 +201,7 @@ impl<'a> Collection<'a> {
         Ok(())
     }
 
-    fn schema_settings(&mut self, file: &File, entry: SchemaSettingsEntry) -> SchemaSettings {
+    fn schema_settings(&mut self, file: &File<'_>, entry: SchemaSettingsEntry) -> SchemaSettings {
         let schema = file.full("schemas", &entry.schema.value);
         self.refer(file, entry.schema.referenced, schema.clone());
         SchemaSettings {
@@ -209,40 +214,40 @@ impl<'a> Collection<'a> {
 
     fn message(
         &mut self,
-        file: &File,
+        file: &File<'_>,
         entry: Spanned<MessageEntry>,
         topic: &ResourceName,
     ) -> Checked<()> {
         let place = entry.referenced;
         let message = message::read(entry.value)
-            .map_err(|(own, text)| BootstrapFault::new(&file.source, own.unwrap_or(place), text))?;
+            .map_err(|(own, text)| BootstrapFault::new(file.source, own.unwrap_or(place), text))?;
         self.found.messages.push((topic.to_string(), message));
         Ok(())
     }
 
     fn subscription(
         &mut self,
-        file: &File,
+        file: &File<'_>,
         name: &Spanned<String>,
         mut entry: SubscriptionEntry,
         topic: Option<&ResourceName>,
     ) -> Checked<()> {
         let full = file.name(name, "subscriptions", ResourceName::subscription)?;
-        self.declare(&file.source, name.referenced, &full)?;
+        self.declare(file.source, name.referenced, &full)?;
         let topic = self.topic_of(file, name, entry.topic.take(), topic)?;
         if let Some(faults) = entry.faults.take() {
             let checked = faults.value.check();
             checked.map_err(|error| {
-                BootstrapFault::new(&file.source, faults.referenced, error.to_string())
+                BootstrapFault::new(file.source, faults.referenced, error.to_string())
             })?;
             self.found.faults.insert(full.to_string(), faults.value);
         }
         let full_topic = |written: &str| file.full("topics", written);
         let (config, places) = subscription::read(name, full.to_string(), topic, entry, full_topic)
-            .map_err(|(place, text)| BootstrapFault::new(&file.source, place, text))?;
+            .map_err(|(place, text)| BootstrapFault::new(file.source, place, text))?;
         config
             .check()
-            .map_err(|error| refused(&file.source, places.find(&error.to_string()), &error))?;
+            .map_err(|error| refused(file.source, places.find(&error.to_string()), &error))?;
         self.found.subscriptions.push(config);
         Ok(())
     }
@@ -250,12 +255,12 @@ impl<'a> Collection<'a> {
     /// A subscription belongs to the topic that it stands under, or else to the one that it names.
     fn topic_of(
         &mut self,
-        file: &File,
+        file: &File<'_>,
         name: &Spanned<String>,
         named: Option<Spanned<String>>,
         above: Option<&ResourceName>,
     ) -> Checked<String> {
-        let fault = |location, text: &str| BootstrapFault::new(&file.source, location, text);
+        let fault = |location, text: &str| BootstrapFault::new(file.source, location, text);
         match (named, above) {
             (None, Some(topic)) => Ok(topic.to_string()),
             (Some(named), Some(_)) => {
@@ -274,10 +279,10 @@ impl<'a> Collection<'a> {
         }
     }
 
-    fn refer(&mut self, file: &File, location: Location, name: String) {
+    fn refer(&mut self, file: &File<'_>, location: Location, name: String) {
         self.references.push(Reference {
             name,
-            place: BootstrapFault::new(&file.source, location, ""),
+            place: BootstrapFault::new(file.source, location, ""),
         });
     }
 
@@ -328,7 +333,7 @@ impl<'a> Collection<'a> {
     }
 }
 
-impl File {
+impl File<'_> {
     /// The full name: what has a slash is taken as it is.
     fn full(&self, collection: &str, written: &str) -> String {
         if written.contains('/') {
@@ -344,14 +349,14 @@ impl File {
         check: impl Fn(&str) -> Result<ResourceName, ApiError>,
     ) -> Checked<ResourceName> {
         check(&self.full(collection, &written.value))
-            .map_err(|error| refused(&self.source, written.referenced, &error))
+            .map_err(|error| refused(self.source, written.referenced, &error))
     }
 
     fn read(&self, path: &Spanned<String>) -> Checked<String> {
         let whole = self.source.folder.join(&path.value);
         std::fs::read_to_string(&whole).map_err(|error| {
             let text = format!("{} cannot be read: {error}", whole.display());
-            BootstrapFault::new(&self.source, path.referenced, text)
+            BootstrapFault::new(self.source, path.referenced, text)
         })
     }
 }

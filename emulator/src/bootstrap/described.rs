@@ -58,25 +58,25 @@ enum DeclaredForm {
 }
 
 /// Adds the topics and subscriptions of a service.
-pub(super) fn collect(collection: &mut Collection<'_>, source: Source, text: &str) {
+pub(super) fn collect(collection: &mut Collection<'_>, source: &Source, text: &str) {
     let described: Described = match serde_saphyr::from_str(text) {
         Ok(described) => described,
-        Err(error) => return collection.fault(BootstrapFault::of_form(&source, text, &error)),
+        Err(error) => return collection.fault(BootstrapFault::of_form(source, text, &error)),
     };
     if described.version.value != VERSION {
         let text = format!(
             "version is {}, expected {VERSION}, from a pushgate as old as this emulator",
             described.version.value
         );
-        let fault = BootstrapFault::new(&source, described.version.referenced, text);
+        let fault = BootstrapFault::new(source, described.version.referenced, text);
         return collection.fault(fault);
     }
     let Some(base) = collection.defaults.push_to.clone() else {
         let text = "declarations of a service do not say where it listens: add --push-to URL";
-        return collection.fault(BootstrapFault::new(&source, Location::UNKNOWN, text));
+        return collection.fault(BootstrapFault::new(source, Location::UNKNOWN, text));
     };
     for declared in described.subscriptions {
-        let added = add(collection, &source, &declared, base.trim_end_matches('/'));
+        let added = add(collection, source, &declared, base.trim_end_matches('/'));
         if let Err(error) = added {
             collection.fault(error);
         }

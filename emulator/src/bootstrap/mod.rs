@@ -95,14 +95,21 @@ impl Bootstrap {
         defaults: &BootstrapDefaults,
     ) -> Result<Self, BootstrapError> {
         let mut collection = Collection::new(defaults);
+        // Declarations of services come last: of a topic they say no more than its name, and another file may say the rest.
+        let mut described = Vec::new();
         for file in files {
             let file = file.as_ref();
             let name = file.display().to_string();
             let folder = file.parent().map(Path::to_owned).unwrap_or_default();
+            let source = Source { name, folder };
             match std::fs::read_to_string(file) {
-                Ok(text) => read(&mut collection, Source { name, folder }, &text),
-                Err(error) => collection.unreadable(name, &error),
+                Ok(text) if is_described(&text) => described.push((source, text)),
+                Ok(text) => collection.document(&source, &text),
+                Err(error) => collection.unreadable(source.name, &error),
             }
+        }
+        for (source, text) in described {
+            described::collect(&mut collection, &source, &text);
         }
         collection.finish()
     }
@@ -121,22 +128,22 @@ impl Bootstrap {
             name: name.to_owned(),
             folder: PathBuf::new(),
         };
-        read(&mut collection, source, text);
+        if is_described(text) {
+            described::collect(&mut collection, &source, text);
+        } else {
+            collection.document(&source, text);
+        }
         collection.finish()
     }
 }
 
-fn read(collection: &mut Collection<'_>, source: Source, text: &str) {
-    /// The mark of what `pushgate describe` prints.
+/// Whether it has the mark of what `pushgate describe` prints.
+fn is_described(text: &str) -> bool {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Mark {
         pushgate_describe: Option<IgnoredAny>,
     }
     let mark: Option<Mark> = serde_saphyr::from_str(text).ok();
-    if mark.is_some_and(|mark| mark.pushgate_describe.is_some()) {
-        described::collect(collection, source, text);
-    } else {
-        collection.document(source, text);
-    }
+    mark.is_some_and(|mark| mark.pushgate_describe.is_some())
 }
