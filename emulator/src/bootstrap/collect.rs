@@ -7,7 +7,7 @@ use serde_saphyr::{Location, Spanned};
 use super::document::{
     Document, MessageEntry, SchemaEntry, SchemaSettingsEntry, SubscriptionEntry, TopicEntry,
 };
-use super::place::{BootstrapError, BootstrapFault, Source, unknown};
+use super::place::{BootstrapFault, Source};
 use super::{Bootstrap, BootstrapDefaults, SchemaDeclaration, message, subscription};
 use crate::error::ApiError;
 use crate::name::{ResourceName, check_project};
@@ -17,17 +17,17 @@ use crate::topic::{SchemaSettings, TopicConfig};
 /// What was found so far.
 pub(super) struct Collection<'a> {
     pub(super) defaults: &'a BootstrapDefaults,
-    found: Bootstrap,
-    faults: Vec<BootstrapFault>,
+    pub(super) found: Bootstrap,
+    pub(super) faults: Vec<BootstrapFault>,
     /// Where each name is declared.
-    declared: BTreeMap<String, String>,
-    references: Vec<Reference>,
+    pub(super) declared: BTreeMap<String, String>,
+    pub(super) references: Vec<Reference>,
 }
 
 /// A name that must be declared somewhere.
-struct Reference {
-    name: String,
-    place: BootstrapFault,
+pub(super) struct Reference {
+    pub(super) name: String,
+    pub(super) place: BootstrapFault,
 }
 
 /// A file that is being read.
@@ -71,14 +71,9 @@ impl<'a> Collection<'a> {
             Ok(document) => document,
             Err(error) => return self.fault(BootstrapFault::of_form(source, text, &error)),
         };
-        let project = match document.project {
-            Some(project) => project,
-            None => Spanned::new(
-                self.defaults.project.clone(),
-                Location::UNKNOWN,
-                Location::UNKNOWN,
-            ),
-        };
+        let default = || self.defaults.project.clone();
+        let default = || Spanned::new(default(), Location::UNKNOWN, Location::UNKNOWN);
+        let project = document.project.unwrap_or_else(default);
         if let Err(error) = check_project(&project.value) {
             return self.fault(refused(source, project.referenced, &error));
         }
@@ -98,20 +93,6 @@ impl<'a> Collection<'a> {
             let subscription = self.subscription(&file, &name, entry, None);
             self.keep(subscription);
         }
-    }
-
-    /// All that was found, if nothing is wrong.
-    pub(super) fn finish(mut self) -> Result<Bootstrap, BootstrapError> {
-        self.add_dead_letter_topics();
-        for reference in std::mem::take(&mut self.references) {
-            if !self.declared.contains_key(&reference.name) {
-                self.faults.push(self.undeclared(reference));
-            }
-        }
-        if self.faults.is_empty() {
-            return Ok(self.found);
-        }
-        Err(BootstrapError(self.faults))
     }
 
     /// Remembers where this name is declared.
@@ -284,52 +265,6 @@ impl<'a> Collection<'a> {
             name,
             place: BootstrapFault::new(file.source, location, ""),
         });
-    }
-
-    /// Dead letters need a topic, and somebody who keeps them.
-    fn add_dead_letter_topics(&mut self) {
-        let policies = self.found.subscriptions.iter();
-        let topics = policies.filter_map(|config| config.dead_letter_policy.as_ref());
-        let mut topics: Vec<String> = topics
-            .map(|policy| policy.dead_letter_topic.clone())
-            .collect();
-        topics.sort_unstable();
-        topics.dedup();
-        for topic in topics {
-            if self.is_declared(&topic) {
-                continue;
-            }
-            let keeper = topic.replacen("/topics/", "/subscriptions/", 1);
-            if !self.is_declared(&keeper) {
-                self.add_subscription(SubscriptionConfig::new(keeper.as_str(), topic.as_str()));
-            }
-            let id = topic.rsplit('/').next().unwrap_or_default();
-            let note =
-                format!("topic {id} is for dead letters only, and subscription {id} keeps them");
-            self.note(note);
-            self.declared.insert(topic.clone(), String::new());
-            self.add_topic(TopicConfig::new(topic));
-        }
-    }
-
-    fn undeclared(&self, reference: Reference) -> BootstrapFault {
-        let mut parts = reference.name.rsplitn(3, '/');
-        let id = parts.next().unwrap_or_default();
-        let kind = parts.next().unwrap_or_default();
-        let of_kind = self.declared.keys().filter_map(|name| {
-            let (above, id) = name.rsplit_once('/')?;
-            above.ends_with(kind).then_some(id)
-        });
-        let known: Vec<&str> = of_kind.collect();
-        let text = if known.contains(&id) {
-            format!("{} is declared in no file", reference.name)
-        } else {
-            unknown(kind.trim_end_matches('s'), id, &known)
-        };
-        BootstrapFault {
-            text,
-            ..reference.place
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What there is when the emulator starts: schemas, topics, subscriptions and messages from files that people write.
 //!
-//! A file is YAML, of which JSON is a part. `document` is its shape, `collect` makes Google's resources of it and checks them,
+//! A file is YAML, of which JSON is a part. `document` is its shape, `collect` and `references` make Google's resources of it and check them,
 //! `described` does the same with what `pushgate describe` prints, `place` says where something is wrong, and `apply` creates
 //! what was found. Nothing is created unless all of it is right.
 
@@ -10,6 +10,7 @@ mod described;
 mod document;
 mod message;
 mod place;
+mod references;
 mod subscription;
 
 use std::collections::BTreeMap;
