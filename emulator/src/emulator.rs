@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::api;
+use crate::bootstrap::SchemaLanguage;
 use crate::broker::{Broker, Ground};
 use crate::clock::Clock;
 use crate::delivery::{DeliveryEvent, Pace};
@@ -38,6 +39,8 @@ pub struct Options {
     pub pace: Pace,
     /// A folder that keeps everything over a restart; it is made if it is not there. Default: none.
     pub data_folder: Option<PathBuf>,
+    /// What decides about faults that have no seed of their own ([`Faults`](crate::Faults)). Default: random.
+    pub seed: u64,
 }
 
 impl Default for Options {
@@ -47,6 +50,8 @@ impl Default for Options {
             allow_remote: false,
             pace: Pace::default(),
             data_folder: None,
+            // Short enough to be typed again.
+            seed: rand::random::<u32>().into(),
         }
     }
 }
@@ -97,6 +102,7 @@ pub struct Emulator {
     courier: Courier,
     issuer: Arc<Issuer>,
     tasks: TaskTracker,
+    seed: u64,
 }
 
 impl Emulator {
@@ -125,6 +131,7 @@ impl Emulator {
             allow_remote,
             pace,
             data_folder,
+            seed,
         } = options;
         if !allow_remote && !address.ip().is_loopback() {
             return Err(StartError::NotLoopback(address));
@@ -169,6 +176,7 @@ impl Emulator {
             issuer,
             tasks,
             keeper,
+            seed,
             stopping: stopping.drop_guard(),
         })
     }
@@ -208,6 +216,19 @@ impl Emulator {
         self.topic(&created.name)
     }
 
+    /// Creates a schema, against which topics can hold their messages; `name` is `projects/PROJECT/schemas/ID`.
+    ///
+    /// # Errors
+    /// If the name is bad or taken, or the definition wrong.
+    pub fn create_schema(
+        &self,
+        name: &str,
+        language: SchemaLanguage,
+        definition: &str,
+    ) -> Result<(), ApiError> {
+        self.broker.declare_schema(name, language, definition)
+    }
+
     /// A topic that exists.
     ///
     /// # Errors
@@ -222,6 +243,12 @@ impl Emulator {
     /// If there is none of this name.
     pub fn subscription(&self, name: &str) -> Result<SubscriptionHandle, ApiError> {
         SubscriptionHandle::new(Arc::clone(&self.broker), name)
+    }
+
+    /// What decides about faults that have no seed of their own.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// What the emulator's clock shows, UTC in whole milliseconds.

@@ -5,7 +5,11 @@ mod answers;
 #[cfg(test)]
 mod beside;
 #[cfg(test)]
+mod bootstrap;
+#[cfg(test)]
 mod clients;
+#[cfg(test)]
+mod command_line;
 #[cfg(test)]
 mod dead_letters;
 #[cfg(test)]
