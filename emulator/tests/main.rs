@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod dead_letters;

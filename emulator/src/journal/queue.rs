@@ -135,3 +135,53 @@ impl Waiting {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    fn message(bytes: usize) -> Vec<Change> {
+        vec![Change::Message {
+            sequence: 1,
+            topic: String::new(),
+            value: vec![0; bytes],
+        }]
+    }
+
+    #[test]
+    fn all_that_waits_is_taken_at_once() {
+        let queue = Queue::new();
+        for number in 1..=64 {
+            assert_eq!(queue.add(message(10)), number);
+        }
+        let taken = queue.take().unwrap();
+        assert_eq!((taken.changes.len(), taken.last), (64, 64));
+        queue.close();
+        assert!(queue.take().is_none());
+    }
+
+    #[test]
+    fn a_full_queue_has_room_once_it_is_taken() {
+        let queue = Queue::new();
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(pin!(queue.room()).poll(&mut context), Poll::Ready(()));
+        queue.add(message(MAX_BYTES));
+        let mut room = pin!(queue.room());
+        assert_eq!(room.as_mut().poll(&mut context), Poll::Pending);
+        queue.take();
+        assert_eq!(room.poll(&mut context), Poll::Ready(()));
+    }
+
+    #[test]
+    fn nobody_waits_for_room_in_a_queue_that_has_ended() {
+        let queue = Queue::new();
+        queue.add(message(MAX_BYTES));
+        let mut context = Context::from_waker(Waker::noop());
+        let mut room = pin!(queue.room());
+        assert_eq!(room.as_mut().poll(&mut context), Poll::Pending);
+        queue.end(None);
+        assert_eq!(room.poll(&mut context), Poll::Ready(()));
+    }
+}
