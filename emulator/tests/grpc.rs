@@ -1,11 +1,14 @@
 //! Google's gRPC interface, through generated client stubs.
 
 use emulator::{Emulator, Message};
+use googleapis_tonic_google_iam_v1::google::iam::v1::TestIamPermissionsRequest;
+use googleapis_tonic_google_iam_v1::google::iam::v1::iam_policy_client::IamPolicyClient;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::publisher_client::PublisherClient;
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::schema_service_client::SchemaServiceClient;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::subscriber_client::SubscriberClient;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
-    DeleteTopicRequest, GetSubscriptionRequest, GetTopicRequest, PublishRequest, PublishResponse,
-    PubsubMessage,
+    DeleteTopicRequest, GetSubscriptionRequest, GetTopicRequest, ListSchemasRequest,
+    PublishRequest, PublishResponse, PubsubMessage, Subscription,
 };
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -97,6 +100,42 @@ async fn topics_and_subscriptions_are_the_same_over_grpc() {
     publisher.delete_topic(request.clone()).await.unwrap();
     let again = publisher.delete_topic(request).await.unwrap_err();
     assert_eq!(again.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_subscription_without_a_name_is_given_one() {
+    let scene = Scene::eager([]).await;
+    let mut subscriber = SubscriberClient::new(channel(&scene.emulator).await);
+    let request = Subscription {
+        topic: TOPIC.to_owned(),
+        ..Subscription::default()
+    };
+    let created = subscriber.create_subscription(request).await.unwrap();
+    let created = created.into_inner();
+    let request = GetSubscriptionRequest {
+        subscription: created.name.clone(),
+    };
+    let found = subscriber.get_subscription(request).await.unwrap();
+    assert_eq!(found.into_inner(), created);
+}
+
+#[tokio::test]
+async fn every_service_is_under_googles_name() {
+    let scene = Scene::eager([]).await;
+    let channel = channel(&scene.emulator).await;
+    let request = TestIamPermissionsRequest {
+        resource: TOPIC.to_owned(),
+        permissions: vec!["pubsub.topics.get".to_owned()],
+    };
+    let mut policies = IamPolicyClient::new(channel.clone());
+    let granted = policies
+        .test_iam_permissions(request.clone())
+        .await
+        .unwrap();
+    assert_eq!(granted.into_inner().permissions, request.permissions);
+    let mut schemas = SchemaServiceClient::new(channel);
+    let refused = schemas.list_schemas(ListSchemasRequest::default()).await;
+    assert!(refused.unwrap_err().message().contains("schemas"));
 }
 
 #[tokio::test]

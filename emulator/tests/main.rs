@@ -25,6 +25,8 @@ mod ordering;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
+mod rest_fuzz;
+#[cfg(test)]
 mod retries;
 #[cfg(test)]
 mod tokens;

@@ -466,3 +466,169 @@ async fn a_body_beyond_the_bound_is_refused() {
         (400, &json!("INVALID_ARGUMENT"))
     );
 }
+
+#[tokio::test]
+async fn policies_are_kept_and_replaced_by_whoever_read_them_last() {
+    let emulator = with_topic().await;
+    put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
+    for resource in [TOPIC, SUBSCRIPTION] {
+        let read = format!("{resource}:getIamPolicy?options.requestedPolicyVersion=3");
+        let write = format!("{resource}:setIamPolicy");
+        let (code, unset) = get(&emulator, &read).await;
+        assert_eq!((code, unset.as_object().unwrap().len()), (200, 1));
+        let binding = json!({"role": "roles/viewer", "members": ["allUsers"]});
+        let policy = json!({"policy": {"etag": unset["etag"], "bindings": [binding]}});
+        let (code, set) = call(&emulator, Method::POST, &write, &policy).await;
+        assert_eq!(
+            (code, &set["bindings"]),
+            (200, &policy["policy"]["bindings"])
+        );
+        assert_eq!(get(&emulator, &read).await, (200, set));
+        let masked = json!({"policy": {"version": 1, "bindings": []}, "updateMask": "version"});
+        let (_, masked) = call(&emulator, Method::POST, &write, &masked).await;
+        let kept = (&masked["version"], &masked["bindings"]);
+        assert_eq!(kept, (&json!(1), &policy["policy"]["bindings"]));
+        let (code, stale) = call(&emulator, Method::POST, &write, &policy).await;
+        assert_eq!((code, &stale["error"]["status"]), (409, &json!("ABORTED")));
+        call(&emulator, Method::DELETE, resource, &json!({})).await;
+        assert_eq!(get(&emulator, &read).await.0, 404);
+    }
+    put(&emulator, TOPIC, json!({})).await;
+    let (_, unset) = get(&emulator, &format!("{TOPIC}:getIamPolicy")).await;
+    assert_eq!(unset.get("bindings"), None);
+}
+
+#[tokio::test]
+async fn everybody_may_do_everything_to_what_exists() {
+    let emulator = with_topic().await;
+    let permissions = json!({"permissions": ["pubsub.topics.publish"]});
+    let ask = |resource: &str| format!("{resource}:testIamPermissions");
+    let answer = call(&emulator, Method::POST, &ask(TOPIC), &permissions).await;
+    assert_eq!(answer, (200, permissions.clone()));
+    let answer = call(&emulator, Method::POST, &ask(SUBSCRIPTION), &permissions).await;
+    assert_eq!(answer, (200, json!({})));
+    let pattern = json!({"permissions": ["pubsub.*"]});
+    let answer = call(&emulator, Method::POST, &ask(TOPIC), &pattern).await;
+    assert_eq!(answer.0, 400);
+}
+
+#[tokio::test]
+async fn query_parameters_are_fields_of_the_request() {
+    let emulator = with_topic().await;
+    for (query, code) in [
+        ("pageSize=1&pageToken=", 200),
+        ("page_size=1", 200),
+        ("", 200),
+        (
+            "alt=json&$alt=json&key=k&prettyPrint=false&%24.xgafv=2&$prettyPrint=true",
+            200,
+        ),
+        ("pageSize=-1", 400),
+        ("pageSize=many", 400),
+        ("pageSize=1&pageSize=2", 400),
+        ("pageSize=", 400),
+        ("pageToken=madeUp", 400),
+        ("surprise=1", 400),
+        ("pageSize.deeper=1", 400),
+        ("project=projects/shop", 200),
+        ("project=projects/other", 400),
+    ] {
+        let path = format!("projects/shop/topics?{query}");
+        let (found, answer) = get(&emulator, &path).await;
+        assert_eq!(found, code, "{query} {answer}");
+    }
+    let path = format!("{TOPIC}?labels=1");
+    assert_eq!(put(&emulator, &path, json!({})).await.0, 400);
+    let path = format!("{TOPIC}?updateMask=labels");
+    let (code, _) = call(&emulator, Method::PATCH, &path, &json!({})).await;
+    assert_eq!(code, 400);
+    let path = "projects/shop/schemas?schemaId=order&schema.name=order";
+    let (code, answer) = call(&emulator, Method::POST, path, &json!({"type": "AVRO"})).await;
+    assert_eq!(code, 501, "{answer}");
+    let path = "projects/shop/schemas?schema_id=order&view=FULL";
+    let (code, _) = call(&emulator, Method::POST, path, &json!({})).await;
+    assert_eq!(code, 400);
+    for view in ["FULL", "2"] {
+        let path = format!("projects/shop/schemas?view={view}");
+        assert_eq!(get(&emulator, &path).await.0, 501);
+    }
+    assert_eq!(
+        get(&emulator, "projects/shop/schemas?view=LARGE").await.0,
+        400
+    );
+}
+
+#[tokio::test]
+async fn enumerations_are_numbers_for_clients_that_ask_for_them() {
+    let emulator = with_topic().await;
+    put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
+    let path = format!("{SUBSCRIPTION}?%24alt=json%3Benum-encoding%3Dint");
+    let (code, answer) = get(&emulator, &path).await;
+    assert_eq!((code, &answer["state"]), (200, &json!(1)));
+    let (_, answer) = get(&emulator, &format!("{SUBSCRIPTION}?alt=json")).await;
+    assert_eq!(answer["state"], "ACTIVE");
+}
+
+#[tokio::test]
+async fn refusals_of_a_body_do_not_repeat_it() {
+    let emulator = with_topic().await;
+    for body in [
+        json!({"messages": [{"data": "secret data"}]}),
+        json!({"messages": "secret"}),
+        json!({"messages": [{"attributes": {"key": ["secret"]}}]}),
+        json!({"messages": [{"publishTime": "secret"}]}),
+    ] {
+        let path = format!("{TOPIC}:publish");
+        let (code, answer) = call(&emulator, Method::POST, &path, &body).await;
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("Invalid JSON payload received: "),
+            "{message}"
+        );
+        assert_eq!(
+            (code, message.contains("secret")),
+            (400, false),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn update_masks_are_read_in_either_spelling() {
+    let emulator = with_topic().await;
+    for body in [
+        json!({"topic": {"labels": {}}, "updateMask": "labels,message_retention_duration"}),
+        json!({"topic": {"name": TOPIC}, "update_mask": "messageRetentionDuration"}),
+    ] {
+        assert_eq!(
+            call(&emulator, Method::PATCH, TOPIC, &body).await.0,
+            501,
+            "{body}"
+        );
+    }
+    for body in [
+        json!({"topic": {"name": SUBSCRIPTION}, "updateMask": "labels"}),
+        json!({"topic": {}, "updateMask": ["labels"]}),
+        json!({"topic": {}, "updateMask": 1}),
+    ] {
+        assert_eq!(
+            call(&emulator, Method::PATCH, TOPIC, &body).await.0,
+            400,
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_nothing_wants_does_not_cost_the_connection() {
+    let emulator = with_topic().await;
+    let client = reqwest::Client::new();
+    for path in [TOPIC, "projects/shop/tables/orders"] {
+        let url = format!("{}/v1/{path}", emulator.url());
+        for _ in 0..20 {
+            let request = client.get(&url).body(vec![b'['; 4 * 1024 * 1024]);
+            let response = request.send().await.unwrap();
+            response.bytes().await.unwrap();
+        }
+    }
+}

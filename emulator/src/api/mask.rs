@@ -161,3 +161,151 @@ fn replace(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::push_config::{
+        AuthenticationMethod, OidcToken,
+    };
+    use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
+        DeadLetterPolicy, PushConfig, RetryPolicy,
+    };
+
+    fn mask(paths: &[&str]) -> FieldMask {
+        FieldMask {
+            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        }
+    }
+
+    fn current() -> Subscription {
+        let token = OidcToken {
+            service_account_email: "push@shop.example".to_owned(),
+            audience: "me".to_owned(),
+        };
+        Subscription {
+            name: "projects/shop/subscriptions/billing".to_owned(),
+            ack_deadline_seconds: 10,
+            push_config: Some(PushConfig {
+                push_endpoint: "http://localhost:1/".to_owned(),
+                authentication_method: Some(AuthenticationMethod::OidcToken(token)),
+                ..PushConfig::default()
+            }),
+            dead_letter_policy: Some(DeadLetterPolicy {
+                dead_letter_topic: "projects/shop/topics/dead".to_owned(),
+                max_delivery_attempts: 5,
+            }),
+            labels: [("team".to_owned(), "sales".to_owned())].into(),
+            ..Subscription::default()
+        }
+    }
+
+    fn change() -> Subscription {
+        Subscription {
+            ack_deadline_seconds: 60,
+            push_config: Some(PushConfig {
+                push_endpoint: "http://localhost:2/".to_owned(),
+                ..PushConfig::default()
+            }),
+            retry_policy: Some(RetryPolicy::default()),
+            labels: [("stage".to_owned(), "test".to_owned())].into(),
+            ..Subscription::default()
+        }
+    }
+
+    fn check(paths: &[&str], expected: impl FnOnce(&mut Subscription)) {
+        let mut changed = current();
+        expected(&mut changed);
+        let merged = merge_subscription(&current(), &change(), &mask(paths)).unwrap();
+        assert_eq!(merged, changed, "{paths:?}");
+    }
+
+    #[test]
+    fn only_the_fields_of_the_mask_change() {
+        check(&["ack_deadline_seconds"], |it| it.ack_deadline_seconds = 60);
+        check(&["ackDeadlineSeconds"], |it| it.ack_deadline_seconds = 60);
+        check(&["labels"], |it| it.labels = change().labels);
+        check(&["push_config"], |it| it.push_config = change().push_config);
+        check(&["dead_letter_policy"], |it| it.dead_letter_policy = None);
+        check(&["retry_policy", "labels"], |it| {
+            it.retry_policy = Some(RetryPolicy::default());
+            it.labels = change().labels;
+        });
+    }
+
+    #[test]
+    fn fields_of_a_message_change_alone() {
+        let endpoint = |it: &mut Subscription| {
+            it.push_config.as_mut().unwrap().push_endpoint = "http://localhost:2/".to_owned();
+        };
+        check(&["push_config.push_endpoint"], endpoint);
+        check(&["pushConfig.pushEndpoint"], endpoint);
+        check(&["push_config.oidc_token"], |it| {
+            it.push_config.as_mut().unwrap().authentication_method = None;
+        });
+        check(&["push_config.oidc_token.audience"], |it| {
+            let config = it.push_config.as_mut().unwrap();
+            let AuthenticationMethod::OidcToken(token) =
+                config.authentication_method.as_mut().unwrap();
+            token.audience = String::new();
+        });
+        check(&["dead_letter_policy.max_delivery_attempts"], |it| {
+            it.dead_letter_policy
+                .as_mut()
+                .unwrap()
+                .max_delivery_attempts = 0;
+        });
+        check(&["retry_policy.minimum_backoff"], |it| {
+            it.retry_policy = Some(RetryPolicy::default());
+        });
+        check(&["expiration_policy.ttl"], |_| {});
+    }
+
+    #[test]
+    fn masks_that_say_nothing_or_too_much_are_refused() {
+        for paths in [
+            &[][..],
+            &[""],
+            &["surprise"],
+            &["labels", "push_config.surprise"],
+            &["labels.team"],
+            &["ack_deadline_seconds.deeper"],
+            &["message_transforms.disabled"],
+            &["*"],
+            &["name"],
+            &["topic"],
+            &["filter"],
+            &["enable_message_ordering"],
+            &["enableMessageOrdering"],
+            &["state"],
+            &["detached"],
+        ] {
+            let merged = merge_subscription(&current(), &change(), &mask(paths));
+            assert!(
+                matches!(merged, Err(ApiError::InvalidArgument(_))),
+                "{paths:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn topics_and_snapshots_have_masks_too() {
+        let labels = change().labels;
+        let topic = Topic {
+            labels: labels.clone(),
+            ..Topic::default()
+        };
+        let merged = merge_topic(&Topic::default(), &topic, &mask(&["labels"])).unwrap();
+        assert_eq!(merged, topic);
+        assert!(merge_topic(&topic, &topic, &mask(&["name"])).is_err());
+        let snapshot = Snapshot {
+            labels,
+            expire_time: Some(prost_types::Timestamp::default()),
+            ..Snapshot::default()
+        };
+        let paths = mask(&["labels", "expire_time"]);
+        let merged = merge_snapshot(&Snapshot::default(), &snapshot, &paths).unwrap();
+        assert_eq!(merged, snapshot);
+        assert!(merge_snapshot(&snapshot, &snapshot, &mask(&["topic"])).is_err());
+    }
+}

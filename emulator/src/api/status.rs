@@ -5,9 +5,12 @@ use tonic::{Code, Status};
 
 use crate::error::ApiError;
 
+/// The most of a message that is sent: gRPC puts it into a header, and it may repeat what a client wrote.
+const MAX_MESSAGE_CHARS: usize = 1_000;
+
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Self {
-        let message = error.to_string();
+        let message: String = error.to_string().chars().take(MAX_MESSAGE_CHARS).collect();
         match error {
             ApiError::NotFound(_) => Self::not_found(message),
             ApiError::AlreadyExists(_) => Self::already_exists(message),

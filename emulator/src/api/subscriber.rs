@@ -17,7 +17,7 @@ use super::grpc::Subscriber;
 use super::page::page;
 use super::{mask, pull};
 use crate::convert::{
-    push_config_from, snapshot_from, snapshot_to, subscription_from, subscription_to, time,
+    push_config_from, snapshot_from, snapshot_to, subscription_from, subscription_to, timestamp,
 };
 use crate::delivery::Delivery;
 use crate::error::ApiError;
@@ -41,7 +41,10 @@ impl Subscriber for Services {
         &self,
         request: Request<Subscription>,
     ) -> Result<Response<Subscription>, Status> {
-        let config = subscription_from(request.into_inner())?;
+        let mut config = subscription_from(request.into_inner())?;
+        if config.name.is_empty() {
+            config.name = any_name(&config.topic)?;
+        }
         let created = self.broker.create_subscription(config)?;
         self.saved().await?;
         Ok(Response::new(self.show(created)))
@@ -226,7 +229,8 @@ impl Subscriber for Services {
         let subscription = ResourceName::subscription(&request.subscription)?;
         match request.target {
             Some(seek_request::Target::Time(to)) => {
-                self.broker.seek_to_time(&subscription, time(&to)?)?;
+                self.broker
+                    .seek_to_time(&subscription, timestamp("time", to)?)?;
             }
             Some(seek_request::Target::Snapshot(name)) => {
                 let snapshot = ResourceName::snapshot(&name)?;
@@ -241,4 +245,13 @@ impl Subscriber for Services {
         self.saved().await?;
         Ok(Response::new(SeekResponse {}))
     }
+}
+
+/// A name for a subscription that was given none, in the project of its topic (Google, *CreateSubscription*).
+fn any_name(topic: &str) -> Result<String, ApiError> {
+    let topic = ResourceName::topic(topic)?;
+    let (project, number) = (topic.project(), rand::random::<u64>());
+    Ok(format!(
+        "projects/{project}/subscriptions/subscription-{number:016x}"
+    ))
 }

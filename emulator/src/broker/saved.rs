@@ -11,7 +11,7 @@ use prost::Message;
 
 use super::{Broker, Resources};
 use crate::convert::{
-    snapshot_from, snapshot_to, subscription_from, subscription_to, time, topic_from, topic_to,
+    snapshot_from, snapshot_to, subscription_from, subscription_to, timestamp, topic_from, topic_to,
 };
 use crate::delivery::Delivery;
 use crate::error::ApiError;
@@ -235,7 +235,8 @@ fn received(sequence: u64, value: &[u8]) -> Result<ReceivedMessage, ApiError> {
     let message = PubsubMessage::decode(value).map_err(|_| {
         ApiError::invalid(format!("the record of message {sequence} cannot be read"))
     })?;
-    let published = time(&message.publish_time.unwrap_or_default())?;
+    let published = message.publish_time.unwrap_or_default();
+    let published = timestamp("publishTime", published)?;
     Ok(ReceivedMessage::new(
         sequence,
         PublishedMessage::from(message),

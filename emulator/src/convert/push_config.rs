@@ -80,3 +80,53 @@ pub(crate) fn push_config_to(config: PushConfig) -> PushConfigMessage {
         wrapper,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::push_config::PubsubWrapper;
+
+    fn check(version: Option<&str>, wrapper: Option<Wrapper>, expected: Option<PushForm>) {
+        let version = version.map(|version| (VERSION_ATTRIBUTE.to_owned(), version.to_owned()));
+        let config = PushConfigMessage {
+            push_endpoint: "http://localhost/".to_owned(),
+            attributes: HashMap::from_iter(version.clone()),
+            authentication_method: None,
+            wrapper,
+        };
+        let found = push_config_from(config).ok().flatten();
+        assert_eq!(found.map(|config| config.form), expected, "{version:?}");
+    }
+
+    #[test]
+    fn forms_of_a_push() {
+        let unwrapped = |write_metadata| Some(Wrapper::NoWrapper(NoWrapper { write_metadata }));
+        check(None, None, Some(PushForm::Wrapped));
+        check(Some("v1"), None, Some(PushForm::Wrapped));
+        check(Some("v1beta2"), None, Some(PushForm::Wrapped));
+        check(Some("v1beta1"), None, Some(PushForm::WrappedV1Beta1));
+        check(Some("v2"), None, None);
+        let wrapped = Some(Wrapper::PubsubWrapper(PubsubWrapper {}));
+        check(None, wrapped, Some(PushForm::Wrapped));
+        for write_metadata in [false, true] {
+            let form = Some(PushForm::Unwrapped { write_metadata });
+            check(Some("v1"), unwrapped(write_metadata), form);
+        }
+    }
+
+    #[test]
+    fn a_push_config_is_shown_as_it_was_declared() {
+        let config = PushConfig::new("http://localhost/");
+        for config in [
+            config.clone(),
+            config.clone().signed_as("push@shop.example", Some("me")),
+            config.clone().signed_as("push@shop.example", None),
+            config.unwrapped(true),
+        ] {
+            let shown = push_config_to(config.clone());
+            assert_eq!(push_config_from(shown).unwrap(), Some(config));
+        }
+        let empty = PushConfigMessage::default();
+        assert_eq!(push_config_from(empty).unwrap(), None);
+    }
+}

@@ -2,7 +2,7 @@
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::Snapshot;
 
-use super::{time, timestamp};
+use super::{timestamp, to_timestamp};
 use crate::error::ApiError;
 use crate::snapshot::SnapshotConfig;
 
@@ -14,7 +14,7 @@ pub(crate) fn snapshot_from(snapshot: Snapshot) -> Result<SnapshotConfig, ApiErr
     Ok(SnapshotConfig {
         name: snapshot.name,
         topic: snapshot.topic,
-        expire_time: time(&end)?,
+        expire_time: timestamp("Snapshot.expireTime", end)?,
         labels: snapshot.labels.into_iter().collect(),
     })
 }
@@ -23,7 +23,7 @@ pub(crate) fn snapshot_to(config: SnapshotConfig) -> Snapshot {
     Snapshot {
         name: config.name,
         topic: config.topic,
-        expire_time: Some(timestamp(config.expire_time)),
+        expire_time: Some(to_timestamp(config.expire_time)),
         labels: config.labels.into_iter().collect(),
     }
 }

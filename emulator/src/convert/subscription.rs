@@ -8,7 +8,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 };
 
 use super::refusal::refuse;
-use super::{duration_from, duration_to, push_config_from, push_config_to};
+use super::{duration, push_config_from, push_config_to, to_duration};
 use crate::error::ApiError;
 use crate::subscription::{DeadLetterPolicy, RetryPolicy, SubscriptionConfig};
 
@@ -27,14 +27,14 @@ pub(crate) fn subscription_from(
         config.ack_deadline = whole_seconds(subscription.ack_deadline_seconds)?;
     }
     if let Some(retention) = subscription.message_retention_duration {
-        config.message_retention = duration_from("messageRetentionDuration", retention)?;
+        config.message_retention = duration("messageRetentionDuration", retention)?;
     }
     if let Some(policy) = subscription.expiration_policy {
         let ttl = policy
             .ttl
             .filter(|ttl| *ttl != prost_types::Duration::default());
         config.expiration = ttl
-            .map(|ttl| duration_from("expirationPolicy.ttl", ttl))
+            .map(|ttl| duration("expirationPolicy.ttl", ttl))
             .transpose()?;
     }
     config.labels = subscription.labels.into_iter().collect();
@@ -89,21 +89,21 @@ pub(crate) fn subscription_to(
         push_config: config.push_config.map(push_config_to),
         ack_deadline_seconds: i32::try_from(config.ack_deadline.as_secs()).unwrap_or(i32::MAX),
         retain_acked_messages: config.retain_acked_messages,
-        message_retention_duration: Some(duration_to(config.message_retention)),
+        message_retention_duration: Some(to_duration(config.message_retention)),
         labels: config.labels.into_iter().collect(),
         enable_message_ordering: config.enable_message_ordering,
         expiration_policy: Some(ExpirationPolicy {
-            ttl: config.expiration.map(duration_to),
+            ttl: config.expiration.map(to_duration),
         }),
         filter: config.filter,
         dead_letter_policy: config.dead_letter_policy.map(dead_letter_to),
         retry_policy: config.retry_policy.map(|policy| RetryPolicyMessage {
-            minimum_backoff: Some(duration_to(policy.minimum_backoff)),
-            maximum_backoff: Some(duration_to(policy.maximum_backoff)),
+            minimum_backoff: Some(to_duration(policy.minimum_backoff)),
+            maximum_backoff: Some(to_duration(policy.maximum_backoff)),
         }),
         detached: config.detached,
         enable_exactly_once_delivery: config.enable_exactly_once_delivery,
-        topic_message_retention_duration: topic_retention.map(duration_to),
+        topic_message_retention_duration: topic_retention.map(to_duration),
         state: subscription::State::Active.into(),
         ..Subscription::default()
     }
@@ -128,7 +128,7 @@ fn dead_letter_to(policy: DeadLetterPolicy) -> DeadLetterPolicyMessage {
 fn retry_from(policy: RetryPolicyMessage) -> Result<RetryPolicy, ApiError> {
     let default = RetryPolicy::default();
     let wait = |field, wait: Option<prost_types::Duration>, default| {
-        wait.map_or(Ok(default), |wait| duration_from(field, wait))
+        wait.map_or(Ok(default), |wait| duration(field, wait))
     };
     Ok(RetryPolicy {
         minimum_backoff: wait(

@@ -4,7 +4,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::Topic;
 
 use super::refusal::refuse;
 use super::schema_settings::{schema_settings_from, schema_settings_to};
-use super::{duration_from, duration_to};
+use super::{duration, to_duration};
 use crate::error::ApiError;
 use crate::topic::TopicConfig;
 
@@ -48,7 +48,7 @@ pub(crate) fn topic_from(topic: Topic) -> Result<TopicConfig, ApiError> {
         name: topic.name,
         labels: topic.labels.into_iter().collect(),
         message_retention: retention
-            .map(|retention| duration_from("messageRetentionDuration", retention))
+            .map(|retention| duration("messageRetentionDuration", retention))
             .transpose()?,
         schema: topic
             .schema_settings
@@ -61,7 +61,7 @@ pub(crate) fn topic_to(config: TopicConfig) -> Topic {
     Topic {
         name: config.name,
         labels: config.labels.into_iter().collect(),
-        message_retention_duration: config.message_retention.map(duration_to),
+        message_retention_duration: config.message_retention.map(to_duration),
         schema_settings: config.schema.map(schema_settings_to),
         ..Topic::default()
     }

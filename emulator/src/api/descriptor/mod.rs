@@ -33,10 +33,6 @@ pub(super) fn message(full_name: &str) -> Result<MessageDescriptor, ApiError> {
         .ok_or_else(|| ApiError::internal(format!("the table of messages has no {full_name}")))
 }
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the broker does not update resources yet")
-)]
 /// A message with the fields of `value`, which is of the same type.
 ///
 /// # Errors

@@ -144,58 +144,38 @@ mod tests {
     }
 
     #[test]
-    fn refusals_say_what_is_wrong_and_repeat_no_value() {
-        check(
-            "Topic",
-            "{",
-            "EOF while parsing an object at line 1 column 1",
-        );
-        check(
-            "Topic",
-            "{} secret",
-            "trailing characters at line 1 column 4",
-        );
+    fn refusals_say_what_is_wrong_with_json() {
+        let end = "EOF while parsing an object at line 1 column 1";
+        check("Topic", "{", end);
+        let more = "trailing characters at line 1 column 4";
+        check("Topic", "{} secret", more);
         check("Topic", "[]", "expected a map at line 1 column 0");
         let unknown = "unknown name \"nme\", there is no such field at line 1 column 6";
         check("Topic", r#"{"nme": "secret"}"#, unknown);
-        check(
-            "Topic",
-            r#"{"name": 77}"#,
-            "expected a string at line 1 column 11",
-        );
-        let number = r#"{"ackDeadlineSeconds": true}"#;
-        check(
-            "Subscription",
-            number,
-            "expected a 32-bit signed integer at line 1 column 27",
-        );
-        let text = r#"{"ackDeadlineSeconds": "secret"}"#;
-        check(
-            "Subscription",
-            text,
-            "a value that its field cannot hold at line 1 column 31",
-        );
-        let data = r#"{"data": "not base64, expected secret"}"#;
-        check(
-            "PubsubMessage",
-            data,
-            "bytes that are not Base64 at line 1 column 38",
-        );
-        let time = r#"{"publishTime": "secret"}"#;
-        check(
-            "PubsubMessage",
-            time,
-            "a timestamp that is not RFC 3339 at line 1 column 24",
-        );
         let both = r#"{"time": "2030-01-02T03:04:05Z", "snapshot": "x"}"#;
         let oneof = "multiple fields provided for oneof 'target' at line 1 column 49";
         check("SeekRequest", both, oneof);
-        let encoding = r#"{"encoding": "secret"}"#;
-        check(
-            "SchemaSettings",
-            encoding,
-            "no value of the enumeration at line 1 column 21",
-        );
+    }
+
+    #[test]
+    fn refusals_of_a_value_do_not_repeat_it() {
+        let check = |name: &str, field: &str, value: &str, expected: &str| {
+            let body = format!("{{\"{field}\":\n{value}}}");
+            // The value ends where it is refused.
+            let place = format!(" at line 2 column {}", value.len());
+            check(name, &body, &format!("{expected}{place}"));
+        };
+        check("Topic", "name", "7777777", "expected a string");
+        let number = "expected a 32-bit signed integer";
+        check("Subscription", "ackDeadlineSeconds", "true", number);
+        let number = "a value that its field cannot hold";
+        check("Subscription", "ackDeadlineSeconds", "\"secret\"", number);
+        let data = "\"not base64, expected secret\"";
+        check("PubsubMessage", "data", data, "bytes that are not Base64");
+        let time = "a timestamp that is not RFC 3339";
+        check("PubsubMessage", "publishTime", "\"secret\"", time);
+        let encoding = "no value of the enumeration";
+        check("SchemaSettings", "encoding", "\"secret\"", encoding);
     }
 
     #[test]

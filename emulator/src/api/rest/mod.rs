@@ -16,7 +16,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::response::{IntoResponse, Response};
 use prost_reflect::DynamicMessage;
 use tonic::Status;
@@ -51,7 +51,10 @@ pub(super) async fn answer<S: Api>(State(rest): State<Rest<S>>, request: Request
         let status = Status::unimplemented(format!("The emulator does not have {path}"));
         return status.into_http::<axum::body::Body>();
     }
-    match rest.transcode(request).await {
+    // The whole body is read even if nothing wants it: the connection of one that is left unread is closed.
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let body = Bytes::from_request(request, &()).await.ok();
+    match rest.transcode(&method, &uri, body).await {
         Ok(json) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
         Err(status) => refuse(&status),
     }
@@ -66,21 +69,26 @@ impl<S: Api> Rest<S> {
     }
 
     /// Calls the RPC that a request means, and gives its answer as JSON.
-    async fn transcode(&self, request: Request) -> Result<Vec<u8>, Status> {
-        let path = Path::read(request.uri().path())?;
-        let (route, name) = self.find(request.method(), &path)?;
-        let query = Query::read(request.uri())?;
+    async fn transcode(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        body: Option<Bytes>,
+    ) -> Result<Vec<u8>, Status> {
+        let path = Path::read(uri.path())?;
+        let (route, name) = self.find(method, &path)?;
+        let query = Query::read(uri)?;
         let enums_as_numbers = query.enums_as_numbers;
         let mut message = DynamicMessage::new(descriptor::message(&route.request)?);
         match route.body {
             Body::None => query.bind(&mut message)?,
             Body::Whole => {
                 query.refuse_parameters()?;
-                message = json::read(&message, &body(request).await?)?;
+                message = json::read(&message, &within_bound(body)?)?;
             }
             Body::Field(field) => {
                 query.bind(&mut message)?;
-                json::read_field(&mut message, field, &body(request).await?)?;
+                json::read_field(&mut message, field, &within_bound(body)?)?;
             }
         }
         path::bind(&mut message, route.field, &name)?;
@@ -110,10 +118,9 @@ fn is_grpc(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// The body of a request. One that is too large is read up to a wider bound, so that a client gets to the answer instead of a
+/// The body of a request. One that is too large was read up to a wider bound, so that a client gets to the answer instead of a
 /// closed connection.
-async fn body(request: Request) -> Result<Bytes, Status> {
-    let body = Bytes::from_request(request, &()).await.ok();
+fn within_bound(body: Option<Bytes>) -> Result<Bytes, Status> {
     body.filter(|body| body.len() <= MAX_BODY_BYTES)
         .ok_or_else(|| {
             Status::invalid_argument(format!(

@@ -4,6 +4,8 @@ use axum::http::Method;
 use prost_reflect::{DynamicMessage, Value};
 use tonic::Status;
 
+use super::json;
+
 /// The path of a request, decoded.
 pub(super) struct Path<'a> {
     raw: &'a str,
@@ -23,10 +25,9 @@ impl<'a> Path<'a> {
         Ok(Self { raw, segments })
     }
 
-    /// The name in a path that looks like `name` and then `rest`, where `*` stands for any segment. The last one ends before
-    /// a colon, which only a project may have.
-    pub(super) fn name(&self, name: &str, rest: &str) -> Option<String> {
-        let template = format!("{name}{rest}");
+    /// The first segments of a path that fits `template`, where `*` stands for any segment. The last one ends before a colon,
+    /// which only a project may have.
+    pub(super) fn name(&self, template: &str, count: usize) -> Option<String> {
         if template.split('/').count() != self.segments.len() {
             return None;
         }
@@ -36,7 +37,7 @@ impl<'a> Path<'a> {
             .map(|(place, (segment, template))| segment_of(segment, template, place == last))
             .collect();
         let mut variable = variable?;
-        variable.truncate(name.split('/').count());
+        variable.truncate(count);
         Some(variable.join("/"))
     }
 
@@ -59,8 +60,8 @@ fn segment_of<'a>(segment: &'a str, template: &str, is_last: bool) -> Option<&'a
         return (segment == template).then_some(segment);
     };
     let id = segment.strip_suffix(verb)?;
-    let is_id = !id.is_empty() && !(is_last && id.contains(':'));
-    is_id.then_some(id)
+    let has_other_verb = is_last && id.contains(':');
+    (!id.is_empty() && !has_other_verb).then_some(id)
 }
 
 /// Percent-decodes text; what is not encoded properly stands for itself.
@@ -97,7 +98,8 @@ pub(super) fn bind(message: &mut DynamicMessage, field: &str, name: &str) -> Res
         Some(Value::String(found)) => {
             if !found.is_empty() && found != name {
                 return Err(Status::invalid_argument(format!(
-                    "The {field} {found:?} of the request is not the {name} of the path"
+                    "The {field} {:?} of the request is not the {name} of the path",
+                    json::excerpt(found)
                 )));
             }
             name.clone_into(found);
@@ -111,9 +113,10 @@ pub(super) fn bind(message: &mut DynamicMessage, field: &str, name: &str) -> Res
 mod tests {
     use super::*;
 
-    fn check(path: &str, template: (&str, &str), expected: Option<&str>) {
-        let found = Path::read(path).unwrap().name(template.0, template.1);
-        assert_eq!(found.as_deref(), expected, "{path} {template:?}");
+    fn check(path: &str, (name, rest): (&str, &str), expected: Option<&str>) {
+        let (template, count) = (format!("{name}{rest}"), name.split('/').count());
+        let found = Path::read(path).unwrap().name(&template, count);
+        assert_eq!(found.as_deref(), expected, "{path} {template}");
     }
 
     const TOPIC: &str = "projects/*/topics/*";

@@ -89,12 +89,14 @@ fn insert(
     let place = fields.entry(field.json_name().to_owned());
     if rest.is_empty() {
         let value = written(&field, value)?;
-        return match place.or_insert(Value::Null) {
-            Value::Array(values) => Some(values.push(value)),
-            free @ Value::Null if field.is_list() => Some(*free = Value::Array(vec![value])),
-            free @ Value::Null => Some(*free = value),
-            _ => None,
-        };
+        let place = place.or_insert(Value::Null);
+        match place {
+            Value::Array(values) => values.push(value),
+            Value::Null if field.is_list() => *place = Value::Array(vec![value]),
+            Value::Null => *place = value,
+            _ => return None,
+        }
+        return Some(());
     }
     let Kind::Message(inner) = field.kind() else {
         return None;

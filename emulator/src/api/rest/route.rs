@@ -33,9 +33,9 @@ pub(super) struct Route<S> {
     pub(super) request: String,
     pub(super) answer: String,
     pub(super) call: Call<S>,
-    /// The part of the path that is the name, and what comes after it.
-    name: &'static str,
-    rest: &'static str,
+    /// The whole path, and how many of its segments are the name.
+    template: String,
+    name_segments: usize,
 }
 
 impl<S> Route<S> {
@@ -56,14 +56,14 @@ impl<S> Route<S> {
             request,
             answer,
             call,
-            name,
-            rest,
+            template: format!("{name}{rest}"),
+            name_segments: name.split('/').count(),
         }
     }
 
     /// The name in the path, if the route takes it.
     pub(super) fn matches(&self, path: &Path) -> Option<String> {
-        path.name(self.name, self.rest)
+        path.name(&self.template, self.name_segments)
     }
 }
 
