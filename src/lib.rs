@@ -50,6 +50,7 @@ mod context;
 mod dead_letter;
 mod decoding;
 pub mod dedup;
+mod derive;
 mod drain;
 mod envelope;
 mod excerpt;

@@ -60,9 +60,6 @@ impl Registry {
                 .iter()
                 .filter_map(|subscriber| short_lease(subscriber, config.store_timeout)),
         );
-        if subscribers.is_empty() {
-            faults.push("no subscriber is declared: add one to the list in main.rs".into());
-        }
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -179,6 +176,9 @@ fn short_lease(subscriber: &Subscriber, store_timeout: Duration) -> Option<Strin
 /// Faults of each declaration, of them together, and of them with what `main.rs` provides.
 pub(crate) fn faults(subscribers: &[Subscriber], provided: &[StateType]) -> Vec<String> {
     let mut faults: Vec<String> = subscribers.iter().flat_map(Subscriber::faults).collect();
+    if subscribers.is_empty() {
+        faults.push("no subscriber is declared: add one to the list in main.rs".into());
+    }
     let mut ids = HashSet::new();
     for (index, state) in provided.iter().enumerate() {
         if provided.iter().take(index).any(|earlier| earlier == state) {

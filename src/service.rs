@@ -19,7 +19,7 @@ use crate::drain::Drain;
 use crate::handling::Means;
 use crate::pools::Pools;
 use crate::push::Gate;
-use crate::registry::Registry;
+use crate::registry::{Registry, faults};
 use crate::reply::Listener;
 use crate::server::{Running, serve};
 use crate::state::{Environment, Provider, StateType, States};
@@ -99,17 +99,30 @@ impl Service {
         self
     }
 
+    /// The declarations, if they can be used.
+    ///
+    /// # Errors
+    /// All that is wrong with them, as [`start`](Self::start) says it, but for what depends on settings.
+    pub(crate) fn declarations(&self) -> Result<&[Subscriber], StartError> {
+        let faults = faults(&self.subscribers, &self.provided());
+        if faults.is_empty() {
+            return Ok(&self.subscribers);
+        }
+        Err(StartError::Declarations(faults))
+    }
+
+    fn provided(&self) -> Vec<StateType> {
+        let providers = self.providers.iter();
+        providers.map(|provider| provider.provides).collect()
+    }
+
     /// Starts receiving pushes, and returns once it listens.
     ///
     /// # Errors
     /// When declarations or settings cannot be used, a state cannot be made, or the port cannot be had.
     pub async fn start(self, config: &Config) -> Result<Running, StartError> {
         let pools = Pools::new();
-        let provided: Vec<StateType> = self
-            .providers
-            .iter()
-            .map(|provider| provider.provides)
-            .collect();
+        let provided = self.provided();
         let store = self
             .store
             .map_or_else(|| open_store(config).map_err(StartError::Store), Ok)?;
@@ -180,5 +193,33 @@ fn open_store(config: &Config) -> Result<Arc<dyn DedupStore>, StoreError> {
         StoreSetting::Redis(address) => {
             Ok(Arc::new(RedisStore::new(address, config.store_timeout)?))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn handle(_: crate::Message<crate::Raw>) {}
+
+    fn faults(service: &Service) -> Vec<String> {
+        match service.declarations() {
+            Ok(_) => Vec::new(),
+            Err(StartError::Declarations(faults)) => faults,
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn declarations_to_describe_are_checked_as_those_to_serve() {
+        let none = faults(&Service::new());
+        assert_eq!(
+            none,
+            ["no subscriber is declared: add one to the list in main.rs"]
+        );
+        let unexplained = Service::new().subscriber(Subscriber::new("orders-mail", handle));
+        let found = faults(&unexplained).join("\n");
+        assert!(found.contains("says no purpose"), "{found}");
+        assert!(found.contains("says nothing about duplicates"), "{found}");
     }
 }

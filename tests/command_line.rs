@@ -75,8 +75,8 @@ async fn the_help_of_serve_lists_every_setting_with_form_and_default() {
         .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
         .collect();
     assert_eq!(
-        commands[..3],
-        ["serve", "dev", "help"],
+        commands[..4],
+        ["serve", "dev", "describe", "help"],
         "what does not exist is not listed"
     );
 }
@@ -94,6 +94,37 @@ async fn the_effective_settings_are_printed_without_the_password() {
     assert!(said.stdout.contains("PORT=8080  # default"));
     assert!(!said.stdout.contains("hush") && !said.stderr.contains("hush"));
     assert_eq!(said.stdout.lines().count(), pushgate::SETTINGS.len());
+}
+
+#[tokio::test]
+async fn describe_prints_every_declaration_as_json_and_needs_no_settings() {
+    let said = run(&["describe"], &[]).await;
+    assert!(said.is_success && said.stderr.is_empty(), "{}", said.stderr);
+    let described: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert_eq!(described["version"], 1);
+    assert!(described["pushgateDescribe"].is_string());
+    let subscriptions = described["subscriptions"].as_array().expect("a list");
+    let ids: Vec<&str> = subscriptions
+        .iter()
+        .filter_map(|subscription| subscription["id"].as_str())
+        .collect();
+    assert_eq!(
+        ids,
+        [
+            "orders-fulfilment",
+            "orders-receipts",
+            "uploads-fingerprints"
+        ]
+    );
+    for subscription in subscriptions {
+        for field in ["topic", "purpose", "deadLetterTopic"] {
+            let value = subscription[field].as_str();
+            assert!(value.is_some_and(|value| !value.is_empty()), "{field}");
+        }
+        assert!(subscription["retryPolicy"]["minimumBackoff"].is_string());
+    }
+    let help = run(&["describe", "--help"], &[]).await;
+    assert!(help.stdout.contains("needs no settings"), "{}", help.stdout);
 }
 
 #[tokio::test]

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::api;
+use crate::bootstrap::SchemaLanguage;
 use crate::broker::{Broker, Ground};
 use crate::clock::Clock;
 use crate::console::{self, Source};
@@ -42,6 +44,8 @@ pub struct Options {
     pub data_folder: Option<PathBuf>,
     /// Of how many messages, the latest, the console can show what happened to them; 0 for none. Default: 2,000.
     pub history_messages: usize,
+    /// What decides about faults that have no seed of their own ([`Faults`](crate::Faults)). Default: random.
+    pub seed: u64,
 }
 
 impl Default for Options {
@@ -52,6 +56,8 @@ impl Default for Options {
             pace: Pace::default(),
             data_folder: None,
             history_messages: DEFAULT_MESSAGES,
+            // Short enough to be typed again.
+            seed: rand::random::<u32>().into(),
         }
     }
 }
@@ -102,6 +108,7 @@ pub struct Emulator {
     courier: Courier,
     issuer: Arc<Issuer>,
     tasks: TaskTracker,
+    seed: u64,
 }
 
 impl Emulator {
@@ -131,13 +138,10 @@ impl Emulator {
             pace,
             data_folder,
             history_messages,
+            seed,
         } = options;
-        if !allow_remote && !address.ip().is_loopback() {
-            return Err(StartError::NotLoopback(address));
-        }
         let runtime = Handle::try_current().map_err(StartError::NoRuntime)?;
-        let listener = listen(address).map_err(|source| StartError::Listen { address, source })?;
-        let address = listener.local_addr().unwrap_or(address);
+        let (listener, address) = open_port(address, allow_remote)?;
         install_cryptography();
 
         let issuer = Arc::new(Issuer::new(url(address)));
@@ -163,8 +167,8 @@ impl Emulator {
         let sweeping = Broker::keep_sweeping(Arc::downgrade(&broker), clock);
         tasks.spawn_on(sweep_until(sweeping, stopping.clone()), &runtime);
         let source = Source::new(Arc::clone(&broker), Arc::clone(&issuer), history, address);
-        let router = api::router(Arc::clone(&broker), Arc::clone(&issuer));
-        let router = router.merge(console::router(source, stopping.clone()));
+        let page = console::router(source, stopping.clone());
+        let router = api::router(Arc::clone(&broker), Arc::clone(&issuer)).merge(page);
         tasks.spawn_on(serve(listener, router, stopping.clone()), &runtime);
         tasks.spawn_on(make_first_key(Arc::clone(&issuer)), &runtime);
         Ok(Self {
@@ -174,6 +178,7 @@ impl Emulator {
             issuer,
             tasks,
             keeper,
+            seed,
             stopping: stopping.drop_guard(),
         })
     }
@@ -213,6 +218,19 @@ impl Emulator {
         self.topic(&created.name)
     }
 
+    /// Creates a schema, against which topics can hold their messages; `name` is `projects/PROJECT/schemas/ID`.
+    ///
+    /// # Errors
+    /// If the name is bad or taken, or the definition wrong.
+    pub fn create_schema(
+        &self,
+        name: &str,
+        language: SchemaLanguage,
+        definition: &str,
+    ) -> Result<(), ApiError> {
+        self.broker.declare_schema(name, language, definition)
+    }
+
     /// A topic that exists.
     ///
     /// # Errors
@@ -227,6 +245,12 @@ impl Emulator {
     /// If there is none of this name.
     pub fn subscription(&self, name: &str) -> Result<SubscriptionHandle, ApiError> {
         SubscriptionHandle::new(Arc::clone(&self.broker), name)
+    }
+
+    /// What decides about faults that have no seed of their own.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// What the emulator's clock shows, UTC in whole milliseconds.
@@ -327,6 +351,19 @@ async fn sweep_until(sweeping: impl Future<Output = ()>, stopping: CancellationT
 /// So that the first push does not wait for it.
 async fn make_first_key(issuer: Arc<Issuer>) {
     issuer.ready().await;
+}
+
+/// Where it listens in the end, too, as port 0 is any that is free.
+fn open_port(
+    address: SocketAddr,
+    allow_remote: bool,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    if !allow_remote && !address.ip().is_loopback() {
+        return Err(StartError::NotLoopback(address));
+    }
+    let listener = listen(address).map_err(|source| StartError::Listen { address, source })?;
+    let address = listener.local_addr().unwrap_or(address);
+    Ok((listener, address))
 }
 
 /// The process may have a provider of its own, which is as good.

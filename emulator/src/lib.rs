@@ -30,14 +30,17 @@
 struct Readme;
 
 mod api;
+mod bootstrap;
 mod broker;
 mod clock;
 mod connections;
 mod console;
 mod convert;
 mod delivery;
+mod duration;
 mod emulator;
 mod error;
+mod faults;
 mod filter;
 mod handles;
 mod history;
@@ -55,9 +58,14 @@ mod storage;
 mod subscription;
 mod topic;
 
+pub use crate::bootstrap::{
+    Bootstrap, BootstrapDefaults, BootstrapError, BootstrapFault, Bootstrapped, SchemaDeclaration,
+    SchemaLanguage,
+};
 pub use crate::delivery::{DeliveryEvent, Pace, Progress, Reply, Settlement};
 pub use crate::emulator::{Emulator, Options, StartError};
 pub use crate::error::ApiError;
+pub use crate::faults::{Burst, Delay, Faults, FaultsError, ForgeryKind, Outage, TokenFault};
 pub use crate::handles::{Pulled, SubscriptionHandle, TopicHandle};
 pub use crate::issuer::{Claim, Forgery, Issuer};
 pub use crate::journal::JournalError;

@@ -203,7 +203,7 @@ async fn waiting_for_room_is_not_part_of_the_ack_deadline() {
     let mut first_pushes = 0;
     for _ in 0..300 {
         let event = scene.ended().await;
-        assert!(event.is_acked());
+        assert!(event.is_acked(), "{event:?}");
         first_pushes += usize::from(event.attempt == 1);
     }
     assert_eq!(first_pushes, 100);

@@ -5,9 +5,13 @@ mod answers;
 #[cfg(test)]
 mod beside;
 #[cfg(test)]
+mod bootstrap;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod clients;
+#[cfg(test)]
+mod command_line;
 #[cfg(test)]
 mod console;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod describe;
 #[cfg(feature = "dev")]
 mod dev;
 mod serve;
@@ -32,6 +33,8 @@ enum Command {
     /// The whole system on this machine: emulator and service, tokens checked for real, example messages flowing.
     #[cfg(feature = "dev")]
     Dev(dev::Arguments),
+    /// The declarations as JSON: needs no settings and no store, and says what is wrong with them as serve does.
+    Describe,
 }
 
 impl Service {
@@ -64,6 +67,7 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
             Command::Serve(arguments) => serve::run(service, &arguments, environment).await,
             #[cfg(feature = "dev")]
             Command::Dev(arguments) => dev::run(service, &arguments, environment).await,
+            Command::Describe => describe::run(&service),
         }
     });
     // A handler on a thread cannot be stopped, and is not waited for.

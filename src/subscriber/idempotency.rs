@@ -42,6 +42,17 @@ pub enum Conflict {
     Retry,
 }
 
+impl Conflict {
+    /// In a word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::DeadLetter => "deadLetter",
+            Self::Ignore => "ignore",
+            Self::Retry => "retry",
+        }
+    }
+}
+
 /// What a delivery is known by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -118,6 +129,33 @@ impl Idempotency {
     /// Whether anything is remembered at all.
     pub(crate) fn is_guarded(&self) -> bool {
         !matches!(self.key, Key::None(_))
+    }
+
+    /// What the key is, in a word.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.key {
+            Key::MessageId => "messageId",
+            Key::Attribute(_) => "attribute",
+            Key::Payload(_) => "payload",
+            Key::Function(_) => "function",
+            Key::None(_) => "none",
+        }
+    }
+
+    /// Where the key stands: the attribute, or the place in the payload.
+    pub(crate) fn place(&self) -> Option<&str> {
+        match &self.key {
+            Key::Attribute(place) | Key::Payload(place) => Some(place),
+            Key::MessageId | Key::Function(_) | Key::None(_) => None,
+        }
+    }
+
+    /// Why there is no key, where there is none.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        match &self.key {
+            Key::None(reason) => Some(reason),
+            _ => None,
+        }
     }
 
     /// The attribute that is the key, if it is one.

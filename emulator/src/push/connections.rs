@@ -16,10 +16,13 @@ const MAX_IDLE: usize = 128;
 static ROOM: Semaphore = Semaphore::const_new(200);
 /// Shorter than servers keep idle connections (five seconds is common), so that rarely one is closed just when it is used.
 const IDLE_TIME: Duration = Duration::from_secs(4);
+/// Connections being opened to one endpoint at once: systems drop those that queue up to be accepted.
+const MAX_OPENING: usize = 16;
 
-#[derive(Default)]
+/// The idle connections to one endpoint.
 pub(super) struct Connections {
     state: Mutex<State>,
+    opening: Semaphore,
 }
 
 #[derive(Default)]
@@ -36,7 +39,21 @@ struct Idle {
     _room: SemaphorePermit<'static>,
 }
 
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            opening: Semaphore::new(MAX_OPENING),
+        }
+    }
+}
+
 impl Connections {
+    /// Waits until another connection may be opened. The semaphore is never closed, so there is always a turn.
+    pub(super) async fn turn_to_open(&self) -> Option<SemaphorePermit<'_>> {
+        self.opening.acquire().await.ok()
+    }
+
     /// The connection that was used last, as it is the likeliest to be still open.
     pub(super) fn take(&self) -> Option<Box<Connection>> {
         let idle = self.state().idle.pop_back()?;

@@ -158,20 +158,35 @@ impl Courier {
         outgoing: &Outgoing,
     ) -> Result<(Box<Connection>, Answered), PushError> {
         let mut request = destination.request(outgoing, &self.issuer).await?;
-        while let Some(connection) = destination.connections.take() {
+        loop {
+            let (connection, is_kept) = self.connection(destination).await?;
             // An endpoint closes idle connections as it likes. Where nothing was sent, the push goes by another; where
             // something was, it has failed, since the endpoint may have the message.
             match attempt_on(connection, request).await {
-                Err(Failed::Unsent(unsent, _)) => request = *unsent,
-                Err(Failed::Broken(error)) => return Err(error),
+                Err(Failed::Unsent(unsent, _)) if is_kept => request = *unsent,
+                Err(Failed::Unsent(_, error) | Failed::Broken(error)) => return Err(error),
                 Ok(answered) => return Ok(answered),
             }
         }
+    }
+
+    /// A connection, and whether it was used before.
+    async fn connection(
+        &self,
+        destination: &Destination,
+    ) -> Result<(Box<Connection>, bool), PushError> {
+        let connections = &destination.connections;
+        if let Some(kept) = connections.take() {
+            return Ok((kept, true));
+        }
+        let _turn = connections.turn_to_open().await;
+        // Another push may have ended meanwhile.
+        if let Some(kept) = connections.take() {
+            return Ok((kept, true));
+        }
         // In a box, since it is large and rarely needed.
         let opening = Box::pin(Connection::open(&self.connector, &destination.endpoint));
-        let connection = opening.await?;
-        let answered = attempt_on(connection, request).await;
-        answered.map_err(|(Failed::Unsent(_, error) | Failed::Broken(error))| error)
+        Ok((opening.await?, false))
     }
 }
 

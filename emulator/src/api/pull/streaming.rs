@@ -101,8 +101,10 @@ impl StreamingPull {
             };
             let handed = delivery.hand_out(&self.want)?;
             answer.received_messages = handed.into_iter().map(received).collect();
-            answer.subscription_properties = self.news();
-            if answer != StreamingPullResponse::default() {
+            let properties = self.delivery.properties();
+            let are_new = self.properties.replace(properties) != Some(properties);
+            if are_new || answer != StreamingPullResponse::default() {
+                answer.subscription_properties = Some(shown(properties));
                 place.send(Ok(std::mem::take(&mut answer)));
                 continue;
             }
@@ -172,18 +174,15 @@ impl StreamingPull {
             ..ModifyAckDeadlineConfirmation::default()
         })
     }
+}
 
-    /// The subscription's properties, at first and when they have changed.
-    fn news(&mut self) -> Option<SubscriptionProperties> {
-        let properties = self.delivery.properties();
-        if self.properties.replace(properties) == Some(properties) {
-            return None;
-        }
-        let (exactly_once_delivery_enabled, message_ordering_enabled) = properties;
-        Some(SubscriptionProperties {
-            exactly_once_delivery_enabled,
-            message_ordering_enabled,
-        })
+/// They stand in every answer: clients take an answer without them for one of a subscription that has neither property.
+const fn shown(
+    (exactly_once_delivery_enabled, message_ordering_enabled): (bool, bool),
+) -> SubscriptionProperties {
+    SubscriptionProperties {
+        exactly_once_delivery_enabled,
+        message_ordering_enabled,
     }
 }
 

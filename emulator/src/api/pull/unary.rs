@@ -63,7 +63,8 @@ async fn first_messages(
             return Ok(handed);
         }
         tokio::select! {
-            () = available => {}
+            // Whoever has given up this pull would take messages with it: its connection may first notice that, and drop it.
+            () = available => tokio::task::yield_now().await,
             () = delivery.ended() => return Err(delivery.name().not_found().into()),
         }
     }

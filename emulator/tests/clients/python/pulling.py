@@ -2,7 +2,7 @@
 
 import time
 
-from google.api_core.exceptions import InvalidArgument
+from google.api_core.exceptions import DeadlineExceeded, InvalidArgument
 
 from runner import feature
 from scene import SUBSCRIBER, all_hold, data, refused
@@ -41,6 +41,19 @@ def pull_waits(scene):
     Timer(0.7, scene.publish, (topic, b"late")).start()
     answer = SUBSCRIBER.pull(request={"subscription": subscription, "max_messages": 1}, timeout=5, retry=None)
     assert data(answer.received_messages) == [b"late"], "the pull ended before the message came"
+
+
+@feature("pull-given-up")
+def pull_given_up(scene):
+    """A pull that its client has given up takes no message with it."""
+    topic, subscription = scene.pair(ack_deadline_seconds=600)
+    for number in range(20):
+        try:
+            SUBSCRIBER.pull(request={"subscription": subscription, "max_messages": 1}, timeout=0.1, retry=None)
+        except DeadlineExceeded:
+            pass
+        scene.publish(topic, b"%d" % number)
+        assert scene.pull(subscription, within=3), f"message {number} went to a pull that nobody waits for"
 
 
 @feature("nack-redelivers")

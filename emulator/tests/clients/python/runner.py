@@ -9,6 +9,7 @@ import traceback
 
 AT_ONCE = 12
 FEATURES = {}
+PRINTING = threading.Lock()
 
 
 def feature(name, seconds=20):
@@ -56,7 +57,8 @@ def _report(name):
         fault = f"not done within {seconds} s"
     spent = round((time.monotonic() - begun) * 1000)
     line = {"feature": name, "client": "python", "ok": fault is None, "detail": fault or "", "ms": spent}
-    print(json.dumps(line), flush=True)
+    with PRINTING:
+        print(json.dumps(line), flush=True)
 
 
 def _attempt(name, check, outcome):

@@ -4,7 +4,6 @@ import os
 import secrets
 import time
 
-from google.api_core import exceptions
 from google.cloud import pubsub_v1
 from google.pubsub_v1 import PublisherClient, SchemaServiceClient, SubscriberClient
 
@@ -69,19 +68,23 @@ class Scene:
         messages = [_message(content, fields) for content in contents]
         return list(PUBLISHER.publish(request={"topic": topic, "messages": messages}, timeout=10, retry=None).message_ids)
 
-    def pull(self, subscription, count=1, within=10, ack=True, at_once=100):
-        """Pulls until there are so many, or for so long; acks each at once if wanted."""
+    def pull(self, subscription, count=1, within=10, ack=True):
+        """Pulls until there are so many, or for so long; acks each at once if wanted.
+
+        It asks again and again: a pull that waits when its client gives up could still be handed what comes next.
+        """
         received = []
         until = time.monotonic() + within
-        while len(received) < count and time.monotonic() < until:
-            request = {"subscription": subscription, "max_messages": min(at_once, count - len(received))}
-            try:
-                answer = SUBSCRIBER.pull(request=request, retry=None, timeout=max(0.1, until - time.monotonic()))
-            except exceptions.DeadlineExceeded:
-                break
+        while len(received) < count:
+            request = {"subscription": subscription, "max_messages": count - len(received), "return_immediately": True}
+            answer = SUBSCRIBER.pull(request=request, retry=None, timeout=10)
             received.extend(answer.received_messages)
             if ack and answer.received_messages:
                 self.ack(subscription, *answer.received_messages)
+            if time.monotonic() > until:
+                break
+            if not answer.received_messages:
+                time.sleep(0.03)
         return received
 
     def pull_all(self, subscription, count, **settings):

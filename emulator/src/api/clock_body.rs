@@ -1,0 +1,46 @@
+//! The emulator's clock in JSON, which is no part of Google's interface.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+/// What `POST /emulator/v1/clock:advance` asks for: `{"seconds": "3600s"}`.
+#[derive(Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdvanceBody {
+    /// By how much; what is due by then happens at once. Time does not go back.
+    #[serde(with = "crate::duration")]
+    pub(super) seconds: Duration,
+}
+
+/// What is answered: the time that the clock shows now.
+#[derive(Debug, Serialize)]
+pub(super) struct ClockBody {
+    #[serde(with = "time::serde::rfc3339")]
+    pub(super) now: OffsetDateTime,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, from_value, json, to_value};
+    use time::macros::datetime;
+
+    fn refused(body: Value, words: &str) {
+        let error = from_value::<AdvanceBody>(body).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+
+    #[test]
+    fn the_clock_is_moved_by_seconds() {
+        let hour: AdvanceBody = from_value(json!({"seconds": "3600s"})).unwrap();
+        assert_eq!(hour.seconds, Duration::from_secs(3600));
+        refused(json!({"seconds": "-1s"}), "\"-1s\" is not a duration");
+        refused(json!({"second": "1s"}), "unknown field `second`");
+        refused(json!({}), "missing field `seconds`");
+        let now = datetime!(2030-01-02 03:04:05.678 UTC);
+        let written = to_value(ClockBody { now }).unwrap();
+        assert_eq!(written, json!({"now": "2030-01-02T03:04:05.678Z"}));
+    }
+}

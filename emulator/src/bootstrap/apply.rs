@@ -1,0 +1,71 @@
+//! Creates what files declare, and keeps what is there.
+
+use super::Bootstrap;
+use crate::emulator::Emulator;
+use crate::error::ApiError;
+use crate::faults::Faults;
+
+/// What became of a declaration.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Bootstrapped {
+    /// Full names, in the order of their creation.
+    pub created: Vec<String>,
+    /// Full names of what was there, with the settings that it had.
+    pub kept: Vec<String>,
+    /// How many messages were published.
+    pub published: usize,
+}
+
+impl Emulator {
+    /// Creates what files declare. What is there already, from a data folder, is kept as it is; and messages are published to
+    /// topics that are new only, or each start would publish them again.
+    ///
+    /// # Errors
+    /// If something cannot be created, which is rare, since the declaration was checked: what came before it stays.
+    pub fn bootstrap(&self, declared: &Bootstrap) -> Result<Bootstrapped, ApiError> {
+        let mut done = Bootstrapped::default();
+        for schema in &declared.schemas {
+            done.note(
+                &schema.name,
+                self.create_schema(&schema.name, schema.language, &schema.definition),
+            )?;
+        }
+        for topic in &declared.topics {
+            done.note(&topic.name, self.create_topic_with(topic.clone()).map(drop))?;
+        }
+        for subscription in &declared.subscriptions {
+            let created = self.create_subscription(subscription.clone()).map(drop);
+            done.note(&subscription.name, created)?;
+        }
+        for (subscription, faults) in &declared.faults {
+            self.bootstrap_faults(subscription, faults)?;
+        }
+        for (topic, message) in &declared.messages {
+            if done.created.contains(topic) {
+                self.publish(topic, message.clone())?;
+                done.published += 1;
+            }
+        }
+        Ok(done)
+    }
+
+    fn bootstrap_faults(&self, subscription: &str, faults: &Faults) -> Result<(), ApiError> {
+        if faults.is_none() {
+            return Ok(());
+        }
+        Err(ApiError::unimplemented(format!(
+            "The emulator does not set the faults of {subscription}: its deliveries have none"
+        )))
+    }
+}
+
+impl Bootstrapped {
+    fn note(&mut self, name: &str, created: Result<(), ApiError>) -> Result<(), ApiError> {
+        match created {
+            Ok(()) => self.created.push(name.to_owned()),
+            Err(ApiError::AlreadyExists(_)) => self.kept.push(name.to_owned()),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,302 @@
+//! From the entries of files to Google's resources, every name made full and every reference followed.
+
+use std::collections::BTreeMap;
+
+use serde_saphyr::{Location, Spanned};
+
+use super::document::{
+    Document, MessageEntry, SchemaEntry, SchemaSettingsEntry, SubscriptionEntry, TopicEntry,
+};
+use super::place::{BootstrapFault, Source};
+use super::{Bootstrap, BootstrapDefaults, SchemaDeclaration, message, subscription};
+use crate::error::ApiError;
+use crate::name::{ResourceName, check_project};
+use crate::subscription::SubscriptionConfig;
+use crate::topic::{SchemaSettings, TopicConfig};
+
+/// What was found so far.
+pub(super) struct Collection<'a> {
+    pub(super) defaults: &'a BootstrapDefaults,
+    pub(super) found: Bootstrap,
+    pub(super) faults: Vec<BootstrapFault>,
+    /// Where each name is declared.
+    pub(super) declared: BTreeMap<String, String>,
+    pub(super) references: Vec<Reference>,
+}
+
+/// A name that must be declared somewhere.
+pub(super) struct Reference {
+    pub(super) name: String,
+    pub(super) place: BootstrapFault,
+}
+
+/// A file that is being read.
+struct File<'a> {
+    source: &'a Source,
+    project: String,
+}
+
+type Checked<T> = Result<T, BootstrapFault>;
+
+impl<'a> Collection<'a> {
+    pub(super) fn new(defaults: &'a BootstrapDefaults) -> Self {
+        Self {
+            defaults,
+            found: Bootstrap::default(),
+            faults: Vec::new(),
+            declared: BTreeMap::new(),
+            references: Vec::new(),
+        }
+    }
+
+    pub(super) fn unreadable(&mut self, file: String, error: &std::io::Error) {
+        self.faults.push(BootstrapFault {
+            file,
+            place: None,
+            text: format!("cannot be read: {error}"),
+        });
+    }
+
+    pub(super) fn fault(&mut self, fault: BootstrapFault) {
+        self.faults.push(fault);
+    }
+
+    pub(super) fn note(&mut self, note: String) {
+        self.found.notes.push(note);
+    }
+
+    /// Adds what a file in our own form declares.
+    pub(super) fn document(&mut self, source: &Source, text: &str) {
+        let document: Document = match serde_saphyr::from_str(text) {
+            Ok(document) => document,
+            Err(error) => return self.fault(BootstrapFault::of_form(source, text, &error)),
+        };
+        let default = || self.defaults.project.clone();
+        let default = || Spanned::new(default(), Location::UNKNOWN, Location::UNKNOWN);
+        let project = document.project.unwrap_or_else(default);
+        if let Err(error) = check_project(&project.value) {
+            return self.fault(refused(source, project.referenced, &error));
+        }
+        let file = File {
+            source,
+            project: project.value,
+        };
+        for (name, entry) in document.schemas.0 {
+            let schema = self.schema(&file, &name, entry);
+            self.keep(schema);
+        }
+        for (name, entry) in document.topics.0 {
+            let topic = self.topic(&file, &name, entry);
+            self.keep(topic);
+        }
+        for (name, entry) in document.subscriptions.0 {
+            let subscription = self.subscription(&file, &name, entry, None);
+            self.keep(subscription);
+        }
+    }
+
+    /// Remembers where this name is declared.
+    pub(super) fn declare(
+        &mut self,
+        source: &Source,
+        location: Location,
+        name: &ResourceName,
+    ) -> Checked<()> {
+        let fault = |text| BootstrapFault::new(source, location, text);
+        if let Some(before) = self.declared.get(name.as_str()) {
+            return Err(fault(format!("{name} is declared at {before} already")));
+        }
+        let place = fault(String::new()).to_string();
+        let place = place.trim_end_matches([':', ' ']).to_owned();
+        self.declared.insert(name.to_string(), place);
+        Ok(())
+    }
+
+    /// Whether a file declares this name.
+    pub(super) fn is_declared(&self, name: &str) -> bool {
+        self.declared.contains_key(name)
+    }
+
+    pub(super) fn add_topic(&mut self, topic: TopicConfig) {
+        self.found.topics.push(topic);
+    }
+
+    pub(super) fn add_subscription(&mut self, config: SubscriptionConfig) {
+        self.found.subscriptions.push(config);
+    }
+
+    fn keep(&mut self, checked: Checked<()>) {
+        self.faults.extend(checked.err());
+    }
+
+    fn schema(
+        &mut self,
+        file: &File<'_>,
+        name: &Spanned<String>,
+        entry: SchemaEntry,
+    ) -> Checked<()> {
+        let fault = |location, text: &str| BootstrapFault::new(file.source, location, text);
+        let full = file.name(name, "schemas", ResourceName::schema)?;
+        self.declare(file.source, name.referenced, &full)?;
+        let language = entry.r#type.ok_or_else(|| {
+            let text = "the schema has no type, expected AVRO or PROTOCOL_BUFFER";
+            fault(name.referenced, text)
+        })?;
+        let definition = match (entry.definition, entry.definition_file) {
+            (Some(definition), None) => definition,
+            (None, Some(path)) => file.read(&path)?,
+            _ => {
+                let text = "the schema needs either a definition or a definitionFile";
+                return Err(fault(name.referenced, text));
+            }
+        };
+        self.found.schemas.push(SchemaDeclaration {
+            name: full.to_string(),
+            language,
+            definition,
+        });
+        Ok(())
+    }
+
+    fn topic(&mut self, file: &File<'_>, name: &Spanned<String>, entry: TopicEntry) -> Checked<()> {
+        let full = file.name(name, "topics", ResourceName::topic)?;
+        self.declare(file.source, name.referenced, &full)?;
+        let mut topic = TopicConfig::new(full.as_str());
+        topic.labels = entry.labels;
+        let settings = entry.schema_settings;
+        topic.schema = settings.map(|settings| self.schema_settings(file, settings));
+        let retention = entry.message_retention_duration;
+        topic.message_retention = retention.as_ref().map(|retention| retention.value.0);
+        let place = retention.map_or(name.referenced, |retention| retention.referenced);
+        let checked = topic.check().map(drop);
+        self.keep(checked.map_err(|error| refused(file.source, place, &error)));
+        self.found.topics.push(topic);
+        for (name, entry) in entry.subscriptions.0 {
+            let subscription = self.subscription(file, &name, entry, Some(&full));
+            self.keep(subscription);
+        }
+        for entry in entry.messages {
+            let message = self.message(file, entry, &full);
+            self.keep(message);
+        }
+        Ok(())
+    }
+
+    fn schema_settings(&mut self, file: &File<'_>, entry: SchemaSettingsEntry) -> SchemaSettings {
+        let schema = file.full("schemas", &entry.schema.value);
+        self.refer(file, entry.schema.referenced, schema.clone());
+        SchemaSettings {
+            schema,
+            encoding: entry.encoding.into(),
+            first_revision_id: String::new(),
+            last_revision_id: String::new(),
+        }
+    }
+
+    fn message(
+        &mut self,
+        file: &File<'_>,
+        entry: Spanned<MessageEntry>,
+        topic: &ResourceName,
+    ) -> Checked<()> {
+        let place = entry.referenced;
+        let message = message::read(entry.value)
+            .map_err(|(own, text)| BootstrapFault::new(file.source, own.unwrap_or(place), text))?;
+        self.found.messages.push((topic.to_string(), message));
+        Ok(())
+    }
+
+    fn subscription(
+        &mut self,
+        file: &File<'_>,
+        name: &Spanned<String>,
+        mut entry: SubscriptionEntry,
+        topic: Option<&ResourceName>,
+    ) -> Checked<()> {
+        let full = file.name(name, "subscriptions", ResourceName::subscription)?;
+        self.declare(file.source, name.referenced, &full)?;
+        let topic = self.topic_of(file, name, entry.topic.take(), topic)?;
+        if let Some(faults) = entry.faults.take() {
+            let checked = faults.value.check();
+            checked.map_err(|error| {
+                BootstrapFault::new(file.source, faults.referenced, error.to_string())
+            })?;
+            self.found.faults.insert(full.to_string(), faults.value);
+        }
+        let full_topic = |written: &str| file.full("topics", written);
+        let (config, places) = subscription::read(name, full.to_string(), topic, entry, full_topic)
+            .map_err(|(place, text)| BootstrapFault::new(file.source, place, text))?;
+        config
+            .check()
+            .map_err(|error| refused(file.source, places.find(&error.to_string()), &error))?;
+        self.found.subscriptions.push(config);
+        Ok(())
+    }
+
+    /// A subscription belongs to the topic that it stands under, or else to the one that it names.
+    fn topic_of(
+        &mut self,
+        file: &File<'_>,
+        name: &Spanned<String>,
+        named: Option<Spanned<String>>,
+        above: Option<&ResourceName>,
+    ) -> Checked<String> {
+        let fault = |location, text: &str| BootstrapFault::new(file.source, location, text);
+        match (named, above) {
+            (None, Some(topic)) => Ok(topic.to_string()),
+            (Some(named), Some(_)) => {
+                let text = "found topic, expected none, since this stands under its topic";
+                Err(fault(named.referenced, text))
+            }
+            (Some(named), None) => {
+                let topic = file.full("topics", &named.value);
+                self.refer(file, named.referenced, topic.clone());
+                Ok(topic)
+            }
+            (None, None) => {
+                let text = "the subscription has no topic: name it, or write this under it";
+                Err(fault(name.referenced, text))
+            }
+        }
+    }
+
+    fn refer(&mut self, file: &File<'_>, location: Location, name: String) {
+        self.references.push(Reference {
+            name,
+            place: BootstrapFault::new(file.source, location, ""),
+        });
+    }
+}
+
+impl File<'_> {
+    /// The full name: what has a slash is taken as it is.
+    fn full(&self, collection: &str, written: &str) -> String {
+        if written.contains('/') {
+            return written.to_owned();
+        }
+        format!("projects/{}/{collection}/{written}", self.project)
+    }
+
+    fn name(
+        &self,
+        written: &Spanned<String>,
+        collection: &str,
+        check: impl Fn(&str) -> Result<ResourceName, ApiError>,
+    ) -> Checked<ResourceName> {
+        check(&self.full(collection, &written.value))
+            .map_err(|error| refused(self.source, written.referenced, &error))
+    }
+
+    fn read(&self, path: &Spanned<String>) -> Checked<String> {
+        let whole = self.source.folder.join(&path.value);
+        std::fs::read_to_string(&whole).map_err(|error| {
+            let text = format!("{} cannot be read: {error}", whole.display());
+            BootstrapFault::new(self.source, path.referenced, text)
+        })
+    }
+}
+
+/// What one of Google's rules says, at its place.
+pub(super) fn refused(source: &Source, location: Location, error: &ApiError) -> BootstrapFault {
+    BootstrapFault::new(source, location, error.to_string())
+}

@@ -1,0 +1,146 @@
+//! The declarations of a service made with pushgate, as `pushgate describe` prints them.
+//!
+//! This is the emulator's own reading of that JSON: it takes what Google's resources are made of, and leaves the rest.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_saphyr::{Location, Spanned};
+
+use super::collect::{Collection, refused};
+use super::document::Seconds;
+use super::place::{BootstrapFault, Source};
+use crate::error::ApiError;
+use crate::name::ResourceName;
+use crate::subscription::{DeadLetterPolicy, PushConfig, RetryPolicy, SubscriptionConfig};
+use crate::topic::TopicConfig;
+
+/// The version that is understood.
+const VERSION: u32 = 1;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Described {
+    version: Spanned<u32>,
+    #[serde(default)]
+    subscriptions: Vec<Spanned<Declared>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Declared {
+    id: String,
+    topic: String,
+    dead_letter_topic: String,
+    ack_deadline_seconds: u64,
+    retry_policy: DeclaredRetries,
+    attempts: u32,
+    #[serde(default)]
+    audiences: Vec<String>,
+    #[serde(default)]
+    callers: Vec<String>,
+    form: DeclaredForm,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DeclaredRetries {
+    minimum_backoff: Seconds,
+    maximum_backoff: Seconds,
+}
+
+#[derive(Clone, Copy, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "camelCase")]
+enum DeclaredForm {
+    Evident,
+    Unwrapped,
+    Eventarc,
+}
+
+/// Adds the topics and subscriptions of a service.
+pub(super) fn collect(collection: &mut Collection<'_>, source: &Source, text: &str) {
+    let described: Described = match serde_saphyr::from_str(text) {
+        Ok(described) => described,
+        Err(error) => return collection.fault(BootstrapFault::of_form(source, text, &error)),
+    };
+    if described.version.value != VERSION {
+        let text = format!(
+            "version is {}, expected {VERSION}, from a pushgate as old as this emulator",
+            described.version.value
+        );
+        let fault = BootstrapFault::new(source, described.version.referenced, text);
+        return collection.fault(fault);
+    }
+    let Some(base) = collection.defaults.push_to.clone() else {
+        let text = "declarations of a service do not say where it listens: add --push-to URL";
+        return collection.fault(BootstrapFault::new(source, Location::UNKNOWN, text));
+    };
+    for declared in described.subscriptions {
+        let added = add(collection, source, &declared, base.trim_end_matches('/'));
+        if let Err(error) = added {
+            collection.fault(error);
+        }
+    }
+}
+
+fn add(
+    collection: &mut Collection<'_>,
+    source: &Source,
+    declared: &Spanned<Declared>,
+    base: &str,
+) -> Result<(), BootstrapFault> {
+    let refuse = |error: ApiError| refused(source, declared.referenced, &error);
+    let project = collection.defaults.project.clone();
+    let full = |kind: &str, id: &str| format!("projects/{project}/{kind}/{id}");
+    let Declared {
+        id, topic, form, ..
+    } = &declared.value;
+    let topic = ResourceName::topic(&full("topics", topic)).map_err(refuse)?;
+    // Subscriptions may share a topic, and another file may say more about it.
+    if !collection.is_declared(topic.as_str()) {
+        collection.declare(source, declared.referenced, &topic)?;
+        collection.add_topic(TopicConfig::new(topic.as_str()));
+    }
+    let name = ResourceName::subscription(&full("subscriptions", id)).map_err(refuse)?;
+    collection.declare(source, declared.referenced, &name)?;
+    let dead_letters = full("topics", &declared.value.dead_letter_topic);
+    let mut config = SubscriptionConfig::new(name.as_str(), topic.as_str());
+    declared.value.apply(&mut config, dead_letters);
+    config.push_config = Some(declared.value.push_config(&project, base));
+    config.check().map_err(refuse)?;
+    if *form == DeclaredForm::Eventarc {
+        collection.note(format!(
+            "subscription {id} is Eventarc's in the cloud, and pushes wrapped messages here"
+        ));
+    }
+    collection.add_subscription(config);
+    Ok(())
+}
+
+impl Declared {
+    fn apply(&self, config: &mut SubscriptionConfig, dead_letter_topic: String) {
+        config.ack_deadline = Duration::from_secs(self.ack_deadline_seconds);
+        config.retry_policy = Some(RetryPolicy {
+            minimum_backoff: self.retry_policy.minimum_backoff.0,
+            maximum_backoff: self.retry_policy.maximum_backoff.0,
+        });
+        config.dead_letter_policy = Some(DeadLetterPolicy {
+            dead_letter_topic,
+            max_delivery_attempts: self.attempts,
+        });
+    }
+
+    /// Where the service receives, as whom it expects to be called, and for which audience: what is declared, or else what
+    /// `pushgate dev` sets.
+    fn push_config(&self, project: &str, base: &str) -> PushConfig {
+        let default = format!("push@{project}.iam.gserviceaccount.com");
+        let caller = self.callers.first().cloned().unwrap_or(default);
+        let audience = self.audiences.first().map_or(base, String::as_str);
+        let push_config = PushConfig::new(format!("{base}/push/{}", self.id));
+        let push_config = push_config.signed_as(caller, Some(audience));
+        match self.form {
+            DeclaredForm::Unwrapped => push_config.unwrapped(true),
+            DeclaredForm::Evident | DeclaredForm::Eventarc => push_config,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! A message of a file.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde_saphyr::Location;
+
+use super::document::MessageEntry;
+use crate::message::{Message, check_request};
+
+/// The message, or where it is wrong (if that is a place of its own) and why.
+pub(super) fn read(entry: MessageEntry) -> Result<Message, (Option<Location>, String)> {
+    let message = Message {
+        data: data(&entry)?,
+        attributes: entry.attributes,
+        ordering_key: entry.ordering_key,
+    };
+    match check_request(std::slice::from_ref(&message)) {
+        Ok(()) => Ok(message),
+        Err(error) => Err((None, error.to_string())),
+    }
+}
+
+fn data(entry: &MessageEntry) -> Result<Bytes, (Option<Location>, String)> {
+    match (&entry.json, &entry.text, &entry.base64) {
+        (None, None, None) => Ok(Bytes::new()),
+        (Some(json), None, None) => Ok(Bytes::from(json.to_string())),
+        (None, Some(text), None) => Ok(Bytes::from(text.clone())),
+        (None, None, Some(base64)) => {
+            STANDARD
+                .decode(&base64.value)
+                .map(Bytes::from)
+                .map_err(|_| {
+                    let text = "base64 is not Base64 with padding, such as \"aGk=\"".to_owned();
+                    (Some(base64.referenced), text)
+                })
+        }
+        _ => Err((
+            None,
+            "a message has several of json, text and base64, expected one".to_owned(),
+        )),
+    }
+}

@@ -1,0 +1,150 @@
+//! What there is when the emulator starts: schemas, topics, subscriptions and messages from files that people write.
+//!
+//! A file is YAML, of which JSON is a part. `document` is its shape, `collect` and `references` make Google's resources of it and check them,
+//! `described` does the same with what `pushgate describe` prints, `place` says where something is wrong, and `apply` creates
+//! what was found. Nothing is created unless all of it is right.
+
+mod apply;
+mod collect;
+mod described;
+mod document;
+mod message;
+mod place;
+mod references;
+mod subscription;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+pub use self::apply::Bootstrapped;
+use self::collect::Collection;
+use self::place::Source;
+pub use self::place::{BootstrapError, BootstrapFault};
+use crate::faults::Faults;
+use crate::message::Message;
+use crate::subscription::SubscriptionConfig;
+use crate::topic::TopicConfig;
+
+/// What files say is to be there at the start, checked and complete: every name is full, and every name that is referred to
+/// is declared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bootstrap {
+    /// To be created first.
+    pub schemas: Vec<SchemaDeclaration>,
+    /// With the dead-letter topics that no file declares.
+    pub topics: Vec<TopicConfig>,
+    /// With one for each of these dead-letter topics, which holds what comes there.
+    pub subscriptions: Vec<SubscriptionConfig>,
+    /// By the full names of their subscriptions.
+    pub faults: BTreeMap<String, Faults>,
+    /// To be published last, each to the topic of this full name.
+    pub messages: Vec<(String, Message)>,
+    /// What a reader of the files may not expect, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// A schema as a file declares it (Google, *Schema*).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SchemaDeclaration {
+    /// `projects/PROJECT/schemas/ID`.
+    pub name: String,
+    /// In which language it is written.
+    pub language: SchemaLanguage,
+    /// The schema itself.
+    pub definition: String,
+}
+
+/// The language of a schema, in Google's words (Google, *Schema.Type*).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SchemaLanguage {
+    /// Apache Avro.
+    Avro,
+    /// Protocol Buffers.
+    ProtocolBuffer,
+}
+
+/// What files leave to whoever starts the emulator.
+#[derive(Clone, Debug)]
+pub struct BootstrapDefaults {
+    /// The project of names that are short.
+    pub project: String,
+    /// Where the service listens that pushgate's declarations belong to, such as `http://127.0.0.1:8080`.
+    pub push_to: Option<String>,
+}
+
+impl BootstrapDefaults {
+    /// Of a project, without a service.
+    pub fn new(project: impl Into<String>) -> Self {
+        Self {
+            project: project.into(),
+            push_to: None,
+        }
+    }
+}
+
+impl Bootstrap {
+    /// Reads files, which together are one declaration: each may refer to what another declares.
+    ///
+    /// # Errors
+    /// All that is wrong, each with its place: but of a file whose form is wrong, that alone.
+    pub fn read(
+        files: &[impl AsRef<Path>],
+        defaults: &BootstrapDefaults,
+    ) -> Result<Self, BootstrapError> {
+        let mut collection = Collection::new(defaults);
+        // Declarations of services come last: of a topic they say no more than its name, and another file may say the rest.
+        let mut described = Vec::new();
+        for file in files {
+            let file = file.as_ref();
+            let name = file.display().to_string();
+            let folder = file.parent().map(Path::to_owned).unwrap_or_default();
+            let source = Source { name, folder };
+            match std::fs::read_to_string(file) {
+                Ok(text) if is_described(&text) => described.push((source, text)),
+                Ok(text) => collection.document(&source, &text),
+                Err(error) => collection.unreadable(source.name, &error),
+            }
+        }
+        for (source, text) in described {
+            described::collect(&mut collection, &source, &text);
+        }
+        collection.finish()
+    }
+
+    /// Reads one text; `name` is what errors call it, and its files are sought in the working directory.
+    ///
+    /// # Errors
+    /// All that is wrong, each with its place.
+    pub fn parse(
+        name: &str,
+        text: &str,
+        defaults: &BootstrapDefaults,
+    ) -> Result<Self, BootstrapError> {
+        let mut collection = Collection::new(defaults);
+        let source = Source {
+            name: name.to_owned(),
+            folder: PathBuf::new(),
+        };
+        if is_described(text) {
+            described::collect(&mut collection, &source, text);
+        } else {
+            collection.document(&source, text);
+        }
+        collection.finish()
+    }
+}
+
+/// Whether it has the mark of what `pushgate describe` prints.
+fn is_described(text: &str) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Mark {
+        pushgate_describe: Option<IgnoredAny>,
+    }
+    let mark: Option<Mark> = serde_saphyr::from_str(text).ok();
+    mark.is_some_and(|mark| mark.pushgate_describe.is_some())
+}

@@ -1,0 +1,216 @@
+//! Where something is wrong in a file, and what.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde_saphyr::{Error, Location};
+
+/// How much of a line is shown.
+const EXCERPT_LETTERS: usize = 40;
+
+/// A file that is being read.
+pub(super) struct Source {
+    /// As errors call it.
+    pub(super) name: String,
+    /// Where the files are that it names.
+    pub(super) folder: PathBuf,
+}
+
+/// One thing that is wrong in a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BootstrapFault {
+    /// The file.
+    pub file: String,
+    /// Line and column, counted from 1; none if it is about the whole file.
+    pub place: Option<(u64, u64)>,
+    /// What was found, and what is expected.
+    pub text: String,
+}
+
+/// All that is wrong in files, a line each.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the bootstrap files cannot be used:\n{}", .0.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n"))]
+pub struct BootstrapError(pub Vec<BootstrapFault>);
+
+impl BootstrapFault {
+    pub(super) fn new(source: &Source, location: Location, text: impl Into<String>) -> Self {
+        let is_known = location != Location::UNKNOWN;
+        Self {
+            file: source.name.clone(),
+            place: is_known.then(|| (location.line(), location.column())),
+            text: text.into(),
+        }
+    }
+
+    /// What the parser says, in our words where it leaves the choice.
+    pub(super) fn of_form(source: &Source, text: &str, error: &Error) -> Self {
+        let error = error.without_snippet();
+        let location = error.location().unwrap_or(Location::UNKNOWN);
+        let found = || excerpt(text, location);
+        let text = match error {
+            Error::SerdeUnknownField {
+                field, expected, ..
+            } => unknown("key", field, expected),
+            Error::SerdeUnknownVariant {
+                variant, expected, ..
+            } => unknown("value", variant, expected),
+            Error::SerdeMissingField { field, .. } => format!("{field:?} is missing"),
+            Error::SerdeInvalidType {
+                unexpected,
+                expected,
+                ..
+            }
+            | Error::SerdeInvalidValue {
+                unexpected,
+                expected,
+                ..
+            } => format!("found {unexpected}, expected {expected}"),
+            Error::DuplicateMappingKey { key: Some(key), .. } => {
+                format!("{key:?} is there twice, expected once")
+            }
+            Error::Unexpected { expected, .. } => {
+                format!("found {}, expected {}", found(), kind(expected))
+            }
+            Error::InvalidScalar { ty, .. } => format!("found {}, expected {}", found(), kind(ty)),
+            Error::MultipleDocuments { .. } => "found a second document, expected one".to_owned(),
+            Error::Message { msg, .. } => msg.clone(),
+            other => first_line(&other.to_string()),
+        };
+        Self::new(source, location, text)
+    }
+}
+
+impl fmt::Display for BootstrapFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, place, text } = self;
+        match place {
+            Some((line, column)) => write!(formatter, "{file}:{line}:{column}: {text}"),
+            None => write!(formatter, "{file}: {text}"),
+        }
+    }
+}
+
+/// A word that is not known, with the one that was probably meant, or else with all that are.
+pub(super) fn unknown(what: &str, found: &str, known: &[impl AsRef<str>]) -> String {
+    let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+    match nearest(found, &known) {
+        Some(near) => format!("unknown {what} {found:?}, did you mean {near:?}?"),
+        None if known.is_empty() => format!("unknown {what} {found:?}, expected none"),
+        None => format!("unknown {what} {found:?}, expected {}", known.join(", ")),
+    }
+}
+
+/// What is so near that it was probably meant: a third of it wrong at most, or one the beginning of the other.
+fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    let plain = plain(found);
+    let candidates = known.iter().filter_map(|known| {
+        let other = self::plain(known);
+        let is_begun = plain.len() >= 3 && (other.starts_with(&plain) || plain.starts_with(&other));
+        let distance = distance(&plain, &other);
+        let is_near = is_begun || 3 * distance <= plain.chars().count().max(other.len());
+        is_near.then_some((distance, *known))
+    });
+    candidates.min().map(|(_, known)| known)
+}
+
+/// Without what is often mistaken: case, hyphens and underscores.
+fn plain(word: &str) -> String {
+    let letters = word.chars().filter(|letter| letter.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+/// How many letters must be added, left out or changed.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (index, letter) in one.chars().enumerate() {
+        let mut next = vec![index + 1];
+        let mut left = index + 1;
+        for ((above, before), same) in row.iter().skip(1).zip(&row).zip(&other) {
+            let change = before + usize::from(*same != letter);
+            left = change.min(above + 1).min(left + 1);
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// What stands at a place, as far as one needs to see it.
+fn excerpt(text: &str, location: Location) -> String {
+    let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let line = text.lines().nth(place(location.line()).saturating_sub(1));
+    let line = line.unwrap_or_default().chars();
+    let rest: String = line
+        .skip(place(location.column()).saturating_sub(1))
+        .collect();
+    let rest = rest.trim_end();
+    if rest.is_empty() {
+        return "nothing".to_owned();
+    }
+    let is_cut = rest.chars().count() > EXCERPT_LETTERS;
+    let shown: String = rest.chars().take(EXCERPT_LETTERS).collect();
+    format!("{shown}{}", if is_cut { "…" } else { "" })
+}
+
+/// What YAML calls by its own words.
+fn kind(expected: &str) -> &str {
+    match expected {
+        "mapping start" => "keys, each with a colon and its value",
+        "sequence start" => "a list",
+        "boolean" => "true or false",
+        "u32" | "u64" => "a whole number that is not negative",
+        "f64" => "a number",
+        other => other,
+    }
+}
+
+/// The parser's own words, without the place, which we tell.
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let words = line
+        .rsplit_once(" at line ")
+        .map_or(line, |(words, _)| words);
+    words.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: [&str; 4] = [
+        "ackDeadlineSeconds",
+        "push",
+        "pushConfig",
+        "deadLetterPolicy",
+    ];
+
+    fn check(found: &str, meant: Option<&str>) {
+        assert_eq!(nearest(found, &KEYS), meant, "{found}");
+    }
+
+    #[test]
+    fn the_key_that_was_probably_meant_is_found() {
+        check("ack_deadline_seconds", Some("ackDeadlineSeconds"));
+        check("ackDeadline", Some("ackDeadlineSeconds"));
+        check("pushconfig", Some("pushConfig"));
+        check("puhs", None);
+        check("pussh", Some("push"));
+        check("deadLeterPolicy", Some("deadLetterPolicy"));
+        check("retries", None);
+        check("", None);
+    }
+
+    #[test]
+    fn distances() {
+        for (one, other, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("kitten", "sitting", 3),
+            ("push", "push", 0),
+        ] {
+            assert_eq!(distance(one, other), expected, "{one} {other}");
+        }
+    }
+}

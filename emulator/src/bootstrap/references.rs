@@ -1,0 +1,69 @@
+//! Ends the reading of files: every name that one of them mentions must be declared by one of them.
+
+use super::Bootstrap;
+use super::collect::{Collection, Reference};
+use super::place::{BootstrapError, BootstrapFault, unknown};
+use crate::subscription::SubscriptionConfig;
+use crate::topic::TopicConfig;
+
+impl Collection<'_> {
+    /// All that was found, if nothing is wrong.
+    pub(super) fn finish(mut self) -> Result<Bootstrap, BootstrapError> {
+        self.add_dead_letter_topics();
+        for reference in std::mem::take(&mut self.references) {
+            if !self.declared.contains_key(&reference.name) {
+                self.faults.push(self.undeclared(reference));
+            }
+        }
+        if self.faults.is_empty() {
+            return Ok(self.found);
+        }
+        Err(BootstrapError(self.faults))
+    }
+
+    /// Dead letters need a topic, and somebody who keeps them.
+    fn add_dead_letter_topics(&mut self) {
+        let policies = self.found.subscriptions.iter();
+        let topics = policies.filter_map(|config| config.dead_letter_policy.as_ref());
+        let mut topics: Vec<String> = topics
+            .map(|policy| policy.dead_letter_topic.clone())
+            .collect();
+        topics.sort_unstable();
+        topics.dedup();
+        for topic in topics {
+            if self.is_declared(&topic) {
+                continue;
+            }
+            let keeper = topic.replacen("/topics/", "/subscriptions/", 1);
+            if !self.is_declared(&keeper) {
+                self.add_subscription(SubscriptionConfig::new(keeper.as_str(), topic.as_str()));
+            }
+            let id = topic.rsplit('/').next().unwrap_or_default();
+            let note =
+                format!("topic {id} is for dead letters only, and subscription {id} keeps them");
+            self.note(note);
+            self.declared.insert(topic.clone(), String::new());
+            self.add_topic(TopicConfig::new(topic));
+        }
+    }
+
+    fn undeclared(&self, reference: Reference) -> BootstrapFault {
+        let mut parts = reference.name.rsplitn(3, '/');
+        let id = parts.next().unwrap_or_default();
+        let kind = parts.next().unwrap_or_default();
+        let of_kind = self.declared.keys().filter_map(|name| {
+            let (above, id) = name.rsplit_once('/')?;
+            above.ends_with(kind).then_some(id)
+        });
+        let known: Vec<&str> = of_kind.collect();
+        let text = if known.contains(&id) {
+            format!("{} is declared in no file", reference.name)
+        } else {
+            unknown(kind.trim_end_matches('s'), id, &known)
+        };
+        BootstrapFault {
+            text,
+            ..reference.place
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The flags, named as those of Google's emulator where it has them.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+const EXAMPLES: &str = "\
+Examples:
+  # An empty Pub/Sub. Google's clients find it by the two exports that it prints.
+  emulator
+
+  # Topics, subscriptions and messages from a file. emulator/examples/shop.yaml shows all that can be said.
+  emulator --project shop --bootstrap shop.yaml
+
+  # The subscriptions that a service made with pushgate declares, pushed to it.
+  pushgate describe > service.json
+  emulator --bootstrap service.json --push-to http://127.0.0.1:8080
+
+  # For tests: a free port, no pauses, and the faults of an earlier run again.
+  emulator --host-port 127.0.0.1:0 --pace eager --seed 1234
+
+What it prints are shell commands and comments. PUBSUB_EMULATOR_HOST tells clients where an emulator is; it does not tell the
+emulator where to listen: --host-port does.";
+
+/// A local Google Cloud Pub/Sub for laptops and tests, which pushes as Google does.
+///
+/// It speaks Google's REST and gRPC interfaces on one port, and needs no account, no project and no network. Pushes are signed
+/// with tokens of its own issuer when a subscription asks for them. Everything is forgotten when it stops.
+#[derive(Debug, Parser)]
+#[command(name = "emulator", version, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8085", value_parser = resolve)]
+    pub(crate) host_port: SocketAddr,
+
+    /// The project of short names in bootstrap files, and of the printed PUBSUB_PROJECT_ID.
+    ///
+    /// It need not exist, and requests may name any other.
+    #[arg(long, value_name = "ID", default_value = "local", value_parser = project)]
+    pub(crate) project: String,
+
+    /// Topics, subscriptions, schemas and messages to begin with; may be given several times.
+    ///
+    /// The file is YAML or JSON, or what `pushgate describe` prints. Several files are one declaration.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bootstrap: Vec<PathBuf>,
+
+    /// Where the service listens that `pushgate describe` has described.
+    #[arg(long, value_name = "URL", requires = "bootstrap", value_parser = service)]
+    pub(crate) push_to: Option<String>,
+
+    /// Where to keep everything, so that it outlives a restart.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// How fast subscriptions push.
+    #[arg(long, value_enum, default_value_t = PaceName::Google)]
+    pub(crate) pace: PaceName,
+
+    /// The same as --pace eager.
+    #[arg(long, conflicts_with = "pace")]
+    pub(crate) eager: bool,
+
+    /// What decides which messages meet faults; by default random, and printed.
+    ///
+    /// With the same seed, the same messages meet the same faults.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
+    pub(crate) seed: Option<u64>,
+
+    /// Of how many messages the console shows what happened to them; 0 for none.
+    #[arg(long, value_name = "MESSAGES")]
+    pub(crate) history: Option<usize>,
+
+    /// Listen on an address that other machines can reach.
+    ///
+    /// Whoever reaches it can read and publish everything, and have tokens signed.
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
+
+    /// What to log: a level, or directives such as `emulator=debug` for a line a push.
+    #[arg(long, value_name = "FILTER", default_value = "emulator=info", value_parser = filter)]
+    pub(crate) log: EnvFilter,
+}
+
+/// The largest seed that JSON readers do not round.
+const MAX_SEED: u64 = (1 << 53) - 1;
+
+/// How fast subscriptions push.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum PaceName {
+    /// As Google's: with slow start, and pauses of a whole subscription after failures
+    Google,
+    /// As fast as endpoints allow
+    Eager,
+}
+
+impl Arguments {
+    pub(crate) fn pace(&self) -> emulator::Pace {
+        if self.eager || self.pace == PaceName::Eager {
+            emulator::Pace::Eager
+        } else {
+            emulator::Pace::Google
+        }
+    }
+}
+
+fn resolve(host_port: &str) -> Result<SocketAddr, String> {
+    let mut addresses = host_port.to_socket_addrs().map_err(|error| {
+        format!("{error}: expected HOST:PORT, such as 127.0.0.1:8085 or [::1]:8085")
+    })?;
+    addresses
+        .next()
+        .ok_or_else(|| "the host has no address".to_owned())
+}
+
+/// As the emulator's names have it.
+fn project(id: &str) -> Result<String, String> {
+    let fits = |each: char| each.is_ascii_alphanumeric() || "-:.".contains(each);
+    if !id.is_empty() && id.chars().all(fits) {
+        return Ok(id.to_owned());
+    }
+    Err("expected letters, digits or any of -:.".to_owned())
+}
+
+fn service(url: &str) -> Result<String, String> {
+    let rest = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', '@']) => Ok(url.to_owned()),
+        _ => Err("expected a URL such as http://127.0.0.1:8080".to_owned()),
+    }
+}
+
+/// A word alone would be read as the name of a module, and a mistyped level would log nothing.
+fn filter(directives: &str) -> Result<EnvFilter, String> {
+    for directive in directives.split(',') {
+        if !directive.contains('=') && directive.parse::<LevelFilter>().is_err() {
+            return Err(format!(
+                "{directive:?} is neither a level (error, warn, info, debug, trace, off) nor a directive such as emulator=debug"
+            ));
+        }
+    }
+    EnvFilter::try_new(directives).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(directives: &str, good: bool) {
+        assert_eq!(filter(directives).is_ok(), good, "{directives:?}");
+    }
+
+    #[test]
+    fn a_filter_that_would_be_ignored_is_refused() {
+        check("debug", true);
+        check("emulator=debug,hyper=warn", true);
+        check("warn,emulator=trace", true);
+        check("loud", false);
+        check("emulator=loud", false);
+    }
+
+    #[test]
+    fn a_service_is_a_url_without_a_query() {
+        for (url, good) in [
+            ("http://127.0.0.1:8080", true),
+            ("https://shop.example/base/", true),
+            ("127.0.0.1:8080", false),
+            ("http://", false),
+            ("http://shop.example/?a", false),
+        ] {
+            assert_eq!(service(url).is_ok(), good, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_pace_has_two_names() {
+        let pace = |arguments: &[&str]| {
+            let all = ["emulator"].iter().chain(arguments);
+            Arguments::try_parse_from(all).map(|arguments| arguments.pace())
+        };
+        assert_eq!(pace(&[]).unwrap(), emulator::Pace::Google);
+        assert_eq!(pace(&["--eager"]).unwrap(), emulator::Pace::Eager);
+        assert_eq!(pace(&["--pace", "eager"]).unwrap(), emulator::Pace::Eager);
+        assert!(pace(&["--pace", "google", "--eager"]).is_err());
+    }
+}

@@ -1,0 +1,124 @@
+//! Where the emulator does not run, because it is no Pub/Sub for production: it asks nobody for a password, and signs tokens
+//! for whoever reaches it.
+//!
+//! Listening on loopback harms nobody, wherever it is: tests in a pod or in a job do that. An address that others reach must be
+//! asked for, and where production usually lives the refusal says so. Credentials in the environment are no reason to refuse:
+//! laptops have them, and the emulator reads none.
+
+use std::net::SocketAddr;
+
+use emulator::StartError;
+
+/// Variables that a platform sets, with its name (Google, *Container runtime contract*; Kubernetes sets its own in every pod).
+const PLATFORMS: [(&str, &str); 3] = [
+    ("K_SERVICE", "Cloud Run"),
+    ("CLOUD_RUN_JOB", "Cloud Run"),
+    ("KUBERNETES_SERVICE_HOST", "Kubernetes"),
+];
+
+/// Why the command does not start.
+#[derive(Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error(
+        "--host-port {address} can be reached by other machines, and this seems to be {platform} ({variable} is set): the \
+         emulator asks nobody for a password, signs tokens for everybody and is no place for production messages. Use Pub/Sub \
+         itself there, listen on 127.0.0.1, or, if this is a test environment, say --allow-remote"
+    )]
+    Production {
+        address: SocketAddr,
+        platform: &'static str,
+        variable: &'static str,
+    },
+    #[error(
+        "--host-port {0} can be reached by other machines: the emulator asks nobody for a password and signs tokens for \
+         everybody. Listen on 127.0.0.1, or say --allow-remote"
+    )]
+    Remote(SocketAddr),
+    #[error(
+        "--host-port {0} is taken, perhaps by another emulator: stop that one, or choose another port; port 0 takes a free one"
+    )]
+    Taken(SocketAddr),
+    #[error("--host-port {0} is no address of this machine")]
+    Elsewhere(SocketAddr),
+}
+
+/// Where the command was started.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    platform: Option<(&'static str, &'static str)>,
+}
+
+impl Place {
+    /// By which variables are set.
+    pub(crate) fn of(is_set: impl Fn(&str) -> bool) -> Self {
+        let mut platforms = PLATFORMS.into_iter();
+        Self {
+            platform: platforms.find(|(variable, _)| is_set(variable)),
+        }
+    }
+
+    /// Refuses an address that others reach, unless that is allowed.
+    pub(crate) fn check(self, address: SocketAddr, allow_remote: bool) -> Result<(), Refusal> {
+        if allow_remote || address.ip().is_loopback() {
+            return Ok(());
+        }
+        Err(match self.platform {
+            Some((variable, platform)) => Refusal::Production {
+                address,
+                platform,
+                variable,
+            },
+            None => Refusal::Remote(address),
+        })
+    }
+}
+
+impl Refusal {
+    /// What the flags have to do with a start that failed.
+    pub(crate) fn of(error: &StartError) -> Option<Self> {
+        use std::io::ErrorKind::{AddrInUse, AddrNotAvailable};
+        match error {
+            StartError::Listen { address, source } if source.kind() == AddrInUse => {
+                Some(Self::Taken(*address))
+            }
+            StartError::Listen { address, source } if source.kind() == AddrNotAvailable => {
+                Some(Self::Elsewhere(*address))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(variables: &[&str], address: &str, allow_remote: bool, words: Option<&str>) {
+        let place = Place::of(|name| variables.contains(&name));
+        let refusal = place.check(address.parse().unwrap(), allow_remote).err();
+        let refusal = refusal.map(|refusal| refusal.to_string());
+        let is_expected = match (&refusal, words) {
+            (None, None) => true,
+            (Some(refusal), Some(words)) => refusal.contains(words),
+            _ => false,
+        };
+        assert!(is_expected, "{variables:?} {address}: {refusal:?}");
+    }
+
+    #[test]
+    fn only_addresses_that_others_reach_are_refused() {
+        check(&[], "127.0.0.1:1", false, None);
+        check(&[], "[::1]:1", false, None);
+        check(&["K_SERVICE"], "127.0.0.1:1", false, None);
+        check(&[], "0.0.0.0:1", false, Some("--allow-remote"));
+        check(
+            &["K_SERVICE"],
+            "0.0.0.0:1",
+            false,
+            Some("seems to be Cloud Run (K_SERVICE"),
+        );
+        let pod = ["KUBERNETES_SERVICE_HOST"];
+        check(&pod, "10.0.0.1:1", false, Some("seems to be Kubernetes"));
+        check(&pod, "10.0.0.1:1", true, None);
+    }
+}

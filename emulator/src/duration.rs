@@ -1,0 +1,89 @@
+//! Lengths of time as Google's JSON writes them: seconds with an `s` (*ProtoJSON format*, `Duration`).
+
+use std::time::Duration;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serializer};
+
+use crate::subscription::MAX_DURATION;
+
+/// What `"600s"` or `"0.500s"` says.
+pub(crate) fn read(text: &str) -> Option<Duration> {
+    let number = text.strip_suffix('s')?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) || fraction.len() > 9 {
+        return None;
+    }
+    let nanoseconds = format!("{fraction:0<9}").parse().ok()?;
+    let duration = Duration::new(whole.parse().ok()?, nanoseconds);
+    (duration <= MAX_DURATION).then_some(duration)
+}
+
+/// With 0, 3, 6 or 9 digits of a second.
+pub(crate) fn write(duration: Duration) -> String {
+    let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
+    match nanoseconds {
+        0 => format!("{seconds}s"),
+        _ if nanoseconds % 1_000_000 == 0 => format!("{seconds}.{:03}s", nanoseconds / 1_000_000),
+        _ if nanoseconds % 1_000 == 0 => format!("{seconds}.{:06}s", nanoseconds / 1_000),
+        _ => format!("{seconds}.{nanoseconds:09}s"),
+    }
+}
+
+/// Why a text is not one, for messages.
+pub(crate) fn refusal(text: &str) -> String {
+    format!("{text:?} is not a duration: expected seconds with an s, such as \"600s\" or \"0.5s\"")
+}
+
+/// For `#[serde(with = "crate::duration")]`.
+pub(crate) fn serialize<S: Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&write(*duration))
+}
+
+/// For `#[serde(with = "crate::duration")]`.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    read(&text).ok_or_else(|| D::Error::custom(refusal(&text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<Duration>) {
+        assert_eq!(read(text), expected, "{text:?}");
+    }
+
+    #[test]
+    fn seconds_have_an_s_and_at_most_nine_digits_after_the_point() {
+        check("600s", Some(Duration::from_secs(600)));
+        check("0.5s", Some(Duration::from_millis(500)));
+        check("0.000000001s", Some(Duration::from_nanos(1)));
+        check("0.0000000001s", None);
+        check("315576000000s", Some(MAX_DURATION));
+        check("315576000001s", None);
+        for text in ["600", "-1s", "1.s", ".5s", "s", "", "10m", "1e3s"] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for (nanoseconds, text) in [
+            (2_000_000_000, "2s"),
+            (1_500_000_000, "1.500s"),
+            (1_000, "0.000001s"),
+            (1, "0.000000001s"),
+        ] {
+            let duration = Duration::from_nanos(nanoseconds);
+            assert_eq!(write(duration), text);
+            check(text, Some(duration));
+        }
+    }
+}

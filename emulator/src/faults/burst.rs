@@ -1,0 +1,148 @@
+//! Messages that come in heaps.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::FaultsError;
+use crate::duration;
+
+const MOST: u32 = 10_000;
+const LONGEST_HOLD: Duration = Duration::from_secs(600);
+
+/// Messages are held until `size` of them are there, or until the first of them was held for `hold`; then all go at once.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Burst {
+    /// 2 to 10,000.
+    pub size: u32,
+    /// At most 600 s.
+    #[serde(with = "crate::duration")]
+    pub hold: Duration,
+}
+
+impl Burst {
+    pub(super) fn check(&self) -> Result<(), FaultsError> {
+        if !(2..=MOST).contains(&self.size) {
+            return Err(FaultsError::new("burst.size", self.size, "2 to 10000"));
+        }
+        if self.hold.is_zero() || self.hold > LONGEST_HOLD {
+            let found = duration::write(self.hold);
+            return Err(FaultsError::new(
+                "burst.hold",
+                found,
+                "more than 0s and at most 600s",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Where the messages of one subscription wait for each other. It counts; the messages stay where they are.
+#[derive(Clone, Copy, Debug)]
+pub struct BurstGate {
+    burst: Burst,
+    held: u32,
+    /// When the first of the held messages must go.
+    due: Option<Instant>,
+}
+
+impl BurstGate {
+    /// A gate with nobody before it.
+    #[must_use]
+    pub fn new(burst: Burst) -> Self {
+        Self {
+            burst,
+            held: 0,
+            due: None,
+        }
+    }
+
+    /// One message more has come to the gate.
+    pub fn arrive(&mut self, now: Instant) {
+        self.held = self.held.saturating_add(1);
+        self.due.get_or_insert(now + self.burst.hold);
+    }
+
+    /// One held message is there no longer: it was deleted, or purged by a seek.
+    pub fn leave(&mut self) {
+        self.held = self.held.saturating_sub(1);
+        if self.held == 0 {
+            self.due = None;
+        }
+    }
+
+    /// How many messages go now: all that are held, or none.
+    pub fn release(&mut self, now: Instant) -> u32 {
+        let is_over = self.due.is_some_and(|due| due <= now);
+        if self.held < self.burst.size && !is_over {
+            return 0;
+        }
+        self.due = None;
+        std::mem::take(&mut self.held)
+    }
+
+    /// When to ask again, if nothing comes before.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOLD: Duration = Duration::from_secs(5);
+
+    fn gate() -> (BurstGate, Instant) {
+        let burst = Burst {
+            size: 3,
+            hold: HOLD,
+        };
+        (BurstGate::new(burst), Instant::now())
+    }
+
+    #[test]
+    fn messages_wait_until_enough_are_there() {
+        let (mut gate, now) = gate();
+        assert_eq!((gate.release(now), gate.due()), (0, None));
+        for expected in [0, 0, 3, 0, 0, 3] {
+            gate.arrive(now);
+            assert_eq!(gate.release(now), expected);
+        }
+        assert_eq!(gate.due(), None);
+    }
+
+    #[test]
+    fn the_first_to_be_held_ends_the_wait() {
+        let (mut gate, now) = gate();
+        gate.arrive(now);
+        gate.arrive(now + HOLD / 2);
+        assert_eq!(gate.due(), Some(now + HOLD));
+        assert_eq!(gate.release(now + HOLD - Duration::from_nanos(1)), 0);
+        assert_eq!(gate.release(now + HOLD), 2);
+        assert_eq!(gate.release(now + 2 * HOLD), 0);
+        gate.arrive(now + 2 * HOLD);
+        assert_eq!(gate.due(), Some(now + 3 * HOLD));
+    }
+
+    #[test]
+    fn those_who_come_together_go_together() {
+        let (mut gate, now) = gate();
+        (0..8).for_each(|_| gate.arrive(now));
+        assert_eq!(gate.release(now), 8);
+    }
+
+    #[test]
+    fn nobody_waits_for_those_who_left() {
+        let (mut gate, now) = gate();
+        gate.arrive(now);
+        gate.leave();
+        assert_eq!((gate.due(), gate.release(now + HOLD)), (None, 0));
+        gate.leave();
+        gate.arrive(now + HOLD);
+        assert_eq!(gate.release(now + 2 * HOLD), 1);
+    }
+}

@@ -1,0 +1,180 @@
+//! What somebody types and reads who starts the emulator as a command.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+/// A running command, killed when dropped.
+struct Running {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Running {
+    fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut child = command(arguments, environment).spawn().unwrap();
+        let output = child.stdout.take().unwrap();
+        let lines = BufReader::new(output).lines();
+        Self { child, lines }
+    }
+
+    /// The lines up to and with the one that begins so.
+    fn until(&mut self, beginning: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for line in self.lines.by_ref() {
+            let line = line.unwrap();
+            let is_last = line.starts_with(beginning);
+            found.push(line);
+            if is_last {
+                return found;
+            }
+        }
+        let mut said = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        panic!("{beginning:?} did not come after {found:?}: {said}");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_emulator"));
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// What a command says that does not start.
+fn refused(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let output = command(arguments, environment).output().unwrap();
+    assert!(!output.status.success(), "{arguments:?}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+const FREE: [&str; 2] = ["--host-port", "127.0.0.1:0"];
+
+#[test]
+fn what_a_shell_needs_is_printed_first() {
+    let arguments = [&FREE[..], &["--project", "shop", "--seed", "1234"]].concat();
+    // What tells clients where an emulator is does not tell one where to listen.
+    let elsewhere = [("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")];
+    let mut running = Running::start(&arguments, &elsewhere);
+    let said = running.until("# console");
+    let address = said[0].strip_prefix("export PUBSUB_EMULATOR_HOST=127.0.0.1:");
+    assert!(address.is_some_and(|port| port != "1"), "{said:?}");
+    assert_eq!(said[1], "export PUBSUB_PROJECT_ID=shop");
+    assert!(said[3].ends_with("/oauth2/v3/certs"), "{said:?}");
+    assert_eq!(said[4], "# faults are decided by --seed 1234");
+    assert!(said[5].ends_with("/console/"), "{said:?}");
+    assert!(said[2..].iter().all(|line| line.starts_with("# ")));
+}
+
+#[test]
+fn what_a_file_declares_is_created_and_said() {
+    let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/shop.yaml");
+    let arguments = [&FREE[..], &["--project", "shop", "--bootstrap", shop]].concat();
+    let mut running = Running::start(&arguments, &[]);
+    let said = running.until("# published");
+    for line in [
+        "# created projects/shop/topics/orders",
+        "# created projects/shop/subscriptions/orders-fulfilment",
+        "# note: topic orders-dead-letter is for dead letters only, and subscription orders-dead-letter keeps them",
+        "# published 2 messages",
+    ] {
+        assert!(said.iter().any(|each| each == line), "{line}: {said:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_wrong_starts_nothing() {
+    let file = std::env::temp_dir().join(format!("emulator-wrong-{}.yaml", std::process::id()));
+    std::fs::write(&file, "topics:\n  orders:\n    label: {}\n").unwrap();
+    let path = file.to_str().unwrap();
+    let said = refused(&[&FREE[..], &["--bootstrap", path]].concat(), &[]);
+    let expected = format!("{path}:3:5: unknown key \"label\", did you mean \"labels\"?");
+    assert!(said.contains(&expected), "{said}");
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn a_taken_port_is_explained_by_the_flag_that_decides_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let said = refused(&["--host-port", &address], &[]);
+    assert!(
+        said.contains(&format!("--host-port {address} is taken")),
+        "{said}"
+    );
+    let said = refused(&["--host-port", "8085"], &[]);
+    assert!(said.contains("expected HOST:PORT"), "{said}");
+    // An address for documentation, which no machine has.
+    let said = refused(&["--host-port", "192.0.2.1:0", "--allow-remote"], &[]);
+    assert!(
+        said.contains("--host-port 192.0.2.1:0 is no address of this machine"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_address_that_others_reach_must_be_asked_for() {
+    let everywhere = ["--host-port", "0.0.0.0:0"];
+    let said = refused(&everywhere, &[]);
+    assert!(said.contains("or say --allow-remote"), "{said}");
+    let said = refused(&everywhere, &[("K_SERVICE", "shop")]);
+    assert!(
+        said.contains("this seems to be Cloud Run (K_SERVICE is set)"),
+        "{said}"
+    );
+    let mut running = Running::start(&FREE, &[("K_SERVICE", "shop")]);
+    running.until("export PUBSUB_EMULATOR_HOST=127.0.0.1:");
+}
+
+#[test]
+fn flags_that_would_have_no_effect_are_refused() {
+    for (arguments, words) in [
+        (
+            &["--push-to", "http://127.0.0.1:8080"][..],
+            "--bootstrap <FILE>",
+        ),
+        (
+            &["--seed", "9007199254740992"],
+            "9007199254740992 is not in",
+        ),
+        (&["--project", "my shop"], "expected letters, digits"),
+        (&["--eager", "--pace", "google"], "cannot be used with"),
+        (&["--log", "loud"], "\"loud\" is neither a level"),
+    ] {
+        let said = refused(&[&FREE[..], arguments].concat(), &[]);
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
+fn the_help_has_an_example_for_a_newcomer() {
+    let output = command(&["--help"], &[]).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for words in [
+        "emulator --project shop --bootstrap shop.yaml",
+        "--host-port <HOST:PORT>",
+        "[default: 127.0.0.1:8085]",
+        "PUBSUB_EMULATOR_HOST tells clients",
+    ] {
+        assert!(help.contains(words), "{words}: {help}");
+    }
+}
