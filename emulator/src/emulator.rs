@@ -17,6 +17,7 @@ use crate::broker::{Broker, Ground};
 use crate::clock::Clock;
 use crate::delivery::{DeliveryEvent, Pace};
 use crate::error::ApiError;
+use crate::faults::{Faults, FaultsError};
 use crate::handles::{SubscriptionHandle, TopicHandle};
 use crate::issuer::Issuer;
 use crate::journal::{Journal, JournalError};
@@ -39,6 +40,8 @@ pub struct Options {
     pub pace: Pace,
     /// A folder that keeps everything over a restart; it is made if it is not there. Default: none.
     pub data_folder: Option<PathBuf>,
+    /// The faults of every subscription that is created, until it is given others. Default: none.
+    pub faults: Faults,
     /// What decides about faults that have no seed of their own ([`Faults`](crate::Faults)). Default: random.
     pub seed: u64,
 }
@@ -50,6 +53,7 @@ impl Default for Options {
             allow_remote: false,
             pace: Pace::default(),
             data_folder: None,
+            faults: Faults::none(),
             // Short enough to be typed again.
             seed: rand::random::<u32>().into(),
         }
@@ -76,6 +80,9 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The faults of every subscription cannot be meant so.
+    #[error("the faults of every subscription are out of range (--faults)")]
+    Faults(#[from] FaultsError),
     /// The data folder cannot be used.
     #[error("the data folder cannot be used (--data-dir)")]
     DataFolder(#[from] JournalError),
@@ -131,8 +138,10 @@ impl Emulator {
             allow_remote,
             pace,
             data_folder,
+            faults,
             seed,
         } = options;
+        faults.check()?;
         if !allow_remote && !address.ip().is_loopback() {
             return Err(StartError::NotLoopback(address));
         }
@@ -156,6 +165,8 @@ impl Emulator {
             tasks: tasks.clone(),
             stopping: stopping.clone(),
             keeper: keeper.clone(),
+            seed,
+            faults,
         };
         let broker = Arc::new(Broker::new(courier.clone(), clock.clone(), pace, ground));
         if let Some(saved) = saved {

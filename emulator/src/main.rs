@@ -56,6 +56,7 @@ fn options(arguments: &Arguments) -> Options {
         allow_remote: arguments.allow_remote,
         pace: arguments.pace(),
         data_folder: arguments.data_dir.clone(),
+        faults: arguments.faults.clone().unwrap_or_default(),
         seed: arguments.seed.unwrap_or(default.seed),
     }
 }

@@ -1,5 +1,6 @@
 //! The topics, subscriptions and snapshots of one emulator, and what is done to them whatever the interface.
 
+mod faults;
 mod policies;
 mod publish;
 mod replay;
@@ -20,6 +21,7 @@ use self::publish::first_sequence;
 use crate::clock::Clock;
 use crate::delivery::{Delivery, Pace};
 use crate::error::ApiError;
+use crate::faults::Faults;
 use crate::iam::Policies;
 use crate::keeping::Keeper;
 use crate::name::ResourceName;
@@ -38,6 +40,8 @@ pub(crate) struct Broker {
     clock: Clock,
     keeper: Keeper,
     pace: Pace,
+    seed: u64,
+    faults: Faults,
     runtime: Handle,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -58,6 +62,10 @@ pub(crate) struct Ground {
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
     pub(crate) keeper: Keeper,
+    /// Decides about faults that have no seed of their own.
+    pub(crate) seed: u64,
+    /// The faults of subscriptions that are given none.
+    pub(crate) faults: Faults,
 }
 
 impl Broker {
@@ -78,6 +86,8 @@ impl Broker {
             clock,
             keeper: ground.keeper,
             pace,
+            seed: ground.seed,
+            faults: ground.faults,
             runtime: ground.runtime,
             tasks: ground.tasks,
             stopping: ground.stopping,

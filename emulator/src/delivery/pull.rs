@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::futures::Notified;
 
+use super::faulty::Taker;
 use super::settle::Letter;
 use super::{AckId, Delivery, Reply, State};
 use crate::error::ApiError;
@@ -89,16 +90,29 @@ impl Delivery {
         let strict = state.config.enable_exactly_once_delivery;
         let mut outcomes = Vec::with_capacity(ack_ids.len());
         for id in ack_ids {
-            let is_own = id.tag == self.tag;
-            let acked = is_own.then(|| state.backlog.ack(id.lease, id.sequence, strict));
-            outcomes.push(match acked.flatten() {
-                Some(_) => Outcome::Done,
-                None => Outcome::Invalid,
-            });
+            outcomes.push(self.acknowledge_one(&mut state, *id, strict));
         }
         drop(state);
         self.wake();
         outcomes
+    }
+
+    fn acknowledge_one(&self, state: &mut State, id: AckId, strict: bool) -> Outcome {
+        if id.tag != self.tag {
+            return Outcome::Invalid;
+        }
+        let plan = self.plan_of_ack(state, id.sequence);
+        // What exactly-once delivery confirms is not lost.
+        if plan.drop_answer && !strict {
+            return Outcome::Done;
+        }
+        if state.backlog.ack(id.lease, id.sequence, strict).is_none() {
+            return Outcome::Invalid;
+        }
+        if plan.duplicate && !strict {
+            state.backlog.repeat(id.sequence);
+        }
+        Outcome::Done
     }
 
     /// Moves the ends of leases, counted from now.
@@ -153,6 +167,7 @@ impl Delivery {
 
     fn hand_out_one(&self, state: &mut State, want: &Want) -> Option<Handed> {
         let now = self.clock.now();
+        state.open_gate(now);
         if let Some(stream) = &want.stream {
             let in_hand = state.backlog.in_hand(stream.number);
             let size_bytes = state.backlog.next_size_bytes(now)?;
@@ -167,7 +182,7 @@ impl Delivery {
         }
         let lease = want.lease.unwrap_or(state.config.ack_deadline);
         let stream = want.stream.map(|stream| stream.number);
-        let taken = state.backlog.take(now, Some(now + lease), stream)?;
+        let (taken, _) = self.take(state, Taker::Pull(now + lease, stream))?;
         let ack_id = AckId {
             tag: self.tag,
             lease: taken.lease,
