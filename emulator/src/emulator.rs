@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::console::{self, Source};
 use crate::delivery::{DeliveryEvent, Pace};
 use crate::error::ApiError;
+use crate::faults::{Faults, FaultsError};
 use crate::handles::{SubscriptionHandle, TopicHandle};
 use crate::history::{DEFAULT_MESSAGES, History};
 use crate::issuer::Issuer;
@@ -44,6 +45,8 @@ pub struct Options {
     pub data_folder: Option<PathBuf>,
     /// Of how many messages, the latest, the console can show what happened to them; 0 for none. Default: 2,000.
     pub history_messages: usize,
+    /// The faults of every subscription that is created, until it is given others. Default: none.
+    pub faults: Faults,
     /// What decides about faults that have no seed of their own ([`Faults`](crate::Faults)). Default: random.
     pub seed: u64,
 }
@@ -56,6 +59,7 @@ impl Default for Options {
             pace: Pace::default(),
             data_folder: None,
             history_messages: DEFAULT_MESSAGES,
+            faults: Faults::none(),
             // Short enough to be typed again.
             seed: rand::random::<u32>().into(),
         }
@@ -82,6 +86,9 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The faults of every subscription cannot be meant so.
+    #[error("the faults of every subscription are out of range (--faults)")]
+    Faults(#[from] FaultsError),
     /// The data folder cannot be used.
     #[error("the data folder cannot be used (--data-dir)")]
     DataFolder(#[from] JournalError),
@@ -138,15 +145,16 @@ impl Emulator {
             pace,
             data_folder,
             history_messages,
+            faults,
             seed,
         } = options;
+        faults.check()?;
         let runtime = Handle::try_current().map_err(StartError::NoRuntime)?;
         let (listener, address) = open_port(address, allow_remote)?;
         install_cryptography();
 
         let issuer = Arc::new(Issuer::new(url(address)));
         let clock = Clock::default();
-        let history = Arc::new(History::new(clock.clone(), history_messages));
         let courier = Courier::new(Arc::clone(&issuer), clock.clone());
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
@@ -158,15 +166,16 @@ impl Emulator {
             tasks: tasks.clone(),
             stopping: stopping.clone(),
             keeper: keeper.clone(),
-            history: Arc::clone(&history),
+            history: Arc::new(History::new(clock.clone(), history_messages)),
+            seed,
+            faults,
         };
         let broker = Arc::new(Broker::new(courier.clone(), clock.clone(), pace, ground));
         if let Some(saved) = saved {
             broker.restore(saved).map_err(StartError::Restore)?;
         }
-        let sweeping = Broker::keep_sweeping(Arc::downgrade(&broker), clock);
-        tasks.spawn_on(sweep_until(sweeping, stopping.clone()), &runtime);
-        let source = Source::new(Arc::clone(&broker), Arc::clone(&issuer), history, address);
+        tasks.spawn_on(sweep(&broker, clock, stopping.clone()), &runtime);
+        let source = Source::new(Arc::clone(&broker), Arc::clone(&issuer), address);
         let page = console::router(source, stopping.clone());
         let router = api::router(Arc::clone(&broker), Arc::clone(&issuer)).merge(page);
         tasks.spawn_on(serve(listener, router, stopping.clone()), &runtime);
@@ -344,8 +353,15 @@ impl Emulator {
 }
 
 /// Lets go of what is too old, until the emulator stops.
-async fn sweep_until(sweeping: impl Future<Output = ()>, stopping: CancellationToken) {
-    stopping.run_until_cancelled(sweeping).await;
+fn sweep(
+    broker: &Arc<Broker>,
+    clock: Clock,
+    stopping: CancellationToken,
+) -> impl Future<Output = ()> + use<> {
+    let sweeping = Broker::keep_sweeping(Arc::downgrade(broker), clock);
+    async move {
+        stopping.run_until_cancelled(sweeping).await;
+    }
 }
 
 /// So that the first push does not wait for it.

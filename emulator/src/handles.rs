@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use crate::broker::Broker;
 use crate::delivery::{AckId, Delivery, Handed, Outcome, Want};
 use crate::error::ApiError;
+use crate::faults::{Faults, FaultsError};
 use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
 use crate::subscription::{PushConfig, SubscriptionConfig};
@@ -211,6 +212,20 @@ impl SubscriptionHandle {
     /// If the endpoint is not a URL.
     pub fn push_to(&self, push_config: Option<PushConfig>) -> Result<(), ApiError> {
         self.delivery.set_push_config(push_config)
+    }
+
+    /// Lets deliveries go wrong from now on, as asked for; [`Faults::none`] ends it.
+    ///
+    /// # Errors
+    /// If a fault is out of its range.
+    pub fn set_faults(&self, faults: Faults) -> Result<(), FaultsError> {
+        self.broker.set_faults(&self.delivery, faults)
+    }
+
+    /// The faults as they were set, with the seed that decides.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.delivery.faults()
     }
 
     /// Deletes the subscription with its messages.

@@ -616,30 +616,51 @@ async fn what_a_filter_keeps_out_is_not_said_to_wait() {
 }
 
 #[tokio::test]
-async fn what_the_emulator_cannot_do_is_neither_offered_nor_done() {
-    let scene = Scene::eager([]).await;
+async fn faults_are_set_shown_and_cleared() {
+    let mut scene = Scene::eager([]).await;
+    let path = "subscriptions/shop/billing/faults";
+    let faults = json!({"dropAnswer": 1.0, "seed": 7});
+    assert_eq!(post(&scene.emulator, path, faults.clone()).await.0, 200);
     let found = get(&scene.emulator, "subscriptions/shop/billing").await;
-    for (capability, body) in [
-        ("seek", json!({"time": "2030-01-02T03:04:05Z"})),
-        ("purge", json!({})),
-        ("faults", json!({"duplicate": 0.5})),
+    assert_eq!(found["subscription"]["faults"], faults);
+    assert!(
+        found["notes"][0]["what"]
+            .as_str()
+            .unwrap()
+            .starts_with("Faults changed: ")
+    );
+    let id = scene.publish(Message::new("hi"));
+    assert!(!scene.ended().await.is_acked());
+    assert_eq!(post(&scene.emulator, path, json!({})).await.0, 200);
+    scene.acked(&id).await;
+    let found = get(&scene.emulator, "subscriptions/shop/billing").await;
+    assert_eq!(found["subscription"]["faults"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_to_a_subscription_is_refused() {
+    let scene = Scene::eager([]).await;
+    for (verb, body, status) in [
+        ("faults", json!({"duplicate": 2}), 400),
+        ("faults", json!({"surprise": 1}), 400),
+        ("seek", json!({"time": "soon"}), 400),
+        ("purge", json!({"surprise": 1}), 400),
     ] {
-        let offered = found["capabilities"][capability].as_bool().unwrap();
-        let (status, _) = post(
+        let (found, _) = post(
             &scene.emulator,
-            &format!("subscriptions/shop/billing/{capability}"),
+            &format!("subscriptions/shop/billing/{verb}"),
             body,
         )
         .await;
-        assert_eq!(status == 200, offered, "{capability}: {status}");
+        assert_eq!(found, status, "{verb}");
+        let missing = format!("subscriptions/shop/missing/{verb}");
+        let body = if verb == "seek" {
+            json!({"time": "2030-01-02T03:04:05Z"})
+        } else {
+            json!({})
+        };
+        assert_eq!(post(&scene.emulator, &missing, body).await.0, 404, "{verb}");
     }
-    let (status, _) = post(
-        &scene.emulator,
-        "subscriptions/shop/billing/seek",
-        json!({"time": "soon"}),
-    )
-    .await;
-    assert_eq!(status, 400);
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ mod dead_letters;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod feature_table;
 #[cfg(test)]
 mod grpc;

@@ -4,6 +4,7 @@ use googleapis_tonic_google_iam_v1::google::iam::v1::{
     GetIamPolicyRequest, Policy, SetIamPolicyRequest, TestIamPermissionsRequest,
     TestIamPermissionsResponse,
 };
+use prost_types::FieldMask;
 use tonic::{Request, Response, Status};
 
 use super::Services;
@@ -22,6 +23,8 @@ impl IAMPolicy for Services {
         let policy = request
             .policy
             .ok_or_else(|| Status::invalid_argument("The policy must be set"))?;
+        let current = self.broker.policy(&request.resource);
+        let policy = masked(policy, current, request.update_mask)?;
         let set = self.broker.set_policy(&request.resource, policy)?;
         self.saved().await?;
         Ok(Response::new(set))
@@ -58,4 +61,33 @@ impl Services {
         let id = resource.rsplit('/').next().unwrap_or_default();
         Err(ApiError::NotFound(id.to_owned()))
     }
+}
+
+/// A policy of which only the fields of a mask are new, if there is one (Google, *SetIamPolicyRequest*, `updateMask`).
+fn masked(change: Policy, current: Policy, mask: Option<FieldMask>) -> Result<Policy, ApiError> {
+    let paths = mask.map(|mask| mask.paths).unwrap_or_default();
+    if paths.is_empty() {
+        return Ok(change);
+    }
+    // The rest of the policy must still be the one that was read here.
+    let mut policy = current;
+    for path in &paths {
+        match path.as_str() {
+            "bindings" => policy.bindings.clone_from(&change.bindings),
+            "audit_configs" | "auditConfigs" => {
+                policy.audit_configs.clone_from(&change.audit_configs);
+            }
+            "version" => policy.version = change.version,
+            "etag" => {}
+            _ => {
+                return Err(ApiError::invalid(format!(
+                    "The update_mask of the SetIamPolicyRequest has {path:?}, which is no field of a Policy"
+                )));
+            }
+        }
+    }
+    if !change.etag.is_empty() {
+        policy.etag = change.etag;
+    }
+    Ok(policy)
 }

@@ -3,6 +3,8 @@
 //! `publisher`, `subscriber`, `schemas` and `iam` are the services: each method reads its request with `crate::convert`, asks the
 //! broker, and writes the answer. `grpc` and `rest` only carry them.
 
+mod clock_body;
+mod control;
 mod descriptor;
 mod grpc;
 mod iam;
@@ -40,19 +42,23 @@ struct Services {
 }
 
 pub(crate) fn router(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
-    let services = Arc::new(Services { broker });
     let documents = Router::new()
         .route("/", get(console::front_door))
         .route(KEYS_PATH, get(keys::keys))
         .route(CERTIFICATES_PATH, get(keys::certificates))
         .route("/.well-known/openid-configuration", get(keys::discovery))
-        .with_state(issuer);
+        .with_state(Arc::clone(&issuer));
+    let services = Arc::new(Services {
+        broker: Arc::clone(&broker),
+    });
+    let control = control::routes(broker, issuer);
     let rest = Rest::new(Arc::clone(&services));
     Router::new()
         .fallback(rest::answer)
         .method_not_allowed_fallback(rest::answer)
         .with_state(rest)
         .merge(documents)
+        .merge(control)
         .merge(grpc::routes(&services))
         .layer(DefaultBodyLimit::max(MAX_READ_BYTES))
 }
@@ -63,9 +69,12 @@ impl Services {
     /// # Errors
     /// If it cannot be kept.
     async fn saved(&self) -> Result<(), Status> {
-        let saved = self.broker.saved().await;
-        saved.map_err(|error| {
-            Status::unavailable(format!("The data folder cannot be written: {error}"))
-        })
+        saved(&self.broker).await
     }
+}
+
+async fn saved(broker: &Broker) -> Result<(), Status> {
+    let saved = broker.saved().await;
+    saved
+        .map_err(|error| Status::unavailable(format!("The data folder cannot be written: {error}")))
 }

@@ -3,7 +3,6 @@
 use super::Bootstrap;
 use crate::emulator::Emulator;
 use crate::error::ApiError;
-use crate::faults::Faults;
 
 /// What became of a declaration.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -38,7 +37,9 @@ impl Emulator {
             done.note(&subscription.name, created)?;
         }
         for (subscription, faults) in &declared.faults {
-            self.bootstrap_faults(subscription, faults)?;
+            let subscription = self.subscription(subscription)?;
+            let set = subscription.set_faults(faults.clone());
+            set.map_err(|error| ApiError::invalid(error.to_string()))?;
         }
         for (topic, message) in &declared.messages {
             if done.created.contains(topic) {
@@ -47,15 +48,6 @@ impl Emulator {
             }
         }
         Ok(done)
-    }
-
-    fn bootstrap_faults(&self, subscription: &str, faults: &Faults) -> Result<(), ApiError> {
-        if faults.is_none() {
-            return Ok(());
-        }
-        Err(ApiError::unimplemented(format!(
-            "The emulator does not set the faults of {subscription}: its deliveries have none"
-        )))
     }
 }
 

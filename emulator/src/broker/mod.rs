@@ -1,5 +1,6 @@
 //! The topics, subscriptions and snapshots of one emulator, and what is done to them whatever the interface.
 
+mod faults;
 mod policies;
 mod publish;
 mod replay;
@@ -20,6 +21,7 @@ use self::publish::first_sequence;
 use crate::clock::Clock;
 use crate::delivery::{Delivery, Pace};
 use crate::error::ApiError;
+use crate::faults::Faults;
 use crate::history::History;
 use crate::iam::Policies;
 use crate::keeping::Keeper;
@@ -40,6 +42,8 @@ pub(crate) struct Broker {
     keeper: Keeper,
     history: Arc<History>,
     pace: Pace,
+    seed: u64,
+    faults: Faults,
     runtime: Handle,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -61,6 +65,10 @@ pub(crate) struct Ground {
     pub(crate) stopping: CancellationToken,
     pub(crate) keeper: Keeper,
     pub(crate) history: Arc<History>,
+    /// Decides about faults that have no seed of their own.
+    pub(crate) seed: u64,
+    /// The faults of subscriptions that are given none.
+    pub(crate) faults: Faults,
 }
 
 impl Broker {
@@ -82,10 +90,16 @@ impl Broker {
             keeper: ground.keeper,
             history: ground.history,
             pace,
+            seed: ground.seed,
+            faults: ground.faults,
             runtime: ground.runtime,
             tasks: ground.tasks,
             stopping: ground.stopping,
         }
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.history
     }
 
     pub(crate) fn clock(&self) -> &Clock {

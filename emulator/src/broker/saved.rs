@@ -15,6 +15,7 @@ use crate::convert::{
 };
 use crate::delivery::Delivery;
 use crate::error::ApiError;
+use crate::faults::Faults;
 use crate::journal::{Held, JournalError, Kind, Saved, SavedMessage, SavedResource};
 use crate::message::{Message as PublishedMessage, ReceivedMessage};
 use crate::name::ResourceName;
@@ -99,12 +100,26 @@ impl Broker {
         }
     }
 
-    /// A resource is gone, and its policy with it.
-    pub(super) fn keep_deletion(&self, kind: Kind, name: &ResourceName) {
-        self.policies.forget(name.as_str());
+    pub(super) fn keep_faults(&self, subscription: &ResourceName, faults: &Faults) {
+        if let Some(keeping) = &self.keeper {
+            // Plain numbers and words always serialize.
+            let value = serde_json::to_vec(faults).unwrap_or_default();
+            keeping.put(Kind::Faults, subscription.as_str(), value);
+        }
+    }
+
+    /// A resource has nothing of this kind any more.
+    pub(super) fn keep_none(&self, kind: Kind, name: &ResourceName) {
         if let Some(keeping) = &self.keeper {
             keeping.delete(kind, name.as_str());
-            keeping.delete(Kind::Policy, name.as_str());
+        }
+    }
+
+    /// A resource is gone, with its policy and its faults.
+    pub(super) fn keep_deletion(&self, kind: Kind, name: &ResourceName) {
+        self.policies.forget(name.as_str());
+        for kind in [kind, Kind::Policy, Kind::Faults] {
+            self.keep_none(kind, name);
         }
     }
 
@@ -172,7 +187,13 @@ impl Broker {
                 let policy = Policy::decode(&value[..]).map_err(broken)?;
                 self.policies.restore(&name, policy);
             }
-            Kind::Faults => {}
+            Kind::Faults => {
+                let faults: Faults = serde_json::from_slice(&value).map_err(|_| {
+                    ApiError::invalid(format!("the faults of {name} cannot be read"))
+                })?;
+                self.subscription(&ResourceName::subscription(&name)?)?
+                    .set_faults(faults);
+            }
         }
         Ok(())
     }

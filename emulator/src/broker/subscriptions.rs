@@ -35,6 +35,10 @@ impl Broker {
         let delivery = self.open(config.clone())?;
         topic.deliveries.push(Arc::clone(&delivery));
         self.keep_subscription(&delivery);
+        if !self.faults.is_none() {
+            // They were checked at the start.
+            self.set_faults(&delivery, self.faults.clone()).ok();
+        }
         resources.subscriptions.insert(name, delivery);
         Ok(config)
     }

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use emulator::Faults;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -28,7 +29,8 @@ emulator where to listen: --host-port does.";
 /// A local Google Cloud Pub/Sub for laptops and tests, which pushes as Google does.
 ///
 /// It speaks Google's REST and gRPC interfaces on one port, and needs no account, no project and no network. Pushes are signed
-/// with tokens of its own issuer when a subscription asks for them. Everything is forgotten when it stops.
+/// with tokens of its own issuer when a subscription asks for them. Everything is forgotten when it stops,
+/// unless --data-dir keeps it.
 #[derive(Debug, Parser)]
 #[command(name = "emulator", version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -73,6 +75,12 @@ pub(crate) struct Arguments {
     /// Of how many messages the console shows what happened to them; 0 for none.
     #[arg(long, value_name = "MESSAGES")]
     pub(crate) history: Option<usize>,
+
+    /// Faults of every subscription, in JSON, such as {"duplicate": 0.1, "dropAnswer": 0.05}.
+    ///
+    /// A bootstrap file, the console, and PUT /emulator/v1/projects/P/subscriptions/S/faults give one subscription others.
+    #[arg(long, value_name = "JSON", value_parser = faults)]
+    pub(crate) faults: Option<Faults>,
 
     /// Listen on an address that other machines can reach.
     ///
@@ -133,6 +141,12 @@ fn service(url: &str) -> Result<String, String> {
         Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', '@']) => Ok(url.to_owned()),
         _ => Err("expected a URL such as http://127.0.0.1:8080".to_owned()),
     }
+}
+
+fn faults(json: &str) -> Result<Faults, String> {
+    let faults: Faults = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    faults.check().map_err(|error| error.to_string())?;
+    Ok(faults)
 }
 
 /// A word alone would be read as the name of a module, and a mistyped level would log nothing.

@@ -15,11 +15,12 @@ use time::macros::datetime;
 
 use crate::broker::Broker;
 use crate::error::ApiError;
+use crate::faults::{Faults, TokenChoice};
 use crate::history::{History, Note};
 use crate::issuer::Issuer;
 use crate::message::Message;
 use crate::name::ResourceName;
-use crate::push::{Destination, Outgoing, PushError, TokenChoice};
+use crate::push::{Destination, Outgoing, PushError};
 use crate::storage::StoredMessage;
 use crate::subscription::SubscriptionConfig;
 
@@ -58,8 +59,8 @@ pub(super) struct SubscriptionView {
     pub(super) window: usize,
     /// How much longer nothing is pushed, after failures.
     pub(super) paused_for: Option<Duration>,
-    /// The faults that are switched on, as the form sent them.
-    pub(super) faults: Option<Value>,
+    /// The faults that are switched on.
+    pub(super) faults: Option<Faults>,
 }
 
 /// The request of a push, made once more.
@@ -75,21 +76,14 @@ pub(super) struct PushRequest {
 pub(crate) struct Source {
     broker: Arc<Broker>,
     issuer: Arc<Issuer>,
-    history: Arc<History>,
     address: SocketAddr,
 }
 
 impl Source {
-    pub(crate) fn new(
-        broker: Arc<Broker>,
-        issuer: Arc<Issuer>,
-        history: Arc<History>,
-        address: SocketAddr,
-    ) -> Self {
+    pub(crate) fn new(broker: Arc<Broker>, issuer: Arc<Issuer>, address: SocketAddr) -> Self {
         Self {
             broker,
             issuer,
-            history,
             address,
         }
     }
@@ -99,7 +93,7 @@ impl Source {
     }
 
     pub(super) fn history(&self) -> &History {
-        &self.history
+        self.broker.history()
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {
@@ -107,7 +101,7 @@ impl Source {
             redeliver: true,
             seek: true,
             purge: true,
-            faults: false,
+            faults: true,
         }
     }
 
@@ -138,7 +132,8 @@ impl Source {
     }
 
     pub(super) fn subscription(&self, name: &ResourceName) -> Result<SubscriptionView, ApiError> {
-        let view = self.broker.subscription(name)?.view();
+        let delivery = self.broker.subscription(name)?;
+        let (view, faults) = (delivery.view(), delivery.faults());
         Ok(SubscriptionView {
             name: name.clone(),
             config: view.config,
@@ -148,7 +143,7 @@ impl Source {
             oldest_unacked: view.oldest_unacked,
             window: view.window,
             paused_for: view.paused_for,
-            faults: None,
+            faults: (!faults.is_none()).then_some(faults),
         })
     }
 
@@ -173,7 +168,7 @@ impl Source {
     pub(super) fn redeliver(&self, name: &ResourceName, message_id: &str) -> Result<(), ApiError> {
         self.broker.subscription(name)?.again(message_id)?;
         let message_id = message_id.to_owned();
-        self.history.noted(name, Note::Redelivered { message_id });
+        self.history().noted(name, Note::Redelivered { message_id });
         Ok(())
     }
 
@@ -185,9 +180,12 @@ impl Source {
         self.broker.seek_to_time(name, END_OF_TIME)
     }
 
-    pub(super) fn set_faults(&self, name: &ResourceName, _faults: Value) -> Result<(), ApiError> {
-        self.broker.subscription(name)?;
-        Err(missing("make faults"))
+    pub(super) fn set_faults(&self, name: &ResourceName, faults: Value) -> Result<(), ApiError> {
+        let delivery = self.broker.subscription(name)?;
+        let faults = serde_json::from_value(faults);
+        let faults = faults.map_err(|error| ApiError::invalid(error.to_string()))?;
+        let set = self.broker.set_faults(&delivery, faults);
+        set.map_err(|error| ApiError::invalid(error.to_string()))
     }
 
     /// The request by which the present settings of a subscription push a message; nothing if they do not push.
@@ -237,8 +235,4 @@ impl Source {
 
 fn not_written(error: PushError) -> ApiError {
     ApiError::Internal(format!("The request cannot be written: {error}"))
-}
-
-fn missing(what: &str) -> ApiError {
-    ApiError::unimplemented(format!("The emulator cannot {what} yet"))
 }

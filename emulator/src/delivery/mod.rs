@@ -3,6 +3,7 @@
 mod ack_id;
 mod backlog;
 mod event;
+mod faulty;
 mod pull;
 mod run;
 mod seek;
@@ -22,6 +23,7 @@ pub(crate) use self::ack_id::AckId;
 use self::backlog::Backlog;
 pub(crate) use self::backlog::Hold;
 pub use self::event::{DeliveryEvent, Progress, Reply, Settlement};
+use self::faulty::Faulty;
 pub(crate) use self::pull::{Handed, Outcome, StreamLimits, Want};
 pub(crate) use self::run::Run;
 pub(crate) use self::settle::Letter;
@@ -61,6 +63,7 @@ struct State {
     destination: Option<Arc<Destination>>,
     backlog: Backlog,
     throttle: Throttle,
+    faulty: Option<Faulty>,
     /// When somebody last used the subscription.
     last_active: OffsetDateTime,
 }
@@ -86,6 +89,7 @@ impl Delivery {
                 keeper.is_some(),
             ),
             throttle: Throttle::new(pace),
+            faulty: None,
             last_active: clock.utc(),
             config,
         };
@@ -130,13 +134,21 @@ impl Delivery {
     pub(crate) fn add(&self, messages: &[Arc<StoredMessage>]) {
         let mut state = self.state();
         let State {
-            filter, backlog, ..
+            filter,
+            backlog,
+            faulty,
+            ..
         } = &mut *state;
+        let now = self.clock.now();
         let matching = messages
             .iter()
             .filter(|message| filter.matches(&message.attributes));
         for message in matching {
-            backlog.add(Arc::clone(message));
+            if faulty.as_mut().is_some_and(|faulty| faulty.holds_back(now)) {
+                backlog.add_held(Arc::clone(message));
+            } else {
+                backlog.add(Arc::clone(message));
+            }
         }
         drop(state);
         self.wake();

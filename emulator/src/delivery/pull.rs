@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::futures::Notified;
 
+use super::faulty::Taker;
 use super::settle::Letter;
 use super::{AckId, Delivery, Reply, Settlement, State};
 use crate::error::ApiError;
@@ -90,24 +91,31 @@ impl Delivery {
         let strict = state.config.enable_exactly_once_delivery;
         let mut outcomes = Vec::with_capacity(ack_ids.len());
         for id in ack_ids {
-            let is_own = id.tag == self.tag;
-            let acked = is_own.then(|| state.backlog.ack(id.lease, id.sequence, strict));
-            outcomes.push(match acked.flatten() {
-                Some(entry) => {
-                    self.note_pulled(
-                        &entry.message,
-                        entry.failures + 1,
-                        Reply::Ack,
-                        Settlement::Acked,
-                    );
-                    Outcome::Done
-                }
-                None => Outcome::Invalid,
-            });
+            outcomes.push(self.acknowledge_one(&mut state, *id, strict));
         }
         drop(state);
         self.wake();
         outcomes
+    }
+
+    fn acknowledge_one(&self, state: &mut State, id: AckId, strict: bool) -> Outcome {
+        if id.tag != self.tag {
+            return Outcome::Invalid;
+        }
+        let plan = self.plan_of_ack(state, id.sequence);
+        // What exactly-once delivery confirms is not lost.
+        if plan.drop_answer && !strict {
+            return Outcome::Done;
+        }
+        let Some(entry) = state.backlog.ack(id.lease, id.sequence, strict) else {
+            return Outcome::Invalid;
+        };
+        let attempt = entry.failures.saturating_add(1);
+        self.note_pulled(&entry.message, attempt, Reply::Ack, Settlement::Acked);
+        if plan.duplicate && !strict {
+            state.backlog.repeat(id.sequence);
+        }
+        Outcome::Done
     }
 
     /// Moves the ends of leases, counted from now.
@@ -181,6 +189,7 @@ impl Delivery {
 
     fn hand_out_one(&self, state: &mut State, want: &Want) -> Option<Handed> {
         let now = self.clock.now();
+        state.open_gate(now);
         if let Some(stream) = &want.stream {
             let in_hand = state.backlog.in_hand(stream.number);
             let size_bytes = state.backlog.next_size_bytes(now)?;
@@ -195,7 +204,7 @@ impl Delivery {
         }
         let lease = want.lease.unwrap_or(state.config.ack_deadline);
         let stream = want.stream.map(|stream| stream.number);
-        let taken = state.backlog.take(now, Some(now + lease), stream)?;
+        let (taken, _) = self.take(state, Taker::Pull(now + lease, stream))?;
         self.history
             .started(&self.name, &taken.message, taken.attempt(), Way::Pull);
         let ack_id = AckId {

@@ -7,13 +7,15 @@ use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
+use super::Delivery;
 use super::backlog::Taken;
 use super::event::{Progress, Reply, Settlement};
+use super::faulty::Taker;
 use super::settle::{Forward, Letter};
-use super::{Delivery, State};
 use crate::broker::Broker;
+use crate::faults::Plan;
 use crate::history::{End, Way};
-use crate::push::{Courier, Destination, Ended, Outgoing, TokenChoice};
+use crate::push::{Courier, Destination, Ended, Outgoing};
 
 /// What the task works with, and the pushes it has under way.
 pub(crate) struct Run {
@@ -22,8 +24,8 @@ pub(crate) struct Run {
     /// Takes the dead letters. The broker starts and stops this task, so it is not kept alive by it.
     broker: Weak<Broker>,
     pushes: JoinSet<Ended>,
-    /// The message of each push, as it was when the push started.
-    started: HashMap<Id, Taken>,
+    /// The message of each push, as it was when the push started, and whether it is to come again although it is acked.
+    started: HashMap<Id, (Taken, bool)>,
     /// Whether the latest push failed: the first failure is news, those after it are not.
     is_failing: bool,
 }
@@ -60,46 +62,45 @@ impl Run {
         let mut state = delivery.state();
         let now = delivery.clock.now();
         let Some(destination) = state.destination.clone() else {
-            return state.backlog.next_due();
+            return state.next_due();
         };
         while state.backlog.outstanding() < state.throttle.window() {
             if let Some(until) = state.throttle.paused_until(now) {
                 let next = state.backlog.next_lease_end();
                 return Some(next.map_or(until, |end| end.min(until)));
             }
-            let Some(taken) = state.backlog.take(now, None, None) else {
-                return state.backlog.next_due();
+            let Some((taken, plan)) = delivery.take(&mut state, Taker::Push) else {
+                return state.next_due();
             };
-            self.start(&mut state, &destination, now, taken);
+            state.throttle.started(now);
+            self.start(&destination, taken, plan);
         }
         state.backlog.next_lease_end()
     }
 
-    fn start(
-        &mut self,
-        state: &mut State,
-        destination: &Arc<Destination>,
-        now: Instant,
-        taken: Taken,
-    ) {
-        state.throttle.started(now);
+    fn start(&mut self, destination: &Arc<Destination>, taken: Taken, plan: Plan) {
         let (courier, destination) = (self.courier.clone(), Arc::clone(destination));
         let outgoing = Outgoing {
             message: Arc::clone(&taken.message),
             attempt: taken.attempt(),
-            token: TokenChoice::Good,
+            token: plan.token,
         };
         let history = &self.delivery.history;
-        history.started(
-            &self.delivery.name,
-            &taken.message,
-            taken.attempt(),
-            Way::Push,
-        );
+        let (name, attempt) = (&self.delivery.name, outgoing.attempt);
+        history.started(name, &taken.message, attempt, Way::Push);
         let is_recorded = history.is_on();
-        let push = async move { courier.push(&destination, &outgoing, is_recorded).await };
+        let push = async move {
+            if plan.unreachable {
+                return Ended::unreachable();
+            }
+            let mut ended = courier.push(&destination, &outgoing, is_recorded).await;
+            if plan.drop_answer {
+                ended.lose_answer();
+            }
+            ended
+        };
         let task = self.pushes.spawn(push);
-        self.started.insert(task.id(), taken);
+        self.started.insert(task.id(), (taken, plan.duplicate));
     }
 
     fn end(&mut self, joined: Result<(Id, Ended), JoinError>) {
@@ -113,18 +114,18 @@ impl Run {
             };
             (error.id(), ended)
         });
-        let Some(taken) = self.started.remove(&id) else {
+        let Some((taken, is_repeated)) = self.started.remove(&id) else {
             return;
         };
         let settlement = if ended.reply.is_ack() {
-            self.ack(&taken)
+            self.ack(&taken, is_repeated)
         } else {
             self.nack(&taken, ended.reply)
         };
         self.report(&taken, ended, settlement);
     }
 
-    fn ack(&self, taken: &Taken) -> Settlement {
+    fn ack(&self, taken: &Taken, is_repeated: bool) -> Settlement {
         let mut state = self.delivery.state();
         let outstanding = state.backlog.outstanding();
         state.throttle.acked(outstanding);
@@ -132,6 +133,9 @@ impl Run {
         state
             .backlog
             .ack(taken.lease, taken.message.sequence, false);
+        if is_repeated {
+            state.backlog.repeat(taken.message.sequence);
+        }
         Settlement::Acked
     }
 

@@ -59,7 +59,7 @@ impl Delivery {
             have_ended = true;
             letters.extend(self.fail_pulled(&mut state, lease, Reply::LeaseEnded));
         }
-        let is_due = state.backlog.promote(now);
+        let is_due = state.backlog.promote(now) | state.open_gate(now);
         drop(state);
         for letter in letters {
             self.forward(letter, forward);

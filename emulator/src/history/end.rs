@@ -47,7 +47,6 @@ pub(crate) enum Note {
     /// It is pushed elsewhere, or otherwise, or not at all.
     PushConfigChanged,
     /// Faults were switched on, changed or switched off; the text says which.
-    #[expect(dead_code, reason = "there are no faults yet")]
     FaultsChanged { faults: String },
     /// Somebody asked for a message again.
     Redelivered { message_id: String },

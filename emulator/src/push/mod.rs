@@ -23,7 +23,8 @@ pub(crate) use self::destination::Destination;
 pub(crate) use self::wrapped::timestamp;
 use crate::clock::Clock;
 use crate::delivery::{DeliveryEvent, Progress, Reply};
-use crate::issuer::{Forgery, Issuer};
+use crate::faults::TokenChoice;
+use crate::issuer::Issuer;
 use crate::storage::StoredMessage;
 
 /// The most pushes under way at once, of all emulators in this process. Each needs a connection, and when the endpoint is in
@@ -50,16 +51,6 @@ pub(crate) struct Outgoing {
     pub(crate) token: TokenChoice,
 }
 
-/// The token of a push whose subscription asks for one.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum TokenChoice {
-    #[default]
-    Good,
-    /// One that a careful receiver must refuse.
-    Forged(Forgery),
-    Missing,
-}
-
 /// The end of one push.
 pub(crate) struct Ended {
     pub(crate) reply: Reply,
@@ -69,6 +60,24 @@ pub(crate) struct Ended {
     pub(crate) latency: Duration,
     /// Nothing, unless it was to be recorded and there was an answer.
     pub(crate) answer: Option<Answer>,
+}
+
+impl Ended {
+    /// The end of a push that was not sent, since a fault was asked for.
+    pub(crate) fn unreachable() -> Self {
+        Self {
+            reply: Reply::NoAnswer,
+            reason: Some("the endpoint cannot be reached: a fault was asked for".to_owned()),
+            latency: Duration::ZERO,
+            answer: None,
+        }
+    }
+
+    /// The answer is lost, since a fault was asked for.
+    pub(crate) fn lose_answer(&mut self) {
+        self.reply = Reply::NoAnswer;
+        self.reason = Some("the answer was lost: a fault was asked for".to_owned());
+    }
 }
 
 /// Why there was no answer to a push. The URL may carry a secret in its query, so no error repeats it.
@@ -230,6 +239,7 @@ fn chain(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::issuer::Forgery;
     use crate::message::{Message, ReceivedMessage};
     use crate::storage::Storage;
     use crate::subscription::{PushConfig, SubscriptionConfig};

@@ -115,6 +115,11 @@ impl Endpoint {
         push.expect("no push arrived").unwrap()
     }
 
+    /// A push that has arrived, if there is one that was not looked at.
+    pub(crate) fn arrived(&mut self) -> Option<Push> {
+        self.pushes.try_recv().ok()
+    }
+
     /// Whether no push has arrived that was not looked at.
     pub(crate) fn is_idle(&mut self) -> bool {
         self.pushes.try_recv().is_err()

@@ -26,7 +26,9 @@ pub(super) struct Entry {
     /// The how manieth message of the subscription it is; faults go by it.
     pub(super) nth: u64,
     /// Whether a fault has put it back already, for this attempt.
-    pub(super) is_put_back: bool,
+    is_put_back: bool,
+    /// Whether it is a delivery beside what Pub/Sub would do: nothing is repeated twice.
+    pub(super) is_repetition: bool,
     place: Place,
     /// Deliveries that are wanted beside those under way.
     extra: u32,
@@ -56,6 +58,16 @@ pub(super) struct Taken {
     pub(super) message: Arc<StoredMessage>,
     pub(super) failures: u32,
     pub(super) nth: u64,
+    pub(super) is_put_back: bool,
+    pub(super) is_repetition: bool,
+}
+
+/// Until when a message that was put back waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PutBack {
+    Until(Instant),
+    /// As many others as there are, up to this number, go first.
+    Behind(usize),
 }
 
 /// How a message is to be held from now on, for whoever keeps it over a restart.
@@ -79,6 +91,8 @@ pub(super) struct Backlog {
     /// By key, the messages behind the one that is on its way. A key without such a one has no lane.
     lanes: HashMap<String, BTreeSet<u64>>,
     settled: Settled,
+    /// Those that a fault holds back.
+    held_back: Vec<u64>,
     bytes: usize,
     received: u64,
     /// Whether changes of holds are noted.
@@ -100,6 +114,7 @@ impl Entry {
             failures: 0,
             nth: 0,
             is_put_back: false,
+            is_repetition: false,
             place: Place::Waiting,
             extra: 0,
             comes_again: false,
@@ -132,6 +147,27 @@ impl Backlog {
         self.insert(Entry::new(message));
         self.hold(sequence, 0);
         self.line_up(sequence);
+    }
+
+    /// Takes in a message that is not to be delivered before [`Self::release_held`].
+    pub(super) fn add_held(&mut self, message: Arc<StoredMessage>) {
+        let sequence = message.sequence;
+        self.insert(Entry::new(message));
+        self.hold(sequence, 0);
+        self.held_back.push(sequence);
+    }
+
+    /// Lets everything go that was held back.
+    pub(super) fn release_held(&mut self) {
+        for sequence in std::mem::take(&mut self.held_back) {
+            if self
+                .unacked
+                .get(&sequence)
+                .is_some_and(|entry| entry.place == Place::Waiting)
+            {
+                self.line_up(sequence);
+            }
+        }
     }
 
     /// Takes in a message as it was held before a restart.
@@ -174,6 +210,8 @@ impl Backlog {
                 message: Arc::clone(&entry.message),
                 failures: entry.failures,
                 nth: entry.nth,
+                is_put_back: entry.is_put_back,
+                is_repetition: entry.is_repetition,
             });
         }
         None
@@ -302,8 +340,8 @@ impl Backlog {
         self.delayed.insert((due, sequence));
     }
 
-    /// Gives a message back as if it had not been taken: a fault lets others pass, or holds it back for a while.
-    pub(super) fn put_back(&mut self, lease: u64, due: Option<Instant>) {
+    /// Gives a message back as if it had not been taken: a fault holds it back for a while, or lets some others pass.
+    pub(super) fn put_back(&mut self, lease: u64, until: PutBack) {
         let Some(Lease { sequence, .. }) = self.leases.end(lease) else {
             return;
         };
@@ -311,12 +349,15 @@ impl Backlog {
             return;
         };
         entry.is_put_back = true;
-        match (entry.place, due) {
-            (Place::Out(1), Some(due)) => {
+        match (entry.place, until) {
+            (Place::Out(1), PutBack::Until(due)) => {
                 entry.place = Place::Delayed(due);
                 self.delayed.insert((due, sequence));
             }
-            (Place::Out(1), None) => self.make_ready(sequence),
+            (Place::Out(1), PutBack::Behind(others)) => {
+                entry.place = Place::Ready;
+                self.ready.insert(others.min(self.ready.len()), sequence);
+            }
             (Place::Out(deliveries), _) => entry.place = Place::Out(deliveries.saturating_sub(1)),
             _ => {}
         }
@@ -388,11 +429,18 @@ impl Backlog {
         }
     }
 
-    /// Whether a fault has put the message of this lease back already.
-    pub(super) fn is_put_back(&self, sequence: u64) -> bool {
-        self.unacked
-            .get(&sequence)
-            .is_some_and(|entry| entry.is_put_back)
+    /// Delivers an acknowledged message once more, which is not to be repeated again.
+    pub(super) fn repeat(&mut self, sequence: u64) {
+        if self.again(sequence)
+            && let Some(entry) = self.unacked.get_mut(&sequence)
+        {
+            entry.is_repetition = true;
+        }
+    }
+
+    /// A message that is not acknowledged.
+    pub(super) fn unacked(&self, sequence: u64) -> Option<&Entry> {
+        self.unacked.get(&sequence)
     }
 
     /// The changes of holds since the last call.
@@ -416,15 +464,18 @@ impl Backlog {
 
     /// Makes a settled message unacknowledged, without a place yet.
     fn bring_back(&mut self, sequence: u64) {
-        let Some(Done {
-            message, failures, ..
-        }) = self.settled.remove(sequence)
-        else {
+        let Some(done) = self.settled.remove(sequence) else {
             return;
         };
-        let mut entry = Entry::new(message);
+        let (nth, failures) = (done.nth, done.failures);
+        let mut entry = Entry::new(done.message);
         entry.failures = failures;
         self.insert(entry);
+        // It was counted when it came.
+        self.received -= 1;
+        if let Some(entry) = self.unacked.get_mut(&sequence) {
+            entry.nth = nth;
+        }
         self.hold(sequence, failures);
     }
 
@@ -485,6 +536,7 @@ impl Backlog {
         let done = Done {
             message: entry.message,
             failures: entry.failures,
+            nth: entry.nth,
             is_retained,
         };
         self.settled.insert(done);

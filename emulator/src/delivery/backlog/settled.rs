@@ -14,6 +14,7 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 pub(super) struct Done {
     pub(super) message: Arc<StoredMessage>,
     pub(super) failures: u32,
+    pub(super) nth: u64,
     /// Whether the subscription retains acknowledged messages; a seek brings back only these.
     pub(super) is_retained: bool,
 }

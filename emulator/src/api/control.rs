@@ -1,0 +1,142 @@
+//! What the emulator can do beside Google's interface, under `/emulator/v1`: faults, the clock, keys, and repeated deliveries.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tonic::Status;
+
+use super::clock_body::{AdvanceBody, ClockBody};
+use super::rest::refuse;
+use crate::broker::Broker;
+use crate::delivery::Delivery;
+use crate::error::ApiError;
+use crate::faults::Faults;
+use crate::issuer::Issuer;
+use crate::name::ResourceName;
+
+/// What the handlers work with.
+#[derive(Clone)]
+struct Control {
+    broker: Arc<Broker>,
+    issuer: Arc<Issuer>,
+}
+
+/// A message to be delivered once more.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AgainBody {
+    message_id: String,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+type Answer<T> = Result<Json<T>, Refused>;
+
+/// A refusal in Google's form of errors.
+struct Refused(Status);
+
+impl<E: Into<Status>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        refuse(&self.0)
+    }
+}
+
+pub(super) fn routes(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
+    const SUBSCRIPTION: &str = "/emulator/v1/projects/{project}/subscriptions/{subscription}";
+    Router::new()
+        .route("/emulator/v1/clock", get(clock))
+        .route("/emulator/v1/clock:advance", post(advance))
+        .route("/emulator/v1/keys:rotate", post(rotate))
+        .route(
+            &format!("{SUBSCRIPTION}/faults"),
+            get(faults).put(set_faults).delete(clear_faults),
+        )
+        .route(&format!("{SUBSCRIPTION}/deliverAgain"), post(deliver_again))
+        .with_state(Control { broker, issuer })
+}
+
+async fn clock(State(control): State<Control>) -> Json<ClockBody> {
+    let now = control.broker.now();
+    Json(ClockBody { now })
+}
+
+async fn advance(State(control): State<Control>, body: Bytes) -> Answer<ClockBody> {
+    let AdvanceBody { seconds } = read(&body)?;
+    control.broker.advance(seconds);
+    let now = control.broker.now();
+    Ok(Json(ClockBody { now }))
+}
+
+async fn rotate(State(control): State<Control>) -> Answer<Nothing> {
+    let rotated = tokio::task::spawn_blocking(move || control.issuer.rotate()).await;
+    rotated.map_err(|error| Status::internal(format!("The keys were not rotated: {error}")))?;
+    Ok(Json(Nothing {}))
+}
+
+async fn faults(
+    State(control): State<Control>,
+    Path(place): Path<(String, String)>,
+) -> Answer<Faults> {
+    Ok(Json(control.subscription(&place)?.faults()))
+}
+
+async fn set_faults(
+    State(control): State<Control>,
+    Path(place): Path<(String, String)>,
+    body: Bytes,
+) -> Answer<Faults> {
+    let faults = read(&body)?;
+    control.set(&place, faults).await
+}
+
+async fn clear_faults(
+    State(control): State<Control>,
+    Path(place): Path<(String, String)>,
+) -> Answer<Faults> {
+    control.set(&place, Faults::none()).await
+}
+
+async fn deliver_again(
+    State(control): State<Control>,
+    Path(place): Path<(String, String)>,
+    body: Bytes,
+) -> Answer<Nothing> {
+    let AgainBody { message_id } = read(&body)?;
+    control.subscription(&place)?.again(&message_id)?;
+    Ok(Json(Nothing {}))
+}
+
+impl Control {
+    fn subscription(&self, (project, id): &(String, String)) -> Result<Arc<Delivery>, ApiError> {
+        let name = format!("projects/{project}/subscriptions/{id}");
+        self.broker
+            .subscription(&ResourceName::subscription(&name)?)
+    }
+
+    async fn set(&self, place: &(String, String), faults: Faults) -> Answer<Faults> {
+        let delivery = self.subscription(place)?;
+        let set = self.broker.set_faults(&delivery, faults);
+        set.map_err(|error| Status::invalid_argument(error.to_string()))?;
+        super::saved(&self.broker).await?;
+        Ok(Json(delivery.faults()))
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Status> {
+    serde_json::from_slice(body).map_err(|error| {
+        Status::invalid_argument(format!("Invalid JSON payload received: {error}"))
+    })
+}

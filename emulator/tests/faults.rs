@@ -1,0 +1,254 @@
+//! Faults on request, as endpoints and clients meet them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use emulator::{Faults, ForgeryKind, Message, Outage, Pace, Reply};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use crate::harness::{Answer, SUBSCRIPTION, Scene};
+
+const MESSAGES: usize = 40;
+
+impl Scene {
+    fn set(&self, faults: Faults) {
+        let subscription = self.emulator.subscription(SUBSCRIPTION).unwrap();
+        subscription.set_faults(faults.seed(7)).unwrap();
+    }
+
+    fn publish_many(&self) -> Vec<String> {
+        let numbers = 0..MESSAGES;
+        numbers
+            .map(|number| self.publish(Message::new(format!("message {number}"))))
+            .collect()
+    }
+
+    /// How often each message arrives until all are acked, as often as it must.
+    async fn arrivals(&mut self, acks: usize) -> BTreeMap<String, usize> {
+        let mut acked = 0;
+        while acked < acks {
+            acked += usize::from(self.ended().await.is_acked());
+        }
+        let mut arrivals = BTreeMap::new();
+        while let Some(push) = self.endpoint.arrived() {
+            *arrivals.entry(push.id().to_owned()).or_insert(0) += 1;
+        }
+        arrivals
+    }
+}
+
+#[tokio::test]
+async fn every_message_comes_twice_and_no_more() {
+    let mut scene = Scene::eager([]).await;
+    scene.set(Faults::none().duplicate(1.0));
+    let published = scene.publish_many();
+    let arrivals = scene.arrivals(2 * MESSAGES).await;
+    assert_eq!(arrivals.len(), published.len());
+    assert!(arrivals.values().all(|count| *count == 2), "{arrivals:?}");
+    assert!(scene.emulator.held(SUBSCRIPTION).is_empty());
+}
+
+#[tokio::test]
+async fn the_same_seed_repeats_the_same_messages() {
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let mut scene = Scene::eager([]).await;
+        scene.set(Faults::none().duplicate(0.3));
+        let published = scene.publish_many();
+        let repeated = Faults::none().duplicate(0.3).seed(7);
+        let plans = (0..MESSAGES as u64).map(|nth| {
+            repeated
+                .plan(SUBSCRIPTION, nth, 1, OffsetDateTime::UNIX_EPOCH)
+                .duplicate
+        });
+        let expected: Vec<bool> = plans.collect();
+        let extra = expected.iter().filter(|each| **each).count();
+        let arrivals = scene.arrivals(MESSAGES + extra).await;
+        let twice = published.iter().map(|id| arrivals[id] == 2);
+        assert_eq!(twice.collect::<Vec<_>>(), expected);
+        runs.push(expected);
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert!(runs[0].contains(&true) && runs[0].contains(&false));
+}
+
+#[tokio::test]
+async fn a_lost_answer_brings_the_message_again() {
+    let mut scene = Scene::eager([]).await;
+    scene.set(Faults::none().drop_answer(1.0));
+    let id = scene.publish(Message::new("hi"));
+    assert_eq!(scene.ended().await.reply(), Some(Reply::NoAnswer));
+    assert_eq!(scene.endpoint.next().await.id(), id);
+    scene.set(Faults::none());
+    scene.acked(&id).await;
+    assert_eq!(scene.endpoint.next().await.id(), id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_passes_before_the_first_push() {
+    let mut scene = Scene::eager([]).await;
+    let minute = Duration::from_secs(60);
+    scene.set(Faults::none().delay(1.0, minute, minute));
+    let published = tokio::time::Instant::now();
+    let id = scene.publish(Message::new("hi"));
+    scene.acked(&id).await;
+    assert!(published.elapsed() >= minute);
+}
+
+#[tokio::test]
+async fn messages_pass_each_other_but_not_those_of_their_key() {
+    let mut scene = Scene::start(Pace::Eager, [], |config| {
+        config.enable_message_ordering = true
+    })
+    .await;
+    scene.set(Faults::none().reorder(1.0));
+    let keyed: Vec<String> = (0..5)
+        .map(|_| scene.publish(Message::new("x").with_ordering_key("key")))
+        .collect();
+    let mut arrived = Vec::new();
+    for _ in 0..5 {
+        scene.ended().await;
+        arrived.push(scene.endpoint.next().await.id().to_owned());
+    }
+    assert_eq!(arrived, keyed);
+    let subscription = scene.emulator.subscription(SUBSCRIPTION).unwrap();
+    subscription.push_to(None).unwrap();
+    let free = scene.publish_many();
+    let pulled = subscription.pull(MESSAGES).unwrap();
+    let pulled: Vec<String> = pulled
+        .iter()
+        .map(|each| each.message().id.clone())
+        .collect();
+    assert_ne!(pulled, free);
+    let mut sorted = pulled;
+    sorted.sort();
+    assert_eq!(sorted, free);
+}
+
+#[tokio::test]
+async fn nothing_reaches_an_endpoint_in_an_outage() {
+    let mut scene = Scene::eager([]).await;
+    scene.set(Faults::none().outage(Outage::On));
+    let id = scene.publish(Message::new("hi"));
+    assert_eq!(scene.ended().await.reply(), Some(Reply::NoAnswer));
+    assert!(scene.endpoint.is_idle());
+    scene.set(Faults::none());
+    scene.acked(&id).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_waits_until_enough_are_there_or_the_time_is_over() {
+    let mut scene = Scene::eager([]).await;
+    scene.set(Faults::none().burst(3, Duration::from_secs(60)));
+    let begun = tokio::time::Instant::now();
+    scene.publish(Message::new("1"));
+    scene.publish(Message::new("2"));
+    assert!(scene.endpoint.stays_idle().await);
+    scene.publish(Message::new("3"));
+    for _ in 0..3 {
+        assert!(scene.ended().await.is_acked());
+    }
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    let single = scene.publish(Message::new("4"));
+    let begun = tokio::time::Instant::now();
+    scene.acked(&single).await;
+    assert!(begun.elapsed() >= Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn tokens_go_wrong_as_asked_for() {
+    let mut scene = Scene::start(
+        Pace::Eager,
+        [Answer::Status(204), Answer::Status(204)],
+        |config| {
+            let push = config.push_config.take();
+            config.push_config = push.map(|push| push.signed_as("push@shop.example", None));
+        },
+    )
+    .await;
+    scene.set(Faults::none().token(1.0, ForgeryKind::Missing));
+    scene.publish(Message::new("hi"));
+    assert_eq!(scene.endpoint.next().await.header("authorization"), None);
+    scene.set(Faults::none());
+    scene.publish(Message::new("hi"));
+    let push = scene.endpoint.next().await;
+    assert!(push.header("authorization").unwrap().starts_with("Bearer "));
+}
+
+async fn call(scene: &Scene, method: reqwest::Method, path: &str, body: Value) -> (u16, Value) {
+    let url = format!("{}/emulator/v1/{path}", scene.emulator.url());
+    let request = reqwest::Client::new()
+        .request(method, url)
+        .body(body.to_string());
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn faults_are_set_shown_and_cleared_over_http() {
+    use reqwest::Method;
+    let scene = Scene::eager([]).await;
+    let path = "projects/shop/subscriptions/billing/faults";
+    assert_eq!(
+        call(&scene, Method::GET, path, json!({})).await,
+        (200, json!({}))
+    );
+    let faults = json!({"duplicate": 0.5, "seed": 3});
+    assert_eq!(
+        call(&scene, Method::PUT, path, faults.clone()).await,
+        (200, faults.clone())
+    );
+    assert_eq!(
+        call(&scene, Method::GET, path, json!({})).await,
+        (200, faults)
+    );
+    let (code, refusal) = call(&scene, Method::PUT, path, json!({"duplicate": 2})).await;
+    assert_eq!(code, 400);
+    assert_eq!(
+        refusal["error"]["message"],
+        "duplicate is 2, expected 0 to 1"
+    );
+    assert_eq!(
+        call(&scene, Method::DELETE, path, json!({})).await,
+        (200, json!({}))
+    );
+    let missing = "projects/shop/subscriptions/missing/faults";
+    assert_eq!(call(&scene, Method::GET, missing, json!({})).await.0, 404);
+}
+
+#[tokio::test]
+async fn the_clock_and_the_keys_are_moved_over_http() {
+    use reqwest::Method;
+    let scene = Scene::eager([]).await;
+    let before = scene.emulator.now();
+    let (code, _) = call(
+        &scene,
+        Method::POST,
+        "clock:advance",
+        json!({"seconds": "3600s"}),
+    )
+    .await;
+    assert_eq!(code, 200);
+    assert!(scene.emulator.now() - before >= Duration::from_secs(3600));
+    let (code, refusal) = call(
+        &scene,
+        Method::POST,
+        "clock:advance",
+        json!({"seconds": "-1s"}),
+    )
+    .await;
+    assert_eq!(
+        (code, &refusal["error"]["status"]),
+        (400, &json!("INVALID_ARGUMENT"))
+    );
+    let token = scene.emulator.issuer().token("push@shop.example", "me");
+    assert_eq!(
+        call(&scene, Method::POST, "keys:rotate", json!({})).await.0,
+        200
+    );
+    assert_ne!(
+        scene.emulator.issuer().token("push@shop.example", "me"),
+        token
+    );
+}
