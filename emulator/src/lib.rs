@@ -63,7 +63,9 @@ pub use crate::bootstrap::{
 pub use crate::delivery::{DeliveryEvent, Pace, Progress, Reply, Settlement};
 pub use crate::emulator::{Emulator, Options, StartError};
 pub use crate::error::ApiError;
-pub use crate::faults::{Burst, Delay, Faults, FaultsError, ForgeryKind, Outage, TokenFault};
+pub use crate::faults::{
+    Burst, Delay, Faults, FaultsError, ForgeryKind, Outage, Plan, TokenChoice, TokenFault,
+};
 pub use crate::handles::{Pulled, SubscriptionHandle, TopicHandle};
 pub use crate::issuer::{Claim, Forgery, Issuer};
 pub use crate::journal::JournalError;
