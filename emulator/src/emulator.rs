@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -15,10 +16,12 @@ use crate::api;
 use crate::bootstrap::SchemaLanguage;
 use crate::broker::{Broker, Ground};
 use crate::clock::Clock;
+use crate::console::{self, Source};
 use crate::delivery::{DeliveryEvent, Pace};
 use crate::error::ApiError;
 use crate::faults::{Faults, FaultsError};
 use crate::handles::{SubscriptionHandle, TopicHandle};
+use crate::history::{DEFAULT_MESSAGES, History};
 use crate::issuer::Issuer;
 use crate::journal::{Journal, JournalError};
 use crate::keeping::{Keeper, Keeping};
@@ -42,6 +45,8 @@ pub struct Options {
     pub data_folder: Option<PathBuf>,
     /// The faults of every subscription that is created, until it is given others. Default: none.
     pub faults: Faults,
+    /// Of how many messages, the latest, the console can show what happened to them; 0 for none. Default: 2,000.
+    pub history_messages: usize,
     /// What decides about faults that have no seed of their own ([`Faults`](crate::Faults)). Default: random.
     pub seed: u64,
 }
@@ -54,6 +59,7 @@ impl Default for Options {
             pace: Pace::default(),
             data_folder: None,
             faults: Faults::none(),
+            history_messages: DEFAULT_MESSAGES,
             // Short enough to be typed again.
             seed: rand::random::<u32>().into(),
         }
@@ -139,21 +145,17 @@ impl Emulator {
             pace,
             data_folder,
             faults,
+            history_messages,
             seed,
         } = options;
         faults.check()?;
-        if !allow_remote && !address.ip().is_loopback() {
-            return Err(StartError::NotLoopback(address));
-        }
         let runtime = Handle::try_current().map_err(StartError::NoRuntime)?;
-        let listener = listen(address).map_err(|source| StartError::Listen { address, source })?;
-        let address = listener.local_addr().unwrap_or(address);
-        // The process may have a provider of its own, which is as good.
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        provider.install_default().ok();
+        let (listener, address) = open_port(address, allow_remote)?;
+        install_cryptography();
 
         let issuer = Arc::new(Issuer::new(url(address)));
         let clock = Clock::default();
+        let history = Arc::new(History::new(clock.clone(), history_messages));
         let courier = Courier::new(Arc::clone(&issuer), clock.clone());
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
@@ -167,19 +169,19 @@ impl Emulator {
             keeper: keeper.clone(),
             seed,
             faults,
+            history: Arc::clone(&history),
         };
         let broker = Arc::new(Broker::new(courier.clone(), clock.clone(), pace, ground));
         if let Some(saved) = saved {
             broker.restore(saved).map_err(StartError::Restore)?;
         }
         let sweeping = Broker::keep_sweeping(Arc::downgrade(&broker), clock);
-        let ended = stopping.clone();
-        let sweeping = async move { ended.run_until_cancelled(sweeping).await };
-        tasks.spawn_on(sweeping, &runtime);
-        let router = api::router(Arc::clone(&broker), Arc::clone(&issuer));
+        tasks.spawn_on(sweep_until(sweeping, stopping.clone()), &runtime);
+        let source = Source::new(Arc::clone(&broker), Arc::clone(&issuer), history, address);
+        let page = console::router(source, stopping.clone());
+        let router = api::router(Arc::clone(&broker), Arc::clone(&issuer)).merge(page);
         tasks.spawn_on(serve(listener, router, stopping.clone()), &runtime);
-        let early = Arc::clone(&issuer);
-        tasks.spawn_on(async move { early.ready().await }, &runtime);
+        tasks.spawn_on(make_first_key(Arc::clone(&issuer)), &runtime);
         Ok(Self {
             address,
             broker,
@@ -350,4 +352,33 @@ impl Emulator {
             keeping.close().await;
         }
     }
+}
+
+/// Lets go of what is too old, until the emulator stops.
+async fn sweep_until(sweeping: impl Future<Output = ()>, stopping: CancellationToken) {
+    stopping.run_until_cancelled(sweeping).await;
+}
+
+/// So that the first push does not wait for it.
+async fn make_first_key(issuer: Arc<Issuer>) {
+    issuer.ready().await;
+}
+
+/// Where it listens in the end, too, as port 0 is any that is free.
+fn open_port(
+    address: SocketAddr,
+    allow_remote: bool,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    if !allow_remote && !address.ip().is_loopback() {
+        return Err(StartError::NotLoopback(address));
+    }
+    let listener = listen(address).map_err(|source| StartError::Listen { address, source })?;
+    let address = listener.local_addr().unwrap_or(address);
+    Ok((listener, address))
+}
+
+/// The process may have a provider of its own, which is as good.
+fn install_cryptography() {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.install_default().ok();
 }

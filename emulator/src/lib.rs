@@ -22,8 +22,8 @@
 //! A message comes in through `api/` (REST or gRPC, over the `connections` of `server`), or through [`Emulator::publish`].
 //! `broker` gives it to every subscription of its topic, if `storage` has room. Each subscription is a `delivery/`: `backlog`
 //! decides what is next, `throttle` how much at once, `push/` sends it with a token of `issuer/`, and `run` settles what
-//! comes back. Nothing outside `api/` knows a status code of the API, and nothing outside `delivery/`
-//! decides when a message is pushed.
+//! comes back. What happens to a message is told to `history/`, and `console/` shows it. Nothing outside `api/` knows a
+//! status code of the API, and nothing outside `delivery/` decides when a message is pushed.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -34,6 +34,7 @@ mod bootstrap;
 mod broker;
 mod clock;
 mod connections;
+mod console;
 mod convert;
 mod delivery;
 mod duration;
@@ -42,6 +43,7 @@ mod error;
 mod faults;
 mod filter;
 mod handles;
+mod history;
 mod iam;
 mod issuer;
 mod journal;

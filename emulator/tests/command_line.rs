@@ -75,12 +75,13 @@ fn what_a_shell_needs_is_printed_first() {
     // What tells clients where an emulator is does not tell one where to listen.
     let elsewhere = [("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")];
     let mut running = Running::start(&arguments, &elsewhere);
-    let said = running.until("# faults");
+    let said = running.until("# console");
     let address = said[0].strip_prefix("export PUBSUB_EMULATOR_HOST=127.0.0.1:");
     assert!(address.is_some_and(|port| port != "1"), "{said:?}");
     assert_eq!(said[1], "export PUBSUB_PROJECT_ID=shop");
     assert!(said[3].ends_with("/oauth2/v3/certs"), "{said:?}");
     assert_eq!(said[4], "# faults are decided by --seed 1234");
+    assert!(said[5].ends_with("/console/"), "{said:?}");
     assert!(said[2..].iter().all(|line| line.starts_with("# ")));
 }
 

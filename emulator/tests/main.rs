@@ -7,9 +7,13 @@ mod beside;
 #[cfg(test)]
 mod bootstrap;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod command_line;
+#[cfg(test)]
+mod console;
 #[cfg(test)]
 mod dead_letters;
 #[cfg(test)]

@@ -15,7 +15,7 @@ mod publisher;
 mod pull;
 mod rest;
 mod schemas;
-mod status;
+pub(crate) mod status;
 mod subscriber;
 
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use tonic::Status;
 
 use self::rest::Rest;
 use crate::broker::Broker;
+use crate::console;
 use crate::issuer::{CERTIFICATES_PATH, Issuer, KEYS_PATH};
 
 /// Ten megabytes of data in Base64, with room for attributes and names.
@@ -42,7 +43,7 @@ struct Services {
 
 pub(crate) fn router(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
     let documents = Router::new()
-        .route("/", get(|| async { "Ok" }))
+        .route("/", get(console::front_door))
         .route(KEYS_PATH, get(keys::keys))
         .route(CERTIFICATES_PATH, get(keys::certificates))
         .route("/.well-known/openid-configuration", get(keys::discovery))

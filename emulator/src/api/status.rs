@@ -26,7 +26,7 @@ impl From<ApiError> for Status {
 }
 
 /// The HTTP status of a code, and its name in JSON (*google.rpc.Code*). 499 is not a registered status.
-pub(super) fn http(code: Code) -> (StatusCode, &'static str) {
+pub(crate) fn http(code: Code) -> (StatusCode, &'static str) {
     match code {
         Code::Ok => (StatusCode::OK, "OK"),
         Code::Cancelled => (

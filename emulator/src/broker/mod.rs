@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::delivery::{Delivery, Pace};
 use crate::error::ApiError;
 use crate::faults::Faults;
+use crate::history::History;
 use crate::iam::Policies;
 use crate::keeping::Keeper;
 use crate::name::ResourceName;
@@ -39,6 +40,7 @@ pub(crate) struct Broker {
     courier: Courier,
     clock: Clock,
     keeper: Keeper,
+    history: Arc<History>,
     pace: Pace,
     seed: u64,
     faults: Faults,
@@ -66,6 +68,7 @@ pub(crate) struct Ground {
     pub(crate) seed: u64,
     /// The faults of subscriptions that are given none.
     pub(crate) faults: Faults,
+    pub(crate) history: Arc<History>,
 }
 
 impl Broker {
@@ -85,6 +88,7 @@ impl Broker {
             courier,
             clock,
             keeper: ground.keeper,
+            history: ground.history,
             pace,
             seed: ground.seed,
             faults: ground.faults,

@@ -8,7 +8,6 @@ use time::OffsetDateTime;
 use super::{Broker, Resources};
 use crate::delivery::Delivery;
 use crate::error::ApiError;
-use crate::keeping::Keeper;
 use crate::message::{Message, ReceivedMessage, check_request};
 use crate::name::ResourceName;
 use crate::storage::StoredMessage;
@@ -29,13 +28,13 @@ impl Broker {
             self.check_schema(&settings, &mut messages)?;
         }
         self.resources()
-            .distribute(topic, messages, self.clock.utc(), &self.keeper)
+            .distribute(topic, messages, self.clock.utc(), self)
     }
 
     /// Publishes a dead letter. It was checked when it was first published, and its new attributes are Pub/Sub's own.
     pub(crate) fn forward(&self, topic: &ResourceName, letter: Message) -> Result<(), ApiError> {
         self.resources()
-            .distribute(topic, vec![letter], self.clock.utc(), &self.keeper)?;
+            .distribute(topic, vec![letter], self.clock.utc(), self)?;
         Ok(())
     }
 }
@@ -47,7 +46,7 @@ impl Resources {
         name: &ResourceName,
         messages: Vec<Message>,
         publish_time: OffsetDateTime,
-        keeper: &Keeper,
+        broker: &Broker,
     ) -> Result<Vec<String>, ApiError> {
         self.find_topic(name)?;
         let first = self.next_sequence;
@@ -63,8 +62,13 @@ impl Resources {
         if let Some(full) = topic.deliveries.iter().find(full) {
             return Err(full.exhausted());
         }
-        if let Some(keeping) = keeper {
+        if let Some(keeping) = &broker.keeper {
             keeping.messages(name, &stored);
+        }
+        for message in &stored {
+            let receivers = topic.deliveries.iter().filter(|each| each.wants(message));
+            let receivers: Vec<ResourceName> = receivers.map(|each| each.name().clone()).collect();
+            broker.history.published(name, message, &receivers);
         }
         topic.deliveries.iter().for_each(|each| each.add(&stored));
         if topic.config.message_retention.is_some() || is_sought {

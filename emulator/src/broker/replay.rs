@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::{Broker, Resources, check_count};
 use crate::delivery::Delivery;
 use crate::error::ApiError;
+use crate::history::Note;
 use crate::journal::Kind;
 use crate::name::ResourceName;
 use crate::snapshot::{Snapshot, SnapshotConfig};
@@ -112,6 +113,14 @@ impl Broker {
         // What the topic keeps for a snapshot only is not in reach of a time.
         log.retain(|_, message| oldest.is_some_and(|oldest| message.publish_time >= oldest));
         delivery.seek(&log, |message| message.publish_time >= time);
+        // What a seek into the future leaves is nothing.
+        let is_purge = time > self.clock.utc();
+        let note = if is_purge {
+            Note::Purged
+        } else {
+            Note::Seek { to: time }
+        };
+        self.history.noted(subscription, note);
         Ok(())
     }
 
@@ -137,6 +146,9 @@ impl Broker {
         let mut messages = resources.log_of(&topic);
         messages.extend(found.unacked().clone());
         delivery.seek(&messages, |message| found.wants(message));
+        let snapshot = snapshot.to_string();
+        self.history
+            .noted(subscription, Note::SeekToSnapshot { snapshot });
         Ok(())
     }
 }

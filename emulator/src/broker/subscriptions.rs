@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Broker, Resources, check_count};
 use crate::delivery::{AckId, Delivery, Letter, Outcome, Run};
 use crate::error::ApiError;
+use crate::history::Note;
 use crate::journal::Kind;
 use crate::name::ResourceName;
 use crate::subscription::{PushConfig, SubscriptionConfig};
@@ -51,6 +52,11 @@ impl Broker {
         self.resources().topic_retention(config)
     }
 
+    /// The names of all subscriptions, in order.
+    pub(crate) fn subscription_names(&self) -> Vec<ResourceName> {
+        self.resources().subscriptions.keys().cloned().collect()
+    }
+
     /// The subscriptions of a project, by name.
     pub(crate) fn subscriptions(&self, project: &str) -> Vec<Arc<Delivery>> {
         let resources = self.resources();
@@ -75,8 +81,12 @@ impl Broker {
         if delivery.config().dead_letter_policy != config.dead_letter_policy {
             resources.check_dead_letter_topic(&config)?;
         }
+        let is_pushed_as_before = delivery.config().push_config == config.push_config;
         delivery.update(config.clone())?;
         self.keep_subscription(&delivery);
+        if !is_pushed_as_before {
+            self.history.noted(&name, Note::PushConfigChanged);
+        }
         Ok(config)
     }
 
@@ -91,6 +101,7 @@ impl Broker {
         let delivery = resources.find_subscription(name)?;
         delivery.set_push_config(push_config)?;
         self.keep_subscription(delivery);
+        self.history.noted(name, Note::PushConfigChanged);
         Ok(())
     }
 
@@ -146,6 +157,7 @@ impl Broker {
             self.pace,
             self.clock.clone(),
             self.keeper.clone(),
+            Arc::clone(&self.history),
             self.stopping.child_token(),
         )?;
         let delivery = Arc::new(delivery);

@@ -60,15 +60,9 @@ impl Broker {
         of_project.map(|(_, topic)| topic.config.clone()).collect()
     }
 
-    /// Every project that has a topic or a subscription, by name.
-    pub(crate) fn projects(&self) -> Vec<String> {
-        let resources = self.resources();
-        let names = resources
-            .topics
-            .keys()
-            .chain(resources.subscriptions.keys());
-        let projects: std::collections::BTreeSet<&str> = names.map(ResourceName::project).collect();
-        projects.into_iter().map(str::to_owned).collect()
+    /// The names of all topics, in order.
+    pub(crate) fn topic_names(&self) -> Vec<ResourceName> {
+        self.resources().topics.keys().cloned().collect()
     }
 
     /// The subscriptions that a topic's messages go to, by name.

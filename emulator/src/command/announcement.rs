@@ -23,6 +23,7 @@ pub(crate) fn announce(
     writeln!(output, "# its keys: {}", emulator.issuer().keys_url())?;
     let seed = emulator.seed();
     writeln!(output, "# faults are decided by --seed {seed}")?;
+    writeln!(output, "# console: {url}/console/")?;
     let (declared, done) = begun;
     for name in &done.created {
         writeln!(output, "# created {name}")?;

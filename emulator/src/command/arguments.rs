@@ -78,6 +78,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "JSON", value_parser = faults)]
     pub(crate) faults: Option<Faults>,
 
+    /// Of how many messages the console shows what happened to them; 0 for none.
+    #[arg(long, value_name = "MESSAGES")]
+    pub(crate) history: Option<usize>,
+
     /// Listen on an address that other machines can reach.
     ///
     /// Whoever reaches it can read and publish everything, and have tokens signed.

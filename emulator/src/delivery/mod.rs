@@ -32,6 +32,7 @@ use self::throttle::Throttle;
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::filter::Filter;
+use crate::history::History;
 use crate::journal::Held;
 use crate::keeping::Keeper;
 use crate::name::ResourceName;
@@ -46,6 +47,7 @@ pub(crate) struct Delivery {
     tag: u64,
     clock: Clock,
     keeper: Keeper,
+    history: Arc<History>,
     state: Mutex<State>,
     /// Something for its task to do.
     changed: Notify,
@@ -74,6 +76,7 @@ impl Delivery {
         pace: Pace,
         clock: Clock,
         keeper: Keeper,
+        history: Arc<History>,
         ended: CancellationToken,
     ) -> Result<Self, ApiError> {
         let name = ResourceName::subscription(&config.name)?;
@@ -95,6 +98,7 @@ impl Delivery {
             tag: rand::random(),
             clock,
             keeper,
+            history,
             state: Mutex::new(state),
             changed: Notify::new(),
             available: Notify::new(),
@@ -119,6 +123,11 @@ impl Delivery {
             "The backlog of the subscription is full (resource={})",
             self.name.id()
         ))
+    }
+
+    /// Whether the filter lets a message through.
+    pub(crate) fn wants(&self, message: &StoredMessage) -> bool {
+        self.state().filter.matches(&message.attributes)
     }
 
     /// Takes in messages that were just published, those that the filter lets through.

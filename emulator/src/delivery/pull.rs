@@ -7,8 +7,9 @@ use tokio::sync::futures::Notified;
 
 use super::faulty::Taker;
 use super::settle::Letter;
-use super::{AckId, Delivery, Reply, State};
+use super::{AckId, Delivery, Reply, Settlement, State};
 use crate::error::ApiError;
+use crate::history::{End, Way};
 use crate::storage::StoredMessage;
 
 /// How much is asked for.
@@ -106,9 +107,11 @@ impl Delivery {
         if plan.drop_answer && !strict {
             return Outcome::Done;
         }
-        if state.backlog.ack(id.lease, id.sequence, strict).is_none() {
+        let Some(acked) = state.backlog.ack(id.lease, id.sequence, strict) else {
             return Outcome::Invalid;
-        }
+        };
+        let attempt = acked.failures.saturating_add(1);
+        self.note_pulled(&acked.message, attempt, Reply::Ack, Settlement::Acked);
         if plan.duplicate && !strict {
             state.backlog.repeat(id.sequence);
         }
@@ -165,6 +168,25 @@ impl Delivery {
         )
     }
 
+    /// Tells the history how the delivery of a pulled message ended.
+    pub(super) fn note_pulled(
+        &self,
+        message: &StoredMessage,
+        attempt: u32,
+        reply: Reply,
+        settlement: Settlement,
+    ) {
+        let end = End {
+            reply,
+            reason: None,
+            latency: None,
+            answer: None,
+            settlement,
+        };
+        self.history
+            .ended(&self.name, message.sequence, attempt, end);
+    }
+
     fn hand_out_one(&self, state: &mut State, want: &Want) -> Option<Handed> {
         let now = self.clock.now();
         state.open_gate(now);
@@ -183,6 +205,8 @@ impl Delivery {
         let lease = want.lease.unwrap_or(state.config.ack_deadline);
         let stream = want.stream.map(|stream| stream.number);
         let (taken, _) = self.take(state, Taker::Pull(now + lease, stream))?;
+        self.history
+            .started(&self.name, &taken.message, taken.attempt(), Way::Pull);
         let ack_id = AckId {
             tag: self.tag,
             lease: taken.lease,

@@ -14,6 +14,7 @@ use super::faulty::Taker;
 use super::settle::{Forward, Letter};
 use crate::broker::Broker;
 use crate::faults::Plan;
+use crate::history::{End, Way};
 use crate::push::{Courier, Destination, Ended, Outgoing};
 
 /// What the task works with, and the pushes it has under way.
@@ -84,11 +85,15 @@ impl Run {
             attempt: taken.attempt(),
             token: plan.token,
         };
+        let history = &self.delivery.history;
+        let (name, attempt) = (&self.delivery.name, taken.attempt());
+        history.started(name, &taken.message, attempt, Way::Push);
+        let is_recorded = history.is_on();
         let push = async move {
             if plan.unreachable {
                 return Ended::unreachable();
             }
-            let mut ended = courier.push(&destination, &outgoing, false).await;
+            let mut ended = courier.push(&destination, &outgoing, is_recorded).await;
             if plan.drop_answer {
                 ended.lose_answer();
             }
@@ -161,7 +166,7 @@ impl Run {
             reply,
             reason,
             latency,
-            answer: _,
+            answer,
         } = ended;
         let subscription = &self.delivery.name;
         tracing::debug!(
@@ -178,10 +183,21 @@ impl Run {
         let ended = || Progress::Ended {
             reply,
             latency,
-            settlement,
+            settlement: settlement.clone(),
         };
         let (id, attempt) = (&taken.message.id, taken.attempt());
         self.courier.tell(subscription.as_str(), id, attempt, ended);
+        let end = End {
+            reply,
+            reason,
+            latency: Some(latency),
+            answer,
+            settlement,
+        };
+        let sequence = taken.message.sequence;
+        self.delivery
+            .history
+            .ended(subscription, sequence, attempt, end);
     }
 }
 

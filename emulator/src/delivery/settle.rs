@@ -90,9 +90,11 @@ impl Delivery {
         let settlement = match forwarded {
             Ok(()) => {
                 state.backlog.settle(sequence);
-                Settlement::DeadLettered {
+                let settlement = Settlement::DeadLettered {
                     topic: letter.topic,
-                }
+                };
+                self.note_failed(&letter.message, letter.failures, letter.reply, &settlement);
+                settlement
             }
             Err(error) => {
                 tracing::warn!(
@@ -116,7 +118,22 @@ impl Delivery {
         let now = self.clock.now();
         let after = state.wait(now, failures, reply);
         state.backlog.delay(message.sequence, now + after);
-        Settlement::Again { after }
+        let settlement = Settlement::Again { after };
+        self.note_failed(message, failures, reply, &settlement);
+        settlement
+    }
+
+    /// Tells the history of a pulled message that failed. Whoever pushes tells it more.
+    fn note_failed(
+        &self,
+        message: &StoredMessage,
+        failures: u32,
+        reply: Reply,
+        settlement: &Settlement,
+    ) {
+        if matches!(reply, Reply::Nack | Reply::LeaseEnded) {
+            self.note_pulled(message, failures, reply, settlement.clone());
+        }
     }
 
     /// The message as published, with four attributes more; their values are as Google's own emulator writes them.

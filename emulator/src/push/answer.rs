@@ -12,7 +12,8 @@ const MAX_READ_BYTES: usize = 64 * 1024;
 /// How long a body may take. An endpoint that never ends its answer has answered all the same.
 pub(super) const MAX_READ_TIME: Duration = Duration::from_millis(100);
 const MAX_KEPT_HEADERS: usize = 32;
-const MAX_KEPT_BYTES: usize = 2 * 1024;
+/// The most of a body that is kept.
+pub(crate) const MAX_KEPT_BYTES: usize = 2 * 1024;
 
 /// An answer as the console shows it.
 #[derive(Clone, Debug, Eq, PartialEq)]

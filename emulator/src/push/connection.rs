@@ -18,7 +18,7 @@ use super::PushError;
 use super::answer::{Answer, MAX_READ_TIME, read};
 use super::connector::{Connector, Stream};
 
-pub(super) type PushRequest = Request<Full<Bytes>>;
+pub(crate) type PushRequest = Request<Full<Bytes>>;
 
 /// A connection that takes one request after another. Nobody drives it in between: the push that uses it does, which saves
 /// a task and its wake-ups. Dropping it closes it, and so aborts the request on it. It is large, and moved about: hence in a box.

@@ -83,7 +83,7 @@ impl Destination {
 
     /// The request of one push. These headers are those of Google's sample (Google, *Payload unwrapping*, sample of a
     /// wrapped request).
-    pub(super) async fn request(
+    pub(crate) async fn request(
         &self,
         outgoing: &Outgoing,
         issuer: &Arc<Issuer>,

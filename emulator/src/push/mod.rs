@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, broadcast};
 use tokio::time::Instant;
 
-pub(crate) use self::answer::Answer;
+pub(crate) use self::answer::{Answer, MAX_KEPT_BYTES};
 use self::connection::{Answered, Connection, Failed, PushRequest};
 use self::connector::Connector;
 pub(crate) use self::destination::Destination;

@@ -1,5 +1,6 @@
 //! An emulator with one topic, and an endpoint that records pushes and answers what it is told.
 
+pub(crate) mod browser;
 mod endpoint;
 mod raw;
 

@@ -1,0 +1,171 @@
+//! What the page's buttons do.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::Console;
+use super::overview::{subscription_name, topic_name};
+use crate::error::ApiError;
+use crate::message::Message;
+
+/// A body as axum hands it over: read, or refused.
+pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
+type Named = Path<(String, String)>;
+
+/// What the form for publishing sends.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Publish {
+    #[serde(default)]
+    data: String,
+    #[serde(default)]
+    encoding: Encoding,
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
+    #[serde(default)]
+    ordering_key: String,
+    #[serde(default = "one")]
+    count: usize,
+}
+
+/// What `data` is.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Encoding {
+    #[default]
+    Text,
+    /// Text that must be JSON.
+    Json,
+    Base64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Redeliver {
+    message_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Seek {
+    /// RFC 3339.
+    time: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+pub(super) async fn publish(
+    State(console): State<Console>,
+    Path((project, id)): Named,
+    body: Body<Publish>,
+) -> Result<Json<Value>, ApiError> {
+    let publish = read(body)?;
+    let topic = topic_name(&project, &id)?;
+    if !(1..=1_000).contains(&publish.count) {
+        return Err(ApiError::invalid(format!(
+            "1 to 1000 messages are published at once, not {}",
+            publish.count
+        )));
+    }
+    let message = Message {
+        data: publish.encoding.decode(publish.data)?,
+        attributes: publish.attributes,
+        ordering_key: publish.ordering_key,
+    };
+    let ids = console
+        .source
+        .publish(&topic, vec![message; publish.count])?;
+    Ok(Json(json!({"messageIds": ids})))
+}
+
+pub(super) async fn redeliver(
+    State(console): State<Console>,
+    Path((project, id)): Named,
+    body: Body<Redeliver>,
+) -> Result<Json<Value>, ApiError> {
+    let name = subscription_name(&project, &id)?;
+    console.source.redeliver(&name, &read(body)?.message_id)?;
+    Ok(done())
+}
+
+pub(super) async fn seek(
+    State(console): State<Console>,
+    Path((project, id)): Named,
+    body: Body<Seek>,
+) -> Result<Json<Value>, ApiError> {
+    let name = subscription_name(&project, &id)?;
+    let time = read(body)?.time;
+    let time = OffsetDateTime::parse(&time, &Rfc3339);
+    let time =
+        time.map_err(|_| ApiError::invalid("time is not a time such as 2030-01-02T03:04:05Z"))?;
+    console.source.seek(&name, time)?;
+    Ok(done())
+}
+
+pub(super) async fn purge(
+    State(console): State<Console>,
+    Path((project, id)): Named,
+    body: Body<Nothing>,
+) -> Result<Json<Value>, ApiError> {
+    read(body)?;
+    console.source.purge(&subscription_name(&project, &id)?)?;
+    Ok(done())
+}
+
+pub(super) async fn set_faults(
+    State(console): State<Console>,
+    Path((project, id)): Named,
+    body: Body<Value>,
+) -> Result<Json<Value>, ApiError> {
+    let name = subscription_name(&project, &id)?;
+    console.source.set_faults(&name, read(body)?)?;
+    Ok(done())
+}
+
+impl Encoding {
+    fn decode(self, data: String) -> Result<Bytes, ApiError> {
+        match self {
+            Self::Text => Ok(data.into()),
+            Self::Json => {
+                let read: Result<serde::de::IgnoredAny, _> = serde_json::from_str(&data);
+                read.map_err(|error| ApiError::invalid(format!("The data is not JSON: {error}")))?;
+                Ok(data.into())
+            }
+            Self::Base64 => {
+                let digits: String = data.split_whitespace().collect();
+                let bytes = STANDARD.decode(digits);
+                let bytes = bytes.map_err(|error| {
+                    ApiError::invalid(format!("The data is not Base64: {error}"))
+                })?;
+                Ok(bytes.into())
+            }
+        }
+    }
+}
+
+pub(super) fn read<T>(body: Body<T>) -> Result<T, ApiError> {
+    match body {
+        Ok(Json(body)) => Ok(body),
+        Err(rejection) => Err(ApiError::invalid(rejection.body_text())),
+    }
+}
+
+fn done() -> Json<Value> {
+    Json(json!({}))
+}
+
+const fn one() -> usize {
+    1
+}

@@ -1,0 +1,289 @@
+//! Keeps other web pages out. Any page in a developer's browser can send requests to loopback, so the console asks who sent
+//! each: a name in `Host` that is not this machine's may be a foreign one that was pointed here (DNS rebinding), and a request
+//! that changes something must come from the console's own page, or from a program.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+const FETCH_SITE: &str = "sec-fetch-site";
+
+/// Everything comes from the emulator itself, and nobody may frame the page and have its buttons clicked.
+const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+
+/// Where the emulator listens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Guard {
+    address: SocketAddr,
+}
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+enum Refusal {
+    #[error(
+        "the console answers to localhost and to IP addresses of this machine only: open it as http://127.0.0.1:PORT/console/"
+    )]
+    ForeignHost,
+    #[error("the console answers to its own page and to programs only, not to other web pages")]
+    ForeignPage,
+    #[error("changes are asked for with the content type application/json")]
+    NotJson,
+}
+
+/// Lets a request for the page pass, and dresses the answer.
+pub(super) async fn page(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match guard.check_host(&request) {
+        Ok(()) => dress(next.run(request).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Lets a request to the console's interface pass, and dresses the answer.
+pub(super) async fn api(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    if let Err(refusal) = guard.check(&request) {
+        return dress(refusal.into_response());
+    }
+    let mut response = dress(next.run(request).await);
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    response
+}
+
+impl Guard {
+    pub(super) fn new(address: SocketAddr) -> Self {
+        Self { address }
+    }
+
+    fn check(self, request: &Request) -> Result<(), Refusal> {
+        self.check_host(request)?;
+        check_page(request)?;
+        let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
+        if !is_safe && !is_json(request.headers()) {
+            return Err(Refusal::NotJson);
+        }
+        Ok(())
+    }
+
+    /// The host is in the request's target with HTTP/2, and in a header before; where both are, both must be good.
+    fn check_host(self, request: &Request) -> Result<(), Refusal> {
+        let mut hosts = authorities(request).peekable();
+        let is_known = hosts.peek().is_some();
+        let all_fit = hosts.all(|host| host.is_some_and(|host| self.is_own(&host)));
+        if is_known && all_fit {
+            Ok(())
+        } else {
+            Err(Refusal::ForeignHost)
+        }
+    }
+
+    /// A foreign page can point its own name anywhere, but no address.
+    fn is_own(self, authority: &Authority) -> bool {
+        if authority.as_str().contains('@') {
+            return false;
+        }
+        let host = authority.host();
+        if host.eq_ignore_ascii_case("localhost") {
+            return true;
+        }
+        let listening = self.address.ip();
+        let ip = host.trim_start_matches('[').trim_end_matches(']').parse();
+        ip.is_ok_and(|ip: IpAddr| ip.is_loopback() || ip == listening || listening.is_unspecified())
+    }
+}
+
+/// Every host that a request names; nothing for one that cannot be read.
+fn authorities(request: &Request) -> impl Iterator<Item = Option<Authority>> {
+    let target = request.uri().authority().cloned().map(Some);
+    let headers = request.headers().get_all(HOST).iter();
+    let headers = headers.map(|host| host.to_str().ok()?.parse().ok());
+    target.into_iter().chain(headers)
+}
+
+/// Browsers say where a request comes from, and no page can make them lie; programs say nothing.
+fn check_page(request: &Request) -> Result<(), Refusal> {
+    let headers = request.headers();
+    let site = headers.get(FETCH_SITE).map(HeaderValue::as_bytes);
+    let is_own_site = matches!(site, None | Some(b"same-origin" | b"none"));
+    let is_own_origin = headers.get_all(ORIGIN).iter().all(|origin| {
+        let origin = origin.to_str().unwrap_or_default();
+        let host = origin
+            .split_once("://")
+            .and_then(|(_, host)| host.parse().ok());
+        host.is_some_and(|host: Authority| {
+            authorities(request).all(|own| own.as_ref() == Some(&host))
+        })
+    });
+    if is_own_site && is_own_origin {
+        Ok(())
+    } else {
+        Err(Refusal::ForeignPage)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/json")
+}
+
+fn dress(mut response: Response) -> Response {
+    for (name, value) in [
+        ("content-security-policy", POLICY),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("referrer-policy", "no-referrer"),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+    ] {
+        let value = HeaderValue::from_static(value);
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(name), value);
+    }
+    response
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let code = match self {
+            Self::ForeignHost | Self::ForeignPage => StatusCode::FORBIDDEN,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        };
+        let status = if code == StatusCode::FORBIDDEN {
+            "PERMISSION_DENIED"
+        } else {
+            "INVALID_ARGUMENT"
+        };
+        let error = json!({"error": {"code": code.as_u16(), "message": self.to_string(), "status": status}});
+        (code, Json(error)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    fn own(listening: &str, host: &str) -> bool {
+        let guard = Guard::new(listening.parse().unwrap());
+        let request = Request::builder().uri("/console/").header(HOST, host);
+        guard
+            .check_host(&request.body(Body::empty()).unwrap())
+            .is_ok()
+    }
+
+    #[test]
+    fn only_this_machine_is_an_own_host() {
+        for host in [
+            "127.0.0.1:8085",
+            "127.0.0.1",
+            "localhost:8085",
+            "LocalHost",
+            "[::1]:8085",
+            "127.9.9.9:1",
+        ] {
+            assert!(own("127.0.0.1:8085", host), "{host}");
+        }
+        for host in [
+            "evil.example:8085",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "192.168.1.5:8085",
+            "evil.example:80@127.0.0.1",
+            "",
+            "127.0.0.1:8085, evil.example",
+            "localhost.",
+        ] {
+            assert!(!own("127.0.0.1:8085", host), "{host}");
+        }
+        assert!(own("192.168.1.5:8085", "192.168.1.5:8085"));
+        assert!(own("0.0.0.0:8085", "192.168.1.5:8085"));
+        assert!(!own("0.0.0.0:8085", "laptop.example:8085"));
+    }
+
+    #[test]
+    fn a_request_without_a_host_or_with_two_is_refused() {
+        let guard = Guard::new("127.0.0.1:8085".parse().unwrap());
+        let none = Request::builder()
+            .uri("/console/")
+            .body(Body::empty())
+            .unwrap();
+        assert!(guard.check_host(&none).is_err());
+        let two = Request::builder()
+            .uri("http://127.0.0.1:8085/console/")
+            .header(HOST, "evil.example");
+        assert!(guard.check_host(&two.body(Body::empty()).unwrap()).is_err());
+        let http2 = Request::builder().uri("http://127.0.0.1:8085/console/");
+        assert!(
+            guard
+                .check_host(&http2.body(Body::empty()).unwrap())
+                .is_ok()
+        );
+    }
+
+    fn check(method: Method, headers: &[(&str, &str)], expected: Result<(), Refusal>) {
+        let guard = Guard::new("127.0.0.1:8085".parse().unwrap());
+        let mut request = Request::builder()
+            .method(method)
+            .uri("/console/api/overview");
+        request = request.header(HOST, "127.0.0.1:8085");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let found = guard.check(&request.body(Body::empty()).unwrap());
+        assert_eq!(found, expected, "{headers:?}");
+    }
+
+    #[test]
+    fn only_the_consoles_own_page_and_programs_may_change_anything() {
+        let json = ("content-type", "application/json");
+        check(Method::GET, &[], Ok(()));
+        check(Method::POST, &[json], Ok(()));
+        check(
+            Method::POST,
+            &[("content-type", "Application/JSON; charset=utf-8")],
+            Ok(()),
+        );
+        check(
+            Method::POST,
+            &[
+                json,
+                ("origin", "http://127.0.0.1:8085"),
+                (FETCH_SITE, "same-origin"),
+            ],
+            Ok(()),
+        );
+        check(Method::POST, &[], Err(Refusal::NotJson));
+        check(
+            Method::POST,
+            &[("content-type", "text/plain")],
+            Err(Refusal::NotJson),
+        );
+        check(Method::DELETE, &[], Err(Refusal::NotJson));
+        for foreign in [
+            ("origin", "http://evil.example"),
+            ("origin", "null"),
+            ("origin", "http://127.0.0.1:3000"),
+            ("origin", ""),
+            ("origin", "http://localhost:8085"),
+            (FETCH_SITE, "cross-site"),
+            (FETCH_SITE, "same-site"),
+        ] {
+            check(Method::POST, &[json, foreign], Err(Refusal::ForeignPage));
+            check(Method::GET, &[foreign], Err(Refusal::ForeignPage));
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Dead letters: what could not be delivered, where it came from, and how to try again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::actions::{Body, read};
+use super::source::Source;
+use super::{Console, view};
+use crate::error::ApiError;
+use crate::message::{Message, ReceivedMessage};
+use crate::name::ResourceName;
+use crate::storage::StoredMessage;
+use crate::subscription::SubscriptionConfig;
+
+/// What Pub/Sub adds to a letter (Google, *Dead-letter topics*).
+const SOURCE: &str = "CloudPubSubDeadLetterSource";
+/// What a service that forwards its own letters may add.
+const REASON: &str = "pushgate-dead-letter-";
+const PAGE: usize = 50;
+/// Looking through a backlog holds it up, so a larger one is left alone.
+const MAX_LOOKED_THROUGH: usize = 20_000;
+const MAX_PREVIEW_BYTES: usize = 4 * 1024;
+
+#[derive(Deserialize)]
+pub(super) struct WhichPage {
+    #[serde(default)]
+    page: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Replay {
+    /// The subscription that holds the letter.
+    subscription: String,
+    message_id: String,
+}
+
+/// A letter, after the subscription that holds it.
+type Letter = (ResourceName, Arc<StoredMessage>);
+type Configs = Vec<(ResourceName, SubscriptionConfig)>;
+
+pub(super) async fn list(
+    State(console): State<Console>,
+    Query(page): Query<WhichPage>,
+) -> Json<Value> {
+    let source = &console.source;
+    let configs = source.configs();
+    let page = page.page.max(1);
+    let (letters, too_full) = letters(source, &configs);
+    let shown = letters
+        .iter()
+        .skip((page - 1).saturating_mul(PAGE))
+        .take(PAGE);
+    Json(json!({
+        "letters": shown.map(|(holder, letter)| letter_view(&configs, holder, letter)).collect::<Vec<_>>(),
+        "page": page, "pages": letters.len().div_ceil(PAGE).max(1), "total": letters.len(),
+        "routes": routes(&configs), "tooFull": too_full,
+    }))
+}
+
+/// Publishes what a letter says again, to the topic that it came from.
+pub(super) async fn replay(
+    State(console): State<Console>,
+    body: Body<Replay>,
+) -> Result<Json<Value>, ApiError> {
+    let replay = read(body)?;
+    let source = &console.source;
+    let holder = ResourceName::subscription(&replay.subscription)?;
+    let held = source.held(&holder);
+    let letter = held
+        .iter()
+        .find(|letter| letter.id == replay.message_id && is_letter(letter));
+    let letter = letter.ok_or_else(|| ApiError::NotFound(replay.message_id.clone()))?;
+    let topic = source_topic(&source.configs(), letter);
+    let topic = topic.ok_or_else(|| {
+        ApiError::precondition("The subscription that the letter came from, or its topic, is gone")
+    })?;
+    let topic = ResourceName::topic(&topic)?;
+    let ids = source.publish(&topic, vec![original(letter)])?;
+    Ok(Json(
+        json!({"topic": topic.as_str(), "messageId": ids.first()}),
+    ))
+}
+
+/// Whether a message was forwarded as a dead letter.
+pub(super) fn is_letter(message: &ReceivedMessage) -> bool {
+    message.attributes.keys().any(|key| key.starts_with(SOURCE))
+}
+
+/// The letters that are held, the latest first, and the subscriptions that hold too much to look through. They are looked
+/// for where letters are sent.
+fn letters(source: &Source, configs: &Configs) -> (Vec<Letter>, Vec<String>) {
+    let policies = configs
+        .iter()
+        .filter_map(|(_, config)| config.dead_letter_policy.as_ref());
+    let topics: BTreeSet<&str> = policies
+        .map(|policy| policy.dead_letter_topic.as_str())
+        .collect();
+    let holders = configs
+        .iter()
+        .filter(|(_, config)| topics.contains(config.topic.as_str()));
+    let (mut letters, mut too_full) = (Vec::new(), Vec::new());
+    for (holder, _) in holders {
+        if source
+            .subscription(holder)
+            .is_ok_and(|view| view.backlog > MAX_LOOKED_THROUGH)
+        {
+            too_full.push(holder.to_string());
+            continue;
+        }
+        let held = source
+            .held(holder)
+            .into_iter()
+            .filter(|message| is_letter(message));
+        letters.extend(held.map(|letter| (holder.clone(), letter)));
+    }
+    letters.sort_by_key(|(_, letter)| std::cmp::Reverse(letter.sequence));
+    (letters, too_full)
+}
+
+fn letter_view(configs: &Configs, holder: &ResourceName, letter: &ReceivedMessage) -> Value {
+    let attribute = |name: &str| letter.attributes.get(name);
+    let topic = source_topic(configs, letter);
+    let receivers = configs
+        .iter()
+        .filter(|(_, config)| Some(&config.topic) == topic.as_ref());
+    let receivers: Vec<&str> = receivers.map(|(name, _)| name.as_str()).collect();
+    let original = original(letter);
+    json!({
+        "id": letter.id, "holder": holder.as_str(), "publishedAt": view::time(letter.publish_time),
+        "content": view::message_content(letter, MAX_PREVIEW_BYTES),
+        "source": source_subscription(letter), "sourceTopic": topic,
+        "attempts": attribute(&format!("{SOURCE}DeliveryCount")),
+        "firstPublishedAt": attribute(&format!("{SOURCE}TopicPublishTime")),
+        "reason": attribute(&format!("{REASON}reason")), "error": attribute(&format!("{REASON}error")),
+        "originalAttributes": original.attributes, "receivers": receivers,
+    })
+}
+
+/// The message as it was published first.
+fn original(letter: &ReceivedMessage) -> Message {
+    let mut message = letter.to_message();
+    let is_added = |key: &str| key.starts_with(SOURCE) || key.starts_with(REASON);
+    message.attributes.retain(|key, _| !is_added(key));
+    message
+}
+
+fn source_subscription(letter: &ReceivedMessage) -> Option<String> {
+    let attribute = |name: &str| letter.attributes.get(&format!("{SOURCE}{name}"));
+    let (project, id) = (
+        attribute("SubscriptionProject")?,
+        attribute("Subscription")?,
+    );
+    Some(format!("projects/{project}/subscriptions/{id}"))
+}
+
+/// The topic of the subscription that gave the letter up, if both are still there.
+fn source_topic(configs: &Configs, letter: &ReceivedMessage) -> Option<String> {
+    let subscription = source_subscription(letter)?;
+    let (_, config) = configs
+        .iter()
+        .find(|(name, _)| name.as_str() == subscription)?;
+    ResourceName::topic(&config.topic)
+        .ok()
+        .map(|topic| topic.to_string())
+}
+
+/// Which subscriptions send letters where, and who holds them there.
+fn routes(configs: &Configs) -> Vec<Value> {
+    let mut routes = Vec::new();
+    for (name, config) in configs {
+        let Some(policy) = &config.dead_letter_policy else {
+            continue;
+        };
+        let holders = configs
+            .iter()
+            .filter(|(_, other)| other.topic == policy.dead_letter_topic);
+        let holders: Vec<&str> = holders.map(|(name, _)| name.as_str()).collect();
+        routes.push(json!({
+            "subscription": name.as_str(), "topic": policy.dead_letter_topic,
+            "attempts": policy.max_delivery_attempts, "holders": holders,
+        }));
+    }
+    routes
+}

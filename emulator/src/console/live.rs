@@ -1,0 +1,74 @@
+//! Tells open pages that there is news, so that they look again.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, StreamExt, stream};
+use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::sleep;
+
+use super::{Console, view};
+
+/// Five times a second looks alive; more would only be work.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// Rates and ages change while nothing happens.
+const IDLE_LOOKS: u32 = 10;
+
+/// One page that listens. What it is told is made when its connection takes it, so a slow one costs nothing.
+struct Listener {
+    console: Console,
+    told: Option<u64>,
+    looks: u32,
+    _place: OwnedSemaphorePermit,
+}
+
+pub(super) async fn news(State(console): State<Console>) -> Response {
+    let Ok(place) = console.listeners.clone().try_acquire_owned() else {
+        let error = json!({"error": {"code": 503, "message": "Too many pages listen", "status": "UNAVAILABLE"}});
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(error)).into_response();
+    };
+    let stopping = console.stopping.clone().cancelled_owned();
+    let listener = Listener {
+        console,
+        told: None,
+        looks: 0,
+        _place: place,
+    };
+    let news = listen(listener).take_until(stopping);
+    Sse::new(news)
+        .keep_alive(KeepAlive::default())
+        .into_response()
+}
+
+fn listen(listener: Listener) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold(listener, |mut listener| async move {
+        loop {
+            if listener.told.is_some() {
+                sleep(INTERVAL).await;
+            }
+            listener.looks += 1;
+            let version = listener.console.source.history().version();
+            if listener.told == Some(version) && listener.looks < IDLE_LOOKS {
+                continue;
+            }
+            (listener.told, listener.looks) = (Some(version), 0);
+            let event = Event::default().data(listener.news(version).to_string());
+            return Some((Ok(event), listener));
+        }
+    })
+}
+
+impl Listener {
+    fn news(&self, version: u64) -> Value {
+        let history = self.console.source.history();
+        let now = history.now().unix_timestamp();
+        let all = history.all(|all| all.glance(now));
+        json!({"version": version, "now": now, "all": view::flow(&all)})
+    }
+}

@@ -1,0 +1,136 @@
+//! Messages: the list, the life of one, and the requests that pushed it.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::source::PushRequest;
+use super::{Console, view};
+use crate::error::ApiError;
+use crate::history::{Content, Leg, Life};
+use crate::name::ResourceName;
+
+const PAGE: usize = 50;
+
+/// Which messages are wanted; what is empty does not matter.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    topic: String,
+    #[serde(default)]
+    subscription: String,
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    state: String,
+    /// The first page is 1.
+    #[serde(default)]
+    page: usize,
+}
+
+#[derive(Deserialize)]
+pub(super) struct WhichPush {
+    subscription: String,
+    attempt: u32,
+}
+
+pub(super) async fn list(
+    State(console): State<Console>,
+    Query(wanted): Query<Wanted>,
+) -> Json<Value> {
+    let page = wanted.page.max(1);
+    let history = console.source.history();
+    let skip = (page - 1).saturating_mul(PAGE);
+    let found = history.page(skip, PAGE, |life| wanted.fits(life));
+    Json(json!({
+        "messages": found.lives.iter().map(view::summary).collect::<Vec<_>>(),
+        "page": page, "pages": found.total.div_ceil(PAGE).max(1), "total": found.total,
+        "published": history.all(|all| all.totals.published),
+    }))
+}
+
+pub(super) async fn life(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let life = find(&console, &id)?;
+    let source = &console.source;
+    let now = source.history().now();
+    Ok(Json(view::life(&life, now, |name| source.exists(name))))
+}
+
+/// The request of one push, made again, since bodies are not kept.
+pub(super) async fn request(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    Query(which): Query<WhichPush>,
+) -> Result<Json<Value>, ApiError> {
+    let life = find(&console, &id)?;
+    let name = ResourceName::subscription(&which.subscription)?;
+    let config = console.source.subscription(&name)?.config;
+    let Content::Kept(message) = &life.content else {
+        return Err(ApiError::precondition(
+            "The history no longer has the payload of this message",
+        ));
+    };
+    let request = console
+        .source
+        .request(&config, message, which.attempt)
+        .await?;
+    let request =
+        request.ok_or_else(|| ApiError::precondition("The subscription is not pushed any more"))?;
+    Ok(Json(shown(&request)))
+}
+
+impl Wanted {
+    fn fits(&self, life: &Life) -> bool {
+        let topic = life.topic.as_ref().map(ResourceName::as_str);
+        (self.topic.is_empty() || topic == Some(self.topic.as_str()))
+            && (self.id.is_empty() || life.sequence.to_string().contains(self.id.trim()))
+            && self.fits_a_subscription(life)
+    }
+
+    fn fits_a_subscription(&self, life: &Life) -> bool {
+        if self.subscription.is_empty() && (self.state.is_empty() || life.legs.is_empty()) {
+            return self.state.is_empty() || self.state == "unrouted";
+        }
+        let named = |leg: &Leg| {
+            self.subscription.is_empty() || leg.subscription.as_str() == self.subscription
+        };
+        let stands = |leg: &Leg| self.state.is_empty() || view::state(leg.stand()) == self.state;
+        life.legs.iter().any(|leg| named(leg) && stands(leg))
+    }
+}
+
+fn find(console: &Console, id: &str) -> Result<Life, ApiError> {
+    let life = id
+        .parse()
+        .ok()
+        .and_then(|sequence| console.source.history().life(sequence));
+    life.ok_or_else(|| ApiError::NotFound(id.to_owned()))
+}
+
+/// A token is shown by its length and what it says; with its signature anyone could use it.
+fn shown(request: &PushRequest) -> Value {
+    let mut headers = request.headers.clone();
+    if let Some(token) = &request.token {
+        headers.push((
+            "authorization".to_owned(),
+            format!("Bearer <token, {} bytes>", token.len()),
+        ));
+    }
+    let parts = request.token.as_deref().map(|token| {
+        let mut parts = token.split('.').map(decoded);
+        json!({"header": parts.next().flatten(), "claims": parts.next().flatten()})
+    });
+    json!({
+        "method": "POST", "url": request.url, "headers": headers, "token": parts, "body": view::body(&request.body),
+    })
+}
+
+fn decoded(part: &str) -> Option<Value> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}

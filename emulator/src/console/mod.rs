@@ -1,0 +1,97 @@
+//! The web page, under `/console/`: what the emulator holds, what became of each message, and buttons to interfere.
+//!
+//! `page/` is all that the browser loads; it shows what `overview`, `messages` and `letters` answer as JSON, does things
+//! through `actions`, and hears from `live` when to look again. `guard` keeps other web pages out. What all of it knows of
+//! the rest of the emulator is in `source`.
+
+mod actions;
+mod assets;
+mod guard;
+mod letters;
+mod live;
+mod messages;
+mod overview;
+mod refusal;
+mod source;
+mod view;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::{ACCEPT, VARY};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use self::guard::Guard;
+pub(crate) use self::source::Source;
+
+const HOME: &str = "/console/";
+/// Ten megabytes of data as Base64 in JSON, with room for attributes.
+const MAX_BODY_BYTES: usize = 14 * 1024 * 1024;
+/// Pages that hear of news at the same time.
+const MAX_LISTENERS: usize = 16;
+
+/// What the handlers work with.
+#[derive(Clone)]
+struct Console {
+    source: Arc<Source>,
+    listeners: Arc<Semaphore>,
+    stopping: CancellationToken,
+}
+
+pub(crate) fn router(source: Source, stopping: CancellationToken) -> Router {
+    let guard = Guard::new(source.address());
+    let console = Console {
+        source: Arc::new(source),
+        listeners: Arc::new(Semaphore::new(MAX_LISTENERS)),
+        stopping,
+    };
+    let api = Router::new()
+        .route("/overview", get(overview::overview))
+        .route("/topics/{project}/{id}", get(overview::topic))
+        .route("/topics/{project}/{id}/publish", post(actions::publish))
+        .route("/subscriptions/{project}/{id}", get(overview::subscription))
+        .route(
+            "/subscriptions/{project}/{id}/redeliver",
+            post(actions::redeliver),
+        )
+        .route("/subscriptions/{project}/{id}/seek", post(actions::seek))
+        .route("/subscriptions/{project}/{id}/purge", post(actions::purge))
+        .route(
+            "/subscriptions/{project}/{id}/faults",
+            post(actions::set_faults),
+        )
+        .route("/messages", get(messages::list))
+        .route("/messages/{id}", get(messages::life))
+        .route("/messages/{id}/request", get(messages::request))
+        .route("/dead-letters", get(letters::list))
+        .route("/dead-letters/replay", post(letters::replay))
+        .route("/statistics", get(overview::statistics))
+        .route("/live", get(live::news))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .route_layer(from_fn_with_state(guard, guard::api))
+        .with_state(console);
+    let page = Router::new()
+        .route("/console", get(|| async { Redirect::permanent(HOME) }))
+        .route(HOME, get(assets::index))
+        .route("/console/{file}", get(assets::file))
+        .route_layer(from_fn_with_state(guard, guard::page));
+    page.nest("/console/api", api)
+}
+
+/// Answers `/` as Google's emulator does, for programs that wait for it; a browser is shown the console.
+pub(crate) async fn front_door(headers: HeaderMap) -> Response {
+    let accepted = headers
+        .get(ACCEPT)
+        .and_then(|accepted| accepted.to_str().ok());
+    let vary = [(VARY, "accept")];
+    if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
+        return (vary, Redirect::temporary(HOME)).into_response();
+    }
+    (StatusCode::OK, vary, "Ok").into_response()
+}

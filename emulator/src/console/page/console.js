@@ -1,0 +1,119 @@
+// The frame: which view is shown, when it looks again, and the keyboard.
+import { listen } from "./api.js";
+import { announce, element, notice, setText } from "./dom.js";
+import { plural } from "./words.js";
+import * as letters from "./letters.js";
+import * as message from "./message.js";
+import * as messages from "./messages.js";
+import * as overview from "./overview.js";
+import * as subscription from "./subscription.js";
+import * as topic from "./topic.js";
+
+const LOOK_AGAIN_MS = 500;
+const main = document.getElementById("main");
+const views = [
+  [/^#\/overview$/, overview.show],
+  [/^#\/throughput$/, overview.throughput],
+  [/^#\/topics\/([^/]+)\/([^/]+)$/, topic.show],
+  [/^#\/subscriptions\/([^/]+)\/([^/]+)$/, subscription.show],
+  [/^#\/messages(?:\?(.*))?$/, messages.show],
+  [/^#\/messages\/([^/?]+)$/, message.show],
+  [/^#\/dead-letters$/, letters.show],
+];
+
+let current = null;
+let looking = false;
+let wanted = false;
+let looked = 0;
+
+async function open() {
+  const hash = location.hash || "#/overview";
+  const [pattern, show] = views.find(([pattern]) => pattern.test(hash)) || [null, unknown];
+  const parameters = pattern ? hash.match(pattern).slice(1).map((part) => decodeURIComponent(part || "")) : [];
+  const view = show(...parameters);
+  const isFirst = current === null;
+  current = view;
+  main.replaceChildren(...view.nodes);
+  document.title = `${view.title} – Pub/Sub emulator`;
+  for (const item of document.querySelectorAll("nav a")) {
+    const isHere = item.getAttribute("href") === `#/${view.section}`;
+    if (isHere) item.setAttribute("aria-current", "page"); else item.removeAttribute("aria-current");
+  }
+  if (!isFirst) { main.focus({ preventScroll: true }); window.scrollTo(0, 0); }
+  await look();
+}
+
+function unknown() {
+  return { title: "Not found", section: "", nodes: [element("h1", { text: "There is no such view" }), element("p", {}, element("a", { href: "#/overview", text: "Go to the overview" }))], refresh: async () => {} };
+}
+
+/** Has the view look again, one look at a time, and one more if something happened meanwhile. */
+async function look() {
+  if (looking) { wanted = true; return; }
+  looking = true;
+  const view = current;
+  try {
+    await view.refresh();
+    main.querySelector("#trouble")?.remove();
+  } catch (error) {
+    if (view === current) trouble(error);
+  }
+  looked = Date.now();
+  looking = false;
+  if (view !== current || wanted) { wanted = false; later(); }
+}
+
+let timer = null;
+function later() {
+  const wait = Math.max(0, LOOK_AGAIN_MS - (Date.now() - looked));
+  timer ??= setTimeout(() => { timer = null; look(); }, wait);
+}
+
+function trouble(error) {
+  const text = error instanceof TypeError ? "The emulator does not answer. Was it stopped?" : error.message;
+  const old = main.querySelector("#trouble");
+  if (old) { setText(old, text); return; }
+  const shown = notice("bad", text);
+  shown.id = "trouble";
+  main.querySelector("h1")?.after(shown);
+}
+
+let before = null;
+function news({ version, all }) {
+  const { published, acks, nacks } = all.totals;
+  if (before && version !== before.version) {
+    const parts = [
+      published > before.published && `${plural(published - before.published, "message")} published`,
+      acks > before.acks && `${plural(acks - before.acks, "delivery", "deliveries")} acknowledged`,
+      nacks > before.nacks && `${plural(nacks - before.nacks, "delivery", "deliveries")} failed`,
+    ].filter(Boolean);
+    if (parts.length) announce(parts.join(", "));
+  }
+  before = { version, published, acks, nacks };
+  current?.news?.(all);
+  later();
+}
+
+function linked(state) {
+  document.getElementById("dot").className = `dot ${state}`;
+  setText(document.getElementById("link"), { live: "Live", lost: "No connection, trying again", paused: "Paused" }[state]);
+}
+
+function keys() {
+  let pending = false;
+  const go = { o: "#/overview", m: "#/messages", d: "#/dead-letters", t: "#/throughput" };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
+    if (pending && go[event.key]) location.hash = go[event.key];
+    else if (event.key === "?") document.getElementById("shortcuts").showModal();
+    else if (event.key === "p") { const form = document.getElementById("publish-data"); if (form) { event.preventDefault(); form.focus(); } }
+    pending = event.key === "g";
+  });
+  document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
+}
+
+window.addEventListener("hashchange", open);
+keys();
+setText(document.getElementById("address"), `Emulator at ${location.host}.`);
+await open();
+listen(news, linked);

@@ -1,0 +1,82 @@
+// Dead letters: why they were given up, and another try.
+import { get, post } from "./api.js";
+import { announce, confirm, element, empty, notice, panel, setText } from "./dom.js";
+import { pager } from "./messages.js";
+import { place } from "./overview.js";
+import { table } from "./table.js";
+import { clock, messageHref, nameCell, plural, preview, shortName } from "./words.js";
+
+export function show() {
+  const list = table("Dead letters", [["Letter"], ["Given up by"], ["After"], ["First published", "nowrap"], ["Why"], ["Data", "clip mono"], ["Held by"], ["Replay"]]);
+  const routes = table("Where dead letters go", [["Subscription"], ["Gives up after"], ["Dead-letter topic"], ["Held there by"]]);
+  const where = element("div"), routesPlace = element("div"), result = element("div", { role: "status" }), count = element("p", { class: "hint" }), full = element("p", { class: "notice warn", hidden: true });
+  let page = 1;
+  const pages = pager((wanted) => { page = wanted; return refresh(); });
+
+  async function replay(letter) {
+    const attributes = plural(Object.keys(letter.originalAttributes).length, "attribute");
+    const key = letter.content.orderingKey ? ` and the ordering key ${letter.content.orderingKey}` : "";
+    const sure = await confirm("Publish this message again?", [
+      `A new message with the same data, ${attributes}${key} is published to ${letter.sourceTopic}.`,
+      letter.receivers.length > 1 ? `All ${letter.receivers.length} subscriptions of that topic receive it, not only ${shortName(letter.source)}: ${letter.receivers.map(shortName).join(", ")}.` : `${letter.receivers.map(shortName).join(", ") || "Nobody"} receives it.`,
+      `The dead letter stays in ${shortName(letter.holder)} until it is acknowledged there.`,
+    ], "Publish again");
+    if (!sure) return;
+    try {
+      const done = await post("dead-letters/replay", { subscription: letter.holder, messageId: letter.id });
+      result.replaceChildren(notice("good", "Published again. ", element("a", { href: messageHref(done.messageId), text: `See what becomes of message ${done.messageId}` })));
+      announce("Published again", true);
+    } catch (error) {
+      result.replaceChildren(notice("bad", error.message));
+    }
+  }
+
+  async function refresh() {
+    const found = await get("dead-letters", { page });
+    list.update(found.letters.map((letter) => ({
+      key: `${letter.holder} ${letter.id}`,
+      cells: [
+        { text: letter.id, href: messageHref(letter.id) }, letter.source ? nameCell(letter.source) : "unknown",
+        letter.attempts ? `${letter.attempts} attempts` : "–", letter.firstPublishedAt ? clock(letter.firstPublishedAt) : "–",
+        [letter.reason, letter.error].filter(Boolean).join(": ") || "failed too often",
+        preview(letter.content), nameCell(letter.holder),
+        letter.sourceTopic ? { button: () => replay(letter), text: "Replay…", label: `Replay letter ${letter.id}` } : { text: "its source is gone", class: "faint" },
+      ],
+    })));
+    routes.update(found.routes.map((route) => ({
+      key: route.subscription,
+      cells: [nameCell(route.subscription), plural(route.attempts, "attempt"), nameCell(route.topic),
+        route.holders.length ? { items: route.holders.map((name) => [nameCell(name)]) } : { text: "Nobody: its dead letters are lost", class: "chip bad" }],
+    })));
+    place(where, found.letters.length, list.node, () => noLetters(found.routes));
+    place(routesPlace, found.routes.length, routes.node, noRoutes);
+    full.hidden = !found.tooFull.length;
+    setText(full, `Too many messages to look through: ${found.tooFull.map(shortName).join(", ")}.`);
+    setText(count, found.total ? `${plural(found.total, "dead letter")}, the latest first` : "");
+    pages.update(found.page, found.pages);
+  }
+  return {
+    title: "Dead letters", section: "dead-letters",
+    nodes: [
+      element("h1", { text: "Dead letters" }),
+      element("p", { class: "sub", text: "Messages that a subscription gave up after too many failed deliveries, as far as a subscription of the dead-letter topic holds them." }),
+      result,
+      panel("Letters", count, full, where, pages.node),
+      panel("Where dead letters go", routesPlace),
+    ],
+    refresh,
+  };
+}
+
+function noLetters(routes) {
+  return empty(routes.length ? "There are none: every message was delivered, or is still being tried." : "There are none, and no subscription has a dead-letter policy.");
+}
+
+function noRoutes() {
+  return empty("No subscription gives messages up. One that does needs a topic for its dead letters, and a subscription of that topic to hold them:",
+    `curl -X PUT ${location.origin}/v1/projects/shop/topics/orders-dead
+curl -X PUT ${location.origin}/v1/projects/shop/subscriptions/orders-dead -H 'Content-Type: application/json' -d '{"topic": "projects/shop/topics/orders-dead"}'
+curl -X PUT ${location.origin}/v1/projects/shop/subscriptions/billing -H 'Content-Type: application/json' -d '{
+  "topic": "projects/shop/topics/orders", "pushConfig": {"pushEndpoint": "http://127.0.0.1:8080/"},
+  "deadLetterPolicy": {"deadLetterTopic": "projects/shop/topics/orders-dead", "maxDeliveryAttempts": 5}}'`);
+}

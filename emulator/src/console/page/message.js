@@ -1,0 +1,164 @@
+// The life of one message.
+import { get, post } from "./api.js";
+import { announce, element, notice, setText } from "./dom.js";
+import { bytes, chip, clock, duration, nameLink, plural, readable, tone } from "./words.js";
+
+export function show(id) {
+  const content = element("div"), legs = element("div");
+  const topic = element("p", { class: "sub" });
+  let shownContent = "";
+  const shownLegs = new Map();
+  return {
+    title: `Message ${id}`, section: "messages",
+    nodes: [element("h1", { text: `Message ${id}` }), topic, element("section", { class: "panel", "aria-label": "Content" }, content), legs],
+    async refresh() {
+      const found = await get(`messages/${encodeURIComponent(id)}`);
+      if (shownContent !== (shownContent = JSON.stringify([found.content, found.topic]))) {
+        topic.replaceChildren("Published ", element("time", { datetime: found.publishedAt, text: clock(found.publishedAt) }), found.topic ? " to " : ".", found.topic ? nameLink(found.topic) : "", found.isDeadLetter ? " as a dead letter. " : "");
+        if (found.isDeadLetter) topic.append(element("a", { href: "#/dead-letters", text: "All dead letters" }));
+        content.replaceChildren(...contentOf(found.content));
+      }
+      if (!found.legs.length && !legs.firstChild) legs.append(notice("warn", "Nobody received this message: its topic had no subscription when it was published."));
+      for (const leg of found.legs) {
+        let shown = shownLegs.get(leg.subscription);
+        if (!shown) {
+          shown = legSection(id, leg, found);
+          shownLegs.set(leg.subscription, shown);
+          legs.querySelector(".notice")?.remove();
+          legs.append(shown.node);
+        }
+        shown.update(leg, Date.parse(found.now));
+      }
+      if (found.moreLegs && !legs.querySelector(".more")) legs.append(element("p", { class: "hint more", text: `${plural(found.moreLegs, "subscription")} more received it, and are not followed.` }));
+    },
+  };
+}
+
+function contentOf(content) {
+  if (!content.kept) return [element("h2", { text: "Content" }), element("p", { text: `${bytes(content.dataBytes)} of data and ${plural(content.attributeCount, "attribute")}, which the history no longer keeps.` })];
+  const { data } = content;
+  const kind = data.encoding === "base64" ? "bytes, shown in Base64" : "text";
+  const parts = [
+    element("h2", { text: "Data" }),
+    element("p", { class: "hint", text: `${bytes(content.dataBytes)} of ${kind}${data.isCut ? ", of which the beginning is shown" : ""}` }),
+    content.dataBytes ? element("pre", { id: "data", tabindex: "0", "aria-label": "Data", text: readable(data) }) : null,
+  ];
+  const attributes = Object.entries(content.attributes);
+  if (attributes.length) parts.push(element("h3", { text: "Attributes" }), pairs("Attributes", attributes));
+  if (content.orderingKey) parts.push(element("h3", { text: "Ordering key" }), element("p", {}, element("code", { text: content.orderingKey })));
+  return parts.filter(Boolean);
+}
+
+function pairs(caption, rows) {
+  return element("div", { class: "scroll" }, element("table", { class: "pairs" }, element("caption", { class: "unseen", text: caption }),
+    element("thead", { class: "unseen" }, element("tr", {}, element("th", { scope: "col", text: "Name" }), element("th", { scope: "col", text: "Value" }))),
+    element("tbody", {}, rows.map(([name, value]) => element("tr", {}, element("th", { scope: "row", class: "mono", text: name }), element("td", { class: "mono", text: value }))))));
+}
+
+function legSection(id, first, found) {
+  const heading = element("h2"), life = element("ol", { class: "life" }), next = element("li");
+  const steps = new Map();
+  const result = element("div", { role: "status" });
+  const again = element("button", { type: "button", text: "Deliver again", onclick: async () => {
+    const [, project, , name] = first.subscription.split("/");
+    try {
+      await post(`subscriptions/${encodeURIComponent(project)}/${encodeURIComponent(name)}/redeliver`, { messageId: id });
+      announce("It is delivered again", true);
+      result.replaceChildren();
+    } catch (error) {
+      result.replaceChildren(notice("bad", error.message));
+    }
+  } });
+  life.append(step("", element("time", { datetime: found.publishedAt, text: clock(found.publishedAt) }), element("strong", { text: "Published" })), next);
+  const node = element("section", { class: "panel", "aria-label": `With ${first.subscription}` }, heading, life, element("p", {}, first.exists ? again : null), result);
+  let shownHeading = "";
+  return {
+    node,
+    update(leg, now) {
+      if (shownHeading !== (shownHeading = `${leg.stand.state} ${leg.exists}`)) heading.replaceChildren("With ", nameLink(leg.subscription), " ", chip(leg.stand.state), leg.exists ? "" : " (this subscription was deleted)");
+      leg.attempts.forEach((attempt, place) => {
+        const key = `${attempt.startedAt} ${attempt.number} ${place === 0 ? 0 : place + leg.forgottenAttempts}`;
+        const written = JSON.stringify(attempt) + (place < leg.attempts.length - 1);
+        const old = steps.get(key);
+        if (old?.written === written) return;
+        const made = attemptStep(id, leg, attempt, place === leg.attempts.length - 1);
+        if (old) { made.querySelector("details")?.toggleAttribute("open", Boolean(old.node.querySelector("details[open]"))); old.node.replaceWith(made); } else life.insertBefore(made, next);
+        steps.set(key, { node: made, written });
+      });
+      const forgotten = leg.forgottenAttempts ? `${plural(leg.forgottenAttempts, "attempt")} after the first are no longer kept. ` : "";
+      setText(next, forgotten + comingNext(leg, now));
+      next.className = tone(leg.stand.state);
+      next.hidden = next.textContent === "";
+    },
+  };
+}
+
+function comingNext(leg, now) {
+  if (leg.stand.state === "waiting") return "Waits for its delivery.";
+  if (leg.stand.state === "delivering") return "A delivery is under way.";
+  if (leg.stand.state === "purged") return "Thrown away by a purge.";
+  if (leg.stand.state === "skipped") return "Counts as acknowledged since a seek.";
+  if (leg.stand.state !== "retrying") return "";
+  const wait = Date.parse(leg.stand.nextAt) - now;
+  return wait > 0 ? `Next attempt in ${duration(Math.ceil(wait / 1000) * 1000)}, at ${clock(leg.stand.nextAt)}.` : `Next attempt is due since ${clock(leg.stand.nextAt)}; it waits for a place among the pushes at once, or for the end of a pause.`;
+}
+
+function step(kind, ...parts) {
+  return element("li", { class: kind || null }, element("p", { class: "step" }, parts.flatMap((part) => [part, " "])));
+}
+
+function attemptStep(id, leg, attempt, isLast) {
+  const { settlement } = attempt;
+  const kind = !settlement ? "busy" : settlement.kind === "acked" ? "good" : settlement.kind === "dead-lettered" ? "bad" : "warn";
+  const parts = [element("time", { datetime: attempt.startedAt, text: clock(attempt.startedAt) }), element("strong", { text: `${attempt.way === "push" ? "Push" : "Pull"}, attempt ${attempt.number}` })];
+  if (!settlement) parts.push(element("span", { text: isLast ? "under way" : "no end known: it was aborted, or goes on" }));
+  else parts.push(element("span", { class: `chip ${kind}`, text: attempt.reply }), element("span", { text: `after ${duration(attempt.latencyMs)}` }), outcome(settlement));
+  const made = step(kind, ...parts);
+  if (attempt.reason) made.append(element("p", { class: "faint", text: attempt.reason }));
+  if (attempt.way === "push") made.append(exchange(id, leg, attempt));
+  return made;
+}
+
+function outcome(settlement) {
+  if (settlement.kind === "acked") return element("span", { text: "acknowledged" });
+  if (settlement.kind === "elsewhere") return element("span", { text: "another delivery decides" });
+  if (settlement.kind === "again") return element("span", { text: settlement.afterMs ? `delivered again not before ${duration(settlement.afterMs)} later` : "delivered again at once" });
+  return element("span", {}, "given up, and forwarded to ", nameLink(settlement.topic));
+}
+
+function exchange(id, leg, attempt) {
+  const request = element("div"), body = element("div", { class: "exchange" }, request, answerOf(attempt));
+  const details = element("details", {}, element("summary", { text: `Request and answer of attempt ${attempt.number}` }), body);
+  let asked = false;
+  details.addEventListener("toggle", async () => {
+    if (!details.open || asked) return;
+    asked = true;
+    request.replaceChildren(element("h3", { text: "Request" }), ...await requestOf(id, leg, attempt));
+  });
+  return details;
+}
+
+async function requestOf(id, leg, attempt) {
+  try {
+    const found = await get(`messages/${encodeURIComponent(id)}/request`, { subscription: leg.subscription, attempt: attempt.number });
+    const parts = [
+      element("p", { class: "hint", text: "Made again from the message and the subscription's present settings; requests are not kept. JSON is indented here." }),
+      element("pre", { tabindex: "0", "aria-label": "Request", text: `${found.method} ${found.url}\n${headerLines(found.headers)}\n\n${readable(found.body)}${found.body.isCut ? "\n…" : ""}` }),
+    ];
+    if (found.token) parts.push(element("h3", { text: "What its token says" }), element("p", { class: "hint", text: "A token as it would be sent now, without its signature." }), element("pre", { tabindex: "0", "aria-label": "Token", text: JSON.stringify(found.token.claims, null, 2) }));
+    return parts;
+  } catch (error) {
+    return [element("p", { text: error.message })];
+  }
+}
+
+function answerOf(attempt) {
+  const { answer } = attempt;
+  if (!answer) return element("div", {}, element("h3", { text: "Answer" }), element("p", { text: attempt.settlement ? attempt.reason || "Nothing came back." : "Nothing yet." }));
+  const text = `${answer.status}\n${headerLines(answer.headers)}${answer.body.text ? `\n\n${readable(answer.body)}` : ""}${answer.mayBeCut ? "\n…" : ""}`;
+  return element("div", {}, element("h3", { text: "Answer" }), element("pre", { tabindex: "0", "aria-label": "Answer", text }));
+}
+
+function headerLines(headers) {
+  return headers.map(([name, value]) => `${name}: ${value}`).join("\n");
+}

@@ -1,0 +1,155 @@
+// What there is, and how much goes through.
+import { get } from "./api.js";
+import { element, empty, figures, panel, select, setText } from "./dom.js";
+import { everySecond, knownSeconds, plot } from "./plot.js";
+import { table } from "./table.js";
+import { duration, nameCell, number, plural, rate, shortName } from "./words.js";
+
+const NOW = ["published", "delivered", "failed", "latency, half within", "latency, 99 % within", "published since start"];
+
+function now(all) {
+  const { publishedPerSecond, ackedPerSecond, failedPerSecond, p50Ms, p99Ms, totals } = all;
+  return [rate(publishedPerSecond), rate(ackedPerSecond), rate(failedPerSecond), duration(p50Ms), duration(p99Ms), number(totals.published)];
+}
+
+export function show() {
+  const flow = figures(NOW);
+  const topics = table("Topics", [["Topic"], ["Project"], ["Subscriptions"]]);
+  const subscriptions = subscriptionTable(true);
+  const topicsPlace = element("div"), subscriptionsPlace = element("div");
+  return {
+    title: "Overview", section: "overview",
+    nodes: [
+      element("h1", { text: "Overview" }),
+      element("p", { class: "sub", text: "What this emulator holds, and what goes through it right now." }),
+      panel("Now", flow.list),
+      panel("Subscriptions", subscriptionsPlace),
+      panel("Topics", topicsPlace),
+    ],
+    news: (all) => flow.update(now(all)),
+    async refresh() {
+      const found = await get("overview");
+      topics.update(found.topics.map((topic) => ({ key: topic.name, cells: [nameCell(topic.name), topic.project, receivers(topic)] })));
+      subscriptions.update(found.subscriptions);
+      place(topicsPlace, found.topics.length, topics.node, () => noTopics(), more(found.moreTopics, "topic"));
+      place(subscriptionsPlace, found.subscriptions.length, subscriptions.node, () => noSubscriptions(found.topics[0]), more(found.moreSubscriptions, "subscription"));
+    },
+  };
+}
+
+function receivers(topic) {
+  if (topic.subscriptionCount === 0) return { text: "None: messages are lost", class: "chip warn" };
+  const shown = topic.subscriptions.slice(0, 5).map((name) => [nameCell(name)]);
+  if (topic.subscriptionCount > 5) shown.push([`and ${topic.subscriptionCount - 5} more`]);
+  return { items: shown };
+}
+
+function more(count, what) {
+  return count ? element("p", { class: "hint", text: `${plural(count, what)} more, not shown.` }) : null;
+}
+
+/** Shows the table, or what to do while it is empty; leaves in place what is there already. */
+export function place(where, count, node, whenEmpty, after = null) {
+  if (count === 0) {
+    if (where.dataset.shown !== "empty") where.replaceChildren(whenEmpty());
+  } else if (where.firstChild !== node || after) where.replaceChildren(node, ...(after ? [after] : []));
+  where.dataset.shown = count === 0 ? "empty" : "table";
+}
+
+function noTopics() {
+  return empty("There is no topic yet. Create one from a terminal, or let your program do it:", `curl -X PUT ${location.origin}/v1/projects/shop/topics/orders`);
+}
+
+function noSubscriptions(topic) {
+  if (!topic) return empty("There is no subscription yet. Create a topic first.");
+  return noSubscriptionsOf(topic.name, topic.project);
+}
+
+export function noSubscriptionsOf(topic, project) {
+  return empty("There is no subscription yet, so nobody receives what is published. Push a topic to your service:",
+    `curl -X PUT ${location.origin}/v1/projects/${project}/subscriptions/billing -H 'Content-Type: application/json' -d '{
+  "topic": "${topic}",
+  "pushConfig": {"pushEndpoint": "http://127.0.0.1:8080/"}}'`);
+}
+
+/** The table of subscriptions, with or without their topics. */
+export function subscriptionTable(withTopic) {
+  const made = table("Subscriptions", [["Subscription"], ...(withTopic ? [["Topic"]] : []), ["Delivery"], ["Condition"], ["Backlog", "number"], ["Outstanding", "number"], ["Oldest unacked", "number"], ["Delivered", "number"], ["99 % within", "number"]]);
+  return {
+    node: made.node,
+    update: (all) => made.update(all.map((each) => ({
+      key: each.name,
+      cells: [
+        nameCell(each.name), ...(withTopic ? [topicCell(each)] : []),
+        each.endpoint ? { text: "Push", title: `to ${each.endpoint}` } : { text: "Pull", title: "Holds its messages until a subscriber fetches them" },
+        condition(each), number(each.backlog), number(each.outstanding),
+        each.backlog ? duration(each.oldestUnackedMs === null ? null : Math.floor(each.oldestUnackedMs / 1000) * 1000) : "–",
+        rate(each.flow.ackedPerSecond), duration(each.flow.p99Ms),
+      ],
+    }))),
+  };
+}
+
+function topicCell(each) {
+  return each.topicDeleted ? { text: "deleted", class: "faint" } : nameCell(each.topic);
+}
+
+/** How a subscription is, in a word. */
+export function condition(each) {
+  if (each.settings.detached) return { text: "Detached", class: "chip warn", title: "It receives nothing any more" };
+  if (each.failing && each.endpoint) {
+    const { inARow, reply } = each.failing;
+    return { text: `Failing: ${reply || "no ack"}`, class: "chip bad", title: `${plural(inARow, "delivery", "deliveries")} failed in a row` };
+  }
+  if (each.faults) return { text: "Faults on", class: "chip warn" };
+  if (!each.endpoint) return each.backlog ? { text: "Waits for pull", class: "chip" } : { text: "Idle", class: "chip" };
+  if (each.backlog) return { text: "Delivering", class: "chip busy" };
+  return { text: "✓ Caught up", class: "chip good" };
+}
+
+export function throughput() {
+  const flow = figures(NOW);
+  const chooser = select([["", "all subscriptions"]]);
+  chooser.id = "throughput-of";
+  const plots = statisticsPlots();
+  chooser.addEventListener("change", () => refresh());
+  async function refresh() {
+    const { subscriptions } = await get("overview");
+    const names = subscriptions.map((each) => each.name);
+    const known = [...chooser.options].slice(1).map((option) => option.value);
+    if (names.join() !== known.join()) {
+      const chosen = chooser.value;
+      chooser.replaceChildren(element("option", { value: "", text: "all subscriptions" }), ...names.map((name) => element("option", { value: name, text: shortName(name), selected: name === chosen })));
+    }
+    await plots.refresh(chooser.value);
+  }
+  return {
+    title: "Throughput", section: "throughput",
+    nodes: [
+      element("h1", { text: "Throughput and latency" }),
+      element("p", { class: "sub", text: "The last five minutes, by the second. Latency is the time from the start of a push to its answer." }),
+      panel("Now", flow.list),
+      element("p", { class: "row" }, element("label", { for: chooser.id, text: "Plot " }), chooser),
+      ...plots.nodes,
+    ],
+    news: (all) => flow.update(now(all)),
+    refresh,
+  };
+}
+
+/** The plots of one subscription, or of all. */
+export function statisticsPlots() {
+  const perSecond = (value) => `${Number(value.toPrecision(3))}/s`;
+  const counts = plot("Messages per second", ["published", "acknowledged", "failed"], perSecond);
+  const latency = plot("Latency", ["half within", "99 % within"], duration);
+  return {
+    nodes: [panel("Messages per second", counts.node), panel("Latency", latency.node)],
+    async refresh(subscription) {
+      const found = await get("statistics", { subscription });
+      const line = (name) => everySecond(found, (second) => second.counts[name]);
+      counts.update({ now: found.now, seconds: found.seconds, lines: [line("published"), line("acks"), line("nacks")] });
+      latency.update({ now: found.now, seconds: found.seconds, lines: [knownSeconds(found, (second) => second.p50Ms), knownSeconds(found, (second) => second.p99Ms)] });
+    },
+  };
+}
+

@@ -1,0 +1,77 @@
+// Lines over the last five minutes, drawn as SVG.
+import { element, setText } from "./dom.js";
+
+const WIDTH = 1120, HEIGHT = 230, LEFT = 62, RIGHT = 8, TOP = 12, BOTTOM = 24;
+const SPACE = "http://www.w3.org/2000/svg";
+const CLASSES = ["one", "two", "three"];
+
+function shape(tag, properties, text) {
+  const made = document.createElementNS(SPACE, tag);
+  for (const [name, value] of Object.entries(properties)) made.setAttribute(name, value);
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+/** A plot of lines called `names`; `write` writes a value of the axis. `update` takes `{now, seconds, lines}`. */
+export function plot(title, names, write) {
+  const svg = shape("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+  const about = element("p", { class: "hint" });
+  const legend = element("ul", { class: "legend" }, names.map((name, place) => {
+    const sample = shape("svg", { viewBox: "0 0 26 8", "aria-hidden": "true" });
+    sample.append(shape("path", { d: "M0 4H26", class: CLASSES[place] }));
+    return element("li", {}, sample, ` ${name}`);
+  }));
+  const node = element("figure", { class: "plot-figure" }, svg, legend, about);
+  return {
+    node,
+    update({ now, seconds, lines }) {
+      const top = ceiling(Math.max(1e-9, ...lines.flat().map(([, value]) => value)));
+      const x = (at) => LEFT + (WIDTH - LEFT - RIGHT) * (1 - (now - at) / seconds);
+      const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
+      const parts = [];
+      for (const share of [0, 0.5, 1]) {
+        const at = y(top * share).toFixed(1);
+        parts.push(shape("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: at, y2: at }));
+        parts.push(shape("text", { x: LEFT - 6, y: Number(at) + 4, "text-anchor": "end" }, write(top * share)));
+      }
+      for (let minute = 0; minute <= seconds / 60; minute++) {
+        const anchor = minute === 0 ? "end" : minute * 60 === seconds ? "start" : "middle";
+        parts.push(shape("text", { x: x(now - minute * 60), y: HEIGHT - 6, "text-anchor": anchor }, minute === 0 ? "now" : `−${minute} min`));
+      }
+      lines.forEach((line, place) => parts.push(shape("path", { class: CLASSES[place], d: path(line, x, y) })));
+      svg.replaceChildren(...parts);
+      const latest = lines.map((line, place) => `${names[place]} at most ${write(Math.max(0, ...line.map(([, value]) => value)))}`);
+      svg.setAttribute("aria-label", `${title}, last ${seconds / 60} minutes: ${latest.join(", ")}`);
+      setText(about, `Highest in these ${seconds / 60} minutes: ${latest.join(", ")}.`);
+    },
+  };
+}
+
+function path(points, x, y) {
+  let previous = null;
+  return points.map(([at, value]) => {
+    const step = previous !== null && at - previous === 1 ? "L" : "M";
+    previous = at;
+    // A second alone is a dot, which round ends make of a line without length.
+    return `${step}${x(at).toFixed(1)} ${y(value).toFixed(1)}${step === "M" ? "h0.01" : ""}`;
+  }).join("");
+}
+
+/** A round number that is not below `value`. */
+function ceiling(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return power * [1, 2, 5, 10].find((step) => step * power >= value * 0.999999);
+}
+
+/** Every second of the time that is plotted, with zero where nothing happened. */
+export function everySecond({ now, seconds, busy }, value) {
+  const known = new Map(busy.map((second) => [second.at, value(second)]));
+  return Array.from({ length: seconds }, (_, place) => now - seconds + 1 + place)
+    .filter((at) => at < now)
+    .map((at) => [at, known.get(at) || 0]);
+}
+
+/** Only the seconds in which there was a value. */
+export function knownSeconds({ busy }, value) {
+  return busy.filter((second) => value(second) !== null).map((second) => [second.at, value(second)]);
+}

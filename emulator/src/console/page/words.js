@@ -1,0 +1,111 @@
+// How names, times and numbers are written.
+import { element, link } from "./dom.js";
+
+const STATES = {
+  waiting: ["Waiting", "", "Not delivered yet"],
+  delivering: ["Delivering", "busy", "A delivery is under way"],
+  retrying: ["Retrying", "warn", "The last delivery failed; another follows"],
+  acked: ["✓ Acked", "good", "Delivered and acknowledged"],
+  "dead-lettered": ["✗ Dead-lettered", "bad", "Given up, and forwarded to the dead-letter topic"],
+  purged: ["Purged", "", "Thrown away by a purge"],
+  skipped: ["Skipped", "", "Counts as acknowledged since a seek"],
+  unrouted: ["No subscription", "warn", "Nobody received it: its topic had no subscription"],
+};
+
+export const STATE_OPTIONS = [["", "any state"], ...Object.entries(STATES).map(([state, [text]]) => [state, text.replace(/^[✓✗] /, "")])];
+
+export function stateCell(state) {
+  const [text, tone, title] = STATES[state] || [state, "", ""];
+  return { text, class: `chip ${tone}`, title };
+}
+
+export function chip(state) {
+  const cell = stateCell(state);
+  return element("span", { class: cell.class, title: cell.title, text: cell.text });
+}
+
+export function tone(state) {
+  return (STATES[state] || ["", ""])[1];
+}
+
+/** The address of a resource's view: `projects/shop/topics/orders` is at `#/topics/shop/orders`. */
+export function hrefOf(name) {
+  const [, project, kind, id] = String(name).split("/");
+  return id ? `#/${kind}/${encodeURIComponent(project)}/${encodeURIComponent(id)}` : null;
+}
+
+export function shortName(name) {
+  return String(name).split("/").pop();
+}
+
+export function nameCell(name) {
+  return { text: shortName(name), href: hrefOf(name), title: name };
+}
+
+export function nameLink(name) {
+  const href = hrefOf(name);
+  return href ? element("a", { href, title: name, text: shortName(name) }) : element("span", { text: name });
+}
+
+export function messageHref(id) {
+  return `#/messages/${encodeURIComponent(id)}`;
+}
+
+export function messageLink(id) {
+  return link(messageHref(id), id);
+}
+
+export function duration(milliseconds) {
+  if (milliseconds === null || milliseconds === undefined) return "–";
+  if (milliseconds < 1) return `${Math.round(milliseconds * 1000)} µs`;
+  if (milliseconds < 1000) return `${Number(milliseconds.toPrecision(3))} ms`;
+  if (milliseconds < 120000) return `${Number((milliseconds / 1000).toPrecision(3))} s`;
+  if (milliseconds < 2 * 3600e3) return `${Math.round(milliseconds / 60000)} min`;
+  if (milliseconds < 2 * 86400e3) return `${Math.round(milliseconds / 3600e3)} h`;
+  return `${Math.round(milliseconds / 86400e3)} days`;
+}
+
+export function rate(perSecond) {
+  return `${number(perSecond >= 10 ? Math.round(perSecond) : Math.round(perSecond * 10) / 10)}/s`;
+}
+
+export function number(value) {
+  return value.toLocaleString("en-US");
+}
+
+export function bytes(count) {
+  return count < 1024 ? `${count} B` : count < 1048576 ? `${(count / 1024).toFixed(1)} KiB` : `${(count / 1048576).toFixed(1)} MiB`;
+}
+
+export function plural(count, one, many = `${one}s`) {
+  return `${number(count)} ${count === 1 ? one : many}`;
+}
+
+/** The time of day, and the date if it is another one. */
+export function clock(time) {
+  const at = new Date(time);
+  const two = (part, width = 2) => String(part).padStart(width, "0");
+  const day = at.toDateString() === new Date().toDateString() ? "" : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
+  return `${day}${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${two(at.getMilliseconds(), 3)}`;
+}
+
+/** One line of a payload. */
+export function preview(content) {
+  if (!content.kept) return `${bytes(content.dataBytes)}, no longer kept`;
+  const { text, encoding, isCut } = content.data;
+  if (content.dataBytes === 0) return "(no data)";
+  return `${encoding === "base64" ? `Base64: ${text}` : text.replace(/\s+/g, " ")}${isCut ? "…" : ""}`;
+}
+
+/** Bytes as a page shows them: JSON is indented. */
+export function readable(data) {
+  if (data.encoding !== "text" || data.isCut) return data.text;
+  try {
+    // Numbers beyond what JavaScript holds exactly would be shown wrong.
+    if (/\d{16}/.test(data.text.replace(/"(?:[^"\\]|\\.)*"/g, ""))) return data.text;
+    const parsed = JSON.parse(data.text);
+    return typeof parsed === "object" && parsed !== null ? JSON.stringify(parsed, null, 2) : data.text;
+  } catch {
+    return data.text;
+  }
+}

@@ -1,0 +1,245 @@
+//! All that the console knows of the rest of the emulator, in one place.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header::AUTHORIZATION;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Collected};
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+use crate::broker::Broker;
+use crate::error::ApiError;
+use crate::faults::TokenChoice;
+use crate::history::{History, Note};
+use crate::issuer::Issuer;
+use crate::message::Message;
+use crate::name::ResourceName;
+use crate::push::{Destination, Outgoing, PushError};
+use crate::storage::StoredMessage;
+use crate::subscription::SubscriptionConfig;
+
+/// Everything was published before it.
+const END_OF_TIME: OffsetDateTime = datetime!(9999-12-31 0:00 UTC);
+
+/// What this emulator can do, so that the page offers nothing else.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Capabilities {
+    redeliver: bool,
+    seek: bool,
+    purge: bool,
+    faults: bool,
+}
+
+/// A topic as the console shows it.
+pub(super) struct TopicView {
+    pub(super) name: ResourceName,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) subscriptions: Vec<String>,
+}
+
+/// A subscription as the console shows it.
+pub(super) struct SubscriptionView {
+    pub(super) name: ResourceName,
+    pub(super) config: SubscriptionConfig,
+    /// Messages that are not settled.
+    pub(super) backlog: usize,
+    /// Those of them that are being pushed, or are leased.
+    pub(super) outstanding: usize,
+    /// Those of them that failed, and wait.
+    pub(super) delayed: usize,
+    /// The age of the oldest of them, if it is known.
+    pub(super) oldest_unacked: Option<Duration>,
+    /// How many may be pushed at once.
+    pub(super) window: usize,
+    /// How much longer nothing is pushed, after failures.
+    pub(super) paused_for: Option<Duration>,
+    /// The faults that are switched on, as the form sent them.
+    pub(super) faults: Option<Value>,
+}
+
+/// The request of a push, made once more.
+pub(super) struct PushRequest {
+    pub(super) url: String,
+    /// Without the token, which no page should show.
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) token: Option<String>,
+    pub(super) body: Bytes,
+}
+
+/// The emulator, as far as the console goes.
+pub(crate) struct Source {
+    broker: Arc<Broker>,
+    issuer: Arc<Issuer>,
+    history: Arc<History>,
+    address: SocketAddr,
+}
+
+impl Source {
+    pub(crate) fn new(
+        broker: Arc<Broker>,
+        issuer: Arc<Issuer>,
+        history: Arc<History>,
+        address: SocketAddr,
+    ) -> Self {
+        Self {
+            broker,
+            issuer,
+            history,
+            address,
+        }
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn history(&self) -> &History {
+        &self.history
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            redeliver: true,
+            seek: true,
+            purge: true,
+            faults: false,
+        }
+    }
+
+    pub(super) fn topic_names(&self) -> Vec<ResourceName> {
+        self.broker.topic_names()
+    }
+
+    pub(super) fn topic(&self, name: &ResourceName) -> Result<TopicView, ApiError> {
+        Ok(TopicView {
+            name: name.clone(),
+            labels: self.broker.topic(name)?.labels,
+            subscriptions: self.broker.topic_subscriptions(name)?,
+        })
+    }
+
+    /// The names and settings of all subscriptions.
+    pub(super) fn configs(&self) -> Vec<(ResourceName, SubscriptionConfig)> {
+        let names = self.broker.subscription_names().into_iter();
+        let config = |name: ResourceName| {
+            let config = self.broker.subscription(&name).ok()?.config();
+            Some((name, config))
+        };
+        names.filter_map(config).collect()
+    }
+
+    pub(super) fn subscription_names(&self) -> Vec<ResourceName> {
+        self.broker.subscription_names()
+    }
+
+    pub(super) fn subscription(&self, name: &ResourceName) -> Result<SubscriptionView, ApiError> {
+        let view = self.broker.subscription(name)?.view();
+        Ok(SubscriptionView {
+            name: name.clone(),
+            config: view.config,
+            backlog: view.backlog,
+            outstanding: view.outstanding,
+            delayed: view.delayed,
+            oldest_unacked: view.oldest_unacked,
+            window: view.window,
+            paused_for: view.paused_for,
+            faults: None,
+        })
+    }
+
+    pub(super) fn exists(&self, name: &ResourceName) -> bool {
+        self.broker.subscription(name).is_ok()
+    }
+
+    /// The messages that a subscription holds, in the order of publishing.
+    pub(super) fn held(&self, name: &ResourceName) -> Vec<Arc<StoredMessage>> {
+        let delivery = self.broker.subscription(name);
+        delivery.map(|delivery| delivery.held()).unwrap_or_default()
+    }
+
+    pub(super) fn publish(
+        &self,
+        topic: &ResourceName,
+        messages: Vec<Message>,
+    ) -> Result<Vec<String>, ApiError> {
+        self.broker.publish(topic, messages)
+    }
+
+    pub(super) fn redeliver(&self, name: &ResourceName, message_id: &str) -> Result<(), ApiError> {
+        self.broker.subscription(name)?.again(message_id)?;
+        let message_id = message_id.to_owned();
+        self.history.noted(name, Note::Redelivered { message_id });
+        Ok(())
+    }
+
+    pub(super) fn seek(&self, name: &ResourceName, to: OffsetDateTime) -> Result<(), ApiError> {
+        self.broker.seek_to_time(name, to)
+    }
+
+    pub(super) fn purge(&self, name: &ResourceName) -> Result<(), ApiError> {
+        self.broker.seek_to_time(name, END_OF_TIME)
+    }
+
+    pub(super) fn set_faults(&self, name: &ResourceName, _faults: Value) -> Result<(), ApiError> {
+        self.broker.subscription(name)?;
+        Err(missing("make faults"))
+    }
+
+    /// The request by which the present settings of a subscription push a message; nothing if they do not push.
+    ///
+    /// # Errors
+    /// If the settings cannot be understood, or the request cannot be written.
+    pub(super) async fn request(
+        &self,
+        config: &SubscriptionConfig,
+        message: &Arc<StoredMessage>,
+        attempt: u32,
+    ) -> Result<Option<PushRequest>, ApiError> {
+        let (Some(push), Some(destination)) = (&config.push_config, Destination::of(config)?)
+        else {
+            return Ok(None);
+        };
+        let outgoing = Outgoing {
+            message: Arc::clone(message),
+            attempt,
+            token: TokenChoice::Good,
+        };
+        let request = destination.request(&outgoing, &self.issuer).await;
+        let (head, body) = request.map_err(not_written)?.into_parts();
+        // It is all there, so nothing is waited for.
+        let body = body
+            .collect()
+            .await
+            .map_or_else(|never| match never {}, Collected::to_bytes);
+        let mut headers = Vec::new();
+        let mut token = None;
+        for (name, value) in &head.headers {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            if name == AUTHORIZATION {
+                token = value.strip_prefix("Bearer ").map(str::to_owned);
+            } else {
+                headers.push((name.to_string(), value));
+            }
+        }
+        Ok(Some(PushRequest {
+            url: push.endpoint.clone(),
+            headers,
+            token,
+            body,
+        }))
+    }
+}
+
+fn not_written(error: PushError) -> ApiError {
+    ApiError::Internal(format!("The request cannot be written: {error}"))
+}
+
+fn missing(what: &str) -> ApiError {
+    ApiError::unimplemented(format!("The emulator cannot {what} yet"))
+}

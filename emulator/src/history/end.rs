@@ -1,0 +1,91 @@
+//! What the delivering code tells the history.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::delivery::{Reply, Settlement};
+use crate::push::{Answer, MAX_KEPT_BYTES};
+
+const MAX_HEADERS: usize = 32;
+const MAX_HEADER_BYTES: usize = 512;
+const MAX_REASON_BYTES: usize = 1_024;
+
+/// How a message reaches its subscriber.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Way {
+    /// The emulator sends it.
+    Push,
+    /// The subscriber fetched it.
+    Pull,
+}
+
+/// How one delivery of a message ended.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    /// What the endpoint answered, or what the client that pulled did.
+    pub(crate) reply: Reply,
+    /// Why there was no answer, as far as is known.
+    pub(crate) reason: Option<String>,
+    /// From the start to the answer, or to giving up; unset for the time since the history was told of the start.
+    pub(crate) latency: Option<Duration>,
+    /// The answer, if there was one and it is known.
+    pub(crate) answer: Option<Answer>,
+    /// What becomes of the message.
+    pub(crate) settlement: Settlement,
+}
+
+/// Something that was done to a whole subscription.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Note {
+    /// What was published before this time counts as acknowledged, the rest as not.
+    Seek { to: OffsetDateTime },
+    /// It took back the acknowledgements of a snapshot.
+    SeekToSnapshot { snapshot: String },
+    /// All its messages were thrown away.
+    Purged,
+    /// It is pushed elsewhere, or otherwise, or not at all.
+    PushConfigChanged,
+    /// Faults were switched on, changed or switched off; the text says which.
+    #[expect(dead_code, reason = "there are no faults yet")]
+    FaultsChanged { faults: String },
+    /// Somebody asked for a message again.
+    Redelivered { message_id: String },
+}
+
+impl End {
+    /// The same within the bounds of what is kept.
+    pub(super) fn bounded(mut self) -> Self {
+        if let Some(reason) = &mut self.reason {
+            shorten(reason, MAX_REASON_BYTES);
+        }
+        if let Some(answer) = &mut self.answer {
+            answer.headers.truncate(MAX_HEADERS);
+            for (name, value) in &mut answer.headers {
+                shorten(name, MAX_HEADER_BYTES);
+                shorten(value, MAX_HEADER_BYTES);
+            }
+            answer.body.truncate(MAX_KEPT_BYTES);
+        }
+        self
+    }
+
+    /// What its texts take, roughly.
+    pub(super) fn text_bytes(&self) -> usize {
+        let answer = self.answer.as_ref().map_or(0, |answer| {
+            let headers = answer.headers.iter();
+            let headers: usize = headers
+                .map(|(name, value)| 64 + name.len() + value.len())
+                .sum();
+            headers + answer.body.len()
+        });
+        answer + self.reason.as_ref().map_or(0, String::len)
+    }
+}
+
+fn shorten(text: &mut String, limit: usize) {
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit));
+        text.shrink_to_fit();
+    }
+}

@@ -1,0 +1,506 @@
+//! What happened to each message, as far back as a bound allows.
+//!
+//! The delivering code tells what it does, at every step of every push, so telling is cheap: one short lock, reference counts,
+//! and no formatting. Whoever looks takes copies out, and formats them without the lock.
+
+mod end;
+mod histogram;
+mod life;
+mod statistics;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use time::OffsetDateTime;
+
+pub(crate) use self::end::{End, Note, Way};
+pub(crate) use self::life::{Attempt, Content, Leg, Life, Moved, Stand};
+use self::statistics::Statistics;
+pub(crate) use self::statistics::{Counts, Glance, SECONDS, Series};
+use crate::clock::Clock;
+use crate::name::ResourceName;
+use crate::storage::StoredMessage;
+
+/// Messages whose history is kept, unless it is set otherwise.
+pub(crate) const DEFAULT_MESSAGES: usize = 2_000;
+/// What the history may take beside the payloads.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// The payloads that the history may keep alive; of older messages it knows the size only.
+const MAX_PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
+const MAX_NOTES: usize = 200;
+
+/// The history of one emulator.
+pub(crate) struct History {
+    clock: Clock,
+    max_messages: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    lives: BTreeMap<u64, Life>,
+    /// The sequences of `lives`, the one to be forgotten first in front.
+    order: VecDeque<u64>,
+    /// The sequences whose payload is kept, the oldest in front.
+    payloads: VecDeque<u64>,
+    bytes: usize,
+    payload_bytes: usize,
+    notes: VecDeque<Noted>,
+    statistics: Statistics,
+    /// Grows with every change.
+    version: u64,
+}
+
+/// Something that was done to a subscription, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Noted {
+    pub(crate) at: OffsetDateTime,
+    pub(crate) subscription: ResourceName,
+    pub(crate) note: Note,
+}
+
+/// Some of the messages, and how many there are in all.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) lives: Vec<Life>,
+    pub(crate) total: usize,
+}
+
+/// What the history let go of, to be dropped without its lock.
+type Forgotten = (Vec<Life>, Vec<Arc<StoredMessage>>);
+
+impl History {
+    pub(crate) fn new(clock: Clock, max_messages: usize) -> Self {
+        Self {
+            clock,
+            max_messages,
+            kept: Mutex::default(),
+        }
+    }
+
+    /// A message was published to a topic, and given to these subscriptions of it.
+    pub(crate) fn published(
+        &self,
+        topic: &ResourceName,
+        message: &Arc<StoredMessage>,
+        to: &[ResourceName],
+    ) {
+        let now = self.clock.utc();
+        let life = Life::new(Some(topic), message, to);
+        let mut kept = self.kept();
+        kept.statistics.published(now.unix_timestamp(), to);
+        kept.insert(life);
+        let forgotten = kept.shrink(self.max_messages);
+        drop(kept);
+        drop(forgotten);
+    }
+
+    /// A delivery begins.
+    pub(crate) fn started(
+        &self,
+        subscription: &ResourceName,
+        message: &Arc<StoredMessage>,
+        attempt: u32,
+        way: Way,
+    ) {
+        let now = self.clock.utc();
+        let attempt = Attempt {
+            number: attempt,
+            way,
+            started: now,
+            end: None,
+        };
+        let mut kept = self.kept();
+        kept.statistics.started(now.unix_timestamp(), subscription);
+        if !kept.lives.contains_key(&message.sequence) {
+            kept.insert(Life::new(None, message, &[]));
+        }
+        kept.change(message.sequence, |life| life.start(subscription, attempt));
+        let forgotten = kept.shrink(self.max_messages);
+        drop(kept);
+        drop(forgotten);
+    }
+
+    /// A delivery is over.
+    pub(crate) fn ended(&self, subscription: &ResourceName, sequence: u64, attempt: u32, end: End) {
+        let now = self.clock.utc();
+        let mut end = end.bounded();
+        let mut kept = self.kept();
+        let life = kept.lives.get(&sequence);
+        let since_start = || life?.time_since_start(subscription, attempt, now);
+        end.latency = end.latency.or_else(since_start);
+        kept.statistics
+            .ended(now.unix_timestamp(), subscription, &end);
+        kept.change(sequence, |life| life.end(subscription, attempt, now, end));
+        let forgotten = kept.shrink(self.max_messages);
+        drop(kept);
+        drop(forgotten);
+    }
+
+    /// Something was done to a whole subscription.
+    pub(crate) fn noted(&self, subscription: &ResourceName, note: Note) {
+        let at = self.clock.utc();
+        let mut kept = self.kept();
+        kept.version += 1;
+        kept.apply(subscription, &note);
+        if kept.notes.len() >= MAX_NOTES {
+            kept.notes.pop_front();
+        }
+        kept.notes.push_back(Noted {
+            at,
+            subscription: subscription.clone(),
+            note,
+        });
+    }
+
+    /// Whether messages are followed at all.
+    pub(crate) fn is_on(&self) -> bool {
+        self.max_messages > 0
+    }
+
+    /// A number that grows with every change.
+    pub(crate) fn version(&self) -> u64 {
+        self.kept().version
+    }
+
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.clock.utc()
+    }
+
+    /// What is known of one message.
+    pub(crate) fn life(&self, sequence: u64) -> Option<Life> {
+        self.kept().lives.get(&sequence).cloned()
+    }
+
+    /// Some of the messages that are as asked for, the latest first.
+    pub(crate) fn page(&self, skip: usize, take: usize, wanted: impl Fn(&Life) -> bool) -> Page {
+        let kept = self.kept();
+        let mut total = 0;
+        let mut lives = Vec::new();
+        for life in kept.lives.values().rev().filter(|life| wanted(life)) {
+            if total >= skip && lives.len() < take {
+                lives.push(life.clone());
+            }
+            total += 1;
+        }
+        Page { lives, total }
+    }
+
+    /// What was done to a subscription, the latest first.
+    pub(crate) fn notes(&self, subscription: &ResourceName) -> Vec<Noted> {
+        let kept = self.kept();
+        let notes = kept.notes.iter().rev();
+        notes
+            .filter(|noted| noted.subscription == *subscription)
+            .cloned()
+            .collect()
+    }
+
+    /// Looks at the figures of all subscriptions together.
+    pub(crate) fn all<T>(&self, look: impl FnOnce(&Series) -> T) -> T {
+        look(&self.kept().statistics.all)
+    }
+
+    /// Looks at the figures of one subscription, if it was busy lately.
+    pub(crate) fn of<T>(
+        &self,
+        subscription: &ResourceName,
+        look: impl FnOnce(&Series) -> T,
+    ) -> Option<T> {
+        self.kept().statistics.subscription(subscription).map(look)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn insert(&mut self, mut life: Life) {
+        self.version += 1;
+        life.changed = self.version;
+        let sequence = life.sequence;
+        self.bytes += life.bytes();
+        self.payload_bytes += life.payload_bytes();
+        self.order.push_back(sequence);
+        self.payloads.push_back(sequence);
+        if let Some(same) = self.lives.insert(sequence, life) {
+            self.discount(&same);
+            self.order.retain(|each| *each != sequence);
+            self.order.push_back(sequence);
+        }
+    }
+
+    fn change(&mut self, sequence: u64, change: impl FnOnce(&mut Life)) {
+        self.version += 1;
+        let Some(life) = self.lives.get_mut(&sequence) else {
+            return;
+        };
+        let before = life.bytes();
+        change(life);
+        life.changed = self.version;
+        self.bytes = self.bytes + life.bytes() - before;
+    }
+
+    /// Forgets the oldest until the bounds are kept.
+    fn shrink(&mut self, max_messages: usize) -> Forgotten {
+        let (mut lives, mut payloads) = (Vec::new(), Vec::new());
+        while (self.lives.len() > max_messages || self.bytes > MAX_BYTES)
+            && let Some(oldest) = self.order.pop_front()
+        {
+            if let Some(life) = self.lives.remove(&oldest) {
+                self.discount(&life);
+                lives.push(life);
+            }
+        }
+        // Those forgotten above are still in the queue of payloads; it must not grow by them.
+        while (self.payload_bytes > MAX_PAYLOAD_BYTES || self.payloads.len() > 2 * max_messages)
+            && let Some(oldest) = self.payloads.pop_front()
+        {
+            if let Some(life) = self.lives.get_mut(&oldest) {
+                let (bytes, payload_bytes) = (life.bytes(), life.payload_bytes());
+                payloads.extend(life.release());
+                self.bytes = self.bytes + life.bytes() - bytes;
+                self.payload_bytes -= payload_bytes;
+            }
+        }
+        (lives, payloads)
+    }
+
+    fn discount(&mut self, life: &Life) {
+        self.bytes -= life.bytes();
+        self.payload_bytes -= life.payload_bytes();
+    }
+
+    /// A seek and a purge settle messages, or take that back, without a delivery.
+    fn apply(&mut self, subscription: &ResourceName, note: &Note) {
+        let version = self.version;
+        for life in self.lives.values_mut() {
+            let published = life.publish_time;
+            let mut legs = life.legs.iter_mut();
+            let Some(leg) = legs.find(|leg| leg.subscription == *subscription) else {
+                continue;
+            };
+            leg.moved = match note {
+                Note::Purged if !leg.is_settled() => Some(Moved::Purged),
+                Note::Seek { to } if published < *to && !leg.is_settled() => Some(Moved::Skipped),
+                Note::Seek { to } if published >= *to && leg.is_settled() => Some(Moved::Recalled),
+                _ => continue,
+            };
+            life.changed = version;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::{Reply, Settlement};
+    use crate::message::{Message, ReceivedMessage};
+    use crate::push::Answer;
+    use crate::storage::Storage;
+    use std::time::Duration;
+
+    fn topic() -> ResourceName {
+        ResourceName::topic("projects/shop/topics/orders").unwrap()
+    }
+
+    fn billing() -> ResourceName {
+        ResourceName::subscription("projects/shop/subscriptions/billing").unwrap()
+    }
+
+    fn stored(sequence: u64, bytes: usize) -> Arc<StoredMessage> {
+        let message = Message::new(vec![b'x'; bytes]);
+        let message = ReceivedMessage::new(sequence, message, OffsetDateTime::now_utc());
+        Storage::new(None).store(vec![message]).unwrap().remove(0)
+    }
+
+    fn end(settlement: Settlement) -> End {
+        End {
+            reply: Reply::Status(500),
+            reason: None,
+            latency: Some(Duration::from_millis(3)),
+            answer: None,
+            settlement,
+        }
+    }
+
+    fn again() -> Settlement {
+        Settlement::Again {
+            after: Duration::from_secs(60),
+        }
+    }
+
+    fn published(history: &History, sequences: impl IntoIterator<Item = u64>, bytes: usize) {
+        for sequence in sequences {
+            history.published(&topic(), &stored(sequence, bytes), &[billing()]);
+        }
+    }
+
+    fn history(max_messages: usize) -> History {
+        History::new(Clock::default(), max_messages)
+    }
+
+    fn stand(history: &History, sequence: u64) -> Stand {
+        history.life(sequence).unwrap().legs[0].stand()
+    }
+
+    #[test]
+    fn a_message_is_followed_from_its_publication_to_its_end() {
+        let history = history(10);
+        let message = stored(7, 4);
+        history.published(&topic(), &message, &[billing()]);
+        assert_eq!(stand(&history, 7), Stand::Waiting);
+        history.started(&billing(), &message, 1, Way::Push);
+        assert_eq!(stand(&history, 7), Stand::Delivering);
+        history.ended(&billing(), 7, 1, end(again()));
+        assert!(matches!(stand(&history, 7), Stand::Retrying(next) if next > history.now()));
+        history.started(&billing(), &message, 2, Way::Push);
+        history.ended(&billing(), 7, 2, end(Settlement::Acked));
+        assert_eq!(stand(&history, 7), Stand::Acked);
+        let life = history.life(7).unwrap();
+        assert_eq!(life.topic, Some(topic()));
+        assert_eq!(life.legs[0].attempts.len(), 2);
+    }
+
+    #[test]
+    fn the_oldest_messages_are_forgotten() {
+        let history = history(100);
+        published(&history, 0..1_000, 4);
+        let page = history.page(10, 5, |_| true);
+        let sequences: Vec<u64> = page.lives.iter().map(|life| life.sequence).collect();
+        assert_eq!(
+            (page.total, sequences),
+            (100, vec![989, 988, 987, 986, 985])
+        );
+        assert!(history.life(899).is_none());
+        let kept = history.kept();
+        assert!(kept.order.len() == 100 && kept.payloads.len() <= 200);
+    }
+
+    #[test]
+    fn a_forgotten_message_that_is_delivered_again_is_followed_anew() {
+        let history = history(2);
+        let old = stored(1, 4);
+        history.published(&topic(), &old, &[billing()]);
+        published(&history, 2..4, 4);
+        assert!(history.life(1).is_none());
+        history.started(&billing(), &old, 1, Way::Push);
+        assert_eq!(history.life(1).unwrap().topic, None);
+        assert!(history.life(2).is_none() && history.life(3).is_some());
+    }
+
+    #[test]
+    fn payloads_are_let_go_of_before_what_happened_to_them() {
+        let history = history(100);
+        published(&history, 0..20, 1024 * 1024);
+        let payloads = |life: &Life| matches!(life.content, Content::Kept(_));
+        assert_eq!(history.page(0, 100, payloads).total, 15);
+        let Content::Released { data_bytes, .. } = history.life(0).unwrap().content else {
+            panic!("the oldest payload is kept");
+        };
+        assert_eq!(data_bytes, 1024 * 1024);
+    }
+
+    #[test]
+    fn of_many_attempts_the_first_and_the_latest_are_kept() {
+        let history = history(10);
+        let message = stored(1, 4);
+        for attempt in 1..=200 {
+            history.started(&billing(), &message, attempt, Way::Push);
+            history.ended(&billing(), 1, attempt, end(again()));
+        }
+        let life = history.life(1).unwrap();
+        let numbers: Vec<u32> = life.legs[0]
+            .attempts
+            .iter()
+            .map(|each| each.number)
+            .collect();
+        assert_eq!(
+            (numbers.len(), numbers[0], numbers[1], numbers[49]),
+            (50, 1, 152, 200)
+        );
+        assert_eq!(life.legs[0].forgotten, 150);
+    }
+
+    #[test]
+    fn long_answers_crowd_out_old_messages_and_not_memory() {
+        let history = history(2_000);
+        for sequence in 0..500 {
+            let message = stored(sequence, 4);
+            history.published(&topic(), &message, &[billing()]);
+            for attempt in 1..=5 {
+                history.started(&billing(), &message, attempt, Way::Push);
+                let answer = Answer {
+                    status: 500,
+                    headers: vec![("x-long".to_owned(), "v".repeat(1_000)); 100],
+                    body: vec![b'x'; 10_000],
+                };
+                let end = End {
+                    answer: Some(answer),
+                    ..end(again())
+                };
+                history.ended(&billing(), sequence, attempt, end);
+            }
+        }
+        let kept = history.kept();
+        assert!(
+            kept.bytes <= MAX_BYTES && kept.lives.len() > 50,
+            "{} {}",
+            kept.bytes,
+            kept.lives.len()
+        );
+    }
+
+    #[test]
+    fn the_books_are_balanced_when_all_is_forgotten() {
+        let history = history(50);
+        published(&history, 0..200, 1024 * 1024);
+        for sequence in 100..200 {
+            history.started(&billing(), &stored(sequence, 9), 1, Way::Push);
+            history.ended(&billing(), sequence, 1, end(again()));
+        }
+        let mut kept = history.kept();
+        drop(kept.shrink(0));
+        assert_eq!(
+            (kept.bytes, kept.payload_bytes, kept.lives.len()),
+            (0, 0, 0)
+        );
+    }
+
+    #[test]
+    fn a_purge_settles_what_waits_and_a_seek_takes_settlements_back() {
+        let history = history(10);
+        published(&history, 1..3, 4);
+        let message = stored(1, 4);
+        history.started(&billing(), &message, 1, Way::Push);
+        history.ended(&billing(), 1, 1, end(Settlement::Acked));
+        history.noted(&billing(), Note::Purged);
+        assert_eq!(
+            (stand(&history, 1), stand(&history, 2)),
+            (Stand::Acked, Stand::Purged)
+        );
+        let hour = Duration::from_secs(3_600);
+        history.noted(
+            &billing(),
+            Note::Seek {
+                to: history.now() - hour,
+            },
+        );
+        assert_eq!(
+            (stand(&history, 1), stand(&history, 2)),
+            (Stand::Waiting, Stand::Waiting)
+        );
+        history.noted(
+            &billing(),
+            Note::Seek {
+                to: history.now() + hour,
+            },
+        );
+        assert_eq!(
+            (stand(&history, 1), stand(&history, 2)),
+            (Stand::Skipped, Stand::Skipped)
+        );
+        assert_eq!(history.notes(&billing()).len(), 3);
+    }
+}

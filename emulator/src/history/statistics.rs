@@ -1,0 +1,294 @@
+//! How much happened in each of the last seconds: in all, and per subscription.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use super::histogram::Histogram;
+use crate::delivery::{Reply, Settlement};
+use crate::history::End;
+use crate::name::ResourceName;
+
+/// How far back the seconds reach.
+pub(crate) const SECONDS: i64 = 300;
+/// Subscriptions that have seconds of their own; further ones count in the total only.
+const MAX_SUBSCRIPTIONS: usize = 100;
+/// The seconds over which a present rate is the mean.
+const RATE_SECONDS: i64 = 5;
+/// The seconds whose latencies make the present percentiles.
+const LATENCY_SECONDS: i64 = 60;
+
+#[derive(Default)]
+pub(super) struct Statistics {
+    pub(super) all: Series,
+    by_subscription: HashMap<ResourceName, Series>,
+}
+
+/// The seconds in which something happened, the oldest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Series {
+    seconds: VecDeque<Second>,
+    pub(crate) totals: Counts,
+    failures_in_a_row: u32,
+    last_failure: Option<Reply>,
+}
+
+#[derive(Clone, Debug)]
+struct Second {
+    at: i64,
+    counts: Counts,
+    latencies: Histogram,
+}
+
+/// What happened: `deliveries` are those begun, whether pushed or pulled.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Counts {
+    pub(crate) published: u64,
+    pub(crate) deliveries: u64,
+    pub(crate) acks: u64,
+    pub(crate) nacks: u64,
+}
+
+/// The present, in a few figures.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Glance {
+    /// Means of the last whole seconds.
+    pub(crate) published_per_second: f64,
+    pub(crate) acks_per_second: f64,
+    pub(crate) nacks_per_second: f64,
+    /// Of the last minute.
+    pub(crate) p50: Option<Duration>,
+    pub(crate) p99: Option<Duration>,
+    pub(crate) totals: Counts,
+    /// Failed deliveries since the last acknowledgement.
+    pub(crate) failures_in_a_row: u32,
+    /// What the last failed delivery was answered.
+    pub(crate) last_failure: Option<Reply>,
+}
+
+/// One second as it is shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct SecondView {
+    /// Seconds since 1970.
+    pub(crate) at: i64,
+    pub(crate) counts: Counts,
+    pub(crate) p50: Option<Duration>,
+    pub(crate) p99: Option<Duration>,
+}
+
+impl Statistics {
+    pub(super) fn published(&mut self, at: i64, to: &[ResourceName]) {
+        self.all.count(at, |counts| counts.published += 1);
+        for subscription in to {
+            self.note(subscription, at, |series| {
+                series.count(at, |counts| counts.published += 1);
+            });
+        }
+    }
+
+    pub(super) fn started(&mut self, at: i64, subscription: &ResourceName) {
+        self.all.count(at, |counts| counts.deliveries += 1);
+        self.note(subscription, at, |series| {
+            series.count(at, |counts| counts.deliveries += 1);
+        });
+    }
+
+    pub(super) fn ended(&mut self, at: i64, subscription: &ResourceName, end: &End) {
+        self.all.ended(at, end);
+        self.note(subscription, at, |series| series.ended(at, end));
+    }
+
+    pub(super) fn subscription(&self, name: &ResourceName) -> Option<&Series> {
+        self.by_subscription.get(name)
+    }
+
+    /// Changes the series of a subscription, unless so many others were busy in the last minutes that there is no room for it.
+    fn note(&mut self, name: &ResourceName, now: i64, change: impl FnOnce(&mut Series)) {
+        if let Some(series) = self.by_subscription.get_mut(name) {
+            return change(series);
+        }
+        if self.by_subscription.len() >= MAX_SUBSCRIPTIONS {
+            self.by_subscription
+                .retain(|_, series| series.is_recent(now));
+        }
+        if self.by_subscription.len() < MAX_SUBSCRIPTIONS {
+            change(self.by_subscription.entry(name.clone()).or_default());
+        }
+    }
+}
+
+impl Series {
+    fn count(&mut self, at: i64, change: impl Fn(&mut Counts)) {
+        change(&mut self.totals);
+        self.note(at, |second| change(&mut second.counts));
+    }
+
+    fn ended(&mut self, at: i64, end: &End) {
+        if end.settlement == Settlement::Acked {
+            self.count(at, |counts| counts.acks += 1);
+            self.failures_in_a_row = 0;
+        } else {
+            self.count(at, |counts| counts.nacks += 1);
+            self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+            self.last_failure = Some(end.reply);
+        }
+        if let Some(latency) = end.latency {
+            self.note(at, |second| second.latencies.record(latency));
+        }
+    }
+
+    /// Changes the second of this time. A clock that is set back goes on counting in the latest.
+    fn note(&mut self, at: i64, change: impl FnOnce(&mut Second)) {
+        if self.seconds.back().is_none_or(|latest| latest.at < at) {
+            while self
+                .seconds
+                .front()
+                .is_some_and(|first| first.at <= at - SECONDS)
+            {
+                self.seconds.pop_front();
+            }
+            self.seconds.push_back(Second {
+                at,
+                counts: Counts::default(),
+                latencies: Histogram::default(),
+            });
+        }
+        if let Some(latest) = self.seconds.back_mut() {
+            change(latest);
+        }
+    }
+
+    fn is_recent(&self, now: i64) -> bool {
+        self.seconds
+            .back()
+            .is_some_and(|second| second.at > now - SECONDS)
+    }
+
+    /// The seconds in which something happened, the oldest first.
+    pub(crate) fn seconds(&self, now: i64) -> Vec<SecondView> {
+        let recent = self
+            .seconds
+            .iter()
+            .filter(|second| second.at > now - SECONDS);
+        let view = |second: &Second| SecondView {
+            at: second.at,
+            counts: second.counts,
+            p50: second.latencies.percentile(0.5),
+            p99: second.latencies.percentile(0.99),
+        };
+        recent.map(view).collect()
+    }
+
+    pub(crate) fn glance(&self, now: i64) -> Glance {
+        let mut latencies = Histogram::default();
+        let seconds = self.seconds.iter().rev();
+        let recent = seconds.take_while(|second| second.at > now - LATENCY_SECONDS);
+        recent.for_each(|second| latencies.add(&second.latencies));
+        Glance {
+            published_per_second: self.rate(now, |counts| counts.published),
+            acks_per_second: self.rate(now, |counts| counts.acks),
+            nacks_per_second: self.rate(now, |counts| counts.nacks),
+            p50: latencies.percentile(0.5),
+            p99: latencies.percentile(0.99),
+            totals: self.totals,
+            failures_in_a_row: self.failures_in_a_row,
+            last_failure: self.last_failure,
+        }
+    }
+
+    fn rate(&self, now: i64, of: impl Fn(&Counts) -> u64) -> f64 {
+        let window = now - RATE_SECONDS..now;
+        let seconds = self.seconds.iter().rev();
+        let recent = seconds.take_while(|second| second.at >= window.start);
+        let whole = recent.filter(|second| window.contains(&second.at));
+        let sum: u64 = whole.map(|second| of(&second.counts)).sum();
+        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+        let rate = sum as f64 / RATE_SECONDS as f64;
+        rate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(settlement: Settlement) -> End {
+        End {
+            reply: Reply::Status(500),
+            reason: None,
+            latency: Some(Duration::from_millis(5)),
+            answer: None,
+            settlement,
+        }
+    }
+
+    fn name(id: &str) -> ResourceName {
+        ResourceName::subscription(&format!("projects/shop/subscriptions/{id}")).unwrap()
+    }
+
+    #[test]
+    fn seconds_are_kept_for_five_minutes() {
+        let mut statistics = Statistics::default();
+        for at in 0..1_000 {
+            statistics.published(at, &[name("billing")]);
+        }
+        let seconds = statistics.all.seconds(999);
+        assert_eq!((seconds.len(), seconds[0].at), (300, 700));
+        assert_eq!(statistics.all.totals.published, 1_000);
+        assert_eq!(statistics.all.seconds(10_000), []);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_loses_nothing() {
+        let mut statistics = Statistics::default();
+        statistics.published(100, &[]);
+        statistics.published(90, &[]);
+        assert_eq!(statistics.all.seconds(100)[0].counts.published, 2);
+    }
+
+    #[test]
+    fn failures_in_a_row_end_with_an_ack() {
+        let mut statistics = Statistics::default();
+        let billing = name("billing");
+        let again = Settlement::Again {
+            after: Duration::ZERO,
+        };
+        (0..3).for_each(|at| statistics.ended(at, &billing, &end(again.clone())));
+        let series = statistics.subscription(&billing).unwrap();
+        assert_eq!(
+            (series.failures_in_a_row, series.last_failure),
+            (3, Some(Reply::Status(500)))
+        );
+        statistics.ended(4, &billing, &end(Settlement::Acked));
+        let series = statistics.subscription(&billing).unwrap();
+        assert_eq!(
+            (
+                series.failures_in_a_row,
+                series.totals.nacks,
+                series.totals.acks
+            ),
+            (0, 3, 1)
+        );
+    }
+
+    #[test]
+    fn idle_subscriptions_make_room_for_busy_ones() {
+        let mut statistics = Statistics::default();
+        for each in 0..MAX_SUBSCRIPTIONS {
+            statistics.started(0, &name(&format!("sub-{each}")));
+        }
+        statistics.started(1, &name("billing"));
+        assert!(statistics.subscription(&name("billing")).is_none());
+        statistics.started(SECONDS, &name("billing"));
+        assert!(statistics.subscription(&name("billing")).is_some());
+    }
+
+    #[test]
+    fn a_rate_is_the_mean_of_whole_seconds() {
+        let mut statistics = Statistics::default();
+        for at in 10..=15 {
+            (0..10).for_each(|_| statistics.published(at, &[]));
+        }
+        assert_eq!(statistics.all.glance(15).published_per_second, 10.0);
+        assert_eq!(statistics.all.glance(17).published_per_second, 8.0);
+    }
+}

@@ -1,0 +1,329 @@
+//! The console's page, as people use it.
+
+use emulator::{DeadLetterPolicy, Message, Pace, PushConfig};
+use fantoccini::Locator;
+use fantoccini::key::Key;
+use serde_json::json;
+
+use crate::harness::browser::{DARK, LIGHT, Look, Page, browse};
+use crate::harness::{Answer, DEAD_SUBSCRIPTION, DEAD_TOPIC, Scene, TOPIC, emulator, statuses};
+
+const HOSTILE: &str =
+    "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>";
+
+async fn fill(page: &Page, selector: &str, text: &str) {
+    let element = page.client.find(Locator::Css(selector)).await.unwrap();
+    element.clear().await.unwrap();
+    element.send_keys(text).await.unwrap();
+}
+
+async fn click(page: &Page, text: &str) {
+    let path = format!("//*[self::a or self::button or self::summary][contains(., '{text}')]");
+    let found = page
+        .client
+        .wait()
+        .for_element(Locator::XPath(&path))
+        .await
+        .unwrap();
+    found.click().await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn a_message_is_published_seen_acked_live_and_its_life_opened() {
+    let scene = Scene::eager([Answer::Held]).await;
+    browse(scene.emulator.url(), LIGHT, |page| async move {
+        page.sees("Live").await;
+        click(&page, "orders").await;
+        page.open("#/topics/shop/orders").await;
+        fill(&page, "#publish-data", "{\"order\": 7}").await;
+        click(&page, "Add an attribute").await;
+        page.press("kind").await;
+        page.press(&char::from(Key::Tab).to_string()).await;
+        page.press("order").await;
+        click(&page, "Publish").await;
+        page.sees("Published.").await;
+        click(&page, "See what becomes of message").await;
+        page.sees("under way").await;
+        assert!(
+            page.run("return document.body.innerText")
+                .await
+                .as_str()
+                .unwrap()
+                .contains("Delivering")
+        );
+        scene.endpoint.release();
+        page.sees("✓ Acked").await;
+        page.sees("\"order\": 7").await;
+        click(&page, "Request and answer of attempt 1").await;
+        page.sees("user-agent: CloudPubSub-Google").await;
+        page.until("document.querySelector('#news').textContent !== ''")
+            .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn a_hostile_payload_is_text_everywhere() {
+    let policy = |config: &mut emulator::SubscriptionConfig| {
+        config.dead_letter_policy = Some(DeadLetterPolicy::new(DEAD_TOPIC))
+    };
+    let mut scene = Scene::start(Pace::Eager, statuses([500; 5]), policy).await;
+    let hostile = Message::new(HOSTILE)
+        .with_attribute(HOSTILE, HOSTILE)
+        .with_ordering_key(HOSTILE);
+    let id = scene.publish(hostile.with_attribute("pushgate-dead-letter-reason", HOSTILE));
+    while scene.ended().await.dead_lettered_to().is_none() {}
+    let letter = scene.emulator.held(DEAD_SUBSCRIPTION)[0].id.clone();
+    browse(scene.emulator.url(), LIGHT, |page| async move {
+        for view in [format!("#/messages/{id}"), format!("#/messages/{letter}"), "#/messages".to_owned(), "#/dead-letters".to_owned()] {
+            page.open(&view).await;
+            page.sees("<img src=x onerror=").await;
+            let made = "return document.querySelectorAll('main img, main script').length + (document.title === 'taken' ? 100 : 0)";
+            assert_eq!(page.run(made).await, 0, "{view}");
+        }
+        click(&page, "Replay").await;
+        page.sees("Publish this message again?").await;
+        assert_eq!(page.run("return document.querySelectorAll('dialog img, dialog script').length").await, 0);
+        page.check_accessibility().await;
+        click(&page, "Publish again").await;
+        page.sees("Published again.").await;
+        drop(scene);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn five_thousand_messages_stay_usable() {
+    let scene = Scene::eager([]).await;
+    let mut last = String::new();
+    for each in 0..5_000 {
+        last = scene.publish(Message::new(format!("message {each}")));
+    }
+    browse(scene.emulator.url(), LIGHT, |page| async move {
+        page.open("#/messages").await;
+        page.sees("Page 1 of 40").await;
+        page.sees("2,000 messages, the latest first; 5,000 were published").await;
+        let size = page.run("return [document.querySelectorAll('tbody tr').length, document.querySelectorAll('*').length]").await;
+        assert_eq!(size[0], 50);
+        assert!(size[1].as_u64().unwrap() < 2_000, "{size}");
+        click(&page, "Older").await;
+        page.sees("Page 2 of 40").await;
+        page.sees("message 4949").await;
+        fill(&page, "input[type=search]", &last).await;
+        page.sees("1 message like this").await;
+        page.sees("message 4999").await;
+        let begin = page.run("return performance.now()").await.as_f64().unwrap();
+        page.open("#/messages?page=40").await;
+        page.sees("Page 40 of 40").await;
+        let end = page.run("return performance.now()").await.as_f64().unwrap();
+        assert!(end - begin < 3_000.0, "{} ms", end - begin);
+        drop(scene);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn everything_can_be_done_by_the_keyboard() {
+    let scene = Scene::eager([]).await;
+    browse(scene.emulator.url(), LIGHT, |page| async move {
+        let enter = char::from(Key::Enter).to_string();
+        page.sees("billing").await;
+        page.press(&char::from(Key::Tab).to_string()).await;
+        assert_eq!(page.run("return document.activeElement.id").await, "skip");
+        page.press(&enter).await;
+        assert_eq!(page.run("return document.activeElement.id").await, "main");
+        page.tab_to("a[href='#/topics/shop/orders']").await;
+        let outline = page
+            .run("return getComputedStyle(document.activeElement).outlineStyle")
+            .await;
+        assert_eq!(outline, "solid", "the focus is seen");
+        page.press(&enter).await;
+        page.sees("Topic orders").await;
+        page.press("p").await;
+        assert_eq!(
+            page.run("return document.activeElement.id").await,
+            "publish-data"
+        );
+        page.tab_to("button.primary").await;
+        page.press(&enter).await;
+        page.sees("Published.").await;
+        page.tab_to("[role=status] a").await;
+        page.press(&enter).await;
+        page.sees("✓ Acked").await;
+        page.tab_to("summary").await;
+        page.press(&enter).await;
+        page.sees("user-agent: CloudPubSub-Google").await;
+        page.press("g").await;
+        page.press("m").await;
+        page.until("document.querySelector('h1').textContent === 'Messages'")
+            .await;
+        page.press("?").await;
+        page.until("document.querySelector('#shortcuts').open")
+            .await;
+        page.press(&char::from(Key::Escape).to_string()).await;
+        page.until("!document.querySelector('#shortcuts').open")
+            .await;
+        drop(scene);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn an_empty_emulator_says_what_to_do_next() {
+    let emulator = emulator(Pace::Eager);
+    browse(emulator.url(), LIGHT, |page| async move {
+        page.sees(&format!(
+            "curl -X PUT {}/v1/projects/shop/topics/orders",
+            emulator.url()
+        ))
+        .await;
+        page.check_accessibility().await;
+        page.open("#/messages").await;
+        page.sees("Nothing was published yet").await;
+        page.open("#/dead-letters").await;
+        page.sees("No subscription gives messages up").await;
+        page.check_accessibility().await;
+        page.open("#/elsewhere").await;
+        page.sees("There is no such view").await;
+        page.open("#/topics/shop/missing").await;
+        page.sees("Resource not found (resource=missing)").await;
+        page.open("#/overview").await;
+        emulator.create_topic(TOPIC).unwrap();
+        page.sees("None: messages are lost").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn the_form_for_faults_sends_what_it_says() {
+    let scene = Scene::eager([]).await;
+    browse(scene.emulator.url(), LIGHT, |page| async move {
+        // The emulator is taken to be one that has faults, seek and purge; what the form sends is kept.
+        page.run(
+            "const real = window.fetch;
+             window.fetch = async (path, options) => {
+               if (options?.method === 'POST') { window.sent = [path, JSON.parse(options.body)]; return new Response('{}'); }
+               const answer = await (await real(path, options)).json();
+               if (answer.capabilities) answer.capabilities = {redeliver: true, seek: true, purge: true, faults: true};
+               return new Response(JSON.stringify(answer));
+             };
+             location.hash = '#/subscriptions/shop/billing';",
+        )
+        .await;
+        click(&page, "Faults").await;
+        for (name, value) in [("duplicate", "0.25"), ("delay", "1"), ("delayMin", "0.5"), ("token", "0.1"), ("burst", "10"), ("seed", "7")] {
+            fill(&page, &format!("#faults [name={name}]"), value).await;
+        }
+        click(&page, "Apply these faults").await;
+        page.sees("The faults are as set.").await;
+        let expected = json!(["/console/api/subscriptions/shop/billing/faults", {
+            "duplicate": 0.25, "delay": {"probability": 1, "min": "0.5s", "max": "5s"},
+            "token": {"probability": 0.1, "forgery": "any"}, "burst": {"size": 10, "hold": "5s"}, "seed": 7,
+        }]);
+        assert_eq!(page.run("return window.sent").await, expected);
+        page.check_accessibility().await;
+        click(&page, "Purge all messages").await;
+        page.sees("Purge this subscription?").await;
+        click(&page, "Cancel").await;
+        assert_eq!(page.run("return window.sent").await, expected, "nothing is purged without a yes");
+        drop(scene);
+    })
+    .await;
+}
+
+/// Some life: a subscription that works, one that fails and gives up, one that waits.
+async fn shop() -> (Scene, String) {
+    let mut scene = Scene::start(Pace::Google, statuses([503, 500]), |config| {
+        let endpoint = config.push_config.take().unwrap().endpoint;
+        config.push_config = Some(PushConfig::new(endpoint).signed_as("push@shop.example", None));
+        config.dead_letter_policy = Some(DeadLetterPolicy::new(DEAD_TOPIC));
+    })
+    .await;
+    let id = scene.publish(
+        Message::new("{\"order\": 42, \"item\": \"teapot\"}").with_attribute("kind", "order"),
+    );
+    scene.acked(&id).await;
+    for order in 43..60 {
+        let id = scene.publish(Message::new(format!("{{\"order\": {order}}}")));
+        scene.acked(&id).await;
+    }
+    let mut failing =
+        emulator::SubscriptionConfig::new("projects/shop/subscriptions/warehouse", TOPIC)
+            .push_to("http://127.0.0.1:9/");
+    failing.dead_letter_policy = Some(DeadLetterPolicy::new(DEAD_TOPIC));
+    scene.emulator.create_subscription(failing).unwrap();
+    scene
+        .emulator
+        .create_topic("projects/shop/topics/refunds")
+        .unwrap();
+    for order in 60..66 {
+        scene.publish(Message::new(format!("{{\"order\": {order}}}")));
+        scene.ended().await;
+    }
+    (scene, id)
+}
+
+async fn check_all_views(look: Look) {
+    let (scene, id) = shop().await;
+    browse(scene.emulator.url(), look, move |page| async move {
+        let dark = page
+            .run("return matchMedia('(prefers-color-scheme: dark)').matches")
+            .await;
+        assert_eq!(dark, look.is_dark);
+        let ground = page
+            .run("return getComputedStyle(document.body).backgroundColor")
+            .await;
+        assert_eq!(ground == "rgb(18, 22, 29)", look.is_dark, "{ground}");
+        page.sees("Failing").await;
+        page.check_accessibility().await;
+        page.picture(&format!("overview-{}-{}", look.is_dark, look.width))
+            .await;
+        for (view, text) in [
+            ("#/topics/shop/orders".to_owned(), "warehouse"),
+            ("#/subscriptions/shop/billing".to_owned(), "Signed as"),
+            ("#/messages".to_owned(), "Acked"),
+            ("#/dead-letters".to_owned(), "Where dead letters go"),
+            ("#/throughput".to_owned(), "Highest in these 5 minutes"),
+            (format!("#/messages/{id}"), "delivered again not before"),
+        ] {
+            page.open(&view).await;
+            page.sees(text).await;
+            page.check_accessibility().await;
+        }
+        click(&page, "Request and answer of attempt 1").await;
+        page.sees("Bearer <token, ").await;
+        page.check_accessibility().await;
+        page.picture(&format!("message-{}-{}", look.is_dark, look.width))
+            .await;
+        drop(scene);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn every_view_can_be_read_in_light() {
+    check_all_views(LIGHT).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn every_view_can_be_read_in_the_dark() {
+    check_all_views(DARK).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn every_view_fits_a_narrow_window() {
+    check_all_views(Look {
+        is_dark: false,
+        width: 500,
+    })
+    .await;
+}

@@ -1,0 +1,756 @@
+//! The console's interface, and who may use it.
+
+use std::time::Duration;
+
+use emulator::{
+    DeadLetterPolicy, Emulator, Message, Options, Pace, PushConfig, SubscriptionConfig,
+};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
+
+use crate::harness::{
+    Answer, DEAD_SUBSCRIPTION, DEAD_TOPIC, SUBSCRIPTION, Scene, TOPIC, emulator, statuses,
+};
+
+const PUBLISH: &str = "topics/shop/orders/publish";
+
+fn request(emulator: &Emulator, method: Method, path: &str) -> RequestBuilder {
+    Client::new().request(method, format!("{}/console/{path}", emulator.url()))
+}
+
+async fn get(emulator: &Emulator, path: &str) -> Value {
+    let response = request(emulator, Method::GET, &format!("api/{path}"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200, "{path}");
+    response.json().await.unwrap()
+}
+
+async fn post(emulator: &Emulator, path: &str, body: Value) -> (u16, Value) {
+    let response = request(emulator, Method::POST, &format!("api/{path}"))
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
+}
+
+/// Looks until `fits`, each time after another push has ended.
+async fn get_when(scene: &mut Scene, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let found = get(&scene.emulator, path).await;
+        if fits(&found) {
+            return found;
+        }
+        scene.ended().await;
+    }
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers()[name].to_str().unwrap()
+}
+
+#[tokio::test]
+async fn a_browser_is_shown_the_console_and_a_program_hears_ok() {
+    let emulator = emulator(Pace::Eager);
+    let client = Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let accepting = |kinds: &'static str| client.get(emulator.url()).header("accept", kinds).send();
+    let program = accepting("*/*").await.unwrap();
+    assert_eq!(
+        (
+            program.status().as_u16(),
+            program.text().await.unwrap().as_str()
+        ),
+        (200, "Ok")
+    );
+    let browser = accepting("text/html,application/xhtml+xml,*/*;q=0.8")
+        .await
+        .unwrap();
+    assert_eq!(
+        (browser.status().as_u16(), header(&browser, "location")),
+        (307, "/console/")
+    );
+}
+
+#[tokio::test]
+async fn the_page_loads_nothing_from_elsewhere_and_may_not() {
+    let emulator = emulator(Pace::Eager);
+    let index = request(&emulator, Method::GET, "").send().await.unwrap();
+    assert!(header(&index, "content-security-policy").starts_with("default-src 'self'; "));
+    assert_eq!(header(&index, "x-content-type-options"), "nosniff");
+    let (mut known, mut open) = (Vec::new(), vec![index.text().await.unwrap()]);
+    while let Some(text) = open.pop() {
+        let foreign = text
+            .replace("http://www.w3.org/2000/svg", "")
+            .replace("http://127.0.0.1:8080/", "");
+        assert!(
+            !foreign.contains("http://") && !foreign.contains("https://"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("innerHTML") && !text.contains("insertAdjacent"),
+            "markup is not made of text"
+        );
+        let pieces = text.split(['"', '\'']);
+        let names = pieces.filter_map(|piece| {
+            piece
+                .strip_prefix("/console/")
+                .or_else(|| piece.strip_prefix("./"))
+        });
+        for name in names.filter(|name| name.contains('.')).map(str::to_owned) {
+            if !known.contains(&name) {
+                let file = request(&emulator, Method::GET, &name).send().await.unwrap();
+                assert_eq!(file.status(), 200, "{name}");
+                known.push(name);
+                open.push(file.text().await.unwrap());
+            }
+        }
+    }
+    assert!(known.len() >= 13, "{known:?}");
+    assert_eq!(
+        request(&emulator, Method::GET, "none.js")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        404
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_was_pointed_here_is_refused() {
+    let scene = Scene::eager([]).await;
+    for path in ["", "console.js", "api/overview", "api/messages", "api/live"] {
+        let get = request(&scene.emulator, Method::GET, path).header("host", "evil.example");
+        assert_eq!(get.send().await.unwrap().status(), 403, "{path}");
+    }
+    let body = json!({"data": "hi"});
+    let publish = request(&scene.emulator, Method::POST, &format!("api/{PUBLISH}")).json(&body);
+    let refused = publish
+        .header("host", "evil.example:8085")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), 403);
+    let answer: Value = refused.json().await.unwrap();
+    assert_eq!(answer["error"]["status"], "PERMISSION_DENIED");
+    assert_eq!(get(&scene.emulator, "messages").await["total"], 0);
+}
+
+#[tokio::test]
+async fn other_pages_cannot_change_anything() {
+    let scene = Scene::eager([]).await;
+    let body = json!({"data": "hi"}).to_string();
+    let publish = |kind: &str, name: &str, value: &str| {
+        let request = request(&scene.emulator, Method::POST, &format!("api/{PUBLISH}"));
+        request
+            .header("content-type", kind)
+            .header(name, value)
+            .body(body.clone())
+            .send()
+    };
+    for (kind, name, value, status) in [
+        ("text/plain", "x-nothing", "", 415),
+        ("application/x-www-form-urlencoded", "x-nothing", "", 415),
+        ("application/json", "origin", "http://evil.example", 403),
+        ("application/json", "origin", "null", 403),
+        ("application/json", "sec-fetch-site", "cross-site", 403),
+        ("application/json", "sec-fetch-site", "same-site", 403),
+        (
+            "application/json",
+            "origin",
+            scene.emulator.url().as_str(),
+            200,
+        ),
+        ("application/json", "sec-fetch-site", "same-origin", 200),
+    ] {
+        let response = publish(kind, name, value).await.unwrap();
+        assert_eq!(response.status(), status, "{kind} {name}: {value}");
+    }
+    assert_eq!(get(&scene.emulator, "messages").await["total"], 2);
+}
+
+#[tokio::test]
+async fn a_message_is_published_as_the_form_says() {
+    let mut scene = Scene::eager([]).await;
+    let body = json!({
+        "data": "{\"order\": 1}", "encoding": "json", "attributes": {"kind": "order"}, "orderingKey": "customer", "count": 2,
+    });
+    let (status, answer) = post(&scene.emulator, PUBLISH, body).await;
+    assert_eq!(
+        (status, answer["messageIds"].as_array().unwrap().len()),
+        (200, 2)
+    );
+    for _ in 0..2 {
+        let message = scene.endpoint.next().await.body["message"].clone();
+        assert_eq!(message["data"], "eyJvcmRlciI6IDF9");
+        assert_eq!(
+            (&message["attributes"]["kind"], &message["orderingKey"]),
+            (&json!("order"), &json!("customer"))
+        );
+    }
+    let (status, _) = post(
+        &scene.emulator,
+        PUBLISH,
+        json!({"data": " _w\n8=".replace('_', "/"), "encoding": "base64"}),
+    )
+    .await;
+    assert_eq!(status, 200);
+    assert_eq!(scene.endpoint.next().await.body["message"]["data"], "/w8=");
+}
+
+#[tokio::test]
+async fn what_cannot_be_published_is_refused_with_the_reason() {
+    let scene = Scene::eager([]).await;
+    for (body, reason) in [
+        (
+            json!({"data": ""}),
+            "A message needs data or at least one attribute",
+        ),
+        (
+            json!({"data": "{", "encoding": "json"}),
+            "The data is not JSON: ",
+        ),
+        (
+            json!({"data": "?", "encoding": "base64"}),
+            "The data is not Base64: ",
+        ),
+        (json!({"data": "hi", "count": 0}), "1 to 1000 messages"),
+        (json!({"data": "hi", "count": 1_001}), "1 to 1000 messages"),
+        (
+            json!({"data": "hi", "attributes": {"google": "x"}}),
+            "The attribute key \"google\"",
+        ),
+        (
+            json!({"data": "hi", "surprise": 1}),
+            "Failed to deserialize",
+        ),
+    ] {
+        let (status, answer) = post(&scene.emulator, PUBLISH, body.clone()).await;
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(
+            status == 400 && message.starts_with(reason),
+            "{body}: {status} {message}"
+        );
+    }
+    let (status, _) = post(
+        &scene.emulator,
+        "topics/shop/missing/publish",
+        json!({"data": "hi"}),
+    )
+    .await;
+    assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn the_overview_shows_what_waits_and_what_fails() {
+    let mut scene = Scene::start(Pace::Google, statuses([503; 9]), |_| {}).await;
+    for _ in 0..10 {
+        scene.publish(Message::new("hi"));
+    }
+    scene.ended().await;
+    let found = get(&scene.emulator, "overview").await;
+    let named = |list: &str, id: &str| {
+        let all = found[list].as_array().unwrap().iter();
+        all.clone().find(|each| each["id"] == id).unwrap().clone()
+    };
+    let billing = named("subscriptions", "billing");
+    assert_eq!(
+        (&billing["backlog"], &billing["failing"]["reply"]),
+        (&json!(10), &json!("503"))
+    );
+    assert!(billing["pausedMs"].as_f64().unwrap() > 0.0);
+    assert!(billing["oldestUnackedMs"].as_f64().is_some());
+    assert_eq!(billing["endpoint"], scene.endpoint.url());
+    assert_eq!(
+        named("topics", "orders")["subscriptions"],
+        json!([SUBSCRIPTION])
+    );
+    assert_eq!(
+        named("subscriptions", "orders-dead")["endpoint"],
+        Value::Null
+    );
+}
+
+#[tokio::test]
+async fn the_life_of_a_message_shows_every_attempt_and_its_answer() {
+    let mut scene = Scene::eager(statuses([500])).await;
+    let id = scene.publish(Message::new("<img src=x onerror=alert(1)>"));
+    scene.acked(&id).await;
+    let acked = |life: &Value| life["legs"][0]["stand"]["state"] == "acked";
+    let life = get_when(&mut scene, &format!("messages/{id}"), acked).await;
+    assert_eq!(
+        (&life["topic"], &life["content"]["data"]["text"]),
+        (&json!(TOPIC), &json!("<img src=x onerror=alert(1)>"))
+    );
+    let attempts = life["legs"][0]["attempts"].as_array().unwrap();
+    let replies: Vec<&Value> = attempts.iter().map(|attempt| &attempt["reply"]).collect();
+    assert_eq!(replies, ["500", "204"]);
+    assert_eq!(
+        (&attempts[0]["number"], &attempts[1]["number"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(attempts[0]["settlement"]["kind"], "again");
+    assert_eq!(attempts[0]["answer"]["status"], 500);
+    assert!(attempts[1]["latencyMs"].as_f64().unwrap() > 0.0);
+    let missing = request(&scene.emulator, Method::GET, "api/messages/12")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(missing.status(), 404);
+}
+
+#[tokio::test]
+async fn a_request_is_shown_without_the_signature_of_its_token() {
+    let mut scene = Scene::start(Pace::Eager, [], |config| {
+        let push = config.push_config.take().unwrap();
+        config.push_config =
+            Some(PushConfig::new(push.endpoint).signed_as("push@shop.example", Some("me")));
+        config.dead_letter_policy = Some(DeadLetterPolicy::new(DEAD_TOPIC));
+    })
+    .await;
+    let id = scene.publish(Message::new("hi").with_attribute("kind", "order"));
+    let push = scene.endpoint.next().await;
+    let token = push
+        .header("authorization")
+        .unwrap()
+        .strip_prefix("Bearer ")
+        .unwrap();
+    let path = format!("api/messages/{id}/request?subscription={SUBSCRIPTION}&attempt=1");
+    let text = request(&scene.emulator, Method::GET, &path)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let signature = token.rsplit('.').next().unwrap();
+    assert!(signature.len() > 300 && !text.contains(&signature[..20]));
+    let shown: Value = serde_json::from_str(&text).unwrap();
+    let headers = shown["headers"].as_array().unwrap();
+    let authorization = json!([
+        "authorization",
+        format!("Bearer <token, {} bytes>", token.len())
+    ]);
+    assert!(headers.contains(&authorization), "{headers:?}");
+    assert_eq!(shown["token"]["claims"]["email"], "push@shop.example");
+    assert_eq!(shown["token"]["claims"]["aud"], "me");
+    let body: Value = serde_json::from_str(shown["body"]["text"].as_str().unwrap()).unwrap();
+    assert_eq!(body, push.body);
+    for (name, value) in headers.iter().map(|header| (&header[0], &header[1])) {
+        if name != "authorization" {
+            assert_eq!(push.header(name.as_str().unwrap()), value.as_str());
+        }
+    }
+}
+
+#[tokio::test]
+async fn messages_come_in_pages_and_by_what_is_asked_for() {
+    let scene = Scene::eager([]).await;
+    let mut last = String::new();
+    for _ in 0..120 {
+        last = scene
+            .emulator
+            .publish(DEAD_TOPIC, Message::new("x"))
+            .unwrap();
+    }
+    let page = |query: &'static str| {
+        let emulator = &scene.emulator;
+        async move {
+            let found = get(emulator, &format!("messages?{query}")).await;
+            (
+                found["messages"].as_array().unwrap().len(),
+                found["total"].as_u64().unwrap(),
+                found["pages"].as_u64().unwrap(),
+            )
+        }
+    };
+    assert_eq!(page("").await, (50, 120, 3));
+    assert_eq!(page("page=3").await, (20, 120, 3));
+    assert_eq!(page("page=4").await, (0, 120, 3));
+    assert_eq!(page("state=waiting").await, (50, 120, 3));
+    assert_eq!(page("state=acked").await, (0, 0, 1));
+    assert_eq!(page("topic=projects/shop/topics/orders").await, (0, 0, 1));
+    assert_eq!(
+        page("subscription=projects/shop/subscriptions/orders-dead&state=waiting").await,
+        (50, 120, 3)
+    );
+    assert_eq!(
+        page("subscription=projects/shop/subscriptions/billing").await,
+        (0, 0, 1)
+    );
+    let found = get(&scene.emulator, &format!("messages?id={last}")).await;
+    assert_eq!(
+        (&found["total"], &found["messages"][0]["id"]),
+        (&json!(1), &json!(last))
+    );
+    assert_eq!(
+        get(&scene.emulator, "messages").await["messages"][0]["id"],
+        json!(last)
+    );
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_received_is_said_to_be() {
+    let emulator = emulator(Pace::Eager);
+    emulator.create_topic(TOPIC).unwrap();
+    let id = emulator.publish(TOPIC, Message::new("hi")).unwrap();
+    let found = get(&emulator, "messages?state=unrouted").await;
+    assert_eq!(
+        (&found["messages"][0]["id"], &found["messages"][0]["stands"]),
+        (&json!(id), &json!([]))
+    );
+    assert_eq!(get(&emulator, "messages?state=waiting").await["total"], 0);
+}
+
+#[tokio::test]
+async fn the_history_keeps_as_many_messages_as_it_is_told() {
+    let emulator = Emulator::start_with(Options {
+        history_messages: 10,
+        ..Options::default()
+    })
+    .unwrap();
+    emulator.create_topic(TOPIC).unwrap();
+    for _ in 0..25 {
+        emulator.publish(TOPIC, Message::new("hi")).unwrap();
+    }
+    let found = get(&emulator, "messages").await;
+    assert_eq!(
+        (&found["total"], &found["published"]),
+        (&json!(10), &json!(25))
+    );
+}
+
+/// One message that was given up, and its id.
+async fn gave_up() -> (Scene, String) {
+    let policy = |config: &mut SubscriptionConfig| {
+        config.dead_letter_policy = Some(DeadLetterPolicy::new(DEAD_TOPIC))
+    };
+    let scene = Scene::start(Pace::Eager, statuses([500; 5]), policy).await;
+    let message = Message::new("bad")
+        .with_attribute("kind", "order")
+        .with_ordering_key("customer");
+    let id = scene.publish(message.with_attribute("pushgate-dead-letter-reason", "rejected"));
+    (scene, id)
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_shown_and_published_again_as_it_was() {
+    let (mut scene, id) = gave_up().await;
+    let there = |found: &Value| found["total"] == 1;
+    let found = get_when(&mut scene, "dead-letters", there).await;
+    let letter = &found["letters"][0];
+    assert_eq!(
+        (&letter["source"], &letter["sourceTopic"]),
+        (&json!(SUBSCRIPTION), &json!(TOPIC))
+    );
+    assert_eq!(
+        (&letter["attempts"], &letter["reason"]),
+        (&json!("5"), &json!("rejected"))
+    );
+    assert_eq!(
+        (&letter["holder"], &letter["receivers"]),
+        (&json!(DEAD_SUBSCRIPTION), &json!([SUBSCRIPTION]))
+    );
+    assert_eq!(letter["originalAttributes"], json!({"kind": "order"}));
+    assert_eq!(found["routes"][0]["holders"], json!([DEAD_SUBSCRIPTION]));
+    let life = get(&scene.emulator, &format!("messages/{id}")).await;
+    assert_eq!(
+        life["legs"][0]["attempts"][4]["settlement"],
+        json!({"kind": "dead-lettered", "topic": DEAD_TOPIC})
+    );
+
+    let replay = json!({"subscription": DEAD_SUBSCRIPTION, "messageId": letter["id"]});
+    let (status, answer) = post(&scene.emulator, "dead-letters/replay", replay).await;
+    assert_eq!((status, &answer["topic"]), (200, &json!(TOPIC)));
+    let again = loop {
+        let push = scene.endpoint.next().await;
+        if push.id() == answer["messageId"] {
+            break push;
+        }
+    };
+    assert_eq!(again.body["message"]["data"], "YmFk");
+    assert_eq!(
+        again.body["message"]["attributes"],
+        json!({"kind": "order"})
+    );
+    assert_eq!(again.body["message"]["orderingKey"], "customer");
+    assert_eq!(scene.emulator.held(DEAD_SUBSCRIPTION).len(), 1);
+
+    let other = json!({"subscription": DEAD_SUBSCRIPTION, "messageId": id});
+    assert_eq!(
+        post(&scene.emulator, "dead-letters/replay", other).await.0,
+        404
+    );
+}
+
+#[tokio::test]
+async fn a_message_is_delivered_again_on_request() {
+    let mut scene = Scene::eager([]).await;
+    let id = scene.publish(Message::new("hi"));
+    scene.acked(&id).await;
+    scene.endpoint.next().await;
+    let path = "subscriptions/shop/billing/redeliver";
+    assert_eq!(
+        post(&scene.emulator, path, json!({"messageId": id}))
+            .await
+            .0,
+        200
+    );
+    assert_eq!(scene.endpoint.next().await.id(), id);
+    assert_eq!(
+        post(&scene.emulator, path, json!({"messageId": "1"}))
+            .await
+            .0,
+        404
+    );
+    let found = get(&scene.emulator, "subscriptions/shop/billing").await;
+    assert_eq!(
+        found["notes"][0]["what"],
+        format!("Message {id} asked for again")
+    );
+}
+
+/// How a message stands with its only subscription.
+async fn stand(emulator: &Emulator, id: &str) -> (Value, Vec<Value>) {
+    let life = get(emulator, &format!("messages/{id}")).await;
+    let leg = &life["legs"][0];
+    let attempts = leg["attempts"].as_array().unwrap().iter();
+    let replies = attempts.map(|attempt| attempt["reply"].clone());
+    (leg["stand"]["state"].clone(), replies.collect())
+}
+
+#[tokio::test]
+async fn the_life_of_a_pulled_message_shows_what_its_client_did() {
+    let emulator = emulator(Pace::Eager);
+    let orders = emulator.create_topic(TOPIC).unwrap();
+    let billing = orders.subscribe("billing").unwrap();
+    let id = orders.publish(Message::new("hi")).unwrap();
+    let pulled = billing.next().await.unwrap();
+    assert_eq!(
+        stand(&emulator, &id).await,
+        (json!("delivering"), vec![Value::Null])
+    );
+    assert!(pulled.nack());
+    assert_eq!(stand(&emulator, &id).await.0, "retrying");
+    billing.next().await.unwrap();
+    emulator.advance(Duration::from_secs(11));
+    let pulled = billing.next().await.unwrap();
+    assert!(pulled.ack());
+    let replies = vec![
+        json!("given back"),
+        json!("no ack before the deadline"),
+        json!("acked"),
+    ];
+    assert_eq!(stand(&emulator, &id).await, (json!("acked"), replies));
+    let life = get(&emulator, &format!("messages/{id}")).await;
+    let second = &life["legs"][0]["attempts"][1];
+    assert!(
+        second["latencyMs"].as_f64().unwrap() >= 10_000.0,
+        "{second}"
+    );
+    assert_eq!(
+        (&second["number"], &second["way"]),
+        (&json!(2), &json!("pull"))
+    );
+}
+
+#[tokio::test]
+async fn a_seek_and_a_purge_are_seen_on_every_message() {
+    let emulator = emulator(Pace::Eager);
+    let orders = emulator.create_topic(TOPIC).unwrap();
+    let billing = orders.subscribe("billing").unwrap();
+    let id = orders.publish(Message::new("hi")).unwrap();
+    let path = |verb: &str| format!("subscriptions/shop/billing/{verb}");
+    assert_eq!(post(&emulator, &path("purge"), json!({})).await.0, 200);
+    assert_eq!(stand(&emulator, &id).await.0, "purged");
+    assert!(billing.held().is_empty());
+    let id = orders.publish(Message::new("hi")).unwrap();
+    let now = emulator.now() + Duration::from_millis(1);
+    emulator.advance(Duration::from_secs(1));
+    let time = now
+        .format(&time::format_description::well_known::Rfc3339)
+        .unwrap();
+    assert_eq!(
+        post(&emulator, &path("seek"), json!({"time": time}))
+            .await
+            .0,
+        200
+    );
+    assert_eq!(stand(&emulator, &id).await.0, "skipped");
+    let found = get(&emulator, "subscriptions/shop/billing").await;
+    let notes: Vec<&Value> = found["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|note| &note["what"])
+        .collect();
+    assert!(
+        notes[0].as_str().unwrap().starts_with("Sought to "),
+        "{notes:?}"
+    );
+    assert_eq!(notes[1], "Purged");
+}
+
+#[tokio::test]
+async fn what_a_filter_keeps_out_is_not_said_to_wait() {
+    let emulator = emulator(Pace::Eager);
+    emulator.create_topic(TOPIC).unwrap();
+    let mut billing = SubscriptionConfig::new(SUBSCRIPTION, TOPIC);
+    billing.filter = "attributes:kind".to_owned();
+    emulator.create_subscription(billing).unwrap();
+    emulator.publish(TOPIC, Message::new("hi")).unwrap();
+    let id = emulator
+        .publish(TOPIC, Message::new("hi").with_attribute("kind", "order"))
+        .unwrap();
+    let found = get(&emulator, "messages?state=waiting").await;
+    assert_eq!(
+        (&found["total"], &found["messages"][0]["id"]),
+        (&json!(1), &json!(id))
+    );
+}
+
+#[tokio::test]
+async fn what_the_emulator_cannot_do_is_neither_offered_nor_done() {
+    let scene = Scene::eager([]).await;
+    let found = get(&scene.emulator, "subscriptions/shop/billing").await;
+    for (capability, body) in [
+        ("seek", json!({"time": "2030-01-02T03:04:05Z"})),
+        ("purge", json!({})),
+        ("faults", json!({"duplicate": 0.5})),
+    ] {
+        let offered = found["capabilities"][capability].as_bool().unwrap();
+        let (status, _) = post(
+            &scene.emulator,
+            &format!("subscriptions/shop/billing/{capability}"),
+            body,
+        )
+        .await;
+        assert_eq!(status == 200, offered, "{capability}: {status}");
+    }
+    let (status, _) = post(
+        &scene.emulator,
+        "subscriptions/shop/billing/seek",
+        json!({"time": "soon"}),
+    )
+    .await;
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn statistics_count_what_went_through() {
+    let mut scene = Scene::eager(statuses([500])).await;
+    let id = scene.publish(Message::new("hi"));
+    scene.acked(&id).await;
+    let settled = |found: &Value| found["totals"]["acks"] == 1;
+    for path in [
+        "statistics".to_owned(),
+        format!("statistics?subscription={SUBSCRIPTION}"),
+    ] {
+        let found = get_when(&mut scene, &path, settled).await;
+        assert_eq!(
+            found["totals"],
+            json!({"published": 1, "deliveries": 2, "acks": 1, "nacks": 1})
+        );
+        let busy = found["busy"].as_array().unwrap();
+        assert!(
+            busy.iter().any(|second| second["p99Ms"].as_f64().is_some()),
+            "{busy:?}"
+        );
+    }
+    let other = get(
+        &scene.emulator,
+        &format!("statistics?subscription={DEAD_SUBSCRIPTION}"),
+    )
+    .await;
+    assert_eq!(other["busy"], json!([]));
+}
+
+async fn live(emulator: &Emulator) -> Response {
+    request(emulator, Method::GET, "api/live")
+        .send()
+        .await
+        .unwrap()
+}
+
+/// The next event, with what was read beyond it left in `rest`.
+async fn event(live: &mut Response, rest: &mut String) -> Value {
+    loop {
+        if let Some((event, after)) = rest.split_once("\n\n") {
+            let (event, after) = (event.to_owned(), after.to_owned());
+            *rest = after;
+            if let Some(data) = event.strip_prefix("data: ") {
+                return serde_json::from_str(data).unwrap();
+            }
+            continue;
+        }
+        let chunk = timeout(Duration::from_secs(60), live.chunk())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        rest.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn news_come_together_and_not_more_than_five_times_a_second() {
+    let scene = Scene::eager([]).await;
+    let (mut live, mut rest) = (live(&scene.emulator).await, String::new());
+    event(&mut live, &mut rest).await;
+    let begin = Instant::now();
+    for _ in 0..3_000 {
+        scene.publish(Message::new("hi"));
+    }
+    let (mut events, mut version) = (0, 0);
+    loop {
+        let news = event(&mut live, &mut rest).await;
+        events += 1;
+        assert!(news["version"].as_u64().unwrap() > version, "{news}");
+        version = news["version"].as_u64().unwrap();
+        if news["all"]["totals"]["acks"] == 3_000 {
+            break;
+        }
+    }
+    let most = begin.elapsed().as_millis() / 200 + 2;
+    assert!(events <= most, "{events} events, at most {most}");
+}
+
+#[tokio::test]
+async fn sixteen_pages_may_listen_and_none_holds_up_the_end() {
+    let scene = Scene::eager([]).await;
+    let mut listening = Vec::new();
+    for _ in 0..16 {
+        let mut live = live(&scene.emulator).await;
+        event(&mut live, &mut String::new()).await;
+        listening.push(live);
+    }
+    assert_eq!(live(&scene.emulator).await.status(), 503);
+    let begin = Instant::now();
+    scene.emulator.stop().await;
+    assert!(
+        begin.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begin.elapsed()
+    );
+    for mut live in listening {
+        while let Ok(Some(_)) = live.chunk().await {}
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_under_way_has_no_end() {
+    let mut scene = Scene::eager([Answer::Held]).await;
+    let id = scene.publish(Message::new("hi"));
+    scene.endpoint.next().await;
+    let life = get(&scene.emulator, &format!("messages/{id}")).await;
+    assert_eq!(life["legs"][0]["stand"]["state"], "delivering");
+    assert_eq!(life["legs"][0]["attempts"][0]["settlement"], Value::Null);
+    scene.endpoint.release();
+    scene.acked(&id).await;
+}
