@@ -179,6 +179,7 @@ impl Schemas {
     }
 
     /// The names of all schemas.
+    #[cfg(test)]
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.schemas.keys().map(ResourceName::as_str)
     }
