@@ -1,10 +1,10 @@
 //! A running emulator: how it is started and stopped, and what a test does with it.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -19,91 +19,17 @@ use crate::clock::Clock;
 use crate::console::{self, Source};
 use crate::delivery::{DeliveryEvent, Pace};
 use crate::error::ApiError;
-use crate::faults::{Faults, FaultsError};
 use crate::handles::{SubscriptionHandle, TopicHandle};
-use crate::history::{DEFAULT_MESSAGES, History};
+use crate::history::History;
 use crate::issuer::Issuer;
-use crate::journal::{Journal, JournalError};
 use crate::keeping::{Keeper, Keeping};
 use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
+use crate::options::{Options, StartError};
 use crate::push::Courier;
 use crate::server::{listen, serve, url};
 use crate::subscription::{PushConfig, SubscriptionConfig};
 use crate::topic::TopicConfig;
-
-/// How an emulator is started.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Where to listen; port 0 takes a free one. Default: 127.0.0.1, port 0.
-    pub address: SocketAddr,
-    /// Whether `address` may be reachable from other machines, to all of whom the emulator would sign tokens. Default: no.
-    pub allow_remote: bool,
-    /// Whether subscriptions hold themselves back as Google's do. Default: they do.
-    pub pace: Pace,
-    /// A folder that keeps everything over a restart; it is made if it is not there. Default: none.
-    pub data_folder: Option<PathBuf>,
-    /// Of how many messages, the latest, the console can show what happened to them; 0 for none. Default: 2,000.
-    pub history_messages: usize,
-    /// The faults of every subscription that is created, until it is given others. Default: none.
-    pub faults: Faults,
-    /// What decides about faults that have no seed of their own ([`Faults`](crate::Faults)). Default: random.
-    pub seed: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            allow_remote: false,
-            pace: Pace::default(),
-            data_folder: None,
-            history_messages: DEFAULT_MESSAGES,
-            faults: Faults::none(),
-            // Short enough to be typed again.
-            seed: rand::random::<u32>().into(),
-        }
-    }
-}
-
-/// Why an emulator did not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// It would be reachable from other machines, and was not told that it may.
-    #[error(
-        "{0} is not a loopback address: listen on 127.0.0.1, or allow remote clients (--allow-remote)"
-    )]
-    NotLoopback(SocketAddr),
-    /// It was not started on a Tokio runtime.
-    #[error("the emulator must be started on a Tokio runtime")]
-    NoRuntime(#[source] tokio::runtime::TryCurrentError),
-    /// The address is taken, or not of this machine.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address that was asked for.
-        address: SocketAddr,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The faults of every subscription cannot be meant so.
-    #[error("the faults of every subscription are out of range (--faults)")]
-    Faults(#[from] FaultsError),
-    /// The data folder cannot be used.
-    #[error("the data folder cannot be used (--data-dir)")]
-    DataFolder(#[from] JournalError),
-    /// The data folder holds something that this emulator does not understand.
-    #[error("what the data folder holds cannot be brought back (--data-dir)")]
-    Restore(#[source] ApiError),
-}
-
-impl StartError {
-    /// Whether the same start can succeed later: a taken port may become free.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Listen { .. })
-    }
-}
 
 /// A running emulator; dropping it stops everything that it started.
 pub struct Emulator {
@@ -144,8 +70,8 @@ impl Emulator {
             allow_remote,
             pace,
             data_folder,
-            history_messages,
             faults,
+            history_messages,
             seed,
         } = options;
         faults.check()?;
@@ -155,29 +81,29 @@ impl Emulator {
 
         let issuer = Arc::new(Issuer::new(url(address)));
         let clock = Clock::default();
+        let history = Arc::new(History::new(clock.clone(), history_messages));
         let courier = Courier::new(Arc::clone(&issuer), clock.clone());
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
-        let opened = data_folder.as_deref().map(Journal::open).transpose()?;
-        let (journal, saved) = opened.unzip();
-        let keeper = journal.map(|journal| Keeping::new(journal, stopping.clone()));
+        let (keeper, saved) = Keeping::open(data_folder.as_deref(), &stopping)?;
         let ground = Ground {
             runtime: runtime.clone(),
             tasks: tasks.clone(),
             stopping: stopping.clone(),
             keeper: keeper.clone(),
-            history: Arc::new(History::new(clock.clone(), history_messages)),
             seed,
             faults,
+            history: Arc::clone(&history),
         };
         let broker = Arc::new(Broker::new(courier.clone(), clock.clone(), pace, ground));
         if let Some(saved) = saved {
             broker.restore(saved).map_err(StartError::Restore)?;
         }
-        tasks.spawn_on(sweep(&broker, clock, stopping.clone()), &runtime);
-        let source = Source::new(Arc::clone(&broker), Arc::clone(&issuer), address);
-        let page = console::router(source, stopping.clone());
-        let router = api::router(Arc::clone(&broker), Arc::clone(&issuer)).merge(page);
+        let sweeping = Broker::keep_sweeping(Arc::downgrade(&broker), clock);
+        tasks.spawn_on(until(stopping.clone(), sweeping), &runtime);
+        tasks.spawn_on(until(stopping.clone(), watch(keeper.clone())), &runtime);
+        let source = Source::new(Arc::clone(&broker), Arc::clone(&issuer), history, address);
+        let router = surface(&broker, &issuer, source, stopping.clone());
         tasks.spawn_on(serve(listener, router, stopping.clone()), &runtime);
         tasks.spawn_on(make_first_key(Arc::clone(&issuer)), &runtime);
         Ok(Self {
@@ -352,15 +278,27 @@ impl Emulator {
     }
 }
 
-/// Lets go of what is too old, until the emulator stops.
-fn sweep(
+/// Google's interfaces and the console, on one port.
+fn surface(
     broker: &Arc<Broker>,
-    clock: Clock,
+    issuer: &Arc<Issuer>,
+    source: Source,
     stopping: CancellationToken,
-) -> impl Future<Output = ()> + use<> {
-    let sweeping = Broker::keep_sweeping(Arc::downgrade(broker), clock);
-    async move {
-        stopping.run_until_cancelled(sweeping).await;
+) -> Router {
+    let page = console::router(source, stopping);
+    api::router(Arc::clone(broker), Arc::clone(issuer)).merge(page)
+}
+
+/// Does something that has no end, until the emulator stops.
+async fn until(stopping: CancellationToken, work: impl Future<Output = ()>) {
+    stopping.run_until_cancelled(work).await;
+}
+
+/// Tells when the data folder keeps nothing any more; whoever calls hears it, too.
+async fn watch(keeper: Keeper) {
+    if let Some(keeping) = keeper {
+        let error = keeping.failed().await;
+        tracing::error!(%error, "the data folder keeps nothing any more: what comes now is lost with the process");
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a data folder is told of the emulator's memory.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use prost::Message;
@@ -7,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::convert;
 use crate::delivery::Hold;
-use crate::journal::{Change, Held, Journal, JournalError, Kind};
+use crate::journal::{Change, Held, Journal, JournalError, Kind, Saved};
 use crate::name::ResourceName;
 use crate::storage::StoredMessage;
 
@@ -21,8 +22,26 @@ pub(crate) struct Keeping {
 pub(crate) type Keeper = Option<Arc<Keeping>>;
 
 impl Keeping {
-    pub(crate) fn new(journal: Journal, stopping: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { journal, stopping })
+    /// Opens the data folder, if there is one, and gives what it holds.
+    ///
+    /// # Errors
+    /// If the folder cannot be used.
+    pub(crate) fn open(
+        folder: Option<&Path>,
+        stopping: &CancellationToken,
+    ) -> Result<(Keeper, Option<Saved>), JournalError> {
+        let opened = folder.map(Journal::open).transpose()?;
+        let (journal, saved) = opened.unzip();
+        let keeper = journal.map(|journal| {
+            let stopping = stopping.clone();
+            Arc::new(Self { journal, stopping })
+        });
+        Ok((keeper, saved))
+    }
+
+    /// Waits until nothing is kept any more, and tells why.
+    pub(crate) async fn failed(&self) -> JournalError {
+        self.journal.failed().await
     }
 
     pub(crate) fn put(&self, kind: Kind, name: &str, value: Vec<u8>) {

@@ -50,6 +50,7 @@ mod journal;
 mod keeping;
 mod message;
 mod name;
+mod options;
 mod push;
 mod schema;
 mod server;
@@ -63,13 +64,16 @@ pub use crate::bootstrap::{
     SchemaLanguage,
 };
 pub use crate::delivery::{DeliveryEvent, Pace, Progress, Reply, Settlement};
-pub use crate::emulator::{Emulator, Options, StartError};
+pub use crate::emulator::Emulator;
 pub use crate::error::ApiError;
-pub use crate::faults::{Burst, Delay, Faults, FaultsError, ForgeryKind, Outage, TokenFault};
+pub use crate::faults::{
+    Burst, Delay, Faults, FaultsError, ForgeryKind, Outage, Plan, TokenChoice, TokenFault,
+};
 pub use crate::handles::{Pulled, SubscriptionHandle, TopicHandle};
 pub use crate::issuer::{Claim, Forgery, Issuer};
 pub use crate::journal::JournalError;
 pub use crate::message::{Message, ReceivedMessage};
+pub use crate::options::{Options, StartError};
 pub use crate::snapshot::SnapshotConfig;
 pub use crate::subscription::{
     DeadLetterPolicy, OidcToken, PushConfig, PushForm, RetryPolicy, SubscriptionConfig,

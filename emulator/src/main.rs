@@ -56,8 +56,8 @@ fn options(arguments: &Arguments) -> Options {
         allow_remote: arguments.allow_remote,
         pace: arguments.pace(),
         data_folder: arguments.data_dir.clone(),
-        history_messages: arguments.history.unwrap_or(default.history_messages),
         faults: arguments.faults.clone().unwrap_or_default(),
+        history_messages: arguments.history.unwrap_or(default.history_messages),
         seed: arguments.seed.unwrap_or(default.seed),
     }
 }

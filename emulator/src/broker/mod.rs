@@ -64,11 +64,11 @@ pub(crate) struct Ground {
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
     pub(crate) keeper: Keeper,
-    pub(crate) history: Arc<History>,
     /// Decides about faults that have no seed of their own.
     pub(crate) seed: u64,
     /// The faults of subscriptions that are given none.
     pub(crate) faults: Faults,
+    pub(crate) history: Arc<History>,
 }
 
 impl Broker {
@@ -96,10 +96,6 @@ impl Broker {
             tasks: ground.tasks,
             stopping: ground.stopping,
         }
-    }
-
-    pub(crate) fn history(&self) -> &History {
-        &self.history
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -72,15 +72,15 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
     pub(crate) seed: Option<u64>,
 
-    /// Of how many messages the console shows what happened to them; 0 for none.
-    #[arg(long, value_name = "MESSAGES")]
-    pub(crate) history: Option<usize>,
-
     /// Faults of every subscription, in JSON, such as {"duplicate": 0.1, "dropAnswer": 0.05}.
     ///
     /// A bootstrap file, the console, and PUT /emulator/v1/projects/P/subscriptions/S/faults give one subscription others.
     #[arg(long, value_name = "JSON", value_parser = faults)]
     pub(crate) faults: Option<Faults>,
+
+    /// Of how many messages the console shows what happened to them; 0 for none.
+    #[arg(long, value_name = "MESSAGES")]
+    pub(crate) history: Option<usize>,
 
     /// Listen on an address that other machines can reach.
     ///

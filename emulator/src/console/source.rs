@@ -76,14 +76,21 @@ pub(super) struct PushRequest {
 pub(crate) struct Source {
     broker: Arc<Broker>,
     issuer: Arc<Issuer>,
+    history: Arc<History>,
     address: SocketAddr,
 }
 
 impl Source {
-    pub(crate) fn new(broker: Arc<Broker>, issuer: Arc<Issuer>, address: SocketAddr) -> Self {
+    pub(crate) fn new(
+        broker: Arc<Broker>,
+        issuer: Arc<Issuer>,
+        history: Arc<History>,
+        address: SocketAddr,
+    ) -> Self {
         Self {
             broker,
             issuer,
+            history,
             address,
         }
     }
@@ -93,7 +100,7 @@ impl Source {
     }
 
     pub(super) fn history(&self) -> &History {
-        self.broker.history()
+        &self.history
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {
@@ -168,7 +175,7 @@ impl Source {
     pub(super) fn redeliver(&self, name: &ResourceName, message_id: &str) -> Result<(), ApiError> {
         self.broker.subscription(name)?.again(message_id)?;
         let message_id = message_id.to_owned();
-        self.history().noted(name, Note::Redelivered { message_id });
+        self.history.noted(name, Note::Redelivered { message_id });
         Ok(())
     }
 

@@ -107,11 +107,11 @@ impl Delivery {
         if plan.drop_answer && !strict {
             return Outcome::Done;
         }
-        let Some(entry) = state.backlog.ack(id.lease, id.sequence, strict) else {
+        let Some(acked) = state.backlog.ack(id.lease, id.sequence, strict) else {
             return Outcome::Invalid;
         };
-        let attempt = entry.failures.saturating_add(1);
-        self.note_pulled(&entry.message, attempt, Reply::Ack, Settlement::Acked);
+        let attempt = acked.failures.saturating_add(1);
+        self.note_pulled(&acked.message, attempt, Reply::Ack, Settlement::Acked);
         if plan.duplicate && !strict {
             state.backlog.repeat(id.sequence);
         }

@@ -86,7 +86,7 @@ impl Run {
             token: plan.token,
         };
         let history = &self.delivery.history;
-        let (name, attempt) = (&self.delivery.name, outgoing.attempt);
+        let (name, attempt) = (&self.delivery.name, taken.attempt());
         history.started(name, &taken.message, attempt, Way::Push);
         let is_recorded = history.is_on();
         let push = async move {

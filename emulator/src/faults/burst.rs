@@ -41,7 +41,7 @@ impl Burst {
 
 /// Where the messages of one subscription wait for each other. It counts; the messages stay where they are.
 #[derive(Clone, Copy, Debug)]
-pub struct BurstGate {
+pub(crate) struct BurstGate {
     burst: Burst,
     held: u32,
     /// When the first of the held messages must go.
@@ -51,7 +51,7 @@ pub struct BurstGate {
 impl BurstGate {
     /// A gate with nobody before it.
     #[must_use]
-    pub fn new(burst: Burst) -> Self {
+    pub(crate) fn new(burst: Burst) -> Self {
         Self {
             burst,
             held: 0,
@@ -60,21 +60,13 @@ impl BurstGate {
     }
 
     /// One message more has come to the gate.
-    pub fn arrive(&mut self, now: Instant) {
+    pub(crate) fn arrive(&mut self, now: Instant) {
         self.held = self.held.saturating_add(1);
         self.due.get_or_insert(now + self.burst.hold);
     }
 
-    /// One held message is there no longer: it was deleted, or purged by a seek.
-    pub fn leave(&mut self) {
-        self.held = self.held.saturating_sub(1);
-        if self.held == 0 {
-            self.due = None;
-        }
-    }
-
     /// How many messages go now: all that are held, or none.
-    pub fn release(&mut self, now: Instant) -> u32 {
+    pub(crate) fn release(&mut self, now: Instant) -> u32 {
         let is_over = self.due.is_some_and(|due| due <= now);
         if self.held < self.burst.size && !is_over {
             return 0;
@@ -85,7 +77,7 @@ impl BurstGate {
 
     /// When to ask again, if nothing comes before.
     #[must_use]
-    pub fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
 }
@@ -133,16 +125,5 @@ mod tests {
         let (mut gate, now) = gate();
         (0..8).for_each(|_| gate.arrive(now));
         assert_eq!(gate.release(now), 8);
-    }
-
-    #[test]
-    fn nobody_waits_for_those_who_left() {
-        let (mut gate, now) = gate();
-        gate.arrive(now);
-        gate.leave();
-        assert_eq!((gate.due(), gate.release(now + HOLD)), (None, 0));
-        gate.leave();
-        gate.arrive(now + HOLD);
-        assert_eq!(gate.release(now + 2 * HOLD), 1);
     }
 }

@@ -19,7 +19,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-pub use self::burst::{Burst, BurstGate};
+pub use self::burst::Burst;
+pub(crate) use self::burst::BurstGate;
 pub use self::outage::Outage;
 pub use self::plan::Plan;
 pub use self::token::{ForgeryKind, TokenChoice, TokenFault};

@@ -69,6 +69,7 @@ impl Journal {
     }
 
     /// Why nothing is kept any more.
+    #[cfg(test)]
     pub(crate) fn failure(&self) -> Option<JournalError> {
         self.queue.progress().borrow().failure.clone()
     }

@@ -14,7 +14,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Schema, SchemaView};
 use time::OffsetDateTime;
 
 use self::revision::Revision;
-pub(crate) use self::validation::{Accepted, SchemaRef, required_encoding};
+pub(crate) use self::validation::{SchemaRef, required_encoding};
 use crate::error::ApiError;
 use crate::name::{ResourceName, check_project};
 
@@ -179,6 +179,7 @@ impl Schemas {
     }
 
     /// The names of all schemas.
+    #[cfg(test)]
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.schemas.keys().map(ResourceName::as_str)
     }

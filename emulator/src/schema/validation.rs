@@ -150,7 +150,8 @@ pub(crate) fn required_encoding(encoding: EncodingField) -> Result<Encoding, Api
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Accepted, SchemaRef, Schemas, required_encoding};
+    use super::super::{SchemaRef, Schemas, required_encoding};
+    use super::Accepted;
     use super::*;
     use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::schema::Type;
     use time::OffsetDateTime;

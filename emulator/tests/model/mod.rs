@@ -33,15 +33,10 @@ fn a_subscription_does_what_the_model_does() {
     let config = ProptestConfig {
         failure_persistence: None,
         max_shrink_iters: 20_000,
-        ..ProptestConfig::with_cases(cases())
+        ..ProptestConfig::default()
     };
     let result = TestRunner::new(config).run(&script(), |script| play(emulator, &script));
     if let Err(failure) = result {
         panic!("{failure}");
     }
-}
-
-fn cases() -> u32 {
-    let cases = std::env::var("PROPTEST_CASES").ok();
-    cases.and_then(|cases| cases.parse().ok()).unwrap_or(400)
 }

@@ -8,7 +8,7 @@ use emulator::{
 
 use crate::config::Config;
 use crate::state::Environment;
-use crate::subscriber::Subscriber;
+use crate::subscriber::{Form, Subscriber};
 
 /// The local Pub/Sub of one project.
 pub(super) struct Cloud {
@@ -123,7 +123,7 @@ impl Cloud {
     /// Whether it is new: subscriptions may share a topic.
     fn create_topic(&self, name: &str) -> Result<bool, ApiError> {
         match self.emulator.create_topic(name) {
-            Ok(()) => Ok(true),
+            Ok(_) => Ok(true),
             Err(ApiError::AlreadyExists(_)) => Ok(false),
             Err(error) => Err(error),
         }
@@ -139,7 +139,12 @@ impl Subscription {
             max_delivery_attempts: self.declared.attempts,
         };
         let mut config = SubscriptionConfig::new(&self.name, &self.topic);
-        config.push_config = Some(PushConfig::new(endpoint).signed_as(email, Some(audience)));
+        let push = PushConfig::new(endpoint).signed_as(email, Some(audience));
+        config.push_config = Some(match self.declared.form {
+            // With the metadata, since most idempotency goes by it.
+            Form::Unwrapped => push.unwrapped(true),
+            Form::Evident | Form::Eventarc => push,
+        });
         config.ack_deadline = self.declared.ack_deadline;
         config.retry_policy = Some(super::shortened(self.declared.backoff));
         config.dead_letter_policy = Some(policy);

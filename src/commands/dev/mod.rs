@@ -58,7 +58,7 @@ pub(super) async fn run(
     let cloud = Cloud::start(emulator_port, &arguments.project)?;
     let port = free_port(arguments.port);
     let config = Config::read(&cloud.settings(&environment, port))?.on_loopback(port);
-    let declared = as_wrapped(&mut service);
+    let declared = without_eventarc(&mut service);
     let (listener, reports) = listener();
     service.listener = Some(listener);
     let running = service.start(&config).await?;
@@ -101,10 +101,12 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// The local Pub/Sub wraps each push, whatever is declared for the real one.
-fn as_wrapped(service: &mut Service) -> Vec<Subscriber> {
+/// There is no Eventarc here: what it would deliver as events comes as Pub/Sub's own pushes.
+fn without_eventarc(service: &mut Service) -> Vec<Subscriber> {
     for subscriber in &mut service.subscribers {
-        subscriber.form = Form::Evident;
+        if matches!(subscriber.form, Form::Eventarc) {
+            subscriber.form = Form::Evident;
+        }
     }
     service.subscribers.clone()
 }

@@ -214,6 +214,8 @@ leaving: running handlers may finish for up to {} s; ctrl-C again ends at once",
                 (BAD, "✗", format!("given up, {took} ms"))
             }
             Settlement::Acked => (GOOD, "✓", format!("{took} ms")),
+            // What another delivery of the same message does is a line of its own.
+            Settlement::Elsewhere => (AGAIN, "↻", format!("attempt {}", event.attempt)),
             Settlement::Again { after } => (
                 AGAIN,
                 "↻",

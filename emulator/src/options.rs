@@ -1,0 +1,83 @@
+//! How an emulator is started, and why it was not.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use crate::delivery::Pace;
+use crate::error::ApiError;
+use crate::faults::{Faults, FaultsError};
+use crate::history::DEFAULT_MESSAGES;
+use crate::journal::JournalError;
+
+/// How an emulator is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one. Default: 127.0.0.1, port 0.
+    pub address: SocketAddr,
+    /// Whether `address` may be reachable from other machines, to all of whom the emulator would sign tokens. Default: no.
+    pub allow_remote: bool,
+    /// Whether subscriptions hold themselves back as Google's do. Default: they do.
+    pub pace: Pace,
+    /// A folder that keeps everything over a restart; it is made if it is not there. Default: none.
+    pub data_folder: Option<PathBuf>,
+    /// The faults of every subscription that is created, until it is given others. Default: none.
+    pub faults: Faults,
+    /// Of how many messages, the latest, the console can show what happened to them; 0 for none. Default: 2,000.
+    pub history_messages: usize,
+    /// What decides about faults that have no seed of their own ([`Faults`](crate::Faults)). Default: random.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            allow_remote: false,
+            pace: Pace::default(),
+            data_folder: None,
+            faults: Faults::none(),
+            history_messages: DEFAULT_MESSAGES,
+            // Short enough to be typed again.
+            seed: rand::random::<u32>().into(),
+        }
+    }
+}
+
+/// Why an emulator did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It would be reachable from other machines, and was not told that it may.
+    #[error(
+        "{0} is not a loopback address: listen on 127.0.0.1, or allow remote clients (--allow-remote)"
+    )]
+    NotLoopback(SocketAddr),
+    /// It was not started on a Tokio runtime.
+    #[error("the emulator must be started on a Tokio runtime")]
+    NoRuntime(#[source] tokio::runtime::TryCurrentError),
+    /// The address is taken, or not of this machine.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The faults of every subscription cannot be meant so.
+    #[error("the faults of every subscription are out of range (--faults)")]
+    Faults(#[from] FaultsError),
+    /// The data folder cannot be used.
+    #[error("the data folder cannot be used (--data-dir)")]
+    DataFolder(#[from] JournalError),
+    /// The data folder holds something that this emulator does not understand.
+    #[error("what the data folder holds cannot be brought back (--data-dir)")]
+    Restore(#[source] ApiError),
+}
+
+impl StartError {
+    /// Whether the same start can succeed later: a taken port may become free.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Listen { .. })
+    }
+}
