@@ -33,6 +33,8 @@ mod model;
 #[cfg(test)]
 mod ordering;
 #[cfg(test)]
+mod pushed;
+#[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod rest_fuzz;

@@ -1,0 +1,88 @@
+//! What an endpoint answers, push for push.
+
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::sample::select;
+
+/// How the subscription is declared, and whether it holds itself back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Declared {
+    pub(super) is_ordered: bool,
+    pub(super) has_dead_letters: bool,
+    pub(super) has_backoff: bool,
+    pub(super) is_eager: bool,
+}
+
+/// What the endpoint does with one push.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Answer {
+    Status(u16),
+    /// The connection is closed instead.
+    Nothing,
+    /// The connection is closed within the status line.
+    Fragment,
+    /// Nothing until the pusher gives up.
+    Silence,
+}
+
+/// One message, with the answers to its first pushes; the rest is acked.
+#[derive(Clone, Debug)]
+pub(super) struct Scripted {
+    /// 0 for none.
+    pub(super) key: u8,
+    pub(super) answers: Vec<Answer>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Script {
+    pub(super) declared: Declared,
+    pub(super) messages: Vec<Scripted>,
+}
+
+impl Answer {
+    /// Written down from Google's documentation once more (Google, *Push subscriptions*, "Receive messages").
+    pub(super) fn is_ack(self) -> bool {
+        [102, 200, 201, 202, 204].map(Self::Status).contains(&self)
+    }
+}
+
+impl Scripted {
+    /// Attempts begin with 1.
+    pub(super) fn answer(&self, attempt: usize) -> Answer {
+        let answer = self.answers.get(attempt - 1).copied();
+        answer.unwrap_or(Answer::Status(204))
+    }
+}
+
+pub(super) fn script() -> impl Strategy<Value = Script> {
+    (declared(), vec(scripted(), 1..12))
+        .prop_map(|(declared, messages)| Script { declared, messages })
+}
+
+fn declared() -> impl Strategy<Value = Declared> {
+    any::<[bool; 4]>().prop_map(|[ordered, dead_letters, backoff, eager]| Declared {
+        is_ordered: ordered,
+        has_dead_letters: dead_letters,
+        has_backoff: backoff,
+        is_eager: eager,
+    })
+}
+
+fn scripted() -> impl Strategy<Value = Scripted> {
+    (0..3_u8, vec(answer(), 0..8)).prop_map(|(key, answers)| Scripted { key, answers })
+}
+
+/// What shrinks best comes first.
+fn answer() -> impl Strategy<Value = Answer> {
+    let acks = select(vec![204, 200, 201, 202, 102]);
+    let nacks = select(vec![
+        500, 203, 206, 301, 304, 400, 401, 403, 404, 409, 410, 429, 502, 503, 504,
+    ]);
+    prop_oneof![
+        2 => acks.prop_map(Answer::Status),
+        10 => nacks.prop_map(Answer::Status),
+        2 => Just(Answer::Nothing),
+        1 => Just(Answer::Fragment),
+        2 => Just(Answer::Silence),
+    ]
+}
