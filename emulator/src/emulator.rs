@@ -85,10 +85,14 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the same start can succeed later: a taken port may become free.
+    /// Whether the same start can succeed later: a taken port or folder may become free.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Listen { .. })
+        match self {
+            Self::Listen { .. } => true,
+            Self::DataFolder(error) => error.is_transient(),
+            _ => false,
+        }
     }
 }
 
@@ -96,13 +100,24 @@ impl StartError {
 pub struct Emulator {
     /// The first to be dropped: what is dropped after it is not forgotten by a data folder.
     stopping: DropGuard,
-    keeper: Keeper,
+    keeper: Closing,
     address: SocketAddr,
     broker: Arc<Broker>,
     courier: Courier,
     issuer: Arc<Issuer>,
     tasks: TaskTracker,
     seed: u64,
+}
+
+/// Lets go of a data folder when it is dropped, whoever still has a handle of the emulator.
+struct Closing(Keeper);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if let Some(keeping) = &self.0 {
+            keeping.finish();
+        }
+    }
 }
 
 impl Emulator {
@@ -175,7 +190,7 @@ impl Emulator {
             courier,
             issuer,
             tasks,
-            keeper,
+            keeper: Closing(keeper),
             seed,
             stopping: stopping.drop_guard(),
         })
@@ -335,7 +350,7 @@ impl Emulator {
         drop(self.stopping);
         self.tasks.close();
         self.tasks.wait().await;
-        if let Some(keeping) = self.keeper {
+        if let Some(keeping) = &self.keeper.0 {
             keeping.close().await;
         }
     }

@@ -395,6 +395,12 @@ impl Backlog {
             .is_some_and(|entry| entry.is_put_back)
     }
 
+    /// Notes no changes of holds any more.
+    pub(super) fn keep_no_more(&mut self) {
+        self.is_kept = false;
+        self.holds.clear();
+    }
+
     /// The changes of holds since the last call.
     pub(super) fn take_holds(&mut self) -> Vec<Hold> {
         std::mem::take(&mut self.holds)
