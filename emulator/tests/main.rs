@@ -11,6 +11,8 @@ mod clients;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod crashes;
+#[cfg(test)]
 mod data_folder;
 #[cfg(test)]
 mod dead_letters;
