@@ -9,6 +9,8 @@ mod bootstrap;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod crashes;
