@@ -272,7 +272,7 @@ impl Emulator {
         self.broker.now()
     }
 
-    /// Moves the emulator's clock forward: deadlines, waits, retention and expiry that end by then end now. Tokens are dated
+    /// Moves the emulator's clock forward, by a thousand years in all at most: deadlines, waits, retention and expiry that end by then end now. Tokens are dated
     /// by the machine's clock all the same, since receivers go by theirs.
     pub fn advance(&self, by: Duration) {
         self.broker.advance(by);

@@ -31,7 +31,7 @@ const PUSHED: &str = "projects/shop/subscriptions/pushed";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The emulator's process, killed when dropped.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     /// Where it listens, if it came so far.
     address: Option<String>,
@@ -41,7 +41,11 @@ struct Process {
 
 impl Process {
     fn spawn(folder: &Path) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_emulator"))
+        Self::spawn_by(Command::new(env!("CARGO_BIN_EXE_emulator")), folder)
+    }
+
+    fn spawn_by(mut command: Command, folder: &Path) -> Self {
+        let child = command
             .args(["--host-port", "127.0.0.1:0", "--eager", "--log", "warn"])
             .arg("--data-dir")
             .arg(folder)
@@ -57,18 +61,29 @@ impl Process {
         }
     }
 
-    fn start(folder: &Path) -> Self {
-        let mut process = Self::spawn(folder);
-        let output = process.child.stdout.take().unwrap();
-        let output = process.output.insert(BufReader::new(output));
+    pub(crate) fn start(folder: &Path) -> Self {
+        Self::spawn(folder).started()
+    }
+
+    /// One that cannot write files of more than about eight megabytes.
+    pub(crate) fn start_limited(folder: &Path) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        let limit = "trap '' XFSZ; ulimit -f 16384; exec \"$@\"";
+        shell.args(["-c", limit, "sh", env!("CARGO_BIN_EXE_emulator")]);
+        Self::spawn_by(shell, folder).started()
+    }
+
+    fn started(mut self) -> Self {
+        let output = self.child.stdout.take().unwrap();
+        let output = self.output.insert(BufReader::new(output));
         let mut first = String::new();
         output.read_line(&mut first).unwrap();
         let host = first.trim().strip_prefix("export PUBSUB_EMULATOR_HOST=");
-        process.address = Some(format!("http://{}", host.expect("it did not start")));
-        process
+        self.address = Some(format!("http://{}", host.expect("it did not start")));
+        self
     }
 
-    async fn channel(&self) -> Channel {
+    pub(crate) async fn channel(&self) -> Channel {
         let address = self.address.clone().unwrap();
         let endpoint = Channel::from_shared(address).unwrap();
         endpoint.connect().await.unwrap()
@@ -219,7 +234,7 @@ impl Clients {
     }
 }
 
-async fn pull(
+pub(crate) async fn pull(
     subscriber: &mut SubscriberClient<Channel>,
     subscription: &str,
     at_once: bool,

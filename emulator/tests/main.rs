@@ -23,6 +23,8 @@ mod delivery;
 #[cfg(test)]
 mod feature_table;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod grpc;
 #[cfg(test)]
 mod harness;
