@@ -35,13 +35,24 @@ use crate::topic::TopicConfig;
 pub struct Emulator {
     /// The first to be dropped: what is dropped after it is not forgotten by a data folder.
     stopping: DropGuard,
-    keeper: Keeper,
+    keeper: Closing,
     address: SocketAddr,
     broker: Arc<Broker>,
     courier: Courier,
     issuer: Arc<Issuer>,
     tasks: TaskTracker,
     seed: u64,
+}
+
+/// Lets go of a data folder when it is dropped, whoever still has a handle of the emulator.
+struct Closing(Keeper);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if let Some(keeping) = &self.0 {
+            keeping.finish();
+        }
+    }
 }
 
 impl Emulator {
@@ -112,7 +123,7 @@ impl Emulator {
             courier,
             issuer,
             tasks,
-            keeper,
+            keeper: Closing(keeper),
             seed,
             stopping: stopping.drop_guard(),
         })
@@ -194,8 +205,8 @@ impl Emulator {
         self.broker.now()
     }
 
-    /// Moves the emulator's clock forward: deadlines, waits, retention and expiry that end by then end now. Tokens are dated
-    /// by the machine's clock all the same, since receivers go by theirs.
+    /// Moves the emulator's clock forward, by a thousand years in all at most: deadlines, waits, retention and expiry that end
+    /// by then end now. Tokens are dated by the machine's clock all the same, since receivers go by theirs.
     pub fn advance(&self, by: Duration) {
         self.broker.advance(by);
     }
@@ -272,7 +283,7 @@ impl Emulator {
         drop(self.stopping);
         self.tasks.close();
         self.tasks.wait().await;
-        if let Some(keeping) = self.keeper {
+        if let Some(keeping) = &self.keeper.0 {
             keeping.close().await;
         }
     }

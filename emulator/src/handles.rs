@@ -209,9 +209,10 @@ impl SubscriptionHandle {
     /// Changes where it is pushed; with `None` it is pulled.
     ///
     /// # Errors
-    /// If the endpoint is not a URL.
+    /// If the endpoint is not a URL, or the subscription was deleted.
     pub fn push_to(&self, push_config: Option<PushConfig>) -> Result<(), ApiError> {
-        self.delivery.set_push_config(push_config)
+        self.broker
+            .modify_push_config(self.delivery.name(), push_config)
     }
 
     /// Lets deliveries go wrong from now on, as asked for; [`Faults::none`] ends it.

@@ -94,9 +94,23 @@ impl Keeping {
         }
     }
 
+    /// Begins changes that are kept together or not at all. The caller sees to it that nobody else does so at the time.
+    pub(crate) fn begin(&self) {
+        self.journal.begin();
+    }
+
+    /// Ends the changes that are kept together.
+    pub(crate) fn complete(&self) {
+        self.journal.complete();
+    }
+
     /// Waits for room before something large is written.
-    pub(crate) async fn room(&self) {
+    ///
+    /// # Errors
+    /// If nothing is kept any more.
+    pub(crate) async fn room(&self) -> Result<(), JournalError> {
         self.journal.room().await;
+        self.journal.failure().map_or(Ok(()), Err)
     }
 
     /// Waits until all that was told is on the disk.
@@ -105,6 +119,11 @@ impl Keeping {
     /// If it could not be written.
     pub(crate) async fn saved(&self) -> Result<(), JournalError> {
         self.journal.write(Vec::new()).durable().await
+    }
+
+    /// Keeps nothing from now on; what was told is still written.
+    pub(crate) fn finish(&self) {
+        self.journal.finish();
     }
 
     /// Writes what waits, and closes the file.

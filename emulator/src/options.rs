@@ -75,9 +75,13 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the same start can succeed later: a taken port may become free.
+    /// Whether the same start can succeed later: a taken port or folder may become free.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Listen { .. })
+        match self {
+            Self::Listen { .. } => true,
+            Self::DataFolder(error) => error.is_transient(),
+            _ => false,
+        }
     }
 }

@@ -75,14 +75,17 @@ pub(crate) struct Topic {
     pub(crate) config: TopicConfig,
     pub(crate) deliveries: Vec<Arc<Delivery>>,
     pub(crate) log: BTreeMap<u64, Arc<StoredMessage>>,
+    /// The first sequence that can be one of its messages; earlier ones were published to another topic of its name.
+    pub(crate) since: u64,
 }
 
 impl Topic {
-    pub(crate) fn new(config: TopicConfig) -> Self {
+    pub(crate) fn new(config: TopicConfig, since: u64) -> Self {
         Self {
             config,
             deliveries: Vec::new(),
             log: BTreeMap::new(),
+            since,
         }
     }
 

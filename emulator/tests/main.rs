@@ -11,9 +11,15 @@ mod browser;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod console;
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod data_folder;
 #[cfg(test)]
 mod dead_letters;
 #[cfg(test)]
@@ -22,6 +28,8 @@ mod delivery;
 mod faults;
 #[cfg(test)]
 mod feature_table;
+#[cfg(test)]
+mod full_disk;
 #[cfg(test)]
 mod grpc;
 #[cfg(test)]

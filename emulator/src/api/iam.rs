@@ -19,7 +19,6 @@ impl IAMPolicy for Services {
         request: Request<SetIamPolicyRequest>,
     ) -> Result<Response<Policy>, Status> {
         let request = request.into_inner();
-        self.check_exists(&request.resource)?;
         let policy = request
             .policy
             .ok_or_else(|| Status::invalid_argument("The policy must be set"))?;

@@ -18,6 +18,7 @@ mod schemas;
 pub(crate) mod status;
 mod subscriber;
 
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::Router;
@@ -30,6 +31,7 @@ use self::rest::Rest;
 use crate::broker::Broker;
 use crate::console;
 use crate::issuer::{CERTIFICATES_PATH, Issuer, KEYS_PATH};
+use crate::journal::JournalError;
 
 /// Ten megabytes of data in Base64, with room for attributes and names.
 const MAX_BODY_BYTES: usize = 14 * 1024 * 1024;
@@ -71,10 +73,29 @@ impl Services {
     async fn saved(&self) -> Result<(), Status> {
         saved(&self.broker).await
     }
+
+    /// Waits until a data folder can take something large. If it takes nothing any more, nothing is done: clients ask again
+    /// and again, and would publish each time.
+    ///
+    /// # Errors
+    /// If nothing is kept any more.
+    async fn room_to_save(&self) -> Result<(), Status> {
+        let room = self.broker.room_to_save().await;
+        room.map_err(|error| unsaved(&error))
+    }
 }
 
 async fn saved(broker: &Broker) -> Result<(), Status> {
-    let saved = broker.saved().await;
-    saved
-        .map_err(|error| Status::unavailable(format!("The data folder cannot be written: {error}")))
+    broker.saved().await.map_err(|error| unsaved(&error))
+}
+
+/// The answer to a change that was made in memory and cannot be kept, or was not made for that reason.
+fn unsaved(error: &JournalError) -> Status {
+    let mut message = format!("The data folder cannot be written: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        source = cause.source();
+    }
+    Status::unavailable(message)
 }

@@ -31,13 +31,11 @@ impl Publisher for Services {
     ) -> Result<Response<Topic>, Status> {
         let UpdateTopicRequest { topic, update_mask } = request.into_inner();
         let change = topic.unwrap_or_default();
-        let current = self.broker.topic(&ResourceName::topic(&change.name)?)?;
-        let merged = mask::merge_topic(
-            &topic_to(current),
-            &change,
-            &update_mask.unwrap_or_default(),
-        )?;
-        let updated = self.broker.update_topic(topic_from(merged)?)?;
+        let name = ResourceName::topic(&change.name)?;
+        let mask = update_mask.unwrap_or_default();
+        let updated = self.broker.update_topic(&name, |current| {
+            topic_from(mask::merge_topic(&topic_to(current), &change, &mask)?)
+        })?;
         self.saved().await?;
         Ok(Response::new(topic_to(updated)))
     }
@@ -48,7 +46,7 @@ impl Publisher for Services {
     ) -> Result<Response<PublishResponse>, Status> {
         let PublishRequest { topic, messages } = request.into_inner();
         let messages = messages.into_iter().map(Message::from).collect();
-        self.broker.room_to_save().await;
+        self.room_to_save().await?;
         let message_ids = self
             .broker
             .publish(&ResourceName::topic(&topic)?, messages)?;

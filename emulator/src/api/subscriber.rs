@@ -67,13 +67,14 @@ impl Subscriber for Services {
             update_mask,
         } = request.into_inner();
         let change = subscription.unwrap_or_default();
-        let current = self.subscription(&change.name)?.config();
-        let is_detached = current.detached;
-        let current = self.show(current);
-        let merged = mask::merge_subscription(&current, &change, &update_mask.unwrap_or_default())?;
-        let mut config = subscription_from(merged)?;
-        config.detached = is_detached;
-        let updated = self.broker.update_subscription(config)?;
+        let name = ResourceName::subscription(&change.name)?;
+        let mask = update_mask.unwrap_or_default();
+        let updated = self
+            .broker
+            .update_subscription(&name, |current, topic_retention| {
+                let current = subscription_to(current, topic_retention);
+                subscription_from(mask::merge_subscription(&current, &change, &mask)?)
+            })?;
         self.saved().await?;
         Ok(Response::new(self.show(updated)))
     }
@@ -207,9 +208,10 @@ impl Subscriber for Services {
         } = request.into_inner();
         let change = snapshot.unwrap_or_default();
         let name = ResourceName::snapshot(&change.name)?;
-        let current = snapshot_to(self.broker.snapshot(&name)?);
-        let merged = mask::merge_snapshot(&current, &change, &update_mask.unwrap_or_default())?;
-        let updated = self.broker.update_snapshot(snapshot_from(merged)?)?;
+        let mask = update_mask.unwrap_or_default();
+        let updated = self.broker.update_snapshot(&name, |current| {
+            snapshot_from(mask::merge_snapshot(&snapshot_to(current), &change, &mask)?)
+        })?;
         self.saved().await?;
         Ok(Response::new(snapshot_to(updated)))
     }

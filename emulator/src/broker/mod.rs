@@ -11,6 +11,7 @@ mod subscriptions;
 mod topics;
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
@@ -24,7 +25,7 @@ use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::history::History;
 use crate::iam::Policies;
-use crate::keeping::Keeper;
+use crate::keeping::{Keeper, Keeping};
 use crate::name::ResourceName;
 use crate::push::Courier;
 use crate::schema::Schemas;
@@ -33,6 +34,8 @@ use crate::storage::Storage;
 use crate::topic::Topic;
 
 /// All topics, subscriptions and snapshots. What it does, it does at once; the tasks that it starts deliver.
+///
+/// Its locks are taken in this order: resources, schemas, policies; a subscription's own after the resources.
 pub(crate) struct Broker {
     resources: Mutex<Resources>,
     schemas: Mutex<Schemas>,
@@ -107,10 +110,39 @@ impl Broker {
         self.tasks.spawn_on(task, &self.runtime);
     }
 
-    fn resources(&self) -> MutexGuard<'_, Resources> {
-        self.resources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn resources(&self) -> Locked<'_> {
+        let resources = self.resources.lock();
+        let keeping = self.keeper.as_deref();
+        let resources = resources.unwrap_or_else(PoisonError::into_inner);
+        keeping.inspect(|keeping| keeping.begin());
+        Locked { resources, keeping }
+    }
+}
+
+/// The resources, as long as they are nobody else's. What is done to them meanwhile is kept as a whole: a crash leaves no
+/// message with some of its subscriptions only, and no half of a deletion.
+struct Locked<'a> {
+    resources: MutexGuard<'a, Resources>,
+    keeping: Option<&'a Keeping>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Resources;
+
+    fn deref(&self) -> &Resources {
+        &self.resources
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Resources {
+        &mut self.resources
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.keeping.inspect(|keeping| keeping.complete());
     }
 }
 

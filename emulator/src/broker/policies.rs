@@ -2,23 +2,15 @@
 
 use googleapis_tonic_google_iam_v1::google::iam::v1::Policy;
 
-use super::Broker;
+use super::{Broker, Resources};
 use crate::error::ApiError;
 use crate::name::ResourceName;
 
 impl Broker {
     /// Whether there is a resource of this name, which may be of any kind.
     pub(crate) fn exists(&self, resource: &str) -> bool {
-        if self.schemas().exists(resource) {
-            return true;
-        }
         let resources = self.resources();
-        let topic = ResourceName::topic(resource);
-        let subscription = ResourceName::subscription(resource);
-        let snapshot = ResourceName::snapshot(resource);
-        topic.is_ok_and(|name| resources.topics.contains_key(&name))
-            || subscription.is_ok_and(|name| resources.subscriptions.contains_key(&name))
-            || snapshot.is_ok_and(|name| resources.snapshots.contains_key(&name))
+        self.schemas().exists(resource) || resources.exists(resource)
     }
 
     pub(crate) fn policy(&self, resource: &str) -> Policy {
@@ -26,10 +18,28 @@ impl Broker {
     }
 
     /// # Errors
-    /// If the policy is malformed or too large, or its etag is no longer that of the resource.
+    /// If there is no such resource, the policy is malformed or too large, or its etag is no longer that of the resource.
     pub(crate) fn set_policy(&self, resource: &str, policy: Policy) -> Result<Policy, ApiError> {
+        // Both as long as it takes: a resource that is deleted meanwhile would leave its policy to the next of its name.
+        let resources = self.resources();
+        let schemas = self.schemas();
+        if !schemas.exists(resource) && !resources.exists(resource) {
+            let id = resource.rsplit('/').next().unwrap_or_default();
+            return Err(ApiError::NotFound(id.to_owned()));
+        }
         let set = self.policies.set(resource, policy)?;
         self.keep_policy(resource, &set);
         Ok(set)
+    }
+}
+
+impl Resources {
+    fn exists(&self, resource: &str) -> bool {
+        let topic = ResourceName::topic(resource);
+        let subscription = ResourceName::subscription(resource);
+        let snapshot = ResourceName::snapshot(resource);
+        topic.is_ok_and(|name| self.topics.contains_key(&name))
+            || subscription.is_ok_and(|name| self.subscriptions.contains_key(&name))
+            || snapshot.is_ok_and(|name| self.snapshots.contains_key(&name))
     }
 }

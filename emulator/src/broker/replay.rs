@@ -67,19 +67,19 @@ impl Broker {
         of_project.map(|(_, snapshot)| snapshot.config()).collect()
     }
 
-    /// Changes the labels and the end of a snapshot.
+    /// Changes the labels and the end of a snapshot, from what they are; nobody changes these in the meantime.
     ///
     /// # Errors
     /// If there is no such snapshot, or the end is not within seven days.
     pub(crate) fn update_snapshot(
         &self,
-        config: SnapshotConfig,
+        name: &ResourceName,
+        change: impl FnOnce(SnapshotConfig) -> Result<SnapshotConfig, ApiError>,
     ) -> Result<SnapshotConfig, ApiError> {
-        let name = ResourceName::snapshot(&config.name)?;
         let mut resources = self.resources();
-        let snapshot = resources.snapshots.get_mut(&name);
+        let snapshot = resources.snapshots.get_mut(name);
         let snapshot = snapshot.ok_or_else(|| name.not_found())?;
-        snapshot.update(config, self.clock.utc())?;
+        snapshot.update(change(snapshot.config())?, self.clock.utc())?;
         self.keep_snapshot(snapshot);
         Ok(snapshot.config())
     }

@@ -48,10 +48,9 @@ impl Broker {
                 expired.push(name.clone());
             }
         }
-        drop(resources);
         for name in expired {
             tracing::info!(subscription = %name, "deleted, since nobody used it for as long as its expiration policy says");
-            self.delete_subscription(&name).ok();
+            self.remove_subscription(&mut resources, &name).ok();
         }
     }
 

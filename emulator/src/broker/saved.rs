@@ -19,9 +19,19 @@ use crate::faults::Faults;
 use crate::journal::{Held, JournalError, Kind, Saved, SavedMessage, SavedResource};
 use crate::message::{Message as PublishedMessage, ReceivedMessage};
 use crate::name::ResourceName;
+use crate::schema::Schemas;
 use crate::snapshot::Snapshot;
 use crate::storage::StoredMessage;
-use crate::topic::{Topic as OpenTopic, TopicConfig};
+use crate::topic::Topic as OpenTopic;
+
+/// A topic in the data folder.
+#[derive(Clone, PartialEq, Message)]
+struct TopicRecord {
+    #[prost(message, optional, tag = "1")]
+    topic: Option<Topic>,
+    #[prost(uint64, tag = "2")]
+    since: u64,
+}
 
 /// A snapshot in the data folder.
 #[derive(Clone, PartialEq, Message)]
@@ -49,16 +59,23 @@ impl Broker {
     }
 
     /// Waits until the data folder can take something large.
-    pub(crate) async fn room_to_save(&self) {
-        if let Some(keeping) = &self.keeper {
-            keeping.room().await;
+    ///
+    /// # Errors
+    /// If it takes nothing any more.
+    pub(crate) async fn room_to_save(&self) -> Result<(), JournalError> {
+        match &self.keeper {
+            Some(keeping) => keeping.room().await,
+            None => Ok(()),
         }
     }
 
-    pub(super) fn keep_topic(&self, config: &TopicConfig) {
+    pub(super) fn keep_topic(&self, topic: &OpenTopic) {
         if let Some(keeping) = &self.keeper {
-            let value = topic_to(config.clone()).encode_to_vec();
-            keeping.put(Kind::Topic, &config.name, value);
+            let record = TopicRecord {
+                topic: Some(topic_to(topic.config.clone())),
+                since: topic.since,
+            };
+            keeping.put(Kind::Topic, &topic.config.name, record.encode_to_vec());
         }
     }
 
@@ -84,10 +101,11 @@ impl Broker {
         }
     }
 
-    pub(super) fn keep_schema(&self, name: &ResourceName) {
+    /// The caller has the schemas, so that the last word here is the last word there.
+    pub(super) fn keep_schema(&self, schemas: &Schemas, name: &ResourceName) {
         if let Some(keeping) = &self.keeper {
             let revisions = ListSchemasResponse {
-                schemas: self.schemas().snapshot(name.as_str()),
+                schemas: schemas.snapshot(name.as_str()),
                 ..ListSchemasResponse::default()
             };
             keeping.put(Kind::Schema, name.as_str(), revisions.encode_to_vec());
@@ -123,25 +141,44 @@ impl Broker {
         }
     }
 
-    /// Takes in what a data folder holds.
+    /// Takes in what a data folder holds, and sets the subscriptions to work.
     ///
     /// # Errors
-    /// If a record cannot be understood, or there is no room for the messages.
+    /// If a record cannot be understood, or there is no room for the messages. The folder keeps what it holds then, for an
+    /// emulator that understands it.
     pub(crate) fn restore(self: &Arc<Self>, saved: Saved) -> Result<(), ApiError> {
-        let messages = self.restore_messages(saved.messages)?;
-        for resource in saved.resources {
-            let holds = saved.holds.get(&resource.name);
-            self.restore_resource(resource, holds.map_or(&[], Vec::as_slice), &messages)?;
+        let mut messages = Messages::new();
+        let restored = self.restore_all(saved, &mut messages);
+        if restored.is_err() {
+            // Before the messages are dropped, which is no reason to forget them.
+            self.stopping.cancel();
         }
+        restored?;
         let mut resources = self.resources();
         resources.restore_logs(&messages);
         resources.trim_topics(self.clock.utc());
+        // Only now, since a dead letter is for all subscriptions of its topic.
+        for delivery in resources.subscriptions.values() {
+            self.start(delivery);
+        }
         Ok(())
     }
 
-    fn restore_messages(&self, saved: Vec<SavedMessage>) -> Result<Messages, ApiError> {
+    fn restore_all(&self, saved: Saved, messages: &mut Messages) -> Result<(), ApiError> {
+        self.restore_messages(saved.messages, messages)?;
+        for resource in saved.resources {
+            let holds = saved.holds.get(&resource.name);
+            self.restore_resource(resource, holds.map_or(&[], Vec::as_slice), messages)?;
+        }
+        Ok(())
+    }
+
+    fn restore_messages(
+        &self,
+        saved: Vec<SavedMessage>,
+        messages: &mut Messages,
+    ) -> Result<(), ApiError> {
         let mut resources = self.resources();
-        let mut messages = Messages::new();
         for SavedMessage {
             sequence,
             topic,
@@ -151,13 +188,13 @@ impl Broker {
             let message = received(sequence, &value)?;
             let stored = resources.storage.store(vec![message])?.pop();
             messages.extend(stored.map(|stored| (sequence, (topic, stored))));
-            resources.next_sequence = resources.next_sequence.max(sequence + 1);
+            resources.next_sequence = resources.next_sequence.max(sequence.saturating_add(1));
         }
-        Ok(messages)
+        Ok(())
     }
 
     fn restore_resource(
-        self: &Arc<Self>,
+        &self,
         resource: SavedResource,
         holds: &[(u64, Held)],
         messages: &Messages,
@@ -166,10 +203,11 @@ impl Broker {
         let broken = |_| ApiError::invalid(format!("the record of {name} cannot be read"));
         match kind {
             Kind::Topic => {
-                let config = topic_from(Topic::decode(&value[..]).map_err(broken)?)?;
+                let record = TopicRecord::decode(&value[..]).map_err(broken)?;
+                let config = topic_from(record.topic.unwrap_or_default())?;
                 let name = ResourceName::topic(&config.name)?;
-                let mut resources = self.resources();
-                resources.topics.insert(name, OpenTopic::new(config));
+                let topic = OpenTopic::new(config, record.since);
+                self.resources().topics.insert(name, topic);
             }
             Kind::Subscription => {
                 let subscription = Subscription::decode(&value[..]).map_err(broken)?;
@@ -199,7 +237,7 @@ impl Broker {
     }
 
     fn restore_subscription(
-        self: &Arc<Self>,
+        &self,
         subscription: Subscription,
         holds: &[(u64, Held)],
         messages: &Messages,
@@ -235,6 +273,8 @@ impl Broker {
             .filter_map(|sequence| Some((sequence, Arc::clone(&messages.get(&sequence)?.1))));
         let snapshot = Snapshot::restore(config, record.since, unacked.collect())?;
         let mut resources = self.resources();
+        // A clock that was set back must not put new messages before the snapshot.
+        resources.next_sequence = resources.next_sequence.max(snapshot.since);
         resources.snapshots.insert(snapshot.name.clone(), snapshot);
         Ok(())
     }
@@ -245,7 +285,9 @@ impl Resources {
     fn restore_logs(&mut self, messages: &Messages) {
         for (sequence, (topic, message)) in messages {
             let topic = ResourceName::topic(topic).ok();
-            if let Some(topic) = topic.and_then(|name| self.topics.get_mut(&name)) {
+            let topic = topic.and_then(|name| self.topics.get_mut(&name));
+            // What came before was published to an earlier topic of the same name.
+            if let Some(topic) = topic.filter(|topic| *sequence >= topic.since) {
                 topic.log.insert(*sequence, Arc::clone(message));
             }
         }

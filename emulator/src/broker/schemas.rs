@@ -14,7 +14,7 @@ use crate::schema::Schemas;
 use crate::topic::SchemaSettings;
 
 impl Broker {
-    /// All schemas. Whoever holds them takes no other lock.
+    /// All schemas. Whoever has them does not ask for the resources.
     pub(crate) fn schemas(&self) -> MutexGuard<'_, Schemas> {
         self.schemas.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -79,15 +79,17 @@ impl Broker {
     /// If there is none of this name.
     pub(crate) fn delete_schema(&self, name: &str) -> Result<(), ApiError> {
         let name = ResourceName::schema(name)?;
-        self.schemas().delete(name.as_str())?;
-        self.keep_deletion(Kind::Schema, &name);
         let mut resources = self.resources();
+        let mut schemas = self.schemas();
+        schemas.delete(name.as_str())?;
+        self.keep_deletion(Kind::Schema, &name);
+        drop(schemas);
         for topic in resources.topics.values_mut() {
             if let Some(settings) = &mut topic.config.schema
                 && settings.schema == name.as_str()
             {
                 DELETED_SCHEMA.clone_into(&mut settings.schema);
-                self.keep_topic(&topic.config);
+                self.keep_topic(topic);
             }
         }
         Ok(())
@@ -97,9 +99,10 @@ impl Broker {
         &self,
         change: impl FnOnce(&mut Schemas) -> Result<Schema, ApiError>,
     ) -> Result<Schema, ApiError> {
-        let changed = change(&mut self.schemas())?;
+        let mut schemas = self.schemas();
+        let changed = change(&mut schemas)?;
         let name = changed.name.split('@').next().unwrap_or_default();
-        self.keep_schema(&ResourceName::schema(name)?);
+        self.keep_schema(&schemas, &ResourceName::schema(name)?);
         Ok(changed)
     }
 

@@ -33,6 +33,7 @@ impl Broker {
         resources.check_dead_letter_topic(&config)?;
         let topic = resources.find_topic(&topic)?;
         let delivery = self.open(config.clone())?;
+        self.start(&delivery);
         topic.deliveries.push(Arc::clone(&delivery));
         self.keep_subscription(&delivery);
         if !self.faults.is_none() {
@@ -67,27 +68,34 @@ impl Broker {
             .collect()
     }
 
-    /// Takes on new settings of a subscription; what cannot change is as it was, or refused by the interface.
+    /// Takes on new settings of a subscription, made of those that it has and of how long its topic keeps messages; nobody
+    /// changes these in the meantime. What cannot change is as it was, or refused by the interface.
     ///
     /// # Errors
     /// If there is none of this name, or a setting is out of range.
     pub(crate) fn update_subscription(
         &self,
-        config: SubscriptionConfig,
+        name: &ResourceName,
+        change: impl FnOnce(
+            SubscriptionConfig,
+            Option<Duration>,
+        ) -> Result<SubscriptionConfig, ApiError>,
     ) -> Result<SubscriptionConfig, ApiError> {
-        let name = ResourceName::subscription(&config.name)?;
         let mut resources = self.resources();
-        let delivery = Arc::clone(resources.find_subscription(&name)?);
+        let delivery = Arc::clone(resources.find_subscription(name)?);
+        let current = delivery.config();
+        let topic_retention = resources.topic_retention(&current);
+        let config = change(current, topic_retention)?;
         if delivery.config().dead_letter_policy != config.dead_letter_policy {
             resources.check_dead_letter_topic(&config)?;
         }
         let is_pushed_as_before = delivery.config().push_config == config.push_config;
-        delivery.update(config.clone())?;
+        delivery.update(config)?;
         self.keep_subscription(&delivery);
         if !is_pushed_as_before {
             self.history.noted(&name, Note::PushConfigChanged);
         }
-        Ok(config)
+        Ok(delivery.config())
     }
 
     /// # Errors
@@ -110,7 +118,15 @@ impl Broker {
     /// # Errors
     /// If there is no such subscription.
     pub(crate) fn delete_subscription(&self, name: &ResourceName) -> Result<(), ApiError> {
-        let mut resources = self.resources();
+        self.remove_subscription(&mut self.resources(), name)
+    }
+
+    /// The same, for somebody who has the resources.
+    pub(super) fn remove_subscription(
+        &self,
+        resources: &mut Resources,
+        name: &ResourceName,
+    ) -> Result<(), ApiError> {
         let subscription = resources.subscriptions.remove(name);
         subscription.ok_or_else(|| name.not_found())?.end();
         resources.unbind(name);
@@ -144,14 +160,11 @@ impl Broker {
         outcomes
     }
 
-    /// A subscription at work, which is not known yet.
+    /// A subscription that is neither known nor at work yet.
     ///
     /// # Errors
     /// If its filter or its push endpoint cannot be understood.
-    pub(super) fn open(
-        self: &Arc<Self>,
-        config: SubscriptionConfig,
-    ) -> Result<Arc<Delivery>, ApiError> {
+    pub(super) fn open(&self, config: SubscriptionConfig) -> Result<Arc<Delivery>, ApiError> {
         let delivery = Delivery::new(
             config,
             self.pace,
@@ -160,12 +173,11 @@ impl Broker {
             Arc::clone(&self.history),
             self.stopping.child_token(),
         )?;
-        let delivery = Arc::new(delivery);
-        self.start(&delivery);
-        Ok(delivery)
+        Ok(Arc::new(delivery))
     }
 
-    fn start(self: &Arc<Self>, delivery: &Arc<Delivery>) {
+    /// Sets a subscription to work.
+    pub(super) fn start(self: &Arc<Self>, delivery: &Arc<Delivery>) {
         let run = Run::new(
             Arc::clone(delivery),
             self.courier.clone(),

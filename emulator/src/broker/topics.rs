@@ -14,27 +14,34 @@ impl Broker {
     /// If the name is taken, or a setting out of range.
     pub(crate) fn create_topic(&self, config: TopicConfig) -> Result<TopicConfig, ApiError> {
         let name = config.check()?;
-        self.check_schema_settings(&config)?;
         let mut resources = self.resources();
+        self.check_schema_settings(&config)?;
         if resources.topics.contains_key(&name) {
             return Err(name.already_exists());
         }
         check_count("topics", resources.topics.len(), MAX_TOPICS)?;
-        resources.topics.insert(name, Topic::new(config.clone()));
-        self.keep_topic(&config);
+        let topic = Topic::new(config.clone(), resources.next_sequence);
+        self.keep_topic(&topic);
+        resources.topics.insert(name, topic);
         Ok(config)
     }
 
-    /// Takes on new settings of a topic.
+    /// Takes on new settings of a topic, made of those that it has; nobody changes these in the meantime.
     ///
     /// # Errors
     /// If there is none of this name, or a setting is out of range.
-    pub(crate) fn update_topic(&self, config: TopicConfig) -> Result<TopicConfig, ApiError> {
-        let name = config.check()?;
-        self.check_schema_settings(&config)?;
+    pub(crate) fn update_topic(
+        &self,
+        name: &ResourceName,
+        change: impl FnOnce(TopicConfig) -> Result<TopicConfig, ApiError>,
+    ) -> Result<TopicConfig, ApiError> {
         let mut resources = self.resources();
-        resources.find_topic(&name)?.config = config.clone();
-        self.keep_topic(&config);
+        let topic = resources.find_topic(name)?;
+        let config = change(topic.config.clone())?;
+        config.check()?;
+        self.check_schema_settings(&config)?;
+        topic.config.clone_from(&config);
+        self.keep_topic(topic);
         resources.trim_topics(self.clock.utc());
         Ok(config)
     }

@@ -181,8 +181,13 @@ impl Delivery {
         self.state().backlog.forget_settled();
     }
 
-    /// Ends its task and the streams of whoever pulls.
+    /// Ends its task and the streams of whoever pulls, and drops its messages. Whoever still has it in hand changes nothing
+    /// that is kept: the next subscription may have its name.
     pub(crate) fn end(&self) {
+        let mut state = self.state();
+        state.backlog.keep_no_more();
+        state.backlog.clear();
+        drop(state);
         self.ended.cancel();
     }
 

@@ -20,14 +20,19 @@ impl Delivery {
         Ok(())
     }
 
-    /// Takes on new settings. Name, topic, filter and ordering are those that it had: the caller sees to it.
+    /// Takes on new settings. Name, topic, filter, ordering and whether it is detached are not among them, whatever the caller
+    /// has read of these before.
     ///
     /// # Errors
     /// If a setting is out of its range.
-    pub(crate) fn update(&self, config: SubscriptionConfig) -> Result<(), ApiError> {
+    pub(crate) fn update(&self, mut config: SubscriptionConfig) -> Result<(), ApiError> {
         config.check()?;
         let destination = Destination::of(&config)?;
         let mut state = self.state();
+        config.topic.clone_from(&state.config.topic);
+        config.filter.clone_from(&state.config.filter);
+        config.enable_message_ordering = state.config.enable_message_ordering;
+        config.detached = state.config.detached;
         if state.config.push_config != config.push_config {
             state.throttle.reset();
         }

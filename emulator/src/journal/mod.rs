@@ -68,8 +68,23 @@ impl Journal {
         }
     }
 
+    /// Begins a group of writes that come to the disk together or not at all, those of other threads in the meantime
+    /// included. The caller sees to it that there is one group at a time.
+    pub(crate) fn begin(&self) {
+        self.queue.begin();
+    }
+
+    /// Ends the group; nothing of it is written before.
+    pub(crate) fn complete(&self) {
+        self.queue.complete();
+    }
+
+    /// Takes no more writes, and writes what waits.
+    pub(crate) fn finish(&self) {
+        self.queue.close();
+    }
+
     /// Why nothing is kept any more.
-    #[cfg(test)]
     pub(crate) fn failure(&self) -> Option<JournalError> {
         self.queue.progress().borrow().failure.clone()
     }

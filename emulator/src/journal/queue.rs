@@ -24,7 +24,12 @@ struct Waiting {
     bytes: usize,
     /// The number of the last write.
     last: u64,
+    /// The number of the last write that was taken.
+    taken: u64,
+    /// Where in `writes` a group begins that is not complete.
+    group: Option<usize>,
     closed: bool,
+    ended: bool,
 }
 
 /// How far the writing has come.
@@ -53,16 +58,30 @@ impl Queue {
         }
     }
 
-    /// Adds a write and gives its number. Once closed, the queue takes numbers but nothing else.
+    /// Adds a write and gives its number. Once closed, the queue takes the rest of a group, and then numbers but nothing else.
     pub(super) fn add(&self, changes: Vec<Change>) -> u64 {
         let mut waiting = self.waiting();
         waiting.last += 1;
-        if !waiting.closed {
+        if waiting.takes_more() {
             waiting.bytes += changes.iter().map(Change::size_bytes).sum::<usize>();
             waiting.writes.push(changes);
             self.arrived.notify_one();
         }
         waiting.last
+    }
+
+    /// Begins a group: all that is added from now on is taken at once, and not before the group ends. One group at a time.
+    pub(super) fn begin(&self) {
+        let mut waiting = self.waiting();
+        if !waiting.closed {
+            waiting.group = Some(waiting.writes.len());
+        }
+    }
+
+    /// Ends the group.
+    pub(super) fn complete(&self) {
+        self.waiting().group = None;
+        self.arrived.notify_one();
     }
 
     /// Waits until there is room for more.
@@ -79,7 +98,7 @@ impl Queue {
     /// Blocks until there is something to write. Nothing comes when the queue is closed and empty.
     pub(super) fn take(&self) -> Option<Taken> {
         let mut waiting = self.waiting();
-        while waiting.writes.is_empty() && !waiting.closed {
+        while waiting.is_waited_for() {
             let woken = self.arrived.wait(waiting);
             waiting = woken.unwrap_or_else(PoisonError::into_inner);
         }
@@ -104,7 +123,10 @@ impl Queue {
     pub(super) fn end(&self, failure: Option<JournalError>) {
         let mut waiting = self.waiting();
         waiting.closed = true;
-        waiting.take();
+        waiting.ended = true;
+        waiting.group = None;
+        waiting.writes.clear();
+        waiting.bytes = 0;
         drop(waiting);
         self.progress.send_modify(|progress| {
             progress.ended = true;
@@ -127,11 +149,30 @@ impl Waiting {
         self.bytes < MAX_BYTES || self.closed
     }
 
+    fn takes_more(&self) -> bool {
+        !self.ended && (!self.closed || self.group.is_some())
+    }
+
+    /// Whether there is nothing to take now, but may be later.
+    fn is_waited_for(&self) -> bool {
+        match self.group {
+            // A group that goes on does not keep back what came before it.
+            Some(complete) => complete == 0,
+            None => self.writes.is_empty() && !self.closed,
+        }
+    }
+
     fn take(&mut self) -> Taken {
-        self.bytes = 0;
+        let complete = self.group.unwrap_or(self.writes.len());
+        let rest = self.writes.split_off(complete.min(self.writes.len()));
+        let changes = std::mem::replace(&mut self.writes, rest);
+        self.group = self.group.map(|_| 0);
+        let rest = self.writes.iter().flatten();
+        self.bytes = rest.map(Change::size_bytes).sum();
+        self.taken += changes.len() as u64;
         Taken {
-            changes: std::mem::take(&mut self.writes),
-            last: self.last,
+            changes,
+            last: self.taken,
         }
     }
 }
@@ -159,6 +200,26 @@ mod tests {
         let taken = queue.take().unwrap();
         assert_eq!((taken.changes.len(), taken.last), (64, 64));
         queue.close();
+        assert!(queue.take().is_none());
+    }
+
+    #[test]
+    fn a_group_is_taken_whole_and_does_not_keep_back_what_came_before_it() {
+        let queue = Queue::new();
+        queue.add(message(10));
+        queue.begin();
+        queue.add(message(10));
+        assert_eq!(queue.take().unwrap().last, 1);
+        queue.close();
+        std::thread::scope(|scope| {
+            let taken = scope.spawn(|| queue.take().unwrap());
+            queue.add(message(10));
+            queue.complete();
+            let taken = taken.join().unwrap();
+            assert_eq!((taken.changes.len(), taken.last), (2, 3));
+        });
+        queue.begin();
+        queue.add(message(10));
         assert!(queue.take().is_none());
     }
 

@@ -17,6 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, split};
+use crate::api::unsaved;
 use crate::broker::Broker;
 use crate::delivery::{Delivery, StreamLimits, Want};
 use crate::error::ApiError;
@@ -46,7 +47,7 @@ pub(in crate::api) async fn open(
     let first = first.ok_or_else(|| Status::invalid_argument("The stream has no first request"))?;
     let mut pull = StreamingPull::new(Arc::clone(&broker), &first)?;
     let (answers, messages) = channel(MAX_WAITING_ANSWERS);
-    let begun = pull.take(&first)?;
+    let begun = pull.take_and_keep(&first).await?;
     broker.spawn(async move {
         if let Err(status) = pull.run(begun, requests, &answers).await {
             answers.send(Err(status)).await.ok();
@@ -112,13 +113,26 @@ impl StreamingPull {
             tokio::select! {
                 () = available => {}
                 request = requests.next() => match request {
-                    Some(request) => answer = self.take(&request?)?,
+                    Some(request) => answer = self.take_and_keep(&request?).await?,
                     None => return Ok(()),
                 },
                 () = answers.closed() => return Ok(()),
                 () = delivery.ended() => return Err(delivery.name().not_found().into()),
             }
         }
+    }
+
+    /// Does what a request asks for. What is confirmed is kept, where a data folder keeps it.
+    async fn take_and_keep(
+        &mut self,
+        request: &StreamingPullRequest,
+    ) -> Result<StreamingPullResponse, Status> {
+        let answer = self.take(request)?;
+        if answer != StreamingPullResponse::default() {
+            let saved = self.broker.saved().await;
+            saved.map_err(|error| unsaved(&error))?;
+        }
+        Ok(answer)
     }
 
     /// Does what a request asks for. Only exactly-once delivery confirms it (Google, *StreamingPullResponse*).

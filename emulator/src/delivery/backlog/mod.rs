@@ -443,6 +443,12 @@ impl Backlog {
         self.unacked.get(&sequence)
     }
 
+    /// Notes no changes of holds any more.
+    pub(super) fn keep_no_more(&mut self) {
+        self.is_kept = false;
+        self.holds.clear();
+    }
+
     /// The changes of holds since the last call.
     pub(super) fn take_holds(&mut self) -> Vec<Hold> {
         std::mem::take(&mut self.holds)

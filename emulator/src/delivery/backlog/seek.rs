@@ -46,10 +46,10 @@ impl Backlog {
             && is_old(&entry.message)
         {
             let sequence = *sequence;
+            self.release(sequence);
             if let Some(entry) = self.remove(sequence) {
                 self.leave_line(&entry);
             }
-            self.release(sequence);
             expired += 1;
         }
         for sequence in self.settled.expire(&is_old) {
@@ -62,7 +62,11 @@ impl Backlog {
     pub(crate) fn clear(&mut self) {
         let sequences: Vec<u64> = self.unacked.keys().copied().collect();
         for sequence in sequences {
+            self.release(sequence);
             self.remove(sequence);
+        }
+        for sequence in self.settled.forget_retained() {
+            self.release(sequence);
         }
         self.settled = super::settled::Settled::default();
         self.ready.clear();

@@ -1,0 +1,117 @@
+//! A data folder that cannot be written any more.
+
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::publisher_client::PublisherClient;
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::subscriber_client::SubscriberClient;
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
+    AcknowledgeRequest, GetTopicRequest, PublishRequest, PubsubMessage, ReceivedMessage,
+    Subscription, Topic,
+};
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+use crate::crashes::{Process, pull};
+use crate::data_folder::Folder;
+use crate::harness::{DEAD_TOPIC, SUBSCRIPTION, TOPIC};
+
+/// Far more messages of a megabyte than the limit lets through.
+const MANY: u8 = 40;
+
+async fn publish(publisher: &mut PublisherClient<Channel>, number: u8) -> Result<(), Status> {
+    let message = PubsubMessage {
+        data: vec![number; 1_000_000],
+        ..PubsubMessage::default()
+    };
+    let request = PublishRequest {
+        topic: TOPIC.to_owned(),
+        messages: vec![message],
+    };
+    publisher.publish(request).await.map(drop)
+}
+
+fn topic(name: &str) -> Topic {
+    Topic {
+        name: name.to_owned(),
+        ..Topic::default()
+    }
+}
+
+fn check(refused: &Status) {
+    assert_eq!(refused.code(), Code::Unavailable);
+    let message = refused.message();
+    assert!(
+        message.starts_with("The data folder cannot be written: "),
+        "{message}"
+    );
+    // What the system says.
+    assert!(message.contains("File too large"), "{message}");
+}
+
+async fn pull_all(subscriber: &mut SubscriberClient<Channel>) -> Vec<ReceivedMessage> {
+    let mut all = Vec::new();
+    loop {
+        let pulled = pull(subscriber, SUBSCRIPTION, true).await.unwrap();
+        if pulled.is_empty() {
+            return all;
+        }
+        all.extend(pulled);
+    }
+}
+
+fn numbers(received: &[ReceivedMessage]) -> Vec<u8> {
+    let messages = received.iter().filter_map(|each| each.message.as_ref());
+    messages.map(|message| message.data[0]).collect()
+}
+
+#[tokio::test]
+async fn changes_that_cannot_be_kept_are_answered_so_and_the_emulator_goes_on() {
+    let folder = Folder::new("full-disk");
+    let process = Process::start_limited(folder.path());
+    let channel = process.channel().await;
+    let mut publisher = PublisherClient::new(channel.clone());
+    let mut subscriber = SubscriberClient::new(channel);
+    publisher.create_topic(topic(TOPIC)).await.unwrap();
+    let subscription = Subscription {
+        name: SUBSCRIPTION.to_owned(),
+        topic: TOPIC.to_owned(),
+        ack_deadline_seconds: 600,
+        ..Subscription::default()
+    };
+    subscriber.create_subscription(subscription).await.unwrap();
+    let mut answered = Vec::new();
+    let refused = loop {
+        let number = u8::try_from(answered.len()).unwrap();
+        assert!(number < MANY, "the limit is not in force");
+        match publish(&mut publisher, number).await {
+            Ok(()) => answered.push(number),
+            Err(refused) => break refused,
+        }
+    };
+    check(&refused);
+    assert!(!answered.is_empty());
+
+    // From now on a publisher that asks again does not publish again.
+    for _ in 0..3 {
+        check(&publish(&mut publisher, MANY).await.unwrap_err());
+    }
+    let received = pull_all(&mut subscriber).await;
+    let found = numbers(&received);
+    assert_eq!(found[..answered.len()], answered);
+    assert!(!found.contains(&MANY), "{found:?}");
+    // Acknowledged here, but not there.
+    let request = AcknowledgeRequest {
+        subscription: SUBSCRIPTION.to_owned(),
+        ack_ids: received.into_iter().map(|each| each.ack_id).collect(),
+    };
+    check(&subscriber.acknowledge(request).await.unwrap_err());
+    check(&publisher.create_topic(topic(DEAD_TOPIC)).await.unwrap_err());
+    let request = GetTopicRequest {
+        topic: DEAD_TOPIC.to_owned(),
+    };
+    assert!(publisher.get_topic(request).await.is_ok());
+    drop(process);
+
+    let process = Process::start(folder.path());
+    let mut subscriber = SubscriberClient::new(process.channel().await);
+    let found = numbers(&pull_all(&mut subscriber).await);
+    assert_eq!(found[..answered.len()], answered);
+}
