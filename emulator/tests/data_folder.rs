@@ -493,7 +493,7 @@ async fn a_subscription_made_anew_after_a_deletion_begins_empty() {
         old.pull(2)
             .unwrap()
             .iter()
-            .for_each(|each| drop(each.nack()));
+            .for_each(|each| assert!(each.nack()));
         assert_eq!(held(&emulator, SUBSCRIPTION), ["new"]);
         drop((old, new, pulled));
         let emulator = folder.restart(emulator, end).await;

@@ -596,6 +596,28 @@ async fn refusals_of_a_body_do_not_repeat_it() {
 }
 
 #[tokio::test]
+async fn pages_of_other_machines_change_nothing() {
+    let emulator = with_topic().await;
+    let url = format!("{}/v1/{SUBSCRIPTION}", emulator.url());
+    for (origin, code) in [
+        (None, 200),
+        (Some("https://evil.example"), 403),
+        (Some("null"), 403),
+        (Some("http://localhost.evil.example:8085"), 403),
+        (Some("http://localhost:3000"), 409),
+        (Some("http://[::1]:3000"), 409),
+    ] {
+        let mut request = reqwest::Client::new().put(&url);
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        let body = json!({"topic": TOPIC}).to_string();
+        let response = request.body(body).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), code, "{origin:?}");
+    }
+}
+
+#[tokio::test]
 async fn update_masks_are_read_in_either_spelling() {
     let emulator = with_topic().await;
     for body in [

@@ -23,11 +23,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
 use axum::routing::get;
 
 use tonic::Status;
 
 use self::rest::Rest;
+pub(crate) use self::rest::refuse;
 use crate::broker::Broker;
 use crate::console;
 use crate::issuer::{CERTIFICATES_PATH, Issuer, KEYS_PATH};
@@ -62,6 +64,7 @@ pub(crate) fn router(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
         .merge(documents)
         .merge(control)
         .merge(grpc::routes(&services))
+        .layer(from_fn(console::programs))
         .layer(DefaultBodyLimit::max(MAX_READ_BYTES))
 }
 

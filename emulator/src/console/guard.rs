@@ -12,6 +12,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tonic::Status;
+
+use crate::api::refuse;
 
 const FETCH_SITE: &str = "sec-fetch-site";
 
@@ -31,7 +34,9 @@ enum Refusal {
         "the console answers to localhost and to IP addresses of this machine only: open it as http://127.0.0.1:PORT/console/"
     )]
     ForeignHost,
-    #[error("the console answers to its own page and to programs only, not to other web pages")]
+    #[error(
+        "the emulator answers to its own page and to programs, not to web pages from elsewhere"
+    )]
     ForeignPage,
     #[error("changes are asked for with the content type application/json")]
     NotJson,
@@ -54,6 +59,28 @@ pub(super) async fn api(State(guard): State<Guard>, request: Request, next: Next
     let no_store = HeaderValue::from_static("no-store");
     response.headers_mut().insert(CACHE_CONTROL, no_store);
     response
+}
+
+/// Refuses what a page of another machine asks Google's interface or the emulator's own to change. Browsers name the page's
+/// origin with every such request; programs name none, and pages on this machine are a developer's own.
+pub(crate) async fn programs(request: Request, next: Next) -> Response {
+    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
+    let mut origins = request.headers().get_all(ORIGIN).iter();
+    if is_safe || origins.all(is_of_this_machine) {
+        return next.run(request).await;
+    }
+    refuse(&Status::permission_denied(Refusal::ForeignPage.to_string()))
+}
+
+fn is_of_this_machine(origin: &HeaderValue) -> bool {
+    let origin = origin.to_str().unwrap_or_default();
+    let host = origin.split_once("://").map(|(_, host)| host);
+    let host = host.and_then(|host| host.parse::<Authority>().ok());
+    host.is_some_and(|host| {
+        let name = host.host();
+        let ip = name.trim_start_matches('[').trim_end_matches(']').parse();
+        name.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip: IpAddr| ip.is_loopback())
+    })
 }
 
 impl Guard {

@@ -28,6 +28,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use self::guard::Guard;
+pub(crate) use self::guard::programs;
 pub(crate) use self::source::Source;
 
 const HOME: &str = "/console/";

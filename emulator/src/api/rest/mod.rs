@@ -23,7 +23,7 @@ use tonic::Status;
 
 use self::path::Path;
 use self::query::Query;
-pub(super) use self::refusal::refuse;
+pub(crate) use self::refusal::refuse;
 use self::route::{Body, Route};
 use super::MAX_BODY_BYTES;
 use super::descriptor;

@@ -25,7 +25,7 @@ struct ErrorStatus<'a> {
     details: Vec<Value>,
 }
 
-pub(in crate::api) fn refuse(refusal: &Status) -> Response {
+pub(crate) fn refuse(refusal: &Status) -> Response {
     let (code, status) = status::http(refusal.code());
     let error = ErrorStatus {
         code: code.as_u16(),
