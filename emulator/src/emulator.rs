@@ -178,8 +178,7 @@ impl Emulator {
         }
         let sweeping = Broker::keep_sweeping(Arc::downgrade(&broker), clock);
         let ended = stopping.clone();
-        let sweeping = async move { ended.run_until_cancelled(sweeping).await };
-        tasks.spawn_on(sweeping, &runtime);
+        tasks.spawn_on(ended.run_until_cancelled_owned(sweeping), &runtime);
         let router = api::router(Arc::clone(&broker), Arc::clone(&issuer));
         tasks.spawn_on(serve(listener, router, stopping.clone()), &runtime);
         let early = Arc::clone(&issuer);

@@ -165,6 +165,10 @@ async fn declare(emulator: &Emulator) {
     });
     done(emulator, Method::PUT, TOPIC, topic).await;
     done(emulator, Method::PUT, DEAD_TOPIC, json!({})).await;
+    declare_subscriptions(emulator).await;
+}
+
+async fn declare_subscriptions(emulator: &Emulator) {
     let pulled = json!({
         "topic": TOPIC,
         "ackDeadlineSeconds": 42,
@@ -490,10 +494,9 @@ async fn a_subscription_made_anew_after_a_deletion_begins_empty() {
         publish(&emulator, "new");
         // Somebody is still at work with the old one.
         pulled[0].nack();
-        old.pull(2)
-            .unwrap()
-            .iter()
-            .for_each(|each| drop(each.nack()));
+        for pulled in old.pull(2).unwrap() {
+            pulled.nack();
+        }
         assert_eq!(held(&emulator, SUBSCRIPTION), ["new"]);
         drop((old, new, pulled));
         let emulator = folder.restart(emulator, end).await;
