@@ -165,6 +165,10 @@ async fn declare(emulator: &Emulator) {
     });
     done(emulator, Method::PUT, TOPIC, topic).await;
     done(emulator, Method::PUT, DEAD_TOPIC, json!({})).await;
+    declare_subscriptions(emulator).await;
+}
+
+async fn declare_subscriptions(emulator: &Emulator) {
     let pulled = json!({
         "topic": TOPIC,
         "ackDeadlineSeconds": 42,
@@ -490,10 +494,9 @@ async fn a_subscription_made_anew_after_a_deletion_begins_empty() {
         publish(&emulator, "new");
         // Somebody is still at work with the old one.
         pulled[0].nack();
-        old.pull(2)
-            .unwrap()
-            .iter()
-            .for_each(|each| assert!(each.nack()));
+        for pulled in old.pull(2).unwrap() {
+            pulled.nack();
+        }
         assert_eq!(held(&emulator, SUBSCRIPTION), ["new"]);
         drop((old, new, pulled));
         let emulator = folder.restart(emulator, end).await;
@@ -620,4 +623,29 @@ async fn a_folder_that_cannot_be_understood_loses_nothing() {
     drop(lock);
     let emulator = folder.start().await;
     assert_eq!(held(&emulator, SUBSCRIPTION), ["hi"]);
+}
+
+#[tokio::test]
+async fn a_hold_whose_message_is_lost_is_let_go() {
+    let folder = Folder::new("lost");
+    let emulator = folder.start().await;
+    subscribed(&emulator, |_| {});
+    publish(&emulator, "hi");
+    emulator.stop().await;
+    let holds = redb::TableDefinition::<(u32, u64), u32>::new("holds");
+    let messages = redb::TableDefinition::<u64, (&str, &[u8])>::new("messages");
+    let open = || redb::Database::open(folder.path().join("journal.redb")).unwrap();
+    let database = open();
+    let transaction = database.begin_write().unwrap();
+    let mut table = transaction.open_table(messages).unwrap();
+    table.retain(|_, _| false).unwrap();
+    drop(table);
+    transaction.commit().unwrap();
+    drop(database);
+    let emulator = folder.start().await;
+    assert_eq!(held(&emulator, SUBSCRIPTION), [""; 0]);
+    emulator.stop().await;
+    let transaction = redb::ReadableDatabase::begin_read(&open()).unwrap();
+    let table = transaction.open_table(holds).unwrap();
+    assert!(redb::ReadableTableMetadata::is_empty(&table).unwrap());
 }

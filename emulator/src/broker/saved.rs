@@ -13,7 +13,7 @@ use super::{Broker, Resources};
 use crate::convert::{
     snapshot_from, snapshot_to, subscription_from, subscription_to, timestamp, topic_from, topic_to,
 };
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Hold};
 use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::journal::{Held, JournalError, Kind, Saved, SavedMessage, SavedResource};
@@ -251,6 +251,7 @@ impl Broker {
             .iter()
             .filter_map(|(sequence, held)| Some((Arc::clone(&messages.get(sequence)?.1), *held)));
         delivery.restore(known);
+        self.release_lost(&delivery, holds, messages);
         let mut resources = self.resources();
         let topic = topic.filter(|_| !is_detached);
         if let Some(topic) = topic.and_then(|name| resources.topics.get_mut(&name)) {
@@ -260,6 +261,18 @@ impl Broker {
             .subscriptions
             .insert(delivery.name().clone(), delivery);
         Ok(())
+    }
+
+    /// A crash can come between the end of a message and that of its last hold, which would stay in the folder for ever.
+    fn release_lost(&self, delivery: &Delivery, holds: &[(u64, Held)], messages: &Messages) {
+        let sequences = holds.iter().map(|(sequence, _)| *sequence);
+        let lost = sequences.filter(|sequence| !messages.contains_key(sequence));
+        let lost: Vec<Hold> = lost.map(|sequence| Hold::Gone { sequence }).collect();
+        if let Some(keeping) = &self.keeper
+            && !lost.is_empty()
+        {
+            keeping.holds(delivery.name(), lost);
+        }
     }
 
     fn restore_snapshot(

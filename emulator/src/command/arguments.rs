@@ -29,8 +29,7 @@ emulator where to listen: --host-port does.";
 /// A local Google Cloud Pub/Sub for laptops and tests, which pushes as Google does.
 ///
 /// It speaks Google's REST and gRPC interfaces on one port, and needs no account, no project and no network. Pushes are signed
-/// with tokens of its own issuer when a subscription asks for them. Everything is forgotten when it stops,
-/// unless --data-dir keeps it.
+/// with tokens of its own issuer when a subscription asks for them. Without --data-dir, everything is forgotten when it stops.
 #[derive(Debug, Parser)]
 #[command(name = "emulator", version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
