@@ -50,7 +50,7 @@ impl Run {
             let wake = self.start_due();
             tokio::select! {
                 () = delivery.changed.notified() => {}
-                Some(ended) = self.pushes.join_next_with_id() => self.end(ended),
+                Some(ended) = self.pushes.join_next_with_id() => self.end_all(ended),
                 () = reached(&delivery, wake) => {}
             }
         }
@@ -101,6 +101,14 @@ impl Run {
         };
         let task = self.pushes.spawn(push);
         self.started.insert(task.id(), (taken, plan.duplicate));
+    }
+
+    /// Ends a push, and those that have ended meanwhile: together they need one look at what is due.
+    fn end_all(&mut self, first: Result<(Id, Ended), JoinError>) {
+        self.end(first);
+        while let Some(next) = self.pushes.try_join_next_with_id() {
+            self.end(next);
+        }
     }
 
     fn end(&mut self, joined: Result<(Id, Ended), JoinError>) {

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::connection::Connection;
 
-/// The most that one endpoint needs: as many as one subscription has pushes under way.
+/// The most that are kept to one endpoint: as many as one subscription has pushes under way.
 const MAX_IDLE: usize = 128;
 /// The most idle connections of all emulators in this process. With those in use, and both ends of each when the endpoint is
 /// in this process too, they stay below 1,024 open files.

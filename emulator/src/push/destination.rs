@@ -1,6 +1,6 @@
 //! Where the pushes of a subscription go, and in which form.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,7 +36,8 @@ pub(crate) struct Destination {
     account: Option<Account>,
     pub(super) deadline: Duration,
     shows_attempts: bool,
-    pub(super) connections: Arc<Connections>,
+    /// Shared with the other subscriptions that are pushed there; known from the first push on.
+    pub(super) connections: OnceLock<Arc<Connections>>,
 }
 
 /// Whose token goes along.
@@ -73,7 +74,7 @@ impl Destination {
             deadline: config.ack_deadline,
             // Only then do pushes carry it (Google, *ReceivedMessage*, `deliveryAttempt`).
             shows_attempts: config.dead_letter_policy.is_some(),
-            connections: Arc::default(),
+            connections: OnceLock::new(),
         })))
     }
 

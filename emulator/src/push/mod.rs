@@ -184,7 +184,10 @@ impl Courier {
         &self,
         destination: &Destination,
     ) -> Result<(Box<Connection>, bool), PushError> {
-        let connections = &destination.connections;
+        let endpoint = &destination.endpoint;
+        let connections = destination
+            .connections
+            .get_or_init(|| self.connector.kept(endpoint));
         if let Some(kept) = connections.take() {
             return Ok((kept, true));
         }
@@ -194,7 +197,7 @@ impl Courier {
             return Ok((kept, true));
         }
         // In a box, since it is large and rarely needed.
-        let opening = Box::pin(Connection::open(&self.connector, &destination.endpoint));
+        let opening = Box::pin(Connection::open(&self.connector, endpoint));
         Ok((opening.await?, false))
     }
 }
@@ -219,8 +222,10 @@ async fn finish(
     };
     let status = response.status().as_u16();
     let mut answer = record.then(|| Answer::of(&response));
-    if connection.finish(response, answer.as_mut()).await {
-        destination.connections.keep(connection);
+    if connection.finish(response, answer.as_mut()).await
+        && let Some(connections) = destination.connections.get()
+    {
+        connections.keep(connection);
     }
     (status, answer)
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::storage::StoredMessage;
 
 /// Settled messages that can be asked for again although nobody asked to retain them.
-pub(super) const MAX_MESSAGES: usize = 10_000;
-const MAX_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const MAX_MESSAGES: usize = 5_000;
+const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// A message that is done, as it was then.
 #[derive(Clone, Debug)]
