@@ -93,7 +93,7 @@ impl Broker {
         delivery.update(config)?;
         self.keep_subscription(&delivery);
         if !is_pushed_as_before {
-            self.history.noted(&name, Note::PushConfigChanged);
+            self.history.noted(name, Note::PushConfigChanged);
         }
         Ok(delivery.config())
     }
