@@ -19,11 +19,12 @@
 //! ```
 //!
 //! # Map
-//! A message comes in through `api/` (REST or gRPC, over the `connections` of `server`), or through [`Emulator::publish`].
-//! `broker` gives it to every subscription of its topic, if `storage` has room. Each subscription is a `delivery/`: `backlog`
-//! decides what is next, `throttle` how much at once, `push/` sends it with a token of `issuer/`, and `run` settles what
-//! comes back. What happens to a message is told to `history/`, and `console/` shows it. Nothing outside `api/` knows a
-//! status code of the API, and nothing outside `delivery/` decides when a message is pushed.
+//! A message comes in through `api/` (gRPC, or REST transcoded to it, over the `connections` of `server`), or through the
+//! `handles` of a test. `broker/` holds it against its `schema/` and gives it to every subscription of its topic whose `filter/`
+//! lets it through, if `storage` has room. Each subscription is a `delivery/`: `backlog/` decides what is next, `throttle` how
+//! much at once, `push/` sends it with a token of `issuer/` or `pull` hands it out, and `settle` decides what comes of it;
+//! `faults/` plan what goes wrong. `journal/` keeps it over a restart, `history/` remembers what happened, and `console/` shows
+//! it. Nothing outside `api/` knows a status code of the API, and nothing outside `delivery/` decides when a message is pushed.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

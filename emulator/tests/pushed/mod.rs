@@ -48,7 +48,7 @@ fn every_message_is_pushed_as_often_as_its_answers_ask_for_and_no_more() {
     let config = ProptestConfig {
         failure_persistence: None,
         max_shrink_iters: 2_000,
-        ..ProptestConfig::with_cases(cases())
+        ..ProptestConfig::with_cases(100)
     };
     let result = TestRunner::new(config).run(&script(), |script| {
         let emulator = if script.declared.is_eager {
@@ -61,9 +61,4 @@ fn every_message_is_pushed_as_often_as_its_answers_ask_for_and_no_more() {
     if let Err(failure) = result {
         panic!("{failure}");
     }
-}
-
-fn cases() -> u32 {
-    let cases = std::env::var("PROPTEST_CASES").ok();
-    cases.and_then(|cases| cases.parse().ok()).unwrap_or(100)
 }

@@ -69,6 +69,7 @@ impl Screen {
         println!(
             "  emulator  http://{emulator}   project {project}; clients: export PUBSUB_EMULATOR_HOST={emulator}"
         );
+        println!("  console   http://{emulator}/console/   what became of every message");
     }
 
     /// What differs from production, and where handled messages are remembered.
