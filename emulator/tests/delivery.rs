@@ -5,7 +5,7 @@ use std::time::Duration;
 use emulator::{Message, Pace, Reply, SubscriptionConfig};
 use serde_json::json;
 
-use crate::harness::{Answer, SUBSCRIPTION, Scene, TOPIC, status, statuses};
+use crate::harness::{Answer, DEAD_TOPIC, SUBSCRIPTION, Scene, TOPIC, status, statuses};
 
 #[tokio::test]
 async fn a_push_carries_every_field_of_the_message() {
@@ -233,4 +233,21 @@ async fn a_subscription_without_endpoint_holds_messages_until_it_has_one() {
     while !scene.emulator.held(SUBSCRIPTION).is_empty() {
         scene.ended().await;
     }
+}
+
+#[tokio::test]
+async fn subscriptions_of_one_endpoint_share_its_connections() {
+    let mut scene = Scene::eager([]).await;
+    let id = scene.publish(Message::new("hi"));
+    scene.acked(&id).await;
+    let first = scene.endpoint.next().await;
+    let other = "projects/shop/subscriptions/other";
+    let config = SubscriptionConfig::new(other, DEAD_TOPIC).push_to(scene.endpoint.url());
+    scene.emulator.create_subscription(config).unwrap();
+    let id = scene
+        .emulator
+        .publish(DEAD_TOPIC, Message::new("hi"))
+        .unwrap();
+    scene.acked(&id).await;
+    assert_eq!(scene.endpoint.next().await.from, first.from);
 }

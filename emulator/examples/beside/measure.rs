@@ -44,7 +44,7 @@ pub(crate) async fn measure(kind: Kind, arguments: &Arguments) -> Result<Figures
     scene.warm_up().await?;
     let flow = scene.flow("one", 1).await?;
     begin("memory");
-    let (delivered, memory_mib) = scene.memory().await?;
+    let (delivered, memory_mib) = Scene::start(kind, arguments).await?.memory().await?;
     begin("many topics");
     let mut scene = Scene::start(kind, arguments).await?;
     scene.warm_up().await?;
@@ -151,10 +151,11 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// Delivers the rest of the messages, a portion at a time so that few are waiting, and tells how many it was and what
-    /// memory the emulator occupies then.
+    /// Delivers messages, a portion at a time so that few are waiting, and tells how many it was and what memory the emulator
+    /// occupies then. Of its own process: one in which many were waiting before says more about its allocator.
     async fn memory(&mut self) -> Result<(usize, f64), Failure> {
         const PORTION: usize = 5_000;
+        self.warm_up().await?;
         let began = Instant::now();
         let mut delivered = self.pushed(0).await?.answered;
         while delivered < self.arguments.delivered && began.elapsed() < self.arguments.limit {
