@@ -1,5 +1,7 @@
 //! What a subscription still has to deliver, and in which order.
 
+mod ending;
+mod entry;
 mod leases;
 mod order;
 mod seek;
@@ -10,73 +12,15 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use self::leases::{InHand, Lease, Leases};
+pub(crate) use self::entry::Hold;
+use self::entry::Place;
+pub(super) use self::entry::{Entry, PutBack, Taken};
+use self::leases::{InHand, Leases};
 use self::settled::{Done, Settled};
 use crate::storage::StoredMessage;
 
 const MAX_MESSAGES: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
-
-/// An unacknowledged message, with what happened to its deliveries so far.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) message: Arc<StoredMessage>,
-    /// Nacks and expired deadlines.
-    pub(super) failures: u32,
-    /// The how manieth message of the subscription it is; faults go by it.
-    pub(super) nth: u64,
-    /// Whether a fault has put it back already, for this attempt.
-    is_put_back: bool,
-    /// Whether it is a delivery beside what Pub/Sub would do: nothing is repeated twice.
-    pub(super) is_repetition: bool,
-    place: Place,
-    /// Deliveries that are wanted beside those under way.
-    extra: u32,
-    /// Whether it is to be delivered once more in its turn, whatever becomes of the delivery under way.
-    comes_again: bool,
-    /// Its latest lease.
-    lease: u64,
-}
-
-/// Where an unacknowledged message is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Place {
-    /// Behind another message of its key.
-    Waiting,
-    /// In `ready`.
-    Ready,
-    /// In `delayed`, until then.
-    Delayed(Instant),
-    /// Being delivered, this many times at once.
-    Out(u32),
-}
-
-/// A message that was taken to be delivered.
-#[derive(Clone, Debug)]
-pub(super) struct Taken {
-    pub(super) lease: u64,
-    pub(super) message: Arc<StoredMessage>,
-    pub(super) failures: u32,
-    pub(super) nth: u64,
-    pub(super) is_put_back: bool,
-    pub(super) is_repetition: bool,
-}
-
-/// Until when a message that was put back waits.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum PutBack {
-    Until(Instant),
-    /// As many others as there are, up to this number, go first.
-    Behind(usize),
-}
-
-/// How a message is to be held from now on, for whoever keeps it over a restart.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Hold {
-    Pending { sequence: u64, failures: u32 },
-    Retained { sequence: u64 },
-    Gone { sequence: u64 },
-}
 
 /// The messages of one subscription.
 #[derive(Default)]
@@ -98,33 +42,6 @@ pub(super) struct Backlog {
     /// Whether changes of holds are noted.
     is_kept: bool,
     holds: Vec<Hold>,
-}
-
-impl Taken {
-    /// One more than the failures so far (Google, *ReceivedMessage*, `deliveryAttempt`).
-    pub(super) fn attempt(&self) -> u32 {
-        self.failures.saturating_add(1)
-    }
-}
-
-impl Entry {
-    fn new(message: Arc<StoredMessage>) -> Self {
-        Self {
-            message,
-            failures: 0,
-            nth: 0,
-            is_put_back: false,
-            is_repetition: false,
-            place: Place::Waiting,
-            extra: 0,
-            comes_again: false,
-            lease: 0,
-        }
-    }
-
-    fn sequence(&self) -> u64 {
-        self.message.sequence
-    }
 }
 
 impl Backlog {
@@ -282,118 +199,6 @@ impl Backlog {
         self.leases.extend(lease, until)
     }
 
-    /// Acknowledges the message of a lease, and says whether it was still to be acknowledged by it.
-    ///
-    /// A lease that has ended acknowledges all the same if nobody got the message since, unless `strict` (Google,
-    /// *AcknowledgeRequest*, `ackIds`, and *Exactly-once delivery*).
-    pub(super) fn ack(&mut self, lease: u64, sequence: u64, strict: bool) -> Option<Entry> {
-        let is_current = self.leases.end(lease).is_some();
-        let entry = self.unacked.get_mut(&sequence)?;
-        if !is_current && (strict || entry.lease != lease) {
-            return None;
-        }
-        if let Place::Out(deliveries) = &mut entry.place
-            && is_current
-        {
-            *deliveries = deliveries.saturating_sub(1);
-        }
-        let acked = entry.clone();
-        if entry.comes_again {
-            self.return_to_line(sequence);
-            return Some(acked);
-        }
-        self.settle(sequence);
-        Some(acked)
-    }
-
-    /// Counts a delivery that ended without an acknowledgement, and gives the message with the new count. It waits for
-    /// [`Self::delay`] or [`Self::settle`], unless it is being delivered elsewhere, or nobody needs it any more.
-    pub(super) fn fail(&mut self, lease: u64) -> Option<Entry> {
-        let Lease { sequence, .. } = self.leases.end(lease)?;
-        let entry = self.unacked.get_mut(&sequence)?;
-        entry.failures = entry.failures.saturating_add(1);
-        entry.is_put_back = false;
-        let failures = entry.failures;
-        let others = match entry.place {
-            Place::Out(deliveries) => deliveries.saturating_sub(1),
-            _ => 0,
-        };
-        entry.place = Place::Out(others);
-        let failed = (others == 0).then(|| entry.clone());
-        self.hold(sequence, failures);
-        failed
-    }
-
-    /// A message that nobody is delivering is to be delivered again, not before `due`.
-    pub(super) fn delay(&mut self, sequence: u64, due: Instant) {
-        let Some(entry) = self.unacked.get_mut(&sequence) else {
-            return;
-        };
-        if entry.place != Place::Out(0) {
-            return;
-        }
-        if entry.comes_again {
-            self.return_to_line(sequence);
-            return;
-        }
-        entry.place = Place::Delayed(due);
-        self.delayed.insert((due, sequence));
-    }
-
-    /// Gives a message back as if it had not been taken: a fault holds it back for a while, or lets some others pass.
-    pub(super) fn put_back(&mut self, lease: u64, until: PutBack) {
-        let Some(Lease { sequence, .. }) = self.leases.end(lease) else {
-            return;
-        };
-        let Some(entry) = self.unacked.get_mut(&sequence) else {
-            return;
-        };
-        entry.is_put_back = true;
-        match (entry.place, until) {
-            (Place::Out(1), PutBack::Until(due)) => {
-                entry.place = Place::Delayed(due);
-                self.delayed.insert((due, sequence));
-            }
-            (Place::Out(1), PutBack::Behind(others)) => {
-                entry.place = Place::Ready;
-                self.ready.insert(others.min(self.ready.len()), sequence);
-            }
-            (Place::Out(deliveries), _) => entry.place = Place::Out(deliveries.saturating_sub(1)),
-            _ => {}
-        }
-    }
-
-    /// A message is done here: acknowledged, or dead-lettered.
-    pub(super) fn settle(&mut self, sequence: u64) {
-        if let Some(entry) = self.remove(sequence) {
-            self.leave_line(&entry);
-            self.remember(entry);
-        }
-    }
-
-    /// Arranges one more delivery of a message that is still known, and says whether it is.
-    ///
-    /// A message that waits for its first delivery gets that one alone. Of ordered messages, the later ones of the same key
-    /// are delivered again too, even if they were acknowledged (Google, *Order messages*).
-    pub(super) fn again(&mut self, sequence: u64) -> bool {
-        let Some(entry) = self.unacked.get_mut(&sequence) else {
-            return self.again_settled(sequence);
-        };
-        match entry.place {
-            Place::Delayed(_) => self.make_ready(sequence),
-            Place::Ready | Place::Waiting => {}
-            Place::Out(_) if self.ordered && !entry.message.ordering_key.is_empty() => {
-                let key = entry.message.ordering_key.clone();
-                self.rewind(sequence, &key);
-            }
-            Place::Out(_) => {
-                entry.extra += 1;
-                self.ready.push_back(sequence);
-            }
-        }
-        true
-    }
-
     /// Forgets what was settled and nobody asked to retain, which then cannot be asked for again.
     pub(super) fn forget_settled(&mut self) {
         self.settled.forget_unretained();
@@ -429,15 +234,6 @@ impl Backlog {
         }
     }
 
-    /// Delivers an acknowledged message once more, which is not to be repeated again.
-    pub(super) fn repeat(&mut self, sequence: u64) {
-        if self.again(sequence)
-            && let Some(entry) = self.unacked.get_mut(&sequence)
-        {
-            entry.is_repetition = true;
-        }
-    }
-
     /// A message that is not acknowledged.
     pub(super) fn unacked(&self, sequence: u64) -> Option<&Entry> {
         self.unacked.get(&sequence)
@@ -452,48 +248,6 @@ impl Backlog {
     /// The changes of holds since the last call.
     pub(super) fn take_holds(&mut self) -> Vec<Hold> {
         std::mem::take(&mut self.holds)
-    }
-
-    fn again_settled(&mut self, sequence: u64) -> bool {
-        let Some(done) = self.settled.get(sequence) else {
-            return false;
-        };
-        let key = done.message.ordering_key.clone();
-        if self.ordered && !key.is_empty() {
-            self.rewind(sequence, &key);
-        } else {
-            self.bring_back(sequence);
-            self.make_ready(sequence);
-        }
-        true
-    }
-
-    /// Makes a settled message unacknowledged, without a place yet.
-    fn bring_back(&mut self, sequence: u64) {
-        let Some(done) = self.settled.remove(sequence) else {
-            return;
-        };
-        let (nth, failures) = (done.nth, done.failures);
-        let mut entry = Entry::new(done.message);
-        entry.failures = failures;
-        self.insert(entry);
-        // It was counted when it came.
-        self.received -= 1;
-        if let Some(entry) = self.unacked.get_mut(&sequence) {
-            entry.nth = nth;
-        }
-        self.hold(sequence, failures);
-    }
-
-    fn return_to_line(&mut self, sequence: u64) {
-        let Some(entry) = self.unacked.get_mut(&sequence) else {
-            return;
-        };
-        entry.comes_again = false;
-        entry.place = Place::Waiting;
-        let key = entry.message.ordering_key.clone();
-        self.lanes.entry(key.clone()).or_default().insert(sequence);
-        self.follow(&key);
     }
 
     fn make_ready(&mut self, sequence: u64) {

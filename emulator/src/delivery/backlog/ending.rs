@@ -1,0 +1,178 @@
+//! How deliveries end, and which messages come again.
+
+use tokio::time::Instant;
+
+use super::entry::{Entry, Place, PutBack};
+use super::leases::Lease;
+use super::Backlog;
+
+impl Backlog {
+    /// Acknowledges the message of a lease, and says whether it was still to be acknowledged by it.
+    ///
+    /// A lease that has ended acknowledges all the same if nobody got the message since, unless `strict` (Google,
+    /// *AcknowledgeRequest*, `ackIds`, and *Exactly-once delivery*).
+    pub(in crate::delivery) fn ack(
+        &mut self,
+        lease: u64,
+        sequence: u64,
+        strict: bool,
+    ) -> Option<Entry> {
+        let is_current = self.leases.end(lease).is_some();
+        let entry = self.unacked.get_mut(&sequence)?;
+        if !is_current && (strict || entry.lease != lease) {
+            return None;
+        }
+        if let Place::Out(deliveries) = &mut entry.place
+            && is_current
+        {
+            *deliveries = deliveries.saturating_sub(1);
+        }
+        let acked = entry.clone();
+        if entry.comes_again {
+            self.return_to_line(sequence);
+            return Some(acked);
+        }
+        self.settle(sequence);
+        Some(acked)
+    }
+
+    /// Counts a delivery that ended without an acknowledgement, and gives the message with the new count. It waits for
+    /// [`Self::delay`] or [`Self::settle`], unless it is being delivered elsewhere, or nobody needs it any more.
+    pub(in crate::delivery) fn fail(&mut self, lease: u64) -> Option<Entry> {
+        let Lease { sequence, .. } = self.leases.end(lease)?;
+        let entry = self.unacked.get_mut(&sequence)?;
+        entry.failures = entry.failures.saturating_add(1);
+        entry.is_put_back = false;
+        let failures = entry.failures;
+        let others = match entry.place {
+            Place::Out(deliveries) => deliveries.saturating_sub(1),
+            _ => 0,
+        };
+        entry.place = Place::Out(others);
+        let failed = (others == 0).then(|| entry.clone());
+        self.hold(sequence, failures);
+        failed
+    }
+
+    /// A message that nobody is delivering is to be delivered again, not before `due`.
+    pub(in crate::delivery) fn delay(&mut self, sequence: u64, due: Instant) {
+        let Some(entry) = self.unacked.get_mut(&sequence) else {
+            return;
+        };
+        if entry.place != Place::Out(0) {
+            return;
+        }
+        if entry.comes_again {
+            self.return_to_line(sequence);
+            return;
+        }
+        entry.place = Place::Delayed(due);
+        self.delayed.insert((due, sequence));
+    }
+
+    /// Gives a message back as if it had not been taken: a fault holds it back for a while, or lets some others pass.
+    pub(in crate::delivery) fn put_back(&mut self, lease: u64, until: PutBack) {
+        let Some(Lease { sequence, .. }) = self.leases.end(lease) else {
+            return;
+        };
+        let Some(entry) = self.unacked.get_mut(&sequence) else {
+            return;
+        };
+        entry.is_put_back = true;
+        match (entry.place, until) {
+            (Place::Out(1), PutBack::Until(due)) => {
+                entry.place = Place::Delayed(due);
+                self.delayed.insert((due, sequence));
+            }
+            (Place::Out(1), PutBack::Behind(others)) => {
+                entry.place = Place::Ready;
+                self.ready.insert(others.min(self.ready.len()), sequence);
+            }
+            (Place::Out(deliveries), _) => entry.place = Place::Out(deliveries.saturating_sub(1)),
+            _ => {}
+        }
+    }
+
+    /// A message is done here: acknowledged, or dead-lettered.
+    pub(in crate::delivery) fn settle(&mut self, sequence: u64) {
+        if let Some(entry) = self.remove(sequence) {
+            self.leave_line(&entry);
+            self.remember(entry);
+        }
+    }
+
+    /// Arranges one more delivery of a message that is still known, and says whether it is.
+    ///
+    /// A message that waits for its first delivery gets that one alone. Of ordered messages, the later ones of the same key
+    /// are delivered again too, even if they were acknowledged (Google, *Order messages*).
+    pub(in crate::delivery) fn again(&mut self, sequence: u64) -> bool {
+        let Some(entry) = self.unacked.get_mut(&sequence) else {
+            return self.again_settled(sequence);
+        };
+        match entry.place {
+            Place::Delayed(_) => self.make_ready(sequence),
+            Place::Ready | Place::Waiting => {}
+            Place::Out(_) if self.ordered && !entry.message.ordering_key.is_empty() => {
+                let key = entry.message.ordering_key.clone();
+                self.rewind(sequence, &key);
+            }
+            Place::Out(_) => {
+                entry.extra += 1;
+                self.ready.push_back(sequence);
+            }
+        }
+        true
+    }
+
+    /// Delivers an acknowledged message once more, which is not to be repeated again.
+    pub(in crate::delivery) fn repeat(&mut self, sequence: u64) {
+        if self.again(sequence)
+            && let Some(entry) = self.unacked.get_mut(&sequence)
+        {
+            entry.is_repetition = true;
+        }
+    }
+
+    /// A message that is not acknowledged.
+    fn again_settled(&mut self, sequence: u64) -> bool {
+        let Some(done) = self.settled.get(sequence) else {
+            return false;
+        };
+        let key = done.message.ordering_key.clone();
+        if self.ordered && !key.is_empty() {
+            self.rewind(sequence, &key);
+        } else {
+            self.bring_back(sequence);
+            self.make_ready(sequence);
+        }
+        true
+    }
+
+    /// Makes a settled message unacknowledged, without a place yet.
+    pub(super) fn bring_back(&mut self, sequence: u64) {
+        let Some(done) = self.settled.remove(sequence) else {
+            return;
+        };
+        let (nth, failures) = (done.nth, done.failures);
+        let mut entry = Entry::new(done.message);
+        entry.failures = failures;
+        self.insert(entry);
+        // It was counted when it came.
+        self.received -= 1;
+        if let Some(entry) = self.unacked.get_mut(&sequence) {
+            entry.nth = nth;
+        }
+        self.hold(sequence, failures);
+    }
+
+    pub(super) fn return_to_line(&mut self, sequence: u64) {
+        let Some(entry) = self.unacked.get_mut(&sequence) else {
+            return;
+        };
+        entry.comes_again = false;
+        entry.place = Place::Waiting;
+        let key = entry.message.ordering_key.clone();
+        self.lanes.entry(key.clone()).or_default().insert(sequence);
+        self.follow(&key);
+    }
+}

@@ -1,0 +1,95 @@
+//! One message of a backlog: where it is, and what happened to it.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::storage::StoredMessage;
+
+/// An unacknowledged message, with what happened to its deliveries so far.
+#[derive(Clone, Debug)]
+pub(in crate::delivery) struct Entry {
+    pub(in crate::delivery) message: Arc<StoredMessage>,
+    /// Nacks and expired deadlines.
+    pub(in crate::delivery) failures: u32,
+    /// The how manieth message of the subscription it is; faults go by it.
+    pub(in crate::delivery) nth: u64,
+    /// Whether a fault has put it back already, for this attempt.
+    pub(in crate::delivery) is_put_back: bool,
+    /// Whether it is a delivery beside what Pub/Sub would do: nothing is repeated twice.
+    pub(in crate::delivery) is_repetition: bool,
+    pub(in crate::delivery) place: Place,
+    /// Deliveries that are wanted beside those under way.
+    pub(in crate::delivery) extra: u32,
+    /// Whether it is to be delivered once more in its turn, whatever becomes of the delivery under way.
+    pub(in crate::delivery) comes_again: bool,
+    /// Its latest lease.
+    pub(in crate::delivery) lease: u64,
+}
+
+/// Where an unacknowledged message is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::delivery) enum Place {
+    /// Behind another message of its key.
+    Waiting,
+    /// In `ready`.
+    Ready,
+    /// In `delayed`, until then.
+    Delayed(Instant),
+    /// Being delivered, this many times at once.
+    Out(u32),
+}
+
+/// A message that was taken to be delivered.
+#[derive(Clone, Debug)]
+pub(in crate::delivery) struct Taken {
+    pub(in crate::delivery) lease: u64,
+    pub(in crate::delivery) message: Arc<StoredMessage>,
+    pub(in crate::delivery) failures: u32,
+    pub(in crate::delivery) nth: u64,
+    pub(in crate::delivery) is_put_back: bool,
+    pub(in crate::delivery) is_repetition: bool,
+}
+
+/// Until when a message that was put back waits.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::delivery) enum PutBack {
+    Until(Instant),
+    /// As many others as there are, up to this number, go first.
+    Behind(usize),
+}
+
+/// How a message is to be held from now on, for whoever keeps it over a restart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Hold {
+    Pending { sequence: u64, failures: u32 },
+    Retained { sequence: u64 },
+    Gone { sequence: u64 },
+}
+
+impl Taken {
+    /// One more than the failures so far (Google, *ReceivedMessage*, `deliveryAttempt`).
+    pub(in crate::delivery) fn attempt(&self) -> u32 {
+        self.failures.saturating_add(1)
+    }
+}
+
+impl Entry {
+    pub(in crate::delivery) fn new(message: Arc<StoredMessage>) -> Self {
+        Self {
+            message,
+            failures: 0,
+            nth: 0,
+            is_put_back: false,
+            is_repetition: false,
+            place: Place::Waiting,
+            extra: 0,
+            comes_again: false,
+            lease: 0,
+        }
+    }
+
+    pub(in crate::delivery) fn sequence(&self) -> u64 {
+        self.message.sequence
+    }
+}
