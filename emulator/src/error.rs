@@ -28,6 +28,9 @@ pub enum ApiError {
     /// The emulator itself is wrong; the text says where.
     #[error("{0}")]
     Internal(String),
+    /// The emulator is about to stop.
+    #[error("{0}")]
+    Unavailable(String),
     /// Something is full: the backlog of a subscription, or the emulator itself.
     #[error("{0}")]
     ResourceExhausted(String),
@@ -37,7 +40,10 @@ impl ApiError {
     /// Whether the same request can succeed later without anyone changing it.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::ResourceExhausted(_) | Self::Aborted(_))
+        matches!(
+            self,
+            Self::ResourceExhausted(_) | Self::Aborted(_) | Self::Unavailable(_)
+        )
     }
 
     pub(crate) fn invalid(reason: impl Into<String>) -> Self {

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::broker::Broker;
 use crate::delivery::{AckId, Delivery, Handed, Outcome, Want};
 use crate::error::ApiError;
-use crate::faults::{Faults, FaultsError};
+use crate::faults::Faults;
 use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
 use crate::subscription::{PushConfig, SubscriptionConfig};
@@ -218,9 +218,9 @@ impl SubscriptionHandle {
     /// Lets deliveries go wrong from now on, as asked for; [`Faults::none`] ends it.
     ///
     /// # Errors
-    /// If a fault is out of its range.
-    pub fn set_faults(&self, faults: Faults) -> Result<(), FaultsError> {
-        self.broker.set_faults(&self.delivery, faults)
+    /// If a fault is out of its range, or the subscription was deleted.
+    pub fn set_faults(&self, faults: Faults) -> Result<(), ApiError> {
+        self.broker.set_faults(self.delivery.name(), faults)
     }
 
     /// The faults as they were set, with the seed that decides.

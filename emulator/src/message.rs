@@ -50,7 +50,7 @@ impl Message {
     }
 
     /// What counts against the limit of a publish request.
-    fn size_bytes(&self) -> usize {
+    pub(crate) fn size_bytes(&self) -> usize {
         content_bytes(&self.data, &self.attributes, &self.ordering_key)
     }
 

@@ -252,3 +252,44 @@ async fn the_clock_and_the_keys_are_moved_over_http() {
         token
     );
 }
+
+/// Whoever pulls is woken when a delay is over, although nothing else happens.
+#[tokio::test(start_paused = true)]
+async fn a_delayed_message_reaches_a_client_that_pulls() {
+    let scene = Scene::start(Pace::Eager, [], |config| config.push_config = None).await;
+    let minute = Duration::from_secs(60);
+    scene.set(Faults::none().delay(1.0, minute, minute));
+    let id = scene.publish(Message::new("hi"));
+    tokio::task::yield_now().await;
+    let subscription = scene.emulator.subscription(SUBSCRIPTION).unwrap();
+    let begun = tokio::time::Instant::now();
+    let pulled = subscription.next().await.unwrap();
+    assert_eq!(pulled.message().id, id);
+    assert!((minute..2 * minute).contains(&begun.elapsed()));
+}
+
+#[tokio::test]
+async fn what_is_purged_while_it_is_pushed_does_not_come_again() {
+    let mut scene = Scene::eager([Answer::Held]).await;
+    scene.set(Faults::none().duplicate(1.0));
+    scene.publish(Message::new("hi"));
+    scene.endpoint.next().await;
+    let subscription = scene.emulator.subscription(SUBSCRIPTION).unwrap();
+    subscription.purge().unwrap();
+    scene.endpoint.release();
+    assert!(scene.ended().await.is_acked());
+    assert!(subscription.held().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_does_not_count_what_was_purged() {
+    let mut scene = Scene::eager([]).await;
+    scene.set(Faults::none().burst(3, Duration::from_secs(60)));
+    scene.publish(Message::new("1"));
+    scene.publish(Message::new("2"));
+    let subscription = scene.emulator.subscription(SUBSCRIPTION).unwrap();
+    subscription.purge().unwrap();
+    scene.publish(Message::new("3"));
+    assert!(scene.endpoint.stays_idle().await);
+    assert_eq!(subscription.held().len(), 1);
+}

@@ -41,6 +41,8 @@ mod model;
 #[cfg(test)]
 mod ordering;
 #[cfg(test)]
+mod pull;
+#[cfg(test)]
 mod pushed;
 #[cfg(test)]
 mod rest;

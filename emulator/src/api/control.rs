@@ -128,8 +128,7 @@ impl Control {
 
     async fn set(&self, place: &(String, String), faults: Faults) -> Answer<Faults> {
         let delivery = self.subscription(place)?;
-        let set = self.broker.set_faults(&delivery, faults);
-        set.map_err(|error| Status::invalid_argument(error.to_string()))?;
+        self.broker.set_faults(delivery.name(), faults)?;
         super::saved(&self.broker).await?;
         Ok(Json(delivery.faults()))
     }

@@ -20,6 +20,7 @@ impl From<ApiError> for Status {
             ApiError::OutOfRange(_) => Self::out_of_range(message),
             ApiError::ResourceExhausted(_) => Self::resource_exhausted(message),
             ApiError::Aborted(_) => Self::aborted(message),
+            ApiError::Unavailable(_) => Self::unavailable(message),
             ApiError::Internal(_) => Self::internal(message),
         }
     }

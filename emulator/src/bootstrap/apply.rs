@@ -38,8 +38,7 @@ impl Emulator {
         }
         for (subscription, faults) in &declared.faults {
             let subscription = self.subscription(subscription)?;
-            let set = subscription.set_faults(faults.clone());
-            set.map_err(|error| ApiError::invalid(error.to_string()))?;
+            subscription.set_faults(faults.clone())?;
         }
         for (topic, message) in &declared.messages {
             if done.created.contains(topic) {

@@ -2,30 +2,36 @@
 
 use super::Broker;
 use crate::delivery::Delivery;
-use crate::faults::{Faults, FaultsError};
+use crate::error::ApiError;
+use crate::faults::Faults;
 use crate::history::Note;
 use crate::journal::Kind;
+use crate::name::ResourceName;
 
 impl Broker {
     /// # Errors
-    /// If a fault is out of its range.
-    pub(crate) fn set_faults(
-        &self,
-        delivery: &Delivery,
-        faults: Faults,
-    ) -> Result<(), FaultsError> {
-        faults.check()?;
+    /// If there is no such subscription, or a fault is out of its range.
+    pub(crate) fn set_faults(&self, name: &ResourceName, faults: Faults) -> Result<(), ApiError> {
+        let checked = faults.check();
+        checked.map_err(|error| ApiError::invalid(error.to_string()))?;
+        // The subscription is there until its faults are kept.
+        let resources = self.resources();
+        self.give_faults(resources.find_subscription(name)?, faults);
+        Ok(())
+    }
+
+    /// Gives a subscription faults that were checked, while nobody else can delete it.
+    pub(super) fn give_faults(&self, delivery: &Delivery, faults: Faults) {
         let said = serde_json::to_string(&faults).unwrap_or_default();
         let note = Note::FaultsChanged { faults: said };
         self.history.noted(delivery.name(), note);
         if faults.is_none() {
             delivery.set_faults(faults);
             self.keep_none(Kind::Faults, delivery.name());
-            return Ok(());
+            return;
         }
         let faults = faults.begin(self.seed, self.clock.utc());
         self.keep_faults(delivery.name(), &faults);
         delivery.set_faults(faults);
-        Ok(())
     }
 }

@@ -229,8 +229,10 @@ impl Broker {
                 let faults: Faults = serde_json::from_slice(&value).map_err(|_| {
                     ApiError::invalid(format!("the faults of {name} cannot be read"))
                 })?;
-                self.subscription(&ResourceName::subscription(&name)?)?
-                    .set_faults(faults);
+                // Without its subscription they are of no use, and no reason not to start.
+                if let Ok(delivery) = self.subscription(&ResourceName::subscription(&name)?) {
+                    delivery.set_faults(faults);
+                }
             }
         }
         Ok(())

@@ -37,8 +37,7 @@ impl Broker {
         topic.deliveries.push(Arc::clone(&delivery));
         self.keep_subscription(&delivery);
         if !self.faults.is_none() {
-            // They were checked at the start.
-            self.set_faults(&delivery, self.faults.clone()).ok();
+            self.give_faults(&delivery, self.faults.clone());
         }
         resources.subscriptions.insert(name, delivery);
         Ok(config)
@@ -187,7 +186,7 @@ impl Broker {
         self.spawn(async move {
             tokio::select! {
                 () = run.run() => {}
-                () = delivery.ended() => {}
+                _ = delivery.ended() => {}
             }
         });
     }

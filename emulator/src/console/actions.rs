@@ -16,7 +16,7 @@ use time::format_description::well_known::Rfc3339;
 use super::Console;
 use super::overview::{subscription_name, topic_name};
 use crate::error::ApiError;
-use crate::message::Message;
+use crate::message::{MAX_PUBLISH_BYTES, Message};
 
 /// A body as axum hands it over: read, or refused.
 pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
@@ -84,6 +84,12 @@ pub(super) async fn publish(
         attributes: publish.attributes,
         ordering_key: publish.ordering_key,
     };
+    let size_bytes = message.size_bytes().saturating_mul(publish.count);
+    if size_bytes > MAX_PUBLISH_BYTES {
+        return Err(ApiError::invalid(format!(
+            "So many messages have {size_bytes} bytes, and may have {MAX_PUBLISH_BYTES} in all"
+        )));
+    }
     let ids = console
         .source
         .publish(&topic, vec![message; publish.count])?;

@@ -61,12 +61,18 @@ pub(super) async fn api(State(guard): State<Guard>, request: Request, next: Next
     response
 }
 
-/// Refuses what a page of another machine asks Google's interface or the emulator's own to change. Browsers name the page's
-/// origin with every such request; programs name none, and pages on this machine are a developer's own.
+/// Refuses what a page of another machine asks of Google's interface or the emulator's own. Browsers name the page's origin
+/// with every request that changes something; programs name none, and pages on this machine are a developer's own. What
+/// a browser reads it must ask of an address, since a foreign name could have been pointed here.
 pub(crate) async fn programs(request: Request, next: Next) -> Response {
+    let headers = request.headers();
     let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
-    let mut origins = request.headers().get_all(ORIGIN).iter();
-    if is_safe || origins.all(is_of_this_machine) {
+    let is_browser = headers.contains_key(FETCH_SITE);
+    let is_named =
+        authorities(&request).any(|host| host.is_none_or(|host| !is_address(host.host())));
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let is_own = origins.all(is_of_this_machine);
+    if (is_safe && !(is_browser && is_named)) || (!is_safe && is_own) {
         return next.run(request).await;
     }
     refuse(&Status::permission_denied(Refusal::ForeignPage.to_string()))
@@ -81,6 +87,11 @@ fn is_of_this_machine(origin: &HeaderValue) -> bool {
         let ip = name.trim_start_matches('[').trim_end_matches(']').parse();
         name.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip: IpAddr| ip.is_loopback())
     })
+}
+
+fn is_address(host: &str) -> bool {
+    let ip = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || ip.parse::<IpAddr>().is_ok()
 }
 
 impl Guard {

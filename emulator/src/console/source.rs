@@ -188,11 +188,9 @@ impl Source {
     }
 
     pub(super) fn set_faults(&self, name: &ResourceName, faults: Value) -> Result<(), ApiError> {
-        let delivery = self.broker.subscription(name)?;
         let faults = serde_json::from_value(faults);
         let faults = faults.map_err(|error| ApiError::invalid(error.to_string()))?;
-        let set = self.broker.set_faults(&delivery, faults);
-        set.map_err(|error| ApiError::invalid(error.to_string()))
+        self.broker.set_faults(name, faults)
     }
 
     /// The request by which the present settings of a subscription push a message; nothing if they do not push.

@@ -122,6 +122,15 @@ impl State {
         released > 0
     }
 
+    /// Counts those that wait for each other anew, after some were taken out.
+    pub(super) fn count_held(&mut self) {
+        let held = self.backlog.count_held();
+        let gate = self.faulty.as_mut().and_then(|faulty| faulty.gate.as_mut());
+        if let Some(gate) = gate {
+            gate.keep(held);
+        }
+    }
+
     /// When time alone changes something.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let gate = self.faulty.as_ref().and_then(|faulty| faulty.gate.as_ref());

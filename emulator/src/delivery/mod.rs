@@ -13,6 +13,7 @@ mod throttle;
 mod view;
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
@@ -55,6 +56,7 @@ pub(crate) struct Delivery {
     available: Notify,
     /// Cancelled when the subscription is deleted, or the emulator stops.
     ended: CancellationToken,
+    is_deleted: AtomicBool,
 }
 
 struct State {
@@ -103,6 +105,7 @@ impl Delivery {
             changed: Notify::new(),
             available: Notify::new(),
             ended,
+            is_deleted: AtomicBool::new(false),
         })
     }
 
@@ -188,6 +191,7 @@ impl Delivery {
         state.backlog.keep_no_more();
         state.backlog.clear();
         drop(state);
+        self.is_deleted.store(true, Ordering::Relaxed);
         self.ended.cancel();
     }
 

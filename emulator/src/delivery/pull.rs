@@ -1,6 +1,7 @@
 //! Hands out messages to whoever asks, and takes their acknowledgements.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::futures::Notified;
@@ -57,6 +58,8 @@ impl Delivery {
         let mut state = self.state();
         state.check_attached()?;
         state.last_active = self.clock.utc();
+        let now = self.clock.now();
+        let is_due = state.backlog.promote(now) | state.open_gate(now);
         let mut handed = Vec::new();
         let mut bytes = 0;
         while handed.len() < want.messages
@@ -67,16 +70,23 @@ impl Delivery {
             handed.push(next);
         }
         drop(state);
-        if !handed.is_empty() {
-            // Its task is to end the new leases.
-            self.changed.notify_one();
+        // Its task ends the new leases, and wakes whoever waits for what a fault delays.
+        self.changed.notify_one();
+        if is_due {
+            // There may be more than this client can take.
+            self.available.notify_waiters();
         }
         Ok(handed)
     }
 
-    /// Waits for the end of the subscription, or of the emulator.
-    pub(crate) async fn ended(&self) {
+    /// Waits for the end of the subscription, or of the emulator, and tells which it was.
+    pub(crate) async fn ended(&self) -> ApiError {
         self.ended.cancelled().await;
+        if self.is_deleted.load(Ordering::Relaxed) {
+            return self.name.not_found();
+        }
+        // Clients come back after this, as they should when the emulator is started again.
+        ApiError::Unavailable("The emulator is stopping".to_owned())
     }
 
     /// Waits for something to hand out. To miss nothing, this is enabled before looking.
@@ -189,7 +199,6 @@ impl Delivery {
 
     fn hand_out_one(&self, state: &mut State, want: &Want) -> Option<Handed> {
         let now = self.clock.now();
-        state.open_gate(now);
         if let Some(stream) = &want.stream {
             let in_hand = state.backlog.in_hand(stream.number);
             let size_bytes = state.backlog.next_size_bytes(now)?;

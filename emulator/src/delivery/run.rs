@@ -64,7 +64,7 @@ impl Run {
         let Some(destination) = state.destination.clone() else {
             return state.next_due();
         };
-        while state.backlog.outstanding() < state.throttle.window() {
+        while state.backlog.pushes() < state.throttle.window() {
             if let Some(until) = state.throttle.paused_until(now) {
                 let next = state.backlog.next_lease_end();
                 return Some(next.map_or(until, |end| end.min(until)));
@@ -135,14 +135,14 @@ impl Run {
 
     fn ack(&self, taken: &Taken, is_repeated: bool) -> Settlement {
         let mut state = self.delivery.state();
-        let outstanding = state.backlog.outstanding();
-        state.throttle.acked(outstanding);
+        let pushes = state.backlog.pushes();
+        state.throttle.acked(pushes);
         state.last_active = self.delivery.clock.utc();
-        state
-            .backlog
-            .ack(taken.lease, taken.message.sequence, false);
-        if is_repeated {
-            state.backlog.repeat(taken.message.sequence);
+        let sequence = taken.message.sequence;
+        let acked = state.backlog.ack(taken.lease, sequence, false);
+        // What was purged in the meantime stays purged.
+        if acked.is_some() && is_repeated {
+            state.backlog.repeat(sequence);
         }
         Settlement::Acked
     }

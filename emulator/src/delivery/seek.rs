@@ -22,6 +22,7 @@ impl Delivery {
         backlog.seek(more, |message| {
             filter.matches(&message.attributes) && wanted(message)
         });
+        state.count_held();
         state.last_active = self.clock.utc();
         drop(state);
         self.wake();
@@ -42,6 +43,7 @@ impl Delivery {
         let expired = state
             .backlog
             .expire(|message| message.publish_time < oldest);
+        state.count_held();
         drop(state);
         if expired > 0 {
             tracing::info!(subscription = %self.name, expired, "messages outlived their retention");

@@ -57,6 +57,7 @@ impl Delivery {
         let mut state = self.state();
         state.config.detached = true;
         state.backlog.clear();
+        state.count_held();
         drop(state);
         self.wake();
     }

@@ -65,6 +65,14 @@ impl BurstGate {
         self.due.get_or_insert(now + self.burst.hold);
     }
 
+    /// No more than so many are there any more: others were purged, or too old.
+    pub(crate) fn keep(&mut self, held: usize) {
+        self.held = u32::try_from(held).unwrap_or(u32::MAX);
+        if self.held == 0 {
+            self.due = None;
+        }
+    }
+
     /// How many messages go now: all that are held, or none.
     pub(crate) fn release(&mut self, now: Instant) -> u32 {
         let is_over = self.due.is_some_and(|due| due <= now);
@@ -118,6 +126,16 @@ mod tests {
         assert_eq!(gate.release(now + 2 * HOLD), 0);
         gate.arrive(now + 2 * HOLD);
         assert_eq!(gate.due(), Some(now + 3 * HOLD));
+    }
+
+    #[test]
+    fn nobody_waits_for_those_who_are_gone() {
+        let (mut gate, now) = gate();
+        (0..2).for_each(|_| gate.arrive(now));
+        gate.keep(0);
+        assert_eq!((gate.due(), gate.release(now + HOLD)), (None, 0));
+        gate.arrive(now + HOLD);
+        assert_eq!(gate.release(now + 2 * HOLD), 1);
     }
 
     #[test]

@@ -25,6 +25,8 @@ use crate::name::ResourceName;
 
 /// Answers on their way to a client. A slow client gets no more than these, and what the transport takes.
 const MAX_WAITING_ANSWERS: usize = 4;
+/// Confirmations that wait for such a place.
+const MAX_CONFIRMATIONS: usize = 100_000;
 
 /// The answers of one stream.
 pub(in crate::api) type Messages = ReceiverStream<Result<StreamingPullResponse, Status>>;
@@ -92,24 +94,28 @@ impl StreamingPull {
         loop {
             let mut available = pin!(delivery.is_available());
             available.as_mut().enable();
-            // Messages are leased only when there is a place for them on the way.
-            let place = tokio::select! {
-                place = answers.reserve() => place,
-                () = delivery.ended() => return Err(delivery.name().not_found().into()),
-            };
-            let Ok(place) = place else {
-                return Ok(());
-            };
-            let handed = delivery.hand_out(&self.want)?;
-            answer.received_messages = handed.into_iter().map(received).collect();
-            let properties = self.delivery.properties();
-            let are_new = self.properties.replace(properties) != Some(properties);
-            if are_new || answer != StreamingPullResponse::default() {
-                answer.subscription_properties = Some(shown(properties));
-                place.send(Ok(std::mem::take(&mut answer)));
-                continue;
+            // Messages are leased only when there is a place for them on the way. Until then the client is listened to.
+            tokio::select! {
+                biased;
+                why = delivery.ended() => return Err(why.into()),
+                place = answers.reserve() => match place {
+                    Ok(place) => {
+                        if self.hand_out(&mut answer)? {
+                            place.send(Ok(std::mem::take(&mut answer)));
+                            continue;
+                        }
+                    }
+                    Err(_) => return Ok(()),
+                },
+                request = requests.next(), if has_room(&answer) => match request {
+                    Some(request) => {
+                        let more = self.take_and_keep(&request?).await?;
+                        append(&mut answer, more);
+                        continue;
+                    }
+                    None => return Ok(()),
+                },
             }
-            drop(place);
             tokio::select! {
                 () = available => {}
                 request = requests.next() => match request {
@@ -117,9 +123,20 @@ impl StreamingPull {
                     None => return Ok(()),
                 },
                 () = answers.closed() => return Ok(()),
-                () = delivery.ended() => return Err(delivery.name().not_found().into()),
+                why = delivery.ended() => return Err(why.into()),
             }
         }
+    }
+
+    /// Adds messages and news to an answer, and says whether there is something to send.
+    fn hand_out(&mut self, answer: &mut StreamingPullResponse) -> Result<bool, ApiError> {
+        let handed = self.delivery.hand_out(&self.want)?;
+        answer.received_messages = handed.into_iter().map(received).collect();
+        let properties = self.delivery.properties();
+        let are_new = self.properties.replace(properties) != Some(properties);
+        let has_news = are_new || *answer != StreamingPullResponse::default();
+        answer.subscription_properties = has_news.then(|| shown(properties));
+        Ok(has_news)
     }
 
     /// Does what a request asks for. What is confirmed is kept, where a data folder keeps it.
@@ -209,4 +226,29 @@ fn stream_deadline(seconds: i32) -> Result<Duration, ApiError> {
             "Invalid stream_ack_deadline_seconds given ({seconds}): it must be 10 to 600 s"
         ))
     })
+}
+
+/// Whether more may be confirmed before something is sent; a client that reads nothing is not listened to for ever.
+fn has_room(answer: &StreamingPullResponse) -> bool {
+    let acks = answer.acknowledge_confirmation.as_ref();
+    let acks = acks.map_or(0, |acks| acks.ack_ids.len() + acks.invalid_ack_ids.len());
+    let deadlines = answer.modify_ack_deadline_confirmation.as_ref();
+    let deadlines = deadlines.map_or(0, |each| each.ack_ids.len() + each.invalid_ack_ids.len());
+    acks + deadlines < MAX_CONFIRMATIONS
+}
+
+/// Adds the confirmations of another request.
+fn append(answer: &mut StreamingPullResponse, more: StreamingPullResponse) {
+    if let Some(more) = more.acknowledge_confirmation {
+        let acks = answer.acknowledge_confirmation.get_or_insert_default();
+        acks.ack_ids.extend(more.ack_ids);
+        acks.invalid_ack_ids.extend(more.invalid_ack_ids);
+    }
+    if let Some(more) = more.modify_ack_deadline_confirmation {
+        let deadlines = answer
+            .modify_ack_deadline_confirmation
+            .get_or_insert_default();
+        deadlines.ack_ids.extend(more.ack_ids);
+        deadlines.invalid_ack_ids.extend(more.invalid_ack_ids);
+    }
 }

@@ -65,7 +65,7 @@ async fn first_messages(
         tokio::select! {
             // Whoever has given up this pull would take messages with it: its connection may first notice that, and drop it.
             () = available => tokio::task::yield_now().await,
-            () = delivery.ended() => return Err(delivery.name().not_found().into()),
+            why = delivery.ended() => return Err(why.into()),
         }
     }
 }

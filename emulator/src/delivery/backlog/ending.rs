@@ -2,9 +2,9 @@
 
 use tokio::time::Instant;
 
+use super::Backlog;
 use super::entry::{Entry, Place, PutBack};
 use super::leases::Lease;
-use super::Backlog;
 
 impl Backlog {
     /// Acknowledges the message of a lease, and says whether it was still to be acknowledged by it.
@@ -30,6 +30,12 @@ impl Backlog {
         let acked = entry.clone();
         if entry.comes_again {
             self.return_to_line(sequence);
+            return Some(acked);
+        }
+        // A further delivery was asked for, and has not begun.
+        if entry.extra > 0 && entry.place == Place::Out(0) {
+            entry.extra -= 1;
+            self.make_ready(sequence);
             return Some(acked);
         }
         self.settle(sequence);
@@ -172,7 +178,6 @@ impl Backlog {
         entry.comes_again = false;
         entry.place = Place::Waiting;
         let key = entry.message.ordering_key.clone();
-        self.lanes.entry(key.clone()).or_default().insert(sequence);
-        self.follow(&key);
+        self.wait_again(key, sequence);
     }
 }

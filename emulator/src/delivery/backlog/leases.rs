@@ -27,6 +27,10 @@ pub(crate) struct InHand {
 pub(super) struct Leases {
     leases: HashMap<u64, Lease>,
     ends: BTreeSet<(Instant, u64)>,
+    /// Sequences with the numbers of their leases.
+    of_messages: BTreeSet<(u64, u64)>,
+    /// How many are pushes.
+    pushes: usize,
     streams: HashMap<u64, InHand>,
     last: u64,
 }
@@ -34,6 +38,10 @@ pub(super) struct Leases {
 impl Leases {
     pub(super) fn len(&self) -> usize {
         self.leases.len()
+    }
+
+    pub(super) fn pushes(&self) -> usize {
+        self.pushes
     }
 
     pub(super) fn begin(
@@ -44,8 +52,10 @@ impl Leases {
         stream: Option<u64>,
     ) -> u64 {
         self.last += 1;
-        if let Some(end) = ends {
-            self.ends.insert((end, self.last));
+        self.of_messages.insert((sequence, self.last));
+        match ends {
+            Some(end) => drop(self.ends.insert((end, self.last))),
+            None => self.pushes += 1,
         }
         if let Some(stream) = stream {
             let in_hand = self.streams.entry(stream).or_default();
@@ -68,8 +78,10 @@ impl Leases {
 
     pub(super) fn end(&mut self, number: u64) -> Option<Lease> {
         let lease = self.leases.remove(&number)?;
-        if let Some(end) = lease.ends {
-            self.ends.remove(&(end, number));
+        self.of_messages.remove(&(lease.sequence, number));
+        match lease.ends {
+            Some(end) => drop(self.ends.remove(&(end, number))),
+            None => self.pushes -= 1,
         }
         if let Some(stream) = lease.stream
             && let Some(in_hand) = self.streams.get_mut(&stream)
@@ -88,9 +100,12 @@ impl Leases {
         let Some(lease) = self.leases.get_mut(&number) else {
             return false;
         };
-        if let Some(end) = lease.ends.replace(until) {
-            self.ends.remove(&(end, number));
-        }
+        // A push has an end of its own.
+        let Some(end) = &mut lease.ends else {
+            return false;
+        };
+        self.ends.remove(&(*end, number));
+        *end = until;
         self.ends.insert((until, number));
         true
     }
@@ -111,10 +126,9 @@ impl Leases {
 
     /// Ends all leases of a message that is gone.
     pub(super) fn end_all(&mut self, sequence: u64) {
-        let of_message = self.leases.iter();
-        let of_message = of_message.filter(|(_, lease)| lease.sequence == sequence);
-        let numbers: Vec<u64> = of_message.map(|(number, _)| *number).collect();
-        for number in numbers {
+        let first = (sequence, 0);
+        let last = (sequence, u64::MAX);
+        while let Some((_, number)) = self.of_messages.range(first..=last).next().copied() {
             self.end(number);
         }
     }

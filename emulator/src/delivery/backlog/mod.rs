@@ -16,6 +16,7 @@ pub(crate) use self::entry::Hold;
 use self::entry::Place;
 pub(super) use self::entry::{Entry, PutBack, Taken};
 use self::leases::{InHand, Leases};
+use self::order::Lane;
 use self::settled::{Done, Settled};
 use crate::storage::StoredMessage;
 
@@ -33,7 +34,7 @@ pub(super) struct Backlog {
     delayed: BTreeSet<(Instant, u64)>,
     leases: Leases,
     /// By key, the messages behind the one that is on its way. A key without such a one has no lane.
-    lanes: HashMap<String, BTreeSet<u64>>,
+    lanes: HashMap<String, Lane>,
     settled: Settled,
     /// Those that a fault holds back.
     held_back: Vec<u64>,
@@ -85,6 +86,16 @@ impl Backlog {
                 self.line_up(sequence);
             }
         }
+    }
+
+    /// How many are still held back, after some were taken out.
+    pub(super) fn count_held(&mut self) -> usize {
+        let unacked = &self.unacked;
+        self.held_back.retain(|sequence| {
+            let entry = unacked.get(sequence);
+            entry.is_some_and(|entry| entry.place == Place::Waiting)
+        });
+        self.held_back.len()
     }
 
     /// Takes in a message as it was held before a restart.
@@ -183,6 +194,11 @@ impl Backlog {
 
     pub(super) fn is_leased(&self, lease: u64) -> bool {
         self.leases.get(lease).is_some()
+    }
+
+    /// Pushes under way.
+    pub(super) fn pushes(&self) -> usize {
+        self.leases.pushes()
     }
 
     /// Deliveries under way.

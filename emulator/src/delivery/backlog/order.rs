@@ -4,6 +4,15 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Backlog, Entry, Place};
 
+/// The messages of one key.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    /// The one on its way; there is one, but while a lane is put in order.
+    head: Option<u64>,
+    /// Those behind it.
+    waiting: BTreeSet<u64>,
+}
+
 impl Backlog {
     /// Whether this message must keep the order of its key.
     pub(super) fn is_ordered(&self, entry: &Entry) -> bool {
@@ -21,19 +30,32 @@ impl Backlog {
         }
         let key = entry.message.ordering_key.clone();
         if let Some(lane) = self.lanes.get_mut(&key) {
-            lane.insert(sequence);
+            lane.waiting.insert(sequence);
             self.set_place(sequence, Place::Waiting);
         } else {
-            self.lanes.insert(key, BTreeSet::new());
+            let lane = Lane {
+                head: Some(sequence),
+                ..Lane::default()
+            };
+            self.lanes.insert(key, lane);
             self.make_ready(sequence);
         }
+    }
+
+    /// Puts the message of a key that was on its way back in line.
+    pub(super) fn wait_again(&mut self, key: String, sequence: u64) {
+        let lane = self.lanes.entry(key.clone()).or_default();
+        lane.waiting.insert(sequence);
+        self.follow(&key);
     }
 
     /// Makes room for the others of its key, now that a message is gone.
     pub(super) fn leave_line(&mut self, entry: &Entry) {
         let key = &entry.message.ordering_key;
         match self.lanes.get_mut(key) {
-            Some(lane) if entry.place == Place::Waiting => drop(lane.remove(&entry.sequence())),
+            Some(lane) if entry.place == Place::Waiting => {
+                lane.waiting.remove(&entry.sequence());
+            }
             _ => self.follow(key),
         }
     }
@@ -43,7 +65,8 @@ impl Backlog {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
-        match lane.pop_first() {
+        lane.head = lane.waiting.pop_first();
+        match lane.head {
             Some(next) => self.make_ready(next),
             None => drop(self.lanes.remove(key)),
         }
@@ -54,69 +77,68 @@ impl Backlog {
     pub(super) fn rewind(&mut self, first: u64, key: &str) {
         let later = self.settled.from(first);
         let later = later.filter(|message| message.ordering_key == key);
-        let sequences: Vec<u64> = later.map(|message| message.sequence).collect();
-        for sequence in sequences {
-            self.bring_back(sequence);
+        let later: Vec<u64> = later.map(|message| message.sequence).collect();
+        for sequence in &later {
+            self.bring_back(*sequence);
         }
-        let out = self.unacked.range_mut(first..);
-        for (_, entry) in out.filter(|(_, entry)| entry.message.ordering_key == key) {
-            entry.comes_again = matches!(entry.place, Place::Out(_));
+        let lane = self.lanes.entry(key.to_owned()).or_default();
+        lane.waiting.extend(later);
+        if let Some(head) = lane.head
+            && let Some(entry) = self.unacked.get_mut(&head)
+        {
+            if matches!(entry.place, Place::Out(_)) {
+                entry.comes_again |= head >= first;
+                return;
+            }
+            lane.waiting.insert(head);
+            self.set_place(head, Place::Waiting);
         }
-        self.rebuild_lane(key);
-    }
-
-    /// Puts the messages of a key in line anew: behind the one that is being delivered, if there is one.
-    fn rebuild_lane(&mut self, key: &str) {
-        let lanes = self.lines(|other| other == key);
-        self.install(lanes);
+        self.follow(key);
     }
 
     /// Puts all keys in line anew, after messages were taken out and brought back.
     pub(super) fn rebuild_lanes(&mut self) {
         self.lanes.clear();
-        if self.ordered {
-            let lanes = self.lines(|key| !key.is_empty());
-            self.install(lanes);
+        if !self.ordered {
+            return;
+        }
+        for (key, lane) in self.lines() {
+            self.install(key, lane);
         }
     }
 
-    /// The unacknowledged messages of these keys that are not being delivered, and the one of the key that is.
-    fn lines(
-        &self,
-        is_one: impl Fn(&str) -> bool,
-    ) -> HashMap<String, (BTreeSet<u64>, Option<u64>)> {
-        let mut lines: HashMap<String, (BTreeSet<u64>, Option<u64>)> = HashMap::new();
+    /// The unacknowledged messages of each key, the one that is being delivered as its head.
+    fn lines(&self) -> HashMap<String, Lane> {
+        let mut lines: HashMap<String, Lane> = HashMap::new();
         for (sequence, entry) in &self.unacked {
-            let key = &entry.message.ordering_key;
-            if !is_one(key) {
+            if !self.is_ordered(entry) {
                 continue;
             }
-            let (lane, underway) = lines.entry(key.clone()).or_default();
+            let key = entry.message.ordering_key.clone();
+            let lane = lines.entry(key).or_default();
             match entry.place {
-                Place::Out(_) => *underway = Some(*sequence),
-                _ => drop(lane.insert(*sequence)),
+                Place::Out(_) => lane.head = Some(*sequence),
+                _ => drop(lane.waiting.insert(*sequence)),
             }
         }
         lines
     }
 
-    fn install(&mut self, lanes: HashMap<String, (BTreeSet<u64>, Option<u64>)>) {
-        for (key, (lane, underway)) in lanes {
-            for sequence in &lane {
-                self.set_place(*sequence, Place::Waiting);
-            }
-            let first = lane.first().copied();
-            self.lanes.insert(key.clone(), lane);
-            let Some(underway) = underway else {
-                self.follow(&key);
-                continue;
-            };
-            // Whoever gets an earlier message again gets the later ones again, this one included.
-            if first.is_some_and(|first| first < underway)
-                && let Some(entry) = self.unacked.get_mut(&underway)
-            {
-                entry.comes_again = true;
-            }
+    fn install(&mut self, key: String, lane: Lane) {
+        for sequence in &lane.waiting {
+            self.set_place(*sequence, Place::Waiting);
+        }
+        let (head, first) = (lane.head, lane.waiting.first().copied());
+        self.lanes.insert(key.clone(), lane);
+        let Some(head) = head else {
+            self.follow(&key);
+            return;
+        };
+        // Whoever gets an earlier message again gets the later ones again, this one included.
+        if first.is_some_and(|first| first < head)
+            && let Some(entry) = self.unacked.get_mut(&head)
+        {
+            entry.comes_again = true;
         }
     }
 }

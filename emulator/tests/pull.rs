@@ -1,0 +1,157 @@
+//! Pulling, where it meets pushes, the end of the emulator, and the limits of clients.
+
+use std::time::Duration;
+
+use emulator::{Message, Pace, PushConfig};
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::subscriber_client::SubscriberClient;
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
+    StreamingPullRequest, StreamingPullResponse,
+};
+use tokio::sync::mpsc::{Sender, channel};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Code, Streaming};
+
+use crate::harness::{Answer, Endpoint, SUBSCRIPTION, Scene};
+
+/// A stream that wants at most so many messages in hand; 0 is no limit.
+async fn stream(
+    scene: &Scene,
+    most: i64,
+) -> (
+    Sender<StreamingPullRequest>,
+    Streaming<StreamingPullResponse>,
+) {
+    let endpoint = Channel::from_shared(scene.emulator.url()).unwrap();
+    let mut client = SubscriberClient::new(endpoint.connect().await.unwrap());
+    let (requests, waiting) = channel(16);
+    let first = StreamingPullRequest {
+        subscription: SUBSCRIPTION.to_owned(),
+        stream_ack_deadline_seconds: 60,
+        max_outstanding_messages: most,
+        ..StreamingPullRequest::default()
+    };
+    requests.send(first).await.unwrap();
+    let answers = client.streaming_pull(ReceiverStream::new(waiting)).await;
+    (requests, answers.unwrap().into_inner())
+}
+
+/// The ack ids of the next messages.
+async fn next(answers: &mut Streaming<StreamingPullResponse>) -> Vec<String> {
+    loop {
+        let answer = answers.message().await.unwrap().unwrap();
+        if !answer.received_messages.is_empty() {
+            let received = answer.received_messages.into_iter();
+            return received.map(|each| each.ack_id).collect();
+        }
+    }
+}
+
+async fn pulled_scene() -> Scene {
+    Scene::start(Pace::Google, [], |config| config.push_config = None).await
+}
+
+#[tokio::test]
+async fn a_stream_ends_unavailable_with_the_emulator_and_not_found_with_its_subscription() {
+    let scene = pulled_scene().await;
+    let (_requests, mut answers) = stream(&scene, 0).await;
+    answers.message().await.unwrap();
+    scene
+        .emulator
+        .subscription(SUBSCRIPTION)
+        .unwrap()
+        .delete()
+        .unwrap();
+    assert_eq!(answers.message().await.unwrap_err().code(), Code::NotFound);
+
+    let scene = pulled_scene().await;
+    let (_requests, mut answers) = stream(&scene, 0).await;
+    answers.message().await.unwrap();
+    let ended = tokio::spawn(async move { answers.message().await });
+    scene.emulator.stop().await;
+    let status = ended.await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn what_one_stream_cannot_take_goes_to_another() {
+    let scene = pulled_scene().await;
+    let (full, mut first) = stream(&scene, 1).await;
+    scene.publish(Message::new("1"));
+    let in_hand = next(&mut first).await;
+    let (_requests, mut second) = stream(&scene, 0).await;
+    second.message().await.unwrap();
+    scene.publish(Message::new("2"));
+    assert_eq!(next(&mut second).await.len(), 1);
+    let ack = StreamingPullRequest {
+        ack_ids: in_hand,
+        ..StreamingPullRequest::default()
+    };
+    full.send(ack).await.unwrap();
+    scene.publish(Message::new("3"));
+    tokio::select! {
+        one = next(&mut first) => assert_eq!(one.len(), 1),
+        one = next(&mut second) => assert_eq!(one.len(), 1),
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_listened_to_all_the_same() {
+    let scene = pulled_scene().await;
+    let (requests, mut answers) = stream(&scene, 0).await;
+    scene.publish(Message::new("first"));
+    let first = next(&mut answers).await;
+    // More than all buffers on the way take.
+    for _ in 0..12 {
+        scene.publish(Message::new(vec![0; 3_000_000]));
+    }
+    let subscription = scene.emulator.subscription(SUBSCRIPTION).unwrap();
+    let ack = StreamingPullRequest {
+        ack_ids: first,
+        ..StreamingPullRequest::default()
+    };
+    requests.send(ack).await.unwrap();
+    let acked = async {
+        while subscription.held().iter().any(|each| each.data == "first") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), acked)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn messages_in_the_hands_of_pullers_leave_the_push_window_alone() {
+    let scene = pulled_scene().await;
+    for number in 0..20 {
+        scene.publish(Message::new(format!("{number}")));
+    }
+    let subscription = scene.emulator.subscription(SUBSCRIPTION).unwrap();
+    let in_hand = subscription.pull(10).unwrap();
+    let mut endpoint = Endpoint::start([]).await;
+    subscription
+        .push_to(Some(PushConfig::new(endpoint.url())))
+        .unwrap();
+    for _ in 0..10 {
+        endpoint.next().await;
+    }
+    assert!(in_hand.iter().all(emulator::Pulled::ack));
+}
+
+#[tokio::test]
+async fn a_further_delivery_that_finds_no_place_comes_after_the_first() {
+    let mut scene = Scene::start(Pace::Google, [Answer::Held; 4], |_| {}).await;
+    let ids: Vec<String> = (0..4).map(|_| scene.publish(Message::new("hi"))).collect();
+    for _ in 0..4 {
+        scene.endpoint.next().await;
+    }
+    // Google's pace begins with four pushes at once, so there is no place for a fifth.
+    scene.emulator.deliver_again(SUBSCRIPTION, &ids[0]).unwrap();
+    (0..4).for_each(|_| scene.endpoint.release());
+    assert_eq!(scene.endpoint.next().await.id(), ids[0]);
+    for _ in 0..5 {
+        assert!(scene.ended().await.is_acked());
+    }
+    assert!(scene.emulator.held(SUBSCRIPTION).is_empty());
+}
