@@ -33,7 +33,9 @@ pub(crate) fn write(duration: Duration) -> String {
 
 /// Why a text is not one, for messages.
 pub(crate) fn refusal(text: &str) -> String {
-    format!("{text:?} is not a duration: expected seconds with an s, such as \"600s\" or \"0.5s\"")
+    format!(
+        "{text:?} is not a duration: expected seconds with an s, such as \"600s\" or \"0.5s\", and at most 315576000000s"
+    )
 }
 
 /// For `#[serde(with = "crate::duration")]`.
@@ -49,6 +51,23 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
+    read(&text).ok_or_else(|| D::Error::custom(refusal(&text)))
+}
+
+/// The same, and a plain number of seconds.
+pub(crate) fn deserialize_seconds<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected seconds, such as \"600s\" or 600")]
+    enum Written {
+        Number(serde_json::Number),
+        Text(String),
+    }
+    let text = match Written::deserialize(deserializer)? {
+        Written::Number(number) => format!("{number}s"),
+        Written::Text(text) => text,
+    };
     read(&text).ok_or_else(|| D::Error::custom(refusal(&text)))
 }
 

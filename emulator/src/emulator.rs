@@ -13,7 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::api;
-use crate::bootstrap::SchemaLanguage;
+use crate::bootstrap::SchemaDeclaration;
 use crate::broker::{Broker, Ground};
 use crate::clock::Clock;
 use crate::console::{self, Source};
@@ -164,17 +164,12 @@ impl Emulator {
         self.topic(&created.name)
     }
 
-    /// Creates a schema, against which topics can hold their messages; `name` is `projects/PROJECT/schemas/ID`.
+    /// Creates a schema, against which topics can hold their messages.
     ///
     /// # Errors
     /// If the name is bad or taken, or the definition wrong.
-    pub fn create_schema(
-        &self,
-        name: &str,
-        language: SchemaLanguage,
-        definition: &str,
-    ) -> Result<(), ApiError> {
-        self.broker.declare_schema(name, language, definition)
+    pub fn create_schema(&self, declared: &SchemaDeclaration) -> Result<(), ApiError> {
+        self.broker.declare_schema(declared)
     }
 
     /// A topic that exists.

@@ -3,6 +3,7 @@
 mod command;
 
 use std::error::Error;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -36,6 +37,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_env_filter(arguments.log)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let mut terminate = signal(SignalKind::terminate())?;
     let emulator = Emulator::start_with(options).map_err(explained)?;

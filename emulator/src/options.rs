@@ -67,7 +67,7 @@ pub enum StartError {
     #[error("the faults of every subscription are out of range (--faults)")]
     Faults(#[from] FaultsError),
     /// The data folder cannot be used.
-    #[error("the data folder cannot be used (--data-dir)")]
+    #[error(transparent)]
     DataFolder(#[from] JournalError),
     /// The data folder holds something that this emulator does not understand.
     #[error("what the data folder holds cannot be brought back (--data-dir)")]

@@ -379,7 +379,34 @@ fn the_file_of_the_readme_can_be_read() {
     let readme = include_str!("../README.md");
     let (_, rest) = readme.split_once("```yaml\n").unwrap();
     let (text, _) = rest.split_once("```").unwrap();
-    let found = parsed(&text.replace("definitionFile: order.avsc", "definition: '\"string\"'"));
+    let definition = r#"definition: '{"type":"record","name":"Order","fields":[{"name":"id","type":"string"}]}'"#;
+    let found = parsed(&text.replace("definitionFile: order.avsc", definition));
     assert_eq!((found.schemas.len(), found.topics.len()), (1, 2));
     assert_eq!((found.subscriptions.len(), found.messages.len()), (4, 1));
+}
+
+#[test]
+fn what_would_fail_on_creation_is_told_with_its_place_before_anything_is_created() {
+    for (text, place, words) in [
+        (
+            "topics:\n  orders:\n    subscriptions:\n      yyy: {filter: \"attributes.x = \"}\n",
+            "4:",
+            "Invalid filter",
+        ),
+        (
+            "schemas:\n  order: {type: AVRO, definition: '{\"type\":\"record\"}'}\n",
+            "2:",
+            "Invalid schema definition",
+        ),
+        (
+            "schemas:\n  order: {type: AVRO, definition: '\"string\"'}\ntopics:\n  orders:\n    schemaSettings: {schema: order, encoding: JSON}\n    messages:\n      - json: {id: 1}\n",
+            "7:",
+            "Invalid data in message",
+        ),
+    ] {
+        let error = Bootstrap::parse("shop.yaml", text, &defaults());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+        assert!(error.contains(&format!("shop.yaml:{place}")), "{error}");
+    }
 }

@@ -532,7 +532,7 @@ async fn two_emulators_do_not_share_a_folder() {
         panic!("two emulators in one folder");
     };
     assert!(error.is_transient());
-    let cause = std::error::Error::source(&error).unwrap().to_string();
+    let cause = error.to_string();
     let said = format!("another emulator uses the data folder {:?}", folder.path());
     assert!(cause.starts_with(&said), "{cause}");
     emulator.stop().await;

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 #[serde(deny_unknown_fields)]
 pub(super) struct AdvanceBody {
     /// By how much; what is due by then happens at once. Time does not go back.
-    #[serde(with = "crate::duration")]
+    #[serde(deserialize_with = "crate::duration::deserialize_seconds")]
     pub(super) seconds: Duration,
 }
 
@@ -36,7 +36,10 @@ mod tests {
     fn the_clock_is_moved_by_seconds() {
         let hour: AdvanceBody = from_value(json!({"seconds": "3600s"})).unwrap();
         assert_eq!(hour.seconds, Duration::from_secs(3600));
+        let hour: AdvanceBody = from_value(json!({"seconds": 3600})).unwrap();
+        assert_eq!(hour.seconds, Duration::from_secs(3600));
         refused(json!({"seconds": "-1s"}), "\"-1s\" is not a duration");
+        refused(json!({"seconds": -1}), "\"-1s\" is not a duration");
         refused(json!({"second": "1s"}), "unknown field `second`");
         refused(json!({}), "missing field `seconds`");
         let now = datetime!(2030-01-02 03:04:05.678 UTC);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -65,6 +66,7 @@ pub(super) fn routes(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
             get(faults).put(set_faults).delete(clear_faults),
         )
         .route(&format!("{SUBSCRIPTION}/deliverAgain"), post(deliver_again))
+        .method_not_allowed_fallback(wrong_method)
         .with_state(Control { broker, issuer })
 }
 
@@ -117,6 +119,14 @@ async fn deliver_again(
     let AgainBody { message_id } = read(&body)?;
     control.subscription(&place)?.again(&message_id)?;
     Ok(Json(Nothing {}))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Refused {
+    let path = uri.path();
+    let text = format!(
+        "The emulator has no {method} {path}: faults are got, put and deleted, the clock is got, and all else is posted"
+    );
+    Refused(Status::not_found(text))
 }
 
 impl Control {

@@ -23,6 +23,11 @@ impl SchemaService for Services {
     ) -> Result<Response<Schema>, Status> {
         let request = request.into_inner();
         let project = project(&request.parent)?;
+        if request.schema_id.is_empty() {
+            return Err(Status::invalid_argument(
+                "The id of the schema is missing: over REST it is the query parameter schemaId",
+            ));
+        }
         let schema = request.schema.unwrap_or_default();
         let created = self
             .broker

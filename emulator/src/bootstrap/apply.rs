@@ -24,10 +24,7 @@ impl Emulator {
     pub fn bootstrap(&self, declared: &Bootstrap) -> Result<Bootstrapped, ApiError> {
         let mut done = Bootstrapped::default();
         for schema in &declared.schemas {
-            done.note(
-                &schema.name,
-                self.create_schema(&schema.name, schema.language, &schema.definition),
-            )?;
+            done.note(&schema.name, self.create_schema(schema))?;
         }
         for topic in &declared.topics {
             done.note(&topic.name, self.create_topic_with(topic.clone()).map(drop))?;

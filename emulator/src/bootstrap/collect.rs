@@ -11,6 +11,7 @@ use super::place::{BootstrapFault, Source};
 use super::{Bootstrap, BootstrapDefaults, SchemaDeclaration, message, subscription};
 use crate::error::ApiError;
 use crate::name::{ResourceName, check_project};
+use crate::schema::Schemas;
 use crate::subscription::SubscriptionConfig;
 use crate::topic::{SchemaSettings, TopicConfig};
 
@@ -22,6 +23,8 @@ pub(super) struct Collection<'a> {
     /// Where each name is declared.
     pub(super) declared: BTreeMap<String, String>,
     pub(super) references: Vec<Reference>,
+    /// Where each message stands.
+    pub(super) message_places: Vec<BootstrapFault>,
 }
 
 /// A name that must be declared somewhere.
@@ -46,6 +49,7 @@ impl<'a> Collection<'a> {
             faults: Vec::new(),
             declared: BTreeMap::new(),
             references: Vec::new(),
+            message_places: Vec::new(),
         }
     }
 
@@ -150,11 +154,14 @@ impl<'a> Collection<'a> {
                 return Err(fault(name.referenced, text));
             }
         };
-        self.found.schemas.push(SchemaDeclaration {
+        let declared = SchemaDeclaration {
             name: full.to_string(),
             language,
             definition,
-        });
+        };
+        let checked = Schemas::validate_schema(&declared.to_schema());
+        self.keep(checked.map_err(|error| refused(file.source, name.referenced, &error)));
+        self.found.schemas.push(declared);
         Ok(())
     }
 
@@ -203,6 +210,8 @@ impl<'a> Collection<'a> {
         let message = message::read(entry.value)
             .map_err(|(own, text)| BootstrapFault::new(file.source, own.unwrap_or(place), text))?;
         self.found.messages.push((topic.to_string(), message));
+        let place = BootstrapFault::new(file.source, place, "");
+        self.message_places.push(place);
         Ok(())
     }
 

@@ -16,6 +16,7 @@ mod subscription;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Schema, schema};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -55,6 +56,21 @@ pub struct SchemaDeclaration {
     pub language: SchemaLanguage,
     /// The schema itself.
     pub definition: String,
+}
+
+impl SchemaDeclaration {
+    /// The schema as Google's interface has it.
+    pub(crate) fn to_schema(&self) -> Schema {
+        let language = match self.language {
+            SchemaLanguage::Avro => schema::Type::Avro,
+            SchemaLanguage::ProtocolBuffer => schema::Type::ProtocolBuffer,
+        };
+        Schema {
+            r#type: language.into(),
+            definition: self.definition.clone(),
+            ..Schema::default()
+        }
+    }
 }
 
 /// The language of a schema, in Google's words (Google, *Schema.Type*).

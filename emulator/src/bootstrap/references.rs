@@ -1,10 +1,16 @@
 //! Ends the reading of files: every name that one of them mentions must be declared by one of them.
 
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+
 use super::Bootstrap;
 use super::collect::{Collection, Reference};
 use super::place::{BootstrapError, BootstrapFault, unknown};
+use crate::name::ResourceName;
+use crate::schema::Schemas;
 use crate::subscription::SubscriptionConfig;
-use crate::topic::TopicConfig;
+use crate::topic::{SchemaSettings, TopicConfig};
 
 impl Collection<'_> {
     /// All that was found, if nothing is wrong.
@@ -15,10 +21,43 @@ impl Collection<'_> {
                 self.faults.push(self.undeclared(reference));
             }
         }
+        self.check_messages();
         if self.faults.is_empty() {
             return Ok(self.found);
         }
         Err(BootstrapError(self.faults))
+    }
+
+    /// Holds messages against the schemas of their topics, as publishing them will.
+    fn check_messages(&mut self) {
+        let mut schemas = Schemas::default();
+        for declared in &self.found.schemas {
+            let name = ResourceName::schema(&declared.name);
+            let (now, schema) = (OffsetDateTime::UNIX_EPOCH, declared.to_schema());
+            // What is wrong with a schema was told where it stands.
+            name.and_then(|name| schemas.create(name.project(), name.id(), schema, now))
+                .ok();
+        }
+        let settings: BTreeMap<&str, &SchemaSettings> = self
+            .found
+            .topics
+            .iter()
+            .filter_map(|topic| Some((topic.name.as_str(), topic.schema.as_ref()?)))
+            .collect();
+        for ((topic, message), place) in self.found.messages.iter().zip(&self.message_places) {
+            let Some(settings) = settings.get(topic.as_str()) else {
+                continue;
+            };
+            if !schemas.exists(&settings.schema) {
+                continue;
+            }
+            if let Err(error) = schemas.check(settings, &message.data) {
+                self.faults.push(BootstrapFault {
+                    text: error.to_string(),
+                    ..place.clone()
+                });
+            }
+        }
     }
 
     /// Dead letters need a topic, and somebody who keeps them.

@@ -2,10 +2,10 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
-use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Schema, schema};
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::Schema;
 
 use super::Broker;
-use crate::bootstrap::SchemaLanguage;
+use crate::bootstrap::SchemaDeclaration;
 use crate::error::ApiError;
 use crate::journal::Kind;
 use crate::message::Message;
@@ -33,23 +33,9 @@ impl Broker {
 
     /// # Errors
     /// If the name is bad or taken, or the definition wrong.
-    pub(crate) fn declare_schema(
-        &self,
-        name: &str,
-        language: SchemaLanguage,
-        definition: &str,
-    ) -> Result<(), ApiError> {
-        let name = ResourceName::schema(name)?;
-        let language = match language {
-            SchemaLanguage::Avro => schema::Type::Avro,
-            SchemaLanguage::ProtocolBuffer => schema::Type::ProtocolBuffer,
-        };
-        let declared = Schema {
-            r#type: language.into(),
-            definition: definition.to_owned(),
-            ..Schema::default()
-        };
-        self.create_schema(name.project(), name.id(), declared)?;
+    pub(crate) fn declare_schema(&self, declared: &SchemaDeclaration) -> Result<(), ApiError> {
+        let name = ResourceName::schema(&declared.name)?;
+        self.create_schema(name.project(), name.id(), declared.to_schema())?;
         Ok(())
     }
 

@@ -22,6 +22,11 @@ impl Broker {
         config: SubscriptionConfig,
     ) -> Result<SubscriptionConfig, ApiError> {
         let name = ResourceName::subscription(&config.name)?;
+        if config.topic.is_empty() {
+            return Err(ApiError::invalid(
+                "Subscription.topic is missing: expected projects/PROJECT/topics/ID",
+            ));
+        }
         let topic = ResourceName::topic(&config.topic)?;
         config.check()?;
         let mut resources = self.resources();

@@ -9,6 +9,7 @@ use std::time::Duration;
 pub use self::policies::{DeadLetterPolicy, RetryPolicy};
 pub use self::push_config::{OidcToken, PushConfig, PushForm};
 use crate::error::ApiError;
+use crate::filter::Filter;
 
 /// About ten thousand years (*google.protobuf.Duration*, `seconds`).
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(315_576_000_000);
@@ -76,6 +77,7 @@ impl SubscriptionConfig {
     }
 
     pub(crate) fn check(&self) -> Result<(), ApiError> {
+        Filter::parse(&self.filter)?;
         within(
             "ackDeadlineSeconds",
             self.ack_deadline,

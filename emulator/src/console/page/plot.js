@@ -25,7 +25,8 @@ export function plot(title, names, write) {
   return {
     node,
     update({ now, seconds, lines }) {
-      const top = ceiling(Math.max(1e-9, ...lines.flat().map(([, value]) => value)));
+      const highest = Math.max(0, ...lines.flat().map(([, value]) => value));
+      const top = highest > 0 ? ceiling(highest) : 1;
       const x = (at) => LEFT + (WIDTH - LEFT - RIGHT) * (1 - (now - at) / seconds);
       const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
       const parts = [];
