@@ -1,6 +1,6 @@
 //! Where and how messages are pushed.
 
-use reqwest::Url;
+use url::Url;
 
 use crate::error::ApiError;
 
