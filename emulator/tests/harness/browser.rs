@@ -70,7 +70,13 @@ where
     steps.unwrap();
 }
 
+/// Chromedriver takes a free port of IPv4 and then the same one of IPv6; if that is taken, it ends, and another is tried.
 fn start() -> (Driver, u16) {
+    let started = (0..20).find_map(|_| try_to_start());
+    started.expect("chromedriver finds a port")
+}
+
+fn try_to_start() -> Option<(Driver, u16)> {
     let mut driver = Command::new("chromedriver");
     let mut process = driver
         .arg("--port=0")
@@ -83,11 +89,15 @@ fn start() -> (Driver, u16) {
         line.split_once("successfully on port ")
             .map(|(_, port)| port.to_owned())
     });
-    let port: u16 = port.unwrap().trim_end_matches('.').parse().unwrap();
+    let Some(port) = port else {
+        process.wait().unwrap();
+        return None;
+    };
+    let port: u16 = port.trim_end_matches('.').parse().unwrap();
     // Its output is read on, so that it never waits for a reader.
     std::thread::spawn(move || lines.for_each(drop));
     let profile = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chromium-{port}"));
-    (Driver { process, profile }, port)
+    Some((Driver { process, profile }, port))
 }
 
 async fn connect(driver: &Driver, port: u16, look: Look) -> Client {
