@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use crate::context::Context;
 use crate::message::{Message, Payload, PayloadError};
 use crate::outcome::{IntoOutcome, Outcome};
+use crate::payload::PayloadType;
 use crate::state::{State, StateType, States};
 
 /// One message on its way into a handler.
@@ -61,6 +62,27 @@ pub trait FromDelivery: Sized + Send + 'static {
     fn state() -> Option<StateType> {
         None
     }
+
+    /// The payload this argument is, for documents.
+    #[must_use]
+    fn payload() -> Option<PayloadType> {
+        None
+    }
+}
+
+/// What the types of a handler's arguments say about it.
+#[derive(Clone, Debug, Default)]
+pub struct Signature {
+    pub(crate) states: Vec<StateType>,
+    pub(crate) payloads: Vec<PayloadType>,
+}
+
+impl Signature {
+    fn with<A: FromDelivery>(mut self) -> Self {
+        self.states.extend(A::state());
+        self.payloads.extend(A::payload());
+        self
+    }
 }
 
 impl<T: Payload> FromDelivery for Message<T> {
@@ -69,6 +91,10 @@ impl<T: Payload> FromDelivery for Message<T> {
             &delivery.data,
             &delivery.context.attributes,
         )?))
+    }
+
+    fn payload() -> Option<PayloadType> {
+        Some(PayloadType::of::<T>())
     }
 }
 
@@ -113,9 +139,9 @@ pub(crate) enum Work {
 pub trait Handler<Arguments>: Clone + Send + Sync + 'static {
     /// Runs the function on the delivery.
     fn call(self, delivery: Delivery) -> BoxFuture<'static, Result<Outcome, DeliveryError>>;
-    /// The states its arguments need.
+    /// What its arguments are.
     #[must_use]
-    fn states() -> Vec<StateType>;
+    fn signature() -> Signature;
 }
 
 /// A plain function of up to four arguments that each are [`FromDelivery`].
@@ -129,9 +155,9 @@ pub trait BlockingHandler<Arguments>: Send + Sync + 'static {
     /// # Errors
     /// When the payload does not fit its type.
     fn call(&self, delivery: &Delivery) -> Result<Outcome, DeliveryError>;
-    /// The states its arguments need.
+    /// What its arguments are.
     #[must_use]
-    fn states() -> Vec<StateType>;
+    fn signature() -> Signature;
 }
 
 macro_rules! handlers {
@@ -150,8 +176,8 @@ macro_rules! handlers {
                 })
             }
 
-            fn states() -> Vec<StateType> {
-                [$($argument::state()),*].into_iter().flatten().collect()
+            fn signature() -> Signature {
+                Signature::default()$(.with::<$argument>())*
             }
         }
 
@@ -165,8 +191,8 @@ macro_rules! handlers {
                 Ok(self($($argument::from_delivery(delivery)?),*).into_outcome())
             }
 
-            fn states() -> Vec<StateType> {
-                [$($argument::state()),*].into_iter().flatten().collect()
+            fn signature() -> Signature {
+                Signature::default()$(.with::<$argument>())*
             }
         }
     };

@@ -6,7 +6,7 @@
 //! ```no_run
 //! use pushgate::{Idempotency, Message, Outcome, Service, Subscriber};
 //!
-//! #[derive(serde::Deserialize, validator::Validate)]
+//! #[derive(serde::Deserialize, validator::Validate, schemars::JsonSchema)]
 //! struct Order {
 //!     #[validate(length(min = 1))]
 //!     id: String,
@@ -60,6 +60,7 @@ mod lease;
 mod message;
 mod metadata;
 mod outcome;
+mod payload;
 mod pools;
 mod push;
 mod registered;
@@ -79,14 +80,16 @@ pub use bytes::Bytes;
 pub use config::{Config, ConfigError, SETTINGS, Setting};
 pub use context::Context;
 pub use dead_letter::{ERROR_ATTRIBUTE, KEPT_PREFIX, REASON_ATTRIBUTE};
-pub use handler::{BlockingHandler, Delivery, DeliveryError, FromDelivery, Handler};
+pub use handler::{BlockingHandler, Delivery, DeliveryError, FromDelivery, Handler, Signature};
 pub use message::{Attributes, Message, Payload, PayloadError, Raw};
 pub use outcome::{IntoOutcome, Outcome};
+pub use payload::{Content, PayloadType};
 pub use server::Running;
 pub use service::{Service, StartError};
 pub use state::{Environment, State, StateType};
 pub use subscriber::{
-    AfterCrash, Backoff, CircuitBreaker, Conflict, Example, Idempotency, StoreDown, Subscriber,
+    AfterCrash, Alerts, Backoff, CircuitBreaker, Conflict, Example, Idempotency, Schedule,
+    StoreDown, Subscriber, TopicSchema,
 };
 pub use time::OffsetDateTime;
 

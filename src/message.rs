@@ -5,10 +5,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use crate::decoding;
+use crate::payload::Content;
 
 /// The payload of one message, decoded and checked before the handler runs. Reads like the payload itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,10 +57,10 @@ impl Deref for Attributes {
     }
 }
 
-/// What a message can be decoded into. Any `serde` type with `validator` rules is one, as JSON; so are [`Raw`] and [`Attributes`].
+/// What a message can be decoded into. Any `serde` type with `validator` rules and a `schemars` schema is one, as JSON; so are [`Raw`] and [`Attributes`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be decoded from a message",
-    note = "derive `serde::Deserialize` and `validator::Validate` for a JSON payload, or take `Message<Raw>` or `Message<Attributes>`"
+    note = "derive `serde::Deserialize`, `validator::Validate` and `schemars::JsonSchema` for a JSON payload, or take `Message<Raw>` or `Message<Attributes>`"
 )]
 pub trait Payload: Sized + Send + 'static {
     /// Decodes and checks.
@@ -69,9 +71,19 @@ pub trait Payload: Sized + Send + 'static {
         data: &Bytes,
         attributes: &Arc<BTreeMap<String, String>>,
     ) -> Result<Self, PayloadError>;
+
+    /// What the data are, for documents.
+    #[must_use]
+    fn content() -> Content {
+        Content::Bytes
+    }
 }
 
-impl<T: DeserializeOwned + Validate + Send + 'static> Payload for T {
+impl<T: DeserializeOwned + Validate + JsonSchema + Send + 'static> Payload for T {
+    fn content() -> Content {
+        Content::json::<T>()
+    }
+
     fn decode(
         data: &Bytes,
         _attributes: &Arc<BTreeMap<String, String>>,
@@ -101,6 +113,10 @@ impl Payload for Raw {
 }
 
 impl Payload for Attributes {
+    fn content() -> Content {
+        Content::Attributes
+    }
+
     fn decode(
         _data: &Bytes,
         attributes: &Arc<BTreeMap<String, String>>,
@@ -212,7 +228,7 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, Deserialize, Validate)]
+    #[derive(Debug, Deserialize, Validate, JsonSchema)]
     struct Order {
         #[validate(length(min = 1))]
         customer: String,
@@ -220,7 +236,7 @@ mod tests {
         lines: Vec<Line>,
     }
 
-    #[derive(Debug, Deserialize, Validate)]
+    #[derive(Debug, Deserialize, Validate, JsonSchema)]
     struct Line {
         #[validate(range(min = 1, max = 9))]
         quantity: u32,
@@ -260,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_violations_is_cut_and_a_rules_other_parameters_are_not_told() {
-        #[derive(Deserialize, Validate)]
+        #[derive(Deserialize, Validate, JsonSchema)]
         struct Account {
             #[validate(must_match(other = "password"))]
             again: String,

@@ -103,7 +103,7 @@ impl Registered {
         };
         Ticket {
             fingerprint: identity.fingerprint,
-            ..Ticket::new(key, self.declared.lease, self.declared.window)
+            ..Ticket::new(key, self.declared.lease, self.declared.dedup_window())
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::excerpt::excerpt;
 use crate::pools::Pools;
 use crate::registered::Registered;
 use crate::state::StateType;
-use crate::subscriber::Subscriber;
+use crate::subscriber::{Subscriber, TopicSchema};
 
 /// Why a push has no subscriber.
 #[derive(Debug, thiserror::Error)]
@@ -173,6 +173,37 @@ fn short_lease(subscriber: &Subscriber, store_timeout: Duration) -> Option<Strin
     })
 }
 
+/// What subscribers of one topic, and schedules of one project, must agree on.
+fn shared(subscribers: &[Subscriber]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut schemas: HashMap<&str, (&Subscriber, &TopicSchema)> = HashMap::new();
+    let mut schedules: HashMap<&str, &Subscriber> = HashMap::new();
+    for subscriber in subscribers {
+        if let Some(schema) = &subscriber.topic_schema {
+            let (first, known) = *schemas
+                .entry(&subscriber.topic)
+                .or_insert((subscriber, schema));
+            if known != schema {
+                faults.push(format!(
+                    "subscribers {:?} and {:?} declare different schemas for topic {:?}: a topic has one, see .topic_schema(…)",
+                    first.id, subscriber.id, subscriber.topic
+                ));
+            }
+        }
+        for schedule in &subscriber.schedules {
+            let name = schedule.name(subscriber);
+            let first = *schedules.entry(name).or_insert(subscriber);
+            if first.id != subscriber.id {
+                faults.push(format!(
+                    "subscribers {:?} and {:?} both have a schedule {name:?}: see Schedule::named(…)",
+                    first.id, subscriber.id
+                ));
+            }
+        }
+    }
+    faults
+}
+
 /// Faults of each declaration, of them together, and of them with what `main.rs` provides.
 pub(crate) fn faults(subscribers: &[Subscriber], provided: &[StateType]) -> Vec<String> {
     let mut faults: Vec<String> = subscribers.iter().flat_map(Subscriber::faults).collect();
@@ -188,6 +219,7 @@ pub(crate) fn faults(subscribers: &[Subscriber], provided: &[StateType]) -> Vec<
             ));
         }
     }
+    faults.extend(shared(subscribers));
     for subscriber in subscribers {
         if !ids.insert(&subscriber.id) {
             faults.push(format!(
@@ -196,6 +228,7 @@ pub(crate) fn faults(subscribers: &[Subscriber], provided: &[StateType]) -> Vec<
             ));
         }
         for state in subscriber
+            .signature
             .states
             .iter()
             .filter(|state| !provided.contains(state))

@@ -3,6 +3,7 @@
 mod folder;
 mod orders_fulfilment;
 mod orders_receipts;
+mod stock_reports;
 mod uploads_fingerprints;
 mod warehouse;
 
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use pushgate::Service;
 
 use crate::orders_receipts::Outbox;
+use crate::stock_reports::Reports;
 use crate::uploads_fingerprints::Archive;
 use crate::warehouse::Warehouse;
 
@@ -19,8 +21,10 @@ fn main() -> ExitCode {
         .state(Warehouse::open)
         .state(Outbox::open)
         .state(Archive::open)
+        .state(Reports::open)
         .subscriber(orders_fulfilment::subscriber())
         .subscriber(orders_receipts::subscriber())
         .subscriber(uploads_fingerprints::subscriber())
+        .subscriber(stock_reports::subscriber())
         .run()
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use m2m::orders::{OrderLine, OrderPlaced};
-use pushgate::{Backoff, Context, Example, Idempotency, Message, Outcome, State, Subscriber};
+use pushgate::{
+    Alerts, Backoff, Context, Example, Idempotency, Message, Outcome, State, Subscriber,
+};
 
 use crate::warehouse::{Warehouse, WarehouseError};
 
@@ -11,11 +13,19 @@ pub(crate) fn subscriber() -> Subscriber {
     Subscriber::new("orders-fulfilment", reserve_stock)
         .topic("orders")
         .purpose("Reserves stock for every paid order.")
+        .owner("warehouse team")
         .producers(["checkout"])
         .idempotency(Idempotency::by_message_id())
         .ack_deadline(Duration::from_secs(60))
         .retry(Backoff::from_secs(10, 600))
         .attempts(10)
+        .expected_throughput(5.0)
+        .expected_latency(Duration::from_secs(2))
+        .alerts(
+            Alerts::default()
+                .oldest_unacked_age(Duration::from_secs(15 * 60))
+                .undelivered_messages(10_000),
+        )
         .examples([
             Example::json("an order that can be filled", &order("A-1001", "teapot")),
             Example::json(

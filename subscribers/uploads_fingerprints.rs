@@ -29,6 +29,7 @@ pub(crate) fn subscriber() -> Subscriber {
         .topic("uploads")
         .purpose("Computes the fingerprint of every uploaded document, so that near-duplicates can be found.")
         .producers(["Cloud Storage, bucket shop-uploads"])
+        .filter(format!("attributes.{EVENT_TYPE} = \"{OBJECT_FINALIZE}\""))
         .idempotency(Idempotency::by_message_id())
         .ack_deadline(Duration::from_secs(120))
         .examples([Example::json("a document that was uploaded", &notification).attribute(EVENT_TYPE, OBJECT_FINALIZE)])

@@ -113,7 +113,8 @@ async fn describe_prints_every_declaration_as_json_and_needs_no_settings() {
         [
             "orders-fulfilment",
             "orders-receipts",
-            "uploads-fingerprints"
+            "uploads-fingerprints",
+            "stock-reports"
         ]
     );
     for subscription in subscriptions {

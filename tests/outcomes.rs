@@ -1,6 +1,7 @@
 //! What a handler says, and what Pub/Sub hears.
 
 use pushgate::{Attributes, Message, Outcome, State, Subscriber};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use validator::Validate;
 
@@ -134,7 +135,7 @@ async fn what_cannot_be_dead_lettered_is_delivered_again() {
     );
 }
 
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 struct Typed {
     #[validate(range(max = 9))]
     count: u32,

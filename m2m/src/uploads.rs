@@ -1,5 +1,6 @@
 //! Topic `uploads`: notifications of Cloud Storage about the bucket that customers upload documents to.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
@@ -9,7 +10,7 @@ pub const EVENT_TYPE: &str = "eventType";
 pub const OBJECT_FINALIZE: &str = "OBJECT_FINALIZE";
 
 /// An object of Cloud Storage, as the payload format `JSON_API_V1` describes it; of its many fields, those we need.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredObject {
     /// Its name within the bucket, 1 to 1,024 bytes, with slashes like a path.

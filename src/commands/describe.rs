@@ -3,12 +3,27 @@
 use std::error::Error;
 use std::io::Write as _;
 
+use serde::Serialize;
+
 use crate::derive::Manifest;
 use crate::service::Service;
 
-pub(super) fn run(service: &Service) -> Result<(), Box<dyn Error>> {
-    let manifest = Manifest::of(service.declarations()?);
-    let mut text = serde_json::to_string_pretty(&manifest)?;
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Print the JSON Schema of what is printed instead.
+    #[arg(long)]
+    schema: bool,
+}
+
+pub(super) fn run(service: &Service, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if arguments.schema {
+        return print(&Manifest::schema());
+    }
+    print(&Manifest::of(service.declarations()?))
+}
+
+fn print(document: &impl Serialize) -> Result<(), Box<dyn Error>> {
+    let mut text = serde_json::to_string_pretty(document)?;
     text.push('\n');
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }

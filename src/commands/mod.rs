@@ -34,7 +34,7 @@ enum Command {
     #[cfg(feature = "dev")]
     Dev(dev::Arguments),
     /// The declarations as JSON: needs no settings and no store, and says what is wrong with them as serve does.
-    Describe,
+    Describe(describe::Arguments),
 }
 
 impl Service {
@@ -67,7 +67,7 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
             Command::Serve(arguments) => serve::run(service, &arguments, environment).await,
             #[cfg(feature = "dev")]
             Command::Dev(arguments) => dev::run(service, &arguments, environment).await,
-            Command::Describe => describe::run(&service),
+            Command::Describe(arguments) => describe::run(&service, &arguments),
         }
     });
     // A handler on a thread cannot be stopped, and is not waited for.

@@ -21,6 +21,10 @@ impl Subscriber {
             self.times(),
             self.protections(),
             self.contradictions(),
+            self.cloud_faults(),
+            self.topic_schema_faults(),
+            self.schedule_faults(),
+            self.operation_faults(),
         ]
         .concat();
         let faults = checks.into_iter().filter(|(is_right, _)| !is_right);
@@ -214,10 +218,10 @@ impl Subscriber {
                 ),
             ),
             (
-                (deadline..=LONGEST_WINDOW).contains(&self.window),
+                (deadline..=LONGEST_WINDOW).contains(&self.dedup_window()),
                 format!(
                     "window is {:?}, expected at least the ack deadline of {deadline:?} and at most 366 days: see .window(…)",
-                    self.window
+                    self.dedup_window()
                 ),
             ),
         ]
@@ -230,7 +234,7 @@ fn is_ack_deadline(deadline: Duration) -> bool {
 }
 
 /// Whether Pub/Sub takes this as the short name of a topic or subscription (Google, *Topic*, `name`).
-fn is_resource_id(id: &str) -> bool {
+pub(super) fn is_resource_id(id: &str) -> bool {
     (3..=255).contains(&id.len())
         && id.starts_with(|first: char| first.is_ascii_alphabetic())
         && !id.starts_with("goog")
@@ -241,7 +245,7 @@ fn is_resource_id(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CircuitBreaker, Example};
+    use super::super::{Alerts, CircuitBreaker, Example, Schedule, TopicSchema};
     use super::*;
     use crate::context::Context;
 
@@ -379,5 +383,95 @@ mod tests {
             declared().examples([Example::raw("nothing", [])]),
             "example \"nothing\" is empty",
         );
+    }
+
+    #[test]
+    fn what_google_keeps_is_checked_before_google_does() {
+        check(
+            declared().filter("attributes.a"),
+            "filter is \"attributes.a\": expected = or !=",
+        );
+        check(declared().retention(599 * SECOND), "retention is 599s");
+        check(
+            declared().retention(2_678_401 * SECOND),
+            "10 minutes to 31 days",
+        );
+        check(
+            declared().topic_schema(TopicSchema::avro("a", "{}")),
+            "has a name that Pub/Sub refuses",
+        );
+        check(
+            declared().topic_schema(TopicSchema::avro("orders", "record")),
+            "is not JSON",
+        );
+        check(
+            declared().topic_schema(TopicSchema::protocol_buffer("orders", "")),
+            "has 0 bytes",
+        );
+    }
+
+    #[test]
+    fn schedules_are_checked_before_cloud_scheduler_does() {
+        let hourly = || Schedule::cron("0 * * * *").raw("x");
+        check(
+            declared().schedule(Schedule::cron("hourly").raw("x")),
+            "is at \"hourly\", expected five fields",
+        );
+        check(
+            declared().schedule(hourly().time_zone("Mars/Olympus")),
+            "\"Mars/Olympus\"",
+        );
+        check(
+            declared().schedule(hourly().named("every hour")),
+            "must be named by",
+        );
+        check(
+            declared().schedule(Schedule::cron("0 * * * *")),
+            "publishes nothing",
+        );
+        check(
+            declared().schedule(hourly()).schedule(hourly()),
+            "two schedules are named \"orders-fulfilment\"",
+        );
+        assert_eq!(
+            declared()
+                .schedule(hourly().time_zone("Europe/Berlin"))
+                .faults(),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn expectations_and_alerts_have_bounds() {
+        check(declared().owner(" "), "the owner is an empty text");
+        check(declared().expected_throughput(0.0), "0 messages a second");
+        check(
+            declared().expected_throughput(f64::NAN),
+            "NaN messages a second",
+        );
+        check(
+            declared().expected_latency(Duration::ZERO),
+            "latency is 0ns",
+        );
+        let alerts = Alerts::default;
+        check(
+            declared().alerts(alerts().oldest_unacked_age(SECOND)),
+            "oldest unacked age is 1s",
+        );
+        check(
+            declared().alerts(alerts().failed_push_share(1.5)),
+            "failed push share is 1.5",
+        );
+        check(
+            declared().alerts(alerts().undelivered_messages(0)),
+            "undelivered messages are 0",
+        );
+    }
+
+    #[test]
+    fn the_window_is_as_long_as_the_retention_unless_it_is_declared() {
+        let kept = declared().retention(3600 * SECOND);
+        assert_eq!(kept.clone().dedup_window(), 3600 * SECOND);
+        assert_eq!(kept.window(7200 * SECOND).dedup_window(), 7200 * SECOND);
     }
 }

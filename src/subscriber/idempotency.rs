@@ -42,17 +42,6 @@ pub enum Conflict {
     Retry,
 }
 
-impl Conflict {
-    /// In a word.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::DeadLetter => "deadLetter",
-            Self::Ignore => "ignore",
-            Self::Retry => "retry",
-        }
-    }
-}
-
 /// What a delivery is known by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {

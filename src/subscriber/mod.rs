@@ -1,21 +1,33 @@
 //! The one declaration beside each handler, from which everything about its subscription is derived.
 
+mod cloud;
 mod faults;
+mod filter;
 mod forms;
 mod idempotency;
+mod operation;
 mod optional;
+mod schedule;
 mod terms;
+mod topic_schema;
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::handler::{BlockingHandler, Handler, Work};
-use crate::state::StateType;
+use crate::handler::{BlockingHandler, Handler, Signature, Work};
+use crate::payload::PayloadType;
 
 pub(crate) use self::forms::Form;
 pub(crate) use self::idempotency::Identity;
 pub use self::idempotency::{Conflict, Idempotency};
+pub use self::operation::Alerts;
+pub(crate) use self::operation::Expectation;
+pub use self::schedule::Schedule;
 pub use self::terms::{AfterCrash, Backoff, CircuitBreaker, Example, StoreDown};
+pub use self::topic_schema::TopicSchema;
+#[cfg(feature = "dev")]
+pub(crate) use self::topic_schema::{SchemaEncoding, SchemaLanguage};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -27,7 +39,9 @@ const SECOND: Duration = Duration::from_secs(1);
 pub struct Subscriber {
     pub(crate) id: String,
     pub(crate) work: Work,
-    pub(crate) states: Vec<StateType>,
+    pub(crate) signature: Signature,
+    /// The file that declares it, as the compiler names it: from the workspace's root.
+    pub(crate) source: &'static str,
     pub(crate) topic: String,
     pub(crate) purpose: String,
     pub(crate) producers: Vec<String>,
@@ -39,7 +53,8 @@ pub struct Subscriber {
     pub(crate) soft_limit: Option<Duration>,
     pub(crate) hard_limit: Option<Duration>,
     pub(crate) lease: Duration,
-    pub(crate) window: Duration,
+    /// None: as long as the retention.
+    pub(crate) window: Option<Duration>,
     pub(crate) epoch: u32,
     pub(crate) concurrency: Option<usize>,
     pub(crate) in_process: InProcess,
@@ -51,43 +66,56 @@ pub struct Subscriber {
     pub(crate) callers: Vec<String>,
     pub(crate) examples: Vec<Example>,
     pub(crate) form: Form,
+    pub(crate) filter: Option<String>,
+    pub(crate) is_ordered: bool,
+    pub(crate) retention: Duration,
+    pub(crate) topic_schema: Option<TopicSchema>,
+    pub(crate) schedules: Vec<Schedule>,
+    pub(crate) owner: Option<String>,
+    pub(crate) expected: Expectation,
+    pub(crate) alerts: Alerts,
 }
 
 impl Subscriber {
     /// A subscriber with an `async` handler, for work that waits for others. `id` is the subscription's short name.
+    #[track_caller]
     pub fn new<A>(id: impl Into<String>, handler: impl Handler<A>) -> Self {
-        let states = states_of_async(&handler);
+        let signature = signature_of_async(&handler);
         Self::with(
             id.into(),
             Work::Async(Arc::new(move |delivery| handler.clone().call(delivery))),
-            states,
+            signature,
         )
     }
 
     /// A subscriber whose handler waits without giving its thread back: synchronous clients, files.
+    #[track_caller]
     pub fn blocking<A, H: BlockingHandler<A>>(id: impl Into<String>, handler: H) -> Self {
         Self::with(
             id.into(),
             Work::Blocking(Arc::new(move |delivery| handler.call(delivery))),
-            H::states(),
+            H::signature(),
         )
     }
 
     /// A subscriber whose handler computes: as many run at once as there are cores.
+    #[track_caller]
     pub fn cpu<A, H: BlockingHandler<A>>(id: impl Into<String>, handler: H) -> Self {
         Self::with(
             id.into(),
             Work::Cpu(Arc::new(move |delivery| handler.call(delivery))),
-            H::states(),
+            H::signature(),
         )
     }
 
-    fn with(id: String, work: Work, states: Vec<StateType>) -> Self {
+    #[track_caller]
+    fn with(id: String, work: Work, signature: Signature) -> Self {
         Self {
             dead_letter_topic: format!("{id}-dead-letter"),
             id,
             work,
-            states,
+            signature,
+            source: Location::caller().file(),
             topic: String::new(),
             purpose: String::new(),
             producers: Vec::new(),
@@ -98,7 +126,7 @@ impl Subscriber {
             soft_limit: None,
             hard_limit: None,
             lease: 10 * SECOND,
-            window: Duration::from_secs(7 * 24 * 60 * 60),
+            window: None,
             epoch: 0,
             concurrency: None,
             in_process: InProcess::ONCE,
@@ -109,6 +137,14 @@ impl Subscriber {
             callers: Vec::new(),
             examples: Vec::new(),
             form: Form::Evident,
+            filter: None,
+            is_ordered: false,
+            retention: Duration::from_secs(7 * 24 * 60 * 60),
+            topic_schema: None,
+            schedules: Vec::new(),
+            owner: None,
+            expected: Expectation::default(),
+            alerts: Alerts::default(),
         }
     }
 
@@ -165,6 +201,11 @@ pub(crate) struct Limits {
 }
 
 impl Subscriber {
+    /// What the handler reads, if it reads the payload.
+    pub(crate) fn payload(&self) -> Option<&PayloadType> {
+        self.signature.payloads.first()
+    }
+
     /// The share of the ack deadline that is kept for recording and answering.
     pub(crate) fn margin(&self) -> Duration {
         (self.ack_deadline / 10).clamp(SECOND, 5 * SECOND)
@@ -181,6 +222,6 @@ impl Subscriber {
     }
 }
 
-fn states_of_async<A, H: Handler<A>>(_handler: &H) -> Vec<StateType> {
-    H::states()
+fn signature_of_async<A, H: Handler<A>>(_handler: &H) -> Signature {
+    H::signature()
 }

@@ -58,11 +58,11 @@ impl Subscriber {
         self
     }
 
-    /// How long a handled message is remembered; by default 7 days, which is how long a subscription keeps unacked
-    /// messages by default (Google, *Subscription*, `messageRetentionDuration`).
+    /// How long a handled message is remembered; by default as long as the subscription keeps unacked messages (its
+    /// [`retention`](Self::retention)), so that none comes later than it is known.
     #[must_use]
     pub fn window(mut self, window: Duration) -> Self {
-        self.window = window;
+        self.window = Some(window);
         self
     }
 

@@ -121,6 +121,10 @@ impl<'a> Collection<'a> {
         self.declared.contains_key(name)
     }
 
+    pub(super) fn add_schema(&mut self, schema: SchemaDeclaration) {
+        self.found.schemas.push(schema);
+    }
+
     pub(super) fn add_topic(&mut self, topic: TopicConfig) {
         self.found.topics.push(topic);
     }

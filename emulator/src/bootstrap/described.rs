@@ -10,10 +10,12 @@ use serde_saphyr::{Location, Spanned};
 use super::collect::{Collection, refused};
 use super::document::Seconds;
 use super::place::{BootstrapFault, Source};
+use super::{SchemaDeclaration, SchemaLanguage};
 use crate::error::ApiError;
 use crate::name::ResourceName;
+use crate::schema::Schemas;
 use crate::subscription::{DeadLetterPolicy, PushConfig, RetryPolicy, SubscriptionConfig};
-use crate::topic::TopicConfig;
+use crate::topic::{Encoding, SchemaSettings, TopicConfig};
 
 /// The version that is understood.
 const VERSION: u32 = 1;
@@ -23,7 +25,31 @@ const VERSION: u32 = 1;
 struct Described {
     version: Spanned<u32>,
     #[serde(default)]
+    topics: Vec<Spanned<DescribedTopic>>,
+    #[serde(default)]
     subscriptions: Vec<Spanned<Declared>>,
+}
+
+#[derive(Deserialize)]
+struct DescribedTopic {
+    id: String,
+    #[serde(default)]
+    schema: Option<DescribedSchema>,
+}
+
+#[derive(Deserialize)]
+struct DescribedSchema {
+    name: String,
+    r#type: SchemaLanguage,
+    encoding: DescribedEncoding,
+    definition: String,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum DescribedEncoding {
+    Json,
+    Binary,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +66,12 @@ struct Declared {
     #[serde(default)]
     callers: Vec<String>,
     form: DeclaredForm,
+    #[serde(default)]
+    filter: Option<String>,
+    #[serde(default)]
+    enable_message_ordering: bool,
+    #[serde(default)]
+    message_retention_duration: Option<Seconds>,
 }
 
 #[derive(Deserialize)]
@@ -75,12 +107,66 @@ pub(super) fn collect(collection: &mut Collection<'_>, source: &Source, text: &s
         let text = "declarations of a service do not say where it listens: add --push-to URL";
         return collection.fault(BootstrapFault::new(source, Location::UNKNOWN, text));
     };
+    for topic in described.topics {
+        let added = add_topic(collection, source, &topic);
+        if let Err(error) = added {
+            collection.fault(error);
+        }
+    }
     for declared in described.subscriptions {
         let added = add(collection, source, &declared, base.trim_end_matches('/'));
         if let Err(error) = added {
             collection.fault(error);
         }
     }
+}
+
+fn add_topic(
+    collection: &mut Collection<'_>,
+    source: &Source,
+    described: &Spanned<DescribedTopic>,
+) -> Result<(), BootstrapFault> {
+    let refuse = |error: ApiError| refused(source, described.referenced, &error);
+    let project = collection.defaults.project.clone();
+    let DescribedTopic { id, schema } = &described.value;
+    let topic = ResourceName::topic(&format!("projects/{project}/topics/{id}")).map_err(refuse)?;
+    // Another file may say more about it.
+    if collection.is_declared(topic.as_str()) {
+        return Ok(());
+    }
+    collection.declare(source, described.referenced, &topic)?;
+    let mut config = TopicConfig::new(topic.as_str());
+    if let Some(DescribedSchema {
+        name,
+        r#type,
+        encoding,
+        definition,
+    }) = schema
+    {
+        let name =
+            ResourceName::schema(&format!("projects/{project}/schemas/{name}")).map_err(refuse)?;
+        config.schema = Some(SchemaSettings {
+            schema: name.to_string(),
+            encoding: match encoding {
+                DescribedEncoding::Json => Encoding::Json,
+                DescribedEncoding::Binary => Encoding::Binary,
+            },
+            first_revision_id: String::new(),
+            last_revision_id: String::new(),
+        });
+        if !collection.is_declared(name.as_str()) {
+            collection.declare(source, described.referenced, &name)?;
+            let declared = SchemaDeclaration {
+                name: name.to_string(),
+                language: *r#type,
+                definition: definition.clone(),
+            };
+            Schemas::validate_schema(&declared.to_schema()).map_err(refuse)?;
+            collection.add_schema(declared);
+        }
+    }
+    collection.add_topic(config);
+    Ok(())
 }
 
 fn add(
@@ -128,6 +214,11 @@ impl Declared {
             dead_letter_topic,
             max_delivery_attempts: self.attempts,
         });
+        config.filter = self.filter.clone().unwrap_or_default();
+        config.enable_message_ordering = self.enable_message_ordering;
+        if let Some(retention) = &self.message_retention_duration {
+            config.message_retention = retention.0;
+        }
     }
 
     /// Where the service receives, as whom it expects to be called, and for which audience: what is declared, or else what

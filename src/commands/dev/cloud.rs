@@ -3,12 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use emulator::{
-    ApiError, DeadLetterPolicy, Emulator, Options, PushConfig, StartError, SubscriptionConfig,
+    ApiError, DeadLetterPolicy, Emulator, Encoding, Options, PushConfig, SchemaDeclaration,
+    SchemaLanguage, SchemaSettings, StartError, SubscriptionConfig, TopicConfig,
 };
 
 use crate::config::Config;
 use crate::state::Environment;
-use crate::subscriber::{Form, Subscriber};
+use crate::subscriber::{self, Form, SchemaEncoding, Subscriber, TopicSchema};
 
 /// The local Pub/Sub of one project.
 pub(super) struct Cloud {
@@ -82,12 +83,13 @@ impl Cloud {
         for subscription in &subscriptions {
             let dead_letters = &subscription.declared.dead_letter_topic;
             let dead_letter_topic = self.topic(dead_letters);
-            if self.create_topic(&dead_letter_topic)? {
+            if self.create_topic(&dead_letter_topic, None)? {
                 let keeper = format!("projects/{}/subscriptions/{dead_letters}", self.project);
                 self.emulator
                     .create_subscription(SubscriptionConfig::new(keeper, &dead_letter_topic))?;
             }
-            self.create_topic(&subscription.topic)?;
+            let schema = schema_of(&subscription.topic, &subscriptions);
+            self.create_topic(&subscription.topic, schema)?;
             self.emulator
                 .create_subscription(subscription.config(service, &dead_letter_topic))?;
         }
@@ -121,13 +123,52 @@ impl Cloud {
     }
 
     /// Whether it is new: subscriptions may share a topic.
-    fn create_topic(&self, name: &str) -> Result<bool, ApiError> {
-        match self.emulator.create_topic(name) {
+    fn create_topic(&self, name: &str, schema: Option<&TopicSchema>) -> Result<bool, ApiError> {
+        let mut config = TopicConfig::new(name);
+        config.schema = schema
+            .map(|schema| self.create_schema(schema))
+            .transpose()?;
+        match self.emulator.create_topic_with(config) {
             Ok(_) => Ok(true),
             Err(ApiError::AlreadyExists(_)) => Ok(false),
             Err(error) => Err(error),
         }
     }
+
+    fn create_schema(&self, schema: &TopicSchema) -> Result<SchemaSettings, ApiError> {
+        let name = format!("projects/{}/schemas/{}", self.project, schema.name);
+        let created = self.emulator.create_schema(&SchemaDeclaration {
+            name: name.clone(),
+            language: match schema.language {
+                subscriber::SchemaLanguage::Avro => SchemaLanguage::Avro,
+                subscriber::SchemaLanguage::ProtocolBuffer => SchemaLanguage::ProtocolBuffer,
+            },
+            definition: schema.definition.clone(),
+        });
+        match created {
+            // Topics may share a schema.
+            Ok(()) | Err(ApiError::AlreadyExists(_)) => Ok(SchemaSettings {
+                schema: name,
+                encoding: match schema.encoding {
+                    SchemaEncoding::Json => Encoding::Json,
+                    SchemaEncoding::Binary => Encoding::Binary,
+                },
+                first_revision_id: String::new(),
+                last_revision_id: String::new(),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What any subscriber of this topic declares.
+fn schema_of<'a>(topic: &str, subscriptions: &'a [Subscription]) -> Option<&'a TopicSchema> {
+    let of_topic = subscriptions
+        .iter()
+        .filter(|subscription| subscription.topic == topic);
+    of_topic
+        .filter_map(|subscription| subscription.declared.topic_schema.as_ref())
+        .next()
 }
 
 impl Subscription {
@@ -148,6 +189,10 @@ impl Subscription {
         config.ack_deadline = self.declared.ack_deadline;
         config.retry_policy = Some(super::shortened(self.declared.backoff));
         config.dead_letter_policy = Some(policy);
+        config.filter = self.declared.filter.clone().unwrap_or_default();
+        config.enable_message_ordering = self.declared.is_ordered;
+        config.message_retention = self.declared.retention;
+        config.expiration = None;
         config
     }
 }

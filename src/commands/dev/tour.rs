@@ -37,6 +37,21 @@ pub(super) async fn run(
             }
         }
     }
+    for subscription in subscriptions {
+        for schedule in &subscription.declared.schedules {
+            let name = schedule.name(&subscription.declared);
+            let message = Example {
+                title: format!(
+                    "what Cloud Scheduler publishes at {:?}, schedule {name}",
+                    schedule.cron
+                ),
+                data: schedule.data.clone(),
+                attributes: schedule.attributes.clone(),
+                is_broken: false,
+            };
+            publish(cloud, screen, subscriptions, &subscription.topic, &message).await;
+        }
+    }
     if let Some(subscription) = first.or(subscriptions.first()) {
         forge(cloud, screen, subscription, service).await;
     }

@@ -1,0 +1,230 @@
+//! Messages that Cloud Scheduler publishes at set times.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::Subscriber;
+
+/// A Cloud Scheduler job that publishes one message to the subscriber's topic, again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    pub(crate) cron: String,
+    pub(crate) time_zone: String,
+    pub(crate) purpose: String,
+    pub(crate) data: Vec<u8>,
+    pub(crate) attributes: BTreeMap<String, String>,
+    /// None: that of the subscription.
+    name: Option<String>,
+    /// The payload could not be serialized.
+    is_broken: bool,
+}
+
+impl Schedule {
+    /// At the times of five unix-cron fields (minute, hour, day of month, month, day of week), in UTC unless a
+    /// [`time_zone`](Self::time_zone) is given (Google, *Cron job format and time zone*).
+    pub fn cron(expression: impl Into<String>) -> Self {
+        Self {
+            cron: expression.into(),
+            time_zone: "Etc/UTC".into(),
+            purpose: String::new(),
+            data: Vec::new(),
+            attributes: BTreeMap::new(),
+            name: None,
+            is_broken: false,
+        }
+    }
+
+    /// The zone of the tz database in which the times are meant, such as `Europe/Berlin`, with its summer time.
+    #[must_use]
+    pub fn time_zone(mut self, zone: impl Into<String>) -> Self {
+        self.time_zone = zone.into();
+        self
+    }
+
+    /// The job's name, by default that of the subscription; needed where a subscriber has several.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// What the message is for, in a sentence; by default the subscriber's own purpose.
+    #[must_use]
+    pub fn purpose(mut self, purpose: impl Into<String>) -> Self {
+        self.purpose = purpose.into();
+        self
+    }
+
+    /// The payload as JSON. One that cannot be serialized is refused at start.
+    #[must_use]
+    pub fn json(mut self, payload: &impl Serialize) -> Self {
+        let data = serde_json::to_vec(payload);
+        self.is_broken = data.is_err();
+        self.data = data.unwrap_or_default();
+        self
+    }
+
+    /// The payload as bytes.
+    #[must_use]
+    pub fn raw(mut self, data: impl Into<Vec<u8>>) -> Self {
+        self.data = data.into();
+        self
+    }
+
+    /// Adds an attribute.
+    #[must_use]
+    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.attributes.insert(name.into(), value.into());
+        self
+    }
+
+    /// The name of its job, for this subscriber.
+    pub(crate) fn name<'a>(&'a self, subscriber: &'a Subscriber) -> &'a str {
+        self.name.as_deref().unwrap_or(&subscriber.id)
+    }
+
+    /// What its message is for.
+    pub(crate) fn purpose_or<'a>(&'a self, subscriber: &'a Subscriber) -> &'a str {
+        if self.purpose.is_empty() {
+            &subscriber.purpose
+        } else {
+            &self.purpose
+        }
+    }
+}
+
+impl Subscriber {
+    /// Adds a schedule: what Cloud Scheduler publishes to the topic, and when.
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedules.push(schedule);
+        self
+    }
+
+    pub(super) fn schedule_faults(&self) -> Vec<(bool, String)> {
+        let mut checks: Vec<_> = self
+            .schedules
+            .iter()
+            .flat_map(|schedule| schedule.faults(self))
+            .collect();
+        let mut names: Vec<&str> = self
+            .schedules
+            .iter()
+            .map(|schedule| schedule.name(self))
+            .collect();
+        names.sort_unstable();
+        for pair in names.windows(2) {
+            if let [one, other] = pair {
+                checks.push((
+                    one != other,
+                    format!("two schedules are named {one:?}: see Schedule::named(…)"),
+                ));
+            }
+        }
+        checks
+    }
+}
+
+impl Schedule {
+    fn faults(&self, subscriber: &Subscriber) -> Vec<(bool, String)> {
+        let name = self.name(subscriber);
+        let (cron, zone) = (&self.cron, &self.time_zone);
+        let misfit = self.misfit(subscriber);
+        vec![
+            (
+                is_job_name(name),
+                format!(
+                    "schedule {name:?} must be named by 1 to 500 letters, digits, - or _: see Schedule::named(…)"
+                ),
+            ),
+            (
+                is_unix_cron(cron),
+                format!(
+                    "schedule {name:?} is at {cron:?}, expected five fields such as \"30 2 * * 1-5\" (minute, hour, day of month, \
+                     month, day of week): see Schedule::cron(…)"
+                ),
+            ),
+            (
+                TimeZone::get(zone).is_ok(),
+                format!(
+                    "schedule {name:?} is in the time zone {zone:?}, expected one of the tz database such as \"Europe/Berlin\": see .time_zone(…)"
+                ),
+            ),
+            (
+                !(self.is_broken || self.data.is_empty() && self.attributes.is_empty()),
+                format!(
+                    "schedule {name:?} publishes nothing, or what cannot be serialized: add .json(&…), .raw(…) or .attribute(…)"
+                ),
+            ),
+            (
+                misfit.is_none(),
+                format!(
+                    "schedule {name:?} publishes what its own handler cannot read: {}",
+                    misfit.unwrap_or_default()
+                ),
+            ),
+        ]
+    }
+
+    /// Why the subscriber's handler could not read it, if so.
+    fn misfit(&self, subscriber: &Subscriber) -> Option<String> {
+        let payload = subscriber.payload()?;
+        let data = self.data.clone().into();
+        let attributes = Arc::new(self.attributes.clone());
+        let checked = payload.check(&data, &attributes);
+        checked.err().map(|error| error.to_string())
+    }
+}
+
+/// (Google, *Job*, `name`: letters, digits, hyphens and underscores, at most 500.)
+fn is_job_name(name: &str) -> bool {
+    (1..=500).contains(&name.len())
+        && name
+            .chars()
+            .all(|each| each.is_ascii_alphanumeric() || each == '-' || each == '_')
+}
+
+/// Five fields of numbers, names, `*`, lists, ranges and steps; the library takes more signs than Cloud Scheduler is known to.
+fn is_unix_cron(expression: &str) -> bool {
+    let is_known = |each: char| each.is_ascii_alphanumeric() || " ,-*/".contains(each);
+    let is_extension = |field: &str| {
+        let is_word =
+            |part: &str| part.len() == 3 && part.chars().all(|each| each.is_ascii_alphabetic());
+        field
+            .split([',', '-', '/'])
+            .any(|part| part.contains(|each: char| each.is_ascii_alphabetic()) && !is_word(part))
+    };
+    expression.chars().all(is_known)
+        && expression.split_whitespace().count() == 5
+        && !expression.split_whitespace().any(is_extension)
+        && cronexpr::parse_crontab(&format!("{expression} UTC")).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cron_is_what_cloud_scheduler_takes() {
+        for expression in ["0 2 * * *", "*/5 0-6,22 1 JAN-MAR mon-fri", "59 23 31 12 0"] {
+            assert!(is_unix_cron(expression), "{expression}");
+        }
+        for expression in [
+            "",
+            "0 2 * *",
+            "0 0 2 * * *",
+            "60 2 * * *",
+            "0 24 * * *",
+            "0 2 L * *",
+            "0 2 15W * *",
+            "@daily",
+            "every 5 minutes",
+            "0 2 * * 5#2",
+        ] {
+            assert!(!is_unix_cron(expression), "{expression}");
+        }
+    }
+}
