@@ -295,10 +295,14 @@ fn files_are_one_declaration() {
 const DESCRIBED: &str = r#"{
   "pushgateDescribe": "0.1.0",
   "version": 1,
+  "topics": [{"id": "orders", "messages": {}, "schema": {
+    "name": "order", "type": "AVRO", "encoding": "JSON", "definition": "\"string\""
+  }}, {"id": "nobody-listens", "schema": null}],
   "subscriptions": [{
     "id": "orders-fulfilment", "topic": "orders", "deadLetterTopic": "orders-fulfilment-dead-letter",
     "ackDeadlineSeconds": 60, "retryPolicy": {"minimumBackoff": "10s", "maximumBackoff": "600s"},
-    "attempts": 10, "form": "evident", "audiences": [], "callers": [], "tomorrow": {}
+    "attempts": 10, "form": "evident", "audiences": [], "callers": [], "tomorrow": {},
+    "filter": "attributes:paid", "enableMessageOrdering": true, "messageRetentionDuration": "1200s"
   }, {
     "id": "uploads", "topic": "orders", "deadLetterTopic": "dead", "ackDeadlineSeconds": 10,
     "retryPolicy": {"minimumBackoff": "1s", "maximumBackoff": "2s"}, "attempts": 5,
@@ -317,10 +321,17 @@ fn declarations_of_a_service_become_subscriptions_that_push_to_it() {
     let mut defaults = defaults();
     defaults.push_to = Some("http://127.0.0.1:8080/".to_owned());
     let found = Bootstrap::parse("d.json", DESCRIBED, &defaults).unwrap();
-    assert_eq!(found.topics.len(), 3);
+    assert_eq!(found.topics.len(), 4);
+    let schema = found.topics[0].schema.as_ref().unwrap();
+    assert_eq!(schema.schema, found.schemas[0].name);
+    assert_eq!(found.schemas[0].definition, "\"string\"");
     let [orders, uploads, ..] = &found.subscriptions[..] else {
         panic!("{found:?}")
     };
+    assert_eq!(orders.filter, "attributes:paid");
+    assert!(orders.enable_message_ordering && !uploads.enable_message_ordering);
+    assert_eq!(orders.message_retention.as_secs(), 1200);
+    assert_eq!(uploads.message_retention.as_secs(), 7 * 24 * 3600);
     let push = orders.push_config.as_ref().unwrap();
     assert_eq!(
         push.endpoint,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use cronexpr::Crontab;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
@@ -86,6 +87,11 @@ impl Schedule {
         self.name.as_deref().unwrap_or(&subscriber.id)
     }
 
+    /// When it is due; none for one that is refused.
+    pub(crate) fn times(&self) -> Option<Crontab> {
+        cronexpr::parse_crontab(&format!("{} {}", self.cron, self.time_zone)).ok()
+    }
+
     /// What its message is for.
     pub(crate) fn purpose_or<'a>(&'a self, subscriber: &'a Subscriber) -> &'a str {
         if self.purpose.is_empty() {
@@ -141,7 +147,7 @@ impl Schedule {
                 ),
             ),
             (
-                is_unix_cron(cron),
+                is_unix_cron(cron) && (self.times().is_some() || TimeZone::get(zone).is_err()),
                 format!(
                     "schedule {name:?} is at {cron:?}, expected five fields such as \"30 2 * * 1-5\" (minute, hour, day of month, \
                      month, day of week): see Schedule::cron(…)"

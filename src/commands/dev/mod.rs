@@ -1,6 +1,7 @@
 //! `pushgate dev`: the whole system on this machine, in one process.
 
 mod cloud;
+mod schedules;
 mod screen;
 mod tour;
 
@@ -88,7 +89,7 @@ pub(super) async fn run(
             tour::run(&cloud, &screen, &subscriptions, running.address()).await;
         }
         screen.how_to_publish(cloud.emulator.address(), &subscriptions);
-        std::future::pending::<()>().await;
+        schedules::run(&cloud, &screen, &subscriptions).await;
     };
     tokio::select! {
         () = shown => {}
