@@ -1,0 +1,25 @@
+variable "project" {
+  description = "Id of the project that holds everything."
+  type        = string
+  nullable    = false
+}
+
+variable "region" {
+  description = "Region of the service, its store and its images, as europe-west1."
+  type        = string
+  default     = "europe-west1"
+  nullable    = false
+}
+
+variable "image" {
+  description = "The container image by digest, built with the feature `firestore`."
+  type        = string
+  nullable    = false
+}
+
+variable "notification_channels" {
+  description = "Whom alerts tell: full names, `projects/P/notificationChannels/N`."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}

@@ -1,0 +1,57 @@
+# The highest rate: instances that are always there, and a Redis beside them.
+
+terraform {
+  required_version = ">= 1.11, < 2.0"
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = ">= 6.50, < 8.0"
+    }
+  }
+
+  # Where the state is kept; it should be a bucket with versions that few may read.
+  # backend "gcs" {
+  #   bucket = "my-terraform-state"
+  #   prefix = "pushgate"
+  # }
+}
+
+provider "google" {
+  project = var.project
+  region  = var.region
+}
+
+locals {
+  # Only the folder of the module itself loads this by itself.
+  declarations = jsondecode(file("${path.module}/../../subscriptions.auto.tfvars.json"))
+}
+
+module "pushgate" {
+  source = "../.."
+
+  project = var.project
+  region  = var.region
+  image   = var.image
+
+  topics            = local.declarations.topics
+  subscriptions     = local.declarations.subscriptions
+  eventarc_triggers = local.declarations.eventarc_triggers
+  schedules         = local.declarations.schedules
+
+  store       = "memorystore"
+  memorystore = { memory_size_gb = 5, reserved_ip_range = google_compute_global_address.services.name }
+  network     = { network = google_compute_network.network.id, subnetwork = google_compute_subnetwork.service.id }
+
+  min_instances = 2 # One can be replaced while the other works.
+  max_instances = 50
+  concurrency   = 250
+  cpu           = 2
+  cpu_idle      = false # Always busy, so CPU by the hour is the cheaper one; and connections are kept alive.
+  memory_mib    = 2048
+
+  notification_channels = var.notification_channels
+
+  # The Redis gets its addresses from the range.
+  depends_on = [google_service_networking_connection.services]
+}

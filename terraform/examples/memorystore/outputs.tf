@@ -1,0 +1,14 @@
+output "service_url" {
+  description = "Where pushes go."
+  value       = module.pushgate.service_url
+}
+
+output "image_repository" {
+  description = "Where images are pushed to."
+  value       = module.pushgate.image_repository
+}
+
+output "topics" {
+  description = "Full names of the topics, for those who publish."
+  value       = module.pushgate.topics
+}

@@ -1,0 +1,195 @@
+# Who may do what. Each right is given on the one resource that it is for; what Google only has for a whole project says so.
+
+data "google_project" "project" {
+  project_id = var.project
+}
+
+locals {
+  # Google's own account by which Pub/Sub acts in this project.
+  pubsub_agent    = "serviceAccount:service-${data.google_project.project.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+  scheduler_agent = "serviceAccount:service-${data.google_project.project.number}@gcp-sa-cloudscheduler.iam.gserviceaccount.com"
+
+  # Accounts that subscribers are declared to be pushed to by, besides the one of this stack.
+  declared_push_accounts = toset(compact([
+    for declared in concat(values(var.subscriptions), values(var.eventarc_triggers)) : declared.service_account_email
+  ]))
+
+  # By names that are known while planning: the push account's e-mail is not.
+  event_receivers = merge(
+    { for trigger in values(var.eventarc_triggers) : "push" => google_service_account.push.member... if trigger.service_account_email == null },
+    { for trigger in values(var.eventarc_triggers) : trigger.service_account_email => "serviceAccount:${trigger.service_account_email}"... if trigger.service_account_email != null },
+  )
+}
+
+# In whose name Pub/Sub pushes. It may call the service, and nothing else.
+resource "google_service_account" "push" {
+  project      = var.project
+  account_id   = "${var.name}-push"
+  display_name = "Pushes to ${var.name}"
+  description  = "Pub/Sub's tokens for ${var.name} are this account's."
+
+  depends_on = [google_project_service.api]
+}
+
+# As whom the service runs. Its logs need no role: Cloud Run collects them.
+resource "google_service_account" "service" {
+  project      = var.project
+  account_id   = "${var.name}-service"
+  display_name = "Service ${var.name}"
+  description  = "The Cloud Run service ${var.name} runs as this account."
+
+  depends_on = [google_project_service.api]
+}
+
+# Pushing
+
+resource "google_service_account_iam_member" "agent_token_creator" {
+  service_account_id = google_service_account.push.name
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = local.pubsub_agent
+}
+
+resource "google_service_account_iam_member" "declared_token_creator" {
+  for_each = local.declared_push_accounts
+
+  service_account_id = "projects/-/serviceAccounts/${each.key}"
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = local.pubsub_agent
+
+  depends_on = [google_project_service.api]
+}
+
+# Also while the IAM check is off, so that it can be switched on without a gap.
+resource "google_cloud_run_v2_service_iam_member" "push_invoker" {
+  project  = var.project
+  location = var.region
+  name     = google_cloud_run_v2_service.service.name
+  role     = "roles/run.invoker"
+  member   = google_service_account.push.member
+}
+
+resource "google_cloud_run_v2_service_iam_member" "declared_push_invoker" {
+  for_each = local.declared_push_accounts
+
+  project  = var.project
+  location = var.region
+  name     = google_cloud_run_v2_service.service.name
+  role     = "roles/run.invoker"
+  member   = "serviceAccount:${each.key}"
+}
+
+# Eventarc has this one for a whole project only. It allows to receive events, and none to read or change.
+resource "google_project_iam_member" "event_receiver" {
+  for_each = local.event_receivers
+
+  project = var.project
+  role    = "roles/eventarc.eventReceiver"
+  member  = each.value[0]
+}
+
+# Dead letters
+
+# Forwards what has used up its attempts …
+resource "google_pubsub_topic_iam_member" "agent_dead_letter" {
+  for_each = local.forwarded_dead_letter_topics
+
+  project = var.project
+  topic   = google_pubsub_topic.dead_letter[each.key].name
+  role    = "roles/pubsub.publisher"
+  member  = local.pubsub_agent
+}
+
+# … and acks it in the subscription that it came from. Without both it would be pushed again and again until it is too old.
+resource "google_pubsub_subscription_iam_member" "agent_source" {
+  for_each = var.subscriptions
+
+  project      = var.project
+  subscription = google_pubsub_subscription.subscription[each.key].name
+  role         = "roles/pubsub.subscriber"
+  member       = local.pubsub_agent
+}
+
+# The service publishes what it knows can never succeed.
+resource "google_pubsub_topic_iam_member" "service_dead_letter" {
+  for_each = local.dead_letter_topics
+
+  project = var.project
+  topic   = google_pubsub_topic.dead_letter[each.key].name
+  role    = "roles/pubsub.publisher"
+  member  = google_service_account.service.member
+}
+
+# Publishing
+
+resource "google_pubsub_topic_iam_member" "service_publisher" {
+  for_each = var.publishes_to
+
+  # A full name brings its own project.
+  project = startswith(each.key, "projects/") ? split("/", each.key)[1] : var.project
+  topic   = startswith(each.key, "projects/") ? split("/", each.key)[3] : google_pubsub_topic.topic[each.key].name
+  role    = "roles/pubsub.publisher"
+  member  = google_service_account.service.member
+}
+
+resource "google_pubsub_topic_iam_member" "scheduler_agent" {
+  for_each = toset([for schedule in values(var.schedules) : schedule.topic])
+
+  project = var.project
+  topic   = google_pubsub_topic.topic[each.key].name
+  role    = "roles/pubsub.publisher"
+  member  = local.scheduler_agent
+}
+
+# The store
+
+# Firestore has roles for a whole project only; the condition narrows it to the one database.
+resource "google_project_iam_member" "service_store" {
+  count = var.store == "firestore" ? 1 : 0
+
+  project = var.project
+  role    = "roles/datastore.user"
+  member  = google_service_account.service.member
+
+  condition {
+    title       = "only-${replace(var.firestore.database, "/[()]/", "")}"
+    description = "Only the database in which ${var.name} remembers messages."
+    expression  = "resource.name == \"projects/${var.project}/databases/${var.firestore.database}\""
+  }
+}
+
+# Secrets
+
+resource "google_secret_manager_secret_iam_member" "service_secret" {
+  for_each = toset([for reference in values(var.secret_environment) : reference.secret])
+
+  project   = var.project
+  secret_id = each.key
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.service.member
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_secret_manager_secret_iam_member" "service_store_secret" {
+  for_each = google_secret_manager_secret.store
+
+  project   = var.project
+  secret_id = each.value.secret_id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.service.member
+}
+
+# Deploying
+
+locals {
+  deployer_rights = { for pair in setproduct(["push", "service"], var.deployers) : "${pair[0]} ${pair[1]}" => { account = pair[0], member = pair[1] } }
+}
+
+# Whoever deploys hands the service its account, and the subscriptions theirs.
+resource "google_service_account_iam_member" "deployer" {
+  for_each = local.deployer_rights
+
+  service_account_id = each.value.account == "push" ? google_service_account.push.name : google_service_account.service.name
+  role               = "roles/iam.serviceAccountUser"
+  member             = each.value.member
+}

@@ -1,0 +1,93 @@
+locals {
+  store_url = var.store == "firestore" ? (
+    var.firestore.database == "(default)" ? "firestore://${var.project}" : "firestore://${var.project}/${var.firestore.database}"
+    ) : (
+    "${var.memorystore.tls ? "rediss" : "redis"}://${one(google_redis_instance.store[*].host)}:${one(google_redis_instance.store[*].port)}"
+  )
+
+  # The fields of a record. None is ever searched for: an index would only cost, and one on a time would allow 500 writes a second.
+  firestore_fields = toset(["state", "owner", "attempt", "since", "lease_ms", "expires", "fingerprint", "subscription", "id"])
+}
+
+# Firestore
+
+resource "google_firestore_database" "store" {
+  # checkov:skip=CKV_GCP_110:No point in time is worth going back to: what a database forgot may run again, and what it kept is old.
+  count = var.store == "firestore" ? 1 : 0
+
+  project     = var.project
+  name        = var.firestore.database
+  location_id = coalesce(var.firestore.location, var.region)
+  type        = "FIRESTORE_NATIVE"
+
+  # A day-old copy has forgotten a day of messages, so the copies would be paid for nothing.
+  point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_DISABLED"
+
+  delete_protection_state = "DELETE_PROTECTION_ENABLED"
+  deletion_policy         = "ABANDON" # Even a Terraform that may destroy it leaves it in place.
+
+  lifecycle {
+    # Without what it remembers, messages that come again run again.
+    prevent_destroy = true
+  }
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_firestore_field" "record" {
+  for_each = var.store == "firestore" ? local.firestore_fields : []
+
+  project    = var.project
+  database   = google_firestore_database.store[0].name
+  collection = "pushgate"
+  field      = each.key
+
+  # Empty: no index at all.
+  index_config {}
+
+  dynamic "ttl_config" {
+    for_each = each.key == "expires" ? [true] : []
+    content {} # Firestore deletes a record within a day after this time. Pushgate does not count on it.
+  }
+}
+
+# Memorystore
+
+resource "google_redis_instance" "store" {
+  # checkov:skip=CKV_GCP_97:var.memorystore.tls is true unless set otherwise, which only the README's reason justifies; the network is private.
+  count = var.store == "memorystore" ? 1 : 0
+
+  project           = var.project
+  region            = var.region
+  name              = "${var.name}-store"
+  display_name      = "What ${var.name} remembers"
+  labels            = var.labels
+  redis_version     = var.memorystore.redis_version
+  memory_size_gb    = var.memorystore.memory_size_gb
+  tier              = "STANDARD_HA" # A replica in another zone takes over. BASIC forgets everything when its one server fails.
+  connect_mode      = "PRIVATE_SERVICE_ACCESS"
+  reserved_ip_range = var.memorystore.reserved_ip_range
+
+  # Private addresses only.
+  authorized_network      = var.network.network
+  auth_enabled            = true
+  transit_encryption_mode = var.memorystore.tls ? "SERVER_AUTHENTICATION" : "DISABLED"
+
+  redis_configs = {
+    # Google's default drops records when memory is short, silently, and their messages may run again. With this a full Redis
+    # refuses, Pub/Sub waits, and an alert tells before.
+    maxmemory-policy = "noeviction"
+  }
+
+  # For the case that both servers are lost.
+  persistence_config {
+    persistence_mode    = "RDB"
+    rdb_snapshot_period = "ONE_HOUR"
+  }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+
+  depends_on = [google_project_service.api]
+}

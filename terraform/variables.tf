@@ -1,0 +1,158 @@
+# What differs by place. How the service runs is in settings.tf, what it declares in declarations.tf.
+
+variable "project" {
+  description = "Id of the project that holds everything."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "A project's id has 6 to 30 lower-case letters, digits or -, and begins with a letter."
+  }
+}
+
+variable "region" {
+  description = "Region of the service, its store, its images and its scheduled jobs."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+(-[a-z]+)+[0-9]+$", var.region))
+    error_message = "A region looks like europe-west1."
+  }
+}
+
+variable "name" {
+  description = "Name of the Cloud Run service; the names of its accounts, secrets and images begin with it. Another name makes another service."
+  type        = string
+  default     = "pushgate"
+  nullable    = false
+
+  validation {
+    # 22 characters: `-service` is added for an account's id, which has at most 30.
+    condition     = can(regex("^[a-z][a-z0-9-]{1,20}[a-z0-9]$", var.name))
+    error_message = "A name has 3 to 22 lower-case letters, digits or -, begins with a letter, and does not end with -."
+  }
+}
+
+variable "labels" {
+  description = "Labels for all that can have some."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for key, value in var.labels : can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) && can(regex("^[a-z0-9_-]{0,63}$", value))])
+    error_message = "A label's key and value have at most 63 lower-case letters, digits, - or _; a key begins with a letter."
+  }
+}
+
+# The store
+
+variable "store" {
+  description = "Where handled messages are remembered: `firestore` costs by the message, `memorystore` by the hour and takes the highest rates."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = contains(["firestore", "memorystore"], var.store)
+    error_message = "store is firestore or memorystore."
+  }
+}
+
+variable "firestore" {
+  description = "The Firestore database. `database`: its id; `(default)` alone has a free daily quota, and may be in use by others. `location`: null for `region`; a multi-region as eur3 survives a region and costs more."
+  type = object({
+    database = optional(string, "pushgate")
+    location = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.firestore.database == "(default)" || can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", var.firestore.database))
+    error_message = "A database's id is (default), or has 4 to 63 lower-case letters, digits or -, begins with a letter, and does not end with -."
+  }
+}
+
+variable "memorystore" {
+  description = "The Redis. `memory_size_gb`: a message takes some 272 bytes for its window, so a million a day for 7 days takes 1.9 GB; 1 to 300. `tls`: off only if the certificate does not hold the address, see README.md. `reserved_ip_range`: a range of private service access; null for any."
+  type = object({
+    memory_size_gb    = optional(number, 5)
+    redis_version     = optional(string, "REDIS_7_2")
+    tls               = optional(bool, true)
+    reserved_ip_range = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.memorystore.memory_size_gb >= 1 && var.memorystore.memory_size_gb <= 300 && floor(var.memorystore.memory_size_gb) == var.memorystore.memory_size_gb
+    error_message = "memorystore.memory_size_gb must be a whole number from 1 to 300."
+  }
+  validation {
+    condition     = can(regex("^REDIS_[6-9]_(X|[0-9])$", var.memorystore.redis_version))
+    error_message = "memorystore.redis_version looks like REDIS_7_2; TLS and AUTH need 6 or later."
+  }
+}
+
+# Topics and people
+
+variable "publishes_to" {
+  description = "Topics that handlers publish to: ids of `topics`, or full names, `projects/P/topics/T`. Dead-letter topics need not be here."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for topic in var.publishes_to : contains(keys(var.topics), topic) || can(regex("^projects/[^/]+/topics/[^/]+$", topic))])
+    error_message = "publishes_to holds ids of `topics`, or full names of others: projects/P/topics/T."
+  }
+}
+
+variable "topic_retention" {
+  description = "How long topics keep messages, acked ones too, so that a new subscription can be sought back to them: 600s to 2678400s, billed as storage. null: not at all."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.topic_retention == null || can(regex("^[0-9]+s$", var.topic_retention)) && try(tonumber(trimsuffix(var.topic_retention, "s")) >= 600 && tonumber(trimsuffix(var.topic_retention, "s")) <= 2678400, false)
+    error_message = "topic_retention must be from 600s to 2678400s, 10 minutes to 31 days (Google, Topic, messageRetentionDuration)."
+  }
+}
+
+variable "message_storage_regions" {
+  description = "Regions in which Pub/Sub may store messages. Empty: any that the organization allows, the nearest to the publisher."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for region in var.message_storage_regions : can(regex("^[a-z]+(-[a-z]+)+[0-9]+$", region))])
+    error_message = "A region looks like europe-west1."
+  }
+}
+
+variable "deployers" {
+  description = "Who else may deploy with the accounts of this stack, as a build's account: members as `serviceAccount:…`. Whoever runs Terraform needs this right beforehand."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for member in var.deployers : can(regex("^(user|serviceAccount|group|principal|principalSet):.+$", member))])
+    error_message = "A deployer is a member as serviceAccount:NAME@PROJECT.iam.gserviceaccount.com, user:…, group:…, principal:… or principalSet:…."
+  }
+}
+
+variable "notification_channels" {
+  description = "Whom alerts tell: full names of channels, `projects/P/notificationChannels/N`. Empty: alerts are only shown in the console."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for channel in var.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", channel))])
+    error_message = "A channel is projects/P/notificationChannels/N."
+  }
+}
