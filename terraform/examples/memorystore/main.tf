@@ -39,9 +39,13 @@ module "pushgate" {
   eventarc_triggers = local.declarations.eventarc_triggers
   schedules         = local.declarations.schedules
 
-  store       = "memorystore"
-  memorystore = { memory_size_gb = 5, reserved_ip_range = google_compute_global_address.services.name }
-  network     = { network = google_compute_network.network.id, subnetwork = google_compute_subnetwork.service.id }
+  store = "memorystore"
+  memorystore = {
+    memory_size_gb = 5
+    # From the connection, so that it is there before the Redis is.
+    reserved_ip_range = google_service_networking_connection.services.reserved_peering_ranges[0]
+  }
+  network = { network = google_compute_network.network.id, subnetwork = google_compute_subnetwork.service.id }
 
   min_instances = 2 # One can be replaced while the other works.
   max_instances = 50
@@ -51,7 +55,4 @@ module "pushgate" {
   memory_mib    = 2048
 
   notification_channels = var.notification_channels
-
-  # The Redis gets its addresses from the range.
-  depends_on = [google_service_networking_connection.services]
 }

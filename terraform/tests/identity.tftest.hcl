@@ -1,0 +1,136 @@
+# Who may do what. Every subscription has all the rights that it needs, and nobody has one more.
+
+mock_provider "google" {
+  source          = "./tests/mocks"
+  override_during = plan
+
+  override_resource {
+    target = google_service_account.push
+    values = {
+      name   = "projects/my-project/serviceAccounts/pushgate-push@my-project.iam.gserviceaccount.com"
+      email  = "pushgate-push@my-project.iam.gserviceaccount.com"
+      member = "serviceAccount:pushgate-push@my-project.iam.gserviceaccount.com"
+    }
+  }
+  override_resource {
+    target = google_service_account.service
+    values = {
+      name   = "projects/my-project/serviceAccounts/pushgate-service@my-project.iam.gserviceaccount.com"
+      email  = "pushgate-service@my-project.iam.gserviceaccount.com"
+      member = "serviceAccount:pushgate-service@my-project.iam.gserviceaccount.com"
+    }
+  }
+}
+
+variables {
+  project = "my-project"
+  region  = "europe-west1"
+  image   = "europe-west1-docker.pkg.dev/my-project/pushgate/pushgate:1"
+  store   = "firestore"
+  topics  = { orders = {}, uploads = {} }
+  subscriptions = {
+    one   = { topic = "orders", purpose = "One.", dead_letter_topic = "shared-dead" }
+    two   = { topic = "uploads", purpose = "Two.", dead_letter_topic = "shared-dead" }
+    three = { topic = "uploads", purpose = "Three.", dead_letter_topic = "own-dead", service_account_email = "other@my-project.iam.gserviceaccount.com" }
+  }
+  eventarc_triggers = {}
+  schedules         = {}
+}
+
+run "every_subscription_can_be_pushed_and_dead_lettered" {
+  command = plan
+
+  assert {
+    condition     = google_service_account_iam_member.agent_token_creator.role == "roles/iam.serviceAccountTokenCreator" && google_service_account_iam_member.agent_token_creator.member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
+    error_message = "Pub/Sub's agent makes tokens of the push account."
+  }
+  assert {
+    condition     = google_service_account_iam_member.agent_token_creator.service_account_id == "projects/my-project/serviceAccounts/pushgate-push@my-project.iam.gserviceaccount.com"
+    error_message = "Of the push account only, not of the service's."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.push_invoker.role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.push_invoker.member == "serviceAccount:pushgate-push@my-project.iam.gserviceaccount.com" && google_cloud_run_v2_service_iam_member.push_invoker.name == "pushgate"
+    error_message = "The push account calls the service."
+  }
+  assert {
+    condition     = keys(google_service_account_iam_member.declared_token_creator) == ["other@my-project.iam.gserviceaccount.com"] && google_service_account_iam_member.declared_token_creator["other@my-project.iam.gserviceaccount.com"].service_account_id == "projects/-/serviceAccounts/other@my-project.iam.gserviceaccount.com"
+    error_message = "Tokens of a declared account, too."
+  }
+  assert {
+    condition     = keys(google_cloud_run_v2_service_iam_member.declared_push_invoker) == ["other@my-project.iam.gserviceaccount.com"] && google_cloud_run_v2_service_iam_member.declared_push_invoker["other@my-project.iam.gserviceaccount.com"].member == "serviceAccount:other@my-project.iam.gserviceaccount.com"
+    error_message = "A declared account calls the service, too."
+  }
+  assert {
+    condition     = toset(keys(google_pubsub_subscription_iam_member.agent_source)) == toset(keys(var.subscriptions))
+    error_message = "The agent acks in every source subscription."
+  }
+  assert {
+    condition = alltrue([
+      for id, right in google_pubsub_subscription_iam_member.agent_source :
+      right.subscription == id && right.role == "roles/pubsub.subscriber" && right.member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
+    ])
+    error_message = "As a subscriber of that one."
+  }
+  assert {
+    condition     = toset(keys(google_pubsub_topic_iam_member.agent_dead_letter)) == toset(["shared-dead", "own-dead"]) && toset(keys(google_pubsub_topic_iam_member.service_dead_letter)) == toset(["shared-dead", "own-dead"])
+    error_message = "Agent and service publish to every dead-letter topic, however many share it."
+  }
+  assert {
+    condition = alltrue([
+      for topic, right in google_pubsub_topic_iam_member.agent_dead_letter :
+      right.topic == topic && right.role == "roles/pubsub.publisher" && right.member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
+    ])
+    error_message = "The agent as a publisher of that one."
+  }
+  assert {
+    condition = alltrue([
+      for topic, right in google_pubsub_topic_iam_member.service_dead_letter :
+      right.topic == topic && right.role == "roles/pubsub.publisher" && right.member == "serviceAccount:pushgate-service@my-project.iam.gserviceaccount.com"
+    ])
+    error_message = "The service's account as a publisher of that one."
+  }
+  assert {
+    condition     = length(google_pubsub_topic_iam_member.service_publisher) == 0 && length(google_secret_manager_secret_iam_member.service_secret) == 0 && length(google_service_account_iam_member.deployer) == 0 && length(google_project_iam_member.event_receiver) == 0
+    error_message = "Nothing that was not asked for."
+  }
+  assert {
+    condition     = length(google_project_iam_member.service_store) == 1 && google_project_iam_member.service_store[0].role == "roles/datastore.user" && google_project_iam_member.service_store[0].condition[0].expression == "resource.name == \"projects/my-project/databases/pushgate\""
+    error_message = "The service's account has the one database, and no other."
+  }
+  assert {
+    condition     = google_service_account.push.account_id == "pushgate-push" && google_service_account.service.account_id == "pushgate-service" && google_cloud_run_v2_service.service.template[0].service_account == "pushgate-service@my-project.iam.gserviceaccount.com"
+    error_message = "The service does not run as the account that pushes."
+  }
+}
+
+run "what_is_asked_for_is_given_on_the_one_resource" {
+  command = plan
+  variables {
+    publishes_to       = ["orders", "projects/their-project/topics/invoices"]
+    secret_environment = { API_KEY = { secret = "api-key", version = "3" }, OTHER_KEY = { secret = "api-key" } }
+    deployers          = ["serviceAccount:build@my-project.iam.gserviceaccount.com"]
+  }
+
+  assert {
+    condition     = google_pubsub_topic_iam_member.service_publisher["orders"].project == "my-project" && google_pubsub_topic_iam_member.service_publisher["orders"].topic == "orders" && google_pubsub_topic_iam_member.service_publisher["orders"].role == "roles/pubsub.publisher"
+    error_message = "A topic of this stack."
+  }
+  assert {
+    condition     = google_pubsub_topic_iam_member.service_publisher["projects/their-project/topics/invoices"].project == "their-project" && google_pubsub_topic_iam_member.service_publisher["projects/their-project/topics/invoices"].topic == "invoices"
+    error_message = "A topic of others, in their project."
+  }
+  assert {
+    condition     = length(google_pubsub_topic_iam_member.service_publisher) == 2
+    error_message = "And no other."
+  }
+  assert {
+    condition     = keys(google_secret_manager_secret_iam_member.service_secret) == ["api-key"] && google_secret_manager_secret_iam_member.service_secret["api-key"].role == "roles/secretmanager.secretAccessor" && google_secret_manager_secret_iam_member.service_secret["api-key"].member == "serviceAccount:pushgate-service@my-project.iam.gserviceaccount.com"
+    error_message = "The secrets that it is given, each once."
+  }
+  assert {
+    condition = toset([for right in values(google_service_account_iam_member.deployer) : "${right.service_account_id} ${right.role} ${right.member}"]) == toset([
+      for account in ["push", "service"] : "projects/my-project/serviceAccounts/pushgate-${account}@my-project.iam.gserviceaccount.com roles/iam.serviceAccountUser serviceAccount:build@my-project.iam.gserviceaccount.com"
+    ])
+    error_message = "A deployer acts as both accounts, and as no others."
+  }
+}
