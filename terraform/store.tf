@@ -12,7 +12,6 @@ locals {
 # Firestore
 
 resource "google_firestore_database" "store" {
-  # checkov:skip=CKV_GCP_110:No point in time is worth going back to: what a database forgot may run again, and what it kept is old.
   count = var.store == "firestore" ? 1 : 0
 
   project     = var.project

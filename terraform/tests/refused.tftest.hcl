@@ -1,9 +1,5 @@
 # What no cloud would take, or what would only show at night. Of each variable one fault a run, since the first hides the others.
-
-mock_provider "google" {
-  source          = "./tests/mocks"
-  override_during = plan
-}
+# tests/variables holds the variables alone (by symbolic links), so that no provider is started for each of these runs.
 
 variables {
   project           = "my-project"
@@ -18,6 +14,9 @@ variables {
 
 run "what_is_just_within_the_limits_is_taken" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = {
       least = { topic = "orders", purpose = "Least.", dead_letter_topic = "abc", ack_deadline_seconds = 10, minimum_backoff = "0s", maximum_backoff = "0s", max_delivery_attempts = 5, message_retention_duration = "600s", alerts = { oldest_unacked_age_seconds = 599, undelivered_messages = 0, failed_push_share = 0.01 } }
@@ -29,6 +28,9 @@ run "what_is_just_within_the_limits_is_taken" {
 
 run "a_wrong_name_of_a_topic_or_of_the_place" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     project                 = "My Project"
     region                  = "europe"
@@ -46,6 +48,9 @@ run "a_wrong_name_of_a_topic_or_of_the_place" {
 
 run "a_kind_that_does_not_exist" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     store                 = "memory"
     authentication        = "none"
@@ -62,6 +67,9 @@ run "a_kind_that_does_not_exist" {
 
 run "too_little_or_a_schema_without_a_definition" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     topics               = { orders = { schema = { name = "order", type = "AVRO", encoding = "JSON", definition = "" } } }
     concurrency          = 0
@@ -79,6 +87,9 @@ run "too_little_or_a_schema_without_a_definition" {
 
 run "too_much_or_a_schema_that_two_topics_define_differently" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     topics          = { orders = { schema = { name = "order", type = "AVRO", encoding = "JSON", definition = "{}" } }, counts = { schema = { name = "order", type = "AVRO", encoding = "JSON", definition = "[]" } } }
     concurrency     = 1001
@@ -95,6 +106,9 @@ run "too_much_or_a_schema_that_two_topics_define_differently" {
 
 run "a_wrong_name_of_a_subscription_or_schedule" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions      = { "1st" = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead" } }
     schedules          = { "a b" = { topic = "orders", purpose = "One.", schedule = "0 2 * * *", time_zone = "UTC", data_base64 = "eA==" } }
@@ -107,6 +121,9 @@ run "a_wrong_name_of_a_subscription_or_schedule" {
 
 run "a_topic_that_is_not_there" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "nowhere", purpose = "One.", dead_letter_topic = "one-dead" } }
     schedules     = { one = { topic = "nowhere", purpose = "One.", schedule = "0 2 * * *", time_zone = "UTC", data_base64 = "eA==" } }
@@ -116,6 +133,9 @@ run "a_topic_that_is_not_there" {
 
 run "a_purpose_that_says_nothing_or_four_fields_of_cron" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = " ", dead_letter_topic = "one-dead" } }
     schedules     = { one = { topic = "orders", purpose = "One.", schedule = "0 2 * *", time_zone = "UTC", data_base64 = "eA==" } }
@@ -125,6 +145,9 @@ run "a_purpose_that_says_nothing_or_four_fields_of_cron" {
 
 run "an_ack_deadline_below_10_s_or_a_schedule_without_a_time_zone" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", ack_deadline_seconds = 9 } }
     schedules     = { one = { topic = "orders", purpose = "One.", schedule = "0 2 * * *", time_zone = "", data_base64 = "eA==" } }
@@ -134,6 +157,9 @@ run "an_ack_deadline_below_10_s_or_a_schedule_without_a_time_zone" {
 
 run "an_ack_deadline_above_600_s_or_data_that_is_no_base64" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", ack_deadline_seconds = 601 } }
     schedules     = { one = { topic = "orders", purpose = "One.", schedule = "0 2 * * *", time_zone = "UTC", data_base64 = "e" } }
@@ -143,6 +169,9 @@ run "an_ack_deadline_above_600_s_or_data_that_is_no_base64" {
 
 run "a_minimum_back_off_above_the_maximum_or_a_message_of_nothing" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", minimum_backoff = "20s", maximum_backoff = "10s" } }
     schedules     = { one = { topic = "orders", purpose = "One.", schedule = "0 2 * * *", time_zone = "UTC", data_base64 = "" } }
@@ -152,6 +181,9 @@ run "a_minimum_back_off_above_the_maximum_or_a_message_of_nothing" {
 
 run "a_back_off_above_600_s_or_a_minimum_of_instances_above_the_maximum" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", maximum_backoff = "601s" } }
     max_instances = 1
@@ -162,6 +194,9 @@ run "a_back_off_above_600_s_or_a_minimum_of_instances_above_the_maximum" {
 
 run "a_back_off_without_its_unit_or_a_setting_that_is_the_stack_s" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", minimum_backoff = "10" } }
     environment   = { PUSHGATE_AUTHENTICATION = "verify" }
@@ -171,6 +206,9 @@ run "a_back_off_without_its_unit_or_a_setting_that_is_the_stack_s" {
 
 run "too_few_attempts_or_a_secret_that_is_the_stack_s" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions      = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", max_delivery_attempts = 4 } }
     secret_environment = { PUSHGATE_STORE_PASSWORD = { secret = "s" } }
@@ -180,6 +218,9 @@ run "too_few_attempts_or_a_secret_that_is_the_stack_s" {
 
 run "too_many_attempts_or_a_variable_twice" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions      = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", max_delivery_attempts = 101 } }
     environment        = { KEY = "a" }
@@ -190,6 +231,9 @@ run "too_many_attempts_or_a_variable_twice" {
 
 run "a_retention_below_10_minutes_or_memorystore_without_a_network" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", message_retention_duration = "599s" } }
     store         = "memorystore"
@@ -199,6 +243,9 @@ run "a_retention_below_10_minutes_or_memorystore_without_a_network" {
 
 run "a_retention_above_31_days" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", message_retention_duration = "2678401s" } }
   }
@@ -207,6 +254,9 @@ run "a_retention_above_31_days" {
 
 run "a_filter_of_257_bytes_in_129_characters" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", filter = "x${join("", [for i in range(128) : "ä"])}" } }
   }
@@ -215,6 +265,9 @@ run "a_filter_of_257_bytes_in_129_characters" {
 
 run "dead_letters_in_a_topic_that_is_declared" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "orders" } }
   }
@@ -223,6 +276,9 @@ run "dead_letters_in_a_topic_that_is_declared" {
 
 run "dead_letters_with_the_name_of_a_subscription" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one" } }
   }
@@ -231,6 +287,9 @@ run "dead_letters_with_the_name_of_a_subscription" {
 
 run "dead_letters_without_a_good_name" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "x" } }
   }
@@ -239,6 +298,9 @@ run "dead_letters_without_a_good_name" {
 
 run "two_audiences_for_one_subscription" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", audience = "a,b" } }
   }
@@ -247,6 +309,9 @@ run "two_audiences_for_one_subscription" {
 
 run "a_person_s_account_for_pushes" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", service_account_email = "ada@example.com" } }
   }
@@ -255,6 +320,9 @@ run "a_person_s_account_for_pushes" {
 
 run "an_expectation_of_nothing" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", expected = { messages_per_second = 0 } } }
   }
@@ -263,6 +331,9 @@ run "an_expectation_of_nothing" {
 
 run "an_alert_for_an_age_that_no_message_reaches" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", message_retention_duration = "600s", alerts = { oldest_unacked_age_seconds = 600 } } }
   }
@@ -271,6 +342,9 @@ run "an_alert_for_an_age_that_no_message_reaches" {
 
 run "an_alert_for_a_negative_number" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", alerts = { undelivered_messages = -1 } } }
   }
@@ -279,6 +353,9 @@ run "an_alert_for_a_negative_number" {
 
 run "an_alert_for_more_than_all" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", alerts = { failed_push_share = 1.5 } } }
   }
@@ -287,6 +364,9 @@ run "an_alert_for_more_than_all" {
 
 run "a_wrong_name_of_a_trigger" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     eventarc_triggers = { Upper = { topic = "orders", purpose = "One.", dead_letter_topic = "two-dead" } }
   }
@@ -295,6 +375,9 @@ run "a_wrong_name_of_a_trigger" {
 
 run "one_id_for_both_kinds" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     subscriptions     = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead" } }
     eventarc_triggers = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "two-dead" } }
@@ -304,6 +387,9 @@ run "one_id_for_both_kinds" {
 
 run "a_trigger_without_a_topic" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     eventarc_triggers = { two = { topic = "nowhere", purpose = "One.", dead_letter_topic = "two-dead" } }
   }
@@ -312,6 +398,9 @@ run "a_trigger_without_a_topic" {
 
 run "a_trigger_without_a_purpose" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     eventarc_triggers = { two = { topic = "orders", purpose = "", dead_letter_topic = "two-dead" } }
   }
@@ -320,6 +409,9 @@ run "a_trigger_without_a_purpose" {
 
 run "a_trigger_with_an_ack_deadline_above_600_s" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     eventarc_triggers = { two = { topic = "orders", purpose = "One.", dead_letter_topic = "two-dead", ack_deadline_seconds = 601 } }
   }
@@ -328,6 +420,9 @@ run "a_trigger_with_an_ack_deadline_above_600_s" {
 
 run "a_trigger_that_is_unwrapped" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     eventarc_triggers = { two = { topic = "orders", purpose = "One.", dead_letter_topic = "two-dead", unwrapped = true } }
   }
@@ -336,6 +431,9 @@ run "a_trigger_that_is_unwrapped" {
 
 run "a_trigger_that_is_ordered" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     eventarc_triggers = { two = { topic = "orders", purpose = "One.", dead_letter_topic = "two-dead", enable_message_ordering = true } }
   }
@@ -344,6 +442,9 @@ run "a_trigger_that_is_ordered" {
 
 run "a_trigger_with_a_filter" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     eventarc_triggers = { two = { topic = "orders", purpose = "One.", dead_letter_topic = "two-dead", filter = "attributes:a" } }
   }
@@ -352,6 +453,9 @@ run "a_trigger_with_a_filter" {
 
 run "a_trigger_with_dead_letters_in_a_topic" {
   command = plan
+  module {
+    source = "./tests/variables"
+  }
   variables {
     eventarc_triggers = { two = { topic = "orders", purpose = "One.", dead_letter_topic = "orders" } }
   }

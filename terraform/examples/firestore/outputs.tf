@@ -12,3 +12,8 @@ output "topics" {
   description = "Full names of the topics, for those who publish."
   value       = module.pushgate.topics
 }
+
+output "store" {
+  description = "The address of the store; it holds no password."
+  value       = module.pushgate.store
+}

@@ -50,3 +50,17 @@ resource "google_service_networking_connection" "services" {
   service                 = "servicenetworking.googleapis.com"
   reserved_peering_ranges = [google_compute_global_address.services.name]
 }
+
+# Nothing from outside opens a connection into the network. Answers to what the service opened itself come in all the same.
+resource "google_compute_firewall" "nothing_comes_in" {
+  project       = var.project
+  name          = "pushgate-nothing-comes-in"
+  network       = google_compute_network.network.id
+  direction     = "INGRESS"
+  priority      = 65534
+  source_ranges = ["0.0.0.0/0"]
+
+  deny {
+    protocol = "all"
+  }
+}
