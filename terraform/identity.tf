@@ -107,6 +107,16 @@ resource "google_pubsub_subscription_iam_member" "agent_source" {
   subscription = google_pubsub_subscription.subscription[each.key].name
   role         = "roles/pubsub.subscriber"
   member       = local.pubsub_agent
+
+  lifecycle {
+    # A right goes with the subscription that it is on, and a replaced one has the same name: without this it would be missed only
+    # by the plan after.
+    replace_triggered_by = [
+      google_pubsub_subscription.subscription[each.key].enable_message_ordering,
+      google_pubsub_subscription.subscription[each.key].filter,
+      google_pubsub_subscription.subscription[each.key].topic,
+    ]
+  }
 }
 
 # The service publishes what it knows can never succeed.
