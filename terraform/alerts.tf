@@ -18,9 +18,9 @@ locals {
     if declared.alerts.undelivered_messages != null || try(declared.expected.messages_per_second * declared.alerts.oldest_unacked_age_seconds, null) != null
   }
 
-  # What is declared, or four fifths of the ack deadline: at the deadline Pub/Sub hangs up, and pushes again.
+  # What is declared, and at most four fifths of the ack deadline: at the deadline Pub/Sub hangs up, and pushes again.
   latency_limits_seconds = {
-    for id, declared in local.watched : id => coalesce(try(declared.expected.latency_seconds, null), declared.ack_deadline_seconds * 0.8)
+    for id, declared in local.watched : id => min(declared.ack_deadline_seconds * 0.8, try(declared.expected.latency_seconds + 0, 600))
   }
 
   # The last paragraph of each alert.

@@ -20,7 +20,7 @@ locals {
       id, declared.topic, replace(declared.purpose, "|", "/"), declared.owner == null ? "" : replace(declared.owner, "|", "/"),
       "${declared.ack_deadline_seconds} s",
       declared.max_delivery_attempts,
-      try("${declared.expected.messages_per_second}", ""),
+      try(tostring(declared.expected.messages_per_second + 0), ""),
       "${local.latency_limits_seconds[id]} s",
       declared.alerts.oldest_unacked_age_seconds == null ? "" : "${declared.alerts.oldest_unacked_age_seconds} s",
     ])} |"]

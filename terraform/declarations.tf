@@ -161,11 +161,9 @@ variable "subscriptions" {
   }
   validation {
     condition = alltrue([
-      for subscription in values(var.subscriptions) :
-      try(subscription.alerts.oldest_unacked_age_seconds > 0 && subscription.alerts.oldest_unacked_age_seconds < tonumber(trimsuffix(subscription.message_retention_duration, "s")), false)
-      if subscription.alerts.oldest_unacked_age_seconds != null
+      for subscription in values(var.subscriptions) : subscription.alerts.oldest_unacked_age_seconds > 0 if subscription.alerts.oldest_unacked_age_seconds != null
     ])
-    error_message = "alerts.oldest_unacked_age_seconds must be more than 0 and less than the retention: no message gets older than that."
+    error_message = "alerts.oldest_unacked_age_seconds must be more than 0."
   }
   validation {
     condition = alltrue([
@@ -271,8 +269,8 @@ variable "schedules" {
     error_message = "A schedule's topic must be one of `topics`."
   }
   validation {
-    condition     = alltrue([for schedule in values(var.schedules) : can(regex("^[^\\s]+( [^\\s]+){4}$", schedule.schedule))])
-    error_message = "A schedule has five fields of cron, parted by single spaces: minute, hour, day, month, weekday."
+    condition     = alltrue([for schedule in values(var.schedules) : can(regex("^\\S+(\\s+\\S+){4}$", schedule.schedule))])
+    error_message = "A schedule has five fields of cron: minute, hour, day, month, weekday."
   }
   validation {
     condition     = alltrue([for schedule in values(var.schedules) : can(regex("^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$", schedule.time_zone))])

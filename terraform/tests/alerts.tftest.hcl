@@ -24,6 +24,7 @@ variables {
       alerts   = { oldest_unacked_age_seconds = 1801 }
     }
     quiet = { topic = "orders", purpose = "Wants none.", dead_letter_topic = "loud-dead" }
+    slow  = { topic = "orders", purpose = "Takes its time.", dead_letter_topic = "loud-dead", expected = { latency_seconds = 3600 }, alerts = { undelivered_messages = 5 } }
   }
   eventarc_triggers     = {}
   schedules             = {}
@@ -42,7 +43,7 @@ run "each_alert_has_the_declared_limit_for_its_subscription" {
     error_message = "Of that subscription, in that metric."
   }
   assert {
-    condition     = toset(keys(google_monitoring_alert_policy.backlog)) == toset(["loud", "estimated"]) && google_monitoring_alert_policy.backlog["loud"].conditions[0].condition_threshold[0].threshold_value == 4000
+    condition     = toset(keys(google_monitoring_alert_policy.backlog)) == toset(["loud", "estimated", "slow"]) && google_monitoring_alert_policy.backlog["loud"].conditions[0].condition_threshold[0].threshold_value == 4000
     error_message = "The backlog: the declared number."
   }
   assert {
@@ -58,15 +59,15 @@ run "each_alert_has_the_declared_limit_for_its_subscription" {
     error_message = "It is a share: all that is not acked, of all."
   }
   assert {
-    condition     = toset(keys(google_monitoring_alert_policy.latency)) == toset(["loud", "estimated", "quiet"]) && google_monitoring_alert_policy.latency["loud"].conditions[0].condition_threshold[0].threshold_value == 2000000 && google_monitoring_alert_policy.latency["quiet"].conditions[0].condition_threshold[0].threshold_value == 48000000
-    error_message = "Latency in microseconds: the expected one, or four fifths of the ack deadline."
+    condition     = toset(keys(google_monitoring_alert_policy.latency)) == toset(["loud", "estimated", "quiet", "slow"]) && google_monitoring_alert_policy.latency["loud"].conditions[0].condition_threshold[0].threshold_value == 2000000 && google_monitoring_alert_policy.latency["quiet"].conditions[0].condition_threshold[0].threshold_value == 48000000 && google_monitoring_alert_policy.latency["slow"].conditions[0].condition_threshold[0].threshold_value == 48000000
+    error_message = "Latency in microseconds: the expected one, and at most four fifths of the ack deadline."
   }
   assert {
     condition     = google_monitoring_alert_policy.latency["loud"].conditions[0].condition_threshold[0].aggregations[0].cross_series_reducer == "REDUCE_PERCENTILE_95"
     error_message = "Of the 95th percentile."
   }
   assert {
-    condition     = toset(keys(google_monitoring_alert_policy.dead_lettered)) == toset(["loud", "estimated", "quiet"]) && alltrue([for policy in values(google_monitoring_alert_policy.dead_lettered) : policy.conditions[0].condition_threshold[0].threshold_value == 0])
+    condition     = toset(keys(google_monitoring_alert_policy.dead_lettered)) == toset(["loud", "estimated", "quiet", "slow"]) && alltrue([for policy in values(google_monitoring_alert_policy.dead_lettered) : policy.conditions[0].condition_threshold[0].threshold_value == 0])
     error_message = "Any dead letter alerts, always."
   }
   assert {
@@ -74,7 +75,7 @@ run "each_alert_has_the_declared_limit_for_its_subscription" {
     error_message = "So does each that lies there, whoever put it there."
   }
   assert {
-    condition     = { for id, policy in google_monitoring_alert_policy.retention : id => policy.conditions[0].condition_threshold[0].threshold_value } == { loud = 69120, estimated = 483840, quiet = 483840, loud-dead = 2142720, estimated-dead = 2142720 }
+    condition     = { for id, policy in google_monitoring_alert_policy.retention : id => policy.conditions[0].condition_threshold[0].threshold_value } == { loud = 69120, estimated = 483840, quiet = 483840, slow = 483840, loud-dead = 2142720, estimated-dead = 2142720 }
     error_message = "Four fifths of the retention, of dead letters, too."
   }
   assert {
@@ -103,7 +104,7 @@ run "each_alert_has_the_declared_limit_for_its_subscription" {
     error_message = "It names subscription, owner and purpose."
   }
   assert {
-    condition     = strcontains(google_monitoring_alert_policy.dead_letters["loud-dead"].documentation[0].content, "`loud` (stock@example.com), `quiet`")
+    condition     = strcontains(google_monitoring_alert_policy.dead_letters["loud-dead"].documentation[0].content, "`loud` (stock@example.com), `quiet`, `slow`")
     error_message = "Dead letters name all who share the topic: ${google_monitoring_alert_policy.dead_letters["loud-dead"].documentation[0].content}"
   }
   assert {

@@ -19,7 +19,7 @@ run "what_is_just_within_the_limits_is_taken" {
   }
   variables {
     subscriptions = {
-      least = { topic = "orders", purpose = "Least.", dead_letter_topic = "abc", ack_deadline_seconds = 10, minimum_backoff = "0s", maximum_backoff = "0s", max_delivery_attempts = 5, message_retention_duration = "600s", alerts = { oldest_unacked_age_seconds = 599, undelivered_messages = 0, failed_push_share = 0.01 } }
+      least = { topic = "orders", purpose = "Least.", dead_letter_topic = "abc", ack_deadline_seconds = 10, minimum_backoff = "0s", maximum_backoff = "0s", max_delivery_attempts = 5, message_retention_duration = "600s", alerts = { oldest_unacked_age_seconds = 1800, undelivered_messages = 0, failed_push_share = 0.01 } }
       most  = { topic = "orders", purpose = "Most.", dead_letter_topic = "most-dead", ack_deadline_seconds = 600, minimum_backoff = "600s", maximum_backoff = "600s", max_delivery_attempts = 100, message_retention_duration = "2678400s", filter = join("", [for i in range(128) : "ä"]), alerts = { failed_push_share = 1 } }
     }
     schedules = { Most_1 = { topic = "orders", purpose = "Most.", schedule = "*/5 8-18 1,15 JAN MON", time_zone = "America/Argentina/Buenos_Aires", data_base64 = "//79" } }
@@ -329,13 +329,13 @@ run "an_expectation_of_nothing" {
   expect_failures = [var.subscriptions]
 }
 
-run "an_alert_for_an_age_that_no_message_reaches" {
+run "an_alert_for_every_message" {
   command = plan
   module {
     source = "./tests/variables"
   }
   variables {
-    subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", message_retention_duration = "600s", alerts = { oldest_unacked_age_seconds = 600 } } }
+    subscriptions = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "one-dead", alerts = { oldest_unacked_age_seconds = 0 } } }
   }
   expect_failures = [var.subscriptions]
 }
