@@ -73,7 +73,7 @@ resource "google_monitoring_alert_policy" "oldest_unacked" {
 
       **What to do**: look in the service's log for `subscription="${each.key}"` and its `outcome` and `reason`. Failing handlers: mend what they depend on, Pub/Sub pushes again by itself. Refusals (401, 403): audience or push account differ on the two sides. No lines at all: the pushes do not arrive, look at the service's ingress and IAM. Everything succeeds but slowly: raise max_instances or concurrency.
 
-      ${indent(6, local.about[each.key])}
+      ${local.about[each.key]}
     TEXT
   }
 }
@@ -110,7 +110,7 @@ resource "google_monitoring_alert_policy" "backlog" {
 
       **What to do**: if pushes fail, mend that first: failures also make Pub/Sub push more slowly. If they succeed, raise max_instances or concurrency, and look whether what the handler depends on can bear it. A burst that was planned passes by itself.
 
-      ${indent(6, local.about[each.key])}
+      ${local.about[each.key]}
     TEXT
   }
 }
@@ -154,7 +154,7 @@ resource "google_monitoring_alert_policy" "failed_pushes" {
 
       **What to do**: look at the response codes on the dashboard. 401 and 403: audience or push account differ on the two sides, and good messages are on their way to the dead letters. 404: the service has no such subscriber; deploy it, or remove the subscription. 429: no room; raise concurrency or max_instances. 500: a handler panics. 503: a handler fails, or the store does not answer; the log says which. Nothing answers: the service does not start.
 
-      ${indent(6, local.about[each.key])}
+      ${local.about[each.key]}
     TEXT
   }
 }
@@ -192,7 +192,7 @@ resource "google_monitoring_alert_policy" "latency" {
 
       **What to do**: find what the handler waits for. Starts of instances: raise min_instances. Too little CPU: raise cpu, or lower concurrency. If this is as fast as it gets, declare the latency that is to be expected, and a longer ack deadline.
 
-      ${indent(6, local.about[each.key])}
+      ${local.about[each.key]}
     TEXT
   }
 }

@@ -36,7 +36,7 @@ resource "google_monitoring_alert_policy" "retention" {
 
       **What to do**: win time first: `gcloud pubsub snapshots create keep-${each.key} --subscription=${each.key} --project=${var.project}` keeps what is there for up to seven days less its age, if an hour of them is left; and a longer retention (at most 31 days) may be declared. Then handle the messages, or pull and store them elsewhere.
 
-      ${indent(6, contains(keys(local.about), each.key) ? local.about[each.key] : "- Dead letters of: ${lookup(local.dead_letter_sources, each.key, "")}")}
+      ${contains(keys(local.about), each.key) ? local.about[each.key] : "- Dead letters of: ${lookup(local.dead_letter_sources, each.key, "")}"}
     TEXT
   }
 }
@@ -75,7 +75,7 @@ resource "google_monitoring_alert_policy" "dead_lettered" {
 
       **What to do**: look for its message id in the log, and mend the cause. Then pull it from the subscription `${each.value.dead_letter_topic}` and publish it to `${each.value.topic}` again.
 
-      ${indent(6, local.about[each.key])}
+      ${local.about[each.key]}
     TEXT
   }
 }

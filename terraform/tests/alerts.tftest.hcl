@@ -90,9 +90,9 @@ run "each_alert_has_the_declared_limit_for_its_subscription" {
       ) :
       policy.notification_channels == tolist(["projects/my-project/notificationChannels/1"]) && alltrue([
         for paragraph in ["**What happened**", "**Why it hurts**", "**What to do**"] : strcontains(policy.documentation[0].content, paragraph)
-      ])
+      ]) && !strcontains(policy.documentation[0].content, "\n ")
     ])
-    error_message = "Every alert tells somebody what happened, why it hurts and what to do."
+    error_message = "Every alert tells somebody what happened, why it hurts and what to do, in lines that begin where they should."
   }
   assert {
     condition = alltrue([
