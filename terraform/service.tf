@@ -48,7 +48,7 @@ resource "google_cloud_run_v2_service" "service" {
   ingress              = var.ingress
   invoker_iam_disabled = local.invoker_iam_disabled
   # What Cloud Run's own check accepts, besides the service's URL.
-  custom_audiences = distinct(concat(local.audiences, compact([for subscription in values(var.subscriptions) : subscription.audience])))
+  custom_audiences = distinct(concat(local.audiences, compact([for declared in concat(values(var.subscriptions), values(var.eventarc_triggers)) : declared.audience])))
 
   template {
     service_account                  = google_service_account.service.email

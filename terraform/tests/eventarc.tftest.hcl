@@ -96,7 +96,7 @@ run "a_declared_account_receives_instead" {
   command = plan
   variables {
     eventarc_triggers = {
-      one = { topic = "orders", purpose = "One.", dead_letter_topic = "dead", service_account_email = "other@my-project.iam.gserviceaccount.com" }
+      one = { topic = "orders", purpose = "One.", dead_letter_topic = "dead", service_account_email = "other@my-project.iam.gserviceaccount.com", audience = "https://theirs.example" }
       two = { topic = "orders", purpose = "Two.", dead_letter_topic = "dead", service_account_email = "other@my-project.iam.gserviceaccount.com" }
     }
   }
@@ -108,6 +108,10 @@ run "a_declared_account_receives_instead" {
   assert {
     condition     = google_eventarc_trigger.trigger["one"].service_account == "other@my-project.iam.gserviceaccount.com" && keys(google_cloud_run_v2_service_iam_member.declared_push_invoker) == ["other@my-project.iam.gserviceaccount.com"]
     error_message = "It may also call the service."
+  }
+  assert {
+    condition     = contains(google_cloud_run_v2_service.service.custom_audiences, "https://theirs.example")
+    error_message = "Cloud Run's check knows a declared audience."
   }
 }
 

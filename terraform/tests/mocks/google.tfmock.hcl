@@ -20,11 +20,14 @@ mock_resource "google_pubsub_topic" {
 
 mock_resource "google_redis_instance" {
   defaults = {
-    id              = "projects/my-project/locations/europe-west1/instances/pushgate-store"
-    host            = "10.1.2.3"
-    port            = 6378
-    auth_string     = "a-password"
-    server_ca_certs = [{ cert = "first certificate" }, { cert = "second certificate" }]
+    id          = "projects/my-project/locations/europe-west1/instances/pushgate-store"
+    host        = "10.1.2.3"
+    port        = 6378
+    auth_string = "a-password"
+    server_ca_certs = [
+      { cert = "first certificate", create_time = "", expire_time = "", serial_number = "1", sha1_fingerprint = "" },
+      { cert = "second certificate", create_time = "", expire_time = "", serial_number = "2", sha1_fingerprint = "" },
+    ]
   }
 }
 
@@ -43,5 +46,26 @@ mock_resource "google_compute_network" {
 mock_resource "google_compute_subnetwork" {
   defaults = {
     id = "projects/my-project/regions/europe-west1/subnetworks/pushgate-service"
+  }
+}
+
+# Both accounts alike; a test that must tell them apart says so.
+mock_resource "google_service_account" {
+  defaults = {
+    name   = "projects/my-project/serviceAccounts/mocked@my-project.iam.gserviceaccount.com"
+    email  = "mocked@my-project.iam.gserviceaccount.com"
+    member = "serviceAccount:mocked@my-project.iam.gserviceaccount.com"
+  }
+}
+
+mock_resource "google_pubsub_schema" {
+  defaults = {
+    id = "projects/my-project/schemas/mocked"
+  }
+}
+
+mock_resource "google_secret_manager_secret" {
+  defaults = {
+    id = "projects/my-project/secrets/mocked"
   }
 }
