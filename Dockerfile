@@ -20,8 +20,8 @@ COPY emulator/Cargo.toml emulator/
 COPY m2m/Cargo.toml m2m/
 COPY subscribers/Cargo.toml subscribers/
 RUN mkdir -p src emulator/src m2m/src \
-    && touch src/lib.rs emulator/src/lib.rs m2m/src/lib.rs \
-    && for file in emulator/build.rs emulator/src/main.rs subscribers/main.rs; do echo 'fn main() {}' >"$file"; done
+    && for file in src/lib.rs emulator/src/lib.rs m2m/src/lib.rs; do echo '//! Empty.' >"$file"; done \
+    && for file in emulator/build.rs emulator/src/main.rs subscribers/main.rs; do printf '//! Empty.\nfn main() {}\n' >"$file"; done
 
 # What was made of the empty crates is removed, or Cargo would take it for newer than their sources.
 FROM manifests AS service-dependencies

@@ -130,6 +130,49 @@ fn the_layer_of_dependencies_knows_every_crate_of_the_workspace() {
     }
 }
 
+/// The stage `manifests`, done without an engine: if Cargo finds no workspace in it, no image can be built.
+#[test]
+fn the_layer_of_manifests_is_a_workspace_that_the_lock_file_fits() {
+    let folder = std::env::temp_dir().join(format!("pushgate-layer-{}", std::process::id()));
+    let stage = between(DOCKERFILE, " AS manifests\n", "\nFROM").replace("\\\n", "");
+    let in_folder = |program: &str, arguments: &[&str]| {
+        let status = Command::new(program)
+            .args(arguments)
+            .current_dir(&folder)
+            .output();
+        let status = status.expect("it runs");
+        assert!(
+            status.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&status.stderr)
+        );
+    };
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for line in stage.lines() {
+        if let Some(copy) = line.strip_prefix("COPY ") {
+            let (sources, to) = copy.rsplit_once(' ').expect("a place");
+            std::fs::create_dir_all(folder.join(to)).expect("a folder");
+            for source in sources.split(' ') {
+                let name = Path::new(source).file_name().expect("a name");
+                std::fs::copy(root().join(source), folder.join(to).join(name)).expect(source);
+            }
+        } else if let Some(run) = line.strip_prefix("RUN ") {
+            in_folder("sh", &["-euc", run]);
+        }
+    }
+    in_folder(
+        "cargo",
+        &[
+            "metadata",
+            "--locked",
+            "--offline",
+            "--quiet",
+            "--format-version=1",
+        ],
+    );
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
 #[test]
 fn the_compiler_is_that_of_the_toolchain_file_on_the_debian_of_the_base() {
     let version = between(TOOLCHAIN, "channel = \"", "\"");
@@ -206,7 +249,7 @@ fn the_build_uses_what_it_defines_and_targets_that_exist() {
         .iter()
         .filter_map(|step| step["args"].as_array())
         .flatten();
-    let arguments: Vec<_> = arguments.filter_map(Value::as_str);
+    let arguments = arguments.filter_map(Value::as_str);
     let arguments: Vec<_> = arguments.flat_map(str::split_whitespace).collect();
     for argument in &arguments {
         if let Some(target) = argument.strip_prefix("--target=") {
