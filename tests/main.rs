@@ -10,8 +10,10 @@
 mod harness;
 
 mod authentication;
+mod canary;
 mod capacity;
 mod command_line;
+mod container;
 mod deduplication;
 mod delivery;
 mod dev;

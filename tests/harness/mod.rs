@@ -2,6 +2,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod backend;
+pub(crate) mod empty_root;
 pub(crate) mod faulty_store;
 pub(crate) mod firestore_emulator;
 pub(crate) mod forms;
@@ -17,6 +18,7 @@ pub(crate) mod process;
 pub(crate) mod redis_cluster;
 pub(crate) mod redis_server;
 pub(crate) mod rpc_proxy;
+pub(crate) mod tls_key_server;
 pub(crate) mod watched_store;
 
 use std::sync::Arc;

@@ -63,7 +63,14 @@ impl Process {
 
     /// `pushgate serve`, listening; its URL beside it.
     pub(crate) async fn serve(settings: &[(&str, String)]) -> (Self, String) {
-        let mut command = command(&["serve"]);
+        Self::listening(command(&["serve"]), settings).await
+    }
+
+    /// This command, which must serve, with these settings and a log in JSON.
+    pub(crate) async fn listening(
+        mut command: Command,
+        settings: &[(&str, String)],
+    ) -> (Self, String) {
         command.envs(settings.iter().map(|(name, value)| (*name, value.as_str())));
         let mut process = Self::start(command);
         let listening = process.log(|line| line["message"] == "listening").await;
@@ -112,8 +119,12 @@ impl Process {
         self.lines.borrow().clone()
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("still running")
+    }
+
     pub(crate) async fn signal(&self, signal: &str) {
-        let id = self.child.id().expect("still running").to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill")
             .args([signal, &id])
             .status()
