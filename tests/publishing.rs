@@ -10,6 +10,7 @@ use pushgate::{
     Config, Context, Environment, Idempotency, Message, Outgoing, PublishError, Publisher, Service,
     State, Subscriber, Trace,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
@@ -24,7 +25,7 @@ use crate::harness::{AUDIENCE, CALLER, PROJECT, push_to, soon};
 const PERMISSION_DENIED: u8 = 7;
 const UNAVAILABLE: u8 = 14;
 
-#[derive(Clone, Debug, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, Serialize, Deserialize, Validate, JsonSchema)]
 struct Shipped {
     #[validate(length(min = 1))]
     order: String,
