@@ -29,6 +29,7 @@ mod official_forms;
 mod outages;
 mod outcomes;
 mod protections;
+mod publish_command;
 mod publishing;
 mod redis_access;
 mod redis_advice;
