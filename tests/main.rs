@@ -37,6 +37,7 @@ mod redis_failover;
 mod redis_memory;
 mod redis_stores;
 mod shutdown;
+mod snippets;
 mod stores;
 mod time_limits;
 mod tokens;

@@ -228,8 +228,7 @@ async fn what_does_not_fit_its_subscribers_is_not_published_and_the_place_is_nam
     );
     let said = scene.publish(&["--file", &file]).await;
     assert_eq!(said.code, Some(1));
-    let place =
-        "line 2: subscriber \"orders-fulfilment\": `lines[0].priceCents` (column 101): expected u32";
+    let place = "line 2: subscriber \"orders-fulfilment\": `lines[0].priceCents` (column 101): expected u32";
     assert!(said.stderr.contains(place), "{}", said.stderr);
     assert!(
         said.stderr.contains("1 of the lines were not published"),
@@ -273,7 +272,8 @@ async fn a_topic_that_no_subscriber_reads_is_refused_unless_nothing_is_checked()
     };
     let refused = publish(&[]).await;
     assert_eq!(refused.code, Some(1));
-    let expected = "no subscriber of this program is declared for topic \"returns\", only for: orders, ";
+    let expected =
+        "no subscriber of this program is declared for topic \"returns\", only for: orders, ";
     assert!(refused.stderr.contains(expected), "{}", refused.stderr);
     let missing = publish(&["--unchecked"]).await;
     assert_eq!(missing.code, Some(1));
