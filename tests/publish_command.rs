@@ -310,6 +310,29 @@ async fn a_dry_run_needs_neither_project_nor_server() {
 }
 
 #[tokio::test]
+async fn a_file_of_which_too_much_fails_is_not_read_to_its_end() {
+    let scene = Scene::start().await;
+    let file = scene.write("orders.jsonl", "hush\n".repeat(1_200) + &orders(1));
+    let said = scene.publish(&["--file", &file, "--keep-going"]).await;
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.stderr
+            .contains("line 1000: the document (column 1): not valid JSON")
+    );
+    assert!(
+        said.stderr.contains("too many lines failed"),
+        "{}",
+        said.stderr
+    );
+    assert!(
+        said.stderr.contains("0 published, 1000 failed in"),
+        "{}",
+        said.stderr
+    );
+    assert!(scene.held().is_empty());
+}
+
+#[tokio::test]
 async fn arguments_that_contradict_each_other_are_refused() {
     let table: [&[&str]; 7] = [
         &[],
@@ -344,7 +367,9 @@ async fn after_a_kill_nothing_confirmed_is_published_again_and_the_rest_has_the_
     let file = scene.write("orders.jsonl", orders(LINES));
     let checkpoint = scene.path("checkpoint");
     let arguments = ["--file", &file, "--resume", &checkpoint, "--output=json"];
-    let mut confirmed: Vec<String> = Vec::new();
+    // What each run said to be confirmed, and how often it had been published by then: in an earlier run it may have been on
+    // its way.
+    let mut confirmed: HashMap<String, usize> = HashMap::new();
     for kill in 1..=3 {
         let mut command = scene.command(&arguments);
         command.args(["--rate", "100"]);
@@ -353,11 +378,14 @@ async fn after_a_kill_nothing_confirmed_is_published_again_and_the_rest_has_the_
         process.lines_are(20 * kill).await;
         process.signal("-KILL").await;
         process.exit().await;
-        let printed = process.finished().await;
-        confirmed.extend(printed.iter().filter_map(|line| {
-            let printed: Value = serde_json::from_str(line).ok()?;
-            Some(printed["eventId"].as_str()?.to_owned())
-        }));
+        let events = scene.events();
+        for line in process.finished().await {
+            let Ok(printed) = serde_json::from_str::<Value>(&line) else {
+                continue;
+            };
+            let event = printed["eventId"].as_str().expect("an event");
+            confirmed.insert(event.to_owned(), events[event]);
+        }
     }
     let said = scene.publish(&arguments).await;
     assert_eq!(said.code, Some(0), "{}", said.stderr);
@@ -368,8 +396,8 @@ async fn after_a_kill_nothing_confirmed_is_published_again_and_the_rest_has_the_
         LINES,
         "each line is one event, whatever happened"
     );
-    for event in &confirmed {
-        assert_eq!(events[event], 1, "confirmed, and not published again");
+    for (event, published) in &confirmed {
+        assert_eq!(events[event], *published, "not published again");
     }
     assert!(confirmed.len() >= 20 + 40 + 60 && confirmed.len() < LINES);
     let data: std::collections::HashSet<_> = scene

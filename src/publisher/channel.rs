@@ -12,8 +12,13 @@ use google_cloud_pubsub::publisher::PublishFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
+use super::PublishError;
+use super::client::connect;
 use super::draft::Draft;
-use super::{PublishError, Settings};
+use super::settings::Settings;
+use super::topic::full_name;
+use crate::config::host_and_port;
+use crate::state::Environment;
 
 /// What a message costs beside its bytes: its task, its channel, its place in maps.
 const OVERHEAD_BYTES: usize = 1_024;
@@ -50,7 +55,27 @@ struct Place {
 pub struct Confirmation(JoinHandle<Result<String, PublishError>>);
 
 impl Channel {
-    pub(super) fn new(client: BasePublisher, topic: String, settings: Settings) -> Self {
+    /// The way to a topic, by its short or its full name.
+    pub(crate) async fn open(
+        topic: &str,
+        environment: Environment,
+        settings: Settings,
+    ) -> Result<Self, PublishError> {
+        settings.check()?;
+        let emulator = match environment.get("PUBSUB_EMULATOR_HOST") {
+            Some(host) => {
+                Some(host_and_port(host).ok_or_else(|| PublishError::Emulator(host.to_owned()))?)
+            }
+            None => None,
+        };
+        let topic = full_name(topic, environment).await?;
+        let client = connect(emulator.as_deref(), settings.patience)
+            .await
+            .map_err(|error| PublishError::Client(Arc::new(error)))?;
+        Ok(Self::new(client, topic, settings))
+    }
+
+    fn new(client: BasePublisher, topic: String, settings: Settings) -> Self {
         let unordered = publisher(&client, &topic, settings);
         Self(Arc::new(Shared {
             client,

@@ -1,12 +1,13 @@
 //! Publishing typed messages to a topic, from a handler or from any other program.
 
+mod builder;
 mod channel;
 mod client;
 mod draft;
 mod error;
 mod limits;
-mod options;
 mod outgoing;
+mod settings;
 mod topic;
 
 use std::marker::PhantomData;
@@ -14,14 +15,14 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use validator::Validate;
 
+pub use self::builder::PublisherBuilder;
 pub(crate) use self::channel::Channel;
 pub use self::channel::Confirmation;
 pub(crate) use self::client::connect;
 pub(crate) use self::draft::{Draft, new_event_id};
 pub use self::error::PublishError;
-pub use self::options::PublisherBuilder;
-pub(crate) use self::options::Settings;
 pub use self::outgoing::Outgoing;
+pub(crate) use self::settings::Settings;
 pub(crate) use self::topic::{full_name, short_name};
 use crate::state::Environment;
 

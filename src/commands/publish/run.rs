@@ -76,15 +76,15 @@ impl Run<'_> {
                     is_stopped = true;
                     Next::Stop
                 }
+                () = self.progress.tick() => {
+                    self.progress.show();
+                    Next::GoOn
+                }
                 Some(settled) = in_flight.next() => self.settle(settled).await,
                 line = line(&self.pace, &mut lines), if in_flight.len() < self.in_flight => match line {
                     Some(line) => self.take(line, &in_flight).await,
                     None => Next::Stop,
                 },
-                () = self.progress.tick() => {
-                    self.progress.show();
-                    Next::GoOn
-                }
             };
             if next == Next::Stop {
                 break;
@@ -176,9 +176,14 @@ impl Run<'_> {
                 self.progress.say(&self.place(number, fault));
             }
         }
-        if self.keep_going && self.progress.failed < MOST_FAILED {
+        if !self.keep_going {
+            return Next::Stop;
+        }
+        if self.progress.failed < MOST_FAILED {
             return Next::GoOn;
         }
+        self.progress
+            .say("too many lines failed: stopped before the end of the file");
         Next::Stop
     }
 
