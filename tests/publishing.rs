@@ -196,34 +196,39 @@ async fn none_overtakes_a_message_of_its_key_that_failed_and_the_key_is_free_aga
     scene
         .proxy
         .fail("Publish", RpcFault::Refused(PERMISSION_DENIED), 1);
-    let messages = ["1", "2", "3"].map(|order| Outgoing::new(shipped(order)).ordering_key("ada"));
+    // So many that not all have been told when the first one has.
+    let messages: Vec<_> = (0..300)
+        .map(|number| Outgoing::new(shipped(number)).ordering_key("ada"))
+        .collect();
     let mut confirmations = Vec::new();
     for message in &messages {
         confirmations.push(publisher.enqueue(message.clone()).await.expect("room"));
     }
-    let mut errors = Vec::new();
+    let mut confirmations = confirmations.into_iter();
+    let first = confirmations.next().expect("the first").await;
+    let error = first.expect_err("refused");
+    assert!(matches!(error, PublishError::Refused { .. }), "{error}");
+    assert!(!error.is_transient());
+    assert!(
+        error.to_string().contains("roles/pubsub.publisher"),
+        "{error}"
+    );
+    let mut messages = messages.into_iter();
+    publisher
+        .publish(messages.next().expect("the first"))
+        .await
+        .expect("an id");
     for confirmation in confirmations {
-        errors.push(confirmation.await.expect_err("failed"));
-    }
-    assert!(
-        matches!(errors[0], PublishError::Refused { .. }),
-        "{}",
-        errors[0]
-    );
-    assert!(!errors[0].is_transient());
-    assert!(
-        errors[0].to_string().contains("roles/pubsub.publisher"),
-        "{}",
-        errors[0]
-    );
-    for error in &errors[1..] {
+        let error = confirmation.await.expect_err("not sent");
         assert!(matches!(error, PublishError::KeyFailed), "{error}");
         assert!(error.is_transient());
     }
-    for message in messages {
-        publisher.publish(message).await.expect("an id");
+    for message in messages.take(9) {
+        drop(publisher.enqueue(message).await.expect("room"));
     }
-    assert_eq!(scene.orders(), ["1", "2", "3"]);
+    publisher.flush().await;
+    let expected: Vec<String> = (0..10).map(|number| number.to_string()).collect();
+    assert_eq!(scene.orders(), expected);
 }
 
 #[tokio::test]
