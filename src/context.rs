@@ -8,6 +8,8 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::trace::Trace;
+
 /// The circumstances of one run of a handler. Take it as an argument: `async fn handle(order: Message<Order>, context: Context)`.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -67,6 +69,13 @@ impl Context {
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
+    }
+
+    /// The trace that the message belongs to, if its publisher said so: `googclient_traceparent`, which Google's clients write,
+    /// or else `traceparent`.
+    #[must_use]
+    pub fn trace(&self) -> Option<Trace> {
+        Trace::of(&self.attributes)
     }
 
     /// Waits until the handler should come to an end; for `tokio::select!` beside the work.

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use google_cloud_auth::credentials::anonymous;
-use google_cloud_gax::retry_policy::RetryPolicyExt;
 use google_cloud_pubsub::client::BasePublisher;
 use google_cloud_pubsub::model::Message;
-use google_cloud_pubsub::retry_policy::RetryableErrors;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::OnceCell;
 
 use crate::handler::Delivery;
+use crate::publisher::connect;
 use crate::registered::Registered;
 
 /// The kind of trouble: `handler`, `payload`, `idempotency key` or `outcome unknown`.
@@ -92,7 +90,7 @@ impl DeadLetters {
         let topic = &subscriber.dead_letter_topic;
         let client = self
             .client
-            .get_or_try_init(|| client(self.emulator.as_deref()))
+            .get_or_try_init(|| connect(self.emulator.as_deref(), RETRY_LIMIT))
             .await
             .map_err(DeadLetterError::Client)?;
         // One publisher a letter: a kept one would keep a task for every ordering key it has seen, and refuse a key after a
@@ -112,23 +110,6 @@ impl DeadLetters {
                 topic: topic.clone(),
                 source,
             })
-    }
-}
-
-async fn client(
-    emulator: Option<&str>,
-) -> Result<BasePublisher, google_cloud_gax::client_builder::Error> {
-    let builder =
-        BasePublisher::builder().with_retry_policy(RetryableErrors.with_time_limit(RETRY_LIMIT));
-    match emulator {
-        Some(host) => {
-            builder
-                .with_endpoint(format!("http://{host}"))
-                .with_credentials(anonymous::Builder::new().build())
-                .build()
-                .await
-        }
-        None => builder.build().await,
     }
 }
 

@@ -62,6 +62,7 @@ mod metadata;
 mod outcome;
 mod payload;
 mod pools;
+mod publisher;
 mod push;
 mod registered;
 mod registry;
@@ -75,6 +76,7 @@ mod settlement;
 mod state;
 mod subscriber;
 mod telemetry;
+mod trace;
 
 pub use bytes::Bytes;
 pub use config::{Config, ConfigError, SETTINGS, Setting};
@@ -84,6 +86,9 @@ pub use handler::{BlockingHandler, Delivery, DeliveryError, FromDelivery, Handle
 pub use message::{Attributes, Message, Payload, PayloadError, Raw};
 pub use outcome::{IntoOutcome, Outcome};
 pub use payload::{Content, PayloadType};
+pub use publisher::{
+    Confirmation, EVENT_ID_ATTRIBUTE, Outgoing, PublishError, Publisher, PublisherBuilder,
+};
 pub use server::Running;
 pub use service::{Service, StartError};
 pub use state::{Environment, State, StateType};
@@ -92,6 +97,7 @@ pub use subscriber::{
     StoreDown, Subscriber, TopicSchema,
 };
 pub use time::OffsetDateTime;
+pub use trace::{Trace, TraceError};
 
 /// The README's examples, compiled.
 #[cfg(doctest)]

@@ -159,7 +159,7 @@ impl PayloadError {
         }
     }
 
-    fn invalid(errors: &ValidationErrors) -> Self {
+    pub(crate) fn invalid(errors: &ValidationErrors) -> Self {
         let mut violations = Vec::new();
         collect(errors, "", &mut violations);
         if violations.len() > NAMED_VIOLATIONS {

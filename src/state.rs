@@ -42,8 +42,10 @@ impl<S> Deref for State<S> {
 pub struct Environment(pub(crate) Arc<BTreeMap<String, String>>);
 
 impl Environment {
-    /// Those of this process. The one place that reads them.
-    pub(crate) fn of_process() -> Self {
+    /// Those of this process, for a program of your own; `pushgate serve` gives them to each state by itself.
+    // The one place that reads them.
+    #[must_use]
+    pub fn of_process() -> Self {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect()

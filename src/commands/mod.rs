@@ -3,6 +3,7 @@
 mod describe;
 #[cfg(feature = "dev")]
 mod dev;
+mod publish;
 mod serve;
 
 use std::num::NonZero;
@@ -35,6 +36,9 @@ enum Command {
     Dev(dev::Arguments),
     /// The declarations as JSON: needs no settings and no store, and says what is wrong with them as serve does.
     Describe(describe::Arguments),
+    /// A message, or each line of a file, to a topic: checked against what its subscribers read.
+    #[command(after_help = publish::HELP)]
+    Publish(Box<publish::Arguments>),
 }
 
 impl Service {
@@ -68,6 +72,7 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
             #[cfg(feature = "dev")]
             Command::Dev(arguments) => dev::run(service, &arguments, environment).await,
             Command::Describe(arguments) => describe::run(&service, &arguments),
+            Command::Publish(arguments) => publish::run(&service, *arguments, environment).await,
         }
     });
     // A handler on a thread cannot be stopped, and is not waited for.

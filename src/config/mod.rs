@@ -12,6 +12,7 @@ use std::time::Duration;
 use url::Url;
 
 use self::reader::Reader;
+pub(crate) use self::reader::host_and_port;
 pub use self::settings::{SETTINGS, Setting};
 use crate::authentication::Mode;
 #[cfg(feature = "firestore")]

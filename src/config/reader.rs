@@ -223,7 +223,7 @@ fn keys_url(value: &str) -> Option<Url> {
     (url.scheme() == "https" || url.scheme() == "http" && is_local).then_some(url)
 }
 
-fn host_and_port(value: &str) -> Option<String> {
+pub(crate) fn host_and_port(value: &str) -> Option<String> {
     let (host, port) = value.rsplit_once(':')?;
     let is_right = !value.contains("//") && !host.is_empty() && port.parse::<u16>().is_ok();
     is_right.then(|| value.to_owned())

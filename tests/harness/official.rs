@@ -82,15 +82,28 @@ impl OfficialEmulator {
         id.unwrap_or_else(|| panic!("{topic}: {answer}")).to_owned()
     }
 
-    /// Waits for a message of this subscription, and takes it.
+    /// Waits for a message of this subscription.
     pub(crate) async fn pull(&self, subscription: &str) -> Value {
-        let url = self.url(&format!(
-            "v1/projects/{PROJECT}/subscriptions/{subscription}:pull"
-        ));
-        let request = super::client().post(url).json(&json!({"maxMessages": 1}));
-        let answer = soon("a message", request.send()).await.expect("an answer");
-        let mut answer: Value = answer.json().await.expect("JSON");
+        let pull = self.ask(subscription, "pull", json!({"maxMessages": 1}));
+        let mut answer = soon("a message", pull).await;
         answer["receivedMessages"][0]["message"].take()
+    }
+
+    /// Waits for a message of this subscription, and acknowledges it.
+    pub(crate) async fn take(&self, subscription: &str) -> Value {
+        let pull = self.ask(subscription, "pull", json!({"maxMessages": 1}));
+        let mut received = soon("a message", pull).await["receivedMessages"][0].take();
+        let ack = json!({"ackIds": [received["ackId"]]});
+        self.ask(subscription, "acknowledge", ack).await;
+        received["message"].take()
+    }
+
+    async fn ask(&self, subscription: &str, what: &str, body: Value) -> Value {
+        let url = self.url(&format!(
+            "v1/projects/{PROJECT}/subscriptions/{subscription}:{what}"
+        ));
+        let answer = super::client().post(url).json(&body).send().await;
+        answer.expect("an answer").json().await.expect("JSON")
     }
 
     /// Publishes with Google's Python client; `PUSHGATE_TEST_PYTHON` is an interpreter that has it.

@@ -114,6 +114,22 @@ impl Process {
             .clone()
     }
 
+    /// Waits until it has said so many lines.
+    pub(crate) async fn lines_are(&mut self, count: usize) {
+        let enough = self.lines.wait_for(|lines| lines.len() >= count);
+        soon("many lines", enough).await.expect("pushgate runs");
+    }
+
+    /// Everything it said, after its end.
+    pub(crate) async fn finished(mut self) -> Vec<String> {
+        // Its outputs are closed when the last reader drops its end.
+        soon("the last line", async {
+            while self.lines.changed().await.is_ok() {}
+        })
+        .await;
+        self.lines()
+    }
+
     /// Everything it has said.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.borrow().clone()

@@ -1,0 +1,185 @@
+//! Whether a message fits what the topic's subscribers read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::context::Context;
+use crate::handler::Delivery;
+use crate::state::States;
+use crate::subscriber::Subscriber;
+
+/// The subscribers of a topic that every message must fit; none if nothing is checked.
+pub(super) struct Fit<'a> {
+    subscribers: Vec<&'a Subscriber>,
+}
+
+/// The topic has no subscriber here, so nothing is known of its messages.
+#[derive(Debug, thiserror::Error)]
+#[error("no subscriber of this program is declared for topic {topic:?}, only for: {}. Publish from the program that declares it, or with --unchecked", .known.join(", "))]
+pub(super) struct UnknownTopic {
+    topic: String,
+    known: Vec<String>,
+}
+
+impl<'a> Fit<'a> {
+    pub(super) fn new(
+        declared: &'a [Subscriber],
+        topic: &str,
+        is_unchecked: bool,
+    ) -> Result<Self, UnknownTopic> {
+        if is_unchecked {
+            return Ok(Self {
+                subscribers: Vec::new(),
+            });
+        }
+        let subscribers: Vec<_> = declared
+            .iter()
+            .filter(|subscriber| subscriber.topic == topic)
+            .collect();
+        if subscribers.is_empty() {
+            let known: BTreeSet<_> = declared
+                .iter()
+                .map(|declared| declared.topic.clone())
+                .collect();
+            return Err(UnknownTopic {
+                topic: topic.to_owned(),
+                known: known.into_iter().collect(),
+            });
+        }
+        Ok(Self { subscribers })
+    }
+
+    /// All that is wrong for any subscriber, each with its name; never a value.
+    pub(super) fn check(
+        &self,
+        data: &Bytes,
+        attributes: &Arc<BTreeMap<String, String>>,
+    ) -> Result<(), Vec<String>> {
+        check(&self.subscribers, data, attributes)
+    }
+}
+
+fn check(
+    subscribers: &[&Subscriber],
+    data: &Bytes,
+    attributes: &Arc<BTreeMap<String, String>>,
+) -> Result<(), Vec<String>> {
+    let mut faults = Vec::new();
+    for subscriber in subscribers {
+        let violations = violations(subscriber, data, attributes);
+        let named = violations
+            .into_iter()
+            .map(|violation| format!("subscriber {:?}: {violation}", subscriber.id));
+        faults.extend(named);
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
+}
+
+/// What the subscriber would dead-letter the message for.
+fn violations(
+    subscriber: &Subscriber,
+    data: &Bytes,
+    attributes: &Arc<BTreeMap<String, String>>,
+) -> Vec<String> {
+    let mut violations = Vec::new();
+    for payload in &subscriber.signature.payloads {
+        if let Err(error) = payload.check(data, attributes) {
+            violations.extend(error.violations().iter().cloned());
+        }
+    }
+    violations.extend(missing_key(subscriber, data, attributes));
+    violations
+}
+
+/// The idempotency key, where it stands in an attribute or in the payload. A function of the subscriber's own is not asked: it
+/// may look at what only a delivery has.
+fn missing_key(
+    subscriber: &Subscriber,
+    data: &Bytes,
+    attributes: &Arc<BTreeMap<String, String>>,
+) -> Option<String> {
+    let idempotency = subscriber.idempotency.as_ref()?;
+    idempotency.place()?;
+    let mut context = Context::for_test("");
+    context.attributes = Arc::clone(attributes);
+    let delivery = Delivery {
+        data: data.clone(),
+        context,
+        states: States::default(),
+    };
+    idempotency
+        .identify(&delivery)
+        .err()
+        .map(|missing| missing.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Idempotency, Message, Raw};
+
+    #[derive(serde::Deserialize, validator::Validate, schemars::JsonSchema)]
+    struct Order {
+        #[validate(length(min = 1))]
+        id: String,
+    }
+
+    async fn fulfil(_: Message<Order>) {}
+    async fn archive(_: Message<Raw>) {}
+
+    fn declared() -> [Subscriber; 3] {
+        [
+            Subscriber::new("fulfilment", fulfil)
+                .topic("orders")
+                .idempotency(Idempotency::by_attribute("order")),
+            Subscriber::new("archive", archive)
+                .topic("orders")
+                .idempotency(Idempotency::by_payload("/id")),
+            Subscriber::new("refunds", archive).topic("refunds"),
+        ]
+    }
+
+    fn faults(data: &'static str, attribute: &str) -> Vec<String> {
+        let declared = declared();
+        let fit = Fit::new(&declared, "orders", false).expect("a topic");
+        let attributes = Arc::new(BTreeMap::from([(attribute.to_owned(), "hush".to_owned())]));
+        fit.check(&data.into(), &attributes)
+            .err()
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn a_message_must_fit_each_subscriber_of_its_topic() {
+        let none: [&str; 0] = [];
+        assert_eq!(faults(r#"{"id":"A-1"}"#, "order"), none);
+        assert_eq!(
+            faults(r#"{"id":""}"#, "other"),
+            [
+                "subscriber \"fulfilment\": `id` breaks the rule length (min 1)",
+                "subscriber \"fulfilment\": the idempotency key is missing: no attribute \"order\", or an empty one",
+                "subscriber \"archive\": the idempotency key is missing: no string, integer of 64 bits or boolean at \"/id\" in the payload, or an empty one",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unknown_topic_is_refused_with_the_known_ones_unless_nothing_is_checked() {
+        let declared = declared();
+        let error = Fit::new(&declared, "ordrs", false)
+            .err()
+            .expect("unknown")
+            .to_string();
+        assert!(
+            error.contains("\"ordrs\", only for: orders, refunds."),
+            "{error}"
+        );
+        let fit = Fit::new(&declared, "ordrs", true).expect("anything");
+        assert!(fit.check(&"hush".into(), &Arc::default()).is_ok());
+    }
+}

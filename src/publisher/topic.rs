@@ -1,0 +1,88 @@
+//! The name of a topic.
+
+use super::PublishError;
+use crate::metadata;
+use crate::state::Environment;
+
+/// The full name of a topic, by its short name or its full one. The project is that of the environment, or the metadata
+/// server's.
+pub(crate) async fn full_name(
+    topic: &str,
+    environment: Environment,
+) -> Result<String, PublishError> {
+    if topic.contains('/') {
+        return match short_name(topic) {
+            Some(_) => Ok(topic.to_owned()),
+            None => Err(PublishError::TopicName(topic.to_owned())),
+        };
+    }
+    if topic.is_empty() {
+        return Err(PublishError::TopicName(topic.to_owned()));
+    }
+    // An emulator runs where no metadata server is, and asking for one takes seconds.
+    let environment = if environment.get("PUBSUB_EMULATOR_HOST").is_some() {
+        environment
+    } else {
+        metadata::complete(environment).await
+    };
+    let project = environment
+        .get("GOOGLE_CLOUD_PROJECT")
+        .ok_or_else(|| PublishError::NoProject(topic.to_owned()))?;
+    Ok(format!("projects/{project}/topics/{topic}"))
+}
+
+/// The last part of a full name.
+pub(crate) fn short_name(full: &str) -> Option<&str> {
+    match full.split('/').collect::<Vec<_>>()[..] {
+        ["projects", project, "topics", topic] if !project.is_empty() && !topic.is_empty() => {
+            Some(topic)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn check(topic: &str, variables: &[(&str, &str)], expected: Result<&str, &str>) {
+        let environment = variables
+            .iter()
+            .copied()
+            .chain([("GCE_METADATA_HOST", "127.0.0.1:1")])
+            .collect();
+        let found = full_name(topic, environment).await;
+        match expected {
+            Ok(name) => assert_eq!(found.expect("a name"), name),
+            Err(part) => {
+                let error = found.expect_err(topic).to_string();
+                assert!(error.contains(part), "{error}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_topic_is_named_in_short_or_in_full() {
+        let project = [("GOOGLE_CLOUD_PROJECT", "shop")];
+        let full = "projects/mall/topics/orders";
+        check("orders", &project, Ok("projects/shop/topics/orders")).await;
+        check(full, &[], Ok(full)).await;
+        check("orders", &[], Err("set GOOGLE_CLOUD_PROJECT")).await;
+        let emulator = [("PUBSUB_EMULATOR_HOST", "localhost:8085")];
+        check("orders", &emulator, Err("set GOOGLE_CLOUD_PROJECT")).await;
+        for wrong in [
+            "",
+            "mall/orders",
+            "projects//topics/orders",
+            "projects/mall/topics/",
+            "projects/mall/subscriptions/orders",
+        ] {
+            check(
+                wrong,
+                &project,
+                Err("expected TOPIC or projects/PROJECT/topics/TOPIC"),
+            )
+            .await;
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Which trace a message belongs to, as W3C *Trace Context* writes it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::str::FromStr;
+
+use opentelemetry::Context;
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState as VendorState};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
+
+/// The name that W3C gives it, and generic instrumentation reads.
+const TRACEPARENT: &str = "traceparent";
+/// Google's clients put this before W3C's names (Google, *OpenTelemetry tracing*).
+const CLIENT_PREFIX: &str = "googclient_";
+
+/// A place in a trace: what is published here belongs to it, so that one search shows the whole story of an event.
+///
+/// Its text is the value of `traceparent`, such as `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace(SpanContext);
+
+/// A text that is no `traceparent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a traceparent, expected VERSION-TRACE-PARENT-FLAGS in hexadecimal digits, such as 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+)]
+pub struct TraceError;
+
+impl Trace {
+    /// A new trace. It says that it is sampled, since a subscriber that samples by its parent would leave it out otherwise.
+    #[must_use]
+    pub fn begin() -> Self {
+        let ids = RandomIdGenerator::default();
+        Self(SpanContext::new(
+            ids.new_trace_id(),
+            ids.new_span_id(),
+            TraceFlags::SAMPLED,
+            false,
+            VendorState::default(),
+        ))
+    }
+
+    /// The 32 hexadecimal digits that all of one trace share.
+    #[must_use]
+    pub fn trace_id(&self) -> String {
+        self.0.trace_id().to_string()
+    }
+
+    /// The one that a message's attributes name: what Google's clients write comes first, as these read it.
+    pub(crate) fn of(attributes: &BTreeMap<String, String>) -> Option<Self> {
+        let read = |prefix: &str| {
+            let carried = [TRACEPARENT, "tracestate"].into_iter().filter_map(|name| {
+                let value = attributes.get(&format!("{prefix}{name}"))?;
+                Some((name.to_owned(), value.clone()))
+            });
+            Self::carried_by(&carried.collect())
+        };
+        read(CLIENT_PREFIX).or_else(|| read(""))
+    }
+
+    /// What a message of this trace carries, for both kinds of readers.
+    pub(crate) fn attributes(&self) -> Vec<(String, String)> {
+        let plain = self
+            .written()
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty());
+        plain
+            .flat_map(|(name, value)| {
+                [
+                    (format!("{CLIENT_PREFIX}{name}"), value.clone()),
+                    (name, value),
+                ]
+            })
+            .collect()
+    }
+
+    fn carried_by(carrier: &HashMap<String, String>) -> Option<Self> {
+        let context = TraceContextPropagator::new().extract_with_context(&Context::new(), carrier);
+        let found = context.span().span_context().clone();
+        found.is_valid().then_some(Self(found))
+    }
+
+    fn written(&self) -> HashMap<String, String> {
+        let mut carrier = HashMap::new();
+        let context = Context::new().with_remote_span_context(self.0.clone());
+        TraceContextPropagator::new().inject_context(&context, &mut carrier);
+        carrier
+    }
+}
+
+impl FromStr for Trace {
+    type Err = TraceError;
+
+    fn from_str(text: &str) -> Result<Self, TraceError> {
+        let carrier = HashMap::from([(TRACEPARENT.to_owned(), text.to_owned())]);
+        Self::carried_by(&carrier).ok_or(TraceError)
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written().remove(TRACEPARENT).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const OTHER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+
+    fn of(pairs: &[(&str, &str)]) -> Option<String> {
+        let attributes = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Trace::of(&attributes).map(|trace| trace.to_string())
+    }
+
+    #[test]
+    fn what_googles_clients_write_comes_before_what_others_do() {
+        let found = of(&[("traceparent", OTHER), ("googclient_traceparent", GOOD)]);
+        assert_eq!(found.as_deref(), Some(GOOD));
+        assert_eq!(of(&[("traceparent", OTHER)]).as_deref(), Some(OTHER));
+        let mended = of(&[("traceparent", OTHER), ("googclient_traceparent", "hush")]);
+        assert_eq!(mended.as_deref(), Some(OTHER));
+        assert_eq!(of(&[]), None);
+    }
+
+    #[test]
+    fn a_trace_is_written_for_both_kinds_of_readers_with_its_vendors_state() {
+        let attributes = BTreeMap::from([
+            ("traceparent".to_owned(), GOOD.to_owned()),
+            ("tracestate".to_owned(), "vendor=1".to_owned()),
+        ]);
+        let mut written = Trace::of(&attributes).expect("a trace").attributes();
+        written.sort();
+        let names: Vec<&str> = written.iter().map(|(name, _)| name.as_str()).collect();
+        let expected = [
+            "googclient_traceparent",
+            "googclient_tracestate",
+            "traceparent",
+            "tracestate",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(written[0].1, GOOD);
+        assert_eq!(written[3].1, "vendor=1");
+        assert_eq!(Trace::begin().attributes().len(), 2, "no empty state");
+    }
+
+    #[test]
+    fn each_new_trace_is_another_and_can_be_read_back() {
+        let (one, other) = (Trace::begin(), Trace::begin());
+        assert_ne!(one.trace_id(), other.trace_id());
+        assert_eq!(
+            one.to_string()
+                .parse::<Trace>()
+                .map(|trace| trace.trace_id()),
+            Ok(one.trace_id())
+        );
+    }
+
+    #[test]
+    fn what_is_no_traceparent_is_refused() {
+        for text in [
+            "",
+            "hush",
+            "00-0-0-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(text.parse::<Trace>(), Err(TraceError), "{text}");
+        }
+    }
+}
