@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::change::{Change, Effect};
-use super::flat::{Flat, alternatives};
+use super::flat::{Flat, alternatives, settled};
 use super::limits;
 
 /// No schema of a message type needs as many steps.
@@ -40,6 +40,7 @@ static ANYTHING: Value = Value::Bool(true);
 
 impl<'a> Comparison<'a> {
     fn schemas(&mut self, old: &'a Value, new: &'a Value, place: &str) -> Vec<Change> {
+        let (old, new) = (settled(self.old, old), settled(self.new, new));
         let pair = (std::ptr::from_ref(old), std::ptr::from_ref(new));
         if self.open.contains(&pair) {
             return Vec::new();
@@ -103,18 +104,18 @@ impl<'a> Comparison<'a> {
         name: &str,
         place: &str,
     ) -> Option<Vec<Change>> {
-        let mut best: Option<Vec<Change>> = None;
-        let cost = |changes: &[Change]| {
-            let breaks = changes.iter().filter(|each| each.effect == Effect::Breaks);
-            (breaks.count(), changes.len())
-        };
+        let mut best = None;
         for new in news.iter().filter(|new| new.accepts_type(name)) {
             let changes = self.of_type(old, new, name, place);
-            if best.as_ref().is_none_or(|best| cost(&changes) < cost(best)) {
-                best = Some(changes);
+            let breaks = changes.iter().filter(|each| each.effect == Effect::Breaks);
+            let breaks = breaks.count();
+            // Where none fits, the one of the same tag tells best what has changed.
+            let cost = (breaks > 0, !shares_tag(old, new), breaks, changes.len());
+            if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+                best = Some((cost, changes));
             }
         }
-        best
+        best.map(|(_, changes)| changes)
     }
 
     fn of_type(&mut self, old: &Flat<'a>, new: &Flat<'a>, name: &str, place: &str) -> Vec<Change> {
@@ -219,31 +220,37 @@ impl<'a> Comparison<'a> {
     }
 }
 
+/// Whether both have a field with the same only value, as serde's tags are.
+fn shares_tag(old: &Flat<'_>, new: &Flat<'_>) -> bool {
+    old.properties.iter().any(|(name, was)| {
+        let tag = was.get("const");
+        tag.is_some() && new.properties.get(name).and_then(|is| is.get("const")) == tag
+    })
+}
+
 /// A value that was allowed, and is read by no alternative now.
 fn unread_value(value: &Value, news: &[Flat<'_>], place: &str) -> Option<Change> {
     let name = type_of(value);
-    let takes = |new: &&Flat<'_>| {
-        new.values()
-            .map_or_else(|| new.accepts_type(name), |values| values.contains(&value))
+    let takes = |new: &&Flat<'_>| match new.values() {
+        Some(values) => values.contains(&value),
+        None => new.accepts_type(name),
     };
-    let Some(new) = news.iter().find(takes) else {
-        return Some(Change::breaks(
-            place,
-            format!("the value {value} is no longer read"),
-        ));
-    };
-    let is_plain = new
-        .keywords
-        .keys()
-        .all(|keyword| ["type", "enum", "const"].contains(keyword));
-    let is_plain =
-        is_plain && (name != "object" || new.properties.is_empty() && new.required.is_empty());
-    (!is_plain && new.values().is_none()).then(|| {
-        Change::incomparable(
-            place,
-            format!("the value {value} may not keep the limits that are new"),
-        )
+    let mut takers = news.iter().filter(takes).peekable();
+    if takers.peek().is_none() {
+        let what = format!("the value {value} is no longer read");
+        return Some(Change::breaks(place, what));
+    }
+    let is_sure = takers.any(|new| new.values().is_some() || is_unlimited(new));
+    (!is_sure).then(|| {
+        let what = format!("the value {value} may not keep the limits that are new");
+        Change::incomparable(place, what)
     })
+}
+
+/// Whether it says nothing but types.
+fn is_unlimited(new: &Flat<'_>) -> bool {
+    let has_fields = !(new.properties.is_empty() && new.required.is_empty());
+    !has_fields && new.keywords.keys().all(|keyword| *keyword == "type")
 }
 
 fn type_of(value: &Value) -> &'static str {

@@ -27,6 +27,28 @@ pub(super) fn alternatives<'a>(
     expand(root, schema, LONGEST_CHAIN)
 }
 
+/// The schema itself, where this one only points to it: a type that holds itself is known again by its place.
+pub(super) fn settled<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    let mut at = schema;
+    for _ in 0..LONGEST_CHAIN {
+        let next = match (at.get("$ref"), at.get("allOf").and_then(Value::as_array)) {
+            (Some(reference), _) => target(root, reference).ok(),
+            (None, Some(parts)) if is_only(at, "allOf") && parts.len() == 1 => parts.first(),
+            _ => None,
+        };
+        let Some(next) = next else { break };
+        at = next;
+    }
+    at
+}
+
+fn is_only(schema: &Value, keyword: &str) -> bool {
+    let names = schema.as_object().into_iter().flat_map(Map::keys);
+    names
+        .into_iter()
+        .all(|name| name == keyword || is_annotation(name))
+}
+
 fn expand<'a>(root: &'a Value, schema: &'a Value, left: usize) -> Result<Vec<Flat<'a>>, Opaque> {
     let left = left.checked_sub(1).ok_or("it refers too far")?;
     let schema = match schema {
