@@ -11,6 +11,7 @@ mod harness;
 
 mod authentication;
 mod capacity;
+mod check;
 mod command_line;
 mod deduplication;
 mod delivery;
