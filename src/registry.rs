@@ -166,9 +166,14 @@ fn joined(texts: &HashSet<String>) -> String {
 }
 
 /// A lease is renewed three times in its length, and each of these may take as long as the store is given.
+pub(crate) fn shortest_lease(store_timeout: Duration) -> Duration {
+    3 * store_timeout
+}
+
 fn short_lease(subscriber: &Subscriber, store_timeout: Duration) -> Option<String> {
-    (subscriber.lease < 3 * store_timeout).then(|| {
-        let (id, lease, least) = (&subscriber.id, subscriber.lease, 3 * store_timeout);
+    let least = shortest_lease(store_timeout);
+    (subscriber.lease < least).then(|| {
+        let (id, lease) = (&subscriber.id, subscriber.lease);
         format!("subscriber {id:?}: lease is {lease:?}, expected at least {least:?}, three times PUSHGATE_STORE_TIMEOUT_MILLISECONDS: see .lease(…)")
     })
 }

@@ -104,11 +104,16 @@ impl Service {
     /// # Errors
     /// All that is wrong with them, as [`start`](Self::start) says it, but for what depends on settings.
     pub(crate) fn declarations(&self) -> Result<&[Subscriber], StartError> {
-        let faults = faults(&self.subscribers, &self.provided());
+        let faults = self.faults();
         if faults.is_empty() {
             return Ok(&self.subscribers);
         }
         Err(StartError::Declarations(faults))
+    }
+
+    /// All that is wrong with the declarations, but for what depends on settings.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        faults(&self.subscribers, &self.provided())
     }
 
     fn provided(&self) -> Vec<StateType> {

@@ -12,6 +12,7 @@ mod harness;
 mod authentication;
 mod canary;
 mod capacity;
+mod check;
 mod command_line;
 mod container;
 mod deduplication;

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod check;
 mod describe;
 #[cfg(feature = "dev")]
 mod dev;
@@ -39,6 +40,19 @@ enum Command {
     /// A message, or each line of a file, to a topic: checked against what its subscribers read.
     #[command(after_help = publish::HELP)]
     Publish(Box<publish::Arguments>),
+    /// Everything that goes wrong in production and can be known before: declarations, files, released schemas, a plan.
+    #[command(after_help = check::EXIT_CODES)]
+    Check(check::Arguments),
+}
+
+impl Command {
+    /// What a failure ends with.
+    fn failure(&self) -> ExitCode {
+        match self {
+            Self::Check(_) => ExitCode::from(check::NOT_CHECKED),
+            _ => ExitCode::FAILURE,
+        }
+    }
 }
 
 impl Service {
@@ -62,10 +76,11 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&error, false),
+        Err(error) => return fail(&error, false, ExitCode::FAILURE),
     };
     let environment = Environment::of_process();
     let is_json = telemetry::wants_json(&environment);
+    let failure = arguments.command.failure();
     let done = runtime.block_on(async {
         match arguments.command {
             Command::Serve(arguments) => serve::run(service, &arguments, environment).await,
@@ -73,14 +88,13 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
             Command::Dev(arguments) => dev::run(service, &arguments, environment).await,
             Command::Describe(arguments) => describe::run(&service, &arguments),
             Command::Publish(arguments) => publish::run(&service, *arguments, environment).await,
+            Command::Check(arguments) => return check::run(&service, &arguments),
         }
+        .map(|()| ExitCode::SUCCESS)
     });
     // A handler on a thread cannot be stopped, and is not waited for.
     runtime.shutdown_background();
-    done.map_or_else(
-        |error| fail(error.as_ref(), is_json),
-        |()| ExitCode::SUCCESS,
-    )
+    done.unwrap_or_else(|error| fail(error.as_ref(), is_json, failure))
 }
 
 /// Where logs are JSON, several lines of text would be several entries without a severity.
@@ -88,7 +102,7 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
     clippy::print_stderr,
     reason = "a command's error belongs there, whatever the log filter says"
 )]
-fn fail(error: &(dyn std::error::Error + 'static), is_json: bool) -> ExitCode {
+fn fail(error: &(dyn std::error::Error + 'static), is_json: bool, code: ExitCode) -> ExitCode {
     let text = format!("pushgate: {}", whole_chain(error));
     if is_json {
         eprintln!(
@@ -98,7 +112,7 @@ fn fail(error: &(dyn std::error::Error + 'static), is_json: bool) -> ExitCode {
     } else {
         eprintln!("{text}");
     }
-    ExitCode::FAILURE
+    code
 }
 
 /// Listens for SIGTERM, as Cloud Run sends it, and ctrl-C. Made before anything else is started, so that none is missed: the

@@ -25,9 +25,10 @@ pub use self::operation::Alerts;
 pub(crate) use self::operation::Expectation;
 pub use self::schedule::Schedule;
 pub use self::terms::{AfterCrash, Backoff, CircuitBreaker, Example, StoreDown};
-pub use self::topic_schema::TopicSchema;
 #[cfg(feature = "dev")]
-pub(crate) use self::topic_schema::{SchemaEncoding, SchemaLanguage};
+pub(crate) use self::topic_schema::SchemaEncoding;
+pub(crate) use self::topic_schema::SchemaLanguage;
+pub use self::topic_schema::TopicSchema;
 
 const SECOND: Duration = Duration::from_secs(1);
 

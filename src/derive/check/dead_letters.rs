@@ -1,0 +1,70 @@
+//! Where dead letters go, and whether they stay there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::finding::Finding;
+use super::rules::{CLASH, LOOP, SHARED};
+use crate::subscriber::Subscriber;
+
+pub(super) fn findings(subscribers: &[Subscriber]) -> Vec<Finding> {
+    let topics: BTreeSet<&str> = subscribers.iter().map(|each| each.topic.as_str()).collect();
+    let ids: BTreeSet<&str> = subscribers.iter().map(|each| each.id.as_str()).collect();
+    let mut findings = Vec::new();
+    for subscriber in subscribers {
+        let name = subscriber.dead_letter_topic.as_str();
+        if name == subscriber.topic {
+            continue; // Refused as a declaration.
+        }
+        let mend = "declare another .dead_letter_topic(…); dead letters are read with pushgate dead-letters";
+        if comes_back(subscriber, subscribers) {
+            let what = format!(
+                "its dead letters go to topic {name:?}, and from there by the dead letters of its subscribers back to {:?}",
+                subscriber.topic
+            );
+            findings.push(LOOP.found(&subscriber.id, what, mend));
+        } else if topics.contains(name) {
+            let what = format!("its dead-letter topic {name:?} is also a topic with subscribers");
+            findings.push(CLASH.found(&subscriber.id, what, mend));
+        } else if ids.contains(name) {
+            let what = format!("its dead-letter topic {name:?} has the name of a subscription");
+            findings.push(CLASH.found(&subscriber.id, what, mend));
+        }
+    }
+    findings.extend(shared(subscribers));
+    findings
+}
+
+/// Whether a dead letter of this subscriber can reach its topic again.
+fn comes_back(first: &Subscriber, subscribers: &[Subscriber]) -> bool {
+    let mut reached = BTreeSet::new();
+    let mut next = vec![first.dead_letter_topic.as_str()];
+    while let Some(topic) = next.pop() {
+        if topic == first.topic {
+            return true;
+        }
+        if reached.insert(topic) {
+            let readers = subscribers.iter().filter(|each| each.topic == topic);
+            next.extend(readers.map(|each| each.dead_letter_topic.as_str()));
+        }
+    }
+    false
+}
+
+fn shared(subscribers: &[Subscriber]) -> Vec<Finding> {
+    let mut users: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for subscriber in subscribers {
+        let topic = users.entry(&subscriber.dead_letter_topic).or_default();
+        topic.insert(&subscriber.id);
+    }
+    let several = users.into_iter().filter(|(_, ids)| ids.len() > 1);
+    several
+        .map(|(topic, ids)| {
+            let ids: Vec<&str> = ids.into_iter().collect();
+            SHARED.found(
+                topic,
+                format!("it is the dead-letter topic of {}", ids.join(", ")),
+                "leave .dead_letter_topic(…) out, so that each has <subscription>-dead-letter",
+            )
+        })
+        .collect()
+}

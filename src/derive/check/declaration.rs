@@ -1,0 +1,71 @@
+//! What `serve` would say at start, as findings.
+
+use super::finding::Finding;
+use super::rules::DECLARATION;
+
+/// One finding a sentence; the sentences name what was found, what was expected, and the call that decides it.
+pub(super) fn findings(faults: &[String]) -> Vec<Finding> {
+    faults.iter().map(|fault| finding(fault)).collect()
+}
+
+fn finding(fault: &str) -> Finding {
+    let named = fault
+        .strip_prefix("subscriber \"")
+        .and_then(|rest| rest.split_once('"'));
+    let (subject, what) = match named {
+        Some((id, rest)) => (id, rest.strip_prefix(": ").unwrap_or(fault)),
+        None => ("declarations", fault),
+    };
+    DECLARATION.found(subject, what, mend(what))
+}
+
+/// The end of a sentence says what to call, where it says anything.
+fn mend(what: &str) -> String {
+    let named = [": see ", ", see ", "; see "]
+        .iter()
+        .find_map(|see| what.rsplit_once(see))
+        .map(|(_, call)| format!("change {call}"));
+    let added = || {
+        what.rsplit_once(": add ")
+            .map(|(_, call)| format!("add {call}"))
+    };
+    named
+        .or_else(added)
+        .unwrap_or_else(|| "change the declaration as it says".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mend_is_the_call_that_the_sentence_names() {
+        let check = |fault: &str, subject: &str, mend: &str| {
+            let found = finding(fault);
+            assert_eq!(
+                (found.subject.as_str(), found.mend.as_str()),
+                (subject, mend)
+            );
+        };
+        check(
+            "subscriber \"orders\": window is 1s, expected more: see .window(…)",
+            "orders",
+            "change .window(…)",
+        );
+        check(
+            "subscriber \"orders\": says no purpose: add .purpose(\"…\")",
+            "orders",
+            "add .purpose(\"…\")",
+        );
+        check(
+            "subscribers \"a\" and \"b\" both have a schedule \"c\": see Schedule::named(…)",
+            "declarations",
+            "change Schedule::named(…)",
+        );
+        check(
+            "subscriber \"orders\" is declared twice: a subscription has one subscriber",
+            "orders",
+            "change the declaration as it says",
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! How a subscription delivers, and what goes badly with it.
+
+use super::finding::Finding;
+use super::rules::{EVENTARC, ORDER_DEAD_LETTER, ORDER_DUPLICATES, UNWRAPPED};
+use crate::subscriber::{Form, Idempotency, StoreDown, Subscriber};
+
+pub(super) fn findings(subscriber: &Subscriber) -> Vec<Finding> {
+    match subscriber.form {
+        Form::Eventarc => eventarc(subscriber),
+        Form::Unwrapped => order(subscriber)
+            .into_iter()
+            .chain([unwrapped(subscriber)])
+            .collect(),
+        Form::Evident => order(subscriber),
+    }
+}
+
+/// An order is weakened by dead lettering, which every subscription here has (Google, *Order messages*).
+fn order(subscriber: &Subscriber) -> Vec<Finding> {
+    if !subscriber.is_ordered {
+        return Vec::new();
+    }
+    let id = &subscriber.id;
+    let mut findings = vec![ORDER_DEAD_LETTER.found(
+        id,
+        format!(
+            "it is ordered, and a message leaves for {:?} after {} attempts",
+            subscriber.dead_letter_topic, subscriber.attempts
+        ),
+        "write the handler so that it bears a gap, leave .ordered() out, or accept it: --accept order-dead-letter=SUBSCRIPTION",
+    )];
+    let is_guarded = subscriber
+        .idempotency
+        .as_ref()
+        .is_none_or(Idempotency::is_guarded);
+    if !is_guarded {
+        findings.push(ORDER_DUPLICATES.found(
+            id,
+            "it is ordered, and Idempotency::none remembers nothing",
+            "declare .idempotency(Idempotency::by_message_id())",
+        ));
+    } else if matches!(subscriber.store_down, StoreDown::Open(_)) {
+        findings.push(ORDER_DUPLICATES.found(
+            id,
+            "it is ordered, and StoreDown::open remembers nothing while the store is down",
+            "leave .when_store_is_down(…) out: messages then wait, in their order",
+        ));
+    }
+    findings
+}
+
+fn unwrapped(subscriber: &Subscriber) -> Finding {
+    UNWRAPPED.found(
+        &subscriber.id,
+        "its pushes have no wrapper, which alone carries the delivery attempt",
+        "leave .unwrapped() out, and clear no_wrapper, or accept it: --accept unwrapped-attempts=SUBSCRIPTION",
+    )
+}
+
+/// (Google, *Eventarc*: it creates and owns the subscription.)
+fn eventarc(subscriber: &Subscriber) -> Vec<Finding> {
+    let declared = [
+        (subscriber.filter.is_some(), "a filter", ".filter(…)"),
+        (subscriber.is_ordered, "an order", ".ordered()"),
+    ];
+    let mut findings: Vec<Finding> = declared
+        .iter()
+        .filter(|(is_declared, ..)| *is_declared)
+        .map(|(_, what, call)| {
+            EVENTARC.found(
+                &subscriber.id,
+                format!("it declares {what}, and Eventarc's subscription cannot have one"),
+                format!(
+                    "leave {call} out and look at the attributes in the handler, or leave .eventarc() out and let Pub/Sub push itself"
+                ),
+            )
+        })
+        .collect();
+    if !is_trigger_name(&subscriber.id) {
+        findings.push(EVENTARC.found(
+            &subscriber.id,
+            "its name cannot be that of a trigger: expected at most 63 lower-case letters, digits or -, a letter first, no - at the end",
+            "give it another name in Subscriber::new(…)",
+        ));
+    }
+    findings
+}
+
+/// (Google, *Trigger*, `name`.)
+fn is_trigger_name(id: &str) -> bool {
+    id.len() <= 63
+        && id.starts_with(|first: char| first.is_ascii_lowercase())
+        && !id.ends_with('-')
+        && id
+            .chars()
+            .all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '-')
+}

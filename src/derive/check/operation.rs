@@ -1,0 +1,97 @@
+//! Whether expectations and alerts fit the declaration.
+
+use super::finding::Finding;
+use super::rules::{ALERT_ALWAYS, ALERT_NEVER, LATENCY};
+use crate::subscriber::Subscriber;
+
+pub(super) fn findings(subscriber: &Subscriber) -> Vec<Finding> {
+    let found = [
+        latency(subscriber),
+        age_of_a_retry(subscriber),
+        age_of_a_normal_message(subscriber),
+        waiting(subscriber),
+        age_of_the_lost(subscriber),
+        share(subscriber),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+fn latency(subscriber: &Subscriber) -> Option<Finding> {
+    let (latency, deadline) = (subscriber.expected.latency?, subscriber.ack_deadline);
+    (latency > deadline).then(|| {
+        LATENCY.found(
+            &subscriber.id,
+            format!("the expected latency is {latency:?}, and the ack deadline {deadline:?}"),
+            "declare a longer .ack_deadline(…), or the true .expected_latency(…)",
+        )
+    })
+}
+
+/// A message that fails once is as old as a pause, and that is normal.
+fn age_of_a_retry(subscriber: &Subscriber) -> Option<Finding> {
+    let (age, pause) = (
+        subscriber.alerts.oldest_unacked_age,
+        subscriber.backoff.maximum,
+    );
+    (age <= pause).then(|| {
+        ALERT_ALWAYS.found(
+            &subscriber.id,
+            format!("the alert on the oldest unacked message is at {age:?}, and a failed message may wait {pause:?} for its next attempt"),
+            "declare .alerts(Alerts::default().oldest_unacked_age(…)) above the longest pause, or a shorter .retry(…)",
+        )
+    })
+}
+
+fn age_of_a_normal_message(subscriber: &Subscriber) -> Option<Finding> {
+    let latency = subscriber.expected.latency?;
+    let age = subscriber.alerts.oldest_unacked_age;
+    (age <= latency && age > subscriber.backoff.maximum).then(|| {
+        ALERT_ALWAYS.found(
+            &subscriber.id,
+            format!("the alert on the oldest unacked message is at {age:?}, and a normal message takes {latency:?}"),
+            "declare .alerts(Alerts::default().oldest_unacked_age(…)) well above the expected latency",
+        )
+    })
+}
+
+/// So many messages are on their way at any moment as come in the time that one takes (Little's law).
+fn waiting(subscriber: &Subscriber) -> Option<Finding> {
+    let most = subscriber.alerts.undelivered_messages?;
+    let rate = subscriber.expected.messages_per_second?;
+    let normal = rate * subscriber.expected.latency?.as_secs_f64();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a count of messages, compared with an estimate"
+    )]
+    let is_always = normal.is_finite() && most as f64 <= normal;
+    is_always.then(|| {
+        ALERT_ALWAYS.found(
+            &subscriber.id,
+            format!("the alert on undelivered messages is at {most}, and about {normal:.0} are on their way on a normal day"),
+            "declare .alerts(Alerts::default().undelivered_messages(…)) well above throughput times latency",
+        )
+    })
+}
+
+fn age_of_the_lost(subscriber: &Subscriber) -> Option<Finding> {
+    let (age, retention) = (subscriber.alerts.oldest_unacked_age, subscriber.retention);
+    (age >= retention).then(|| {
+        ALERT_NEVER.found(
+            &subscriber.id,
+            format!("the alert on the oldest unacked message is at {age:?}, and after {retention:?} a message is deleted"),
+            "declare .alerts(Alerts::default().oldest_unacked_age(…)) below the retention",
+        )
+    })
+}
+
+/// Alerts fire above their share.
+fn share(subscriber: &Subscriber) -> Option<Finding> {
+    let share = subscriber.alerts.failed_push_share;
+    (share >= 1.0).then(|| {
+        ALERT_NEVER.found(
+            &subscriber.id,
+            format!("the alert on failed pushes fires above a share of {share}, which no share is"),
+            "declare .alerts(Alerts::default().failed_push_share(…)) below 1",
+        )
+    })
+}

@@ -1,0 +1,114 @@
+//! One resource of a plan or state, and what is known of it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A resource. Its module and index are empty where it has none.
+#[derive(Debug)]
+pub(super) struct Resource {
+    pub(super) address: String,
+    pub(super) module: String,
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) index: String,
+    /// Null if it will be gone.
+    pub(super) values: Value,
+    /// True at each place that is known only after apply.
+    pub(super) unknown: Value,
+    /// What is not known is left out.
+    pub(super) is_partial: bool,
+    /// True at each place that must not be shown.
+    pub(super) sensitive: Value,
+    /// Deleted, or deleted and made anew.
+    pub(super) is_deleted: bool,
+    /// The arguments that make Terraform replace it.
+    pub(super) replaced_for: Vec<String>,
+}
+
+/// What stands at a place. `None` where that is not known yet.
+pub(super) type Known<T> = Option<T>;
+
+impl Resource {
+    /// Whether it is there afterwards.
+    pub(super) fn remains(&self) -> bool {
+        !self.values.is_null()
+    }
+
+    pub(super) fn is(&self, kind: &str, name: &str) -> bool {
+        self.kind == kind && self.name == name
+    }
+
+    /// The value at a JSON Pointer; null if there is none.
+    pub(super) fn at(&self, pointer: &str) -> Known<&Value> {
+        if is_marked(&self.unknown, pointer) {
+            return None;
+        }
+        match self.values.pointer(pointer) {
+            None if self.is_partial => None,
+            found => Some(found.unwrap_or(&Value::Null)),
+        }
+    }
+
+    /// The text there; an empty one if there is none.
+    pub(super) fn text(&self, pointer: &str) -> Known<&str> {
+        self.at(pointer)
+            .map(|value| value.as_str().unwrap_or_default())
+    }
+
+    /// The number there; Terraform writes some as text.
+    pub(super) fn number(&self, pointer: &str) -> Known<Option<f64>> {
+        let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.parse().ok());
+        self.at(pointer).map(number)
+    }
+
+    /// Whether true stands there.
+    pub(super) fn flag(&self, pointer: &str) -> Known<bool> {
+        self.at(pointer).map(|value| value == &Value::Bool(true))
+    }
+
+    /// The length of time there, which Google writes as `"600s"`.
+    pub(super) fn duration(&self, pointer: &str) -> Known<Option<Duration>> {
+        self.text(pointer).map(seconds)
+    }
+
+    /// Whether a block stands there: Terraform writes blocks as lists.
+    pub(super) fn has_block(&self, pointer: &str) -> Known<bool> {
+        let is_there = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
+        self.at(pointer).map(is_there)
+    }
+
+    /// What stands there, for people; not if Terraform hides it.
+    pub(super) fn shown(&self, pointer: &str) -> String {
+        const MOST_CHARACTERS: usize = 200;
+        if is_marked(&self.sensitive, pointer) {
+            return "(sensitive)".into();
+        }
+        match self.at(pointer) {
+            None => "not known yet".into(),
+            Some(Value::Null) => "not set".into(),
+            Some(value) => value.to_string().chars().take(MOST_CHARACTERS).collect(),
+        }
+    }
+}
+
+/// Whether the place, or one around it, is marked with true.
+fn is_marked(marks: &Value, pointer: &str) -> bool {
+    let mut at = Some(marks);
+    for step in pointer.split('/').skip(1) {
+        match at {
+            Some(Value::Bool(true)) => return true,
+            Some(Value::Array(list)) => {
+                at = step.parse().ok().and_then(|place: usize| list.get(place))
+            }
+            Some(Value::Object(map)) => at = map.get(step),
+            _ => return false,
+        }
+    }
+    at == Some(&Value::Bool(true))
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let seconds = text.strip_suffix('s')?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}

@@ -1,0 +1,145 @@
+//! The resources of one deployment of the Terraform module: a plan may hold several, or one deep in other modules.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::resource::{Known, Resource};
+use crate::config::SETTINGS;
+
+pub(super) const SERVICE: (&str, &str) = ("google_cloud_run_v2_service", "service");
+pub(super) const TOPIC: (&str, &str) = ("google_pubsub_topic", "topic");
+pub(super) const DEAD_LETTER_TOPIC: (&str, &str) = ("google_pubsub_topic", "dead_letter");
+pub(super) const SCHEMA: (&str, &str) = ("google_pubsub_schema", "schema");
+pub(super) const SUBSCRIPTION: (&str, &str) = ("google_pubsub_subscription", "subscription");
+pub(super) const DEAD_LETTER_SUBSCRIPTION: (&str, &str) =
+    ("google_pubsub_subscription", "dead_letter");
+pub(super) const TRIGGER: (&str, &str) = ("google_eventarc_trigger", "trigger");
+pub(super) const SCHEDULE: (&str, &str) = ("google_cloud_scheduler_job", "schedule");
+
+/// One module's resources that remain.
+pub(super) struct Stack<'a> {
+    module: &'a str,
+    resources: BTreeMap<(&'a str, &'a str, &'a str), &'a Resource>,
+}
+
+impl<'a> Stack<'a> {
+    /// Every module that holds the service or one of its subscriptions.
+    pub(super) fn all(resources: &'a [Resource]) -> Vec<Self> {
+        let is_ours = |each: &&Resource| {
+            [SERVICE, SUBSCRIPTION, TRIGGER]
+                .iter()
+                .any(|(kind, name)| each.is(kind, name))
+        };
+        let modules: BTreeSet<&str> = resources
+            .iter()
+            .filter(is_ours)
+            .map(|each| each.module.as_str())
+            .collect();
+        modules
+            .into_iter()
+            .map(|module| {
+                let inside = resources
+                    .iter()
+                    .filter(|each| each.module == module && each.remains());
+                let resources = inside
+                    .map(|each| {
+                        (
+                            (each.kind.as_str(), each.name.as_str(), each.index.as_str()),
+                            each,
+                        )
+                    })
+                    .collect();
+                Self { module, resources }
+            })
+            .collect()
+    }
+
+    pub(super) fn find(&self, (kind, name): (&str, &str), index: &str) -> Option<&'a Resource> {
+        self.resources.get(&(kind, name, index)).copied()
+    }
+
+    pub(super) fn of(
+        &self,
+        what: (&'static str, &'static str),
+    ) -> impl Iterator<Item = &'a Resource> {
+        let all = self.resources.values().copied();
+        all.filter(move |each| each.is(what.0, what.1))
+    }
+
+    /// The address that a resource would have.
+    pub(super) fn address(&self, (kind, name): (&str, &str), index: &str) -> String {
+        let module = self.module;
+        let dot = if module.is_empty() { "" } else { "." };
+        let index = if index.is_empty() {
+            String::new()
+        } else {
+            format!("[{index:?}]")
+        };
+        format!("{module}{dot}{kind}.{name}{index}")
+    }
+
+    pub(super) fn settings(&self) -> Settings<'a> {
+        Settings {
+            service: self.find(SERVICE, ""),
+        }
+    }
+}
+
+/// The settings that the Cloud Run service is given.
+#[derive(Clone, Copy)]
+pub(super) struct Settings<'a> {
+    service: Option<&'a Resource>,
+}
+
+impl<'a> Settings<'a> {
+    /// The variables with their places in the container.
+    pub(super) fn names(self) -> Vec<(&'a str, String)> {
+        let Some(service) = self.service else {
+            return Vec::new();
+        };
+        let list = service.values.pointer("/template/0/containers/0/env");
+        let list = list.and_then(|list| list.as_array());
+        let named = list.into_iter().flatten().enumerate();
+        named
+            .filter_map(|(place, variable)| {
+                let name = variable.get("name")?.as_str()?;
+                Some((name, format!("/template/0/containers/0/env/{place}")))
+            })
+            .collect()
+    }
+
+    /// What a variable is set to; an empty text if it is not set. Not known: yet, or because it is a secret's.
+    pub(super) fn get(self, name: &str) -> Known<&'a str> {
+        let service = self.service?;
+        service.at("/template/0/containers/0/env")?;
+        let Some((_, place)) = self.names().into_iter().find(|(known, _)| *known == name) else {
+            return Some("");
+        };
+        if service.has_block(&format!("{place}/value_source"))? {
+            return None;
+        }
+        service.text(&format!("{place}/value"))
+    }
+
+    /// As the service would read it: with the default where it is not set.
+    pub(super) fn effective(self, name: &str) -> Known<&'a str> {
+        let value = self.get(name)?;
+        let setting = SETTINGS.iter().find(|setting| setting.name == name);
+        let default = setting.and_then(|setting| setting.default);
+        Some(
+            Some(value)
+                .filter(|value| !value.is_empty())
+                .or(default)
+                .unwrap_or_default(),
+        )
+    }
+
+    pub(super) fn number(self, name: &str) -> Known<u64> {
+        self.effective(name)?.parse().ok()
+    }
+
+    /// What stands between commas.
+    pub(super) fn list(self, name: &str) -> Known<Vec<&'a str>> {
+        let items = self.get(name)?.split(',').map(str::trim);
+        Some(items.filter(|item| !item.is_empty()).collect())
+    }
+}

@@ -1,0 +1,214 @@
+//! Subscriptions and triggers against their declarations.
+
+use super::resource::Resource;
+use super::stack::{SUBSCRIPTION, Stack, TRIGGER};
+use super::{Drift, is_id, missing, superfluous};
+use crate::derive::check::finding::Finding;
+use crate::subscriber::{Form, Subscriber};
+
+pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for subscriber in subscribers {
+        let what = kind(subscriber);
+        match stack.find(what, &subscriber.id) {
+            None => findings.push(missing(
+                stack,
+                what,
+                &subscriber.id,
+                "its handler never gets a message",
+            )),
+            Some(trigger) if subscriber.form == Form::Eventarc => {
+                findings.extend(trigger_drift(trigger, subscriber));
+            }
+            Some(subscription) => findings.extend(drift(subscription, subscriber)),
+        }
+    }
+    for what in [SUBSCRIPTION, TRIGGER] {
+        let is_declared = |id: &str| {
+            subscribers
+                .iter()
+                .any(|each| each.id == id && kind(each) == what)
+        };
+        let why = "the service answers its pushes with 404, until each message is a dead letter or too old";
+        findings.extend(superfluous(stack, what, is_declared, why));
+    }
+    findings
+}
+
+fn kind(subscriber: &Subscriber) -> (&'static str, &'static str) {
+    match subscriber.form {
+        Form::Eventarc => TRIGGER,
+        Form::Evident | Form::Unwrapped => SUBSCRIPTION,
+    }
+}
+
+fn drift(resource: &Resource, subscriber: &Subscriber) -> Vec<Finding> {
+    let mut drift = Drift::of(resource);
+    basics(&mut drift, subscriber);
+    policies(&mut drift, subscriber);
+    push(&mut drift, subscriber);
+    drift.findings
+}
+
+#[expect(clippy::float_cmp, reason = "a whole number, as text or number")]
+fn basics(drift: &mut Drift<'_>, subscriber: &Subscriber) {
+    let resource = drift.resource;
+    drift.check(
+        resource
+            .text("/topic")
+            .map(|topic| is_id(topic, &subscriber.topic)),
+        "/topic",
+        &format!("{:?}", subscriber.topic),
+        "the handler gets the messages of another topic",
+    );
+    let deadline = subscriber.ack_deadline.as_secs_f64();
+    drift.check(
+        resource.number("/ack_deadline_seconds").map(|found| found == Some(deadline)),
+        "/ack_deadline_seconds",
+        &deadline.to_string(),
+        "the handler's limits follow the declared deadline: with a shorter one Pub/Sub sends a message again while it is handled",
+    );
+    drift.check(
+        resource
+            .duration("/message_retention_duration")
+            .map(|found| found == Some(subscriber.retention)),
+        "/message_retention_duration",
+        &format!("{:?}", subscriber.retention),
+        "messages are given up earlier than declared, or come later than they are remembered",
+    );
+    drift.check(
+        resource.flag("/enable_message_ordering").map(|found| found == subscriber.is_ordered),
+        "/enable_message_ordering",
+        &subscriber.is_ordered.to_string(),
+        "the handler does not get the order that it counts on; it cannot be changed without a new subscription",
+    );
+    let filter = subscriber.filter.as_deref().unwrap_or_default();
+    drift.check(
+        resource.text("/filter").map(|found| found == filter),
+        "/filter",
+        &format!("{filter:?}"),
+        "the handler gets other messages than it should; it cannot be changed without a new subscription",
+    );
+    drift.check(
+        resource
+            .flag("/enable_exactly_once_delivery")
+            .map(|found| !found),
+        "/enable_exactly_once_delivery",
+        "false",
+        "Pub/Sub has no exactly-once delivery for pushes",
+    );
+}
+
+#[expect(clippy::float_cmp, reason = "a whole number, as text or number")]
+fn policies(drift: &mut Drift<'_>, subscriber: &Subscriber) {
+    let resource = drift.resource;
+    for (pointer, declared) in [
+        (
+            "/retry_policy/0/minimum_backoff",
+            subscriber.backoff.minimum,
+        ),
+        (
+            "/retry_policy/0/maximum_backoff",
+            subscriber.backoff.maximum,
+        ),
+    ] {
+        drift.check(
+            resource.duration(pointer).map(|found| found == Some(declared)),
+            pointer,
+            &format!("{declared:?}"),
+            "failed messages come again sooner or later than declared, and use up their attempts in another time",
+        );
+    }
+    let pointer = "/dead_letter_policy/0/dead_letter_topic";
+    drift.check(
+        resource.text(pointer).map(|found| is_id(found, &subscriber.dead_letter_topic)),
+        pointer,
+        &format!("{:?}", subscriber.dead_letter_topic),
+        "a message that always fails is pushed until its retention ends, or lies where nobody looks",
+    );
+    let pointer = "/dead_letter_policy/0/max_delivery_attempts";
+    drift.check(
+        resource
+            .number(pointer)
+            .map(|found| found == Some(f64::from(subscriber.attempts))),
+        pointer,
+        &subscriber.attempts.to_string(),
+        "messages are given up earlier or later than declared",
+    );
+    never_expires(drift);
+}
+
+/// (Google, *Subscription*, `expirationPolicy`: without one, after 31 idle days; with an empty TTL, never.)
+pub(super) fn never_expires(drift: &mut Drift<'_>) {
+    let resource = drift.resource;
+    let has_policy = resource.has_block("/expiration_policy");
+    let is_never = has_policy
+        .and_then(|has| Some(has && resource.text("/expiration_policy/0/ttl")?.is_empty()));
+    drift.check(
+        is_never,
+        "/expiration_policy/0/ttl",
+        "\"\", which is never",
+        "Pub/Sub deletes a subscription that was idle for so long, and what is published later is lost",
+    );
+}
+
+fn push(drift: &mut Drift<'_>, subscriber: &Subscriber) {
+    let resource = drift.resource;
+    let path = format!("/push/{}", subscriber.id);
+    drift.check(
+        resource
+            .text("/push_config/0/push_endpoint")
+            .map(|found| path_of(found) == path),
+        "/push_config/0/push_endpoint",
+        &format!("a URL that ends in {path}"),
+        "pushes go where no subscriber answers, or to another one",
+    );
+    let is_unwrapped = subscriber.form == Form::Unwrapped;
+    let pointer = "/push_config/0/no_wrapper";
+    drift.check(
+        resource
+            .has_block(pointer)
+            .map(|found| found == is_unwrapped),
+        pointer,
+        if is_unwrapped { "a block" } else { "none" },
+        "the handler would take Pub/Sub's wrapper for its payload, or its payload for a wrapper",
+    );
+    if is_unwrapped && resource.has_block(pointer) == Some(true) {
+        let pointer = "/push_config/0/no_wrapper/0/write_metadata";
+        drift.check(
+            resource.flag(pointer),
+            pointer,
+            "true",
+            "without metadata a push has no message id, so duplicates cannot be told, and no attributes",
+        );
+    }
+}
+
+/// What follows the host.
+fn path_of(url: &str) -> String {
+    url::Url::parse(url)
+        .map(|url| url.path().to_owned())
+        .unwrap_or_default()
+}
+
+fn trigger_drift(resource: &Resource, subscriber: &Subscriber) -> Vec<Finding> {
+    let mut drift = Drift::of(resource);
+    let pointer = "/transport/0/pubsub/0/topic";
+    drift.check(
+        resource
+            .text(pointer)
+            .map(|found| is_id(found, &subscriber.topic)),
+        pointer,
+        &format!("{:?}", subscriber.topic),
+        "the handler gets the messages of another topic",
+    );
+    let path = format!("/push/{}", subscriber.id);
+    let pointer = "/destination/0/cloud_run_service/0/path";
+    drift.check(
+        resource.text(pointer).map(|found| found == path),
+        pointer,
+        &format!("{path:?}"),
+        "events go where no subscriber answers, or to another one",
+    );
+    drift.findings
+}
