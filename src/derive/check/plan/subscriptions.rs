@@ -50,7 +50,6 @@ fn drift(resource: &Resource, subscriber: &Subscriber) -> Vec<Finding> {
     drift.findings
 }
 
-#[expect(clippy::float_cmp, reason = "a whole number, as text or number")]
 fn basics(drift: &mut Drift<'_>, subscriber: &Subscriber) {
     let resource = drift.resource;
     drift.check(
@@ -99,7 +98,6 @@ fn basics(drift: &mut Drift<'_>, subscriber: &Subscriber) {
     );
 }
 
-#[expect(clippy::float_cmp, reason = "a whole number, as text or number")]
 fn policies(drift: &mut Drift<'_>, subscriber: &Subscriber) {
     let resource = drift.resource;
     for (pointer, declared) in [
