@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::change::{Change, Effect};
 use super::flat::{Flat, alternatives, settled};
 use super::limits;
+use super::values::{listed, unread_value};
 
 /// No schema of a message type needs as many steps.
 const MOST_STEPS: usize = 20_000;
@@ -226,48 +227,6 @@ fn shares_tag(old: &Flat<'_>, new: &Flat<'_>) -> bool {
         let tag = was.get("const");
         tag.is_some() && new.properties.get(name).and_then(|is| is.get("const")) == tag
     })
-}
-
-/// A value that was allowed, and is read by no alternative now.
-fn unread_value(value: &Value, news: &[Flat<'_>], place: &str) -> Option<Change> {
-    let name = type_of(value);
-    let takes = |new: &&Flat<'_>| match new.values() {
-        Some(values) => values.contains(&value),
-        None => new.accepts_type(name),
-    };
-    let mut takers = news.iter().filter(takes).peekable();
-    if takers.peek().is_none() {
-        let what = format!("the value {value} is no longer read");
-        return Some(Change::breaks(place, what));
-    }
-    let is_sure = takers.any(|new| new.values().is_some() || is_unlimited(new));
-    (!is_sure).then(|| {
-        let what = format!("the value {value} may not keep the limits that are new");
-        Change::incomparable(place, what)
-    })
-}
-
-/// Whether it says nothing but types.
-fn is_unlimited(new: &Flat<'_>) -> bool {
-    let has_fields = !(new.properties.is_empty() && new.required.is_empty());
-    !has_fields && new.keywords.keys().all(|keyword| *keyword == "type")
-}
-
-fn type_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_f64() => "number",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}
-
-fn listed(values: &[&Value]) -> String {
-    let shown: Vec<String> = values.iter().take(10).map(ToString::to_string).collect();
-    shown.join(", ")
 }
 
 /// What this file does not understand counts as changed, unless it is word for word the same.

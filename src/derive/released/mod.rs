@@ -4,6 +4,7 @@ mod change;
 mod comparison;
 mod flat;
 mod limits;
+mod values;
 
 use std::collections::BTreeMap;
 use std::fs;
