@@ -3,6 +3,7 @@
 mod describe;
 #[cfg(feature = "dev")]
 mod dev;
+mod generate;
 mod serve;
 
 use std::num::NonZero;
@@ -35,6 +36,8 @@ enum Command {
     Dev(dev::Arguments),
     /// The declarations as JSON: needs no settings and no store, and says what is wrong with them as serve does.
     Describe(describe::Arguments),
+    /// Writes what follows from the declarations: documents, schemas, Terraform's variables. Needs no settings either.
+    Generate(generate::Arguments),
 }
 
 impl Service {
@@ -68,6 +71,7 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
             #[cfg(feature = "dev")]
             Command::Dev(arguments) => dev::run(service, &arguments, environment).await,
             Command::Describe(arguments) => describe::run(&service, &arguments),
+            Command::Generate(arguments) => generate::run(&service, &arguments),
         }
     });
     // A handler on a thread cannot be stopped, and is not waited for.

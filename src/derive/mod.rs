@@ -9,6 +9,5 @@ mod schemas;
 mod terraform;
 mod topics;
 
-pub(crate) use self::error::DeriveError;
 pub(crate) use self::files::{Staleness, derived, project_root, stale, superfluous};
 pub(crate) use self::manifest::Manifest;

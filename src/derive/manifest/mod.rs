@@ -12,11 +12,11 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 pub(super) use self::seconds::Seconds;
+pub(super) use self::terms::ScheduleTerms;
 use self::terms::{
     AlertTerms, BreakerTerms, CrashTerm, Expected, FormTerm, HandlerKind, IdempotencyTerms,
     InProcessTerms, RetryPolicy, StoreDownTerms,
 };
-pub(super) use self::terms::ScheduleTerms;
 use self::topics::Topic;
 use crate::subscriber::Subscriber;
 
@@ -301,5 +301,4 @@ mod tests {
             json!({"name": "mails", "type": "AVRO", "encoding": "JSON", "definition": "{}"})
         );
     }
-
 }
