@@ -75,8 +75,8 @@ async fn the_help_of_serve_lists_every_setting_with_form_and_default() {
         .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
         .collect();
     assert_eq!(
-        commands[..4],
-        ["serve", "dev", "describe", "help"],
+        commands[..5],
+        ["serve", "dev", "describe", "generate", "help"],
         "what does not exist is not listed"
     );
 }

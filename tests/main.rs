@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod adding;
 mod authentication;
 mod capacity;
 mod command_line;
@@ -18,6 +19,7 @@ mod dev;
 mod firestore;
 mod forged_forms;
 mod forms;
+mod generate;
 mod holding;
 mod idempotency;
 mod ingress;
