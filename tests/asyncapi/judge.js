@@ -1,4 +1,4 @@
-// node judge.js ASYNCAPI_YAML: what the official parser and a JSON Schema validator say, as one line of JSON.
+// node judge.js ASYNCAPI_YAML...: what the official parser and a JSON Schema validator say about each, as one line of JSON.
 'use strict';
 
 const path = require('node:path');
@@ -24,4 +24,10 @@ function misfits(message, folder) {
   });
 }
 
-judge(path.resolve(process.argv[2])).then((verdict) => console.log(JSON.stringify(verdict)));
+async function main() {
+  const verdicts = [];
+  for (const file of process.argv.slice(2)) verdicts.push(await judge(path.resolve(file)));
+  console.log(JSON.stringify(verdicts));
+}
+
+main();

@@ -12,8 +12,6 @@ pub(crate) struct Document {
     pub(crate) anchors: BTreeSet<String>,
     /// Under each heading, the rows of its tables with two columns.
     pub(crate) fields: BTreeMap<String, BTreeMap<String, String>>,
-    /// HTML, but comments.
-    pub(crate) html: Vec<String>,
 }
 
 impl Document {
@@ -27,9 +25,6 @@ impl Document {
                 }
                 Event::Start(Tag::Heading { .. } | Tag::TableCell) => words.clear(),
                 Event::Text(part) | Event::Code(part) => words.push_str(&part),
-                Event::Html(html) | Event::InlineHtml(html) if !html.starts_with("<!--") => {
-                    document.html.push(html.into_string());
-                }
                 Event::End(TagEnd::Heading(_)) => {
                     heading.clone_from(&words);
                     let anchor = document.anchor(&words);

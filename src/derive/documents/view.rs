@@ -1,11 +1,12 @@
 //! What the templates show: declarations, and where each stands in the document.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::markdown::{Anchors, fence};
+use super::example::ExampleView;
+use super::places::{Place, Places, Topics, at};
 use super::words;
 use crate::derive::schemas::{Schemas, json_type};
-use crate::derive::topics::{Topic, dead_letter_topics, good_examples, topics};
+use crate::derive::topics::{Topic, good_examples};
 use crate::handler::Work;
 use crate::payload::Content;
 use crate::subscriber::{Conflict, Example, Form, Idempotency, Schedule, Subscriber};
@@ -16,13 +17,6 @@ pub(super) struct View<'a> {
     pub(super) subscriptions: Vec<SubscriptionView<'a>>,
     pub(super) schedules: Vec<ScheduleView<'a>>,
     pub(super) dead_letters: Vec<DeadLetterView<'a>>,
-}
-
-/// A name with the place where it is described.
-#[derive(Clone)]
-pub(super) struct Place<'a> {
-    pub(super) id: &'a str,
-    pub(super) anchor: String,
 }
 
 pub(super) struct TopicView<'a> {
@@ -67,75 +61,11 @@ pub(super) struct MessageView<'a> {
     pub(super) description: Option<&'a str>,
 }
 
-/// A message in full.
-pub(super) struct ExampleView<'a> {
-    pub(super) title: &'a str,
-    pub(super) attributes: &'a BTreeMap<String, String>,
-    /// As Markdown.
-    pub(super) block: String,
-}
-
 /// The file of a declaration.
 pub(super) struct Source<'a> {
     pub(super) path: &'a str,
     /// From the document; none for a file that is not in the project.
     pub(super) link: Option<String>,
-}
-
-/// Every topic, once; views borrow from it.
-pub(super) struct Topics<'a> {
-    all: Vec<Topic<'a>>,
-    dead_letters: Vec<Topic<'a>>,
-}
-
-impl<'a> Topics<'a> {
-    pub(super) fn of(subscribers: &'a [Subscriber]) -> Self {
-        Self {
-            all: topics(subscribers),
-            dead_letters: dead_letter_topics(subscribers),
-        }
-    }
-}
-
-/// The anchors of all headings, in the order in which they come.
-struct Places<'a> {
-    topics: BTreeMap<&'a str, Place<'a>>,
-    subscriptions: BTreeMap<&'a str, Place<'a>>,
-    schedules: BTreeMap<&'a str, Place<'a>>,
-    dead_letters: BTreeMap<&'a str, Place<'a>>,
-}
-
-impl<'a> Places<'a> {
-    fn of(subscribers: &'a [Subscriber], topics: &Topics<'a>) -> Self {
-        let mut anchors = Anchors::default();
-        let mut places = |kind: &str, ids: Vec<&'a str>| {
-            let ids = ids.into_iter();
-            ids.map(|id| {
-                let anchor = anchors.next(&format!("{kind} {id}"));
-                (id, Place { id, anchor })
-            })
-            .collect()
-        };
-        let topic_ids = topics.all.iter().map(|topic| topic.id).collect();
-        let subscription_ids = subscribers.iter().map(|each| each.id.as_str()).collect();
-        let schedules = topics.all.iter().flat_map(Topic::schedules);
-        let schedule_ids = schedules.map(|(subscriber, schedule)| schedule.name(subscriber));
-        let dead_letter_ids = topics.dead_letters.iter().map(|topic| topic.id).collect();
-        Self {
-            topics: places("Topic", topic_ids),
-            subscriptions: places("Subscription", subscription_ids),
-            schedules: places("Schedule", schedule_ids.collect()),
-            dead_letters: places("Dead letters", dead_letter_ids),
-        }
-    }
-}
-
-/// Every id of a declaration has a place; a stranger's would have an empty one.
-fn at<'a>(places: &BTreeMap<&'a str, Place<'a>>, id: &'a str) -> Place<'a> {
-    places.get(id).cloned().unwrap_or(Place {
-        id,
-        anchor: String::new(),
-    })
 }
 
 impl<'a> View<'a> {
@@ -165,18 +95,11 @@ impl<'a> View<'a> {
                 .map(|topic| DeadLetterView {
                     place: at(&places.dead_letters, topic.id),
                     topic,
-                    subscriptions: subscriptions(topic, &places),
+                    subscriptions: places.subscriptions_of(topic),
                 })
                 .collect(),
         }
     }
-}
-
-fn subscriptions<'a>(topic: &Topic<'a>, places: &Places<'a>) -> Vec<(Place<'a>, &'a Subscriber)> {
-    let subscribers = topic.subscribers.iter();
-    subscribers
-        .map(|subscriber| (at(&places.subscriptions, &subscriber.id), *subscriber))
-        .collect()
 }
 
 impl<'a> TopicView<'a> {
@@ -193,7 +116,7 @@ impl<'a> TopicView<'a> {
                     description: schemas.description(name),
                 })
                 .collect(),
-            subscriptions: subscriptions(topic, places),
+            subscriptions: places.subscriptions_of(topic),
             schedules: schedules
                 .map(|(subscriber, schedule)| at(&places.schedules, schedule.name(subscriber)))
                 .collect(),
@@ -304,40 +227,8 @@ impl<'a> ScheduleView<'a> {
             schedule,
             message: json_type(declared).map(|(name, _)| name),
             source: Source::of(declared),
-            example: ExampleView {
-                title: "what it publishes",
-                attributes: &schedule.attributes,
-                block: block(&schedule.data),
-            },
+            example: ExampleView::of_schedule(schedule),
         }
-    }
-}
-
-impl<'a> ExampleView<'a> {
-    fn of(example: &'a Example) -> Self {
-        Self {
-            title: &example.title,
-            attributes: &example.attributes,
-            block: block(&example.data),
-        }
-    }
-}
-
-/// JSON is shown pretty, other texts as they are, and of bytes their number.
-fn block(data: &[u8]) -> String {
-    if let Ok(mut json) = serde_json::from_slice::<serde_json::Value>(data) {
-        json.sort_all_objects();
-        let json = format!("{json:#}");
-        let fence = fence(&json);
-        return format!("{fence}json\n{json}\n{fence}");
-    }
-    match std::str::from_utf8(data) {
-        Ok("") => "No data, attributes alone.".into(),
-        Ok(text) => {
-            let fence = fence(text);
-            format!("{fence}text\n{text}\n{fence}")
-        }
-        Err(_) => format!("{} bytes that are no text.", data.len()),
     }
 }
 
