@@ -1,11 +1,12 @@
 //! `pushgate check` on the service of this repository: clean as it is, and each tampered plan or state found by the rule meant.
 //! The plan and state in `plans/` are Terraform's own, of `terraform/` with a mocked provider, without what nobody reads here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::harness::process::command;
+use crate::harness::repository::Copy;
 
 const PLAN: &str = include_str!("plans/plan.json");
 const STATE: &str = include_str!("plans/state.json");
@@ -726,40 +727,83 @@ async fn a_plan_cannot_write_into_the_terminal_and_all_rules_are_told() {
     );
 }
 
+/// What is found in a copy of the repository, by rule.
+async fn found_in(copy: &Copy) -> Vec<(String, Value)> {
+    let said = check_at(&copy.root, &["--json"]).await;
+    let found = parsed(&said.stdout);
+    let findings = found["findings"].as_array().expect("a list").iter();
+    findings
+        .map(|each| {
+            (
+                each["rule"].as_str().expect("a rule").to_owned(),
+                each.clone(),
+            )
+        })
+        .collect()
+}
+
+async fn check_at(root: &Path, arguments: &[&str]) -> Said {
+    let root = root.to_str().expect("text");
+    let arguments = [&["--root", root], arguments].concat();
+    check(&arguments).await
+}
+
 #[tokio::test]
 async fn a_narrower_released_type_is_found_and_a_broken_one_cannot_be_checked() {
-    let root = std::env::temp_dir().join(format!("root-{}", uuid::Uuid::new_v4()));
-    let released = root.join("m2m/released");
-    std::fs::create_dir_all(&released).expect("a folder");
-    let old = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../m2m/released/OrderPlaced.json"
-    );
-    let mut old = parsed(&std::fs::read_to_string(old).expect("released"));
+    let copy = Copy::of(&["m2m", "docs", "terraform", "Cargo.toml"]);
+    let path = "m2m/released/OrderPlaced.json";
+    let mut old = parsed(&copy.read(path));
     old["definitions"]["OrderLine"]["properties"]["quantity"]["maximum"] = json!(5000);
-    std::fs::write(released.join("OrderPlaced.json"), old.to_string()).expect("written");
-    let said = command(&["check", "--json", "--root", root.to_str().expect("text")])
-        .output()
-        .await
-        .expect("runs");
-    let found = parsed(&String::from_utf8(said.stdout).expect("text"));
-    let rules: Vec<_> = found["findings"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter(|each| each["rule"] != "generated-files")
-        .collect();
-    assert_eq!(rules.len(), 1, "{rules:?}");
-    assert_eq!(rules[0]["rule"], "schema-breaks");
+    copy.put(path, old.to_string());
+    let found = found_in(&copy).await;
+    let [(rule, finding)] = &found[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(rule, "schema-breaks");
     assert_eq!(
-        rules[0]["what"],
+        finding["what"],
         "$.lines[].quantity: the largest number was 5000, and is 999"
     );
-    std::fs::write(released.join("OrderPlaced.json"), "{").expect("written");
-    let said = command(&["check", "--root", root.to_str().expect("text")])
-        .output()
-        .await
-        .expect("runs");
-    assert_eq!(said.status.code(), Some(2));
-    std::fs::remove_dir_all(root).expect("removed");
+    copy.put(path, "{");
+    assert_eq!(check_at(&copy.root, &[]).await.code, Some(2));
+}
+
+#[tokio::test]
+async fn each_tampered_generated_file_is_found_with_its_mend() {
+    let whole = Copy::of(&["m2m", "docs", "terraform", "Cargo.toml"]);
+    assert_eq!(found_in(&whole).await, []);
+    for path in [
+        "m2m/README.md",
+        "m2m/asyncapi.yaml",
+        "m2m/schemas/StoredObject.json",
+        "terraform/subscriptions.auto.tfvars.json",
+        "docs/describe.schema.json",
+    ] {
+        let text = whole.read(path);
+        let tampered = text
+            .replacen("tring", "umber", 1)
+            .replacen("orders-", "order-", 1);
+        assert_ne!(tampered, text, "{path}");
+        whole.put(path, tampered);
+        found_stale(&whole, path, "from line").await;
+        std::fs::remove_file(whole.root.join(path)).expect("removed");
+        found_stale(&whole, path, "").await;
+        whole.put(path, text);
+    }
+    whole.put("m2m/schemas/Gone.json", "{}");
+    found_stale(&whole, "m2m/schemas/Gone.json", "nothing is declared").await;
+}
+
+async fn found_stale(copy: &Copy, path: &str, says: &str) {
+    let found = found_in(copy).await;
+    let [(rule, finding)] = &found[..] else {
+        panic!("{path}: {found:?}")
+    };
+    assert_eq!(
+        (rule.as_str(), &finding["subject"]),
+        ("generated-files", &json!(path))
+    );
+    let text = |field: &str| finding[field].as_str().expect(field).to_owned();
+    assert!(text("what").contains(says), "{path}: {finding}");
+    assert!(text("mend").contains("pushgate generate"), "{finding}");
 }

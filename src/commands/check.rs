@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::root::Root;
 use crate::derive::check::{
     Counts, Finding, Input, LIMIT_BYTES, Level, Plan, PlanError, RULES, findings,
 };
@@ -29,9 +30,8 @@ pub(super) const EXIT_CODES: &str = "Exit codes:
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The project's root, where m2m/ and terraform/ are.
-    #[arg(long, default_value = ".", value_name = "PATH")]
-    root: PathBuf,
+    #[command(flatten)]
+    root: Root,
     /// Compare with a plan or state, too: the file with what `terraform show -json` prints, or - for standard input.
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
@@ -70,12 +70,13 @@ pub(super) fn run(service: &Service, arguments: &Arguments) -> Result<ExitCode, 
         print(&rules(arguments.json)?)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let root = arguments.root.find()?;
     let plan = arguments.plan.as_deref().map(read).transpose()?;
     let faults = service.faults();
     let input = Input {
         subscribers: &service.subscribers,
         faults: &faults,
-        root: &arguments.root,
+        root: &root,
         plan: plan.as_ref(),
     };
     let all = findings(&input)?;
