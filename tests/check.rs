@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::harness::process::command;
-use crate::harness::repository::Copy;
+use crate::harness::repository::{Copy, root};
 
 const PLAN: &str = include_str!("plans/plan.json");
 const STATE: &str = include_str!("plans/state.json");
@@ -19,8 +19,11 @@ struct Said {
 
 /// With the repository as root.
 async fn check(arguments: &[&str]) -> Said {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let mut all = vec!["check", "--root", root];
+    check_at(root(), arguments).await
+}
+
+async fn check_at(root: &Path, arguments: &[&str]) -> Said {
+    let mut all = vec!["check", "--root", root.to_str().expect("text")];
     all.extend(arguments);
     let output = command(&all).output().await.expect("pushgate runs");
     Said {
@@ -740,12 +743,6 @@ async fn found_in(copy: &Copy) -> Vec<(String, Value)> {
             )
         })
         .collect()
-}
-
-async fn check_at(root: &Path, arguments: &[&str]) -> Said {
-    let root = root.to_str().expect("text");
-    let arguments = [&["--root", root], arguments].concat();
-    check(&arguments).await
 }
 
 #[tokio::test]
