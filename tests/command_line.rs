@@ -75,8 +75,10 @@ async fn the_help_of_serve_lists_every_setting_with_form_and_default() {
         .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
         .collect();
     assert_eq!(
-        commands[..6],
-        ["serve", "dev", "describe", "publish", "check", "help"],
+        commands[..7],
+        [
+            "serve", "dev", "describe", "generate", "publish", "check", "help"
+        ],
         "what does not exist is not listed"
     );
 }

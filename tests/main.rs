@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod adding;
 mod authentication;
 mod canary;
 mod capacity;
@@ -21,6 +22,7 @@ mod dev;
 mod firestore;
 mod forged_forms;
 mod forms;
+mod generate;
 mod holding;
 mod idempotency;
 mod ingress;

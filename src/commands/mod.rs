@@ -4,6 +4,7 @@ mod check;
 mod describe;
 #[cfg(feature = "dev")]
 mod dev;
+mod generate;
 mod publish;
 mod serve;
 
@@ -37,6 +38,8 @@ enum Command {
     Dev(dev::Arguments),
     /// The declarations as JSON: needs no settings and no store, and says what is wrong with them as serve does.
     Describe(describe::Arguments),
+    /// Writes what follows from the declarations: documents, schemas, Terraform's variables. Needs no settings either.
+    Generate(generate::Arguments),
     /// A message, or each line of a file, to a topic: checked against what its subscribers read.
     #[command(after_help = publish::HELP)]
     Publish(Box<publish::Arguments>),
@@ -89,6 +92,7 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
             Command::Describe(arguments) => describe::run(&service, &arguments),
             Command::Publish(arguments) => publish::run(&service, *arguments, environment).await,
             Command::Check(arguments) => return check::run(&service, &arguments),
+            Command::Generate(arguments) => generate::run(&service, &arguments),
         }
         .map(|()| ExitCode::SUCCESS)
     });

@@ -1,33 +1,230 @@
-//! Every derived file. For now only what asks for them is here.
+//! Every derived file: what must be in it, and whether it is.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use schemars::Schema;
+use serde::Serialize;
+
+use super::error::DeriveError;
+use super::schemas::Schemas;
+use super::{Manifest, asyncapi, documents, terraform};
 use crate::subscriber::Subscriber;
 
-/// Why files cannot be derived.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot derive files")]
-pub(crate) struct DeriveError;
+const SCHEMAS: &str = "m2m/schemas";
 
-/// A file that is not as it should be.
+/// One derived file: where it stands, from the project's root, and what must be in it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DerivedFile {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+}
+
+/// A file that is not as it must be.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stale {
+    /// From the project's root.
     pub(crate) path: PathBuf,
     pub(crate) kind: Staleness,
 }
 
-/// In what way.
-#[expect(dead_code, reason = "made once files are derived")]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Staleness {
     Missing,
-    Differs { line: usize },
+    /// The first line that differs, from 1; none where one of the two has ended.
+    Differs {
+        line: usize,
+        found: Option<String>,
+        expected: Option<String>,
+    },
+    /// The schema of a type that is gone.
     Superfluous,
 }
 
-/// Those that are missing, differ, or should not be there.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "files that are derived can be unreadable"
-)]
-pub(crate) fn stale(_subscribers: &[Subscriber], _root: &Path) -> Result<Vec<Stale>, DeriveError> {
-    Ok(Vec::new())
+/// Everything derived from the declarations; reads what stands around the markers of m2m/README.md below `root`.
+///
+/// # Errors
+/// When two types have one name, or the markers are not as they must be.
+pub(crate) fn derived(
+    subscribers: &[Subscriber],
+    root: &Path,
+) -> Result<Vec<DerivedFile>, DeriveError> {
+    let schemas = Schemas::of(subscribers)?;
+    let mut files = vec![
+        DerivedFile::new(
+            "docs/describe.schema.json",
+            schema("the form of describe", Manifest::schema())?,
+        ),
+        DerivedFile::new(
+            "m2m/README.md",
+            documents::write(subscribers, &schemas, root)?,
+        ),
+        DerivedFile::new("m2m/asyncapi.yaml", asyncapi::write(subscribers, &schemas)?),
+    ];
+    for (name, known) in schemas.all() {
+        let path = format!("{SCHEMAS}/{name}.json");
+        files.push(DerivedFile::new(path, schema("a schema", known.clone())?));
+    }
+    files.push(DerivedFile::new(
+        "terraform/subscriptions.auto.tfvars.json",
+        json("Terraform's variables", &terraform::variables(subscribers))?,
+    ));
+    Ok(files)
+}
+
+/// Those that are missing, differ, or (schemas of types that are gone) should not be there.
+///
+/// # Errors
+/// As [`derived`], and when a file cannot be read.
+pub(crate) fn stale(subscribers: &[Subscriber], root: &Path) -> Result<Vec<Stale>, DeriveError> {
+    let files = derived(subscribers, root)?;
+    let mut stale = Vec::new();
+    for file in &files {
+        if let Some(kind) = file.staleness(root)? {
+            let path = file.path.clone();
+            stale.push(Stale { path, kind });
+        }
+    }
+    let gone = superfluous(&files, root)?.into_iter();
+    stale.extend(gone.map(|path| Stale {
+        path,
+        kind: Staleness::Superfluous,
+    }));
+    Ok(stale)
+}
+
+/// The schemas on disk that are none of these files.
+///
+/// # Errors
+/// When their folder cannot be read.
+pub(crate) fn superfluous(
+    files: &[DerivedFile],
+    root: &Path,
+) -> Result<BTreeSet<PathBuf>, DeriveError> {
+    let folder = root.join(SCHEMAS);
+    let unreadable = |source| DeriveError::Read {
+        path: SCHEMAS.into(),
+        source,
+    };
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        entries => entries.map_err(unreadable)?,
+    };
+    let mut found = BTreeSet::new();
+    for entry in entries {
+        let path = Path::new(SCHEMAS).join(entry.map_err(unreadable)?.file_name());
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
+            found.insert(path);
+        }
+    }
+    for file in files {
+        found.remove(&file.path);
+    }
+    Ok(found)
+}
+
+/// The folder with `m2m/` and `Cargo.toml`: `start`, or the nearest one around it.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn project_root(start: &Path) -> Result<PathBuf, DeriveError> {
+    let is_root =
+        |folder: &&Path| folder.join("m2m").is_dir() && folder.join("Cargo.toml").is_file();
+    let found = start.ancestors().find(is_root);
+    found
+        .map(Path::to_owned)
+        .ok_or_else(|| DeriveError::NoRoot {
+            from: start.to_owned(),
+        })
+}
+
+impl DerivedFile {
+    fn new(path: impl Into<PathBuf>, text: String) -> Self {
+        Self {
+            path: path.into(),
+            text,
+        }
+    }
+
+    /// How it differs from what is on disk, if it does.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn staleness(&self, root: &Path) -> Result<Option<Staleness>, DeriveError> {
+        match fs::read(root.join(&self.path)) {
+            Ok(bytes) if bytes == self.text.as_bytes() => Ok(None),
+            Ok(bytes) => Ok(Some(first_difference(
+                &String::from_utf8_lossy(&bytes),
+                &self.text,
+            ))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(Staleness::Missing)),
+            Err(source) => Err(DeriveError::Read {
+                path: self.path.clone(),
+                source,
+            }),
+        }
+    }
+
+    /// Puts it there whole, or not at all; whoever reads meanwhile sees the old one.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn put(&self, root: &Path) -> Result<(), DeriveError> {
+        let target = root.join(&self.path);
+        replace(&target, &self.text).map_err(|source| DeriveError::Write {
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+fn replace(target: &Path, text: &str) -> io::Result<()> {
+    let folder = target.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    // Of its own, since two runs may write the same file.
+    let draft = folder.join(format!(".{}.draft", uuid::Uuid::new_v4()));
+    let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, target));
+    if written.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    written
+}
+
+fn first_difference(found: &str, expected: &str) -> Staleness {
+    // With their ends, so that a missing final newline and another kind of line end show, too.
+    let (mut found, mut expected) = (found.split_inclusive('\n'), expected.split_inclusive('\n'));
+    let mut line = 1;
+    loop {
+        match (found.next(), expected.next()) {
+            (Some(one), Some(other)) if one == other => line += 1,
+            (found, expected) => {
+                return Staleness::Differs {
+                    line,
+                    found: found.map(str::to_owned),
+                    expected: expected.map(str::to_owned),
+                };
+            }
+        }
+    }
+}
+
+/// As [`json`], but with the keywords in the order in which people read them.
+fn schema(what: &'static str, schema: Schema) -> Result<String, DeriveError> {
+    let mut value = schema.to_value();
+    value.sort_all_objects();
+    let schema = Schema::try_from(value).map_err(DeriveError::serialize(what))?;
+    let text = serde_json::to_string_pretty(&schema).map_err(DeriveError::serialize(what))?;
+    Ok(format!("{text}\n"))
+}
+
+/// Pretty, with sorted keys whatever the features of the JSON library are, and a final newline.
+fn json(what: &'static str, document: &impl Serialize) -> Result<String, DeriveError> {
+    let mut value = serde_json::to_value(document).map_err(DeriveError::serialize(what))?;
+    value.sort_all_objects();
+    Ok(format!("{value:#}\n"))
 }

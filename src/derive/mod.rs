@@ -1,8 +1,15 @@
 //! What follows from the declarations, so that nothing is written twice.
 
+mod asyncapi;
 pub(crate) mod check;
+mod documents;
+mod error;
 mod files;
 mod manifest;
-mod released;
+pub(crate) mod released;
+mod schemas;
+mod terraform;
+mod topics;
 
+pub(crate) use self::files::{Staleness, derived, project_root, stale, superfluous};
 pub(crate) use self::manifest::Manifest;

@@ -148,7 +148,7 @@ impl Idempotency {
     }
 
     /// The attribute that is the key, if it is one.
-    pub(super) fn attribute(&self) -> Option<&str> {
+    pub(crate) fn attribute(&self) -> Option<&str> {
         match &self.key {
             Key::Attribute(name) => Some(name),
             _ => None,

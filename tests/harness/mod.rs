@@ -17,7 +17,9 @@ pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod redis_cluster;
 pub(crate) mod redis_server;
+pub(crate) mod repository;
 pub(crate) mod rpc_proxy;
+pub(crate) mod text;
 pub(crate) mod tls_key_server;
 pub(crate) mod watched_store;
 

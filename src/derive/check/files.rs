@@ -18,7 +18,7 @@ pub(super) fn generated(subscribers: &[Subscriber], root: &Path) -> Vec<Finding>
             .map(|stale| {
                 let what = match stale.kind {
                     Staleness::Missing => "it is missing".into(),
-                    Staleness::Differs { line } => {
+                    Staleness::Differs { line, .. } => {
                         format!("it is not what the declarations say, from line {line} on")
                     }
                     Staleness::Superfluous => "nothing is declared that it would be of".into(),

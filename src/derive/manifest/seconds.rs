@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 /// A length of time in Google's JSON (*ProtoJSON format*, `Duration`).
-pub(crate) struct Seconds(pub(crate) Duration);
+pub(in crate::derive) struct Seconds(pub(crate) Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -104,7 +104,7 @@ pub(super) struct StoreDownTerms<'a> {
 /// What Cloud Scheduler publishes to the topic.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ScheduleTerms<'a> {
+pub(in crate::derive) struct ScheduleTerms<'a> {
     name: &'a str,
     purpose: &'a str,
     /// Five unix-cron fields.
@@ -239,7 +239,7 @@ impl<'a> ScheduleTerms<'a> {
             .collect()
     }
 
-    fn of(schedule: &'a Schedule, subscriber: &'a Subscriber) -> Self {
+    pub(in crate::derive) fn of(schedule: &'a Schedule, subscriber: &'a Subscriber) -> Self {
         Self {
             name: schedule.name(subscriber),
             purpose: schedule.purpose_or(subscriber),

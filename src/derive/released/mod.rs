@@ -79,10 +79,6 @@ pub(crate) fn compare(
 ///
 /// # Errors
 /// When the folder or a file cannot be written, or a type's name cannot be a file's.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the door of `pushgate generate --release`")
-)]
 pub(crate) fn write(
     subscribers: &[Subscriber],
     root: &Path,

@@ -1,0 +1,297 @@
+//! `m2m/asyncapi.yaml`: the topics and messages for tools of any language (AsyncAPI 3.0.0, with its Google Pub/Sub bindings 0.2.0).
+//!
+//! It is told from the side of this service: it receives from subscriptions, and what others send is told beside it, since a
+//! reader of this document is most often one of them.
+
+mod messages;
+mod operations;
+mod reference;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use self::messages::Message;
+use self::operations::Operation;
+use self::reference::{Reference, key};
+use super::error::DeriveError;
+use super::schemas::Schemas;
+use super::topics::{Topic, dead_letter_topics, topics};
+use crate::subscriber::Subscriber;
+
+const HEAD: &str = "# Written by `pushgate generate` from the declarations in subscribers/.\n";
+const BINDING_VERSION: &str = "0.2.0";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    asyncapi: &'static str,
+    info: Info,
+    default_content_type: &'static str,
+    servers: Servers,
+    channels: BTreeMap<String, Channel<'a>>,
+    operations: BTreeMap<String, Operation<'a>>,
+    components: Components<'a>,
+}
+
+#[derive(Serialize)]
+struct Info {
+    title: &'static str,
+    /// Of pushgate, since contracts here have none: fields are only ever added.
+    version: &'static str,
+    description: &'static str,
+}
+
+#[derive(Serialize)]
+struct Servers {
+    pubsub: Server,
+}
+
+#[derive(Serialize)]
+struct Server {
+    host: &'static str,
+    protocol: &'static str,
+    description: &'static str,
+}
+
+#[derive(Serialize)]
+struct Channel<'a> {
+    address: String,
+    title: &'a str,
+    description: String,
+    servers: [Reference; 1],
+    parameters: Parameters,
+    messages: BTreeMap<&'a str, Reference>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bindings: Option<ChannelBindings<'a>>,
+}
+
+#[derive(Serialize)]
+struct Parameters {
+    project: Parameter,
+}
+
+#[derive(Serialize)]
+struct Parameter {
+    description: &'static str,
+}
+
+/// Only a topic with a Pub/Sub schema has one: the binding requires `schemaSettings`.
+#[derive(Serialize)]
+struct ChannelBindings<'a> {
+    googlepubsub: TopicBinding<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TopicBinding<'a> {
+    schema_settings: SchemaSettings<'a>,
+    binding_version: &'static str,
+}
+
+#[derive(Serialize)]
+struct SchemaSettings<'a> {
+    encoding: &'static str,
+    name: String,
+    #[serde(rename = "x-type")]
+    language: &'static str,
+    #[serde(rename = "x-definition")]
+    definition: &'a str,
+}
+
+#[derive(Serialize)]
+struct Components<'a> {
+    messages: BTreeMap<String, Message<'a>>,
+}
+
+/// The whole file.
+///
+/// # Errors
+/// When YAML cannot hold it, which is a mistake of ours.
+pub(super) fn write(
+    subscribers: &[Subscriber],
+    schemas: &Schemas<'_>,
+) -> Result<String, DeriveError> {
+    let document = Document::of(subscribers, schemas);
+    let yaml = serde_saphyr::to_string(&document)
+        .map_err(DeriveError::serialize("the AsyncAPI document"))?;
+    Ok(format!("{HEAD}{}\n", yaml.trim_end()))
+}
+
+impl<'a> Document<'a> {
+    fn of(subscribers: &'a [Subscriber], schemas: &'a Schemas<'_>) -> Self {
+        let topics = topics(subscribers);
+        let dead_letters = dead_letter_topics(subscribers);
+        let mut channels = BTreeMap::new();
+        let mut operations = BTreeMap::new();
+        let mut messages = BTreeMap::new();
+        for topic in &topics {
+            channels.insert(key(topic.id), Channel::of(topic, schemas));
+            operations.extend(operations::of_topic(topic));
+            messages.extend(messages::of_topic(topic, schemas));
+        }
+        for topic in &dead_letters {
+            // It may be a topic that others listen to, too.
+            let channel = channels.entry(key(topic.id));
+            let channel = channel.or_insert_with(|| Channel::of_dead_letters(topic));
+            channel
+                .messages
+                .extend(messages::dead_letter_references(topic.id));
+            operations.extend(operations::of_dead_letters(topic));
+            messages.insert(messages::dead_letter_key(topic.id), Message::dead_letter());
+        }
+        Self {
+            asyncapi: "3.0.0",
+            info: Info::new(),
+            default_content_type: "application/json",
+            servers: Servers::new(),
+            channels,
+            operations,
+            components: Components { messages },
+        }
+    }
+}
+
+impl Info {
+    fn new() -> Self {
+        Self {
+            title: "Asynchronous components",
+            version: env!("CARGO_PKG_VERSION"),
+            description: "Topics, messages and subscriptions of this service. README.md beside this file says the same for people.",
+        }
+    }
+}
+
+impl Servers {
+    fn new() -> Self {
+        Self {
+            pubsub: Server {
+                host: "pubsub.googleapis.com",
+                protocol: "googlepubsub",
+                description: "Google Cloud Pub/Sub.",
+            },
+        }
+    }
+}
+
+impl<'a> Channel<'a> {
+    fn of(topic: &Topic<'a>, schemas: &Schemas<'_>) -> Self {
+        let described = topic
+            .types()
+            .into_iter()
+            .filter_map(|name| schemas.description(name));
+        let mut description = described.collect::<Vec<_>>().join(" ");
+        if description.is_empty() {
+            description = "Messages whose payload has no JSON type.".into();
+        }
+        Self {
+            description,
+            messages: messages::references(topic),
+            bindings: topic.schema().map(|schema| ChannelBindings {
+                googlepubsub: TopicBinding {
+                    schema_settings: SchemaSettings {
+                        encoding: schema.encoding.name(),
+                        name: format!("projects/{{project}}/schemas/{}", schema.name),
+                        language: schema.language.name(),
+                        definition: &schema.definition,
+                    },
+                    binding_version: BINDING_VERSION,
+                },
+            }),
+            ..Self::named(topic.id)
+        }
+    }
+
+    fn of_dead_letters(topic: &Topic<'a>) -> Self {
+        Self {
+            description:
+                "Messages that were given up, with the reason, until a person decides about them."
+                    .into(),
+            ..Self::named(topic.id)
+        }
+    }
+
+    fn named(id: &'a str) -> Self {
+        Self {
+            address: format!("projects/{{project}}/topics/{id}"),
+            title: id,
+            description: String::new(),
+            servers: [Reference::to(["servers", "pubsub"])],
+            parameters: Parameters {
+                project: Parameter {
+                    description: "The id of the Google Cloud project.",
+                },
+            },
+            messages: BTreeMap::new(),
+            bindings: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{Attributes, Idempotency, Message as Read, Raw, Schedule, TopicSchema};
+
+    fn subscriber(subscriber: Subscriber) -> Subscriber {
+        subscriber
+            .topic("orders~new")
+            .purpose("Says: \"yes\",\n- and: more # than that.")
+            .producers(["checkout"])
+            .idempotency(Idempotency::by_attribute("event-id"))
+    }
+
+    fn written(subscribers: &[Subscriber]) -> Value {
+        let schemas = Schemas::of(subscribers).expect("schemas");
+        let yaml = write(subscribers, &schemas).expect("YAML");
+        serde_saphyr::from_str(&yaml).expect("YAML that can be read")
+    }
+
+    #[test]
+    fn texts_of_declarations_survive_yaml_and_names_make_good_keys() {
+        let handler = async |_: Read<Raw>| ();
+        let declared = subscriber(Subscriber::new("orders-mail", handler))
+            .topic_schema(TopicSchema::avro("mails", "{\n  \"type\": \"string\"\n}\n").binary())
+            .ordered();
+        let written = written(&[declared]);
+        let operation = &written["operations"]["receive-orders-mail"];
+        assert_eq!(
+            operation["summary"],
+            "Says: \"yes\",\n- and: more # than that."
+        );
+        assert_eq!(operation["channel"]["$ref"], "#/channels/orders_7Enew");
+        let channel = &written["channels"]["orders_7Enew"];
+        assert_eq!(channel["address"], "projects/{project}/topics/orders~new");
+        let settings = &channel["bindings"]["googlepubsub"]["schemaSettings"];
+        assert_eq!(settings["encoding"], "BINARY");
+        assert_eq!(settings["x-definition"], "{\n  \"type\": \"string\"\n}\n");
+        let message = &written["components"]["messages"]["orders_7Enew.bytes"];
+        assert_eq!(message["contentType"], "application/octet-stream");
+        assert_eq!(
+            message["headers"]["required"],
+            serde_json::json!(["event-id"])
+        );
+        assert!(message["bindings"]["googlepubsub"]["orderingKey"].is_string());
+    }
+
+    #[test]
+    fn a_topic_that_is_also_one_of_dead_letters_keeps_its_own_channel() {
+        let handler = async |_: Read<Attributes>| ();
+        let one = subscriber(Subscriber::new("orders-mail", handler)).dead_letter_topic("given-up");
+        let two = subscriber(Subscriber::new("watch-dead", handler))
+            .topic("given-up")
+            .schedule(Schedule::cron("0 6 * * *").attribute("event-id", "1"));
+        let written = written(&[one, two]);
+        let messages = &written["channels"]["given-up"]["messages"];
+        assert!(messages["attributes"]["$ref"].is_string(), "{messages}");
+        let sends = &written["operations"]["send-schedule-watch-dead"];
+        assert_eq!(sends["action"], "send");
+        assert_eq!(sends["x-schedule"]["cron"], "0 6 * * *");
+        assert_eq!(
+            written["operations"]["send-dead-letters-given-up"]["x-from"],
+            serde_json::json!(["orders-mail"])
+        );
+    }
+}

@@ -1,0 +1,33 @@
+//! Names as keys, and references to them.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+/// A pointer within the document.
+#[derive(Serialize)]
+pub(super) struct Reference {
+    #[serde(rename = "$ref")]
+    to: String,
+}
+
+impl Reference {
+    /// Along these keys, which need no escaping.
+    pub(super) fn to<const N: usize>(keys: [&str; N]) -> Self {
+        Self {
+            to: format!("#/{}", keys.join("/")),
+        }
+    }
+}
+
+/// Google's names have characters that AsyncAPI's keys have not (`~`, `+`, `%`): they stand as their code, `_7E`.
+pub(super) fn key(name: &str) -> String {
+    name.chars().fold(String::new(), |mut key, each| {
+        if each.is_ascii_alphanumeric() || "-_.".contains(each) {
+            key.push(each);
+        } else {
+            let _ = write!(key, "_{:02X}", u32::from(each));
+        }
+        key
+    })
+}

@@ -1,0 +1,56 @@
+//! Why files cannot be derived.
+
+use std::path::PathBuf;
+
+/// What stands in the way: a declaration, or what is on disk.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeriveError {
+    #[error(
+        "subscriber {one:?} and subscriber {other:?} read different types that are both named {name:?}, as m2m/schemas/{name}.json would be: \
+         give one another name by #[schemars(rename = \"…\")]"
+    )]
+    SameName {
+        name: String,
+        one: String,
+        other: String,
+    },
+    #[error(
+        "subscriber {subscriber:?} reads a type named {name:?}, which cannot name a file, expected letters, digits, _, . and -, not a . first: \
+         give it another name by #[schemars(rename = \"…\")]"
+    )]
+    TypeName { name: String, subscriber: String },
+    #[error("{}: {fault}", .path.display())]
+    Markers { path: PathBuf, fault: String },
+    #[error("cannot read {}", .path.display())]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("cannot write {}", .path.display())]
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(
+        "no folder with m2m/ and Cargo.toml from {} upwards: call it inside the project, or name its folder by --root",
+        .from.display()
+    )]
+    NoRoot { from: PathBuf },
+    #[error("cannot write {what} down")]
+    Serialize {
+        what: &'static str,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl DeriveError {
+    /// For what a serializer or a template says; neither fails on what declarations hold.
+    pub(super) fn serialize<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+        what: &'static str,
+    ) -> impl FnOnce(E) -> Self {
+        move |source| Self::Serialize {
+            what,
+            source: source.into(),
+        }
+    }
+}

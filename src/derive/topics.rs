@@ -1,0 +1,116 @@
+//! Topics as the sum of what their subscribers declare.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::schemas::json_type;
+use crate::subscriber::{Example, Schedule, Subscriber, TopicSchema};
+
+/// A topic that subscribers listen to, or one that their dead letters go to.
+pub(super) struct Topic<'a> {
+    /// The short name.
+    pub(super) id: &'a str,
+    /// In the order of `main.rs`.
+    pub(super) subscribers: Vec<&'a Subscriber>,
+}
+
+/// By name.
+pub(super) fn topics(subscribers: &[Subscriber]) -> Vec<Topic<'_>> {
+    grouped(subscribers, |subscriber| &subscriber.topic)
+}
+
+/// The topics of dead letters, by name.
+pub(super) fn dead_letter_topics(subscribers: &[Subscriber]) -> Vec<Topic<'_>> {
+    grouped(subscribers, |subscriber| &subscriber.dead_letter_topic)
+}
+
+fn grouped(subscribers: &[Subscriber], id: fn(&Subscriber) -> &String) -> Vec<Topic<'_>> {
+    let mut topics: BTreeMap<&str, Vec<&Subscriber>> = BTreeMap::new();
+    for subscriber in subscribers {
+        topics.entry(id(subscriber)).or_default().push(subscriber);
+    }
+    let topics = topics.into_iter();
+    topics
+        .map(|(id, subscribers)| Topic { id, subscribers })
+        .collect()
+}
+
+impl<'a> Topic<'a> {
+    /// The names of the JSON types that are read from it.
+    pub(super) fn types(&self) -> BTreeSet<&'a str> {
+        let subscribers = self.subscribers.iter();
+        subscribers
+            .filter_map(|subscriber| json_type(subscriber))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// What Pub/Sub itself holds messages against.
+    pub(super) fn schema(&self) -> Option<&'a TopicSchema> {
+        let mut subscribers = self.subscribers.iter();
+        subscribers.find_map(|subscriber| subscriber.topic_schema.as_ref())
+    }
+
+    pub(super) fn producers(&self) -> BTreeSet<&'a str> {
+        let subscribers = self.subscribers.iter();
+        subscribers
+            .flat_map(|subscriber| subscriber.producers.iter().map(String::as_str))
+            .collect()
+    }
+
+    pub(super) fn owners(&self) -> BTreeSet<&'a str> {
+        let subscribers = self.subscribers.iter();
+        subscribers
+            .filter_map(|subscriber| subscriber.owner.as_deref())
+            .collect()
+    }
+
+    /// Those that want messages of one ordering key one after the other.
+    pub(super) fn ordered(&self) -> Vec<&'a Subscriber> {
+        let subscribers = self.subscribers.iter().copied();
+        subscribers
+            .filter(|subscriber| subscriber.is_ordered)
+            .collect()
+    }
+
+    /// What is published to it at set times, with the subscriber that declares it.
+    pub(super) fn schedules(&self) -> Vec<(&'a Subscriber, &'a Schedule)> {
+        let subscribers = self.subscribers.iter();
+        subscribers
+            .flat_map(|subscriber| {
+                let schedules = subscriber.schedules.iter();
+                schedules.map(move |schedule| (*subscriber, schedule))
+            })
+            .collect()
+    }
+
+    /// Messages that the handlers can read, each once, with the JSON type that they are of.
+    pub(super) fn examples(&self) -> Vec<(Option<&'a str>, &'a Example)> {
+        let mut examples: Vec<(Option<&'a str>, &'a Example)> = Vec::new();
+        for subscriber in &self.subscribers {
+            let name = json_type(subscriber).map(|(name, _)| name);
+            for example in good_examples(subscriber) {
+                let is_same = |(known, other): &(Option<&str>, &Example)| {
+                    *known == name
+                        && other.data == example.data
+                        && other.attributes == example.attributes
+                };
+                if !examples.iter().any(is_same) {
+                    examples.push((name, example));
+                }
+            }
+        }
+        examples
+    }
+}
+
+/// The declared examples that the handler can read; others show what happens to those it cannot.
+pub(super) fn good_examples(subscriber: &Subscriber) -> Vec<&Example> {
+    let fits = |example: &&Example| {
+        let data = example.data.clone().into();
+        let attributes = std::sync::Arc::new(example.attributes.clone());
+        subscriber
+            .payload()
+            .is_none_or(|payload| payload.check(&data, &attributes).is_ok())
+    };
+    subscriber.examples.iter().filter(fits).collect()
+}

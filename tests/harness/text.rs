@@ -1,0 +1,59 @@
+//! Markdown as GitHub reads it: links, anchors, tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+
+/// What is in a document.
+#[derive(Default)]
+pub(crate) struct Document {
+    pub(crate) links: BTreeSet<String>,
+    /// Of headings.
+    pub(crate) anchors: BTreeSet<String>,
+    /// Under each heading, the rows of its tables with two columns.
+    pub(crate) fields: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Document {
+    pub(crate) fn read(text: &str) -> Self {
+        let mut document = Self::default();
+        let (mut heading, mut row, mut words) = (String::new(), Vec::new(), String::new());
+        for event in Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
+            match event {
+                Event::Start(Tag::Link { dest_url, .. }) => {
+                    document.links.insert(dest_url.into_string());
+                }
+                Event::Start(Tag::Heading { .. } | Tag::TableCell) => words.clear(),
+                Event::Text(part) | Event::Code(part) => words.push_str(&part),
+                Event::End(TagEnd::Heading(_)) => {
+                    heading.clone_from(&words);
+                    let anchor = document.anchor(&words);
+                    document.anchors.insert(anchor);
+                }
+                Event::End(TagEnd::TableCell) => row.push(words.clone()),
+                Event::End(TagEnd::TableRow) => {
+                    if let [field, value] = row.as_slice() {
+                        let fields = document.fields.entry(heading.clone()).or_default();
+                        fields.insert(field.clone(), value.clone());
+                    }
+                    row.clear();
+                }
+                Event::End(TagEnd::TableHead) => row.clear(),
+                _ => {}
+            }
+        }
+        document
+    }
+
+    /// As GitHub makes them: letters, digits, `-` and `_` of the text in lower case, numbered when it comes again.
+    fn anchor(&self, heading: &str) -> String {
+        let kept = |each: &char| each.is_alphanumeric() || " -_".contains(*each);
+        let slug: String = heading.to_lowercase().chars().filter(kept).collect();
+        let slug = slug.replace(' ', "-");
+        let numbered = (1..).map(|number| format!("{slug}-{number}"));
+        std::iter::once(slug.clone())
+            .chain(numbered)
+            .find(|anchor| !self.anchors.contains(anchor))
+            .expect("a number")
+    }
+}
