@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
+use serde_json::Value;
 
 use crate::message::{Payload, PayloadError};
 
@@ -35,9 +37,35 @@ impl Content {
             name: T::schema_name(),
             schema: || {
                 SchemaSettings::draft07()
+                    .with_transform(RecursiveTransform(name_bounds))
                     .into_generator()
                     .into_root_schema_for::<T>()
             },
+        }
+    }
+}
+
+/// `uint32` and its like are formats that only Rust knows: what they mean is said by bounds.
+fn name_bounds(schema: &mut Schema) {
+    let bounds: (Value, Value) = match schema.get("format").and_then(Value::as_str) {
+        Some("uint8") => (0.into(), u8::MAX.into()),
+        Some("uint16") => (0.into(), u16::MAX.into()),
+        Some("uint32") => (0.into(), u32::MAX.into()),
+        Some("uint64" | "uint") => (0.into(), u64::MAX.into()),
+        Some("int8") => (i8::MIN.into(), i8::MAX.into()),
+        Some("int16") => (i16::MIN.into(), i16::MAX.into()),
+        Some("int32") => (i32::MIN.into(), i32::MAX.into()),
+        Some("int64" | "int") => (i64::MIN.into(), i64::MAX.into()),
+        Some("float" | "double") => {
+            schema.remove("format");
+            return;
+        }
+        _ => return,
+    };
+    schema.remove("format");
+    for (bound, value) in [("minimum", bounds.0), ("maximum", bounds.1)] {
+        if schema.get(bound).is_none() {
+            schema.insert(bound.to_owned(), value);
         }
     }
 }

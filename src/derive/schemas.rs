@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use schemars::Schema;
-use schemars::transform::{RecursiveTransform, Transform};
 use serde_json::Value;
 
 use super::error::DeriveError;
@@ -18,8 +17,11 @@ struct Known<'a> {
     subscriber: &'a Subscriber,
 }
 
-/// The JSON type that a subscriber reads, if it does.
-pub(super) fn json_type(subscriber: &Subscriber) -> Option<(&str, fn() -> Schema)> {
+/// Schemas are made when they are asked for.
+type MakeSchema = fn() -> Schema;
+
+/// The name and the schema of the JSON type that a subscriber reads, if it does.
+pub(super) fn json_type(subscriber: &Subscriber) -> Option<(&str, MakeSchema)> {
     match &subscriber.payload()?.content {
         Content::Json { name, schema } => Some((name, *schema)),
         Content::Bytes | Content::Attributes => None,
@@ -36,7 +38,7 @@ impl<'a> Schemas<'a> {
         let mut schemas = Self(BTreeMap::new());
         for subscriber in subscribers {
             if let Some((name, schema)) = json_type(subscriber) {
-                schemas.add(name, published(schema()), subscriber)?;
+                schemas.add(name, schema(), subscriber)?;
             }
         }
         Ok(schemas)
@@ -93,37 +95,6 @@ fn is_file_name(name: &str) -> bool {
             .all(|each| each.is_ascii_alphanumeric() || "_.-".contains(each))
 }
 
-/// As readers of other languages need it.
-fn published(mut schema: Schema) -> Schema {
-    RecursiveTransform(name_bounds).transform(&mut schema);
-    schema
-}
-
-/// `uint32` and its like are formats that only Rust knows: what they mean is said by bounds.
-fn name_bounds(schema: &mut Schema) {
-    let bounds: (Value, Value) = match schema.get("format").and_then(Value::as_str) {
-        Some("uint8") => (0.into(), u8::MAX.into()),
-        Some("uint16") => (0.into(), u16::MAX.into()),
-        Some("uint32") => (0.into(), u32::MAX.into()),
-        Some("uint64" | "uint") => (0.into(), u64::MAX.into()),
-        Some("int8") => (i8::MIN.into(), i8::MAX.into()),
-        Some("int16") => (i16::MIN.into(), i16::MAX.into()),
-        Some("int32") => (i32::MIN.into(), i32::MAX.into()),
-        Some("int64" | "int") => (i64::MIN.into(), i64::MAX.into()),
-        Some("float" | "double") => {
-            schema.remove("format");
-            return;
-        }
-        _ => return,
-    };
-    schema.remove("format");
-    for (bound, value) in [("minimum", bounds.0), ("maximum", bounds.1)] {
-        if schema.get(bound).is_none() {
-            schema.insert(bound.to_owned(), value);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,7 +138,7 @@ mod tests {
                 change,
                 price,
             } = order.0;
-            drop((pieces, change, price));
+            let _all = (pieces, change, price);
         }))
     }
 

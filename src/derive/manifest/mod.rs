@@ -18,6 +18,7 @@ use self::terms::{
     InProcessTerms, RetryPolicy, StoreDownTerms,
 };
 use self::topics::Topic;
+use super::schemas::json_type;
 use crate::subscriber::Subscriber;
 
 const VERSION: u32 = 1;
@@ -120,7 +121,7 @@ impl<'a> Declared<'a> {
             producers: &subscriber.producers,
             handler: HandlerKind::of(&subscriber.work),
             form: FormTerm::of(subscriber.form),
-            message: topics::message_name(subscriber),
+            message: json_type(subscriber).map(|(name, _)| name),
             idempotency: IdempotencyTerms::of(subscriber),
             filter: subscriber.filter.as_deref(),
             enable_message_ordering: subscriber.is_ordered,

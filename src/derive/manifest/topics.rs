@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
-use crate::payload::Content;
+use crate::derive::schemas::json_type;
 use crate::subscriber::{Subscriber, TopicSchema};
 
 /// One topic.
@@ -34,14 +34,6 @@ struct SchemaTerms<'a> {
     definition: &'a str,
 }
 
-/// The name of the JSON type that a subscriber reads, if it does.
-pub(super) fn message_name(subscriber: &Subscriber) -> Option<&str> {
-    match &subscriber.payload()?.content {
-        Content::Json { name, .. } => Some(name),
-        Content::Bytes | Content::Attributes => None,
-    }
-}
-
 impl<'a> Topic<'a> {
     pub(super) fn all(subscribers: &'a [Subscriber]) -> Vec<Self> {
         let mut topics = BTreeMap::new();
@@ -58,9 +50,7 @@ impl<'a> Topic<'a> {
     }
 
     fn add(&mut self, subscriber: &'a Subscriber) {
-        if let Some(Content::Json { name, schema }) =
-            subscriber.payload().map(|payload| &payload.content)
-        {
+        if let Some((name, schema)) = json_type(subscriber) {
             self.messages.entry(name).or_insert_with(schema);
         }
         if let Some(schema) = &subscriber.topic_schema {

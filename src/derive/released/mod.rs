@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 pub(crate) use self::change::{Change, Effect};
-use crate::payload::Content;
+use super::schemas::json_type;
 use crate::subscriber::Subscriber;
 
 /// Where they are, from the project's root.
@@ -101,12 +101,8 @@ pub(crate) fn write(
 /// The JSON Schemas of all types that are read, by name.
 pub(crate) fn current(subscribers: &[Subscriber]) -> BTreeMap<&str, Value> {
     let mut types = BTreeMap::new();
-    for payload in subscribers.iter().filter_map(Subscriber::payload) {
-        if let Content::Json { name, schema } = &payload.content {
-            types
-                .entry(name.as_ref())
-                .or_insert_with(|| schema().to_value());
-        }
+    for (name, schema) in subscribers.iter().filter_map(json_type) {
+        types.entry(name).or_insert_with(|| schema().to_value());
     }
     types
 }
