@@ -18,8 +18,11 @@ struct Known<'a> {
     subscriber: &'a Subscriber,
 }
 
-/// The JSON type that a subscriber reads, if it does.
-pub(super) fn json_type(subscriber: &Subscriber) -> Option<(&str, fn() -> Schema)> {
+/// Schemas are made when they are asked for.
+type MakeSchema = fn() -> Schema;
+
+/// The name and the schema of the JSON type that a subscriber reads, if it does.
+pub(super) fn json_type(subscriber: &Subscriber) -> Option<(&str, MakeSchema)> {
     match &subscriber.payload()?.content {
         Content::Json { name, schema } => Some((name, *schema)),
         Content::Bytes | Content::Attributes => None,
@@ -167,7 +170,7 @@ mod tests {
                 change,
                 price,
             } = order.0;
-            drop((pieces, change, price));
+            let _all = (pieces, change, price);
         }))
     }
 

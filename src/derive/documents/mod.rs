@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn each_declaration_is_told_in_words() {
+    fn each_idempotency_is_told_in_words() {
         let keyed = |idempotency| subscriber().idempotency(idempotency);
         let field = "Idempotency";
         check(
@@ -237,6 +237,10 @@ mod tests {
             "Deduplication window",
             "for 1 day. Replay epoch 0",
         );
+    }
+
+    #[test]
+    fn what_pub_sub_does_is_told_in_words() {
         check(
             subscriber().filter("attributes:paid"),
             "Filter",
@@ -253,6 +257,10 @@ mod tests {
             "At the end",
             "Eventarc's own subscription",
         );
+    }
+
+    #[test]
+    fn what_happens_to_failures_is_told_in_words() {
         check(
             subscriber().after_crash(AfterCrash::Hold),
             "After a crash",
