@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tokio::process::Command;
 
+use crate::harness::official::option;
 use crate::harness::process::command;
 use crate::harness::repository::{Copy, root};
 use crate::harness::text::Document;
@@ -294,8 +295,7 @@ async fn every_component_is_documented_with_every_field() {
 
 /// What the official parser says about each file.
 async fn judged(files: &[PathBuf]) -> Vec<Value> {
-    let folder =
-        std::env::var("PUSHGATE_TEST_ASYNCAPI").expect("./test sets PUSHGATE_TEST_ASYNCAPI");
+    let folder = option("PUSHGATE_TEST_ASYNCAPI");
     let mut node = Command::new("node");
     node.arg(root().join("tests/asyncapi/judge.js"))
         .args(files)
