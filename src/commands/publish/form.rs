@@ -247,8 +247,8 @@ mod tests {
         );
         check(
             &form,
-            r#"{"attributes":{"a":4711}}"#,
-            Err("`attributes.a` (line 1, column 24): expected a string"),
+            r#"{"attributes":{"a":["hush"]}}"#,
+            Err("`attributes.a` (line 1, column 19): expected a string"),
         );
         check(
             &form,
