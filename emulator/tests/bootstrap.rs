@@ -322,16 +322,9 @@ fn declarations_of_a_service_become_subscriptions_that_push_to_it() {
     defaults.push_to = Some("http://127.0.0.1:8080/".to_owned());
     let found = Bootstrap::parse("d.json", DESCRIBED, &defaults).unwrap();
     assert_eq!(found.topics.len(), 4);
-    let schema = found.topics[0].schema.as_ref().unwrap();
-    assert_eq!(schema.schema, found.schemas[0].name);
-    assert_eq!(found.schemas[0].definition, "\"string\"");
     let [orders, uploads, ..] = &found.subscriptions[..] else {
         panic!("{found:?}")
     };
-    assert_eq!(orders.filter, "attributes:paid");
-    assert!(orders.enable_message_ordering && !uploads.enable_message_ordering);
-    assert_eq!(orders.message_retention.as_secs(), 1200);
-    assert_eq!(uploads.message_retention.as_secs(), 7 * 24 * 3600);
     let push = orders.push_config.as_ref().unwrap();
     assert_eq!(
         push.endpoint,
@@ -363,6 +356,23 @@ fn declarations_of_a_service_become_subscriptions_that_push_to_it() {
             .contains("d.json:3:14: version is 2, expected 1"),
         "{error}"
     );
+}
+
+#[test]
+fn schemas_filters_order_and_retention_of_declarations_are_read() {
+    let mut defaults = defaults();
+    defaults.push_to = Some("http://127.0.0.1:8080/".to_owned());
+    let found = Bootstrap::parse("d.json", DESCRIBED, &defaults).unwrap();
+    let schema = found.topics[0].schema.as_ref().unwrap();
+    assert_eq!(schema.schema, found.schemas[0].name);
+    assert_eq!(found.schemas[0].definition, "\"string\"");
+    let [orders, uploads, ..] = &found.subscriptions[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(orders.filter, "attributes:paid");
+    assert!(orders.enable_message_ordering && !uploads.enable_message_ordering);
+    assert_eq!(orders.message_retention.as_secs(), 1200);
+    assert_eq!(uploads.message_retention.as_secs(), 7 * 24 * 3600);
 }
 
 #[tokio::test]
