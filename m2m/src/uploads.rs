@@ -9,7 +9,7 @@ pub const EVENT_TYPE: &str = "eventType";
 /// Its value for a new object, or a new generation of one.
 pub const OBJECT_FINALIZE: &str = "OBJECT_FINALIZE";
 
-/// An object of Cloud Storage, as the payload format `JSON_API_V1` describes it; of its many fields, those we need.
+/// An object of Cloud Storage, as the payload format JSON_API_V1 describes it; of its many fields, those we need.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredObject {

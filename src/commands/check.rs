@@ -160,7 +160,7 @@ fn rules(is_json: bool) -> Result<String, serde_json::Error> {
     for rule in RULES {
         let _ = writeln!(
             text,
-            "{} ({})\n  {}\n  otherwise {}\n",
+            "{} ({})\n  {}\n  why: {}\n",
             rule.id,
             rule.level.name(),
             rule.meaning,

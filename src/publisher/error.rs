@@ -68,12 +68,12 @@ pub enum PublishError {
     )]
     KeyFailed,
     /// Pub/Sub did not take it.
-    #[error("cannot publish to {topic}: {}", advice(.source))]
+    #[error("cannot publish to {topic}: {}", explained(.cause))]
     Refused {
         /// The topic's full name.
         topic: String,
-        /// What Pub/Sub or the way to it said.
-        source: Arc<google_cloud_pubsub::Error>,
+        /// What Pub/Sub or the way to it said; its own text says the same three times over.
+        cause: Arc<google_cloud_pubsub::Error>,
     },
     /// The runtime has ended before the answer came; whether the message was published is not known.
     #[error("the publisher has ended before Pub/Sub's answer")]
@@ -86,7 +86,7 @@ impl PublishError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::KeyFailed | Self::Ended => true,
-            Self::Refused { source, .. } => is_transient(source),
+            Self::Refused { cause, .. } => is_transient(cause),
             _ => false,
         }
     }
@@ -94,12 +94,27 @@ impl PublishError {
     pub(super) fn of_client(topic: &str, error: google_cloud_pubsub::error::PublishError) -> Self {
         use google_cloud_pubsub::error::PublishError as Client;
         match error {
-            Client::Rpc(source) => Self::Refused {
+            Client::Rpc(cause) => Self::Refused {
                 topic: topic.to_owned(),
-                source,
+                cause,
             },
             Client::OrderingKeyPaused => Self::KeyFailed,
             _ => Self::Ended,
+        }
+    }
+}
+
+/// What to look at, and the one sentence that tells most.
+fn explained(error: &google_cloud_pubsub::Error) -> String {
+    let advice = advice(error);
+    match error.status() {
+        Some(status) => format!("{advice} ({}: {})", status.code, status.message),
+        None => {
+            let mut innermost: &dyn std::error::Error = error;
+            while let Some(source) = innermost.source() {
+                innermost = source;
+            }
+            format!("{advice} ({innermost})")
         }
     }
 }

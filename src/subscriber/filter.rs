@@ -3,6 +3,8 @@
 //!
 //! Where the grammar is not certain, the stricter reading counts: what passes here passes there.
 
+use std::collections::BTreeMap;
+
 /// (Google, *Subscription*, `filter`.) It bounds how deep parentheses can be nested, too.
 const LIMIT_BYTES: usize = 256;
 
@@ -14,12 +16,11 @@ pub(super) fn fault(filter: &str) -> Option<String> {
             "it has {found} bytes, expected at most {LIMIT_BYTES}"
         ));
     }
-    let mut rest = Rest {
-        text: filter.trim_end(),
-    };
+    let nothing = BTreeMap::new();
+    let mut rest = Rest::of(filter, &nothing);
     let expected = match rest.expression() {
-        Ok(()) if rest.text.is_empty() => return None,
-        Ok(()) => "AND, OR or the end",
+        Ok(_) if rest.text.is_empty() => return None,
+        Ok(_) => "AND, OR or the end",
         Err(expected) => expected,
     };
     let place = filter.trim_end().len() - rest.text.len();
@@ -27,95 +28,137 @@ pub(super) fn fault(filter: &str) -> Option<String> {
     Some(format!("expected {expected} at character {place}"))
 }
 
-/// What has not been read yet.
-struct Rest<'a> {
-    text: &'a str,
+/// Whether a message with these attributes passes a filter that is a good one.
+pub(crate) fn passes(filter: &str, attributes: &BTreeMap<String, String>) -> bool {
+    Rest::of(filter, attributes).expression().unwrap_or(true)
 }
 
-type Read = Result<(), &'static str>;
+/// What has not been read yet, and what it is asked about.
+struct Rest<'a> {
+    text: &'a str,
+    attributes: &'a BTreeMap<String, String>,
+}
 
-impl Rest<'_> {
+/// Whether what was read holds; or what was expected.
+type Read<T> = Result<T, &'static str>;
+
+impl<'a> Rest<'a> {
+    fn of(filter: &'a str, attributes: &'a BTreeMap<String, String>) -> Self {
+        Self {
+            text: filter.trim_end(),
+            attributes,
+        }
+    }
+
     /// Comparisons joined by one of the two words: whether AND binds stronger than OR is not documented.
-    fn expression(&mut self) -> Read {
-        self.term()?;
+    fn expression(&mut self) -> Read<bool> {
+        let mut holds = self.term()?;
         let mut joined_by = None;
         while let Some(word) = ["AND", "OR"].into_iter().find(|word| self.word() == *word) {
             if *joined_by.get_or_insert(word) != word {
                 return Err("parentheses, since AND and OR are mixed,");
             }
             self.skip(word);
-            self.term()?;
+            let next = self.term()?;
+            holds = if word == "AND" {
+                holds & next
+            } else {
+                holds | next
+            };
         }
-        Ok(())
+        Ok(holds)
     }
 
-    fn term(&mut self) -> Read {
-        if self.word() == "NOT" {
-            self.skip("NOT");
+    fn term(&mut self) -> Read<bool> {
+        let is_negated = if self.word() == "NOT" {
+            self.skip("NOT")
         } else {
-            self.skip("-");
-        }
-        if self.skip("(") {
-            self.expression()?;
-            return self.require(")", "a closing parenthesis");
-        }
-        if self.word() == "hasPrefix" {
-            self.skip("hasPrefix");
-            self.require("(", "an opening parenthesis")?;
-            self.attribute(".", "attributes.KEY")?;
-            self.require(",", "a comma")?;
-            self.string()?;
-            return self.require(")", "a closing parenthesis");
-        }
+            self.skip("-")
+        };
+        let holds = if self.skip("(") {
+            let holds = self.expression()?;
+            self.require(")", "a closing parenthesis")?;
+            holds
+        } else if self.word() == "hasPrefix" {
+            self.prefix()?
+        } else {
+            self.comparison()?
+        };
+        Ok(holds != is_negated)
+    }
+
+    fn prefix(&mut self) -> Read<bool> {
+        self.skip("hasPrefix");
+        self.require("(", "an opening parenthesis")?;
+        let value = self.attribute(".", "attributes.KEY")?;
+        self.require(",", "a comma")?;
+        let prefix = self.string()?;
+        self.require(")", "a closing parenthesis")?;
+        Ok(value.is_some_and(|value| value.starts_with(&prefix)))
+    }
+
+    fn comparison(&mut self) -> Read<bool> {
         if self.word() == "attributes" && self.text.starts_with("attributes:") {
-            return self.attribute(":", "attributes:KEY");
+            return Ok(self.attribute(":", "attributes:KEY")?.is_some());
         }
-        self.attribute(
+        let value = self.attribute(
             ".",
             "attributes:KEY, attributes.KEY, hasPrefix(…), NOT or a parenthesis",
         )?;
-        if !self.skip("!=") {
+        let is_unequal = self.skip("!=");
+        if !is_unequal {
             self.require("=", "= or !=")?;
         }
-        self.string()
+        let wanted = self.string()?;
+        Ok((value == Some(&wanted)) != is_unequal)
     }
 
-    fn attribute(&mut self, sign: &str, expected: &'static str) -> Read {
+    /// The value of the attribute that is named here, if the message has it.
+    fn attribute(&mut self, sign: &str, expected: &'static str) -> Read<Option<&'a String>> {
         if self.word() != "attributes" {
             return Err(expected);
         }
         self.skip("attributes");
         self.require(sign, expected)?;
-        if self.text.trim_start().starts_with('"') {
-            return self.string();
-        }
-        let key = self.word().len();
-        if key == 0 {
+        let key = if self.text.trim_start().starts_with('"') {
+            self.string()?
+        } else {
+            let key = self.word().to_owned();
+            self.skip(&key);
+            key
+        };
+        if key.is_empty() {
             return Err(
                 "the key of an attribute, in double quotes if it has other characters than letters, digits, _ and -",
             );
         }
-        self.text = self.text.get(key..).unwrap_or_default();
-        Ok(())
+        Ok(self.attributes.get(&key))
     }
 
-    fn string(&mut self) -> Read {
+    /// What stands in double quotes. Of escape sequences only those of the quote and the backslash are read; others stay.
+    fn string(&mut self) -> Read<String> {
         self.require("\"", "a string in double quotes")?;
-        let mut is_escaped = false;
-        let end = self.text.find(|each| match (is_escaped, each) {
-            (false, '"') => true,
-            _ => {
-                is_escaped = each == '\\' && !is_escaped;
-                false
+        let mut string = String::new();
+        let mut characters = self.text.char_indices();
+        while let Some((at, each)) = characters.next() {
+            match each {
+                '"' => {
+                    self.text = self.text.get(at + 1..).unwrap_or_default();
+                    return Ok(string);
+                }
+                '\\' => match characters.next() {
+                    Some((_, escaped @ ('"' | '\\'))) => string.push(escaped),
+                    Some((_, other)) => string.extend(['\\', other]),
+                    None => break,
+                },
+                _ => string.push(each),
             }
-        });
-        let end = end.ok_or("a closing double quote later")?;
-        self.text = self.text.get(end + 1..).unwrap_or_default();
-        Ok(())
+        }
+        Err("a closing double quote later")
     }
 
     /// The word that is next, after white space; perhaps empty.
-    fn word(&mut self) -> &str {
+    fn word(&mut self) -> &'a str {
         self.text = self.text.trim_start();
         let is_outside = |each: char| !(each.is_ascii_alphanumeric() || each == '_' || each == '-');
         let end = self.text.find(is_outside).unwrap_or(self.text.len());
@@ -129,7 +172,7 @@ impl Rest<'_> {
         after.is_some()
     }
 
-    fn require(&mut self, token: &str, expected: &'static str) -> Read {
+    fn require(&mut self, token: &str, expected: &'static str) -> Read<()> {
         if self.skip(token) {
             Ok(())
         } else {
@@ -195,5 +238,33 @@ mod tests {
         );
         check(r#"data = "x""#, "attributes:KEY");
         check(&format!("attributes:{}", "k".repeat(246)), "257 bytes");
+    }
+
+    #[test]
+    fn a_message_passes_as_it_would_at_pub_sub() {
+        let attributes = [("domain", "com"), ("region", "us-east1"), ("a b", "c\"d")];
+        let attributes: BTreeMap<_, _> = attributes
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        let check =
+            |filter, expected| assert_eq!(passes(filter, &attributes), expected, "{filter}");
+        check("attributes:domain", true);
+        check("attributes:missing", false);
+        check(r#"attributes.domain = "com""#, true);
+        check(r#"attributes.domain != "com""#, false);
+        check(r#"attributes.missing != "com""#, true);
+        check(r#"attributes."a b" = "c\"d""#, true);
+        check(r#"hasPrefix(attributes.region, "us-")"#, true);
+        check(r#"hasPrefix(attributes.missing, "")"#, false);
+        check("NOT attributes:domain", false);
+        check("-attributes:missing AND attributes:domain", true);
+        check(
+            "attributes:missing OR (attributes:x OR attributes:region)",
+            true,
+        );
+        check(
+            "attributes:domain AND (attributes:x AND attributes:region)",
+            false,
+        );
     }
 }

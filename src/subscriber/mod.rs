@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::handler::{BlockingHandler, Handler, Signature, Work};
 use crate::payload::PayloadType;
 
+pub(crate) use self::filter::passes;
 pub(crate) use self::forms::Form;
 pub(crate) use self::idempotency::Identity;
 pub use self::idempotency::{Conflict, Idempotency};

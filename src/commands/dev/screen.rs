@@ -67,7 +67,7 @@ impl Screen {
         );
         println!("  service   http://{service}   {}", ids.join(", "));
         println!(
-            "  emulator  http://{emulator}   project {project}; clients: export PUBSUB_EMULATOR_HOST={emulator}"
+            "  emulator  http://{emulator}   project {project}; clients: export PUBSUB_EMULATOR_HOST={emulator} GOOGLE_CLOUD_PROJECT={project}"
         );
         println!("  console   http://{emulator}/console/   what became of every message");
     }

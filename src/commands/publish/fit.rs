@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::context::Context;
 use crate::handler::Delivery;
 use crate::state::States;
-use crate::subscriber::Subscriber;
+use crate::subscriber::{Subscriber, passes};
 
 /// The subscribers of a topic that every message must fit; none if nothing is checked.
 pub(super) struct Fit<'a> {
@@ -67,7 +67,15 @@ fn check(
     attributes: &Arc<BTreeMap<String, String>>,
 ) -> Result<(), Vec<String>> {
     let mut faults = Vec::new();
-    for subscriber in subscribers {
+    let is_wanted = |subscriber: &&&Subscriber| {
+        let filter = subscriber.filter.as_deref();
+        filter.is_none_or(|filter| passes(filter, attributes))
+    };
+    let receivers: Vec<_> = subscribers.iter().filter(is_wanted).collect();
+    if receivers.is_empty() {
+        faults.extend(subscribers.iter().filter_map(left_out));
+    }
+    for subscriber in receivers {
         let violations = violations(subscriber, data, attributes);
         let named = violations
             .into_iter()
@@ -79,6 +87,15 @@ fn check(
     } else {
         Err(faults)
     }
+}
+
+/// A message that no subscriber gets is a mistake, or for another program.
+fn left_out(subscriber: &&Subscriber) -> Option<String> {
+    let filter = subscriber.filter.as_ref()?;
+    Some(format!(
+        "subscriber {:?}: its filter {filter:?} leaves this message out, and nobody else here gets it: add the attribute, or --unchecked",
+        subscriber.id
+    ))
 }
 
 /// What the subscriber would dead-letter the message for.
@@ -165,6 +182,35 @@ mod tests {
                 "subscriber \"fulfilment\": the idempotency key is missing: no attribute \"order\", or an empty one",
                 "subscriber \"archive\": the idempotency key is missing: no string, integer of 64 bits or boolean at \"/id\" in the payload, or an empty one",
             ]
+        );
+    }
+
+    #[test]
+    fn a_message_need_not_fit_whom_it_does_not_reach_but_must_reach_somebody() {
+        let declared = [
+            Subscriber::new("fulfilment", fulfil)
+                .topic("orders")
+                .filter("attributes:paid"),
+            Subscriber::new("archive", archive)
+                .topic("orders")
+                .filter("attributes:old"),
+        ];
+        let fit = Fit::new(&declared, "orders", false).expect("a topic");
+        let check = |attribute: &str| {
+            let attributes = BTreeMap::from([(attribute.to_owned(), String::new())]);
+            fit.check(&"hush".into(), &Arc::new(attributes))
+        };
+        assert_eq!(check("old"), Ok(()));
+        let misfit = check("paid").expect_err("no order");
+        assert!(
+            misfit[0].starts_with("subscriber \"fulfilment\": "),
+            "{misfit:?}"
+        );
+        let lost = check("new").expect_err("nobody gets it");
+        assert_eq!(lost.len(), 2);
+        assert!(
+            lost[1].contains("\"attributes:old\" leaves this message out"),
+            "{lost:?}"
         );
     }
 

@@ -35,7 +35,8 @@ Each line of a file is one message: its data as JSON or, with --messages,
 of which only data or an attribute is needed. Empty lines are left out.
 
 Before a message is sent, its data must fit the types of all subscribers of the topic that this program declares, and Pub/Sub's
-limits. Errors name the line and the place, never a value.
+limits; a schema of the topic that Pub/Sub keeps is checked by Pub/Sub itself, not by --dry-run. Subscribers whose filter leaves the
+message out are not asked, but one must get it. Errors name the line and the place, never a value.
 
 Every message has the attributes event-id, traceparent and googclient_traceparent. With --resume what was confirmed is not
 published again, whatever became of an earlier run; what was on its way then is published again with the same event id, by which
@@ -47,6 +48,7 @@ the role roles/pubsub.publisher.
 Exit status: 0 if every message was published (or fits, with --dry-run), 1 if one was not, 2 if the arguments cannot be used.";
 
 #[derive(clap::Args)]
+#[command(override_usage = "pushgate publish <TOPIC> <--json TEXT|--file FILE|-> [OPTIONS]")]
 #[command(group = ArgGroup::new("source").required(true).args(["json", "file", "stdin"]))]
 pub(super) struct Arguments {
     /// The topic: its short name, or projects/PROJECT/topics/TOPIC

@@ -44,6 +44,10 @@ enum RunError {
     One,
     #[error("{0} of the lines were not published")]
     Many(u64),
+    #[error(
+        "stopped at the first line that was not published; later ones were not tried: mend it, or go on by --keep-going"
+    )]
+    First,
     #[error("stopped before the end of the file")]
     Stopped,
 }
@@ -206,6 +210,7 @@ impl Run<'_> {
             0 if is_stopped => Err(RunError::Stopped.into()),
             0 => Ok(()),
             _ if !self.is_many => Err(RunError::One.into()),
+            _ if !self.keep_going => Err(RunError::First.into()),
             failed => Err(RunError::Many(failed).into()),
         }
     }
