@@ -12,7 +12,7 @@ use crate::excerpt::excerpt;
 use crate::pools::Pools;
 use crate::registered::Registered;
 use crate::state::StateType;
-use crate::subscriber::{Subscriber, TopicSchema};
+use crate::subscriber::{Schedule, Subscriber, TopicSchema};
 
 /// Why a push has no subscriber.
 #[derive(Debug, thiserror::Error)]
@@ -197,6 +197,7 @@ fn shared(subscribers: &[Subscriber]) -> Vec<String> {
         }
         for schedule in &subscriber.schedules {
             let name = schedule.name(subscriber);
+            faults.extend(strangers(subscribers, subscriber, schedule));
             let first = *schedules.entry(name).or_insert(subscriber);
             if first.id != subscriber.id {
                 faults.push(format!(
@@ -207,6 +208,27 @@ fn shared(subscribers: &[Subscriber]) -> Vec<String> {
         }
     }
     faults
+}
+
+/// What a schedule's message comes to at other subscribers of its topic.
+fn strangers(all: &[Subscriber], owner: &Subscriber, schedule: &Schedule) -> Vec<String> {
+    let attributes = Arc::new(schedule.attributes.clone());
+    let data = schedule.data.clone().into();
+    let others = all.iter().filter(|other| {
+        other.topic == owner.topic && other.id != owner.id && other.gets(&attributes)
+    });
+    others
+        .filter_map(|other| {
+            let violations = other.violations(&data, &attributes);
+            (!violations.is_empty()).then(|| {
+                let name = schedule.name(owner);
+                format!(
+                    "schedule {name:?} of subscriber {:?} publishes what subscriber {:?} of the same topic would dead-letter: {}; give it a topic of its own, or see .filter(…)",
+                    owner.id, other.id, violations.join("; ")
+                )
+            })
+        })
+        .collect()
 }
 
 /// Faults of each declaration, of them together, and of them with what `main.rs` provides.

@@ -10,7 +10,11 @@ use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use crate::harness::process::{Process, command};
+use crate::harness::rpc_proxy::{RpcFault, RpcProxy};
 use crate::harness::{PROJECT, soon};
+
+/// gRPC's status code (gRPC, *Status codes*).
+const INVALID_ARGUMENT: u8 = 3;
 
 struct Said {
     code: Option<i32>,
@@ -461,12 +465,52 @@ async fn a_checkpoint_of_other_lines_another_topic_or_another_run_is_refused() {
     locked.lock().expect("a lock");
     refused(&[], "another run with --resume is publishing").await;
     drop(locked);
+    let lock = std::fs::File::open(format!("{checkpoint}.lock")).expect("the lock");
+    lock.lock().expect("a lock");
+    refused(&[], "with the checkpoint").await;
+    drop(lock);
     scene.write("checkpoint", "hush");
     refused(&[], "is no checkpoint of pushgate publish").await;
     std::fs::remove_file(&checkpoint).expect("removed");
     std::fs::create_dir(Path::new(&checkpoint)).expect("a folder");
     refused(&[], "cannot read").await;
     assert_eq!(scene.held().len(), 3, "nothing was published meanwhile");
+}
+
+#[tokio::test]
+async fn none_of_an_ordering_key_overtakes_a_failed_one_unless_it_keeps_going() {
+    for keeps_going in [false, true] {
+        let scene = Scene::start().await;
+        let proxy = RpcProxy::before(&scene.emulator.address().to_string()).await;
+        proxy.fail("Publish", RpcFault::Refused(INVALID_ARGUMENT), 1);
+        let file = scene.write("orders.jsonl", orders(3_000));
+        let mut command = scene.command(&["--file", &file, "--ordering-key", "k"]);
+        command.args(["--in-flight", "10000"]);
+        command.env("PUBSUB_EMULATOR_HOST", &proxy.host);
+        if keeps_going {
+            command.arg("--keep-going");
+        }
+        let said = said(command).await;
+        assert_eq!(said.code, Some(1));
+        let held = scene.held().len();
+        assert_eq!(held > 0, keeps_going, "{held}: {}", said.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_again_ends_the_command() {
+    let scene = Scene::start().await;
+    let checkpoint = scene.path("checkpoint");
+    // The memory of a process: it can be opened, and nothing is at its beginning.
+    let said = scene
+        .publish(&["--file", "/proc/self/mem", "--resume", &checkpoint])
+        .await;
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.stderr.contains("cannot read /proc/self/mem"),
+        "{}",
+        said.stderr
+    );
 }
 
 #[tokio::test]

@@ -268,7 +268,10 @@ async fn a_topic_that_does_not_exist_and_a_server_that_cannot_be_reached_are_tol
         .publish(shipped("A-1"))
         .await
         .expect_err("no topic");
-    let expected = format!("cannot publish to projects/{PROJECT}/topics/nowhere: does it exist?");
+    let topic = format!("projects/{PROJECT}/topics/nowhere");
+    let expected = format!(
+        "cannot publish to {topic}: does it exist? (NOT_FOUND: Resource not found (resource=nowhere))"
+    );
     assert_eq!((error.to_string(), error.is_transient()), (expected, false));
 
     let deaf = Publisher::<Shipped>::builder("shipments")

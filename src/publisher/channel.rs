@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -33,6 +34,8 @@ struct Shared {
     unordered: Publisher,
     lanes: Mutex<HashMap<String, Lane>>,
     room_kibibytes: Arc<Semaphore>,
+    /// Set under the lock of the lanes, so that nothing of a key is handed over behind a failure.
+    has_failed: AtomicBool,
 }
 
 /// The messages of one ordering key that are not settled yet. Google's client keeps a task for every key it has seen, and
@@ -84,6 +87,7 @@ impl Channel {
             unordered,
             lanes: Mutex::default(),
             room_kibibytes: Arc::new(Semaphore::new(kibibytes(settings.buffer_bytes) as usize)),
+            has_failed: AtomicBool::new(false),
         }))
     }
 
@@ -98,7 +102,7 @@ impl Channel {
             .acquire_many_owned(cost)
             .await
             .map_err(|_| PublishError::Ended)?;
-        let (answer, place) = self.0.hand_over(draft.into_message());
+        let (answer, place) = self.0.hand_over(draft.into_message())?;
         let settling = Arc::clone(&self.0).settle(answer, place, room);
         Ok(Confirmation(tokio::spawn(settling)))
     }
@@ -118,12 +122,15 @@ impl Channel {
 
 impl Shared {
     /// Under the lock, so that messages of one key keep the order in which they come here.
-    fn hand_over(&self, message: Message) -> (PublishFuture, Option<Place>) {
+    fn hand_over(&self, message: Message) -> Result<(PublishFuture, Option<Place>), PublishError> {
         if message.ordering_key.is_empty() {
-            return (self.unordered.publish(message), None);
+            return Ok((self.unordered.publish(message), None));
         }
         let key = message.ordering_key.clone();
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.settings.stops_at_failure && self.has_failed.load(Ordering::Relaxed) {
+            return Err(PublishError::KeyFailed);
+        }
         let lane = lanes.entry(key.clone()).or_insert_with(|| Lane {
             publisher: publisher(&self.client, &self.topic, self.settings),
             unsettled: 0,
@@ -131,10 +138,10 @@ impl Shared {
         });
         lane.unsettled += 1;
         let generation = lane.generation;
-        (
+        Ok((
             lane.publisher.publish(message),
             Some(Place { key, generation }),
-        )
+        ))
     }
 
     /// Goes on when nobody waits for it, so that room and lane are given back in any case.
@@ -155,6 +162,7 @@ impl Shared {
     /// A lane that failed is left at once: the client fails all that is in it, and what comes now begins a new one.
     fn leave(&self, place: Place, has_failed: bool) {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        self.has_failed.fetch_or(has_failed, Ordering::Relaxed);
         let Entry::Occupied(mut lane) = lanes.entry(place.key) else {
             return;
         };
@@ -195,4 +203,38 @@ fn publisher(client: &BasePublisher, topic: &str, settings: Settings) -> Publish
 /// Rounded up; settings and limits keep it far below the type's end.
 fn kibibytes(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::client::connect;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_is_free_after_a_failure_unless_the_first_one_stops_everything() {
+        for stops_at_failure in [false, true] {
+            let patience = Duration::from_millis(1);
+            let settings = Settings {
+                patience,
+                stops_at_failure,
+                ..Settings::default()
+            };
+            // Nobody listens there.
+            let client = connect(Some("127.0.0.1:1"), patience)
+                .await
+                .expect("a client");
+            let channel = Channel::new(client, "projects/p/topics/orders".into(), settings);
+            let message = || Draft {
+                data: "x".into(),
+                attributes: Default::default(),
+                ordering_key: "k".into(),
+            };
+            let first = channel.enqueue(message()).await.expect("room");
+            assert!(first.await.is_err());
+            let second = channel.enqueue(message()).await;
+            assert_eq!(second.is_err(), stops_at_failure);
+        }
+    }
 }

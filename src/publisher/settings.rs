@@ -12,6 +12,8 @@ pub(crate) struct Settings {
     pub(crate) batch_delay: Duration,
     pub(crate) patience: Duration,
     pub(crate) buffer_bytes: usize,
+    /// Whether the first failure closes every ordering key for good, for one who must begin again where it happened.
+    pub(crate) stops_at_failure: bool,
 }
 
 impl Default for Settings {
@@ -22,6 +24,7 @@ impl Default for Settings {
             batch_delay: Duration::from_millis(10),
             patience: Duration::from_secs(20),
             buffer_bytes: 64 << 20,
+            stops_at_failure: false,
         }
     }
 }

@@ -433,6 +433,16 @@ mod tests {
             declared().schedule(hourly()).schedule(hourly()),
             "two schedules are named \"orders-fulfilment\"",
         );
+        let keyed = || declared().idempotency(Idempotency::by_attribute("event"));
+        check(keyed().schedule(hourly()), "no attribute \"event\"");
+        check(
+            keyed().schedule(hourly().attribute("event", "hour")),
+            "is the same each time",
+        );
+        check(
+            declared().filter("attributes:kind").schedule(hourly()),
+            "the filter leaves it out",
+        );
         assert_eq!(
             declared()
                 .schedule(hourly().time_zone("Europe/Berlin"))

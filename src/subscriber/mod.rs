@@ -7,6 +7,7 @@ mod forms;
 mod idempotency;
 mod operation;
 mod optional;
+mod reach;
 mod schedule;
 mod terms;
 mod topic_schema;
@@ -18,7 +19,6 @@ use std::time::Duration;
 use crate::handler::{BlockingHandler, Handler, Signature, Work};
 use crate::payload::PayloadType;
 
-pub(crate) use self::filter::passes;
 pub(crate) use self::forms::Form;
 pub(crate) use self::idempotency::Identity;
 pub use self::idempotency::{Conflict, Idempotency};

@@ -168,20 +168,27 @@ impl Schedule {
             (
                 misfit.is_none(),
                 format!(
-                    "schedule {name:?} publishes what its own handler cannot read: {}",
+                    "schedule {name:?} publishes what its own subscriber has no use for: {}",
                     misfit.unwrap_or_default()
                 ),
             ),
         ]
     }
 
-    /// Why the subscriber's handler could not read it, if so.
+    /// What comes of it where it arrives, if nothing good does.
     fn misfit(&self, subscriber: &Subscriber) -> Option<String> {
-        let payload = subscriber.payload()?;
-        let data = self.data.clone().into();
         let attributes = Arc::new(self.attributes.clone());
-        let checked = payload.check(&data, &attributes);
-        checked.err().map(|error| error.to_string())
+        if !subscriber.gets(&attributes) {
+            return Some("the filter leaves it out".into());
+        }
+        let violations = subscriber.violations(&self.data.clone().into(), &attributes);
+        if !violations.is_empty() {
+            return Some(violations.join("; "));
+        }
+        let idempotency = subscriber.idempotency.as_ref()?;
+        idempotency.place().map(|place| {
+            format!("its idempotency key at {place:?} is the same each time, so that all but the first count as duplicates: see .idempotency(…)")
+        })
     }
 }
 

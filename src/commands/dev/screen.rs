@@ -67,7 +67,7 @@ impl Screen {
         );
         println!("  service   http://{service}   {}", ids.join(", "));
         println!(
-            "  emulator  http://{emulator}   project {project}; clients: export PUBSUB_EMULATOR_HOST={emulator} GOOGLE_CLOUD_PROJECT={project}"
+            "  emulator  http://{emulator}   project {project}; clients: export GOOGLE_CLOUD_PROJECT={project} PUBSUB_EMULATOR_HOST={emulator}"
         );
         println!("  console   http://{emulator}/console/   what became of every message");
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-use super::source::{Line, Lines};
+use super::source::{Line, Lines, SourceError};
 use crate::publisher::new_event_id;
 
 const VERSION: u32 = 1;
@@ -23,6 +23,8 @@ pub(super) struct Checkpoint {
     fingerprint: Fingerprint,
     /// Locked, so that no other run publishes the same lines.
     _source: File,
+    /// Locked, so that no other run forgets what this one has published.
+    _lock: File,
 }
 
 /// The file's content.
@@ -59,7 +61,7 @@ pub(super) enum CheckpointError {
         "{source_name} has changed in lines that {path} says are published: undo that, or name another checkpoint"
     )]
     OtherSource { path: String, source_name: String },
-    #[error("another run with --resume is publishing {0}")]
+    #[error("another run with --resume is publishing {0}, wait for its end")]
     Busy(String),
 }
 
@@ -95,10 +97,14 @@ impl Checkpoint {
         let source = source.try_clone().map_err(read)?;
         match source.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(CheckpointError::Busy(name)),
+            Err(TryLockError::WouldBlock) => {
+                return Err(CheckpointError::Busy(format!("from {name}")));
+            }
             Err(TryLockError::Error(error)) => return Err(read(error)),
         }
+        let lock = lock(path)?;
         let mut checkpoint = Self {
+            _lock: lock,
             path: path.to_owned(),
             topic,
             run: new_event_id(),
@@ -146,8 +152,14 @@ impl Checkpoint {
         let last = self.confirmed.last();
         let mut found = Fingerprint::default();
         for line in Lines::of(BufReader::new(&source)) {
-            // What cannot be read was not confirmed.
-            let Ok(line) = line else { continue };
+            let line = match line {
+                Ok(line) => line,
+                // It was not confirmed.
+                Err(SourceError::TooLong { .. }) => continue,
+                Err(SourceError::Read { source, .. } | SourceError::Open(_, source)) => {
+                    return Err(read(source));
+                }
+            };
             if line.number > last {
                 break;
             }
@@ -201,6 +213,23 @@ impl Checkpoint {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+/// Two sources with one checkpoint would forget what each other has published. The file itself cannot be locked, since it is
+/// replaced.
+fn lock(path: &Path) -> Result<File, CheckpointError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let written = |error| CheckpointError::Write(path.display().to_string(), error);
+    let file = File::create(name).map_err(written)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(CheckpointError::Busy(format!(
+            "with the checkpoint {}",
+            path.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(written(error)),
     }
 }
 

@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::context::Context;
-use crate::handler::Delivery;
-use crate::state::States;
-use crate::subscriber::{Subscriber, passes};
+use crate::subscriber::Subscriber;
 
 /// The subscribers of a topic that every message must fit; none if nothing is checked.
 pub(super) struct Fit<'a> {
@@ -67,16 +64,13 @@ fn check(
     attributes: &Arc<BTreeMap<String, String>>,
 ) -> Result<(), Vec<String>> {
     let mut faults = Vec::new();
-    let is_wanted = |subscriber: &&&Subscriber| {
-        let filter = subscriber.filter.as_deref();
-        filter.is_none_or(|filter| passes(filter, attributes))
-    };
-    let receivers: Vec<_> = subscribers.iter().filter(is_wanted).collect();
+    let all = subscribers.iter();
+    let receivers: Vec<_> = all.filter(|each| each.gets(attributes)).collect();
     if receivers.is_empty() {
         faults.extend(subscribers.iter().filter_map(left_out));
     }
     for subscriber in receivers {
-        let violations = violations(subscriber, data, attributes);
+        let violations = subscriber.violations(data, attributes);
         let named = violations
             .into_iter()
             .map(|violation| format!("subscriber {:?}: {violation}", subscriber.id));
@@ -96,44 +90,6 @@ fn left_out(subscriber: &&Subscriber) -> Option<String> {
         "subscriber {:?}: its filter {filter:?} leaves this message out, and nobody else here gets it: add the attribute, or --unchecked",
         subscriber.id
     ))
-}
-
-/// What the subscriber would dead-letter the message for.
-fn violations(
-    subscriber: &Subscriber,
-    data: &Bytes,
-    attributes: &Arc<BTreeMap<String, String>>,
-) -> Vec<String> {
-    let mut violations = Vec::new();
-    for payload in &subscriber.signature.payloads {
-        if let Err(error) = payload.check(data, attributes) {
-            violations.extend(error.violations().iter().cloned());
-        }
-    }
-    violations.extend(missing_key(subscriber, data, attributes));
-    violations
-}
-
-/// The idempotency key, where it stands in an attribute or in the payload. A function of the subscriber's own is not asked: it
-/// may look at what only a delivery has.
-fn missing_key(
-    subscriber: &Subscriber,
-    data: &Bytes,
-    attributes: &Arc<BTreeMap<String, String>>,
-) -> Option<String> {
-    let idempotency = subscriber.idempotency.as_ref()?;
-    idempotency.place()?;
-    let mut context = Context::for_test("");
-    context.attributes = Arc::clone(attributes);
-    let delivery = Delivery {
-        data: data.clone(),
-        context,
-        states: States::default(),
-    };
-    idempotency
-        .identify(&delivery)
-        .err()
-        .map(|missing| missing.to_string())
 }
 
 #[cfg(test)]

@@ -129,7 +129,6 @@ pub(super) async fn run(
     arguments: Arguments,
     environment: Environment,
 ) -> Result<(), Box<dyn Error>> {
-    let mut leave = Leave::listen()?;
     let environment = arguments.environment(environment);
     let topic = short_name(&arguments.topic).unwrap_or(&arguments.topic);
     let fit = Fit::new(service.declarations()?, topic, arguments.unchecked)?;
@@ -162,6 +161,8 @@ pub(super) async fn run(
         keep_going: arguments.keep_going,
         is_many: source.is_many(),
     };
+    // Until now a signal just ends it: nothing has been sent.
+    let mut leave = Leave::listen()?;
     run.publish(source.lines(), &mut leave).await
 }
 
@@ -202,6 +203,7 @@ impl Arguments {
     fn settings(&self) -> Settings {
         let defaults = Settings::default();
         Settings {
+            stops_at_failure: !self.keep_going,
             batch_messages: if self.json.is_some() {
                 1
             } else {
