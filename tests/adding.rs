@@ -159,7 +159,7 @@ async fn a_subscriber_more_is_one_file_and_its_lines_and_the_rest_follows() {
     .env_clear()
     .kill_on_drop(true);
     let mut process = Process::start(dev);
-    let line = process.line("export PUBSUB_EMULATOR_HOST=").await;
+    let line = process.line(" PUBSUB_EMULATOR_HOST=").await;
     let host = line.rsplit('=').next().expect("a host").to_owned();
     process.line("Publish your own").await;
     soon("the topic", resource(&host, "topics/refunds")).await;

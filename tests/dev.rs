@@ -14,7 +14,7 @@ async fn dev(arguments: &[&str]) -> (Process, String) {
     let mut all = vec!["dev", "--port", &port, "--emulator-port", &emulator_port];
     all.extend(arguments);
     let mut process = Process::start(command(&all));
-    let line = process.line("export PUBSUB_EMULATOR_HOST=").await;
+    let line = process.line(" PUBSUB_EMULATOR_HOST=").await;
     let host = line.rsplit('=').next().expect("a host").to_owned();
     (process, host)
 }
@@ -35,6 +35,7 @@ async fn example_messages_show_what_the_product_is_for() {
         "↻ orders-fulfilment     failed: the hall is locked → 503  attempt 2, again in 2.0 s",
         "✗ orders-fulfilment     dead-lettered: the warehouse has no such article as in line 1",
         "✓ uploads-fingerprints  handled → 204",
+        "✓ stock-reports         handled → 204",
         "✗ somebody              refused: authentication failed: token refused: the signature does not belong to this header and these claims → 401",
         "Publish your own",
     ] {
