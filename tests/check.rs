@@ -87,8 +87,13 @@ async fn tampered(document: &Value, rule: &str, says: &str) {
 }
 
 /// The state with one resource changed.
-fn state(address: &str, change: impl FnOnce(&mut Value)) -> Value {
+fn state(address: &str, changes: impl FnOnce(&mut Value)) -> Value {
     let mut state = parsed(STATE);
+    change(&mut state, address, changes);
+    state
+}
+
+fn change(state: &mut Value, address: &str, changes: impl FnOnce(&mut Value)) {
     let resources = state["values"]["root_module"]["resources"]
         .as_array_mut()
         .expect("resources");
@@ -96,8 +101,7 @@ fn state(address: &str, change: impl FnOnce(&mut Value)) -> Value {
         .iter_mut()
         .find(|each| each["address"] == address)
         .expect("the resource");
-    change(&mut resource["values"]);
-    state
+    changes(&mut resource["values"]);
 }
 
 /// The state without one resource.
@@ -195,6 +199,26 @@ async fn a_subscription_that_differs_is_found() {
             json!("https://x.run.app/push/orders-receipts"),
             "/push/orders-fulfilment",
         ),
+        (
+            "/push_config/0/push_endpoint",
+            json!("https://other.run.app/push/orders-fulfilment"),
+            "declared is https://pushgate-abcdef-ew.a.run.app/push/orders-fulfilment",
+        ),
+        (
+            "/push_config/0/push_endpoint",
+            json!("http://pushgate-abcdef-ew.a.run.app/push/orders-fulfilment"),
+            "declared is https://",
+        ),
+        (
+            "/topic",
+            json!("projects/others/topics/orders"),
+            "projects/others",
+        ),
+        (
+            "/dead_letter_policy/0/dead_letter_topic",
+            json!("projects/others/topics/orders-fulfilment-dead-letter"),
+            "projects/others",
+        ),
     ] {
         let changed = state(FULFILMENT, |values| {
             *values.pointer_mut(pointer).expect(pointer) = value
@@ -212,6 +236,22 @@ async fn a_subscription_that_differs_is_found() {
         )
         .await;
     }
+    // By its number, and by the other URL of the service: the same.
+    for (pointer, value) in [
+        ("/topic", json!("projects/123456789012/topics/orders")),
+        ("/topic", json!("orders")),
+    ] {
+        let same = state(FULFILMENT, |values| {
+            *values.pointer_mut(pointer).expect(pointer) = value
+        });
+        assert_eq!(findings(&same).await, Vec::<Value>::new());
+    }
+    let url = "https://pushgate-123456789012.europe-west1.run.app";
+    let mut same = state(SERVICE, |values| values["urls"] = json!([url]));
+    change(&mut same, FULFILMENT, |values| {
+        values["push_config"][0]["push_endpoint"] = json!(format!("{url}/push/orders-fulfilment"))
+    });
+    assert_eq!(findings(&same).await, Vec::<Value>::new());
     let unwrapped = state(FULFILMENT, |values| {
         values["push_config"][0]["no_wrapper"] = json!([{"write_metadata": true}])
     });
@@ -332,16 +372,81 @@ async fn each_role_is_needed() {
             "google_cloud_run_v2_service_iam_member.push_invoker",
             "roles/run.invoker",
         ),
+        (
+            "google_pubsub_topic_iam_member.scheduler_agent[\"stock-reports\"]",
+            "roles/pubsub.publisher",
+        ),
+        (
+            "google_project_iam_member.service_store[0]",
+            "google_project_iam_member.service_store[0]",
+        ),
     ] {
         tampered(&without(address), "plan-role", says).await;
         let other = state(address, |values| values["role"] = json!("roles/viewer"));
         tampered(&other, "plan-role", says).await;
     }
-    let agent = "google_pubsub_subscription_iam_member.agent_source[\"orders-fulfilment\"]";
-    let other = state(agent, |values| {
-        values["member"] = json!("serviceAccount:me@x.iam.gserviceaccount.com")
+    let mut other = parsed(STATE);
+    let resources = other["values"]["root_module"]["resources"].as_array_mut();
+    let resources = resources.expect("resources");
+    resources.retain(|each| {
+        let address = each["address"].as_str().unwrap_or_default();
+        address != "google_firestore_database.store[0]" && !address.contains("service_store")
     });
-    tampered(&other, "plan-role", "Pub/Sub's own account").await;
+    assert_eq!(findings(&other).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn each_role_is_on_its_resource_and_for_its_account_alone() {
+    let source = "google_pubsub_subscription_iam_member.agent_source[\"orders-fulfilment\"]";
+    let forwards =
+        "google_pubsub_topic_iam_member.agent_dead_letter[\"orders-fulfilment-dead-letter\"]";
+    let publishes =
+        "google_pubsub_topic_iam_member.service_dead_letter[\"orders-fulfilment-dead-letter\"]";
+    let schedules = "google_pubsub_topic_iam_member.scheduler_agent[\"stock-reports\"]";
+    let tokens = "google_service_account_iam_member.agent_token_creator";
+    let invoker = "google_cloud_run_v2_service_iam_member.push_invoker";
+    let store = "google_project_iam_member.service_store[0]";
+    let me = "serviceAccount:me@my-project.iam.gserviceaccount.com";
+    let pubsub = "serviceAccount:service-9@gcp-sa-pubsub.iam.gserviceaccount.com";
+    for (address, argument, value, says) in [
+        (source, "member", me, "Google's own account"),
+        (source, "member", "allUsers", "Google's own account"),
+        (source, "member", pubsub, "expected service-123456789012@"),
+        (tokens, "member", pubsub, "expected service-123456789012@"),
+        (schedules, "member", pubsub, "gcp-sa-cloudscheduler"),
+        (invoker, "member", me, "pushgate-push@my-project"),
+        (invoker, "member", "allUsers", "pushgate-push@my-project"),
+        (publishes, "member", me, "pushgate-service@my-project"),
+        (store, "member", me, "pushgate-service@my-project"),
+        (source, "subscription", "orders-receipts", "subscription is"),
+        (source, "project", "others", "its project is"),
+        (
+            forwards,
+            "topic",
+            "projects/my-project/topics/orders",
+            "its topic is",
+        ),
+        (publishes, "topic", "orders", "its topic is"),
+        (schedules, "topic", "orders", "its topic is"),
+        (invoker, "name", "other", "its name is"),
+        (
+            tokens,
+            "service_account_id",
+            "projects/my-project/serviceAccounts/me@my-project.iam.gserviceaccount.com",
+            "its service_account_id is",
+        ),
+    ] {
+        let changed = state(address, |values| values[argument] = json!(value));
+        tampered(&changed, "plan-role", says).await;
+    }
+    // Whose it will be is not known in the plan, but that it is everybody's.
+    let mut plan = parsed(PLAN);
+    let changes = plan["resource_changes"].as_array_mut().expect("changes");
+    let found = changes.iter_mut().find(|each| each["address"] == invoker);
+    let found = &mut found.expect("there")["change"];
+    found["after"]["member"] = json!("allAuthenticatedUsers");
+    found["after_unknown"]["member"] = json!(false);
+    tampered(&plan, "plan-role", "one service account alone").await;
 }
 
 #[tokio::test]
@@ -389,6 +494,25 @@ async fn topics_schemas_dead_letters_and_schedules_that_differ_are_found() {
         "every dead letter is lost",
     )
     .await;
+    tampered(
+        &drift(DEAD, "/message_retention_duration", json!("604800s")),
+        "plan-drift",
+        "31 days",
+    )
+    .await;
+    for (address, pointer, name) in [
+        (DEAD, "/topic", "topics/orders-fulfilment-dead-letter"),
+        (topic, "/schema_settings/0/schema", "schemas/stock-reports"),
+        (
+            "google_cloud_scheduler_job.schedule[\"stock-reports-nightly\"]",
+            "/pubsub_target/0/topic_name",
+            "topics/stock-reports",
+        ),
+    ] {
+        let elsewhere = json!(format!("projects/others/{name}"));
+        let changed = drift(address, pointer, elsewhere);
+        tampered(&changed, "plan-drift", "projects/others").await;
+    }
     let pushed = state(DEAD, |values| {
         values["push_config"] = json!([{"push_endpoint": "https://x"}])
     });
@@ -489,6 +613,41 @@ async fn settings_of_the_service_that_do_not_fit_are_found() {
         "PUSHGATE_CALLER",
     )
     .await;
+    for (name, value, says) in [
+        ("PUSHGATE_AUTHENTICATION", "verfiy", "verify or platform"),
+        ("PUSHGATE_CONCURRENCY", "many", "is \\\"many\\\", expected"),
+        ("PUSHGATE_STORE", "mongodb://x:hush@y", "PUSHGATE_STORE"),
+        ("PUSHGATE_CALLERS", "", "PUSHGATE_CALLERS is not set"),
+    ] {
+        let changed = with(name, value);
+        if name == "PUSHGATE_CALLERS" {
+            let found = findings(&changed).await;
+            let is_found =
+                |each: &Value| each["rule"] == "service-value" && each.to_string().contains(says);
+            assert!(found.iter().any(is_found), "{found:?}");
+            continue;
+        }
+        tampered(&changed, "service-value", says).await;
+        assert!(!findings(&changed).await[0].to_string().contains("hush"));
+    }
+    let secret = state(SERVICE, |values| {
+        let list = values["template"][0]["containers"][0]["env"].as_array_mut();
+        let list = list.expect("env");
+        list.retain(|each| each["name"] != "PUSHGATE_AUDIENCE");
+        let source = json!([{"secret_key_ref": [{"secret": "audience", "version": "1"}]}]);
+        list.push(json!({"name": "PUSHGATE_AUDIENCE", "value_source": source}));
+    });
+    assert_eq!(findings(&secret).await, Vec::<Value>::new());
+    let mut unset = with("PUSHGATE_BODIES_BYTES", "300000000");
+    let memory = |limits: Value| {
+        move |values: &mut Value| {
+            values["template"][0]["containers"][0]["resources"][0]["limits"] = limits
+        }
+    };
+    change(&mut unset, SERVICE, memory(json!({})));
+    tampered(&unset, "service-memory", "so 512Mi").await;
+    let small = state(SERVICE, memory(json!({"memory": "0.25Gi"})));
+    tampered(&small, "service-memory", "0.25Gi").await;
     tampered(
         &with("PUSHGATE_GRACE_SECONDS", "10"),
         "service-grace",
@@ -542,6 +701,10 @@ async fn what_would_lose_messages_or_memory_is_found() {
             "left without a topic",
         ),
         ("google_firestore_database.store[0]", "runs again"),
+        (
+            "google_pubsub_schema.schema[\"stock-reports\"]",
+            "refuses every message",
+        ),
     ] {
         tampered(
             &planned(address, &replace, &json!([["filter"]])),
@@ -573,6 +736,23 @@ async fn what_would_lose_messages_or_memory_is_found() {
         .find(|each| each["address"] == "google_firestore_database.store[0]");
     found.expect("there")["change"]["after"] = Value::Null;
     tampered(&gone, "plan-loss", "it is deleted").await;
+}
+
+#[tokio::test]
+async fn what_a_replacement_has_left_behind_does_not_hide_the_living_resource() {
+    let mut plan = planned(FULFILMENT, &json!(["no-op"]), &json!([]));
+    let changes = plan["resource_changes"].as_array_mut().expect("changes");
+    let found = changes
+        .iter_mut()
+        .find(|each| each["address"] == FULFILMENT);
+    let living = found.expect("there");
+    living["change"]["after"]["ack_deadline_seconds"] = json!(30);
+    let mut deposed = living.clone();
+    deposed["deposed"] = json!("0badcafe");
+    deposed["change"]["actions"] = json!(["delete"]);
+    deposed["change"]["after"] = Value::Null;
+    changes.push(deposed);
+    tampered(&plan, "plan-drift", "ack_deadline_seconds is 30").await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Every setting, with its unit and default; the only reader of the environment.
 
+mod given;
 mod reader;
 #[cfg(feature = "redis")]
 mod redis;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use url::Url;
 
+pub(crate) use self::given::{Given, unreadable};
 use self::reader::Reader;
 pub(crate) use self::reader::host_and_port;
 pub use self::settings::{SETTINGS, Setting};

@@ -177,7 +177,7 @@ impl Reader<'_> {
 }
 
 /// The feature that a store of this scheme needs, where the build is without it.
-fn left_out(scheme: &str) -> Option<&'static str> {
+pub(super) fn left_out(scheme: &str) -> Option<&'static str> {
     let is_redis = scheme.starts_with("redis");
     match scheme {
         "firestore" if !cfg!(feature = "firestore") => Some("firestore"),

@@ -147,12 +147,12 @@ pub(super) const PLAN_EMPTY: Rule = error(
 );
 pub(super) const PLAN_LOSS: Rule = error(
     "plan-loss",
-    "no topic, subscription, trigger or store is deleted or replaced",
+    "no topic, schema, subscription, trigger or store is deleted or replaced",
     "what it holds is lost",
 );
 pub(super) const PLAN_MISSING: Rule = error(
     "plan-missing",
-    "everything declared is in the plan or state",
+    "everything declared is in the plan or state; alert policies are not looked at",
     "it will not be there",
 );
 pub(super) const PLAN_SUPERFLUOUS: Rule = error(
@@ -220,6 +220,11 @@ pub(super) const SERVICE_SETTING: Rule = warning(
     "every PUSHGATE_ variable is a setting",
     "a misspelt setting does nothing",
 );
+pub(super) const SERVICE_VALUE: Rule = error(
+    "service-value",
+    "the service can read the value of each of its settings, where the plan or state knows it",
+    "the service does not start: the revision before it goes on, or there is none",
+);
 
 pub(super) const SERVICE_GRACE: Rule = warning(
     "service-grace",
@@ -228,7 +233,7 @@ pub(super) const SERVICE_GRACE: Rule = warning(
 );
 
 /// All of them.
-pub(crate) const RULES: [&Rule; 41] = [
+pub(crate) const RULES: [&Rule; 42] = [
     &DECLARATION,
     &LEASE,
     &WINDOW,
@@ -269,5 +274,6 @@ pub(crate) const RULES: [&Rule; 41] = [
     &SERVICE_STORE,
     &SERVICE_EMULATOR,
     &SERVICE_SETTING,
+    &SERVICE_VALUE,
     &SERVICE_GRACE,
 ];

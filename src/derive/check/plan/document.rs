@@ -82,6 +82,8 @@ struct Change {
     kind: String,
     name: String,
     index: Option<Value>,
+    /// Of a former object that its replacement has left behind; the living one has a change of its own.
+    deposed: Option<String>,
     change: Difference,
 }
 
@@ -127,7 +129,7 @@ pub(super) fn resources(text: &[u8]) -> Result<Vec<Resource>, PlanError> {
     }
     // What changes is known better from the change: what is not known yet, and what is gone.
     for change in document.resource_changes.unwrap_or_default() {
-        if change.mode == "managed" {
+        if change.mode == "managed" && change.deposed.is_none() {
             found.insert(change.address.clone(), change.into());
         }
     }

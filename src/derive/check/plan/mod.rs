@@ -3,6 +3,8 @@
 mod callers;
 mod document;
 mod losses;
+mod needed;
+mod quantity;
 mod resource;
 mod roles;
 mod schedules;
@@ -151,4 +153,23 @@ fn named(pointer: &str) -> String {
 /// Whether a full name, `projects/P/topics/ID`, or a short one, is of this id.
 fn is_id(name: &str, id: &str) -> bool {
     name.rsplit('/').next() == Some(id)
+}
+
+/// Whether it is of this id, and in the project of the resource that names it, where both are known.
+fn is_beside(resource: &Resource, name: &str, id: &str) -> bool {
+    let mut steps = name.split('/');
+    let project = steps.next().filter(|first| *first == "projects");
+    let project = project.and_then(|_| steps.next()).unwrap_or_default();
+    let own = resource.text("/project").unwrap_or_default();
+    is_id(name, id) && is_same_project(project, own)
+}
+
+/// A project has an id and a number, and which number is whose is not known here.
+fn is_same_project(one: &str, other: &str) -> bool {
+    let is_number = |name: &str| name.bytes().all(|each| each.is_ascii_digit());
+    one == other
+        || one == "-"
+        || is_number(one) != is_number(other)
+        || one.is_empty()
+        || other.is_empty()
 }

@@ -78,10 +78,15 @@ impl Resource {
         self.at(pointer).map(is_there)
     }
 
+    /// Whether Terraform hides what stands there.
+    pub(super) fn is_hidden(&self, pointer: &str) -> bool {
+        is_marked(&self.sensitive, pointer)
+    }
+
     /// What stands there, for people; not if Terraform hides it.
     pub(super) fn shown(&self, pointer: &str) -> String {
         const MOST_CHARACTERS: usize = 200;
-        if is_marked(&self.sensitive, pointer) {
+        if self.is_hidden(pointer) {
             return "(sensitive)".into();
         }
         match self.at(pointer) {

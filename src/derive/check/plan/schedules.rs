@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::resource::{Known, Resource};
 use super::stack::{SCHEDULE, Stack};
-use super::{Drift, is_id, missing, superfluous};
+use super::{Drift, is_beside, missing, superfluous};
 use crate::derive::check::finding::Finding;
 use crate::subscriber::{Schedule, Subscriber};
 
@@ -62,7 +62,7 @@ fn drift(job: &Resource, schedule: &Schedule, subscriber: &Subscriber) -> Vec<Fi
     );
     drift.check(
         job.text("/pubsub_target/0/topic_name")
-            .map(|found| is_id(found, &subscriber.topic)),
+            .map(|found| is_beside(job, found, &subscriber.topic)),
         "/pubsub_target/0/topic_name",
         &format!("{:?}", subscriber.topic),
         "the message is published to another topic",

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::missing;
 use super::resource::Resource;
 use super::stack::{SERVICE, Settings, Stack};
-use crate::config::SETTINGS;
+use crate::config::{SETTINGS, unreadable};
 use crate::derive::check::finding::Finding;
 use crate::derive::check::rules::{
     SERVICE_AUTHENTICATION, SERVICE_BODY, SERVICE_CONCURRENCY, SERVICE_EMULATOR, SERVICE_GRACE,
-    SERVICE_MEMORY, SERVICE_SETTING, SERVICE_STORE, SERVICE_TIMEOUT,
+    SERVICE_MEMORY, SERVICE_SETTING, SERVICE_STORE, SERVICE_TIMEOUT, SERVICE_VALUE,
 };
 use crate::subscriber::Subscriber;
 
@@ -18,6 +18,8 @@ const LARGEST_BODY_BYTES: u64 = 13_400_000;
 /// (Google, *Service*, `timeout`, `max_instance_request_concurrency`.)
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 const DEFAULT_CONCURRENCY: f64 = 80.0;
+/// (Google, *Configure memory limits for services*.)
+const DEFAULT_MEMORY_BYTES: u64 = 512 << 20;
 /// (Google, *Container runtime contract*.)
 const KILLED_AFTER_SECONDS: u64 = 10;
 
@@ -37,6 +39,7 @@ pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Fin
     ];
     let mut findings: Vec<Finding> = found.into_iter().flatten().collect();
     findings.extend(variables(service, settings));
+    findings.extend(values(service, settings));
     findings
 }
 
@@ -73,14 +76,23 @@ fn timeout(service: &Resource, subscribers: &[Subscriber]) -> Option<Finding> {
 
 fn memory(service: &Resource, settings: Settings<'_>) -> Option<Finding> {
     let pointer = "/template/0/containers/0/resources/0/limits/memory";
-    let memory = bytes(service.text(pointer)?)?;
+    let limit = service.text(pointer)?;
+    let memory = if limit.is_empty() {
+        DEFAULT_MEMORY_BYTES
+    } else {
+        super::quantity::bytes(limit)?
+    };
     let bodies = settings.number("PUSHGATE_BODIES_BYTES")?;
     (bodies > memory / 2).then(|| {
         SERVICE_MEMORY.found(
             &service.address,
             format!(
                 "PUSHGATE_BODIES_BYTES is {bodies}, more than half of the memory, {}",
-                service.shown(pointer)
+                if limit.is_empty() {
+                    "which is not set, so 512Mi".into()
+                } else {
+                    service.shown(pointer)
+                }
             ),
             format!(
                 "set PUSHGATE_BODIES_BYTES to {} or less, or give an instance more memory",
@@ -88,25 +100,6 @@ fn memory(service: &Resource, settings: Settings<'_>) -> Option<Finding> {
             ),
         )
     })
-}
-
-/// A quantity as Kubernetes writes it, `512Mi`.
-fn bytes(text: &str) -> Option<u64> {
-    let end = text
-        .find(|each: char| !each.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(end)?;
-    let factor: u64 = match unit {
-        "" => 1,
-        "k" => 1000,
-        "M" => 1_000_000,
-        "G" => 1_000_000_000,
-        "Ki" => 1 << 10,
-        "Mi" => 1 << 20,
-        "Gi" => 1 << 30,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 fn concurrency(service: &Resource, settings: Settings<'_>) -> Option<Finding> {
@@ -177,4 +170,21 @@ fn variables(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What the service itself would say at its start.
+fn values(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
+    let Some(given) = settings.given() else {
+        return Vec::new();
+    };
+    let found = unreadable(&given).into_iter();
+    // Said by a rule of its own.
+    let found = found.filter(|(name, _)| {
+        *name != "PUSHGATE_STORE" || settings.get(name).is_some_and(|value| !value.is_empty())
+    });
+    let findings = found.map(|(name, fault)| {
+        let mend = format!("set {name} as pushgate serve --help has it");
+        SERVICE_VALUE.found(&service.address, fault, mend)
+    });
+    findings.collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::resource::{Known, Resource};
-use crate::config::SETTINGS;
+use crate::config::{Given, SETTINGS};
 
 pub(super) const SERVICE: (&str, &str) = ("google_cloud_run_v2_service", "service");
 pub(super) const TOPIC: (&str, &str) = ("google_pubsub_topic", "topic");
@@ -13,6 +13,7 @@ pub(super) const SUBSCRIPTION: (&str, &str) = ("google_pubsub_subscription", "su
 pub(super) const DEAD_LETTER_SUBSCRIPTION: (&str, &str) =
     ("google_pubsub_subscription", "dead_letter");
 pub(super) const TRIGGER: (&str, &str) = ("google_eventarc_trigger", "trigger");
+pub(super) const FIRESTORE: (&str, &str) = ("google_firestore_database", "store");
 pub(super) const SCHEDULE: (&str, &str) = ("google_cloud_scheduler_job", "schedule");
 
 /// One module's resources that remain.
@@ -69,10 +70,11 @@ impl<'a> Stack<'a> {
     pub(super) fn address(&self, (kind, name): (&str, &str), index: &str) -> String {
         let module = self.module;
         let dot = if module.is_empty() { "" } else { "." };
-        let index = if index.is_empty() {
-            String::new()
-        } else {
-            format!("[{index:?}]")
+        // Of count, or of for_each.
+        let index = match index {
+            "" => String::new(),
+            index if index.parse::<u32>().is_ok() => format!("[{index}]"),
+            index => format!("[{index:?}]"),
         };
         format!("{module}{dot}{kind}.{name}{index}")
     }
@@ -118,6 +120,26 @@ impl<'a> Settings<'a> {
             return None;
         }
         service.text(&format!("{place}/value"))
+    }
+
+    /// All that is given, as far as it is known; `None` if not even the names are.
+    pub(super) fn given(self) -> Known<Given> {
+        let service = self.service?;
+        let list = service.at("/template/0/containers/0/env")?.as_array()?;
+        let mut given = Given::default();
+        for place in 0..list.len() {
+            let place = format!("/template/0/containers/0/env/{place}");
+            let name = service.text(&format!("{place}/name"))?;
+            if let Some(value) = self.get(name) {
+                given.known.insert(name.into(), value.into());
+            } else {
+                given.unknown.insert(name.into());
+            }
+            if service.is_hidden(&format!("{place}/value")) {
+                given.hidden.insert(name.into());
+            }
+        }
+        Some(given)
     }
 
     /// As the service would read it: with the default where it is not set.

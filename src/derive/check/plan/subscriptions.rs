@@ -1,8 +1,11 @@
 //! Subscriptions and triggers against their declarations.
 
+use serde_json::Value;
+use url::Url;
+
 use super::resource::Resource;
-use super::stack::{SUBSCRIPTION, Stack, TRIGGER};
-use super::{Drift, is_id, missing, superfluous};
+use super::stack::{SERVICE, SUBSCRIPTION, Stack, TRIGGER};
+use super::{Drift, is_beside, missing, superfluous};
 use crate::derive::check::finding::Finding;
 use crate::subscriber::{Form, Subscriber};
 
@@ -20,7 +23,9 @@ pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Fin
             Some(trigger) if subscriber.form == Form::Eventarc => {
                 findings.extend(trigger_drift(trigger, subscriber));
             }
-            Some(subscription) => findings.extend(drift(subscription, subscriber)),
+            Some(subscription) => {
+                findings.extend(drift(subscription, subscriber, stack.find(SERVICE, "")))
+            }
         }
     }
     for what in [SUBSCRIPTION, TRIGGER] {
@@ -42,11 +47,11 @@ fn kind(subscriber: &Subscriber) -> (&'static str, &'static str) {
     }
 }
 
-fn drift(resource: &Resource, subscriber: &Subscriber) -> Vec<Finding> {
+fn drift(resource: &Resource, subscriber: &Subscriber, service: Option<&Resource>) -> Vec<Finding> {
     let mut drift = Drift::of(resource);
     basics(&mut drift, subscriber);
     policies(&mut drift, subscriber);
-    push(&mut drift, subscriber);
+    push(&mut drift, subscriber, service);
     drift.findings
 }
 
@@ -55,7 +60,7 @@ fn basics(drift: &mut Drift<'_>, subscriber: &Subscriber) {
     drift.check(
         resource
             .text("/topic")
-            .map(|topic| is_id(topic, &subscriber.topic)),
+            .map(|topic| is_beside(resource, topic, &subscriber.topic)),
         "/topic",
         &format!("{:?}", subscriber.topic),
         "the handler gets the messages of another topic",
@@ -119,7 +124,7 @@ fn policies(drift: &mut Drift<'_>, subscriber: &Subscriber) {
     }
     let pointer = "/dead_letter_policy/0/dead_letter_topic";
     drift.check(
-        resource.text(pointer).map(|found| is_id(found, &subscriber.dead_letter_topic)),
+        resource.text(pointer).map(|found| is_beside(resource, found, &subscriber.dead_letter_topic)),
         pointer,
         &format!("{:?}", subscriber.dead_letter_topic),
         "a message that always fails is pushed until its retention ends, or lies where nobody looks",
@@ -150,15 +155,19 @@ pub(super) fn never_expires(drift: &mut Drift<'_>) {
     );
 }
 
-fn push(drift: &mut Drift<'_>, subscriber: &Subscriber) {
+fn push(drift: &mut Drift<'_>, subscriber: &Subscriber, service: Option<&Resource>) {
     let resource = drift.resource;
     let path = format!("/push/{}", subscriber.id);
+    let base = service
+        .and_then(|service| service.text("/uri"))
+        .unwrap_or_default();
+    let host = if base.is_empty() { "https://…" } else { base };
     drift.check(
         resource
             .text("/push_config/0/push_endpoint")
-            .map(|found| path_of(found) == path),
+            .map(|found| is_endpoint(found, &path, service)),
         "/push_config/0/push_endpoint",
-        &format!("a URL that ends in {path}"),
+        &format!("{host}{path}"),
         "pushes go where no subscriber answers, or to another one",
     );
     let is_unwrapped = subscriber.form == Form::Unwrapped;
@@ -182,11 +191,22 @@ fn push(drift: &mut Drift<'_>, subscriber: &Subscriber) {
     }
 }
 
-/// What follows the host.
-fn path_of(url: &str) -> String {
-    url::Url::parse(url)
-        .map(|url| url.path().to_owned())
-        .unwrap_or_default()
+/// Whether it is an https URL (Google, *PushConfig*, `pushEndpoint`) of this path, and of the service where its URLs are known.
+fn is_endpoint(found: &str, path: &str, service: Option<&Resource>) -> bool {
+    let Ok(endpoint) = Url::parse(found) else {
+        return false;
+    };
+    let is_of = |base: &str| Url::parse(base).is_ok_and(|base| base.origin() == endpoint.origin());
+    let is_services = service.is_none_or(|service| match service.text("/uri") {
+        None | Some("") => true,
+        // A service has two: by a name that is drawn, and by the project's number.
+        Some(url) => {
+            let others = service.at("/urls").and_then(Value::as_array);
+            let mut others = others.into_iter().flatten().filter_map(Value::as_str);
+            is_of(url) || others.any(is_of)
+        }
+    });
+    endpoint.scheme() == "https" && endpoint.path() == path && is_services
 }
 
 fn trigger_drift(resource: &Resource, subscriber: &Subscriber) -> Vec<Finding> {
@@ -195,7 +215,7 @@ fn trigger_drift(resource: &Resource, subscriber: &Subscriber) -> Vec<Finding> {
     drift.check(
         resource
             .text(pointer)
-            .map(|found| is_id(found, &subscriber.topic)),
+            .map(|found| is_beside(resource, found, &subscriber.topic)),
         pointer,
         &format!("{:?}", subscriber.topic),
         "the handler gets the messages of another topic",

@@ -1,14 +1,18 @@
 //! Topics, their schemas, and dead-letter topics with their subscriptions.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::stack::{DEAD_LETTER_SUBSCRIPTION, DEAD_LETTER_TOPIC, SCHEMA, Stack, TOPIC};
 use super::subscriptions::never_expires;
-use super::{Drift, is_id, missing, superfluous};
+use super::{Drift, is_beside, missing, superfluous};
 use crate::derive::check::finding::Finding;
 use crate::subscriber::{SchemaLanguage, Subscriber, TopicSchema};
+
+/// The longest that Pub/Sub keeps a message (Google, *Subscription*, `messageRetentionDuration`).
+const KEPT: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Finding> {
     let topics: BTreeSet<&str> = subscribers.iter().map(|each| each.topic.as_str()).collect();
@@ -58,7 +62,7 @@ fn settings(drift: &mut Drift<'_>, schema: Option<&TopicSchema>) {
     drift.check(
         resource
             .text("/schema_settings/0/schema")
-            .map(|found| is_id(found, &schema.name)),
+            .map(|found| is_beside(resource, found, &schema.name)),
         "/schema_settings/0/schema",
         &format!("{:?}", schema.name),
         why,
@@ -141,10 +145,20 @@ fn dead_letters(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Finding> {
         };
         let mut drift = Drift::of(resource);
         drift.check(
-            resource.text("/topic").map(|found| is_id(found, name)),
+            resource
+                .text("/topic")
+                .map(|found| is_beside(resource, found, name)),
             "/topic",
             &format!("{name:?}"),
             "a topic without a subscription keeps nothing: every dead letter is lost",
+        );
+        drift.check(
+            resource
+                .duration("/message_retention_duration")
+                .map(|found| found.is_some_and(|found| found >= KEPT)),
+            "/message_retention_duration",
+            "31 days, \"2678400s\"",
+            "dead letters are lost before a person has had the time to look at them",
         );
         drift.check(
             resource.has_block("/push_config").map(|found| !found),
