@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::resource::Resource;
 use super::stack::{DEAD_LETTER_SUBSCRIPTION, DEAD_LETTER_TOPIC, SCHEMA, Stack, TOPIC};
 use super::subscriptions::never_expires;
 use super::{Drift, is_beside, missing, superfluous};
@@ -143,41 +144,45 @@ fn dead_letters(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Finding> {
             findings.push(missing(stack, DEAD_LETTER_SUBSCRIPTION, name, why));
             continue;
         };
-        let mut drift = Drift::of(resource);
-        drift.check(
-            resource
-                .text("/topic")
-                .map(|found| is_beside(resource, found, name)),
-            "/topic",
-            &format!("{name:?}"),
-            "a topic without a subscription keeps nothing: every dead letter is lost",
-        );
-        drift.check(
-            resource
-                .duration("/message_retention_duration")
-                .map(|found| found.is_some_and(|found| found >= KEPT)),
-            "/message_retention_duration",
-            "31 days, \"2678400s\"",
-            "dead letters are lost before a person has had the time to look at them",
-        );
-        drift.check(
-            resource.has_block("/push_config").map(|found| !found),
-            "/push_config",
-            "none",
-            "dead letters are pushed somewhere instead of waiting for a person",
-        );
-        drift.check(
-            resource.text("/filter").map(str::is_empty),
-            "/filter",
-            "none",
-            "dead letters that it leaves out are lost",
-        );
-        never_expires(&mut drift);
-        findings.extend(drift.findings);
+        findings.extend(dead_letter_drift(resource, name));
     }
     for what in [DEAD_LETTER_TOPIC, DEAD_LETTER_SUBSCRIPTION] {
         let why = "nothing that is declared dead-letters to it";
         findings.extend(superfluous(stack, what, |name| names.contains(name), why));
     }
     findings
+}
+
+fn dead_letter_drift(resource: &Resource, name: &str) -> Vec<Finding> {
+    let mut drift = Drift::of(resource);
+    drift.check(
+        resource
+            .text("/topic")
+            .map(|found| is_beside(resource, found, name)),
+        "/topic",
+        &format!("{name:?}"),
+        "a topic without a subscription keeps nothing: every dead letter is lost",
+    );
+    drift.check(
+        resource
+            .duration("/message_retention_duration")
+            .map(|found| found.is_some_and(|found| found >= KEPT)),
+        "/message_retention_duration",
+        "31 days, \"2678400s\"",
+        "dead letters are lost before a person has had the time to look at them",
+    );
+    drift.check(
+        resource.has_block("/push_config").map(|found| !found),
+        "/push_config",
+        "none",
+        "dead letters are pushed somewhere instead of waiting for a person",
+    );
+    drift.check(
+        resource.text("/filter").map(str::is_empty),
+        "/filter",
+        "none",
+        "dead letters that it leaves out are lost",
+    );
+    never_expires(&mut drift);
+    drift.findings
 }
