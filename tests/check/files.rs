@@ -1,0 +1,81 @@
+//! Generated files and released types.
+
+use serde_json::{Value, json};
+
+use super::{check_at, parsed};
+use crate::harness::repository::Copy;
+
+/// What is found in a copy of the repository, by rule.
+async fn found_in(copy: &Copy) -> Vec<(String, Value)> {
+    let said = check_at(&copy.root, &["--json"]).await;
+    let found = parsed(&said.stdout);
+    let findings = found["findings"].as_array().expect("a list").iter();
+    findings
+        .map(|each| {
+            (
+                each["rule"].as_str().expect("a rule").to_owned(),
+                each.clone(),
+            )
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_narrower_released_type_is_found_and_a_broken_one_cannot_be_checked() {
+    let copy = Copy::of(&["m2m", "docs", "terraform", "Cargo.toml"]);
+    let path = "m2m/released/OrderPlaced.json";
+    let mut old = parsed(&copy.read(path));
+    old["definitions"]["OrderLine"]["properties"]["quantity"]["maximum"] = json!(5000);
+    copy.put(path, old.to_string());
+    let found = found_in(&copy).await;
+    let [(rule, finding)] = &found[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(rule, "schema-breaks");
+    assert_eq!(
+        finding["what"],
+        "$.lines[].quantity: the largest number was 5000, and is 999"
+    );
+    copy.put(path, "{");
+    assert_eq!(check_at(&copy.root, &[]).await.code, Some(2));
+}
+
+#[tokio::test]
+async fn each_tampered_generated_file_is_found_with_its_mend() {
+    let whole = Copy::of(&["m2m", "docs", "terraform", "Cargo.toml"]);
+    assert_eq!(found_in(&whole).await, []);
+    for path in [
+        "m2m/README.md",
+        "m2m/asyncapi.yaml",
+        "m2m/schemas/StoredObject.json",
+        "terraform/subscriptions.auto.tfvars.json",
+        "docs/describe.schema.json",
+    ] {
+        let text = whole.read(path);
+        let tampered = text
+            .replacen("tring", "umber", 1)
+            .replacen("orders-", "order-", 1);
+        assert_ne!(tampered, text, "{path}");
+        whole.put(path, tampered);
+        found_stale(&whole, path, "from line").await;
+        std::fs::remove_file(whole.root.join(path)).expect("removed");
+        found_stale(&whole, path, "").await;
+        whole.put(path, text);
+    }
+    whole.put("m2m/schemas/Gone.json", "{}");
+    found_stale(&whole, "m2m/schemas/Gone.json", "nothing is declared").await;
+}
+
+async fn found_stale(copy: &Copy, path: &str, says: &str) {
+    let found = found_in(copy).await;
+    let [(rule, finding)] = &found[..] else {
+        panic!("{path}: {found:?}")
+    };
+    assert_eq!(
+        (rule.as_str(), &finding["subject"]),
+        ("generated-files", &json!(path))
+    );
+    let text = |field: &str| finding[field].as_str().expect(field).to_owned();
+    assert!(text("what").contains(says), "{path}: {finding}");
+    assert!(text("mend").contains("pushgate generate"), "{finding}");
+}

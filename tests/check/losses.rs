@@ -1,0 +1,83 @@
+//! What a plan would lose.
+
+use serde_json::{Value, json};
+
+use super::{DEAD, FULFILMENT, PLAN, parsed, tampered};
+
+/// A plan in which one resource is done this to.
+fn planned(address: &str, actions: &Value, replaced_for: &Value) -> Value {
+    let mut plan = parsed(PLAN);
+    let changes = plan["resource_changes"].as_array_mut().expect("changes");
+    let found = changes
+        .iter_mut()
+        .find(|each| each["address"] == address)
+        .expect("the resource");
+    found["change"]["actions"] = actions.clone();
+    found["change"]["replace_paths"] = replaced_for.clone();
+    plan
+}
+
+#[tokio::test]
+async fn what_would_lose_messages_or_memory_is_found() {
+    let replace = json!(["delete", "create"]);
+    for (address, says) in [
+        (FULFILMENT, "its backlog is lost"),
+        (DEAD, "its backlog is lost"),
+        (
+            "google_pubsub_topic.topic[\"orders\"]",
+            "left without a topic",
+        ),
+        ("google_firestore_database.store[0]", "runs again"),
+        (
+            "google_pubsub_schema.schema[\"stock-reports\"]",
+            "refuses every message",
+        ),
+    ] {
+        tampered(
+            &planned(address, &replace, &json!([["filter"]])),
+            "plan-loss",
+            says,
+        )
+        .await;
+        tampered(
+            &planned(address, &json!(["create", "delete"]), &json!([])),
+            "plan-loss",
+            "it is replaced",
+        )
+        .await;
+    }
+    tampered(
+        &planned(FULFILMENT, &replace, &json!([["filter"]])),
+        "plan-loss",
+        "because of filter",
+    )
+    .await;
+    let mut gone = planned(
+        "google_firestore_database.store[0]",
+        &json!(["delete"]),
+        &json!([]),
+    );
+    let changes = gone["resource_changes"].as_array_mut().expect("changes");
+    let found = changes
+        .iter_mut()
+        .find(|each| each["address"] == "google_firestore_database.store[0]");
+    found.expect("there")["change"]["after"] = Value::Null;
+    tampered(&gone, "plan-loss", "it is deleted").await;
+}
+
+#[tokio::test]
+async fn what_a_replacement_has_left_behind_does_not_hide_the_living_resource() {
+    let mut plan = planned(FULFILMENT, &json!(["no-op"]), &json!([]));
+    let changes = plan["resource_changes"].as_array_mut().expect("changes");
+    let found = changes
+        .iter_mut()
+        .find(|each| each["address"] == FULFILMENT);
+    let living = found.expect("there");
+    living["change"]["after"]["ack_deadline_seconds"] = json!(30);
+    let mut deposed = living.clone();
+    deposed["deposed"] = json!("0badcafe");
+    deposed["change"]["actions"] = json!(["delete"]);
+    deposed["change"]["after"] = Value::Null;
+    changes.push(deposed);
+    tampered(&plan, "plan-drift", "ack_deadline_seconds is 30").await;
+}

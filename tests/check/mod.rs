@@ -1,0 +1,308 @@
+//! `pushgate check` on the service of this repository: clean as it is, and each tampered plan or state found by the rule meant.
+//! The plan and state in `plans/` are Terraform's own, of `terraform/` with a mocked provider, without what nobody reads here.
+mod files;
+mod losses;
+mod resources;
+mod roles;
+mod service;
+mod subscriptions;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::harness::process::command;
+use crate::harness::repository::root;
+
+const PLAN: &str = include_str!("../plans/plan.json");
+
+const STATE: &str = include_str!("../plans/state.json");
+
+struct Said {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// With the repository as root.
+async fn check(arguments: &[&str]) -> Said {
+    check_at(root(), arguments).await
+}
+
+async fn check_at(root: &Path, arguments: &[&str]) -> Said {
+    let mut all = vec!["check", "--root", root.to_str().expect("text")];
+    all.extend(arguments);
+    let output = command(&all).output().await.expect("pushgate runs");
+    Said {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("text"),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+/// A file that is gone when the test ends.
+struct Plan(PathBuf);
+
+impl Plan {
+    fn write(text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("plan-{}.json", uuid::Uuid::new_v4()));
+        std::fs::write(&path, text).expect("written");
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("text")
+    }
+}
+
+impl Drop for Plan {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+/// The findings with this plan or state.
+async fn findings(document: &Value) -> Vec<Value> {
+    let plan = Plan::write(&document.to_string());
+    let said = check(&["--json", "--plan", plan.path()]).await;
+    assert!(said.stderr.is_empty(), "{}", said.stderr);
+    let found = parsed(&said.stdout);
+    let is_bad = found["errors"] != 0;
+    assert_eq!(said.code, Some(i32::from(is_bad)));
+    found["findings"].as_array().expect("a list").clone()
+}
+
+/// This rule alone is found, and the finding says this.
+async fn tampered(document: &Value, rule: &str, says: &str) {
+    let found = findings(document).await;
+    assert!(!found.is_empty(), "{rule} is not found ({says})");
+    for finding in &found {
+        assert_eq!(finding["rule"], rule, "{finding}");
+        assert!(
+            finding["mend"].as_str().is_some_and(|mend| mend.len() > 10),
+            "{finding}"
+        );
+    }
+    assert!(
+        found.iter().any(|each| each.to_string().contains(says)),
+        "{found:?} does not say {says}"
+    );
+}
+
+/// The state with one resource changed.
+fn state(address: &str, changes: impl FnOnce(&mut Value)) -> Value {
+    let mut state = parsed(STATE);
+    change(&mut state, address, changes);
+    state
+}
+
+fn change(state: &mut Value, address: &str, changes: impl FnOnce(&mut Value)) {
+    let resources = state["values"]["root_module"]["resources"]
+        .as_array_mut()
+        .expect("resources");
+    let resource = resources
+        .iter_mut()
+        .find(|each| each["address"] == address)
+        .expect("the resource");
+    changes(&mut resource["values"]);
+}
+
+/// The state without one resource.
+fn without(address: &str) -> Value {
+    let mut state = parsed(STATE);
+    let resources = state["values"]["root_module"]["resources"]
+        .as_array_mut()
+        .expect("resources");
+    let before = resources.len();
+    resources.retain(|each| each["address"] != address);
+    assert_eq!(resources.len() + 1, before, "{address}");
+    state
+}
+
+const FULFILMENT: &str = "google_pubsub_subscription.subscription[\"orders-fulfilment\"]";
+
+const DEAD: &str = "google_pubsub_subscription.dead_letter[\"orders-fulfilment-dead-letter\"]";
+
+const SERVICE: &str = "google_cloud_run_v2_service.service";
+
+#[tokio::test]
+async fn the_service_of_this_repository_is_clean_with_its_plan_and_its_state() {
+    for text in [PLAN, STATE] {
+        let plan = Plan::write(text);
+        let said = check(&["--strict", "--plan", plan.path()]).await;
+        assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+        assert_eq!(said.stdout.lines().count(), 1, "{}", said.stdout);
+        assert!(
+            said.stdout.starts_with("nothing found: "),
+            "{}",
+            said.stdout
+        );
+    }
+    let said = check(&["--strict", "--json"]).await;
+    let document = parsed(&said.stdout);
+    assert_eq!(
+        (&document["version"], &document["findings"]),
+        (&json!(1), &json!([]))
+    );
+    assert_eq!(document["checked"]["subscriptions"], 4);
+    assert_eq!(document["checked"]["resources"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_module_is_found_wherever_it_stands_and_another_stack_is_none_of_it() {
+    let mut state = parsed(STATE);
+    let resources = state["values"]["root_module"]["resources"].take();
+    let foreign = json!({"address": "google_pubsub_topic.topic[\"x\"]", "mode": "managed", "type": "google_pubsub_topic",
+        "name": "topic", "index": "x", "values": {"name": "x"}});
+    state["values"]["root_module"] = json!({"resources": [foreign], "child_modules": [
+        {"address": "module.shop", "child_modules": [{"address": "module.shop.module.pushgate", "resources": resources}]}]});
+    assert_eq!(findings(&state).await, Vec::<Value>::new());
+    let inside =
+        &mut state["values"]["root_module"]["child_modules"][0]["child_modules"][0]["resources"];
+    inside
+        .as_array_mut()
+        .expect("resources")
+        .retain(|each| each["address"] != FULFILMENT);
+    tampered(
+        &state,
+        "plan-missing",
+        "module.shop.module.pushgate.google_pubsub_subscription",
+    )
+    .await;
+    let nothing = json!({"values": {"root_module": {"resources": []}}});
+    tampered(&nothing, "plan-empty", "terraform show -json").await;
+}
+
+#[tokio::test]
+async fn what_is_not_known_yet_does_not_differ_and_what_is_hidden_is_not_shown() {
+    let mut plan = parsed(PLAN);
+    let changes = plan["resource_changes"].as_array_mut().expect("changes");
+    let found = changes
+        .iter_mut()
+        .find(|each| each["address"] == FULFILMENT)
+        .expect("there");
+    found["change"]["after"]["ack_deadline_seconds"] = Value::Null;
+    found["change"]["after_unknown"]["ack_deadline_seconds"] = json!(true);
+    assert_eq!(findings(&plan).await, Vec::<Value>::new());
+    let mut hidden = state(FULFILMENT, |values| values["filter"] = json!("hush"));
+    let resources = hidden["values"]["root_module"]["resources"]
+        .as_array_mut()
+        .expect("resources");
+    let found = resources
+        .iter_mut()
+        .find(|each| each["address"] == FULFILMENT)
+        .expect("there");
+    found["sensitive_values"] = json!({"filter": true});
+    tampered(&hidden, "plan-drift", "(sensitive)").await;
+    assert!(!findings(&hidden).await[0].to_string().contains("hush"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_checked_has_an_exit_code_of_its_own() {
+    for (text, says) in [
+        ("hush", "not valid JSON"),
+        ("{}", "terraform show -json"),
+        ("", "not valid JSON"),
+    ] {
+        let plan = Plan::write(text);
+        let said = check(&["--plan", plan.path()]).await;
+        assert_eq!(said.code, Some(2), "{}", said.stderr);
+        assert!(
+            said.stderr.contains(says) && !said.stderr.contains("hush"),
+            "{}",
+            said.stderr
+        );
+        assert!(said.stdout.is_empty());
+    }
+    for arguments in [
+        vec!["--plan", "/nowhere/plan.json"],
+        vec!["--accept", "no-such-rule"],
+        vec!["--accept", "plan-loss"],
+        vec!["--colour"],
+    ] {
+        let said = check(&arguments).await;
+        assert_eq!(said.code, Some(2), "{arguments:?}: {}", said.stderr);
+    }
+    let help = check(&["--help"]).await;
+    assert!(
+        help.stdout.contains("Exit codes:") && help.stdout.contains("2  it could not be checked"),
+        "{}",
+        help.stdout
+    );
+}
+
+#[tokio::test]
+async fn a_warning_fails_only_if_strict_and_can_be_accepted() {
+    let changed = state(SERVICE, |values| {
+        values["template"][0]["max_instance_request_concurrency"] = json!(200)
+    });
+    let plan = Plan::write(&changed.to_string());
+    let code = |arguments: Vec<&'static str>| {
+        let path = plan.path().to_owned();
+        async move {
+            let mut all = vec!["--plan", &path];
+            all.extend(arguments);
+            check(&all).await
+        }
+    };
+    let said = code(vec![]).await;
+    assert_eq!(said.code, Some(0));
+    for part in [
+        "warning: google_cloud_run_v2_service.service (service-concurrency)",
+        "  what: ",
+        "  why:  ",
+        "  mend: ",
+        "0 errors, 1 warning: ",
+    ] {
+        assert!(said.stdout.contains(part), "{}", said.stdout);
+    }
+    assert_eq!(code(vec!["--strict"]).await.code, Some(1));
+    assert_eq!(
+        code(vec!["--strict", "--accept", "service-concurrency=other"])
+            .await
+            .code,
+        Some(1)
+    );
+    let said = code(vec![
+        "--strict",
+        "--accept",
+        "service-concurrency=google_cloud_run_v2_service.service",
+    ])
+    .await;
+    assert_eq!(said.code, Some(0));
+    assert!(
+        said.stdout
+            .starts_with("nothing found, 1 warning accepted: "),
+        "{}",
+        said.stdout
+    );
+}
+
+#[tokio::test]
+async fn a_plan_cannot_write_into_the_terminal_and_all_rules_are_told() {
+    let changed = state(FULFILMENT, |values| {
+        values["filter"] = json!("\u{1b}[2Jgone\n")
+    });
+    let plan = Plan::write(&changed.to_string());
+    let said = check(&["--plan", plan.path()]).await;
+    assert_eq!(said.code, Some(1));
+    assert!(!said.stdout.contains('\u{1b}'), "{}", said.stdout);
+    let rules = check(&["--rules"]).await;
+    for rule in [
+        "declaration (error)",
+        "plan-loss (error)",
+        "alert-never (warning)",
+    ] {
+        assert!(rules.stdout.contains(rule), "{rule}");
+    }
+    let rules = parsed(&check(&["--rules", "--json"]).await.stdout);
+    assert!(
+        rules["rules"]
+            .as_array()
+            .is_some_and(|rules| rules.len() > 40)
+    );
+}
