@@ -478,7 +478,7 @@ async fn a_checkpoint_of_other_lines_another_topic_or_another_run_is_refused() {
 }
 
 #[tokio::test]
-async fn none_of_an_ordering_key_overtakes_a_failed_one_unless_it_keeps_going() {
+async fn nothing_follows_the_first_failure_of_an_ordering_key_unless_it_keeps_going() {
     for keeps_going in [false, true] {
         let scene = Scene::start().await;
         let proxy = RpcProxy::before(&scene.emulator.address().to_string()).await;

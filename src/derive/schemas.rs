@@ -87,7 +87,8 @@ impl<'a> Schemas<'a> {
     }
 }
 
-fn is_file_name(name: &str) -> bool {
+/// Whether a schema's file may be named so everywhere.
+pub(super) fn is_file_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('.')
         && name

@@ -100,7 +100,8 @@ pub(super) struct Arguments {
     /// Messages a second at most
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: Option<u32>,
-    /// Keeps here which lines are confirmed, and goes on where an earlier run with this file ended
+    /// Keeps here which lines are confirmed, and goes on where an earlier run with this file ended; beside it CHECKPOINT.lock
+    /// keeps other runs away
     #[arg(long, value_name = "CHECKPOINT", conflicts_with_all = ["json", "stdin", "dry_run"])]
     resume: Option<PathBuf>,
     /// Only checks

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 pub(crate) use self::change::{Change, Effect};
-use super::schemas::json_type;
+use super::schemas::{is_file_name, json_type};
 use crate::subscriber::Subscriber;
 
 /// Where they are, from the project's root.
@@ -136,14 +136,6 @@ fn read(path: &Path) -> Result<Value, ReleasedError> {
     schema
         .flatten()
         .ok_or_else(|| ReleasedError::NotJson(path.to_owned()))
-}
-
-fn is_file_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with('.')
-        && name
-            .chars()
-            .all(|each| each.is_ascii_alphanumeric() || "_-.".contains(each))
 }
 
 #[cfg(test)]
