@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::any_service;
+use tonic::codec::CompressionEncoding::{Deflate, Gzip};
 
 pub(super) use self::generated::iam::i_a_m_policy_server::{IAMPolicy, IAMPolicyServer};
 pub(super) use self::generated::publisher::publisher_server::{Publisher, PublisherServer};
@@ -11,7 +12,7 @@ pub(super) use self::generated::schemas::schema_service_server::{
     SchemaService, SchemaServiceServer,
 };
 pub(super) use self::generated::subscriber::subscriber_server::{Subscriber, SubscriberServer};
-use super::MAX_BODY_BYTES;
+use super::{MAX_BODY_BYTES, MAX_READ_BYTES};
 
 /// *google.protobuf.Empty*, which prost has no struct for.
 pub(super) type Empty = ();
@@ -45,27 +46,37 @@ mod generated {
     }
 }
 
-/// The services over gRPC, each under its name.
+/// The services over gRPC, each under its name. Clients may compress what they send (Google, *Message compression*). What is
+/// too large to be published is read to its end, so that it can be refused as Google refuses it.
 pub(super) fn routes<S: Api>(api: &Arc<S>) -> Router {
-    let publisher = PublisherServer::from_arc(Arc::clone(api));
-    let subscriber = SubscriberServer::from_arc(Arc::clone(api));
-    let schemas = SchemaServiceServer::from_arc(Arc::clone(api));
-    let policies = IAMPolicyServer::from_arc(Arc::clone(api));
+    let publisher = PublisherServer::from_arc(Arc::clone(api))
+        .max_decoding_message_size(MAX_READ_BYTES)
+        .accept_compressed(Gzip)
+        .accept_compressed(Deflate);
+    let subscriber = SubscriberServer::from_arc(Arc::clone(api))
+        .max_decoding_message_size(MAX_BODY_BYTES)
+        .accept_compressed(Gzip)
+        .accept_compressed(Deflate);
+    let schemas = SchemaServiceServer::from_arc(Arc::clone(api))
+        .max_decoding_message_size(MAX_BODY_BYTES)
+        .accept_compressed(Gzip)
+        .accept_compressed(Deflate);
+    let policies = IAMPolicyServer::from_arc(Arc::clone(api))
+        .max_decoding_message_size(MAX_BODY_BYTES)
+        .accept_compressed(Gzip)
+        .accept_compressed(Deflate);
     Router::new()
         .route(
             "/google.pubsub.v1.Publisher/{method}",
-            any_service(publisher.max_decoding_message_size(MAX_BODY_BYTES)),
+            any_service(publisher),
         )
         .route(
             "/google.pubsub.v1.Subscriber/{method}",
-            any_service(subscriber.max_decoding_message_size(MAX_BODY_BYTES)),
+            any_service(subscriber),
         )
         .route(
             "/google.pubsub.v1.SchemaService/{method}",
-            any_service(schemas.max_decoding_message_size(MAX_BODY_BYTES)),
+            any_service(schemas),
         )
-        .route(
-            "/google.iam.v1.IAMPolicy/{method}",
-            any_service(policies.max_decoding_message_size(MAX_BODY_BYTES)),
-        )
+        .route("/google.iam.v1.IAMPolicy/{method}", any_service(policies))
 }

@@ -35,8 +35,8 @@ use crate::console;
 use crate::issuer::{CERTIFICATES_PATH, Issuer, KEYS_PATH};
 use crate::journal::JournalError;
 
-/// Ten megabytes of data in Base64, with room for attributes and names.
-const MAX_BODY_BYTES: usize = 14 * 1024 * 1024;
+/// The largest body of a request to Google's interfaces.
+const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 /// How much of a body that is too large is read before it is refused.
 const MAX_READ_BYTES: usize = 32 * 1024 * 1024;
 

@@ -6,6 +6,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
     ListTopicSubscriptionsResponse, ListTopicsRequest, ListTopicsResponse, PublishRequest,
     PublishResponse, Topic, UpdateTopicRequest,
 };
+use prost::Message as _;
 use tonic::{Request, Response, Status};
 
 use super::Services;
@@ -13,7 +14,7 @@ use super::grpc::Publisher;
 use super::mask;
 use super::page::page;
 use crate::convert::{topic_from, topic_to};
-use crate::message::Message;
+use crate::message::{MAX_PUBLISH_BYTES, Message};
 use crate::name::{ResourceName, project};
 
 #[tonic::async_trait]
@@ -44,7 +45,9 @@ impl Publisher for Services {
         &self,
         request: Request<PublishRequest>,
     ) -> Result<Response<PublishResponse>, Status> {
-        let PublishRequest { topic, messages } = request.into_inner();
+        let request = request.into_inner();
+        check_size(&request)?;
+        let PublishRequest { topic, messages } = request;
         let messages = messages.into_iter().map(Message::from).collect();
         self.room_to_save().await?;
         let message_ids = self
@@ -131,4 +134,16 @@ impl Publisher for Services {
         self.saved().await?;
         Ok(Response::new(DetachSubscriptionResponse {}))
     }
+}
+
+/// The limit is one of the whole request as it is encoded, not of what the messages say (Google's answer to a larger one).
+fn check_size(request: &PublishRequest) -> Result<(), Status> {
+    let size_bytes = request.encoded_len();
+    if size_bytes > MAX_PUBLISH_BYTES {
+        return Err(Status::invalid_argument(format!(
+            "The value for request_size is too large. You passed {size_bytes} in the request, but the maximum value is \
+             {MAX_PUBLISH_BYTES}."
+        )));
+    }
+    Ok(())
 }

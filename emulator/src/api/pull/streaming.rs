@@ -28,6 +28,10 @@ const MAX_WAITING_ANSWERS: usize = 4;
 /// Confirmations that wait for such a place.
 const MAX_CONFIRMATIONS: usize = 100_000;
 
+/// The version of the protocol from which on clients expect an answer to each empty request, within 15 s (Google's clients for
+/// Go, Java, .NET and Ruby). Earlier ones send such requests, too, and expect none.
+const PONGS_SINCE: i64 = 1;
+
 /// The answers of one stream.
 pub(in crate::api) type Messages = ReceiverStream<Result<StreamingPullResponse, Status>>;
 
@@ -38,6 +42,9 @@ struct StreamingPull {
     want: Want,
     /// What the client was told last.
     properties: Option<(bool, bool)>,
+    /// Whether the client takes a stream without answers to its empty requests for a broken one.
+    expects_pongs: bool,
+    owes_pong: bool,
 }
 
 /// Opens a stream whose first request is here or about to come.
@@ -80,6 +87,8 @@ impl StreamingPull {
             delivery,
             want,
             properties: None,
+            expects_pongs: first.protocol_version >= PONGS_SINCE,
+            owes_pong: false,
         })
     }
 
@@ -109,7 +118,7 @@ impl StreamingPull {
                 },
                 request = requests.next(), if has_room(&answer) => match request {
                     Some(request) => {
-                        let more = self.take_and_keep(&request?).await?;
+                        let more = self.take_further(&request?).await?;
                         append(&mut answer, more);
                         continue;
                     }
@@ -119,7 +128,7 @@ impl StreamingPull {
             tokio::select! {
                 () = available => {}
                 request = requests.next() => match request {
-                    Some(request) => answer = self.take_and_keep(&request?).await?,
+                    Some(request) => answer = self.take_further(&request?).await?,
                     None => return Ok(()),
                 },
                 () = answers.closed() => return Ok(()),
@@ -134,9 +143,20 @@ impl StreamingPull {
         answer.received_messages = handed.into_iter().map(received).collect();
         let properties = self.delivery.properties();
         let are_new = self.properties.replace(properties) != Some(properties);
-        let has_news = are_new || *answer != StreamingPullResponse::default();
+        let is_pong = std::mem::take(&mut self.owes_pong);
+        let has_news = are_new || is_pong || *answer != StreamingPullResponse::default();
         answer.subscription_properties = has_news.then(|| shown(properties));
         Ok(has_news)
+    }
+
+    /// Takes a request after the first one.
+    async fn take_further(
+        &mut self,
+        request: &StreamingPullRequest,
+    ) -> Result<StreamingPullResponse, Status> {
+        check_further(request)?;
+        self.owes_pong |= self.expects_pongs && *request == StreamingPullRequest::default();
+        self.take_and_keep(request).await
     }
 
     /// Does what a request asks for. What is confirmed is kept, where a data folder keeps it.
@@ -188,9 +208,10 @@ impl StreamingPull {
         request: &StreamingPullRequest,
     ) -> Result<ModifyAckDeadlineConfirmation, ApiError> {
         let ids = parse(&request.modify_deadline_ack_ids)?;
+        let deadlines = request.modify_deadline_seconds.iter();
+        let deadlines: Vec<_> = deadlines.map(|each| deadline(*each)).collect::<Result<_, _>>()?;
         let mut outcomes = Vec::with_capacity(ids.len());
-        for (id, seconds) in ids.iter().zip(&request.modify_deadline_seconds) {
-            let by = deadline(*seconds)?;
+        for (id, by) in ids.iter().zip(deadlines) {
             let id = std::slice::from_ref(id);
             outcomes.extend(if by.is_zero() {
                 self.broker.nack(&self.delivery, id)
@@ -214,6 +235,22 @@ const fn shown(
     SubscriptionProperties {
         exactly_once_delivery_enabled,
         message_ordering_enabled,
+    }
+}
+
+/// What only the first request of a stream may say (Google, *StreamingPullRequest*).
+fn check_further(request: &StreamingPullRequest) -> Result<(), ApiError> {
+    let first_only = [
+        ("subscription", !request.subscription.is_empty()),
+        ("max_outstanding_messages", request.max_outstanding_messages != 0),
+        ("max_outstanding_bytes", request.max_outstanding_bytes != 0),
+        ("protocol_version", request.protocol_version != 0),
+    ];
+    match first_only.iter().find(|(_, is_set)| *is_set) {
+        Some((field, _)) => Err(ApiError::invalid(format!(
+            "{field} can only be set in the first request of a stream"
+        ))),
+        None => Ok(()),
     }
 }
 

@@ -17,6 +17,8 @@ use crate::name::ResourceName;
 
 /// How long a pull waits for a first message; how long Google waits is not documented, and clients ask again.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The largest request that acknowledges, or changes deadlines (Google, *Quotas and limits*).
+const MAX_WISHES_BYTES: usize = 524_288;
 
 pub(in crate::api) async fn pull(
     broker: &Arc<Broker>,
@@ -74,6 +76,7 @@ pub(in crate::api) fn acknowledge(
     broker: &Arc<Broker>,
     request: &AcknowledgeRequest,
 ) -> Result<(), Status> {
+    check_size(request)?;
     let delivery = find(broker, &request.subscription, &request.ack_ids)?;
     let ids = parse(&request.ack_ids)?;
     let outcomes = delivery.acknowledge(&ids);
@@ -84,6 +87,7 @@ pub(in crate::api) fn modify_ack_deadline(
     broker: &Arc<Broker>,
     request: &ModifyAckDeadlineRequest,
 ) -> Result<(), Status> {
+    check_size(request)?;
     let delivery = find(broker, &request.subscription, &request.ack_ids)?;
     let ids = parse(&request.ack_ids)?;
     let by = deadline(request.ack_deadline_seconds)?;
@@ -93,6 +97,15 @@ pub(in crate::api) fn modify_ack_deadline(
         delivery.extend(&ids, by)
     };
     confirm(&delivery, &request.ack_ids, &outcomes)
+}
+
+fn check_size(request: &impl prost::Message) -> Result<(), ApiError> {
+    if request.encoded_len() > MAX_WISHES_BYTES {
+        return Err(ApiError::invalid(format!(
+            "Request payload size exceeds the limit: {MAX_WISHES_BYTES} bytes."
+        )));
+    }
+    Ok(())
 }
 
 fn find(

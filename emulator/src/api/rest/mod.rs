@@ -1,9 +1,10 @@
 //! Google's REST interface: every request becomes that of an RPC, and its answer JSON (Google, *HttpRule*, and *ProtoJSON
 //! format*).
 //!
-//! `routes` says which request is which RPC, `path` and `query` read what the address holds, `json` the rest, and `refusal`
-//! writes what went wrong. Nothing here knows what an RPC does.
+//! `routes` says which request is which RPC, `path` and `query` read what the address holds, `body` and `json` the rest, and
+//! `refusal` writes what went wrong. Nothing here knows what an RPC does.
 
+mod body;
 mod json;
 mod path;
 mod query;
@@ -25,7 +26,6 @@ use self::path::Path;
 use self::query::Query;
 pub(crate) use self::refusal::refuse;
 use self::route::{Body, Route};
-use super::MAX_BODY_BYTES;
 use super::descriptor;
 use super::grpc::Api;
 
@@ -52,9 +52,10 @@ pub(super) async fn answer<S: Api>(State(rest): State<Rest<S>>, request: Request
         return status.into_http::<axum::body::Body>();
     }
     // The whole body is read even if nothing wants it: the connection of one that is left unread is closed.
-    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let (uri, headers) = (request.uri().clone(), request.headers().clone());
+    let method = method(request.method(), &headers);
     let body = Bytes::from_request(request, &()).await.ok();
-    match rest.transcode(&method, &uri, body).await {
+    match rest.transcode(&method, &uri, || body::plain(body, &headers)).await {
         Ok(json) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
         Err(status) => refuse(&status),
     }
@@ -73,7 +74,7 @@ impl<S: Api> Rest<S> {
         &self,
         method: &Method,
         uri: &Uri,
-        body: Option<Bytes>,
+        body: impl FnOnce() -> Result<Bytes, Status>,
     ) -> Result<Vec<u8>, Status> {
         let path = Path::read(uri.path())?;
         let (route, name) = self.find(method, &path)?;
@@ -83,12 +84,12 @@ impl<S: Api> Rest<S> {
         match route.body {
             Body::None => query.bind(&mut message)?,
             Body::Whole => {
-                query.refuse_parameters()?;
-                message = json::read(&message, &within_bound(body)?)?;
+                query.bind(&mut message)?;
+                json::read_over(&mut message, &body()?)?;
             }
             Body::Field(field) => {
                 query.bind(&mut message)?;
-                json::read_field(&mut message, field, &within_bound(body)?)?;
+                json::read_field(&mut message, field, &body()?)?;
             }
         }
         path::bind(&mut message, route.field, &name)?;
@@ -118,13 +119,11 @@ fn is_grpc(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// The body of a request. One that is too large was read up to a wider bound, so that a client gets to the answer instead of a
-/// closed connection.
-fn within_bound(body: Option<Bytes>) -> Result<Bytes, Status> {
-    body.filter(|body| body.len() <= MAX_BODY_BYTES)
-        .ok_or_else(|| {
-            Status::invalid_argument(format!(
-                "The request body could not be read, or has more than {MAX_BODY_BYTES} bytes"
-            ))
-        })
+/// What a request asks for. Clients that cannot send every method, of which Google's for Java is one, say it in a header.
+fn method(sent: &Method, headers: &HeaderMap) -> Method {
+    let meant = headers.get("x-http-method-override");
+    meant
+        .filter(|_| *sent == Method::POST)
+        .and_then(|meant| Method::from_bytes(meant.as_bytes()).ok())
+        .unwrap_or_else(|| sent.clone())
 }

@@ -49,14 +49,6 @@ impl Query {
         })
     }
 
-    /// With a body that is the whole request there is nothing left for a query (Google, *HttpRule*, `body`).
-    pub(super) fn refuse_parameters(&self) -> Result<(), Status> {
-        match self.parameters.first() {
-            Some((name, _)) => Err(cannot_bind(name)),
-            None => Ok(()),
-        }
-    }
-
     /// Puts the parameters into the fields that they name.
     pub(super) fn bind(&self, message: &mut DynamicMessage) -> Result<(), Status> {
         if self.parameters.is_empty() {

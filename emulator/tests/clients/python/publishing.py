@@ -3,8 +3,9 @@
 import grpc
 from google.api_core.exceptions import InvalidArgument
 from google.cloud.pubsub_v1.types import BatchSettings, PublisherOptions
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
-from google.pubsub_v1 import SubscriberClient
 
 from runner import feature
 from scene import HOST, all_hold, data, refused
@@ -58,7 +59,20 @@ def publish_10mb(scene):
 
 @feature("publish-over-10mb")
 def publish_over_10mb(scene):
-    refused(InvalidArgument, scene.publish, scene.topic(), bytes(11_000_000))
+    topic = scene.topic()
+    for size in (10_000_000, 11_000_000, 16_000_000):
+        text = refused(InvalidArgument, scene.publish, topic, bytes(size))
+        assert "The value for request_size is too large." in text, text
+
+
+@feature("publish-compressed")
+def publish_compressed(scene):
+    topic, subscription = scene.pair()
+    for name in ("Gzip", "Deflate"):
+        channel = grpc.insecure_channel(HOST, compression=getattr(grpc.Compression, name))
+        with PublisherClient(transport=PublisherGrpcTransport(channel=channel)) as publisher:
+            publisher.publish(request={"topic": topic, "messages": [{"data": b"x" * 5000}]}, timeout=10, retry=None)
+        assert data(scene.pull_all(subscription, 1)) == [b"x" * 5000], name
 
 
 @feature("publish-limits")

@@ -112,3 +112,16 @@ def ack_invalid_id(scene):
     _, subscription = scene.pair()
     request = {"subscription": subscription, "ack_ids": ["made-up"]}
     refused(InvalidArgument, SUBSCRIBER.acknowledge, request=request, timeout=5, retry=None)
+
+
+@feature("ack-request-limit")
+def ack_request_limit(scene):
+    topic, subscription = scene.pair()
+    scene.publish(topic, b"x")
+    (received,) = scene.pull_all(subscription, 1, ack=False)
+    many = [received] * (524_288 // len(received.ack_id))
+    expected = "Request payload size exceeds the limit: 524288 bytes."
+    for call in (lambda: scene.ack(subscription, *many), lambda: scene.extend(subscription, 20, *many)):
+        text = refused(InvalidArgument, call)
+        assert expected in text, text
+    scene.ack(subscription, *[received] * 100)

@@ -1,6 +1,8 @@
 """The REST interface, by plain HTTP."""
 
 import base64
+import gzip
+import json
 
 import requests
 
@@ -8,8 +10,8 @@ from runner import feature
 from scene import HOST
 
 
-def call(method, path, body=None, status=200, timeout=10):
-    answer = requests.request(method, f"http://{HOST}/v1/{path}", json=body, timeout=timeout)
+def call(method, path, body=None, status=200, timeout=10, **settings):
+    answer = requests.request(method, f"http://{HOST}/v1/{path}", json=body, timeout=timeout, **settings)
     assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text[:200]}"
     return answer.json()
 
@@ -60,3 +62,41 @@ def rest_errors(scene):
     ]:
         error = call(method, path, body, status)["error"]
         assert error["code"] == status and error["status"] == name and error["message"], f"{error}"
+
+
+@feature("rest-update-mask-in-query")
+def rest_update_mask_in_query(scene):
+    topic, subscription = scene.pair()
+    body = {"subscription": {"ackDeadlineSeconds": 44, "retainAckedMessages": True}}
+    for mask, seconds in (("ackDeadlineSeconds", 44), ("ack_deadline_seconds", 45)):
+        body["subscription"]["ackDeadlineSeconds"] = seconds
+        call("PATCH", f"{subscription}?updateMask={mask}", body)
+        shown = call("GET", subscription)
+        assert shown["ackDeadlineSeconds"] == seconds and not shown.get("retainAckedMessages"), f"{shown}"
+    call("PATCH", f"{topic}?updateMask=messageRetentionDuration", {"topic": {"messageRetentionDuration": "3600s"}})
+    assert call("GET", topic)["messageRetentionDuration"] == "3600s"
+
+
+@feature("rest-compressed-body")
+def rest_compressed_body(scene):
+    topic, subscription = scene.pair()
+    body = gzip.compress(json.dumps({"messages": [{"data": "aGk="}]}).encode())
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    call("POST", f"{topic}:publish", data=body, headers=headers)
+    assert scene.pull_all(subscription, 1)[0].message.data == b"hi"
+
+
+@feature("rest-method-override")
+def rest_method_override(scene):
+    _, subscription = scene.pair()
+    body = {"subscription": {"ackDeadlineSeconds": 55}, "updateMask": "ackDeadlineSeconds"}
+    call("POST", subscription, body, headers={"X-HTTP-Method-Override": "PATCH"})
+    assert call("GET", subscription)["ackDeadlineSeconds"] == 55
+
+
+@feature("rest-body-limit")
+def rest_body_limit(scene):
+    topic = scene.topic()
+    body = {"messages": [{"data": "A" * 10_485_760}]}
+    error = call("POST", f"{topic}:publish", body, 400)["error"]
+    assert error["message"] == "Request payload size exceeds the limit: 10485760 bytes.", f"{error}"

@@ -8,7 +8,7 @@ from google.api_core.exceptions import InvalidArgument, NotFound
 from google.cloud.pubsub_v1.types import FlowControl
 
 from runner import feature
-from scene import SUBSCRIBER, eventually, refused
+from scene import SUBSCRIBER, all_hold, eventually, refused
 
 
 class Stream:
@@ -141,3 +141,45 @@ def streaming_pull_refusals(scene):
     _, subscription = scene.pair()
     refused(NotFound, Stream(scene.path("subscriptions", "missing")).receive, 5)
     refused(InvalidArgument, Stream(subscription, stream_ack_deadline_seconds=9).receive, 3)
+
+
+@feature("streaming-pull-keepalive")
+def streaming_pull_keepalive(scene):
+    _, subscription = scene.pair()
+    stream = Stream(subscription, protocol_version=1)
+    time.sleep(0.3)
+    while not stream.responses.empty():
+        stream.responses.get()
+    for _ in range(2):
+        stream.requests.put({})
+        try:
+            answer = stream.responses.get(timeout=2)
+        except queue.Empty:
+            raise AssertionError("no answer to an empty request") from None
+        assert not isinstance(answer, Exception) and not answer.received_messages, f"{answer}"
+    stream.close()
+
+
+@feature("streaming-pull-first-request-only")
+def streaming_pull_first_request_only(scene):
+    _, subscription = scene.pair()
+
+    def is_refused(**fields):
+        def check():
+            stream = Stream(subscription)
+            stream.requests.put(fields)
+            try:
+                refused(InvalidArgument, stream.receive, 2)
+            finally:
+                stream.close()
+
+        return check
+
+    all_hold(
+        {
+            "subscription": is_refused(subscription=subscription),
+            "max_outstanding_messages": is_refused(max_outstanding_messages=5),
+            "max_outstanding_bytes": is_refused(max_outstanding_bytes=5),
+            "protocol_version": is_refused(protocol_version=1),
+        }
+    )

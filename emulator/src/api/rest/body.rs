@@ -1,0 +1,51 @@
+//! The bytes of a request: bounded, and no longer compressed.
+
+use std::io::Read;
+
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_ENCODING;
+use flate2::read::MultiGzDecoder;
+use tonic::Status;
+
+use crate::api::MAX_BODY_BYTES;
+
+/// The body of a request as it was before it was compressed; Google's client for Java does that unasked. `body` is none if it
+/// could not be read. One that is too large was read up to a wider bound, so that a client gets to the answer instead of a closed
+/// connection.
+pub(super) fn plain(body: Option<Bytes>, headers: &HeaderMap) -> Result<Bytes, Status> {
+    let body = within_bound(body.ok_or_else(too_large)?)?;
+    match headers.get(CONTENT_ENCODING).map(|coding| coding.as_bytes()) {
+        None | Some(b"" | b"identity") => Ok(body),
+        Some(b"gzip" | b"x-gzip") => inflated(&body),
+        Some(_) => Err(Status::invalid_argument(
+            "The request body has a Content-Encoding other than gzip",
+        )),
+    }
+}
+
+fn inflated(body: &[u8]) -> Result<Bytes, Status> {
+    let bound = u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX);
+    let mut plain = Vec::new();
+    MultiGzDecoder::new(body)
+        .take(bound.saturating_add(1))
+        .read_to_end(&mut plain)
+        .map_err(|error| {
+            Status::invalid_argument(format!("The request body is not gzip: {error}"))
+        })?;
+    within_bound(plain.into())
+}
+
+fn within_bound(body: Bytes) -> Result<Bytes, Status> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(too_large());
+    }
+    Ok(body)
+}
+
+/// In Google's words.
+fn too_large() -> Status {
+    Status::invalid_argument(format!(
+        "Request payload size exceeds the limit: {MAX_BODY_BYTES} bytes."
+    ))
+}
