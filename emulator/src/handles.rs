@@ -122,7 +122,7 @@ impl SubscriptionHandle {
     /// Takes up to `most` messages, if there are any now, and leases them for the subscription's ack deadline.
     ///
     /// # Errors
-    /// If the subscription was detached.
+    /// If the subscription was detached, or pushes.
     pub fn pull(&self, most: usize) -> Result<Vec<Pulled>, ApiError> {
         let handed = self.delivery.hand_out(&Want {
             messages: most,
@@ -139,7 +139,7 @@ impl SubscriptionHandle {
     /// Waits for a message, and takes it.
     ///
     /// # Errors
-    /// If the subscription was detached.
+    /// If the subscription was detached, or pushes.
     pub async fn next(&self) -> Result<Pulled, ApiError> {
         loop {
             let mut available = std::pin::pin!(self.delivery.is_available());

@@ -1,8 +1,10 @@
 //! Messages of one ordering key.
 
-use emulator::{Message, Pace};
+use std::time::Duration;
 
-use crate::harness::{Answer, SUBSCRIPTION, Scene, statuses};
+use emulator::{DeadLetterPolicy, Message, Pace, Pulled, SubscriptionConfig, SubscriptionHandle};
+
+use crate::harness::{Answer, DEAD_SUBSCRIPTION, DEAD_TOPIC, SUBSCRIPTION, Scene, statuses};
 
 async fn ordered(answers: impl IntoIterator<Item = Answer>) -> Scene {
     Scene::start(Pace::Eager, answers, |config| {
@@ -59,4 +61,93 @@ async fn delivering_a_message_again_repeats_the_later_ones_of_its_key() {
     }
     scene.acked(&ids[3]).await;
     assert!(scene.endpoint.is_idle());
+}
+
+/// A subscription to pull, with messages of the keys given, and what each is.
+async fn pulled(keys: &[&str], change: impl FnOnce(&mut SubscriptionConfig)) -> SubscriptionHandle {
+    let scene = Scene::start(Pace::Eager, [], |config| {
+        config.push_config = None;
+        config.enable_message_ordering = true;
+        change(config);
+    })
+    .await;
+    for (number, key) in keys.iter().enumerate() {
+        scene.publish(Message::new(number.to_string()).with_ordering_key(*key));
+    }
+    scene.emulator.subscription(SUBSCRIPTION).unwrap()
+}
+
+fn data(pulled: &[Pulled]) -> Vec<&str> {
+    let data = pulled.iter().map(|each| &each.message().data);
+    data.map(|data| str::from_utf8(data).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_pull_takes_a_batch_of_a_key_and_the_next_pull_waits_for_all_of_it() {
+    let billing = pulled(&["a", "a", "b", "a", "a"], |_| {}).await;
+    let batch = billing.pull(3).unwrap();
+    assert_eq!(data(&batch), ["0", "1", "3"]);
+    let other = billing.pull(10).unwrap();
+    assert_eq!(data(&other), ["2"]);
+    assert!(batch[0].ack() && batch[2].ack());
+    assert!(billing.pull(10).unwrap().is_empty());
+    assert!(batch[1].ack());
+    assert_eq!(data(&billing.pull(10).unwrap()), ["4"]);
+}
+
+#[tokio::test]
+async fn a_failed_message_takes_back_what_is_behind_it_even_if_acked() {
+    let billing = pulled(&["a"; 5], |_| {}).await;
+    let batch = billing.pull(4).unwrap();
+    assert!(batch[0].ack() && batch[2].ack());
+    assert!(batch[1].nack());
+    // It is not theirs any more.
+    assert!(!batch[3].ack());
+    assert_eq!(data(&billing.pull(10).unwrap()), ["1", "2", "3", "4"]);
+}
+
+#[tokio::test]
+async fn what_exactly_once_delivery_confirmed_stays_acked_behind_a_failed_message() {
+    let billing = pulled(&["a"; 4], |config| {
+        config.enable_exactly_once_delivery = true
+    })
+    .await;
+    let batch = billing.pull(3).unwrap();
+    assert!(batch[1].ack());
+    assert!(batch[0].nack());
+    assert!(!batch[2].ack());
+    assert_eq!(data(&billing.pull(10).unwrap()), ["0", "2", "3"]);
+}
+
+#[tokio::test]
+async fn a_batch_whose_deadline_ends_comes_again_whole_and_each_is_counted() {
+    let scene = Scene::start(Pace::Eager, [], |config| {
+        config.push_config = None;
+        config.enable_message_ordering = true;
+        config.dead_letter_policy = Some(DeadLetterPolicy::new(DEAD_TOPIC));
+    })
+    .await;
+    for number in 0..3 {
+        scene.publish(keyed("a").with_attribute("number", number.to_string()));
+    }
+    let billing = scene.emulator.subscription(SUBSCRIPTION).unwrap();
+    for attempt in 1..=5 {
+        let batch = loop {
+            let batch = billing.pull(10).unwrap();
+            if !batch.is_empty() {
+                break batch;
+            }
+            tokio::task::yield_now().await;
+        };
+        let attempts: Vec<_> = batch.iter().map(Pulled::delivery_attempt).collect();
+        assert_eq!(attempts, [Some(attempt); 3]);
+        scene.emulator.advance(Duration::from_secs(11));
+    }
+    let letters = scene.emulator.subscription(DEAD_SUBSCRIPTION).unwrap();
+    while letters.held().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    let held = letters.held();
+    let numbers: Vec<_> = held.iter().map(|each| &each.attributes["number"]).collect();
+    assert_eq!(numbers, ["0", "1", "2"]);
 }

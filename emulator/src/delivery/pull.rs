@@ -1,5 +1,6 @@
 //! Hands out messages to whoever asks, and takes their acknowledgements.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -53,21 +54,26 @@ impl Delivery {
     /// Hands out what is there, as much as is wanted.
     ///
     /// # Errors
-    /// If the subscription was detached.
+    /// If the subscription was detached, or pushes.
     pub(crate) fn hand_out(&self, want: &Want) -> Result<Vec<Handed>, ApiError> {
         let mut state = self.state();
-        state.check_attached()?;
+        state.check_pulled()?;
         state.last_active = self.clock.utc();
         let now = self.clock.now();
         let is_due = state.backlog.promote(now) | state.open_gate(now);
         let mut handed = Vec::new();
         let mut bytes = 0;
+        let mut joined = None;
         while handed.len() < want.messages
             && bytes < want.bytes
             && let Some(next) = self.hand_out_one(&mut state, want)
         {
             bytes += next.message.content_bytes();
+            joined = state.backlog.join_next(next.message.sequence);
             handed.push(next);
+        }
+        if let Some(joined) = joined {
+            state.backlog.leave_batch(joined);
         }
         drop(state);
         // Its task ends the new leases, and wakes whoever waits for what a fault delays.
@@ -149,21 +155,28 @@ impl Delivery {
 
     /// Gives messages back, and tells which are to be dead-lettered besides what became of each id.
     pub(crate) fn nack(&self, ack_ids: &[AckId]) -> (Vec<Outcome>, Vec<Letter>) {
-        let mut outcomes = Vec::with_capacity(ack_ids.len());
-        let mut letters = Vec::new();
         let mut state = self.state();
         state.last_active = self.clock.utc();
-        for id in ack_ids {
-            let is_held = id.tag == self.tag && state.backlog.is_leased(id.lease);
-            outcomes.push(if is_held {
+        let outcomes = ack_ids.iter().map(|id| {
+            if id.tag == self.tag && state.backlog.is_leased(id.lease) {
                 Outcome::Done
             } else {
                 Outcome::Invalid
-            });
-            if is_held {
-                letters.extend(self.fail_pulled(&mut state, id.lease, Reply::Nack));
             }
+        });
+        let outcomes = outcomes.collect();
+        // Of a key, a message takes those behind it back with it; the last one first, so that each is counted.
+        let mut last_first: Vec<AckId> = ack_ids
+            .iter()
+            .copied()
+            .filter(|id| id.tag == self.tag)
+            .collect();
+        last_first.sort_unstable_by_key(|id| Reverse(id.sequence));
+        let mut letters = Vec::new();
+        for id in last_first {
+            letters.extend(self.fail_pulled(&mut state, id.lease, Reply::Nack));
         }
+        letters.reverse();
         drop(state);
         self.wake();
         (outcomes, letters)
@@ -231,10 +244,16 @@ impl Delivery {
 }
 
 impl State {
-    fn check_attached(&self) -> Result<(), ApiError> {
+    fn check_pulled(&self) -> Result<(), ApiError> {
         if self.config.detached {
             return Err(ApiError::precondition(
                 "Subscription is detached from its topic",
+            ));
+        }
+        // In Google's words.
+        if self.destination.is_some() {
+            return Err(ApiError::precondition(
+                "This method is not supported for push subscriptions.",
             ));
         }
         Ok(())

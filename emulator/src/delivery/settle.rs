@@ -54,17 +54,18 @@ impl Delivery {
         let mut letters = Vec::new();
         let mut state = self.state();
         let now = self.clock.now();
-        let mut have_ended = false;
-        while let Some(lease) = state.backlog.expired_lease(now) {
-            have_ended = true;
-            letters.extend(self.fail_pulled(&mut state, lease, Reply::LeaseEnded));
+        // Of a key, a message takes those behind it back with it; the last one first, so that each is counted.
+        let ended = state.backlog.expired_leases(now);
+        for lease in ended.iter().rev() {
+            letters.extend(self.fail_pulled(&mut state, *lease, Reply::LeaseEnded));
         }
+        letters.reverse();
         let is_due = state.backlog.promote(now) | state.open_gate(now);
         drop(state);
         for letter in letters {
             self.forward(letter, forward);
         }
-        if have_ended || is_due {
+        if !ended.is_empty() || is_due {
             self.available.notify_waiters();
         }
     }
@@ -117,6 +118,11 @@ impl Delivery {
     ) -> Settlement {
         let now = self.clock.now();
         let after = state.wait(now, failures, reply);
+        // What exactly-once delivery confirmed does not come again.
+        let acked_stays = state.config.enable_exactly_once_delivery;
+        state
+            .backlog
+            .take_back_behind(message.sequence, acked_stays);
         state.backlog.delay(message.sequence, now + after);
         let settlement = Settlement::Again { after };
         self.note_failed(message, failures, reply, &settlement);

@@ -13,12 +13,22 @@ pub(super) enum Place {
     Acked { is_retained: bool },
 }
 
+/// Where an ordered message is among those of its key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Line {
+    Waiting,
+    InBatch,
+    /// Acknowledged before an earlier one of its batch.
+    Early,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Expected {
     /// 0 for none.
     pub(super) key: u8,
     pub(super) failures: u32,
     pub(super) place: Place,
+    line: Line,
     /// The latest handing out.
     pub(super) latest: Option<usize>,
 }
@@ -49,36 +59,49 @@ impl Model {
             key,
             failures: 0,
             place: Place::Available,
+            line: Line::Waiting,
             latest: None,
         });
     }
 
-    /// The messages that may be handed out now.
-    pub(super) fn available(&self) -> Vec<usize> {
+    /// The messages that may be handed out next by a pull that has already taken some.
+    pub(super) fn available(&self, taken: &[usize]) -> Vec<usize> {
         let all = 0..self.messages.len();
-        all.filter(|index| self.is_available(*index)).collect()
+        all.filter(|index| self.is_available(*index, taken))
+            .collect()
     }
 
-    fn is_available(&self, index: usize) -> bool {
+    fn is_available(&self, index: usize, taken: &[usize]) -> bool {
         if self.messages[index].place != Place::Available {
             return false;
         }
-        !self.is_ordered(index) || self.is_first_of_its_key(index)
+        if !self.is_ordered(index) || self.messages[index].line == Line::InBatch {
+            return true;
+        }
+        let is_next = self.of_key(index).take_while(|other| *other < index);
+        let is_next = is_next
+            .into_iter()
+            .all(|other| self.messages[other].place != Place::Available);
+        let last = self.batch(index).last();
+        is_next && last.is_none_or(|last| taken.contains(&last))
     }
 
     fn is_ordered(&self, index: usize) -> bool {
         self.declared.is_ordered && self.messages[index].key != 0
     }
 
-    fn is_first_of_its_key(&self, index: usize) -> bool {
+    /// The messages with the key of this one, in order.
+    fn of_key(&self, index: usize) -> impl Iterator<Item = usize> {
         let key = self.messages[index].key;
-        let of_key = self.messages.iter().enumerate();
-        let mut of_key = of_key.filter(|(_, each)| each.key == key);
-        of_key.all(|(other, each)| match each.place {
-            Place::Leased { .. } | Place::Delayed { .. } => false,
-            Place::Available => other >= index,
-            Place::Acked { .. } => true,
-        })
+        let all = self.messages.iter().enumerate();
+        all.filter(move |(_, each)| each.key == key)
+            .map(|(index, _)| index)
+    }
+
+    /// Those of its key that are on their way.
+    fn batch(&self, index: usize) -> impl Iterator<Item = usize> {
+        let of_key = self.of_key(index);
+        of_key.filter(|other| self.messages[*other].line == Line::InBatch)
     }
 
     pub(super) fn hand_out(&mut self, index: usize, handing: usize) {
@@ -89,6 +112,9 @@ impl Model {
             comes_again: false,
         };
         message.latest = Some(handing);
+        if self.is_ordered(index) {
+            self.messages[index].line = Line::InBatch;
+        }
     }
 
     fn is_leased(&self, index: usize, handing: usize) -> bool {
@@ -109,9 +135,16 @@ impl Model {
         } = message.place
         {
             message.place = Place::Available;
+            message.line = Line::Waiting;
         } else {
+            let is_early = self.messages[index].line == Line::InBatch
+                && self.batch(index).any(|other| other < index);
             self.done(index);
+            if is_early {
+                self.messages[index].line = Line::Early;
+            }
         }
+        self.forget_early(index);
         true
     }
 
@@ -120,6 +153,7 @@ impl Model {
             return false;
         }
         self.fail(index);
+        self.forget_early(index);
         true
     }
 
@@ -136,12 +170,18 @@ impl Model {
 
     pub(super) fn pass(&mut self, seconds: u64) {
         self.now += seconds;
-        for index in 0..self.messages.len() {
+        let letters = self.dead_letters.len();
+        // Of a key, a message takes those behind it back with it; the last one fails first.
+        for index in (0..self.messages.len()).rev() {
             if let Place::Leased { until, .. } = self.messages[index].place
                 && until <= self.now
             {
                 self.fail(index);
             }
+        }
+        self.dead_letters[letters..].reverse();
+        for index in 0..self.messages.len() {
+            self.forget_early(index);
         }
         for message in &mut self.messages {
             if let Place::Delayed { until } = message.place
@@ -167,6 +207,9 @@ impl Model {
                 ..
             }
         );
+        if comes_again {
+            message.line = Line::Waiting;
+        }
         message.place = if self.declared.has_backoff && !comes_again {
             let wait = (10 * 2_u64.pow(message.failures - 1)).min(600);
             Place::Delayed {
@@ -175,9 +218,48 @@ impl Model {
         } else {
             Place::Available
         };
+        self.take_back_behind(index);
+    }
+
+    /// What is behind a failed message comes again after it, even what was acknowledged out of turn.
+    fn take_back_behind(&mut self, failed: usize) {
+        if !self.is_ordered(failed) {
+            return;
+        }
+        let behind: Vec<usize> = self
+            .of_key(failed)
+            .filter(|other| *other > failed)
+            .collect();
+        for index in behind {
+            let message = &mut self.messages[index];
+            match message.line {
+                Line::InBatch => message.latest = None,
+                Line::Early if self.declared.is_strict => {
+                    message.line = Line::Waiting;
+                    continue;
+                }
+                Line::Early => message.latest = None,
+                Line::Waiting => continue,
+            }
+            message.line = Line::Waiting;
+            message.place = Place::Available;
+        }
+    }
+
+    /// What was acknowledged out of turn stays so once everything before it is settled.
+    fn forget_early(&mut self, index: usize) {
+        let first = self.batch(index).next();
+        let of_key: Vec<usize> = self.of_key(index).collect();
+        for index in of_key {
+            let message = &mut self.messages[index];
+            if message.line == Line::Early && first.is_none_or(|first| first > index) {
+                message.line = Line::Waiting;
+            }
+        }
     }
 
     fn done(&mut self, index: usize) {
+        self.messages[index].line = Line::Waiting;
         self.messages[index].place = Place::Acked {
             is_retained: self.declared.retains_acked,
         };
@@ -226,6 +308,9 @@ impl Model {
             let key = self.messages[index].key;
             if key == 0 {
                 continue;
+            }
+            if !matches!(self.messages[index].place, Place::Leased { .. }) {
+                self.messages[index].line = Line::Waiting;
             }
             if let Place::Delayed { .. } = self.messages[index].place {
                 self.messages[index].place = Place::Available;

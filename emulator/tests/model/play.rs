@@ -136,9 +136,10 @@ impl<'a> Play<'a> {
 
     fn pull(&mut self, most: usize) -> TestCaseResult {
         let pulled = self.subscription.pull(most).unwrap();
-        let available = self.model.available();
-        prop_assert_eq!(pulled.len(), most.min(available.len()));
+        let is_all = pulled.len() < most;
+        let mut taken = Vec::new();
         for pulled in pulled {
+            let available = self.model.available(&taken);
             let message = pulled.message();
             let index = self.published.iter().position(|(id, _)| *id == message.id);
             let index = index.unwrap();
@@ -151,6 +152,11 @@ impl<'a> Play<'a> {
             prop_assert_eq!(pulled.delivery_attempt(), attempt);
             self.model.hand_out(index, self.handed.len());
             self.handed.push((index, pulled));
+            taken.push(index);
+        }
+        if is_all {
+            let left = self.model.available(&taken);
+            prop_assert!(left.is_empty(), "{:?} were not handed out", left);
         }
         Ok(())
     }

@@ -209,7 +209,9 @@ impl StreamingPull {
     ) -> Result<ModifyAckDeadlineConfirmation, ApiError> {
         let ids = parse(&request.modify_deadline_ack_ids)?;
         let deadlines = request.modify_deadline_seconds.iter();
-        let deadlines: Vec<_> = deadlines.map(|each| deadline(*each)).collect::<Result<_, _>>()?;
+        let deadlines: Vec<_> = deadlines
+            .map(|each| deadline(*each))
+            .collect::<Result<_, _>>()?;
         let mut outcomes = Vec::with_capacity(ids.len());
         for (id, by) in ids.iter().zip(deadlines) {
             let id = std::slice::from_ref(id);
@@ -242,7 +244,10 @@ const fn shown(
 fn check_further(request: &StreamingPullRequest) -> Result<(), ApiError> {
     let first_only = [
         ("subscription", !request.subscription.is_empty()),
-        ("max_outstanding_messages", request.max_outstanding_messages != 0),
+        (
+            "max_outstanding_messages",
+            request.max_outstanding_messages != 0,
+        ),
         ("max_outstanding_bytes", request.max_outstanding_bytes != 0),
         ("protocol_version", request.protocol_version != 0),
     ];

@@ -15,7 +15,10 @@ use crate::api::MAX_BODY_BYTES;
 /// connection.
 pub(super) fn plain(body: Option<Bytes>, headers: &HeaderMap) -> Result<Bytes, Status> {
     let body = within_bound(body.ok_or_else(too_large)?)?;
-    match headers.get(CONTENT_ENCODING).map(|coding| coding.as_bytes()) {
+    match headers
+        .get(CONTENT_ENCODING)
+        .map(|coding| coding.as_bytes())
+    {
         None | Some(b"" | b"identity") => Ok(body),
         Some(b"gzip" | b"x-gzip") => inflated(&body),
         Some(_) => Err(Status::invalid_argument(

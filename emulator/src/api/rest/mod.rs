@@ -55,7 +55,10 @@ pub(super) async fn answer<S: Api>(State(rest): State<Rest<S>>, request: Request
     let (uri, headers) = (request.uri().clone(), request.headers().clone());
     let method = method(request.method(), &headers);
     let body = Bytes::from_request(request, &()).await.ok();
-    match rest.transcode(&method, &uri, || body::plain(body, &headers)).await {
+    match rest
+        .transcode(&method, &uri, || body::plain(body, &headers))
+        .await
+    {
         Ok(json) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
         Err(status) => refuse(&status),
     }

@@ -38,6 +38,7 @@ impl Backlog {
             self.make_ready(sequence);
             return Some(acked);
         }
+        self.note_early(sequence);
         self.settle(sequence);
         Some(acked)
     }
@@ -62,17 +63,17 @@ impl Backlog {
 
     /// A message that nobody is delivering is to be delivered again, not before `due`.
     pub(in crate::delivery) fn delay(&mut self, sequence: u64, due: Instant) {
-        let Some(entry) = self.unacked.get_mut(&sequence) else {
+        let Some(entry) = self.unacked.get(&sequence) else {
             return;
         };
         if entry.place != Place::Out(0) {
             return;
         }
-        if entry.comes_again {
+        if entry.comes_again || self.is_behind_failed(entry) {
             self.return_to_line(sequence);
             return;
         }
-        entry.place = Place::Delayed(due);
+        self.set_place(sequence, Place::Delayed(due));
         self.delayed.insert((due, sequence));
     }
 
@@ -178,6 +179,6 @@ impl Backlog {
         entry.comes_again = false;
         entry.place = Place::Waiting;
         let key = entry.message.ordering_key.clone();
-        self.wait_again(key, sequence);
+        self.wait_again(&key, sequence);
     }
 }

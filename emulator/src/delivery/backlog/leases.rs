@@ -110,10 +110,19 @@ impl Leases {
         true
     }
 
-    /// A lease whose end has come.
-    pub(super) fn ended(&self, now: Instant) -> Option<u64> {
-        let (end, number) = self.ends.first()?;
-        (*end <= now).then_some(*number)
+    /// The leases whose end has come, in the order of their messages.
+    pub(super) fn ended(&self, now: Instant) -> Vec<u64> {
+        let ended = self.ends.range(..=(now, u64::MAX));
+        let with_messages = ended.filter_map(|(_, number)| {
+            let lease = self.leases.get(number)?;
+            Some((lease.sequence, *number))
+        });
+        let mut with_messages: Vec<(u64, u64)> = with_messages.collect();
+        with_messages.sort_unstable();
+        with_messages
+            .into_iter()
+            .map(|(_, number)| number)
+            .collect()
     }
 
     pub(super) fn next_end(&self) -> Option<Instant> {

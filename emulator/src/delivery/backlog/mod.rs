@@ -182,8 +182,8 @@ impl Backlog {
             .min()
     }
 
-    /// A lease that has ended by itself.
-    pub(super) fn expired_lease(&self, now: Instant) -> Option<u64> {
+    /// Leases that have ended by themselves, in the order of their messages.
+    pub(super) fn expired_leases(&self, now: Instant) -> Vec<u64> {
         self.leases.ended(now)
     }
 

@@ -1,4 +1,7 @@
-//! Ordering keys: of each key, one message is on its way, and the later ones wait for it.
+//! Ordering keys: of each key, one batch is on its way, and the later messages wait for it.
+//!
+//! A batch is what one pull takes, and a push takes one message (Google, *Order messages*). Whatever is left of a batch behind a
+//! message that failed is taken back, and comes again after it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,10 +10,12 @@ use super::{Backlog, Entry, Place};
 /// The messages of one key.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
-    /// The one on its way; there is one, but while a lane is put in order.
-    head: Option<u64>,
-    /// Those behind it.
+    /// Those on their way; there is at least one, but while a lane is put in order.
+    batch: BTreeSet<u64>,
+    /// Those behind them.
     waiting: BTreeSet<u64>,
+    /// Those of the batch that were acknowledged before an earlier one of it.
+    early: BTreeSet<u64>,
 }
 
 impl Backlog {
@@ -34,7 +39,7 @@ impl Backlog {
             self.set_place(sequence, Place::Waiting);
         } else {
             let lane = Lane {
-                head: Some(sequence),
+                batch: BTreeSet::from([sequence]),
                 ..Lane::default()
             };
             self.lanes.insert(key, lane);
@@ -42,38 +47,147 @@ impl Backlog {
         }
     }
 
-    /// Puts the message of a key that was on its way back in line.
-    pub(super) fn wait_again(&mut self, key: String, sequence: u64) {
-        let lane = self.lanes.entry(key.clone()).or_default();
+    /// Lets the message behind one that was just taken join its batch, to be taken next. It is returned, so that it can be sent
+    /// back if nobody takes it.
+    pub(in crate::delivery) fn join_next(&mut self, taken: u64) -> Option<u64> {
+        let entry = self.unacked.get(&taken)?;
+        if !self.is_ordered(entry) {
+            return None;
+        }
+        let lane = self.lanes.get_mut(&entry.message.ordering_key)?;
+        // The message of a fault's repetition, or one that lets a later one of its batch pass, takes nobody along.
+        if lane.batch.last() != Some(&taken) {
+            return None;
+        }
+        let next = lane.waiting.pop_first()?;
+        lane.batch.insert(next);
+        self.set_place(next, Place::Ready);
+        self.ready.push_front(next);
+        Some(next)
+    }
+
+    /// Sends back in line what joined a batch and was not taken.
+    pub(in crate::delivery) fn leave_batch(&mut self, joined: u64) {
+        let Some(entry) = self.unacked.get(&joined) else {
+            return;
+        };
+        if entry.place != Place::Ready {
+            return;
+        }
+        if self.ready.front() == Some(&joined) {
+            self.ready.pop_front();
+        }
+        let key = entry.message.ordering_key.clone();
+        self.set_place(joined, Place::Waiting);
+        self.wait_again(&key, joined);
+    }
+
+    /// Takes back what is on its way behind a message that failed: it comes again in its turn, and whoever has it in hand can
+    /// do no more to it. So does what was acknowledged meanwhile, unless that `stays` (Google, *Order messages*).
+    pub(in crate::delivery) fn take_back_behind(&mut self, failed: u64, acked_stays: bool) {
+        let Some(entry) = self.unacked.get(&failed) else {
+            return;
+        };
+        if !self.is_ordered(entry) {
+            return;
+        }
+        let Some(lane) = self.lanes.get_mut(&entry.message.ordering_key) else {
+            return;
+        };
+        // One that nobody holds is about to be dead-lettered, or failed itself and finds its place later.
+        let unacked = &self.unacked;
+        let (behind, leaving): (BTreeSet<u64>, BTreeSet<u64>) = lane
+            .batch
+            .split_off(&(failed + 1))
+            .into_iter()
+            .partition(|sequence| {
+                let entry = unacked.get(sequence);
+                entry.is_some_and(|entry| entry.place != Place::Out(0))
+            });
+        lane.batch.extend(leaving);
+        let mut early = lane.early.split_off(&(failed + 1));
+        early.retain(|sequence| !acked_stays && self.settled.get(*sequence).is_some());
+        lane.waiting.extend(behind.iter().chain(&early));
+        for sequence in early {
+            self.bring_back(sequence);
+        }
+        for sequence in behind {
+            self.take_back(sequence);
+        }
+    }
+
+    fn take_back(&mut self, sequence: u64) {
+        self.leases.end_all(sequence);
+        self.set_place(sequence, Place::Waiting);
+        if let Some(entry) = self.unacked.get_mut(&sequence) {
+            entry.lease = 0;
+            entry.extra = 0;
+            entry.comes_again = false;
+        }
+    }
+
+    /// Whether a message of the batch must not come before an earlier one of it, which waits.
+    pub(super) fn is_behind_failed(&self, entry: &Entry) -> bool {
+        let lane = self.lanes.get(&entry.message.ordering_key);
+        let earlier = lane.map(|lane| lane.batch.range(..entry.sequence()));
+        earlier.into_iter().flatten().any(|sequence| {
+            let earlier = self.unacked.get(sequence);
+            earlier.is_some_and(|earlier| !matches!(earlier.place, Place::Out(1..)))
+        })
+    }
+
+    /// Notes that a message is acknowledged, before it leaves its line.
+    pub(super) fn note_early(&mut self, sequence: u64) {
+        if let Some(entry) = self.unacked.get(&sequence)
+            && let Some(lane) = self.lanes.get_mut(&entry.message.ordering_key)
+            && lane.batch.contains(&sequence)
+            && lane.batch.first() != Some(&sequence)
+        {
+            lane.early.insert(sequence);
+        }
+    }
+
+    /// Puts a message of a key that was on its way back in line.
+    pub(super) fn wait_again(&mut self, key: &str, sequence: u64) {
+        let lane = self.lanes.entry(key.to_owned()).or_default();
+        lane.batch.remove(&sequence);
         lane.waiting.insert(sequence);
-        self.follow(&key);
+        self.follow(key);
     }
 
     /// Makes room for the others of its key, now that a message is gone.
     pub(super) fn leave_line(&mut self, entry: &Entry) {
         let key = &entry.message.ordering_key;
-        match self.lanes.get_mut(key) {
-            Some(lane) if entry.place == Place::Waiting => {
-                lane.waiting.remove(&entry.sequence());
-            }
-            _ => self.follow(key),
-        }
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        let sequence = entry.sequence();
+        lane.waiting.remove(&sequence);
+        lane.batch.remove(&sequence);
+        self.follow(key);
     }
 
-    /// Lets the next message of a key go, now that the one before it is settled.
+    /// Lets the next message of a key go if those before it are settled.
     pub(super) fn follow(&mut self, key: &str) {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
-        lane.head = lane.waiting.pop_first();
-        match lane.head {
-            Some(next) => self.make_ready(next),
+        if let Some(first) = lane.batch.first() {
+            lane.early = lane.early.split_off(first);
+            return;
+        }
+        lane.early.clear();
+        match lane.waiting.pop_first() {
+            Some(next) => {
+                lane.batch.insert(next);
+                self.make_ready(next);
+            }
             None => drop(self.lanes.remove(key)),
         }
     }
 
     /// Delivers a message and all later ones of its key again, in order, even those acknowledged before (Google, *Order
-    /// messages*). One that is being delivered goes on, and comes again in its turn.
+    /// messages*). What is being delivered goes on, and comes again in its turn.
     pub(super) fn rewind(&mut self, first: u64, key: &str) {
         let later = self.settled.from(first);
         let later = later.filter(|message| message.ordering_key == key);
@@ -83,15 +197,21 @@ impl Backlog {
         }
         let lane = self.lanes.entry(key.to_owned()).or_default();
         lane.waiting.extend(later);
-        if let Some(head) = lane.head
-            && let Some(entry) = self.unacked.get_mut(&head)
-        {
-            if matches!(entry.place, Place::Out(_)) {
-                entry.comes_again |= head >= first;
-                return;
+        let (out, not_out): (BTreeSet<u64>, BTreeSet<u64>) = std::mem::take(&mut lane.batch)
+            .into_iter()
+            .partition(|sequence| {
+                let entry = self.unacked.get(sequence);
+                entry.is_some_and(|entry| matches!(entry.place, Place::Out(_)))
+            });
+        lane.waiting.extend(&not_out);
+        for sequence in out.range(first..) {
+            if let Some(entry) = self.unacked.get_mut(sequence) {
+                entry.comes_again = true;
             }
-            lane.waiting.insert(head);
-            self.set_place(head, Place::Waiting);
+        }
+        lane.batch = out;
+        for sequence in not_out {
+            self.set_place(sequence, Place::Waiting);
         }
         self.follow(key);
     }
@@ -107,7 +227,7 @@ impl Backlog {
         }
     }
 
-    /// The unacknowledged messages of each key, the one that is being delivered as its head.
+    /// The unacknowledged messages of each key, those that are being delivered as its batch.
     fn lines(&self) -> HashMap<String, Lane> {
         let mut lines: HashMap<String, Lane> = HashMap::new();
         for (sequence, entry) in &self.unacked {
@@ -117,9 +237,9 @@ impl Backlog {
             let key = entry.message.ordering_key.clone();
             let lane = lines.entry(key).or_default();
             match entry.place {
-                Place::Out(_) => lane.head = Some(*sequence),
-                _ => drop(lane.waiting.insert(*sequence)),
-            }
+                Place::Out(_) => lane.batch.insert(*sequence),
+                _ => lane.waiting.insert(*sequence),
+            };
         }
         lines
     }
@@ -128,17 +248,15 @@ impl Backlog {
         for sequence in &lane.waiting {
             self.set_place(*sequence, Place::Waiting);
         }
-        let (head, first) = (lane.head, lane.waiting.first().copied());
-        self.lanes.insert(key.clone(), lane);
-        let Some(head) = head else {
-            self.follow(&key);
-            return;
-        };
-        // Whoever gets an earlier message again gets the later ones again, this one included.
-        if first.is_some_and(|first| first < head)
-            && let Some(entry) = self.unacked.get_mut(&head)
-        {
-            entry.comes_again = true;
+        // Whoever gets an earlier message again gets the later ones again, those in hand included.
+        if let Some(first) = lane.waiting.first() {
+            for sequence in lane.batch.range(first..) {
+                if let Some(entry) = self.unacked.get_mut(sequence) {
+                    entry.comes_again = true;
+                }
+            }
         }
+        self.lanes.insert(key.clone(), lane);
+        self.follow(&key);
     }
 }

@@ -20,6 +20,18 @@ def ordering_pull(scene):
         assert found == [b"%s%d" % (key, number) for number in range(1, 7)], f"{found}"
 
 
+@feature("ordering-pull-batch")
+def ordering_pull_batch(scene):
+    topic, subscription = scene.pair(enable_message_ordering=True, ack_deadline_seconds=600)
+    publish_key(scene, topic, "a", 5)
+    batch = scene.pull(subscription, 3, ack=False)
+    assert data(batch) == [b"a1", b"a2", b"a3"], f"{data(batch)}"
+    scene.ack(subscription, batch[0], batch[2])
+    scene.quiet(subscription, 1)
+    scene.ack(subscription, batch[1])
+    assert data(scene.pull(subscription, 2)) == [b"a4", b"a5"]
+
+
 @feature("ordering-nack-blocks-key", seconds=30)
 def ordering_nack_blocks_key(scene):
     """After a nack the key goes on with that message, and what followed it comes again, even if it was out already."""

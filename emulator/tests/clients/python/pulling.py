@@ -2,7 +2,7 @@
 
 import time
 
-from google.api_core.exceptions import DeadlineExceeded, InvalidArgument
+from google.api_core.exceptions import DeadlineExceeded, FailedPrecondition, InvalidArgument
 
 from runner import feature
 from scene import SUBSCRIBER, all_hold, data, refused
@@ -125,3 +125,12 @@ def ack_request_limit(scene):
         text = refused(InvalidArgument, call)
         assert expected in text, text
     scene.ack(subscription, *[received] * 100)
+
+
+@feature("pull-of-push-subscription")
+def pull_of_push_subscription(scene):
+    topic = scene.topic()
+    subscription = scene.subscription(topic, push_config={"push_endpoint": "http://127.0.0.1:9/"})
+    request = {"subscription": subscription, "max_messages": 1, "return_immediately": True}
+    text = refused(FailedPrecondition, SUBSCRIBER.pull, request=request, timeout=5, retry=None)
+    assert "This method is not supported for push subscriptions." in text, text
