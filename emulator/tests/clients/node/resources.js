@@ -40,6 +40,13 @@ feature('update-topic-labels', async scene => {
   assert.deepStrictEqual({...shown.labels}, {team: 'b'});
 });
 
+feature('labels-limits', async scene => {
+  const {topic, subscription} = await scene.pair({labels: {['a'.repeat(63)]: 'ü'}});
+  await refused(INVALID_ARGUMENT, scene.topic('other', {labels: {Team: 'a'}}));
+  await refused(INVALID_ARGUMENT, topic.setMetadata({labels: {'a b': 'a'}}));
+  await refused(INVALID_ARGUMENT, subscription.setMetadata({labels: {team: 'A'}}));
+});
+
 feature('list-topics', async scene => {
   for (let number = 0; number < 5; number += 1) await scene.topic(`topic-${number}`);
   const found = [];
