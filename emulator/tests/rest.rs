@@ -113,7 +113,7 @@ async fn a_bare_subscription_has_googles_defaults() {
     let (_, subscription) = put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
     let expected = json!({
         "name": SUBSCRIPTION, "topic": TOPIC, "state": "ACTIVE", "ackDeadlineSeconds": 10,
-        "messageRetentionDuration": "604800s", "expirationPolicy": {"ttl": "2678400s"},
+        "messageRetentionDuration": "604800s", "expirationPolicy": {"ttl": "2678400s"}, "pushConfig": {},
     });
     assert_eq!(subscription, expected);
 }
@@ -238,7 +238,8 @@ async fn published_messages_are_pushed_once_an_endpoint_is_set_and_kept_when_it_
         call(&emulator, Method::POST, &modify, &json!({})).await.0,
         200
     );
-    assert_eq!(get(&emulator, SUBSCRIPTION).await.1.get("pushConfig"), None);
+    let (_, shown) = get(&emulator, SUBSCRIPTION).await;
+    assert_eq!(shown["pushConfig"], json!({}));
 }
 
 #[tokio::test]

@@ -63,6 +63,12 @@ feature('list-topics', async scene => {
   assert.strictEqual(pages, 3);
 });
 
+feature('pull-push-config', async scene => {
+  const {subscription} = await scene.pair();
+  const [shown] = await subscription.getMetadata();
+  assert.strictEqual(shown.pushConfig.pushEndpoint, '');
+});
+
 feature('delete-topic', async scene => {
   const {topic, subscription} = await scene.pair();
   await topic.delete();
