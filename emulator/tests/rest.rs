@@ -124,6 +124,8 @@ async fn settings_without_effect_are_refused_with_the_reason() {
     for setting in [
         json!({"bigqueryConfig": {}}),
         json!({"bigtable_config": {}}),
+        json!({"bigtableConfig": {"table": "t", "columnFamilyMapping": {"delimitedKey": {"keyFields": ["a"]}}}}),
+        json!({"messageTransforms": [{"compression": {"compressionAlgorithm": "ZSTD", "compressionMode": "COMPRESS"}}]}),
         json!({"cloudStorageConfig": {"bucket": "orders"}}),
         json!({"messageTransforms": [{"disabled": true}]}),
         json!({"tags": {"123/environment": "test"}}),
@@ -146,6 +148,13 @@ async fn settings_without_effect_are_refused_with_the_reason() {
     .await;
     assert_eq!(code, 501);
     assert_eq!(get(&emulator, SUBSCRIPTION).await.0, 404);
+    let schema = json!({"type": "PROTOCOL_BUFFER", "compiledProtoSchema": {"rootMessage": "A", "compiledBytes": "aGk="}});
+    let path = "projects/shop/schemas?schemaId=orders";
+    let (code, _) = call(&emulator, Method::POST, path, &schema).await;
+    assert_eq!(code, 501);
+    let path = "projects/shop/schemas:validate";
+    let (code, _) = call(&emulator, Method::POST, path, &json!({"schema": schema})).await;
+    assert_eq!(code, 501);
 }
 
 #[tokio::test]

@@ -40,6 +40,11 @@ impl Definition {
                 text.len()
             )));
         }
+        if text.is_empty() {
+            return Err(ApiError::invalid(
+                "The schema has no definition. (A compiledProtoSchema is not one: the emulator reads the text of a schema)",
+            ));
+        }
         let compiled = match schema.r#type() {
             Type::Avro => Avro::compile(text).map(Self::Avro),
             Type::ProtocolBuffer => Protobuf::compile(text).map(Self::Protobuf),

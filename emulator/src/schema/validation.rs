@@ -324,6 +324,13 @@ mod tests {
         };
         assert_eq!(validate(Type::Avro, r#""int""#), Ok(()));
         assert_eq!(validate(Type::ProtocolBuffer, "message A {}"), Ok(()));
+        for language in [Type::Avro, Type::ProtocolBuffer] {
+            refused(
+                language,
+                "",
+                "The schema has no definition. (A compiledProtoSchema is",
+            );
+        }
         refused(Type::Unspecified, r#""int""#, "Invalid schema type: ");
         refused(Type::Avro, "message A {}", "Invalid schema definition: ");
         refused(
