@@ -77,6 +77,14 @@ feature('delete-topic', async scene => {
   await refused(NOT_FOUND, topic.delete());
 });
 
+feature('push-config-without-endpoint', async scene => {
+  const {topic, subscription} = await scene.pair();
+  const pushConfig = {oidcToken: {serviceAccountEmail: 'push@shop.example'}};
+  await refused(INVALID_ARGUMENT, topic.createSubscription('other', {pushConfig}));
+  await refused(INVALID_ARGUMENT, subscription.modifyPushConfig(pushConfig));
+  await subscription.modifyPushConfig({});
+});
+
 feature('detach-subscription', async scene => {
   const {topic, subscription} = await scene.pair();
   await scene.client.detachSubscription(subscription.name);
