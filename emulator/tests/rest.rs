@@ -449,6 +449,41 @@ async fn null_and_defaults_are_the_same_as_left_out() {
 }
 
 #[tokio::test]
+async fn revisions_are_listed_in_pages() {
+    let emulator = with_topic().await;
+    let schema = json!({"type": "AVRO", "definition": "\"int\""});
+    let path = "projects/shop/schemas?schemaId=order";
+    call(&emulator, Method::POST, path, &schema).await;
+    let (commit, list) = (
+        "projects/shop/schemas/order:commit",
+        "projects/shop/schemas/order:listRevisions",
+    );
+    let change = json!({"schema": schema});
+    call(&emulator, Method::POST, commit, &change).await;
+    call(&emulator, Method::POST, commit, &change).await;
+    let ids = |page: &Value| -> Vec<Value> {
+        let schemas = page["schemas"].as_array().unwrap();
+        schemas
+            .iter()
+            .map(|each| each["revisionId"].clone())
+            .collect()
+    };
+    let all = get(&emulator, list).await.1;
+    assert_eq!((ids(&all).len(), all.get("nextPageToken")), (3, None));
+    let first = get(&emulator, &format!("{list}?pageSize=2")).await.1;
+    call(&emulator, Method::POST, commit, &change).await;
+    let token = first["nextPageToken"].as_str().unwrap();
+    let last = get(&emulator, &format!("{list}?pageSize=2&pageToken={token}"))
+        .await
+        .1;
+    assert_eq!([ids(&first), ids(&last)].concat(), ids(&all));
+    assert_eq!(last.get("nextPageToken"), None);
+    for wrong in ["pageSize=-1", "pageToken=madeUp"] {
+        assert_eq!(get(&emulator, &format!("{list}?{wrong}")).await.0, 400);
+    }
+}
+
+#[tokio::test]
 async fn a_name_in_the_body_is_that_of_the_path() {
     let emulator = with_topic().await;
     let body = json!({"name": "projects/shop/topics/others"});
