@@ -360,7 +360,7 @@ async fn paths_that_are_no_text_or_no_name_are_invalid() {
             "/v1/projects/shop/subscriptions/%FF:modifyPushConfig",
         ),
         (Method::GET, "/v1/projects/my%20shop/topics"),
-        (Method::PUT, "/v1/projects/my_shop/topics/orders"),
+        (Method::PUT, "/v1/projects/my~shop/topics/orders"),
     ] {
         check_refused(&emulator, method, path, 400, "INVALID_ARGUMENT").await;
     }
