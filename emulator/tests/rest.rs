@@ -484,6 +484,30 @@ async fn revisions_are_listed_in_pages() {
 }
 
 #[tokio::test]
+async fn a_deleted_schema_is_none_that_a_topic_can_be_given() {
+    let emulator = with_topic().await;
+    let deleted = json!({"schemaSettings": {"schema": "_deleted-schema_", "encoding": "JSON"}});
+    let other = "projects/shop/topics/refunds";
+    assert_eq!(put(&emulator, other, deleted.clone()).await.0, 404);
+    let patch = |topic: &Value, mask: &str| json!({"topic": topic, "updateMask": mask});
+    let change = patch(&deleted, "schemaSettings");
+    assert_eq!(call(&emulator, Method::PATCH, TOPIC, &change).await.0, 404);
+
+    let schema = json!({"type": "AVRO", "definition": "\"int\""});
+    let path = "projects/shop/schemas?schemaId=order";
+    call(&emulator, Method::POST, path, &schema).await;
+    let name = "projects/shop/schemas/order";
+    let settings = json!({"schemaSettings": {"schema": name, "encoding": "JSON"}});
+    assert_eq!(put(&emulator, other, settings).await.0, 200);
+    call(&emulator, Method::DELETE, name, &json!({})).await;
+    let labels = json!({"labels": {"team": "a"}, "schemaSettings": deleted["schemaSettings"]});
+    let change = patch(&labels, "labels,schemaSettings");
+    let (code, shown) = call(&emulator, Method::PATCH, other, &change).await;
+    assert_eq!((code, &shown["labels"]), (200, &json!({"team": "a"})));
+    assert_eq!(shown["schemaSettings"], deleted["schemaSettings"]);
+}
+
+#[tokio::test]
 async fn a_name_in_the_body_is_that_of_the_path() {
     let emulator = with_topic().await;
     let body = json!({"name": "projects/shop/topics/others"});
