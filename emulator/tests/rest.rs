@@ -574,11 +574,21 @@ async fn everybody_may_do_everything_to_what_exists() {
     let ask = |resource: &str| format!("{resource}:testIamPermissions");
     let answer = call(&emulator, Method::POST, &ask(TOPIC), &permissions).await;
     assert_eq!(answer, (200, permissions.clone()));
-    let answer = call(&emulator, Method::POST, &ask(SUBSCRIPTION), &permissions).await;
+    let twice = json!({"permissions": ["pubsub.topics.publish", "pubsub.topics.publish"]});
+    let answer = call(&emulator, Method::POST, &ask(TOPIC), &twice).await;
+    assert_eq!(answer, (200, permissions));
+    let consume = json!({"permissions": ["pubsub.subscriptions.consume"]});
+    let answer = call(&emulator, Method::POST, &ask(SUBSCRIPTION), &consume).await;
     assert_eq!(answer, (200, json!({})));
-    let pattern = json!({"permissions": ["pubsub.*"]});
-    let answer = call(&emulator, Method::POST, &ask(TOPIC), &pattern).await;
-    assert_eq!(answer.0, 400);
+    for wrong in [
+        "pubsub.*",
+        "pubsub.topics.bogus",
+        "pubsub.subscriptions.consume",
+    ] {
+        let asked = json!({"permissions": [wrong]});
+        let answer = call(&emulator, Method::POST, &ask(TOPIC), &asked).await;
+        assert_eq!(answer.0, 400, "{wrong}");
+    }
 }
 
 #[tokio::test]
