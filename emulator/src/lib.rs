@@ -49,6 +49,7 @@ mod iam;
 mod issuer;
 mod journal;
 mod keeping;
+mod labels;
 mod message;
 mod name;
 mod options;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::error::ApiError;
+use crate::labels;
 use crate::name::ResourceName;
 use crate::storage::StoredMessage;
 use crate::subscription::DAY;
@@ -42,7 +43,7 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// # Errors
-    /// If it would not live for an hour.
+    /// If it would not live for an hour, or a label is bad.
     pub(crate) fn new(
         name: ResourceName,
         topic: String,
@@ -51,6 +52,7 @@ impl Snapshot {
         since: u64,
         now: OffsetDateTime,
     ) -> Result<Self, ApiError> {
+        labels::check(&labels)?;
         let oldest = unacked.values().map(|message| message.publish_time).min();
         let expire_time = oldest.unwrap_or(now).min(now) + LIFETIME;
         if expire_time - now < SHORTEST {
@@ -97,12 +99,13 @@ impl Snapshot {
     }
 
     /// # Errors
-    /// If the new end is not within seven days from now.
+    /// If the new end is not within seven days from now, or a label is bad.
     pub(crate) fn update(
         &mut self,
         config: SnapshotConfig,
         now: OffsetDateTime,
     ) -> Result<(), ApiError> {
+        labels::check(&config.labels)?;
         let is_within = (now..=now + LIFETIME).contains(&config.expire_time);
         if config.expire_time != self.expire_time && !is_within {
             return Err(ApiError::invalid(

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use crate::delivery::Delivery;
 use crate::error::ApiError;
+use crate::labels;
 use crate::name::ResourceName;
 use crate::storage::StoredMessage;
 use crate::subscription::{DAY, within};
@@ -60,8 +61,9 @@ impl TopicConfig {
     }
 
     /// # Errors
-    /// If the name is bad, or the retention out of range.
+    /// If the name or a label is bad, or the retention out of range.
     pub(crate) fn check(&self) -> Result<ResourceName, ApiError> {
+        labels::check(&self.labels)?;
         if let Some(retention) = self.message_retention {
             let least = Duration::from_secs(600);
             within("messageRetentionDuration", retention, least, 31 * DAY)?;

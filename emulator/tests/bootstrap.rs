@@ -166,6 +166,10 @@ fn what_is_wrong_is_told_with_its_place_and_what_is_expected() {
         "shop.yaml:4:23: pushConfig.pushEndpoint is not an http or https URL",
     );
     refused(
+        "topics:\n  orders:\n    messageRetentionDuration: 600s\n    labels: {Team: a}",
+        "shop.yaml:2:3: You have passed an invalid argument to the service (argument=Invalid labels: Invalid field",
+    );
+    refused(
         "topics:\n  or: {}",
         "shop.yaml:2:3: Invalid resource name \"projects/shop/topics/or\"",
     );

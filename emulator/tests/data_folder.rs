@@ -142,20 +142,20 @@ fn ack_all(subscription: &SubscriptionHandle) {
 }
 
 async fn declare(emulator: &Emulator) {
-    let schema = |kind: &str| {
+    let schema = |doc: &str| {
         let definition = format!(
-            r#"{{"type": "record", "name": "Order", "fields": [{{"name": "id", "type": "{kind}"}}]}}"#
+            r#"{{"type": "record", "name": "Order", "fields": [{{"name": "id", "type": "int", "doc": "{doc}"}}]}}"#
         );
         json!({"name": SCHEMA, "type": "AVRO", "definition": definition})
     };
     let path = "projects/shop/schemas?schemaId=order";
-    let first = done(emulator, Method::POST, path, schema("int")).await;
+    let first = done(emulator, Method::POST, path, schema("first")).await;
     let commit = format!("{SCHEMA}:commit");
     done(
         emulator,
         Method::POST,
         &commit,
-        json!({"schema": schema("long")}),
+        json!({"schema": schema("second")}),
     )
     .await;
     let topic = json!({

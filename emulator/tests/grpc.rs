@@ -7,8 +7,9 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::publisher_client::Pub
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::schema_service_client::SchemaServiceClient;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::subscriber_client::SubscriberClient;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
-    DeleteTopicRequest, GetSubscriptionRequest, GetTopicRequest, ListSchemasRequest,
-    PublishRequest, PublishResponse, PubsubMessage, Subscription,
+    CreateSnapshotRequest, DeleteTopicRequest, GetSnapshotRequest, GetSubscriptionRequest,
+    GetTopicRequest, ListSchemasRequest, PublishRequest, PublishResponse, PubsubMessage,
+    Subscription,
 };
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -116,6 +117,28 @@ async fn a_subscription_without_a_name_is_given_one() {
         subscription: created.name.clone(),
     };
     let found = subscriber.get_subscription(request).await.unwrap();
+    assert_eq!(found.into_inner(), created);
+}
+
+#[tokio::test]
+async fn a_snapshot_without_a_name_is_given_one() {
+    let scene = Scene::eager([]).await;
+    let mut subscriber = SubscriberClient::new(channel(&scene.emulator).await);
+    let request = CreateSnapshotRequest {
+        subscription: SUBSCRIPTION.to_owned(),
+        ..CreateSnapshotRequest::default()
+    };
+    let created = subscriber.create_snapshot(request).await.unwrap();
+    let created = created.into_inner();
+    assert!(
+        created.name.starts_with("projects/shop/snapshots/"),
+        "{}",
+        created.name
+    );
+    let request = GetSnapshotRequest {
+        snapshot: created.name.clone(),
+    };
+    let found = subscriber.get_snapshot(request).await.unwrap();
     assert_eq!(found.into_inner(), created);
 }
 

@@ -113,7 +113,7 @@ async fn a_bare_subscription_has_googles_defaults() {
     let (_, subscription) = put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
     let expected = json!({
         "name": SUBSCRIPTION, "topic": TOPIC, "state": "ACTIVE", "ackDeadlineSeconds": 10,
-        "messageRetentionDuration": "604800s", "expirationPolicy": {"ttl": "2678400s"},
+        "messageRetentionDuration": "604800s", "expirationPolicy": {"ttl": "2678400s"}, "pushConfig": {},
     });
     assert_eq!(subscription, expected);
 }
@@ -124,6 +124,8 @@ async fn settings_without_effect_are_refused_with_the_reason() {
     for setting in [
         json!({"bigqueryConfig": {}}),
         json!({"bigtable_config": {}}),
+        json!({"bigtableConfig": {"table": "t", "columnFamilyMapping": {"delimitedKey": {"keyFields": ["a"]}}}}),
+        json!({"messageTransforms": [{"compression": {"compressionAlgorithm": "ZSTD", "compressionMode": "COMPRESS"}}]}),
         json!({"cloudStorageConfig": {"bucket": "orders"}}),
         json!({"messageTransforms": [{"disabled": true}]}),
         json!({"tags": {"123/environment": "test"}}),
@@ -146,6 +148,13 @@ async fn settings_without_effect_are_refused_with_the_reason() {
     .await;
     assert_eq!(code, 501);
     assert_eq!(get(&emulator, SUBSCRIPTION).await.0, 404);
+    let schema = json!({"type": "PROTOCOL_BUFFER", "compiledProtoSchema": {"rootMessage": "A", "compiledBytes": "aGk="}});
+    let path = "projects/shop/schemas?schemaId=orders";
+    let (code, _) = call(&emulator, Method::POST, path, &schema).await;
+    assert_eq!(code, 501);
+    let path = "projects/shop/schemas:validate";
+    let (code, _) = call(&emulator, Method::POST, path, &json!({"schema": schema})).await;
+    assert_eq!(code, 501);
 }
 
 #[tokio::test]
@@ -238,7 +247,8 @@ async fn published_messages_are_pushed_once_an_endpoint_is_set_and_kept_when_it_
         call(&emulator, Method::POST, &modify, &json!({})).await.0,
         200
     );
-    assert_eq!(get(&emulator, SUBSCRIPTION).await.1.get("pushConfig"), None);
+    let (_, shown) = get(&emulator, SUBSCRIPTION).await;
+    assert_eq!(shown["pushConfig"], json!({}));
 }
 
 #[tokio::test]
@@ -350,7 +360,7 @@ async fn paths_that_are_no_text_or_no_name_are_invalid() {
             "/v1/projects/shop/subscriptions/%FF:modifyPushConfig",
         ),
         (Method::GET, "/v1/projects/my%20shop/topics"),
-        (Method::PUT, "/v1/projects/my_shop/topics/orders"),
+        (Method::PUT, "/v1/projects/my~shop/topics/orders"),
     ] {
         check_refused(&emulator, method, path, 400, "INVALID_ARGUMENT").await;
     }
@@ -439,6 +449,65 @@ async fn null_and_defaults_are_the_same_as_left_out() {
 }
 
 #[tokio::test]
+async fn revisions_are_listed_in_pages() {
+    let emulator = with_topic().await;
+    let schema = json!({"type": "AVRO", "definition": "\"int\""});
+    let path = "projects/shop/schemas?schemaId=order";
+    call(&emulator, Method::POST, path, &schema).await;
+    let (commit, list) = (
+        "projects/shop/schemas/order:commit",
+        "projects/shop/schemas/order:listRevisions",
+    );
+    let change = json!({"schema": schema});
+    call(&emulator, Method::POST, commit, &change).await;
+    call(&emulator, Method::POST, commit, &change).await;
+    let ids = |page: &Value| -> Vec<Value> {
+        let schemas = page["schemas"].as_array().unwrap();
+        schemas
+            .iter()
+            .map(|each| each["revisionId"].clone())
+            .collect()
+    };
+    let all = get(&emulator, list).await.1;
+    assert_eq!((ids(&all).len(), all.get("nextPageToken")), (3, None));
+    let first = get(&emulator, &format!("{list}?pageSize=2")).await.1;
+    call(&emulator, Method::POST, commit, &change).await;
+    let token = first["nextPageToken"].as_str().unwrap();
+    let last = get(&emulator, &format!("{list}?pageSize=2&pageToken={token}"))
+        .await
+        .1;
+    assert_eq!([ids(&first), ids(&last)].concat(), ids(&all));
+    assert_eq!(last.get("nextPageToken"), None);
+    for wrong in ["pageSize=-1", "pageToken=madeUp"] {
+        assert_eq!(get(&emulator, &format!("{list}?{wrong}")).await.0, 400);
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_schema_is_none_that_a_topic_can_be_given() {
+    let emulator = with_topic().await;
+    let deleted = json!({"schemaSettings": {"schema": "_deleted-schema_", "encoding": "JSON"}});
+    let other = "projects/shop/topics/refunds";
+    assert_eq!(put(&emulator, other, deleted.clone()).await.0, 404);
+    let patch = |topic: &Value, mask: &str| json!({"topic": topic, "updateMask": mask});
+    let change = patch(&deleted, "schemaSettings");
+    assert_eq!(call(&emulator, Method::PATCH, TOPIC, &change).await.0, 404);
+
+    let schema = json!({"type": "AVRO", "definition": "\"int\""});
+    let path = "projects/shop/schemas?schemaId=order";
+    call(&emulator, Method::POST, path, &schema).await;
+    let name = "projects/shop/schemas/order";
+    let settings = json!({"schemaSettings": {"schema": name, "encoding": "JSON"}});
+    assert_eq!(put(&emulator, other, settings).await.0, 200);
+    call(&emulator, Method::DELETE, name, &json!({})).await;
+    let labels = json!({"labels": {"team": "a"}, "schemaSettings": deleted["schemaSettings"]});
+    let change = patch(&labels, "labels,schemaSettings");
+    let (code, shown) = call(&emulator, Method::PATCH, other, &change).await;
+    assert_eq!((code, &shown["labels"]), (200, &json!({"team": "a"})));
+    assert_eq!(shown["schemaSettings"], deleted["schemaSettings"]);
+}
+
+#[tokio::test]
 async fn a_name_in_the_body_is_that_of_the_path() {
     let emulator = with_topic().await;
     let body = json!({"name": "projects/shop/topics/others"});
@@ -505,11 +574,21 @@ async fn everybody_may_do_everything_to_what_exists() {
     let ask = |resource: &str| format!("{resource}:testIamPermissions");
     let answer = call(&emulator, Method::POST, &ask(TOPIC), &permissions).await;
     assert_eq!(answer, (200, permissions.clone()));
-    let answer = call(&emulator, Method::POST, &ask(SUBSCRIPTION), &permissions).await;
+    let twice = json!({"permissions": ["pubsub.topics.publish", "pubsub.topics.publish"]});
+    let answer = call(&emulator, Method::POST, &ask(TOPIC), &twice).await;
+    assert_eq!(answer, (200, permissions));
+    let consume = json!({"permissions": ["pubsub.subscriptions.consume"]});
+    let answer = call(&emulator, Method::POST, &ask(SUBSCRIPTION), &consume).await;
     assert_eq!(answer, (200, json!({})));
-    let pattern = json!({"permissions": ["pubsub.*"]});
-    let answer = call(&emulator, Method::POST, &ask(TOPIC), &pattern).await;
-    assert_eq!(answer.0, 400);
+    for wrong in [
+        "pubsub.*",
+        "pubsub.topics.bogus",
+        "pubsub.subscriptions.consume",
+    ] {
+        let asked = json!({"permissions": [wrong]});
+        let answer = call(&emulator, Method::POST, &ask(TOPIC), &asked).await;
+        assert_eq!(answer.0, 400, "{wrong}");
+    }
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ impl IAMPolicy for Services {
         request: Request<TestIamPermissionsRequest>,
     ) -> Result<Response<TestIamPermissionsResponse>, Status> {
         let request = request.into_inner();
-        let mut permissions = granted(request.permissions)?;
+        let mut permissions = granted(&request.resource, request.permissions)?;
         if !self.broker.exists(&request.resource) {
             permissions.clear();
         }

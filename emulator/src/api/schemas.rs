@@ -70,11 +70,19 @@ impl SchemaService for Services {
     ) -> Result<Response<ListSchemaRevisionsResponse>, Status> {
         let request = request.into_inner();
         let schemas = self.broker.schemas();
-        // There are twenty at most, which fit any page.
         let revisions = schemas.list_revisions(&request.name, request.view())?;
+        // The newest come first, so that pages go by how many are older: a revision that comes meanwhile moves no other.
+        let count = revisions.len();
+        let places = (0..count).map(|newer| format!("{:04}", usize::from(u8::MAX) + newer - count));
+        let (page, next_page_token) = page(
+            places.zip(revisions),
+            |(place, _)| place,
+            request.page_size,
+            &request.page_token,
+        )?;
         Ok(Response::new(ListSchemaRevisionsResponse {
-            schemas: revisions,
-            next_page_token: String::new(),
+            schemas: page.into_iter().map(|(_, revision)| revision).collect(),
+            next_page_token,
         }))
     }
 

@@ -43,7 +43,8 @@ impl Subscriber for Services {
     ) -> Result<Response<Subscription>, Status> {
         let mut config = subscription_from(request.into_inner())?;
         if config.name.is_empty() {
-            config.name = any_name(&config.topic)?;
+            let topic = ResourceName::topic(&config.topic)?;
+            config.name = any_name(&topic, "subscription");
         }
         let created = self.broker.create_subscription(config)?;
         self.saved().await?;
@@ -190,8 +191,11 @@ impl Subscriber for Services {
                 "The emulator does not act upon CreateSnapshotRequest.tags: there is no resource manager",
             ));
         }
-        let name = ResourceName::snapshot(&request.name)?;
         let subscription = ResourceName::subscription(&request.subscription)?;
+        let name = match request.name.as_str() {
+            "" => ResourceName::snapshot(&any_name(&subscription, "snapshot"))?,
+            name => ResourceName::snapshot(name)?,
+        };
         let labels = request.labels.into_iter().collect();
         let created = self.broker.create_snapshot(&name, &subscription, labels)?;
         self.saved().await?;
@@ -249,11 +253,9 @@ impl Subscriber for Services {
     }
 }
 
-/// A name for a subscription that was given none, in the project of its topic (Google, *CreateSubscription*).
-fn any_name(topic: &str) -> Result<String, ApiError> {
-    let topic = ResourceName::topic(topic)?;
-    let (project, number) = (topic.project(), rand::random::<u64>());
-    Ok(format!(
-        "projects/{project}/subscriptions/subscription-{number:016x}"
-    ))
+/// A name for a resource of a `kind` that was given none, in the project of what it belongs to (Google, *CreateSubscription*
+/// and *CreateSnapshot*).
+fn any_name(of: &ResourceName, kind: &str) -> String {
+    let (project, number) = (of.project(), rand::random::<u64>());
+    format!("projects/{project}/{kind}s/{kind}-{number:016x}")
 }

@@ -178,9 +178,13 @@ impl<'a> Collection<'a> {
         topic.schema = settings.map(|settings| self.schema_settings(file, settings));
         let retention = entry.message_retention_duration;
         topic.message_retention = retention.as_ref().map(|retention| retention.value.0);
-        let place = retention.map_or(name.referenced, |retention| retention.referenced);
         let checked = topic.check().map(drop);
-        self.keep(checked.map_err(|error| refused(file.source, place, &error)));
+        self.keep(checked.map_err(|error| {
+            let is_retention = error.to_string().starts_with("messageRetentionDuration");
+            let retention = retention.filter(|_| is_retention);
+            let place = retention.map_or(name.referenced, |retention| retention.referenced);
+            refused(file.source, place, &error)
+        }));
         self.found.topics.push(topic);
         for (name, entry) in entry.subscriptions.0 {
             let subscription = self.subscription(file, &name, entry, Some(&full));

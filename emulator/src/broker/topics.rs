@@ -3,7 +3,7 @@
 use super::{Broker, check_count};
 use crate::error::ApiError;
 use crate::journal::Kind;
-use crate::name::{DELETED_SCHEMA, DELETED_TOPIC, ResourceName};
+use crate::name::{DELETED_TOPIC, ResourceName};
 use crate::topic::{Topic, TopicConfig};
 
 /// As many as a project may have (Google, *Quotas and limits*).
@@ -39,7 +39,10 @@ impl Broker {
         let topic = resources.find_topic(name)?;
         let config = change(topic.config.clone())?;
         config.check()?;
-        self.check_schema_settings(&config)?;
+        // A topic whose schema was deleted can be changed in other ways.
+        if config.schema != topic.config.schema {
+            self.check_schema_settings(&config)?;
+        }
         topic.config.clone_from(&config);
         self.keep_topic(topic);
         resources.trim_topics(self.clock.utc());
@@ -48,8 +51,6 @@ impl Broker {
 
     fn check_schema_settings(&self, config: &TopicConfig) -> Result<(), ApiError> {
         let schema = config.schema.as_ref();
-        // A topic whose schema was deleted can be changed in other ways.
-        let schema = schema.filter(|settings| settings.schema != DELETED_SCHEMA);
         schema.map_or(Ok(()), |settings| self.schemas().check_settings(settings))
     }
 

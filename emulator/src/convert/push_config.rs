@@ -15,11 +15,11 @@ const VERSION_ATTRIBUTE: &str = "x-goog-version";
 /// Nothing, if it has no endpoint: such a subscription is not pushed (Google, *Subscription*, `pushConfig`).
 ///
 /// # Errors
-/// If it has an attribute that does not exist.
+/// If it has an attribute that does not exist, or no endpoint and yet settings that are about one and would be lost.
 pub(crate) fn push_config_from(config: PushConfigMessage) -> Result<Option<PushConfig>, ApiError> {
     let wrapped = wrapped(&config.attributes)?;
     if config.push_endpoint.is_empty() {
-        return Ok(None);
+        return without_endpoint(&config).map(|()| None);
     }
     let oidc_token = config.authentication_method.map(|method| {
         let AuthenticationMethod::OidcToken(token) = method;
@@ -39,6 +39,17 @@ pub(crate) fn push_config_from(config: PushConfigMessage) -> Result<Option<PushC
         oidc_token,
         form,
     }))
+}
+
+fn without_endpoint(config: &PushConfigMessage) -> Result<(), ApiError> {
+    let setting = match (&config.authentication_method, &config.wrapper) {
+        (Some(AuthenticationMethod::OidcToken(_)), _) => "oidcToken",
+        (None, Some(Wrapper::NoWrapper(_))) => "noWrapper",
+        (None, Some(Wrapper::PubsubWrapper(_)) | None) => return Ok(()),
+    };
+    Err(ApiError::invalid(format!(
+        "pushConfig has {setting} and no pushEndpoint: nothing is pushed, and the setting would be lost"
+    )))
 }
 
 /// The format of pushes is the only attribute, and `v1beta2` means `v1` (Google, *PushConfig*, `attributes`).
@@ -126,7 +137,31 @@ mod tests {
             let shown = push_config_to(config.clone());
             assert_eq!(push_config_from(shown).unwrap(), Some(config));
         }
+    }
+
+    #[test]
+    fn without_an_endpoint_nothing_is_pushed_and_no_setting_is_lost() {
         let empty = PushConfigMessage::default();
-        assert_eq!(push_config_from(empty).unwrap(), None);
+        assert_eq!(push_config_from(empty.clone()), Ok(None));
+        let version = (VERSION_ATTRIBUTE.to_owned(), "v1".to_owned());
+        let version = PushConfigMessage {
+            attributes: HashMap::from([version]),
+            wrapper: Some(Wrapper::PubsubWrapper(PubsubWrapper {})),
+            ..empty
+        };
+        assert_eq!(push_config_from(version), Ok(None));
+        let config = PushConfig::new("http://localhost/");
+        for (config, setting) in [
+            (
+                config.clone().signed_as("push@shop.example", None),
+                "oidcToken",
+            ),
+            (config.unwrapped(false), "noWrapper"),
+        ] {
+            let mut lost = push_config_to(config);
+            lost.push_endpoint.clear();
+            let refused = push_config_from(lost).unwrap_err().to_string();
+            assert!(refused.contains(setting), "{refused}");
+        }
     }
 }

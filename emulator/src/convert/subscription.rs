@@ -86,7 +86,8 @@ pub(crate) fn subscription_to(
     Subscription {
         name: config.name,
         topic: config.topic,
-        push_config: config.push_config.map(push_config_to),
+        // An empty one for pull, which Google's samples read on from (Google, *Subscription*, `pushConfig`).
+        push_config: Some(config.push_config.map(push_config_to).unwrap_or_default()),
         ack_deadline_seconds: i32::try_from(config.ack_deadline.as_secs()).unwrap_or(i32::MAX),
         retain_acked_messages: config.retain_acked_messages,
         message_retention_duration: Some(to_duration(config.message_retention)),

@@ -40,6 +40,11 @@ impl Definition {
                 text.len()
             )));
         }
+        if text.is_empty() {
+            return Err(ApiError::invalid(
+                "The schema has no definition. (A compiledProtoSchema is not one: the emulator reads the text of a schema)",
+            ));
+        }
         let compiled = match schema.r#type() {
             Type::Avro => Avro::compile(text).map(Self::Avro),
             Type::ProtocolBuffer => Protobuf::compile(text).map(Self::Protobuf),
@@ -91,7 +96,7 @@ impl fmt::Display for Misfit {
     }
 }
 
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(MAX_REASON_CHARACTERS) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),

@@ -3,6 +3,7 @@
 //! Names of methods follow the service. Paging is left to the interfaces, and time to the caller.
 
 mod avro;
+mod compatibility;
 mod definition;
 mod protobuf;
 mod revision;
@@ -98,10 +99,11 @@ impl Schemas {
             .collect())
     }
 
-    /// Adds a revision. It need not be compatible with earlier ones, as far as is documented.
+    /// Adds a revision.
     ///
     /// # Errors
-    /// If there is no such schema, the definition is wrong or of another type, or there are too many revisions.
+    /// If there is no such schema, the definition is wrong, of another type or incompatible with an earlier one, or there are
+    /// too many revisions.
     pub(crate) fn commit(
         &mut self,
         name: &str,
@@ -118,6 +120,7 @@ impl Schemas {
         }
         self.check_room(schema.definition.len())?;
         let revision = Revision::new(&name, schema, revisions, now)?;
+        compatibility::check(&name, &revision, revisions)?;
         self.add(&name, revision)
     }
 
@@ -283,13 +286,13 @@ mod tests {
         }
     }
 
-    /// One schema with two revisions, of which the ids are given, the oldest first.
+    /// One schema with two revisions, which read each other, and their ids, the oldest first.
     fn orders() -> (Schemas, [String; 2]) {
         let mut schemas = Schemas::default();
         let first = schemas
-            .create("shop", "orders", avro(r#""int""#), NOW)
+            .create("shop", "orders", avro(r#""string""#), NOW)
             .unwrap();
-        let second = schemas.commit(NAME, avro(r#""long""#), NOW).unwrap();
+        let second = schemas.commit(NAME, avro(r#""bytes""#), NOW).unwrap();
         (schemas, [first.revision_id, second.revision_id])
     }
 
@@ -303,11 +306,11 @@ mod tests {
         let given = Schema {
             name: "ignored".to_owned(),
             revision_id: "ignored".to_owned(),
-            ..avro(r#""int""#)
+            ..avro(r#""string""#)
         };
         let created = schemas.create("shop", "orders", given, NOW).unwrap();
         assert_eq!(created.name, NAME);
-        assert_eq!(created.definition, r#""int""#);
+        assert_eq!(created.definition, r#""string""#);
         assert_eq!(created.revision_id.len(), 8);
         assert!(
             created
@@ -324,14 +327,14 @@ mod tests {
     #[test]
     fn names_are_checked_and_taken_once() {
         let (mut schemas, _) = orders();
-        let taken = schemas.create("shop", "orders", avro(r#""int""#), NOW);
+        let taken = schemas.create("shop", "orders", avro(r#""string""#), NOW);
         assert_eq!(
             taken.unwrap_err(),
             ApiError::AlreadyExists("orders".to_owned())
         );
         assert!(
             schemas
-                .create("market", "orders", avro(r#""int""#), NOW)
+                .create("market", "orders", avro(r#""string""#), NOW)
                 .is_ok()
         );
         for (project, id) in [
@@ -341,7 +344,7 @@ mod tests {
             ("shop", "goog-a"),
             ("a/b", "abc"),
         ] {
-            let refused = schemas.create(project, id, avro(r#""int""#), NOW);
+            let refused = schemas.create(project, id, avro(r#""string""#), NOW);
             assert!(
                 matches!(refused, Err(ApiError::InvalidArgument(_))),
                 "{project} {id}"
@@ -357,7 +360,7 @@ mod tests {
         let (schemas, [first, second]) = orders();
         let get = |suffix: &str| schemas.get(&format!("{NAME}{suffix}"), SchemaView::Unspecified);
         assert_eq!(get("").unwrap().revision_id, second);
-        assert_eq!(get(&format!("@{first}")).unwrap().definition, r#""int""#);
+        assert_eq!(get(&format!("@{first}")).unwrap().definition, r#""string""#);
         not_found(get("@00000000"), "orders@00000000");
         not_found(get("@"), "orders@");
         not_found(
@@ -376,10 +379,10 @@ mod tests {
     fn lists_are_in_order_and_without_definitions_unless_asked() {
         let (mut schemas, [first, second]) = orders();
         schemas
-            .create("shop", "invoices", avro(r#""int""#), NOW)
+            .create("shop", "invoices", avro(r#""string""#), NOW)
             .unwrap();
         schemas
-            .create("market", "orders", avro(r#""int""#), NOW)
+            .create("market", "orders", avro(r#""string""#), NOW)
             .unwrap();
         let listed = schemas.list("shop", SchemaView::Unspecified).unwrap();
         let names: Vec<_> = listed.iter().map(|each| each.name.as_str()).collect();
@@ -412,18 +415,60 @@ mod tests {
             Err(ApiError::invalid("The type of a schema cannot be changed"))
         );
         not_found(
-            schemas.commit("projects/shop/schemas/other", avro(r#""int""#), NOW),
+            schemas.commit("projects/shop/schemas/other", avro(r#""string""#), NOW),
             "other",
         );
         for _ in 2..20 {
-            schemas.commit(NAME, avro(r#""int""#), NOW).unwrap();
+            schemas.commit(NAME, avro(r#""string""#), NOW).unwrap();
         }
-        let full = schemas.commit(NAME, avro(r#""int""#), NOW);
+        let full = schemas.commit(NAME, avro(r#""string""#), NOW);
         assert!(matches!(full, Err(ApiError::ResourceExhausted(_))));
         assert_eq!(schemas.snapshot(NAME).len(), 20);
         let latest = schemas.get(NAME, SchemaView::Full).unwrap().revision_id;
         let full = schemas.rollback(NAME, &latest, NOW);
         assert!(matches!(full, Err(ApiError::ResourceExhausted(_))));
+    }
+
+    #[test]
+    fn an_incompatible_revision_is_refused_in_googles_words() {
+        let (mut schemas, [first, second]) = orders();
+        let refused = schemas.commit(NAME, avro(r#""int""#), NOW).unwrap_err();
+        assert_eq!(
+            refused,
+            ApiError::invalid(format!(
+                "Compatibility checking failed to commit a schema revision for (schema=\"{NAME}\"). (reason=\"Revision is \
+                 incompatible with previous revision: {second}. Failed with error: the new revision cannot read the earlier \
+                 one: bytes cannot be read as int). Refer to https://cloud.google.com/pubsub/docs/schemas for more information."
+            ))
+        );
+        assert_eq!(schemas.snapshot(NAME).len(), 2);
+        schemas.delete_revision(&format!("{NAME}@{first}")).unwrap();
+        assert!(schemas.commit(NAME, avro(r#""string""#), NOW).is_ok());
+    }
+
+    #[test]
+    fn a_revision_is_compared_with_all_that_are_there() {
+        let mut schemas = Schemas::default();
+        let order = |fields: &str| {
+            let fields = format!(r#"{{"name": "a", "type": "int"}}{fields}"#);
+            avro(&format!(
+                r#"{{"type": "record", "name": "R", "fields": [{fields}]}}"#
+            ))
+        };
+        let note = |kind: &str| {
+            order(&format!(
+                r#", {{"name": "n", "type": "{kind}", "default": 0}}"#
+            ))
+        };
+        let first = schemas.create("shop", "orders", note("int"), NOW).unwrap();
+        schemas.commit(NAME, order(""), NOW).unwrap();
+        let refused = schemas.commit(NAME, note("float"), NOW).unwrap_err();
+        let named = format!("previous revision: {}.", first.revision_id);
+        assert!(refused.to_string().contains(&named), "{refused}");
+        schemas
+            .delete_revision(&format!("{NAME}@{}", first.revision_id))
+            .unwrap();
+        assert!(schemas.commit(NAME, note("float"), NOW).is_ok());
     }
 
     #[test]
@@ -433,7 +478,7 @@ mod tests {
         let copy = schemas.rollback(NAME, &first, later).unwrap();
         assert_eq!(
             (copy.name.as_str(), copy.definition.as_str()),
-            (NAME, r#""int""#)
+            (NAME, r#""string""#)
         );
         assert!(copy.revision_id != first && copy.revision_id != second);
         assert_eq!(
@@ -475,18 +520,18 @@ mod tests {
         let mut schemas = Schemas::default();
         let kept = Schema {
             revision_id: "00000001".to_owned(),
-            ..avro(r#""int""#)
+            ..avro(r#""string""#)
         };
         let all = (0..10_000).map(|each| Schema {
             name: format!("projects/shop/schemas/s-{each}"),
             ..kept.clone()
         });
         schemas.restore(all.collect()).unwrap();
-        let refused = schemas.create("shop", "one-more", avro(r#""int""#), NOW);
+        let refused = schemas.create("shop", "one-more", avro(r#""string""#), NOW);
         assert!(matches!(refused, Err(ApiError::ResourceExhausted(_))));
         assert!(
             schemas
-                .create("market", "one-more", avro(r#""int""#), NOW)
+                .create("market", "one-more", avro(r#""string""#), NOW)
                 .is_ok()
         );
         assert!(schemas.check_room(MAX_DEFINITION_BYTES - 100_000).is_ok());

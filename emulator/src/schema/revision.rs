@@ -65,6 +65,11 @@ impl Revision {
         &self.definition
     }
 
+    /// The definition as it was written.
+    pub(super) fn text(&self) -> &str {
+        &self.schema.definition
+    }
+
     pub(super) fn definition_bytes(&self) -> usize {
         self.schema.definition.len()
     }

@@ -175,20 +175,25 @@ mod tests {
         }
     }
 
-    /// A schema whose revisions are a boolean, an int, and a long; and their ids.
+    /// What a message of the first, the second and the third revision looks like.
+    const A: &[u8] = br#"{"a": 5}"#;
+    const B: &[u8] = br#"{"a": 5, "b": true}"#;
+    const C: &[u8] = br#"{"a": 5, "c": true}"#;
+
+    /// A schema with three revisions, of which the later two have another field each; and their ids.
     fn orders() -> (Schemas, Vec<String>) {
         let mut schemas = Schemas::default();
         let now = OffsetDateTime::UNIX_EPOCH;
-        let boolean = schema(Type::Avro, r#""boolean""#);
-        let mut ids = vec![
-            schemas
-                .create("shop", "orders", boolean, now)
-                .unwrap()
-                .revision_id,
-        ];
-        for definition in [r#""int""#, r#""long""#] {
-            let committed = schemas.commit(NAME, schema(Type::Avro, definition), now);
-            ids.push(committed.unwrap().revision_id);
+        let order = |more: &str| {
+            let fields = format!(r#"{{"name": "a", "type": "int"}}{more}"#);
+            let definition = format!(r#"{{"type": "record", "name": "R", "fields": [{fields}]}}"#);
+            schema(Type::Avro, &definition)
+        };
+        let created = schemas.create("shop", "orders", order(""), now);
+        let mut ids = vec![created.unwrap().revision_id];
+        for name in ["b", "c"] {
+            let more = format!(r#", {{"name": "{name}", "type": "boolean", "default": false}}"#);
+            ids.push(schemas.commit(NAME, order(&more), now).unwrap().revision_id);
         }
         (schemas, ids)
     }
@@ -201,20 +206,17 @@ mod tests {
                 .check(settings, data)
                 .map(|accepted| accepted.revision_id)
         };
-        assert_eq!(accepted(&settings("", ""), b"5"), Ok(ids[2].clone()));
-        assert_eq!(accepted(&settings("", ""), b"true"), Ok(ids[0].clone()));
-        assert_eq!(accepted(&settings("", &ids[1]), b"5"), Ok(ids[1].clone()));
-        assert!(accepted(&settings("", &ids[1]), b"5000000000").is_err());
-        assert!(accepted(&settings(&ids[1], ""), b"true").is_err());
-        assert_eq!(
-            accepted(&settings(&ids[1], &ids[1]), b"5"),
-            Ok(ids[1].clone())
-        );
+        assert_eq!(accepted(&settings("", ""), C), Ok(ids[2].clone()));
+        assert_eq!(accepted(&settings("", ""), A), Ok(ids[0].clone()));
+        assert_eq!(accepted(&settings("", &ids[1]), B), Ok(ids[1].clone()));
+        assert!(accepted(&settings("", &ids[1]), C).is_err());
+        assert!(accepted(&settings(&ids[1], ""), A).is_err());
+        assert_eq!(accepted(&settings(&ids[1], &ids[1]), B), Ok(ids[1].clone()));
         let binary = SchemaSettings {
             encoding: Encoding::Binary,
             ..settings("", "")
         };
-        assert_eq!(accepted(&binary, &[10]), Ok(ids[2].clone()));
+        assert_eq!(accepted(&binary, &[10, 1]), Ok(ids[2].clone()));
     }
 
     #[test]
@@ -225,7 +227,7 @@ mod tests {
             refused,
             ApiError::invalid(format!(
                 "Invalid data in message: Message failed schema validation. Could not validate message with any schema \
-                 revision for schema: {NAME}, last checked revision: revision_id={} failed with status: expected a boolean, \
+                 revision for schema: {NAME}, last checked revision: revision_id={} failed with status: expected an object, \
                  found null",
                 ids[0]
             ))
@@ -238,7 +240,7 @@ mod tests {
         let check = |schemas: &Schemas, settings: &SchemaSettings, resource: &str| {
             let expected = ApiError::NotFound(resource.to_owned());
             assert_eq!(schemas.check_settings(settings), Err(expected.clone()));
-            assert_eq!(schemas.check(settings, b"5"), Err(expected));
+            assert_eq!(schemas.check(settings, A), Err(expected));
         };
         assert_eq!(schemas.check_settings(&settings(&ids[0], &ids[2])), Ok(()));
         check(&schemas, &settings("00000000", ""), "orders@00000000");
@@ -281,15 +283,12 @@ mod tests {
         };
         let named = |suffix: &str| SchemaRef::Named(format!("{NAME}{suffix}"));
         let earlier = format!("@{}", ids[0]);
-        assert_eq!(validate(named(""), b"5", EncodingField::Json), Ok(()));
-        assert!(validate(named(""), b"true", EncodingField::Json).is_err());
-        assert_eq!(
-            validate(named(&earlier), b"true", EncodingField::Json),
-            Ok(())
-        );
-        let missing = validate(named("2"), b"5", EncodingField::Json);
+        assert_eq!(validate(named(""), C, EncodingField::Json), Ok(()));
+        assert!(validate(named(""), A, EncodingField::Json).is_err());
+        assert_eq!(validate(named(&earlier), A, EncodingField::Json), Ok(()));
+        let missing = validate(named("2"), A, EncodingField::Json);
         assert_eq!(missing, Err(ApiError::NotFound("orders2".to_owned())));
-        let unset = validate(named(""), b"5", EncodingField::Unspecified);
+        let unset = validate(named(""), C, EncodingField::Unspecified);
         assert!(matches!(unset, Err(ApiError::InvalidArgument(_))));
         assert_eq!(
             required_encoding(EncodingField::Binary),
@@ -325,6 +324,13 @@ mod tests {
         };
         assert_eq!(validate(Type::Avro, r#""int""#), Ok(()));
         assert_eq!(validate(Type::ProtocolBuffer, "message A {}"), Ok(()));
+        for language in [Type::Avro, Type::ProtocolBuffer] {
+            refused(
+                language,
+                "",
+                "The schema has no definition. (A compiledProtoSchema is",
+            );
+        }
         refused(Type::Unspecified, r#""int""#, "Invalid schema type: ");
         refused(Type::Avro, "message A {}", "Invalid schema definition: ");
         refused(

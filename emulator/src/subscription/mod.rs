@@ -10,6 +10,7 @@ pub use self::policies::{DeadLetterPolicy, RetryPolicy};
 pub use self::push_config::{OidcToken, PushConfig, PushForm};
 use crate::error::ApiError;
 use crate::filter::Filter;
+use crate::labels;
 
 /// About ten thousand years (*google.protobuf.Duration*, `seconds`).
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(315_576_000_000);
@@ -78,6 +79,7 @@ impl SubscriptionConfig {
 
     pub(crate) fn check(&self) -> Result<(), ApiError> {
         Filter::parse(&self.filter)?;
+        labels::check(&self.labels)?;
         within(
             "ackDeadlineSeconds",
             self.ack_deadline,

@@ -9,7 +9,7 @@ mod tests;
 
 use std::sync::LazyLock;
 
-use prost_reflect::{DescriptorError, DescriptorPool, DynamicMessage, MessageDescriptor};
+use prost_reflect::{DescriptorError, DescriptorPool, DynamicMessage, MessageDescriptor, Value};
 use prost_types::FileDescriptorProto;
 
 use crate::error::ApiError;
@@ -47,6 +47,22 @@ pub(super) fn reflect(
         ApiError::internal(format!("{full_name} is not as in the table: {error}"))
     })?;
     Ok(reflected)
+}
+
+/// Refuses a schema that Google's clients may send and prost's structs would drop, though a request would still be complete
+/// without it. (Other settings that are too new lie in ones that are refused as a whole.)
+///
+/// # Errors
+/// If the request has one.
+pub(super) fn refuse_dropped(request: &DynamicMessage) -> Result<(), ApiError> {
+    let schema = request.get_field_by_name("schema");
+    let schema = schema.as_deref().and_then(Value::as_message);
+    if schema.is_some_and(|schema| schema.has_field_by_name("compiled_proto_schema")) {
+        return Err(ApiError::unimplemented(
+            "The emulator does not act upon Schema.compiledProtoSchema: a schema is read from its definition",
+        ));
+    }
+    Ok(())
 }
 
 /// The types of *google.protobuf*, which the library brings, and the tables.

@@ -42,7 +42,10 @@ pub(super) const TABLE: &str = "
     PlatformLogsSettings.Severity = SEVERITY_UNSPECIFIED, DISABLED, DEBUG, INFO, WARNING, ERROR;
 
     MessageTransform: javascript_udf 2 JavaScriptUDF in transform, enabled 3 bool, disabled 4 bool,
-        ai_inference 6 AIInference in transform;
+        ai_inference 6 AIInference in transform, compression 7 Compression in transform;
+    Compression: compression_algorithm 1 CompressionAlgorithm, compression_mode 2 CompressionMode;
+    Compression.CompressionAlgorithm = COMPRESSION_ALGORITHM_UNSPECIFIED, ZLIB, ZSTD 3;
+    Compression.CompressionMode = COMPRESSION_MODE_UNSPECIFIED, COMPRESS, DECOMPRESS;
     JavaScriptUDF: function_name 1, code 2;
     AIInference: endpoint 1, unstructured_inference 2 UnstructuredInference in inference_mode, service_account_email 3;
     AIInference.UnstructuredInference: parameters 1 Struct;
@@ -86,7 +89,12 @@ pub(super) const TABLE: &str = "
         use_table_schema 6 bool, service_account_email 7;
     BigQueryConfig.State = STATE_UNSPECIFIED, ACTIVE, PERMISSION_DENIED, NOT_FOUND, SCHEMA_MISMATCH,
         IN_TRANSIT_LOCATION_RESTRICTION, VERTEX_AI_LOCATION_RESTRICTION;
-    BigtableConfig: table 1, app_profile_id 2, service_account_email 3, state 4 State, write_metadata 5 bool;
+    BigtableConfig: table 1, app_profile_id 2, service_account_email 3, state 4 State, write_metadata 5 bool,
+        column_family_mapping 6 ColumnFamilyMapping in message_mapping;
+    BigtableConfig.ColumnFamilyMapping: row_key_schema 1 RowKeySchema in key_definition,
+        delimited_key 2 DelimitedKey in key_definition;
+    BigtableConfig.ColumnFamilyMapping.RowKeySchema:;
+    BigtableConfig.ColumnFamilyMapping.DelimitedKey: key_fields 1 string*, delimiter 2 bytes;
     BigtableConfig.State = STATE_UNSPECIFIED, ACTIVE, NOT_FOUND, APP_PROFILE_MISCONFIGURED, PERMISSION_DENIED,
         SCHEMA_MISMATCH, IN_TRANSIT_LOCATION_RESTRICTION, VERTEX_AI_LOCATION_RESTRICTION;
     CloudStorageConfig: bucket 1, filename_prefix 2, filename_suffix 3, text_config 4 TextConfig in output_format,
@@ -120,7 +128,9 @@ pub(super) const TABLE: &str = "
     ListSnapshotsRequest: project 1, page_size 2 int32, page_token 3;
     ListSnapshotsResponse: snapshots 1 Snapshot*, next_page_token 2;
 
-    Schema: name 1, type 2 Type, definition 3, revision_id 4, revision_create_time 6 Timestamp;
+    Schema: name 1, type 2 Type, definition 3, revision_id 4, revision_create_time 6 Timestamp,
+        compiled_proto_schema 8 CompiledProtoSchema in configuration;
+    CompiledProtoSchema: root_message 1, compiled_bytes 2 bytes;
     Schema.Type = TYPE_UNSPECIFIED, PROTOCOL_BUFFER, AVRO;
     CreateSchemaRequest: parent 1, schema 2 Schema, schema_id 3;
     GetSchemaRequest: name 1, view 2 SchemaView;

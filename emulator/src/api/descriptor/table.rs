@@ -3,7 +3,7 @@
 //! An entry ends with a semicolon. A message is `Name: field, field`, and a field is its name, its number and its type, which
 //! is `string` if left out; after that, `in name` puts it into a oneof. Types are those of Protocol Buffers, `map` (of strings
 //! by strings), or the name of a message or an enumeration; with `*` repeated, with `?` optional. An enumeration is
-//! `Name = VALUE, VALUE`, numbered from zero. A dotted name lies in the message before the dot, which must come earlier.
+//! `Name = VALUE, VALUE`, numbered from zero unless a number follows. A dotted name lies in the message before the dot, which must come earlier.
 
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
@@ -145,10 +145,15 @@ fn pascal_case(name: &str) -> String {
 
 fn enumeration(name: &str, values: &str) -> EnumDescriptorProto {
     let values = (0..).zip(values.split(','));
-    let values = values.map(|(number, value)| EnumValueDescriptorProto {
-        name: Some(value.trim().to_owned()),
-        number: Some(number),
-        options: None,
+    let values = values.map(|(place, value)| {
+        let mut words = value.split_whitespace();
+        let name = words.next().map(str::to_owned);
+        let number = words.next().and_then(|number| number.parse().ok());
+        EnumValueDescriptorProto {
+            name,
+            number: number.or(Some(place)),
+            options: None,
+        }
     });
     EnumDescriptorProto {
         name: Some(name.to_owned()),

@@ -7,6 +7,7 @@ use prost_reflect::DynamicMessage;
 use tonic::{Request, Response, Status};
 
 use super::path::Path;
+use crate::api::descriptor;
 
 /// Calls an RPC with a request of its type, and gives the answer encoded.
 pub(super) type Call<S> =
@@ -69,6 +70,7 @@ impl<S> Route<S> {
 
 /// A request as the RPC takes it.
 pub(super) fn read<T: Message + Default>(message: &DynamicMessage) -> Result<Request<T>, Status> {
+    descriptor::refuse_dropped(message)?;
     let read = message.transcode_to();
     read.map(Request::new)
         .map_err(|error| Status::invalid_argument(format!("The request is malformed: {error}")))

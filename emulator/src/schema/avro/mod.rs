@@ -4,6 +4,7 @@
 //! as deep as a message tells it to, which a few thousand bytes for a recursive type turn into an overflow of the stack.
 
 mod binary;
+mod compatibility;
 mod json;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use apache_avro::Schema;
 use apache_avro::schema::{Name, RecordField, RecordSchema};
 use serde_json::Value;
 
+pub(super) use self::compatibility::compare;
 use super::definition::Misfit;
 
 /// A compiled definition: every type in it by its place in `shapes`, so that recursive types need no special care.
@@ -54,12 +56,8 @@ impl Avro {
     /// # Errors
     /// What is wrong with the definition.
     pub(super) fn compile(definition: &str) -> Result<Self, String> {
-        let mut definition: Value = serde_json::from_str(definition)
-            .map_err(|error| format!("the definition is not JSON: {error}"))?;
-        forget_logical_types(&mut definition);
-        let schema = Schema::parse(&definition).map_err(|error| error.to_string())?;
         let mut builder = Builder::default();
-        let root = builder.add(&schema)?;
+        let root = builder.add(&parse(definition)?)?;
         Ok(Self {
             shapes: builder.shapes,
             root,
@@ -78,6 +76,13 @@ impl Avro {
     fn shape(&self, ShapeId(place): ShapeId) -> &Shape {
         self.shapes.get(place).unwrap_or(&Shape::Null)
     }
+}
+
+fn parse(definition: &str) -> Result<Schema, String> {
+    let mut definition: Value = serde_json::from_str(definition)
+        .map_err(|error| format!("the definition is not JSON: {error}"))?;
+    forget_logical_types(&mut definition);
+    Schema::parse(&definition).map_err(|error| error.to_string())
 }
 
 #[derive(Default)]

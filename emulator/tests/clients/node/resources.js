@@ -40,6 +40,13 @@ feature('update-topic-labels', async scene => {
   assert.deepStrictEqual({...shown.labels}, {team: 'b'});
 });
 
+feature('labels-limits', async scene => {
+  const {topic, subscription} = await scene.pair({labels: {['a'.repeat(63)]: 'ü'}});
+  await refused(INVALID_ARGUMENT, scene.topic('other', {labels: {Team: 'a'}}));
+  await refused(INVALID_ARGUMENT, topic.setMetadata({labels: {'a b': 'a'}}));
+  await refused(INVALID_ARGUMENT, subscription.setMetadata({labels: {team: 'A'}}));
+});
+
 feature('list-topics', async scene => {
   for (let number = 0; number < 5; number += 1) await scene.topic(`topic-${number}`);
   const found = [];
@@ -56,12 +63,26 @@ feature('list-topics', async scene => {
   assert.strictEqual(pages, 3);
 });
 
+feature('pull-push-config', async scene => {
+  const {subscription} = await scene.pair();
+  const [shown] = await subscription.getMetadata();
+  assert.strictEqual(shown.pushConfig.pushEndpoint, '');
+});
+
 feature('delete-topic', async scene => {
   const {topic, subscription} = await scene.pair();
   await topic.delete();
   const [shown] = await subscription.getMetadata();
   assert.strictEqual(shown.topic, '_deleted-topic_');
   await refused(NOT_FOUND, topic.delete());
+});
+
+feature('push-config-without-endpoint', async scene => {
+  const {topic, subscription} = await scene.pair();
+  const pushConfig = {oidcToken: {serviceAccountEmail: 'push@shop.example'}};
+  await refused(INVALID_ARGUMENT, topic.createSubscription('other', {pushConfig}));
+  await refused(INVALID_ARGUMENT, subscription.modifyPushConfig(pushConfig));
+  await subscription.modifyPushConfig({});
 });
 
 feature('detach-subscription', async scene => {

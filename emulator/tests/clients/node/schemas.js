@@ -66,3 +66,23 @@ feature('schema-validate', async scene => {
   await schema.validateMessage(ORDER.toString('base64'), Encodings.Json);
   await refused(INVALID_ARGUMENT, schema.validateMessage(Buffer.from('{}').toString('base64'), Encodings.Json));
 });
+
+/** A schema, and what commits another definition of it. */
+async function committing(scene, type, definition) {
+  const schema = await scene.client.createSchema('order', type, definition);
+  const name = await schema.getName();
+  const client = await scene.client.getSchemaClient();
+  return changed => client.commitSchema({name, schema: {name, type, definition: changed}});
+}
+
+feature('schema-revisions-compatible', async scene => {
+  const commit = await committing(scene, SchemaTypes.Avro, AVRO);
+  await commit(AVRO.replace(']', ',{"name":"note","type":"string","default":""}]'));
+  await refused(INVALID_ARGUMENT, commit(AVRO.replace('"int"', '"long"')));
+});
+
+feature('schema-revisions-compatible-proto', async scene => {
+  const commit = await committing(scene, SchemaTypes.ProtocolBuffer, PROTO);
+  await commit(PROTO.replace('count = 2;', 'count = 2; string note = 3;'));
+  await refused(INVALID_ARGUMENT, commit(PROTO.replace('int32', 'int64')));
+});

@@ -1,7 +1,9 @@
 """IAM policies, which an emulator keeps without enforcing them."""
 
+from google.api_core.exceptions import InvalidArgument
+
 from runner import feature
-from scene import PUBLISHER, SUBSCRIBER
+from scene import PUBLISHER, SUBSCRIBER, all_hold, refused
 
 BINDING = {"role": "roles/pubsub.viewer", "members": ["user:ada@example.com"]}
 
@@ -32,3 +34,24 @@ def iam_subscription(scene):
 def iam_missing_resource(scene):
     request = {"resource": scene.path("topics", "missing"), "permissions": ["pubsub.topics.get"]}
     assert not PUBLISHER.test_iam_permissions(request=request, timeout=5).permissions
+
+
+@feature("iam-refusals")
+def iam_refusals(scene):
+    topic = scene.topic()
+
+    def ask(*permissions):
+        request = {"resource": topic, "permissions": permissions}
+        return list(PUBLISHER.test_iam_permissions(request=request, timeout=5).permissions)
+
+    def allow(member):
+        policy = {"bindings": [{**BINDING, "members": [member]}]}
+        PUBLISHER.set_iam_policy(request={"resource": topic, "policy": policy}, timeout=5)
+
+    permissions = ["pubsub.topics.bogus", "pubsub.subscriptions.consume", "storage.buckets.get", "pubsub.topics.*"]
+    members = ["bogus", "user:ada", "ada@example.com", "bogus:ada@example.com"]
+    wrong = [(ask, one) for one in permissions] + [(allow, one) for one in members]
+    all_hold({one: lambda call=call, one=one: refused(InvalidArgument, call, one) for call, one in wrong})
+    assert ask("pubsub.topics.get", "pubsub.topics.get") == ["pubsub.topics.get"]
+    for member in ["allUsers", "serviceAccount:push@shop.iam.gserviceaccount.com", "domain:example.com"]:
+        allow(member)

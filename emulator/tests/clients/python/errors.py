@@ -95,6 +95,29 @@ def subscription_defaults(scene):
     assert shown.topic == topic and shown.state.name == "ACTIVE", f"state {shown.state.name}"
 
 
+@feature("push-config-without-endpoint")
+def push_config_without_endpoint(scene):
+    topic, subscription = scene.pair()
+    wrong = [{"oidc_token": {"service_account_email": "push@shop.example"}}, {"no_wrapper": {"write_metadata": True}}]
+
+    def create(config):
+        scene.subscription(topic, "other", push_config=config)
+
+    def modify(config):
+        request = {"subscription": subscription, "push_config": config}
+        SUBSCRIBER.modify_push_config(request=request, timeout=5)
+
+    all_hold(
+        {
+            f"{call.__name__} {config}": lambda call=call, config=config: refused(InvalidArgument, call, config)
+            for config in wrong
+            for call in (create, modify)
+        }
+    )
+    create({"attributes": {"x-goog-version": "v1"}})
+    modify({})
+
+
 @feature("default-expiration")
 def default_expiration(scene):
     _, subscription = scene.pair()

@@ -66,6 +66,23 @@ def list_schemas_view(scene):
     assert basic.definition == "", "the basic view, which is the default, has the definition"
 
 
+@feature("list-schema-revisions")
+def list_schema_revisions(scene):
+    name = make_schema(scene)
+    changed = {"name": name, "type_": "AVRO", "definition": AVRO}
+    for _ in range(4):
+        SCHEMAS.commit_schema(request={"name": name, "schema": changed}, timeout=5)
+    ids = [one.revision_id for one in SCHEMAS.list_schema_revisions(request={"name": name}, timeout=5)]
+    assert len(set(ids)) == 5, f"{ids}"
+    first = next(SCHEMAS.list_schema_revisions(request={"name": name, "page_size": 2}, timeout=5).pages)
+    SCHEMAS.commit_schema(request={"name": name, "schema": changed}, timeout=5)
+    rest = {"name": name, "page_size": 2, "page_token": first.next_page_token}
+    pages = [page.schemas for page in SCHEMAS.list_schema_revisions(request=rest, timeout=5).pages]
+    found = [one.revision_id for page in [first.schemas, *pages] for one in page]
+    assert set(ids) <= set(found) and len(set(found)) == len(found), f"{found}, expected {ids}"
+    assert all(len(page) <= 2 for page in pages)
+
+
 @feature("list-negative-page-size")
 def list_negative_page_size(scene):
     topic = scene.topic()
@@ -74,6 +91,7 @@ def list_negative_page_size(scene):
         "subscriptions": (SUBSCRIBER.list_subscriptions, {"project": scene.project}),
         "snapshots": (SUBSCRIBER.list_snapshots, {"project": scene.project}),
         "schemas": (SCHEMAS.list_schemas, {"parent": scene.project}),
+        "revisions": (SCHEMAS.list_schema_revisions, {"name": make_schema(scene)}),
         "subscriptions of a topic": (PUBLISHER.list_topic_subscriptions, {"topic": topic}),
     }
     all_hold(

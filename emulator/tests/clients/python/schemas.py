@@ -78,6 +78,38 @@ def schema_revisions(scene):
     assert revisions(first.name) == {first.revision_id, third.revision_id}
 
 
+@feature("schema-revisions-compatible")
+def schema_revisions_compatible(scene):
+    made = make(scene, "AVRO", AVRO)
+    commit = committing(made, "AVRO")
+    commit(AVRO_WITH_NOTE)
+    commit(AVRO)
+    text = refused(InvalidArgument, commit, AVRO.replace('"int"', '"long"'))
+    assert "Compatibility checking failed" in text and made.revision_id not in text, text
+    refused(InvalidArgument, commit, AVRO_WITH_NOTE.replace(', "default": ""', ""))
+    assert len(revisions(made.name)) == 3
+
+
+@feature("schema-revisions-compatible-proto")
+def schema_revisions_compatible_proto(scene):
+    commit = committing(make(scene, "PROTOCOL_BUFFER", PROTO), "PROTOCOL_BUFFER")
+    noted = PROTO.replace("}", "  string note = 3;\n}")
+    commit(noted)
+    commit(PROTO)
+    refused(InvalidArgument, commit, PROTO.replace("int32", "int64"))
+    refused(InvalidArgument, commit, PROTO.replace("string id", "string key"))
+    refused(InvalidArgument, commit, PROTO.replace("}", "  repeated string note = 4;\n}"))
+    refused(InvalidArgument, commit, noted.replace("string note", "bool note"))
+
+
+def committing(made, kind):
+    def commit(definition):
+        changed = {"name": made.name, "type_": kind, "definition": definition}
+        SCHEMAS.commit_schema(request={"name": made.name, "schema": changed}, timeout=5)
+
+    return commit
+
+
 def revisions(name):
     return {schema.revision_id for schema in SCHEMAS.list_schema_revisions(name=name, timeout=5)}
 

@@ -29,6 +29,14 @@ def snapshot_lifecycle(scene):
     refused(NotFound, SUBSCRIBER.get_snapshot, snapshot=made.name, timeout=5)
 
 
+@feature("snapshot-without-name")
+def snapshot_without_name(scene):
+    _, subscription = scene.pair()
+    first, second = (SUBSCRIBER.create_snapshot(request={"subscription": subscription}, timeout=5) for _ in range(2))
+    assert first.name.startswith(scene.path("snapshots", "")) and first.name != second.name, f"{first.name}"
+    assert SUBSCRIBER.get_snapshot(snapshot=first.name, timeout=5) == first
+
+
 @feature("snapshot-labels")
 def snapshot_labels(scene):
     _, subscription = scene.pair()

@@ -138,6 +138,35 @@ def update_topic_labels(scene):
     equal(update_topic(topic, "labels", labels={"team": "b"}).labels, {"team": "b"})
 
 
+@feature("labels-limits")
+def labels_limits(scene):
+    topic, subscription = scene.pair()
+    good = {**{f"k{number}": "v" for number in range(62)}, "a" * 63: "ü" * 63, "команда_1-a": ""}
+    equal(dict(update_topic(topic, "labels", labels=good).labels), good)
+    many = {f"k{number}": "v" for number in range(65)}
+    wrong = [{"Team": "a"}, {"1a": "a"}, {"a b": "a"}, {"a" * 64: "a"}, {"a": "A"}, {"a": "a" * 64}, many]
+
+    def checks(call, **fields):
+        return {
+            f"{call.__name__} {str(labels)[:20]}": lambda labels=labels: refused(
+                InvalidArgument, call, **fields, labels=labels
+            )
+            for labels in wrong
+        }
+
+    def create(labels):
+        scene.topic("other", labels=labels)
+
+    def snapshot(labels):
+        request = {"name": scene.path("snapshots", "before"), "subscription": subscription, "labels": labels}
+        SUBSCRIBER.create_snapshot(request=request, timeout=5)
+
+    def change(labels):
+        update(subscription, "labels", labels=labels)
+
+    all_hold({**checks(create), **checks(snapshot), **checks(change)})
+
+
 @feature("update-topic-refusals")
 def update_topic_refusals(scene):
     topic = scene.topic()

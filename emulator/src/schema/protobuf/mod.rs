@@ -1,5 +1,7 @@
 //! Protocol Buffer definitions, and whether a message fits one.
 
+mod compatibility;
+
 use prost_reflect::{
     Cardinality, DeserializeOptions, DynamicMessage, MessageDescriptor, ReflectMessage, Value,
 };
@@ -55,6 +57,15 @@ impl Protobuf {
         message
             .map(Self)
             .ok_or_else(|| "expected a message as the top-level type, found an enum".to_owned())
+    }
+
+    /// Whether it may follow an earlier definition.
+    ///
+    /// # Errors
+    /// What was changed that may not be.
+    pub(super) fn compare(&self, Self(earlier): &Self) -> Result<(), String> {
+        let Self(descriptor) = self;
+        compatibility::compare(earlier, descriptor)
     }
 
     /// Unknown fields do not fit.

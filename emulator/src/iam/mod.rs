@@ -1,17 +1,24 @@
 //! Policies of access. The emulator keeps them, and lets everybody do everything all the same.
 
+mod member;
+mod permission;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use googleapis_tonic_google_iam_v1::google::iam::v1::Policy;
 use prost::Message;
 
+use self::member::is_member;
+pub(crate) use self::permission::granted;
 use crate::error::ApiError;
 
 /// The most that all policies of one emulator may take, in their encoded form.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// What a policy costs beside that.
 const POLICY_BYTES: usize = 512;
+/// The most of a wrong member that a refusal repeats.
+const MAX_MEMBER_CHARS: usize = 64;
 /// Policies come in these versions; 0 is taken for 1 (Google, *Policy*, `version`).
 const VERSIONS: [i32; 3] = [0, 1, 3];
 
@@ -93,20 +100,6 @@ impl State {
     }
 }
 
-/// Of `permissions`, those that a caller has: all that Pub/Sub knows begin with `pubsub.`, and the emulator grants all.
-///
-/// # Errors
-/// If one of them is a pattern, which is not allowed (Google, *TestIamPermissionsRequest*, `permissions`).
-pub(crate) fn granted(mut permissions: Vec<String>) -> Result<Vec<String>, ApiError> {
-    if let Some(pattern) = permissions.iter().find(|each| each.contains('*')) {
-        return Err(ApiError::invalid(format!(
-            "The permission {pattern:?} has a wildcard, which is not allowed here"
-        )));
-    }
-    permissions.retain(|each| each.starts_with("pubsub."));
-    Ok(permissions)
-}
-
 /// The policy of what was given none.
 fn unset() -> Policy {
     Policy {
@@ -133,6 +126,13 @@ fn check(policy: &Policy) -> Result<(), ApiError> {
     for binding in &policy.bindings {
         if binding.role.is_empty() {
             return Err(ApiError::invalid("A binding has no role"));
+        }
+        if let Some(member) = binding.members.iter().find(|member| !is_member(member)) {
+            let member: String = member.chars().take(MAX_MEMBER_CHARS).collect();
+            return Err(ApiError::invalid(format!(
+                "Invalid member {member:?}: expected allUsers, allAuthenticatedUsers, or a kind such as user:, serviceAccount: or \
+                 group: and who it is"
+            )));
         }
         if binding.condition.is_some() && policy.version != 3 {
             return Err(ApiError::invalid(
@@ -190,6 +190,15 @@ mod tests {
         };
         assert!(policies.set(TOPIC, version(2)).is_err());
         assert!(policies.set(TOPIC, version(3)).is_ok());
+        let mut nobody = policy("roles/viewer");
+        if let Some(binding) = nobody.bindings.first_mut() {
+            binding.members.push("bogus".to_owned());
+        }
+        let refused = policies.set(TOPIC, nobody).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("Invalid member \"bogus\": "),
+            "{refused}"
+        );
         let mut condition = policy("roles/viewer");
         if let Some(binding) = condition.bindings.first_mut() {
             binding.condition = Some(Default::default());
@@ -197,13 +206,5 @@ mod tests {
         assert!(policies.set(TOPIC, condition.clone()).is_err());
         condition.version = 3;
         assert!(policies.set(TOPIC, condition).is_ok());
-    }
-
-    #[test]
-    fn everything_of_pubsub_is_granted() {
-        let asked = ["pubsub.topics.publish", "storage.buckets.get"];
-        let asked = asked.map(str::to_owned).to_vec();
-        assert_eq!(granted(asked).unwrap(), ["pubsub.topics.publish"]);
-        assert!(granted(vec!["pubsub.*".to_owned()]).is_err());
     }
 }

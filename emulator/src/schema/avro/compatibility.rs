@@ -1,0 +1,251 @@
+//! Whether two Avro definitions each read what the other writes (Apache, *Avro specification*, *Schema Resolution*).
+//!
+//! The crate `apache-avro` decides. It takes the mention of a named type for another type than its definition, so that the
+//! same definition with its types in another order would not fit. Hence every named type is compared by itself here, and
+//! mentioned wherever it is used.
+
+use std::collections::{BTreeMap, HashMap};
+use std::mem::replace;
+
+use apache_avro::Schema;
+use apache_avro::error::CompatibilityError;
+use apache_avro::schema::{Name, UnionSchema};
+use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
+
+/// A definition taken apart.
+#[derive(Default)]
+struct Types {
+    /// Without the named types that it is made of.
+    root: Option<Schema>,
+    named: BTreeMap<String, Schema>,
+    /// The names that types are compared by: those without a namespace, as far as these tell the types apart.
+    names: HashMap<String, Name>,
+}
+
+/// # Errors
+/// Where and why one of them cannot read what the other writes.
+pub(in crate::schema) fn compare(earlier: &str, new: &str) -> Result<(), String> {
+    let (earlier, new) = (Types::of(earlier)?, Types::of(new)?);
+    let (Some(earlier_root), Some(new_root)) = (&earlier.root, &new.root) else {
+        return Ok(());
+    };
+    both_read(earlier_root, new_root)?;
+    for (name, schema) in &new.named {
+        if let Some(other) = earlier.named.get(name) {
+            both_read(other, schema).map_err(|reason| format!("{name}: {reason}"))?;
+        }
+    }
+    Ok(())
+}
+
+impl Types {
+    fn of(definition: &str) -> Result<Self, String> {
+        let mut types = Self::default();
+        let root = types.refer(super::parse(definition)?)?;
+        types.root = Some(root);
+        Ok(types)
+    }
+
+    /// The same type without the definitions of named types in it, which are put aside.
+    fn refer(&mut self, schema: Schema) -> Result<Schema, String> {
+        match schema {
+            Schema::Record(mut record) => {
+                record.name = self.name(&record.name)?;
+                for field in &mut record.fields {
+                    let schema = replace(&mut field.schema, Schema::Null);
+                    field.schema = self.refer(schema)?;
+                }
+                Ok(self.put_aside(record.name.clone(), Schema::Record(record)))
+            }
+            Schema::Enum(mut schema) => {
+                schema.name = self.name(&schema.name)?;
+                Ok(self.put_aside(schema.name.clone(), Schema::Enum(schema)))
+            }
+            Schema::Fixed(mut fixed) => {
+                fixed.name = self.name(&fixed.name)?;
+                Ok(self.put_aside(fixed.name.clone(), Schema::Fixed(fixed)))
+            }
+            Schema::Array(mut array) => {
+                array.items = Box::new(self.refer(*array.items)?);
+                Ok(Schema::Array(array))
+            }
+            Schema::Map(mut map) => {
+                map.types = Box::new(self.refer(*map.types)?);
+                Ok(Schema::Map(map))
+            }
+            Schema::Union(union) => {
+                let branches = union.variants().iter().cloned();
+                let branches: Result<Vec<_>, _> = branches.map(|each| self.refer(each)).collect();
+                let union = UnionSchema::new(branches?).map_err(|error| error.to_string())?;
+                Ok(Schema::Union(union))
+            }
+            Schema::Ref { name } => Ok(Schema::Ref {
+                name: self.name(&name)?,
+            }),
+            other => Ok(other),
+        }
+    }
+
+    fn put_aside(&mut self, name: Name, schema: Schema) -> Schema {
+        self.named.insert(name.fullname(None), schema);
+        Schema::Ref { name }
+    }
+
+    fn name(&mut self, name: &Name) -> Result<Name, String> {
+        let full = name.fullname(None);
+        if let Some(known) = self.names.get(&full) {
+            return Ok(known.clone());
+        }
+        let is_taken = self.names.values().any(|other| other.name() == name.name());
+        let short = if is_taken { &full } else { name.name() };
+        let short = Name::new(short).map_err(|error| error.to_string())?;
+        self.names.insert(full, short.clone());
+        Ok(short)
+    }
+}
+
+fn both_read(earlier: &Schema, new: &Schema) -> Result<(), String> {
+    reads(earlier, new)
+        .map_err(|reason| format!("the new revision cannot read the earlier one: {reason}"))?;
+    reads(new, earlier)
+        .map_err(|reason| format!("the earlier revision cannot read the new one: {reason}"))
+}
+
+/// Everything that is written must be readable, not only some of it.
+fn reads(writer: &Schema, reader: &Schema) -> Result<(), String> {
+    match SchemaCompatibility::can_read(writer, reader) {
+        Ok(Compatibility::Full) => Ok(()),
+        Ok(Compatibility::Partial) => {
+            Err("a symbol of an enum or a branch of a union has no counterpart".to_owned())
+        }
+        Err(error) => Err(reason(&error)),
+    }
+}
+
+/// The crate's words, without the debug output of whole types.
+fn reason(error: &CompatibilityError) -> String {
+    match error {
+        CompatibilityError::FieldTypeMismatch(field, inner) => {
+            format!("the field {field:?}: {}", reason(inner))
+        }
+        CompatibilityError::MissingDefaultValue(field) => {
+            format!("the field {field:?} has no default")
+        }
+        CompatibilityError::WrongType {
+            writer_schema_type,
+            reader_schema_type,
+        } => {
+            let (writer, reader) = (kind(writer_schema_type), kind(reader_schema_type));
+            format!("{writer} cannot be read as {reader}")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// `long` of `Long`, and `record` of `Record(RecordSchema { … })`.
+fn kind(shown: &str) -> String {
+    let end = shown.find(|each: char| !each.is_ascii_alphanumeric());
+    let name = end.and_then(|end| shown.get(..end)).unwrap_or(shown);
+    match name {
+        "Ref" => "a named type".to_owned(),
+        name => name.to_ascii_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(fields: &str) -> String {
+        format!(r#"{{"type": "record", "name": "R", "fields": [{fields}]}}"#)
+    }
+
+    fn good(earlier: &str, new: &str) {
+        assert_eq!(compare(earlier, new), Ok(()), "{earlier} {new}");
+        assert_eq!(compare(new, earlier), Ok(()), "{new} {earlier}");
+    }
+
+    fn bad(earlier: &str, new: &str, expected: &str) {
+        let reason = compare(earlier, new).unwrap_err();
+        assert!(reason.ends_with(expected), "{reason}");
+        assert!(compare(new, earlier).is_err(), "{new} {earlier}");
+    }
+
+    #[test]
+    fn fields_with_a_default_come_and_go() {
+        let one = r#"{"name": "a", "type": "int"}"#;
+        let with = |field: &str| record(&format!("{one}, {field}"));
+        good(
+            &record(one),
+            &with(r#"{"name": "b", "type": "long", "default": 0}"#),
+        );
+        good(
+            &record(one),
+            &with(r#"{"name": "b", "type": ["null", "string"], "default": null}"#),
+        );
+        bad(
+            &record(one),
+            &with(r#"{"name": "b", "type": "long"}"#),
+            "the field \"b\" has no default",
+        );
+    }
+
+    #[test]
+    fn what_only_one_side_can_read_is_refused() {
+        bad(r#""int""#, r#""long""#, "long cannot be read as int");
+        bad(r#""int""#, r#""boolean""#, "int cannot be read as boolean");
+        good(r#""string""#, r#""bytes""#);
+        let field = |kind: &str| record(&format!(r#"{{"name": "a", "type": {kind}}}"#));
+        bad(
+            &field(r#""int""#),
+            &field(r#""string""#),
+            "R: the new revision cannot read the earlier one: the field \"a\": int cannot be read as string",
+        );
+        let lost = "a symbol of an enum or a branch of a union has no counterpart";
+        bad(&field(r#""int""#), &field(r#"["null", "int"]"#), lost);
+        let kind = |symbols: &str| {
+            field(&format!(
+                r#"{{"type": "enum", "name": "K", "symbols": [{symbols}]}}"#
+            ))
+        };
+        bad(&kind(r#""A", "B""#), &kind(r#""A", "B", "C""#), lost);
+        good(&kind(r#""A", "B""#), &kind(r#""B", "A""#));
+        let renamed = field(r#""int""#).replace("\"R\"", "\"S\"");
+        assert!(compare(&field(r#""int""#), &renamed).is_err());
+    }
+
+    #[test]
+    fn it_does_not_matter_where_a_type_is_defined() {
+        let inner = r#"{"type": "record", "name": "I", "namespace": "n", "fields": [{"name": "x", "type": "int"}]}"#;
+        let defined = |name: &str| format!(r#"{{"name": "{name}", "type": {inner}}}"#);
+        let mentioned = |name: &str| format!(r#"{{"name": "{name}", "type": "n.I"}}"#);
+        let optional = format!(r#"{{"name": "a", "type": ["null", {inner}], "default": null}}"#);
+        let earlier = record(&format!("{optional}, {}", mentioned("b")));
+        good(&earlier, &record(&defined("b")));
+        let swapped = record(&format!("{}, {}", defined("b"), mentioned("a")));
+        good(
+            &record(&format!("{}, {}", defined("a"), mentioned("b"))),
+            &swapped,
+        );
+        bad(
+            &earlier,
+            &record(&defined("b").replace("\"int\"", "\"string\"")),
+            "the field \"x\": int cannot be read as string",
+        );
+    }
+
+    #[test]
+    fn types_may_contain_themselves_and_share_a_short_name() {
+        let list = record(r#"{"name": "next", "type": ["null", "R"], "default": null}"#);
+        let longer = list.replace("[{", r#"[{"name": "more", "type": "int", "default": 1}, {"#);
+        good(&list, &longer);
+        let fixed = |space: &str, size: u32| {
+            format!(
+                r#"{{"name": "{space}", "type": {{"type": "fixed", "name": "{space}.F", "size": {size}}}}}"#
+            )
+        };
+        let both = |size| record(&format!("{}, {}", fixed("a", 1), fixed("b", size)));
+        good(&both(2), &both(2));
+        assert!(compare(&both(2), &both(3)).is_err());
+    }
+}

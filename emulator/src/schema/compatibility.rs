@@ -1,0 +1,39 @@
+//! Whether a new revision of a schema goes together with the earlier ones (Google, *Commit a schema revision*).
+//!
+//! Google's refusals name earlier revisions than the latest too, so that all that are there are compared, the newest first.
+//! A rollback adds nothing that would have to be compared again.
+
+use super::avro;
+use super::definition::{Definition, shortened};
+use super::revision::Revision;
+use crate::error::ApiError;
+use crate::name::ResourceName;
+
+/// # Errors
+/// If one of the `earlier` revisions does not go together with the new one.
+pub(super) fn check(
+    name: &ResourceName,
+    revision: &Revision,
+    earlier: &[Revision],
+) -> Result<(), ApiError> {
+    for other in earlier.iter().rev() {
+        compare(other, revision).map_err(|reason| {
+            ApiError::invalid(format!(
+                "Compatibility checking failed to commit a schema revision for (schema=\"{name}\"). (reason=\"Revision is \
+                 incompatible with previous revision: {}. Failed with error: {}). Refer to \
+                 https://cloud.google.com/pubsub/docs/schemas for more information.",
+                other.id(),
+                shortened(&reason)
+            ))
+        })?;
+    }
+    Ok(())
+}
+
+fn compare(earlier: &Revision, new: &Revision) -> Result<(), String> {
+    match (earlier.definition(), new.definition()) {
+        (Definition::Avro(_), Definition::Avro(_)) => avro::compare(earlier.text(), new.text()),
+        (Definition::Protobuf(earlier), Definition::Protobuf(new)) => new.compare(earlier),
+        _ => Err("the types of the schemas differ".to_owned()),
+    }
+}
