@@ -265,6 +265,15 @@ impl Emulator {
         held.iter().map(|message| (**message).clone()).collect()
     }
 
+    /// Deletes everything of a project: its subscriptions, snapshots, topics and schemas, with all messages. For a clean sheet
+    /// between tests; message ids go on.
+    ///
+    /// # Errors
+    /// If it is no id of a project.
+    pub fn clear_project(&self, project: &str) -> Result<(), ApiError> {
+        self.broker.clear_project(project)
+    }
+
     /// Every push from now on: its start, and its end. A push that is aborted, because its subscription was deleted or the
     /// emulator stops, has no end. A listener that falls 4,096 events behind loses the oldest.
     #[must_use]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use emulator::{Faults, ForgeryKind, Message, Outage, Pace, Reply};
-use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::harness::{Answer, SUBSCRIPTION, Scene};
@@ -174,83 +173,6 @@ async fn tokens_go_wrong_as_asked_for() {
     scene.publish(Message::new("hi"));
     let push = scene.endpoint.next().await;
     assert!(push.header("authorization").unwrap().starts_with("Bearer "));
-}
-
-async fn call(scene: &Scene, method: reqwest::Method, path: &str, body: Value) -> (u16, Value) {
-    let url = format!("{}/emulator/v1/{path}", scene.emulator.url());
-    let request = reqwest::Client::new()
-        .request(method, url)
-        .body(body.to_string());
-    let response = request.send().await.unwrap();
-    (response.status().as_u16(), response.json().await.unwrap())
-}
-
-#[tokio::test]
-async fn faults_are_set_shown_and_cleared_over_http() {
-    use reqwest::Method;
-    let scene = Scene::eager([]).await;
-    let path = "projects/shop/subscriptions/billing/faults";
-    assert_eq!(
-        call(&scene, Method::GET, path, json!({})).await,
-        (200, json!({}))
-    );
-    let faults = json!({"duplicate": 0.5, "seed": 3});
-    assert_eq!(
-        call(&scene, Method::PUT, path, faults.clone()).await,
-        (200, faults.clone())
-    );
-    assert_eq!(
-        call(&scene, Method::GET, path, json!({})).await,
-        (200, faults)
-    );
-    let (code, refusal) = call(&scene, Method::PUT, path, json!({"duplicate": 2})).await;
-    assert_eq!(code, 400);
-    assert_eq!(
-        refusal["error"]["message"],
-        "duplicate is 2, expected 0 to 1"
-    );
-    assert_eq!(
-        call(&scene, Method::DELETE, path, json!({})).await,
-        (200, json!({}))
-    );
-    let missing = "projects/shop/subscriptions/missing/faults";
-    assert_eq!(call(&scene, Method::GET, missing, json!({})).await.0, 404);
-}
-
-#[tokio::test]
-async fn the_clock_and_the_keys_are_moved_over_http() {
-    use reqwest::Method;
-    let scene = Scene::eager([]).await;
-    let before = scene.emulator.now();
-    let (code, _) = call(
-        &scene,
-        Method::POST,
-        "clock:advance",
-        json!({"seconds": "3600s"}),
-    )
-    .await;
-    assert_eq!(code, 200);
-    assert!(scene.emulator.now() - before >= Duration::from_secs(3600));
-    let (code, refusal) = call(
-        &scene,
-        Method::POST,
-        "clock:advance",
-        json!({"seconds": "-1s"}),
-    )
-    .await;
-    assert_eq!(
-        (code, &refusal["error"]["status"]),
-        (400, &json!("INVALID_ARGUMENT"))
-    );
-    let token = scene.emulator.issuer().token("push@shop.example", "me");
-    assert_eq!(
-        call(&scene, Method::POST, "keys:rotate", json!({})).await.0,
-        200
-    );
-    assert_ne!(
-        scene.emulator.issuer().token("push@shop.example", "me"),
-        token
-    );
 }
 
 /// Whoever pulls is woken when a delay is over, although nothing else happens.

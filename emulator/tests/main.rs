@@ -17,6 +17,8 @@ mod command_line;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod data_folder;

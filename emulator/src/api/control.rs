@@ -1,25 +1,33 @@
-//! What the emulator can do beside Google's interface, under `/emulator/v1`: faults, the clock, keys, and repeated deliveries.
+//! What the emulator can do beside Google's interface, under `/emulator/v1`: faults, the clock, keys, repeated deliveries, a look
+//! at what is held, and a clean sheet.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{PullResponse, ReceivedMessage};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tonic::Status;
 
 use super::clock_body::{AdvanceBody, ClockBody};
-use super::rest::refuse;
+use super::rest::{refuse, write_json};
 use crate::broker::Broker;
+use crate::convert;
 use crate::delivery::Delivery;
 use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::issuer::Issuer;
 use crate::name::ResourceName;
+
+/// The most messages that are shown at once.
+const MAX_HELD_MESSAGES: usize = 1_000;
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -33,6 +41,14 @@ struct Control {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AgainBody {
     message_id: String,
+}
+
+/// How many messages are to be shown.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct HeldQuery {
+    #[serde(default = "HeldQuery::default_messages")]
+    max_messages: usize,
 }
 
 #[derive(Serialize)]
@@ -66,6 +82,8 @@ pub(super) fn routes(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
             get(faults).put(set_faults).delete(clear_faults),
         )
         .route(&format!("{SUBSCRIPTION}/deliverAgain"), post(deliver_again))
+        .route(&format!("{SUBSCRIPTION}/messages"), get(held))
+        .route("/emulator/v1/projects/{project}", delete(clear))
         .method_not_allowed_fallback(wrong_method)
         .with_state(Control { broker, issuer })
 }
@@ -121,12 +139,47 @@ async fn deliver_again(
     Ok(Json(Nothing {}))
 }
 
+/// What a subscription holds, oldest first, in the form of a pull's answer. Nothing is taken: there are no ack ids.
+async fn held(
+    State(control): State<Control>,
+    Path(place): Path<(String, String)>,
+    query: Result<Query<HeldQuery>, QueryRejection>,
+) -> Result<Response, Refused> {
+    let Query(HeldQuery { max_messages }) =
+        query.map_err(|rejection| Status::invalid_argument(rejection.body_text()))?;
+    let held = control.subscription(&place)?.held();
+    let shown = held.iter().take(max_messages.min(MAX_HELD_MESSAGES));
+    let answer = PullResponse {
+        received_messages: shown
+            .map(|message| ReceivedMessage {
+                message: Some(convert::message(message)),
+                ..ReceivedMessage::default()
+            })
+            .collect(),
+    };
+    let json = write_json("google.pubsub.v1.PullResponse", &answer)?;
+    Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
+}
+
+async fn clear(State(control): State<Control>, Path(project): Path<String>) -> Answer<Nothing> {
+    control.broker.clear_project(&project)?;
+    super::saved(&control.broker).await?;
+    Ok(Json(Nothing {}))
+}
+
 async fn wrong_method(method: Method, uri: Uri) -> Refused {
     let path = uri.path();
     let text = format!(
-        "The emulator has no {method} {path}: faults are got, put and deleted, the clock is got, and all else is posted"
+        "The emulator has no {method} {path}: faults are got, put and deleted, the clock and messages are got, projects are \
+         deleted, and all else is posted"
     );
     Refused(Status::not_found(text))
+}
+
+impl HeldQuery {
+    const fn default_messages() -> usize {
+        100
+    }
 }
 
 impl Control {

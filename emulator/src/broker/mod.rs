@@ -2,6 +2,7 @@
 
 mod faults;
 mod policies;
+mod project;
 mod publish;
 mod replay;
 mod retention;

@@ -53,6 +53,14 @@ pub(super) fn from_value(
     DynamicMessage::deserialize(message.clone(), value).map_err(|error| refusal(&error))
 }
 
+/// Writes a message of this name.
+pub(in crate::api) fn write_message(
+    full_name: &str,
+    message: &impl prost::Message,
+) -> Result<Vec<u8>, Status> {
+    write(full_name, &message.encode_to_vec(), false)
+}
+
 /// Writes the answer of an RPC.
 pub(super) fn write(
     full_name: &str,

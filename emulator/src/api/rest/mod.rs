@@ -22,6 +22,7 @@ use axum::response::{IntoResponse, Response};
 use prost_reflect::DynamicMessage;
 use tonic::Status;
 
+pub(super) use self::json::write_message as write_json;
 use self::path::Path;
 use self::query::Query;
 pub(crate) use self::refusal::refuse;
