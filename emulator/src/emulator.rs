@@ -32,6 +32,9 @@ use crate::subscription::{PushConfig, SubscriptionConfig};
 use crate::topic::TopicConfig;
 
 /// A running emulator; dropping it stops everything that it started.
+///
+/// Its interfaces and its page answer once a change is on the disk, if there is a data folder. The calls of this library do
+/// not wait for that: what they did is lost if the process is killed at once, and not if the emulator is stopped or dropped.
 pub struct Emulator {
     /// The first to be dropped: what is dropped after it is not forgotten by a data folder.
     stopping: DropGuard,
@@ -273,7 +276,8 @@ impl Emulator {
     }
 
     /// Stops listening and pushing, aborts what is under way, and returns when all of it has ended: at once, or two seconds
-    /// later if a client keeps its connection open, which is cut then.
+    /// later if a client keeps its connection open, which is cut then. All that was done before is on the disk by then, if there
+    /// is a data folder.
     pub async fn stop(self) {
         drop(self.stopping);
         self.tasks.close();
