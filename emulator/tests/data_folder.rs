@@ -455,6 +455,27 @@ async fn a_snapshot_can_be_sought_after_a_restart() {
 }
 
 #[tokio::test]
+async fn times_are_told_apart_after_a_restart_as_before() {
+    let folder = Folder::new("times");
+    let emulator = folder.start().await;
+    let subscription = subscribed(&emulator, |config| config.retain_acked_messages = true);
+    let noted: Vec<_> = (0..100)
+        .map(|_| {
+            publish(&emulator, "hi");
+            time::OffsetDateTime::now_utc()
+        })
+        .collect();
+    ack_all(&subscription);
+    drop(subscription);
+    let emulator = folder.restart(emulator, End::Stopped).await;
+    let subscription = emulator.subscription(SUBSCRIPTION).unwrap();
+    for (before, time) in noted.iter().enumerate() {
+        subscription.seek(*time).unwrap();
+        assert_eq!(subscription.held().len(), noted.len() - 1 - before);
+    }
+}
+
+#[tokio::test]
 async fn a_detached_subscription_is_still_empty_after_a_restart() {
     for end in ENDS {
         let folder = Folder::new("detached");

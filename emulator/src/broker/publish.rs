@@ -28,13 +28,13 @@ impl Broker {
             self.check_schema(&settings, &mut messages)?;
         }
         self.resources()
-            .distribute(topic, messages, self.clock.utc(), self)
+            .distribute(topic, messages, self.clock.exact_utc(), self)
     }
 
     /// Publishes a dead letter. It was checked when it was first published, and its new attributes are Pub/Sub's own.
     pub(crate) fn forward(&self, topic: &ResourceName, letter: Message) -> Result<(), ApiError> {
         self.resources()
-            .distribute(topic, vec![letter], self.clock.utc(), self)?;
+            .distribute(topic, vec![letter], self.clock.exact_utc(), self)?;
         Ok(())
     }
 }
@@ -45,14 +45,14 @@ impl Resources {
         &mut self,
         name: &ResourceName,
         messages: Vec<Message>,
-        publish_time: OffsetDateTime,
+        published_at: OffsetDateTime,
         broker: &Broker,
     ) -> Result<Vec<String>, ApiError> {
         self.find_topic(name)?;
         let first = self.next_sequence;
         let received: Vec<ReceivedMessage> = (first..)
             .zip(messages)
-            .map(|(sequence, message)| ReceivedMessage::new(sequence, message, publish_time))
+            .map(|(sequence, message)| ReceivedMessage::new(sequence, message, published_at))
             .collect();
         let stored = self.store(received)?;
         let bytes = stored.iter().map(|message| message.size_bytes()).sum();

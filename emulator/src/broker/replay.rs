@@ -112,9 +112,9 @@ impl Broker {
         let oldest = retention.map(|retention| self.clock.utc() - retention);
         // What the topic keeps for a snapshot only is not in reach of a time.
         log.retain(|_, message| oldest.is_some_and(|oldest| message.publish_time >= oldest));
-        delivery.seek(&log, |message| message.publish_time >= time);
+        delivery.seek(&log, |message| message.published_at >= time);
         // What a seek into the future leaves is nothing.
-        let is_purge = time > self.clock.utc();
+        let is_purge = time > self.clock.exact_utc();
         let note = if is_purge {
             Note::Purged
         } else {
