@@ -1,5 +1,6 @@
 //! Hands out messages to whoever asks, and takes their acknowledgements.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -99,10 +100,7 @@ impl Delivery {
         let mut state = self.state();
         state.last_active = self.clock.utc();
         let strict = state.config.enable_exactly_once_delivery;
-        let mut outcomes = Vec::with_capacity(ack_ids.len());
-        for id in ack_ids {
-            outcomes.push(self.acknowledge_one(&mut state, *id, strict));
-        }
+        let outcomes = once_each(ack_ids, |id| self.acknowledge_one(&mut state, id, strict));
         drop(state);
         self.wake();
         outcomes
@@ -134,14 +132,13 @@ impl Delivery {
         let now = self.clock.utc();
         state.last_active = now;
         let until = self.clock.now() + by;
-        let extended = ack_ids.iter().map(|id| {
+        let outcomes = once_each(ack_ids, |id| {
             if id.tag == self.tag && state.backlog.extend(id.lease, until) {
                 Outcome::Done
             } else {
                 Outcome::Invalid
             }
         });
-        let outcomes = extended.collect();
         drop(state);
         self.changed.notify_one();
         outcomes
@@ -149,21 +146,16 @@ impl Delivery {
 
     /// Gives messages back, and tells which are to be dead-lettered besides what became of each id.
     pub(crate) fn nack(&self, ack_ids: &[AckId]) -> (Vec<Outcome>, Vec<Letter>) {
-        let mut outcomes = Vec::with_capacity(ack_ids.len());
         let mut letters = Vec::new();
         let mut state = self.state();
         state.last_active = self.clock.utc();
-        for id in ack_ids {
-            let is_held = id.tag == self.tag && state.backlog.is_leased(id.lease);
-            outcomes.push(if is_held {
-                Outcome::Done
-            } else {
-                Outcome::Invalid
-            });
-            if is_held {
-                letters.extend(self.fail_pulled(&mut state, id.lease, Reply::Nack));
+        let outcomes = once_each(ack_ids, |id| {
+            if id.tag != self.tag || !state.backlog.is_leased(id.lease) {
+                return Outcome::Invalid;
             }
-        }
+            letters.extend(self.fail_pulled(&mut state, id.lease, Reply::Nack));
+            Outcome::Done
+        });
         drop(state);
         self.wake();
         (outcomes, letters)
@@ -228,6 +220,14 @@ impl Delivery {
             message: taken.message,
         })
     }
+}
+
+/// What becomes of each id of one request. An id that stands there twice is answered as it is once.
+fn once_each(ack_ids: &[AckId], mut settle: impl FnMut(AckId) -> Outcome) -> Vec<Outcome> {
+    let mut settled = HashMap::with_capacity(ack_ids.len());
+    let each = ack_ids.iter();
+    each.map(|id| *settled.entry(*id).or_insert_with(|| settle(*id)))
+        .collect()
 }
 
 impl State {
