@@ -143,6 +143,7 @@ impl SubscriptionHandle {
     /// # Errors
     /// If the subscription was detached.
     pub async fn next(&self) -> Result<Pulled, ApiError> {
+        let _in_use = self.delivery.in_use();
         loop {
             let mut available = std::pin::pin!(self.delivery.is_available());
             available.as_mut().enable();

@@ -15,6 +15,8 @@ use tonic::{Code, Streaming};
 
 use crate::harness::{Answer, Endpoint, SUBSCRIPTION, Scene};
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 async fn client(scene: &Scene) -> SubscriberClient<Channel> {
     let endpoint = Channel::from_shared(scene.emulator.url()).unwrap();
     SubscriberClient::new(endpoint.connect().await.unwrap())
@@ -159,6 +161,23 @@ async fn a_further_delivery_that_finds_no_place_comes_after_the_first() {
         assert!(scene.ended().await.is_acked());
     }
     assert!(scene.emulator.held(SUBSCRIPTION).is_empty());
+}
+
+#[tokio::test]
+async fn an_open_stream_keeps_its_subscription_from_being_idle() {
+    let scene = pulled_scene().await;
+    let (requests, mut answers) = stream(&scene, 0).await;
+    answers.message().await.unwrap();
+    scene.emulator.advance(40 * DAY);
+    scene.publish(Message::new("hi"));
+    assert_eq!(next(&mut answers).await.len(), 1);
+    // The stream ends when its client has said all.
+    drop(requests);
+    assert!(answers.message().await.unwrap().is_none());
+    scene.emulator.advance(30 * DAY);
+    assert!(scene.emulator.subscription(SUBSCRIPTION).is_ok());
+    scene.emulator.advance(2 * DAY);
+    assert!(scene.emulator.subscription(SUBSCRIPTION).is_err());
 }
 
 /// The ack id of the next message, twice.

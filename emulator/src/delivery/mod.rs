@@ -10,6 +10,7 @@ mod seek;
 mod settings;
 mod settle;
 mod throttle;
+mod usage;
 mod view;
 
 use std::ops::{Deref, DerefMut};
@@ -68,6 +69,8 @@ struct State {
     faulty: Option<Faulty>,
     /// When somebody last used the subscription.
     last_active: OffsetDateTime,
+    /// Those who wait for messages now.
+    users: usize,
 }
 
 impl Delivery {
@@ -93,6 +96,7 @@ impl Delivery {
             throttle: Throttle::new(pace),
             faulty: None,
             last_active: clock.utc(),
+            users: 0,
             config,
         };
         Ok(Self {

@@ -50,11 +50,4 @@ impl Delivery {
             self.wake();
         }
     }
-
-    /// Whether nobody has used the subscription for as long as its expiration policy says.
-    pub(crate) fn is_expired(&self, now: OffsetDateTime) -> bool {
-        let state = self.state();
-        let expiration = state.config.expiration;
-        expiration.is_some_and(|ttl| now - state.last_active > ttl)
-    }
 }
