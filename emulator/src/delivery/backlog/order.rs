@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::leases::give_back;
 use super::{Backlog, Entry, Place};
 
 /// The messages of one key.
@@ -53,6 +54,7 @@ impl Backlog {
     pub(super) fn leave_line(&mut self, entry: &Entry) {
         let key = &entry.message.ordering_key;
         match self.lanes.get_mut(key) {
+            _ if entry.place == Place::Held => {}
             Some(lane) if entry.place == Place::Waiting => {
                 lane.waiting.remove(&entry.sequence());
             }
@@ -68,16 +70,17 @@ impl Backlog {
         lane.head = lane.waiting.pop_first();
         match lane.head {
             Some(next) => self.make_ready(next),
-            None => drop(self.lanes.remove(key)),
+            None => {
+                self.lanes.remove(key);
+                give_back(&mut self.lanes);
+            }
         }
     }
 
     /// Delivers a message and all later ones of its key again, in order, even those acknowledged before (Google, *Order
     /// messages*). One that is being delivered goes on, and comes again in its turn.
     pub(super) fn rewind(&mut self, first: u64, key: &str) {
-        let later = self.settled.from(first);
-        let later = later.filter(|message| message.ordering_key == key);
-        let later: Vec<u64> = later.map(|message| message.sequence).collect();
+        let later = self.settled.of_key(first, key);
         for sequence in &later {
             self.bring_back(*sequence);
         }
@@ -111,7 +114,7 @@ impl Backlog {
     fn lines(&self) -> HashMap<String, Lane> {
         let mut lines: HashMap<String, Lane> = HashMap::new();
         for (sequence, entry) in &self.unacked {
-            if !self.is_ordered(entry) {
+            if !self.is_ordered(entry) || entry.place == Place::Held {
                 continue;
             }
             let key = entry.message.ordering_key.clone();
