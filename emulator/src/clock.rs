@@ -30,10 +30,14 @@ impl Clock {
         Instant::now() + *self.ahead.borrow()
     }
 
-    /// For what is shown and kept, in whole milliseconds as pushes show it.
+    /// For what is shown, in whole milliseconds as pushes show it.
     pub(crate) fn utc(&self) -> OffsetDateTime {
-        let now = OffsetDateTime::now_utc() + *self.ahead.borrow();
-        now.replace_millisecond(now.millisecond()).unwrap_or(now)
+        whole_milliseconds(self.exact_utc())
+    }
+
+    /// For what is compared with times that others note, who have a finer clock.
+    pub(crate) fn exact_utc(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc() + *self.ahead.borrow()
     }
 
     /// Moves the clock forward, by a thousand years in all at most: whatever is due by then happens at once.
@@ -67,6 +71,10 @@ impl Clock {
             () = self.reached(end) => None,
         }
     }
+}
+
+pub(crate) fn whole_milliseconds(time: OffsetDateTime) -> OffsetDateTime {
+    time.replace_millisecond(time.millisecond()).unwrap_or(time)
 }
 
 #[cfg(test)]

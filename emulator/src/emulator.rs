@@ -32,6 +32,9 @@ use crate::subscription::{PushConfig, SubscriptionConfig};
 use crate::topic::TopicConfig;
 
 /// A running emulator; dropping it stops everything that it started.
+///
+/// Its interfaces and its page answer once a change is on the disk, if there is a data folder. The calls of this library do
+/// not wait for that: what they did is lost if the process is killed at once, and not if the emulator is stopped or dropped.
 pub struct Emulator {
     /// The first to be dropped: what is dropped after it is not forgotten by a data folder.
     stopping: DropGuard,
@@ -245,8 +248,8 @@ impl Emulator {
     /// Pushes a message once more under the same id, as at-least-once delivery permits, even if it was acked.
     ///
     /// A push of it that is under way goes on beside the new one, and each is settled by its own answer. With ordering, the
-    /// later messages of its key follow it again (Google, *Order messages*). The last 5,000 settled messages of a
-    /// subscription are remembered, up to 2 MiB, until the emulator runs short of room for new ones.
+    /// later messages of its key follow it again (Google, *Order messages*). The 10,000 messages settled last in all
+    /// subscriptions are remembered, up to 8 MiB, until the emulator runs short of room for new ones.
     ///
     /// # Errors
     /// If the subscription does not exist, or does not remember the message.
@@ -282,7 +285,8 @@ impl Emulator {
     }
 
     /// Stops listening and pushing, aborts what is under way, and returns when all of it has ended: at once, or two seconds
-    /// later if a client keeps its connection open, which is cut then.
+    /// later if a client keeps its connection open, which is cut then. All that was done before is on the disk by then, if there
+    /// is a data folder.
     pub async fn stop(self) {
         drop(self.stopping);
         self.tasks.close();

@@ -1,5 +1,9 @@
 //! Why a request to the emulator is refused, in the words of Google's API.
 
+use std::error::Error;
+
+use crate::journal::JournalError;
+
 /// Why the emulator refuses a request; the interfaces in `api/` alone know the status codes.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -28,7 +32,7 @@ pub enum ApiError {
     /// The emulator itself is wrong; the text says where.
     #[error("{0}")]
     Internal(String),
-    /// The emulator is about to stop.
+    /// The emulator is about to stop, or cannot write its data folder.
     #[error("{0}")]
     Unavailable(String),
     /// Something is full: the backlog of a subscription, or the emulator itself.
@@ -52,6 +56,17 @@ impl ApiError {
 
     pub(crate) fn precondition(reason: impl Into<String>) -> Self {
         Self::FailedPrecondition(reason.into())
+    }
+
+    /// The answer to a change that was made in memory and cannot be kept, or was not made for that reason.
+    pub(crate) fn unsaved(error: &JournalError) -> Self {
+        let mut message = format!("The data folder cannot be written: {error}");
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message = format!("{message}: {cause}");
+            source = cause.source();
+        }
+        Self::Unavailable(message)
     }
 
     pub(crate) fn internal(reason: impl Into<String>) -> Self {

@@ -14,21 +14,23 @@ use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
 use crate::subscription::{PushConfig, SubscriptionConfig};
 
-/// A topic of a running emulator.
+/// A topic of a running emulator. What is done with it is done when the call returns; like everything that the library does
+/// without `await`, it does not wait for a data folder: see [`crate::Emulator::stop`].
 #[derive(Clone)]
 pub struct TopicHandle {
     broker: Arc<Broker>,
     name: ResourceName,
 }
 
-/// A subscription of a running emulator.
+/// A subscription of a running emulator. Its calls do not wait for a data folder, either: see [`crate::Emulator::stop`].
 #[derive(Clone)]
 pub struct SubscriptionHandle {
     broker: Arc<Broker>,
     delivery: Arc<Delivery>,
 }
 
-/// A message that was pulled, leased until its deadline.
+/// A message that was pulled, leased until its deadline. What becomes of it is on the disk a little later than the call
+/// returns: see [`crate::Emulator::stop`].
 #[derive(Clone, Debug)]
 pub struct Pulled {
     subscription: SubscriptionHandle,
@@ -141,6 +143,7 @@ impl SubscriptionHandle {
     /// # Errors
     /// If the subscription was detached, or pushes.
     pub async fn next(&self) -> Result<Pulled, ApiError> {
+        let _in_use = self.delivery.in_use();
         loop {
             let mut available = std::pin::pin!(self.delivery.is_available());
             available.as_mut().enable();

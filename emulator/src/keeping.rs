@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::PubsubMessage;
 use prost::Message;
 use tokio_util::sync::CancellationToken;
 
-use crate::convert;
+use crate::convert::{self, to_timestamp};
 use crate::delivery::Hold;
 use crate::journal::{Change, Held, Journal, JournalError, Kind, Saved};
 use crate::name::ResourceName;
@@ -61,11 +62,12 @@ impl Keeping {
             .write(vec![Change::ReleaseAll { subscription }]);
     }
 
+    /// The messages with their times as the clock had them.
     pub(crate) fn messages(&self, topic: &ResourceName, messages: &[Arc<StoredMessage>]) {
         let changes = messages.iter().map(|message| Change::Message {
             sequence: message.sequence,
             topic: topic.to_string(),
-            value: convert::message(message).encode_to_vec(),
+            value: record(message),
         });
         self.journal.write(changes.collect());
     }
@@ -132,4 +134,12 @@ impl Keeping {
             tracing::error!(%error, "not everything could be kept in the data folder");
         }
     }
+}
+
+fn record(message: &StoredMessage) -> Vec<u8> {
+    PubsubMessage {
+        publish_time: Some(to_timestamp(message.published_at)),
+        ..convert::message(message)
+    }
+    .encode_to_vec()
 }

@@ -30,6 +30,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod age;
 mod api;
 mod bootstrap;
 mod broker;

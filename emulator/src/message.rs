@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use time::OffsetDateTime;
 
+use crate::clock::whole_milliseconds;
 use crate::error::ApiError;
 
 /// The largest `data` of one message, and the largest sum over one publish request, in bytes (Google, *Quotas and limits*).
@@ -142,17 +143,20 @@ pub struct ReceivedMessage {
     pub publish_time: OffsetDateTime,
     /// The place in the order of publishing; `id` spells it.
     pub(crate) sequence: u64,
+    /// `publish_time` as the clock has it: a seek tells what came just before a time from what came just after.
+    pub(crate) published_at: OffsetDateTime,
 }
 
 impl ReceivedMessage {
-    pub(crate) fn new(sequence: u64, message: Message, publish_time: OffsetDateTime) -> Self {
+    pub(crate) fn new(sequence: u64, message: Message, published_at: OffsetDateTime) -> Self {
         Self {
             id: sequence.to_string(),
             data: message.data,
             attributes: message.attributes,
             ordering_key: message.ordering_key,
-            publish_time,
+            publish_time: whole_milliseconds(published_at),
             sequence,
+            published_at,
         }
     }
 

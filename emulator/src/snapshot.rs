@@ -11,6 +11,7 @@ use crate::labels;
 use crate::name::ResourceName;
 use crate::storage::StoredMessage;
 use crate::subscription::DAY;
+use crate::topic::Origin;
 
 /// A snapshot lives for seven days, less the age of the oldest message in it, and is not made for less than an hour (Google,
 /// *Snapshot*, `expireTime`).
@@ -34,6 +35,8 @@ pub struct SnapshotConfig {
 pub(crate) struct Snapshot {
     pub(crate) name: ResourceName,
     pub(crate) topic: String,
+    /// That topic, even if it was deleted; unknown if an emulator deleted it that did not note this.
+    pub(crate) origin: Option<Origin>,
     pub(crate) expire_time: OffsetDateTime,
     /// The first sequence that came later.
     pub(crate) since: u64,
@@ -46,7 +49,7 @@ impl Snapshot {
     /// If it would not live for an hour, or a label is bad.
     pub(crate) fn new(
         name: ResourceName,
-        topic: String,
+        (topic, origin): (String, Option<Origin>),
         labels: BTreeMap<String, String>,
         unacked: BTreeMap<u64, Arc<StoredMessage>>,
         since: u64,
@@ -63,6 +66,7 @@ impl Snapshot {
         Ok(Self {
             name,
             topic,
+            origin,
             expire_time,
             since,
             labels,
@@ -76,12 +80,14 @@ impl Snapshot {
     /// If its name is bad.
     pub(crate) fn restore(
         config: SnapshotConfig,
+        origin: Option<Origin>,
         since: u64,
         unacked: BTreeMap<u64, Arc<StoredMessage>>,
     ) -> Result<Self, ApiError> {
         Ok(Self {
             name: ResourceName::snapshot(&config.name)?,
             topic: config.topic,
+            origin,
             expire_time: config.expire_time,
             since,
             labels: config.labels,
@@ -119,6 +125,13 @@ impl Snapshot {
 
     pub(crate) fn unacked(&self) -> &BTreeMap<u64, Arc<StoredMessage>> {
         &self.unacked
+    }
+
+    /// Keeps what its topic did for it, which is deleted.
+    pub(crate) fn keep(&mut self, log: &BTreeMap<u64, Arc<StoredMessage>>) {
+        let since = log.range(self.since..);
+        let since = since.map(|(sequence, message)| (*sequence, Arc::clone(message)));
+        self.unacked.extend(since);
     }
 
     /// Whether a seek to this snapshot brings a message back.

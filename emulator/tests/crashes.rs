@@ -15,6 +15,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 };
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -81,6 +82,14 @@ impl Process {
         let host = first.trim().strip_prefix("export PUBSUB_EMULATOR_HOST=");
         self.address = Some(format!("http://{}", host.expect("it did not start")));
         self
+    }
+
+    /// What the console or the emulator's own interface answers to a request.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let url = format!("{}/{path}", self.address.as_ref().unwrap());
+        let request = reqwest::Client::new().post(url).json(body);
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
     }
 
     pub(crate) async fn channel(&self) -> Channel {
@@ -357,4 +366,41 @@ fn decode(data: &str) -> Vec<u8> {
     base64::engine::general_purpose::STANDARD
         .decode(data)
         .unwrap()
+}
+
+/// Each time it is killed as soon as it has answered.
+#[tokio::test]
+async fn what_the_page_was_answered_is_on_the_disk() {
+    let folder = Folder::new("page");
+    let mut process = Process::start(folder.path());
+    declare_pulled(process.channel().await).await;
+    let publish = ("topics/shop/orders/publish", json!({"data": "hi"}), 1);
+    let purge = ("subscriptions/shop/billing/purge", json!({}), 0);
+    for round in 0..ROUNDS {
+        let (path, body, left) = if round % 2 == 0 { &publish } else { &purge };
+        let path = format!("console/api/{path}");
+        assert_eq!(process.post(&path, body).await.0, 200);
+        drop(process);
+        process = Process::start(folder.path());
+        let mut subscriber = SubscriberClient::new(process.channel().await);
+        let received = pull(&mut subscriber, SUBSCRIPTION, true).await.unwrap();
+        assert_eq!(received.len(), *left, "round {round}");
+    }
+}
+
+/// One subscription, which is pulled.
+async fn declare_pulled(channel: Channel) {
+    let topic = Topic {
+        name: TOPIC.to_owned(),
+        ..Topic::default()
+    };
+    let mut publisher = PublisherClient::new(channel.clone());
+    publisher.create_topic(topic).await.unwrap();
+    let subscription = Subscription {
+        name: SUBSCRIPTION.to_owned(),
+        topic: TOPIC.to_owned(),
+        ..Subscription::default()
+    };
+    let mut subscriber = SubscriberClient::new(channel);
+    subscriber.create_subscription(subscription).await.unwrap();
 }

@@ -455,6 +455,105 @@ async fn a_snapshot_can_be_sought_after_a_restart() {
 }
 
 #[tokio::test]
+async fn what_a_snapshot_brought_back_outlives_its_retention_after_a_restart_too() {
+    for end in ENDS {
+        let folder = Folder::new("sought");
+        let emulator = folder.start().await;
+        let subscription = subscribed(&emulator, |config| config.message_retention = HOUR / 6);
+        publish(&emulator, "sought");
+        subscription.create_snapshot(SNAPSHOT).unwrap();
+        subscription.seek_to_snapshot(SNAPSHOT).unwrap();
+        publish(&emulator, "later");
+        drop(subscription);
+        let emulator = folder.restart(emulator, end).await;
+        emulator.advance(HOUR);
+        assert_eq!(held(&emulator, SUBSCRIPTION), ["sought"], "{end:?}");
+        emulator.advance(7 * 24 * HOUR);
+        assert_eq!(held(&emulator, SUBSCRIPTION), [""; 0], "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn deleted_topics_are_told_apart_after_a_restart() {
+    for end in ENDS {
+        let folder = Folder::new("deleted-topics");
+        let emulator = folder.start().await;
+        let subscription = subscribed(&emulator, |_| {});
+        publish(&emulator, "of this topic");
+        subscription.create_snapshot(SNAPSHOT).unwrap();
+        ack_all(&subscription);
+        let other = emulator.create_topic(DEAD_TOPIC).unwrap();
+        let others = other.subscribe("other").unwrap();
+        for topic in [TOPIC, DEAD_TOPIC] {
+            emulator.topic(topic).unwrap().delete().unwrap();
+        }
+        drop((subscription, other, others));
+        let emulator = folder.restart(emulator, end).await;
+        let find = |name| emulator.subscription(name).unwrap();
+        let others = find("projects/shop/subscriptions/other");
+        assert!(others.seek_to_snapshot(SNAPSHOT).is_err(), "{end:?}");
+        find(SUBSCRIPTION).seek_to_snapshot(SNAPSHOT).unwrap();
+        assert_eq!(held(&emulator, SUBSCRIPTION), ["of this topic"], "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn times_are_told_apart_after_a_restart_as_before() {
+    let folder = Folder::new("times");
+    let emulator = folder.start().await;
+    let subscription = subscribed(&emulator, |config| config.retain_acked_messages = true);
+    let noted: Vec<_> = (0..100)
+        .map(|_| {
+            publish(&emulator, "hi");
+            time::OffsetDateTime::now_utc()
+        })
+        .collect();
+    ack_all(&subscription);
+    drop(subscription);
+    let emulator = folder.restart(emulator, End::Stopped).await;
+    let subscription = emulator.subscription(SUBSCRIPTION).unwrap();
+    for (before, time) in noted.iter().enumerate() {
+        subscription.seek(*time).unwrap();
+        assert_eq!(subscription.held().len(), noted.len() - 1 - before);
+    }
+}
+
+/// The clock of the next emulator is that of the machine again.
+#[tokio::test]
+async fn messages_of_a_clock_that_was_ahead_do_not_keep_later_ones_from_their_end() {
+    let folder = Folder::new("ahead");
+    let emulator = folder.start().await;
+    let topic = emulator::TopicConfig {
+        message_retention: Some(HOUR),
+        ..emulator::TopicConfig::new(TOPIC)
+    };
+    emulator.create_topic_with(topic).unwrap();
+    for (id, retains_acked) in [("billing", false), ("archive", true)] {
+        let name = format!("projects/shop/subscriptions/{id}");
+        let mut config = SubscriptionConfig::new(name, TOPIC);
+        config.message_retention = HOUR / 6;
+        config.retain_acked_messages = retains_acked;
+        config.expiration = None;
+        emulator.create_subscription(config).unwrap();
+    }
+    emulator.advance(24 * HOUR);
+    publish(&emulator, "ahead");
+    let emulator = folder.restart(emulator, End::Stopped).await;
+    let begin = emulator.now();
+    publish(&emulator, "now");
+    let archive = emulator
+        .subscription("projects/shop/subscriptions/archive")
+        .unwrap();
+    ack_all(&archive);
+    emulator.advance(2 * HOUR);
+    assert_eq!(held(&emulator, SUBSCRIPTION), ["ahead"]);
+    for name in [SUBSCRIPTION, archive.name()] {
+        emulator.subscription(name).unwrap().seek(begin).unwrap();
+        assert_eq!(held(&emulator, name), ["ahead"]);
+    }
+}
+
+#[tokio::test]
 async fn a_detached_subscription_is_still_empty_after_a_restart() {
     for end in ENDS {
         let folder = Folder::new("detached");

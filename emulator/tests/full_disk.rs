@@ -6,6 +6,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
     AcknowledgeRequest, GetTopicRequest, PublishRequest, PubsubMessage, ReceivedMessage,
     Subscription, Topic,
 };
+use serde_json::json;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
@@ -44,6 +45,30 @@ fn check(refused: &Status) {
     );
     // What the system says.
     assert!(message.contains("File too large"), "{message}");
+}
+
+/// The page and the emulator's own interface say the same as Google's.
+async fn check_page(process: &Process, message_id: &str) {
+    const PAGE: &str = "console/api/subscriptions/shop/billing";
+    const OWN: &str = "emulator/v1/projects/shop/subscriptions/billing";
+    let message = json!({"messageId": message_id});
+    let time = json!({"time": "2001-02-03T04:05:06Z"});
+    let faults = json!({"duplicate": 0.5});
+    let data = json!({"data": "more"});
+    let changes = [
+        ("console/api/topics/shop/orders/publish".to_owned(), data),
+        (format!("{PAGE}/redeliver"), message.clone()),
+        (format!("{OWN}/deliverAgain"), message),
+        (format!("{PAGE}/seek"), time),
+        (format!("{PAGE}/purge"), json!({})),
+        (format!("{PAGE}/faults"), faults),
+    ];
+    for (path, body) in changes {
+        let (status, answer) = process.post(&path, &body).await;
+        assert_eq!(status, 503, "{path}: {answer}");
+        let said = answer["error"]["message"].as_str().unwrap();
+        assert!(said.contains("File too large"), "{path}: {said}");
+    }
 }
 
 async fn pull_all(subscriber: &mut SubscriberClient<Channel>) -> Vec<ReceivedMessage> {
@@ -97,6 +122,8 @@ async fn changes_that_cannot_be_kept_are_answered_so_and_the_emulator_goes_on() 
     let found = numbers(&received);
     assert_eq!(found[..answered.len()], answered);
     assert!(!found.contains(&MANY), "{found:?}");
+    let last = received.last().and_then(|each| each.message.as_ref());
+    let last = last.unwrap().message_id.clone();
     // Acknowledged here, but not there.
     let request = AcknowledgeRequest {
         subscription: SUBSCRIPTION.to_owned(),
@@ -108,6 +135,7 @@ async fn changes_that_cannot_be_kept_are_answered_so_and_the_emulator_goes_on() 
         topic: DEAD_TOPIC.to_owned(),
     };
     assert!(publisher.get_topic(request).await.is_ok());
+    check_page(&process, &last).await;
     drop(process);
 
     let process = Process::start(folder.path());

@@ -47,6 +47,8 @@ mod pull;
 #[cfg(test)]
 mod pushed;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod rest_fuzz;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use emulator::{Message, Pace, PushConfig};
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::subscriber_client::SubscriberClient;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
-    StreamingPullRequest, StreamingPullResponse,
+    AcknowledgeRequest, ModifyAckDeadlineRequest, PullRequest, StreamingPullRequest,
+    StreamingPullResponse,
 };
 use tokio::sync::mpsc::{Sender, channel};
 use tokio_stream::wrappers::ReceiverStream;
@@ -13,6 +14,13 @@ use tonic::transport::Channel;
 use tonic::{Code, Streaming};
 
 use crate::harness::{Answer, Endpoint, SUBSCRIPTION, Scene};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+async fn client(scene: &Scene) -> SubscriberClient<Channel> {
+    let endpoint = Channel::from_shared(scene.emulator.url()).unwrap();
+    SubscriberClient::new(endpoint.connect().await.unwrap())
+}
 
 /// A stream that wants at most so many messages in hand; 0 is no limit.
 async fn stream(
@@ -22,8 +30,7 @@ async fn stream(
     Sender<StreamingPullRequest>,
     Streaming<StreamingPullResponse>,
 ) {
-    let endpoint = Channel::from_shared(scene.emulator.url()).unwrap();
-    let mut client = SubscriberClient::new(endpoint.connect().await.unwrap());
+    let mut client = client(scene).await;
     let (requests, waiting) = channel(16);
     let first = StreamingPullRequest {
         subscription: SUBSCRIPTION.to_owned(),
@@ -154,4 +161,59 @@ async fn a_further_delivery_that_finds_no_place_comes_after_the_first() {
         assert!(scene.ended().await.is_acked());
     }
     assert!(scene.emulator.held(SUBSCRIPTION).is_empty());
+}
+
+#[tokio::test]
+async fn an_open_stream_keeps_its_subscription_from_being_idle() {
+    let scene = pulled_scene().await;
+    let (requests, mut answers) = stream(&scene, 0).await;
+    answers.message().await.unwrap();
+    scene.emulator.advance(40 * DAY);
+    scene.publish(Message::new("hi"));
+    assert_eq!(next(&mut answers).await.len(), 1);
+    // The stream ends when its client has said all.
+    drop(requests);
+    assert!(answers.message().await.unwrap().is_none());
+    scene.emulator.advance(30 * DAY);
+    assert!(scene.emulator.subscription(SUBSCRIPTION).is_ok());
+    scene.emulator.advance(2 * DAY);
+    assert!(scene.emulator.subscription(SUBSCRIPTION).is_err());
+}
+
+/// The ack id of the next message, twice.
+async fn twice(client: &mut SubscriberClient<Channel>) -> Vec<String> {
+    let answer = client.pull(one_message()).await.unwrap().into_inner();
+    vec![answer.received_messages[0].ack_id.clone(); 2]
+}
+
+fn one_message() -> PullRequest {
+    PullRequest {
+        subscription: SUBSCRIPTION.to_owned(),
+        max_messages: 1,
+        ..PullRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_stands_twice_in_a_request_is_answered_as_it_is_once() {
+    let scene = Scene::start(Pace::Google, [], |config| {
+        config.push_config = None;
+        config.enable_exactly_once_delivery = true;
+    })
+    .await;
+    scene.publish(Message::new("1"));
+    let mut client = client(&scene).await;
+    let nack = ModifyAckDeadlineRequest {
+        subscription: SUBSCRIPTION.to_owned(),
+        ack_ids: twice(&mut client).await,
+        ack_deadline_seconds: 0,
+    };
+    client.modify_ack_deadline(nack).await.unwrap();
+    let ack = AcknowledgeRequest {
+        subscription: SUBSCRIPTION.to_owned(),
+        ack_ids: twice(&mut client).await,
+    };
+    client.acknowledge(ack.clone()).await.unwrap();
+    // In another request it is one that has been used up.
+    assert!(client.acknowledge(ack).await.is_err());
 }

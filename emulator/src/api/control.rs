@@ -97,6 +97,7 @@ async fn advance(State(control): State<Control>, body: Bytes) -> Answer<ClockBod
     let AdvanceBody { seconds } = read(&body)?;
     control.broker.advance(seconds);
     let now = control.broker.now();
+    super::saved(&control.broker).await?;
     Ok(Json(ClockBody { now }))
 }
 
@@ -136,6 +137,7 @@ async fn deliver_again(
 ) -> Answer<Nothing> {
     let AgainBody { message_id } = read(&body)?;
     control.subscription(&place)?.again(&message_id)?;
+    super::saved(&control.broker).await?;
     Ok(Json(Nothing {}))
 }
 

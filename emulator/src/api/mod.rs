@@ -18,7 +18,6 @@ mod schemas;
 pub(crate) mod status;
 mod subscriber;
 
-use std::error::Error;
 use std::sync::Arc;
 
 use axum::Router;
@@ -32,6 +31,7 @@ use self::rest::Rest;
 pub(crate) use self::rest::refuse;
 use crate::broker::Broker;
 use crate::console;
+use crate::error::ApiError;
 use crate::issuer::{CERTIFICATES_PATH, Issuer, KEYS_PATH};
 use crate::journal::JournalError;
 
@@ -94,11 +94,5 @@ async fn saved(broker: &Broker) -> Result<(), Status> {
 
 /// The answer to a change that was made in memory and cannot be kept, or was not made for that reason.
 fn unsaved(error: &JournalError) -> Status {
-    let mut message = format!("The data folder cannot be written: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        message = format!("{message}: {cause}");
-        source = cause.source();
-    }
-    Status::unavailable(message)
+    ApiError::unsaved(error).into()
 }

@@ -4,6 +4,7 @@ mod faults;
 mod policies;
 mod project;
 mod publish;
+mod records;
 mod replay;
 mod retention;
 mod saved;
@@ -21,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use self::publish::first_sequence;
 use crate::clock::Clock;
-use crate::delivery::{Delivery, Pace};
+use crate::delivery::{Delivery, Pace, Remembered};
 use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::history::History;
@@ -45,6 +46,7 @@ pub(crate) struct Broker {
     clock: Clock,
     keeper: Keeper,
     history: Arc<History>,
+    remembered: Arc<Remembered>,
     pace: Pace,
     seed: u64,
     faults: Faults,
@@ -93,6 +95,7 @@ impl Broker {
             clock,
             keeper: ground.keeper,
             history: ground.history,
+            remembered: Arc::default(),
             pace,
             seed: ground.seed,
             faults: ground.faults,

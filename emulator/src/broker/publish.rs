@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 
 use super::{Broker, Resources};
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Remembered};
 use crate::error::ApiError;
 use crate::message::{Message, ReceivedMessage, check_request};
 use crate::name::ResourceName;
@@ -28,13 +28,13 @@ impl Broker {
             self.check_schema(&settings, &mut messages)?;
         }
         self.resources()
-            .distribute(topic, messages, self.clock.utc(), self)
+            .distribute(topic, messages, self.clock.exact_utc(), self)
     }
 
     /// Publishes a dead letter. It was checked when it was first published, and its new attributes are Pub/Sub's own.
     pub(crate) fn forward(&self, topic: &ResourceName, letter: Message) -> Result<(), ApiError> {
         self.resources()
-            .distribute(topic, vec![letter], self.clock.utc(), self)?;
+            .distribute(topic, vec![letter], self.clock.exact_utc(), self)?;
         Ok(())
     }
 }
@@ -45,16 +45,16 @@ impl Resources {
         &mut self,
         name: &ResourceName,
         messages: Vec<Message>,
-        publish_time: OffsetDateTime,
+        published_at: OffsetDateTime,
         broker: &Broker,
     ) -> Result<Vec<String>, ApiError> {
         self.find_topic(name)?;
         let first = self.next_sequence;
         let received: Vec<ReceivedMessage> = (first..)
             .zip(messages)
-            .map(|(sequence, message)| ReceivedMessage::new(sequence, message, publish_time))
+            .map(|(sequence, message)| ReceivedMessage::new(sequence, message, published_at))
             .collect();
-        let stored = self.store(received)?;
+        let stored = self.store(received, &broker.remembered)?;
         let bytes = stored.iter().map(|message| message.size_bytes()).sum();
         let is_sought = self.is_sought(name);
         let topic = self.find_topic(name)?;
@@ -72,21 +72,20 @@ impl Resources {
         }
         topic.deliveries.iter().for_each(|each| each.add(&stored));
         if topic.config.message_retention.is_some() || is_sought {
-            topic.log.extend(
-                stored
-                    .iter()
-                    .map(|message| (message.sequence, Arc::clone(message))),
-            );
+            stored.iter().for_each(|message| topic.keep(message));
         }
         self.next_sequence = first + stored.len() as u64;
         Ok(stored.iter().map(|message| message.id.clone()).collect())
     }
 
     /// Unsettled messages come before settled ones, which are kept only in case somebody asks for them again.
-    fn store(&self, messages: Vec<ReceivedMessage>) -> Result<Vec<Arc<StoredMessage>>, ApiError> {
+    fn store(
+        &self,
+        messages: Vec<ReceivedMessage>,
+        settled: &Remembered,
+    ) -> Result<Vec<Arc<StoredMessage>>, ApiError> {
         if !self.storage.has_room(&messages) {
-            let subscriptions = self.subscriptions.values();
-            subscriptions.for_each(|each| each.forget_settled());
+            settled.forget();
         }
         self.storage.store(messages)
     }

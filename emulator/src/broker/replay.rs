@@ -6,7 +6,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::{Broker, Resources, check_count};
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Sought};
 use crate::error::ApiError;
 use crate::history::Note;
 use crate::journal::Kind;
@@ -37,7 +37,7 @@ impl Broker {
         let topic = attached_topic(delivery)?;
         let snapshot = Snapshot::new(
             name.clone(),
-            topic,
+            (topic, delivery.origin()),
             labels,
             delivery.unacknowledged(),
             resources.next_sequence,
@@ -112,9 +112,9 @@ impl Broker {
         let oldest = retention.map(|retention| self.clock.utc() - retention);
         // What the topic keeps for a snapshot only is not in reach of a time.
         log.retain(|_, message| oldest.is_some_and(|oldest| message.publish_time >= oldest));
-        delivery.seek(&log, |message| message.publish_time >= time);
+        delivery.seek(&log, |message| message.published_at >= time, None);
         // What a seek into the future leaves is nothing.
-        let is_purge = time > self.clock.utc();
+        let is_purge = time > self.clock.exact_utc();
         let note = if is_purge {
             Note::Purged
         } else {
@@ -138,14 +138,20 @@ impl Broker {
         let topic = attached_topic(&delivery)?;
         let found = resources.snapshots.get(snapshot);
         let found = found.ok_or_else(|| snapshot.not_found())?;
-        if found.topic != topic {
+        // All deleted topics are shown by the same name.
+        if found.origin.is_none() || found.origin != delivery.origin() {
             return Err(ApiError::invalid(
                 "The snapshot and the subscription must have the same topic",
             ));
         }
         let mut messages = resources.log_of(&topic);
         messages.extend(found.unacked().clone());
-        delivery.seek(&messages, |message| found.wants(message));
+        let sought = Sought {
+            until: found.expire_time,
+            before: resources.next_sequence,
+        };
+        delivery.seek(&messages, |message| found.wants(message), Some(sought));
+        self.keep_subscription(&delivery);
         let snapshot = snapshot.to_string();
         self.history
             .noted(subscription, Note::SeekToSnapshot { snapshot });
@@ -164,7 +170,7 @@ impl Resources {
     fn log_of(&self, topic: &str) -> BTreeMap<u64, Arc<StoredMessage>> {
         let topic = ResourceName::topic(topic).ok();
         let topic = topic.and_then(|name| self.topics.get(&name));
-        topic.map(|topic| topic.log.clone()).unwrap_or_default()
+        topic.map(|topic| topic.log().clone()).unwrap_or_default()
     }
 }
 

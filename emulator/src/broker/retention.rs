@@ -43,7 +43,8 @@ impl Broker {
         resources.trim_topics(now);
         let mut expired: Vec<ResourceName> = Vec::new();
         for (name, delivery) in &resources.subscriptions {
-            delivery.expire_messages(now);
+            let topic_retention = resources.topic_retention(&delivery.config());
+            delivery.expire_messages(now, topic_retention);
             if delivery.is_expired(now) {
                 expired.push(name.clone());
             }
@@ -73,7 +74,7 @@ impl Resources {
             topics, snapshots, ..
         } = self;
         for (name, topic) in topics {
-            if topic.log.is_empty() {
+            if topic.log().is_empty() {
                 continue;
             }
             let of_topic = snapshots

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use googleapis_tonic_google_iam_v1::google::iam::v1::Policy;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
-    ListSchemasResponse, PubsubMessage, Snapshot as SnapshotMessage, Subscription, Topic,
+    ListSchemasResponse, PubsubMessage, Subscription,
 };
 use prost::Message;
 
+use super::records::{OriginRecord, SnapshotRecord, SubscriptionRecord, TopicRecord};
 use super::{Broker, Resources};
 use crate::convert::{
     snapshot_from, snapshot_to, subscription_from, subscription_to, timestamp, topic_from, topic_to,
 };
-use crate::delivery::{Delivery, Hold};
+use crate::delivery::{Delivery, Hold, Sought};
 use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::journal::{Held, JournalError, Kind, Saved, SavedMessage, SavedResource};
@@ -22,27 +23,7 @@ use crate::name::ResourceName;
 use crate::schema::Schemas;
 use crate::snapshot::Snapshot;
 use crate::storage::StoredMessage;
-use crate::topic::Topic as OpenTopic;
-
-/// A topic in the data folder.
-#[derive(Clone, PartialEq, Message)]
-struct TopicRecord {
-    #[prost(message, optional, tag = "1")]
-    topic: Option<Topic>,
-    #[prost(uint64, tag = "2")]
-    since: u64,
-}
-
-/// A snapshot in the data folder.
-#[derive(Clone, PartialEq, Message)]
-struct SnapshotRecord {
-    #[prost(message, optional, tag = "1")]
-    snapshot: Option<SnapshotMessage>,
-    #[prost(uint64, tag = "2")]
-    since: u64,
-    #[prost(uint64, repeated, tag = "3")]
-    unacked: Vec<u64>,
-}
+use crate::topic::{Origin, Topic as OpenTopic};
 
 type Messages = BTreeMap<u64, (String, Arc<StoredMessage>)>;
 
@@ -81,7 +62,8 @@ impl Broker {
 
     pub(super) fn keep_subscription(&self, delivery: &Delivery) {
         if let Some(keeping) = &self.keeper {
-            let value = subscription_to(delivery.config(), None).encode_to_vec();
+            let mut value = subscription_to(delivery.config(), None).encode_to_vec();
+            value.extend(SubscriptionRecord::of(delivery).encode_to_vec());
             keeping.put(Kind::Subscription, delivery.name().as_str(), value);
         }
     }
@@ -92,6 +74,7 @@ impl Broker {
                 snapshot: Some(snapshot_to(snapshot.config())),
                 since: snapshot.since,
                 unacked: snapshot.unacked().keys().copied().collect(),
+                origin: snapshot.origin.clone().map(OriginRecord::from),
             };
             keeping.put(
                 Kind::Snapshot,
@@ -207,11 +190,15 @@ impl Broker {
                 let config = topic_from(record.topic.unwrap_or_default())?;
                 let name = ResourceName::topic(&config.name)?;
                 let topic = OpenTopic::new(config, record.since);
-                self.resources().topics.insert(name, topic);
+                let mut resources = self.resources();
+                let next = record.since.saturating_add(1);
+                resources.next_sequence = resources.next_sequence.max(next);
+                resources.topics.insert(name, topic);
             }
             Kind::Subscription => {
                 let subscription = Subscription::decode(&value[..]).map_err(broken)?;
-                self.restore_subscription(subscription, holds, messages)?;
+                let record = SubscriptionRecord::decode(&value[..]).map_err(broken)?;
+                self.restore_subscription((subscription, record), holds, messages)?;
             }
             Kind::Snapshot => {
                 let record = SnapshotRecord::decode(&value[..]).map_err(broken)?;
@@ -240,7 +227,7 @@ impl Broker {
 
     fn restore_subscription(
         &self,
-        subscription: Subscription,
+        (subscription, record): (Subscription, SubscriptionRecord),
         holds: &[(u64, Held)],
         messages: &Messages,
     ) -> Result<(), ApiError> {
@@ -248,11 +235,13 @@ impl Broker {
         let mut config = subscription_from(subscription)?;
         config.detached = is_detached;
         let topic = ResourceName::topic(&config.topic).ok();
-        let delivery = self.open(config)?;
+        let origin = self.origin(&config.topic, record.origin);
+        let delivery = self.open(config, origin)?;
         let known = holds
             .iter()
             .filter_map(|(sequence, held)| Some((Arc::clone(&messages.get(sequence)?.1), *held)));
-        delivery.restore(known);
+        let sought = record.sought.map(Sought::try_from).transpose()?;
+        delivery.restore(known, sought);
         self.release_lost(&delivery, holds, messages);
         let mut resources = self.resources();
         let topic = topic.filter(|_| !is_detached);
@@ -263,6 +252,16 @@ impl Broker {
             .subscriptions
             .insert(delivery.name().clone(), delivery);
         Ok(())
+    }
+
+    /// The topic of a subscription or a snapshot. Folders of earlier emulators tell it by its name only.
+    fn origin(&self, topic: &str, noted: Option<OriginRecord>) -> Option<Origin> {
+        if let Some(noted) = noted {
+            return Some(noted.into());
+        }
+        let name = ResourceName::topic(topic).ok()?;
+        let resources = self.resources();
+        resources.topics.get(&name).map(OpenTopic::origin)
     }
 
     /// A crash can come between the end of a message and that of its last hold, which would stay in the folder for ever.
@@ -286,7 +285,8 @@ impl Broker {
         let unacked = record.unacked.into_iter();
         let unacked = unacked
             .filter_map(|sequence| Some((sequence, Arc::clone(&messages.get(&sequence)?.1))));
-        let snapshot = Snapshot::restore(config, record.since, unacked.collect())?;
+        let origin = self.origin(&config.topic, record.origin);
+        let snapshot = Snapshot::restore(config, origin, record.since, unacked.collect())?;
         let mut resources = self.resources();
         // A clock that was set back must not put new messages before the snapshot.
         resources.next_sequence = resources.next_sequence.max(snapshot.since);
@@ -303,7 +303,7 @@ impl Resources {
             let topic = topic.and_then(|name| self.topics.get_mut(&name));
             // What came before was published to an earlier topic of the same name.
             if let Some(topic) = topic.filter(|topic| *sequence >= topic.since) {
-                topic.log.insert(*sequence, Arc::clone(message));
+                topic.keep(message);
             }
         }
     }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Broker, Resources, check_count};
-use crate::delivery::{AckId, Delivery, Letter, Outcome, Run};
+use crate::delivery::{AckId, Delivery, Letter, Outcome, Run, Shared};
 use crate::error::ApiError;
 use crate::history::Note;
 use crate::journal::Kind;
 use crate::name::ResourceName;
 use crate::subscription::{PushConfig, SubscriptionConfig};
+use crate::topic::Origin;
 
 /// As many as a project may have (Google, *Quotas and limits*).
 const MAX_SUBSCRIPTIONS: usize = 10_000;
@@ -37,7 +38,7 @@ impl Broker {
         check_count("subscriptions", count, MAX_SUBSCRIPTIONS)?;
         resources.check_dead_letter_topic(&config)?;
         let topic = resources.find_topic(&topic)?;
-        let delivery = self.open(config.clone())?;
+        let delivery = self.open(config.clone(), Some(topic.origin()))?;
         self.start(&delivery);
         topic.deliveries.push(Arc::clone(&delivery));
         self.keep_subscription(&delivery);
@@ -168,16 +169,20 @@ impl Broker {
     ///
     /// # Errors
     /// If its filter or its push endpoint cannot be understood.
-    pub(super) fn open(&self, config: SubscriptionConfig) -> Result<Arc<Delivery>, ApiError> {
-        let delivery = Delivery::new(
-            config,
-            self.pace,
-            self.clock.clone(),
-            self.keeper.clone(),
-            Arc::clone(&self.history),
-            self.stopping.child_token(),
-        )?;
-        Ok(Arc::new(delivery))
+    pub(super) fn open(
+        &self,
+        config: SubscriptionConfig,
+        origin: Option<Origin>,
+    ) -> Result<Arc<Delivery>, ApiError> {
+        let shared = Shared {
+            pace: self.pace,
+            clock: self.clock.clone(),
+            keeper: self.keeper.clone(),
+            history: Arc::clone(&self.history),
+            remembered: Arc::clone(&self.remembered),
+        };
+        let ended = self.stopping.child_token();
+        Ok(Arc::new(Delivery::new(config, origin, shared, ended)?))
     }
 
     /// Sets a subscription to work.

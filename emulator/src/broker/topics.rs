@@ -21,6 +21,8 @@ impl Broker {
         }
         check_count("topics", resources.topics.len(), MAX_TOPICS)?;
         let topic = Topic::new(config.clone(), resources.next_sequence);
+        // The next topic begins elsewhere, whether anything is published meanwhile or not.
+        resources.next_sequence += 1;
         self.keep_topic(&topic);
         resources.topics.insert(name, topic);
         Ok(config)
@@ -107,13 +109,14 @@ impl Broker {
         let topic = resources.topics.remove(name);
         let topic = topic.ok_or_else(|| name.not_found())?;
         self.keep_deletion(Kind::Topic, name);
-        for delivery in topic.deliveries {
+        for delivery in &topic.deliveries {
             delivery.forget_topic();
-            self.keep_subscription(&delivery);
+            self.keep_subscription(delivery);
         }
         for snapshot in resources.snapshots.values_mut() {
             if snapshot.topic == name.as_str() {
                 DELETED_TOPIC.clone_into(&mut snapshot.topic);
+                snapshot.keep(topic.log());
                 self.keep_snapshot(snapshot);
             }
         }

@@ -90,9 +90,10 @@ pub(super) async fn publish(
             "So many messages have {size_bytes} bytes, and may have {MAX_PUBLISH_BYTES} in all"
         )));
     }
-    let ids = console
-        .source
-        .publish(&topic, vec![message; publish.count])?;
+    let source = &console.source;
+    source.room_to_save().await?;
+    let ids = source.publish(&topic, vec![message; publish.count])?;
+    source.saved().await?;
     Ok(Json(json!({"messageIds": ids})))
 }
 
@@ -103,7 +104,7 @@ pub(super) async fn redeliver(
 ) -> Result<Json<Value>, ApiError> {
     let name = subscription_name(&project, &id)?;
     console.source.redeliver(&name, &read(body)?.message_id)?;
-    Ok(done())
+    done(&console).await
 }
 
 pub(super) async fn seek(
@@ -117,7 +118,7 @@ pub(super) async fn seek(
     let time =
         time.map_err(|_| ApiError::invalid("time is not a time such as 2030-01-02T03:04:05Z"))?;
     console.source.seek(&name, time)?;
-    Ok(done())
+    done(&console).await
 }
 
 pub(super) async fn purge(
@@ -127,7 +128,7 @@ pub(super) async fn purge(
 ) -> Result<Json<Value>, ApiError> {
     read(body)?;
     console.source.purge(&subscription_name(&project, &id)?)?;
-    Ok(done())
+    done(&console).await
 }
 
 pub(super) async fn set_faults(
@@ -137,7 +138,7 @@ pub(super) async fn set_faults(
 ) -> Result<Json<Value>, ApiError> {
     let name = subscription_name(&project, &id)?;
     console.source.set_faults(&name, read(body)?)?;
-    Ok(done())
+    done(&console).await
 }
 
 impl Encoding {
@@ -168,8 +169,10 @@ pub(super) fn read<T>(body: Body<T>) -> Result<T, ApiError> {
     }
 }
 
-fn done() -> Json<Value> {
-    Json(json!({}))
+/// The answer to a change, once it is kept.
+async fn done(console: &Console) -> Result<Json<Value>, ApiError> {
+    console.source.saved().await?;
+    Ok(Json(json!({})))
 }
 
 const fn one() -> usize {

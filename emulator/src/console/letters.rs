@@ -81,7 +81,9 @@ pub(super) async fn replay(
         ApiError::precondition("The subscription that the letter came from, or its topic, is gone")
     })?;
     let topic = ResourceName::topic(&topic)?;
+    source.room_to_save().await?;
     let ids = source.publish(&topic, vec![original(letter)])?;
+    source.saved().await?;
     Ok(Json(
         json!({"topic": topic.as_str(), "messageId": ids.first()}),
     ))

@@ -95,6 +95,24 @@ impl Source {
         }
     }
 
+    /// Waits until a data folder can take something large; otherwise nothing is done.
+    ///
+    /// # Errors
+    /// If nothing is kept any more.
+    pub(super) async fn room_to_save(&self) -> Result<(), ApiError> {
+        let room = self.broker.room_to_save().await;
+        room.map_err(|error| ApiError::unsaved(&error))
+    }
+
+    /// Waits until all that was done is kept, where a data folder keeps it. What is answered is not lost.
+    ///
+    /// # Errors
+    /// If it cannot be kept.
+    pub(super) async fn saved(&self) -> Result<(), ApiError> {
+        let saved = self.broker.saved().await;
+        saved.map_err(|error| ApiError::unsaved(&error))
+    }
+
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }

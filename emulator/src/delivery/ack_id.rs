@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::error::ApiError;
 
 /// One handing out of one message (Google, *ReceivedMessage*, `ackId`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct AckId {
     pub(super) tag: u64,
     pub(super) lease: u64,

@@ -10,6 +10,7 @@ mod seek;
 mod settings;
 mod settle;
 mod throttle;
+mod usage;
 mod view;
 
 use std::ops::{Deref, DerefMut};
@@ -22,11 +23,12 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::ack_id::AckId;
 use self::backlog::Backlog;
-pub(crate) use self::backlog::Hold;
+pub(crate) use self::backlog::{Hold, Remembered};
 pub use self::event::{DeliveryEvent, Progress, Reply, Settlement};
 use self::faulty::Faulty;
 pub(crate) use self::pull::{Handed, Outcome, StreamLimits, Want};
 pub(crate) use self::run::Run;
+pub(crate) use self::seek::Sought;
 pub(crate) use self::settle::Letter;
 pub use self::throttle::Pace;
 use self::throttle::Throttle;
@@ -40,6 +42,7 @@ use crate::name::ResourceName;
 use crate::push::Destination;
 use crate::storage::StoredMessage;
 use crate::subscription::SubscriptionConfig;
+use crate::topic::Origin;
 
 /// One subscription at work. Its task pushes and ends leases; others add, pull and acknowledge, and wake it.
 pub(crate) struct Delivery {
@@ -49,6 +52,8 @@ pub(crate) struct Delivery {
     clock: Clock,
     keeper: Keeper,
     history: Arc<History>,
+    /// Its topic, even if that was deleted; unknown if it was by an emulator that did not note this.
+    origin: Option<Origin>,
     state: Mutex<State>,
     /// Something for its task to do.
     changed: Notify,
@@ -59,6 +64,15 @@ pub(crate) struct Delivery {
     is_deleted: AtomicBool,
 }
 
+/// What all subscriptions of an emulator share.
+pub(crate) struct Shared {
+    pub(crate) pace: Pace,
+    pub(crate) clock: Clock,
+    pub(crate) keeper: Keeper,
+    pub(crate) history: Arc<History>,
+    pub(crate) remembered: Arc<Remembered>,
+}
+
 struct State {
     config: SubscriptionConfig,
     filter: Filter,
@@ -66,8 +80,12 @@ struct State {
     backlog: Backlog,
     throttle: Throttle,
     faulty: Option<Faulty>,
+    /// The latest seek to a snapshot.
+    sought: Option<Sought>,
     /// When somebody last used the subscription.
     last_active: OffsetDateTime,
+    /// Those who wait for messages now.
+    users: usize,
 }
 
 impl Delivery {
@@ -75,12 +93,17 @@ impl Delivery {
     /// If the name, the filter or the push endpoint cannot be understood.
     pub(crate) fn new(
         config: SubscriptionConfig,
-        pace: Pace,
-        clock: Clock,
-        keeper: Keeper,
-        history: Arc<History>,
+        origin: Option<Origin>,
+        shared: Shared,
         ended: CancellationToken,
     ) -> Result<Self, ApiError> {
+        let Shared {
+            pace,
+            clock,
+            keeper,
+            history,
+            remembered,
+        } = shared;
         let name = ResourceName::subscription(&config.name)?;
         let state = State {
             filter: Filter::parse(&config.filter)?,
@@ -89,10 +112,13 @@ impl Delivery {
                 config.enable_message_ordering,
                 config.retain_acked_messages,
                 keeper.is_some(),
+                remembered,
             ),
             throttle: Throttle::new(pace),
             faulty: None,
+            sought: None,
             last_active: clock.utc(),
+            users: 0,
             config,
         };
         Ok(Self {
@@ -101,6 +127,7 @@ impl Delivery {
             clock,
             keeper,
             history,
+            origin,
             state: Mutex::new(state),
             changed: Notify::new(),
             available: Notify::new(),
@@ -111,6 +138,10 @@ impl Delivery {
 
     pub(crate) fn name(&self) -> &ResourceName {
         &self.name
+    }
+
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        self.origin.clone()
     }
 
     pub(crate) fn config(&self) -> SubscriptionConfig {
@@ -179,11 +210,6 @@ impl Delivery {
         self.state().backlog.held().cloned().collect()
     }
 
-    /// Lets go of settled messages, so that new ones find room.
-    pub(crate) fn forget_settled(&self) {
-        self.state().backlog.forget_settled();
-    }
-
     /// Ends its task and the streams of whoever pulls, and drops its messages. Whoever still has it in hand changes nothing
     /// that is kept: the next subscription may have its name.
     pub(crate) fn end(&self) {
@@ -202,14 +228,20 @@ impl Delivery {
     }
 
     /// Takes in what was held before a restart.
-    pub(crate) fn restore(&self, holds: impl Iterator<Item = (Arc<StoredMessage>, Held)>) {
+    pub(crate) fn restore(
+        &self,
+        holds: impl Iterator<Item = (Arc<StoredMessage>, Held)>,
+        sought: Option<Sought>,
+    ) {
         let mut state = self.state();
+        state.sought = sought;
         for (message, held) in holds {
             let failures = match held {
                 Held::Pending { failures } => Some(failures),
                 Held::Acked => None,
             };
-            state.backlog.restore(message, failures);
+            let kept_until = sought.and_then(|sought| sought.keeps(&message));
+            state.backlog.restore(message, failures, kept_until);
         }
         drop(state);
         self.wake();

@@ -1,6 +1,7 @@
 //! Hands out messages to whoever asks, and takes their acknowledgements.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -105,10 +106,7 @@ impl Delivery {
         let mut state = self.state();
         state.last_active = self.clock.utc();
         let strict = state.config.enable_exactly_once_delivery;
-        let mut outcomes = Vec::with_capacity(ack_ids.len());
-        for id in ack_ids {
-            outcomes.push(self.acknowledge_one(&mut state, *id, strict));
-        }
+        let outcomes = once_each(ack_ids, |id| self.acknowledge_one(&mut state, id, strict));
         drop(state);
         self.wake();
         outcomes
@@ -140,14 +138,13 @@ impl Delivery {
         let now = self.clock.utc();
         state.last_active = now;
         let until = self.clock.now() + by;
-        let extended = ack_ids.iter().map(|id| {
+        let outcomes = once_each(ack_ids, |id| {
             if id.tag == self.tag && state.backlog.extend(id.lease, until) {
                 Outcome::Done
             } else {
                 Outcome::Invalid
             }
         });
-        let outcomes = extended.collect();
         drop(state);
         self.changed.notify_one();
         outcomes
@@ -241,6 +238,14 @@ impl Delivery {
             message: taken.message,
         })
     }
+}
+
+/// What becomes of each id of one request. An id that stands there twice is answered as it is once.
+fn once_each(ack_ids: &[AckId], mut settle: impl FnMut(AckId) -> Outcome) -> Vec<Outcome> {
+    let mut settled = HashMap::with_capacity(ack_ids.len());
+    let each = ack_ids.iter();
+    each.map(|id| *settled.entry(*id).or_insert_with(|| settle(*id)))
+        .collect()
 }
 
 impl State {

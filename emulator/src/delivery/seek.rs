@@ -2,26 +2,45 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use super::{Delivery, State};
 use crate::storage::StoredMessage;
 
+/// A seek to a snapshot, which keeps what it brought back until the snapshot ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sought {
+    pub(crate) until: OffsetDateTime,
+    /// Messages from this sequence on came later.
+    pub(crate) before: u64,
+}
+
+impl Sought {
+    /// Until when it keeps an unacknowledged message of before a restart, if it does.
+    pub(super) fn keeps(self, message: &StoredMessage) -> Option<OffsetDateTime> {
+        (message.sequence < self.before).then_some(self.until)
+    }
+}
+
 impl Delivery {
-    /// Makes exactly the `wanted` messages unacknowledged, of those that the subscription has and those in `more`.
+    /// Makes exactly the `wanted` messages unacknowledged, of those that the subscription has and those in `more`. What a
+    /// snapshot is `sought` for stays until the snapshot ends, however old it is (Google, *Snapshot*, `expireTime`).
     pub(crate) fn seek(
         &self,
         more: &BTreeMap<u64, Arc<StoredMessage>>,
         wanted: impl Fn(&StoredMessage) -> bool,
+        sought: Option<Sought>,
     ) {
         let mut state = self.state();
         let State {
             filter, backlog, ..
         } = &mut *state;
-        backlog.seek(more, |message| {
-            filter.matches(&message.attributes) && wanted(message)
-        });
+        let wanted =
+            |message: &StoredMessage| filter.matches(&message.attributes) && wanted(message);
+        backlog.seek(more, wanted, sought.map(|sought| sought.until));
+        state.sought = sought.or(state.sought);
         state.count_held();
         state.last_active = self.clock.utc();
         drop(state);
@@ -36,25 +55,23 @@ impl Delivery {
             .collect()
     }
 
-    /// Forgets what is older than the subscription's retention.
-    pub(crate) fn expire_messages(&self, now: OffsetDateTime) {
+    /// The latest seek to a snapshot.
+    pub(crate) fn sought(&self) -> Option<Sought> {
+        self.state().sought
+    }
+
+    /// Forgets what is older than the subscription's retention and its topic's: what the topic retains is always there for
+    /// its subscriptions (Google, *Topic*, `messageRetentionDuration`).
+    pub(crate) fn expire_messages(&self, now: OffsetDateTime, topic_retention: Option<Duration>) {
         let mut state = self.state();
-        let oldest = now - state.config.message_retention;
-        let expired = state
-            .backlog
-            .expire(|message| message.publish_time < oldest);
+        let retention = state.config.message_retention;
+        let retention = topic_retention.map_or(retention, |topic| topic.max(retention));
+        let expired = state.backlog.expire(now, now - retention);
         state.count_held();
         drop(state);
         if expired > 0 {
             tracing::info!(subscription = %self.name, expired, "messages outlived their retention");
             self.wake();
         }
-    }
-
-    /// Whether nobody has used the subscription for as long as its expiration policy says.
-    pub(crate) fn is_expired(&self, now: OffsetDateTime) -> bool {
-        let state = self.state();
-        let expiration = state.config.expiration;
-        expiration.is_some_and(|ttl| now - state.last_active > ttl)
     }
 }

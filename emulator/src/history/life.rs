@@ -104,7 +104,7 @@ impl Life {
         Self {
             sequence: message.sequence,
             topic: topic.cloned(),
-            publish_time: message.publish_time,
+            publish_time: message.published_at,
             content: Content::Kept(Arc::clone(message)),
             more_legs: to.len() - legs.len(),
             changed: 0,

@@ -1,16 +1,31 @@
 //! The model: a list of messages, and where each of them is.
 
 use super::operation::Declared;
+use super::replayed::Snapshot;
 
-const ACK_DEADLINE: u64 = 10;
+pub(super) const ACK_DEADLINE: u64 = 10;
 const ATTEMPTS: u32 = 5;
+pub(super) const SHORT: u64 = 600;
+pub(super) const HOUR: u64 = 60 * 60;
+const DAY: u64 = 24 * HOUR;
+/// How long subscriptions retain messages unless they say otherwise, and how long snapshots live.
+pub(super) const WEEK: u64 = 7 * DAY;
+/// How long the dead letters are retained.
+pub(super) const MONTH: u64 = 31 * DAY;
+/// The machine's clock goes on while a script plays, so that nobody can say what is just about to be too old.
+const SLACK: u64 = 60;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Place {
     Available,
-    Leased { until: u64, comes_again: bool },
-    Delayed { until: u64 },
-    Acked { is_retained: bool },
+    /// By handing out, with its end.
+    Leased(Vec<(usize, u64)>),
+    Delayed(u64),
+    Acked {
+        is_retained: bool,
+    },
+    /// The subscription knows nothing of it any more.
+    Gone,
 }
 
 /// Where an ordered message is among those of its key.
@@ -26,11 +41,18 @@ pub(super) enum Line {
 pub(super) struct Expected {
     /// 0 for none.
     pub(super) key: u8,
+    pub(super) published: u64,
     pub(super) failures: u32,
     pub(super) place: Place,
-    line: Line,
+    pub(super) line: Line,
     /// The latest handing out.
     pub(super) latest: Option<usize>,
+    /// Further deliveries that are wanted while it is leased.
+    pub(super) extra: u32,
+    /// It is delivered once more in its turn, whatever becomes of its lease.
+    pub(super) comes_again: bool,
+    /// A snapshot keeps it.
+    pub(super) kept_until: Option<u64>,
 }
 
 /// All messages of one topic, as one subscription has them. Time is in seconds.
@@ -38,9 +60,14 @@ pub(super) struct Model {
     pub(super) declared: Declared,
     pub(super) messages: Vec<Expected>,
     pub(super) now: u64,
-    pub(super) dead_letters: Vec<usize>,
-    /// The unacknowledged of each snapshot, and how many messages there were.
-    snapshots: Vec<(Vec<usize>, usize)>,
+    /// With the time of each.
+    pub(super) dead_letters: Vec<(usize, u64)>,
+    pub(super) snapshots: Vec<Snapshot>,
+    /// What another subscription of the topic has not acknowledged.
+    pub(super) others: Vec<usize>,
+    /// The end of the snapshot that was sought last, and how many messages there were then.
+    pub(super) sought: Option<(u64, usize)>,
+    pub(super) has_topic: bool,
 }
 
 impl Model {
@@ -51,43 +78,62 @@ impl Model {
             now: 0,
             dead_letters: Vec::new(),
             snapshots: Vec::new(),
+            others: Vec::new(),
+            sought: None,
+            has_topic: true,
         }
     }
 
     pub(super) fn publish(&mut self, key: u8) {
+        self.others.push(self.messages.len());
         self.messages.push(Expected {
             key,
+            published: self.now,
             failures: 0,
             place: Place::Available,
             line: Line::Waiting,
             latest: None,
+            extra: 0,
+            comes_again: false,
+            kept_until: None,
         });
     }
 
-    /// The messages that may be handed out next by a pull that has already taken some.
-    pub(super) fn available(&self, taken: &[usize]) -> Vec<usize> {
+    /// How many deliveries may begin now, in a pull that has already taken some.
+    pub(super) fn available(&self, taken: &[usize]) -> usize {
         let all = 0..self.messages.len();
-        all.filter(|index| self.is_available(*index, taken))
-            .collect()
+        all.map(|index| self.available_of(index, taken)).sum()
     }
 
-    fn is_available(&self, index: usize, taken: &[usize]) -> bool {
-        if self.messages[index].place != Place::Available {
-            return false;
+    pub(super) fn is_available(&self, index: usize, taken: &[usize]) -> bool {
+        self.available_of(index, taken) > 0
+    }
+
+    fn available_of(&self, index: usize, taken: &[usize]) -> usize {
+        let message = &self.messages[index];
+        match message.place {
+            Place::Available if self.is_ordered(index) => {
+                usize::from(self.is_next_of_its_key(index, taken))
+            }
+            Place::Available => 1 + usize::try_from(message.extra).unwrap(),
+            Place::Leased(_) => usize::try_from(message.extra).unwrap(),
+            _ => 0,
         }
-        if !self.is_ordered(index) || self.messages[index].line == Line::InBatch {
+    }
+
+    pub(super) fn is_ordered(&self, index: usize) -> bool {
+        self.declared.is_ordered && self.messages[index].key != 0
+    }
+
+    /// A pull goes on with a key that it began, and begins one that nobody has in hand.
+    fn is_next_of_its_key(&self, index: usize, taken: &[usize]) -> bool {
+        if self.messages[index].line == Line::InBatch {
             return true;
         }
-        let is_next = self.of_key(index).take_while(|other| *other < index);
-        let is_next = is_next
-            .into_iter()
-            .all(|other| self.messages[other].place != Place::Available);
+        let mut earlier = self.of_key(index).take_while(|other| *other < index);
+        let is_first = earlier.all(|other| self.messages[other].place != Place::Available);
         let last = self.batch(index).last();
-        is_next && last.is_none_or(|last| taken.contains(&last))
-    }
-
-    fn is_ordered(&self, index: usize) -> bool {
-        self.declared.is_ordered && self.messages[index].key != 0
+        is_first && last.is_none_or(|last| taken.contains(&last))
     }
 
     /// The messages with the key of this one, in order.
@@ -105,40 +151,35 @@ impl Model {
     }
 
     pub(super) fn hand_out(&mut self, index: usize, handing: usize) {
-        let until = self.now + ACK_DEADLINE;
+        let lease = (handing, self.now + ACK_DEADLINE);
         let message = &mut self.messages[index];
-        message.place = Place::Leased {
-            until,
-            comes_again: false,
-        };
         message.latest = Some(handing);
+        if let Place::Leased(leases) = &mut message.place {
+            message.extra -= 1;
+            leases.push(lease);
+        } else {
+            message.place = Place::Leased(vec![lease]);
+        }
         if self.is_ordered(index) {
             self.messages[index].line = Line::InBatch;
         }
     }
 
-    fn is_leased(&self, index: usize, handing: usize) -> bool {
-        let message = &self.messages[index];
-        message.latest == Some(handing) && matches!(message.place, Place::Leased { .. })
-    }
-
     pub(super) fn ack(&mut self, index: usize, handing: usize) -> bool {
-        let is_leased = self.is_leased(index, handing);
+        let is_leased = self.end_lease(index, handing);
         let message = &mut self.messages[index];
-        let is_unacked = !matches!(message.place, Place::Acked { .. });
         let is_late = !self.declared.is_strict && message.latest == Some(handing);
-        if !is_unacked || !(is_leased || is_late) {
+        if !message.is_unacked() || !(is_leased || is_late) {
             return false;
         }
-        if let Place::Leased {
-            comes_again: true, ..
-        } = message.place
-        {
+        if message.comes_again {
+            message.become_available();
+        } else if message.extra > 0 && message.place == Place::Leased(Vec::new()) {
+            message.extra -= 1;
             message.place = Place::Available;
-            message.line = Line::Waiting;
         } else {
-            let is_early = self.messages[index].line == Line::InBatch
-                && self.batch(index).any(|other| other < index);
+            let is_early = message.line == Line::InBatch;
+            let is_early = is_early && self.batch(index).any(|other| other < index);
             self.done(index);
             if is_early {
                 self.messages[index].line = Line::Early;
@@ -148,106 +189,145 @@ impl Model {
         true
     }
 
-    pub(super) fn nack(&mut self, index: usize, handing: usize) -> bool {
-        if !self.is_leased(index, handing) {
+    /// Says whether there was this lease.
+    fn end_lease(&mut self, index: usize, handing: usize) -> bool {
+        let Place::Leased(leases) = &mut self.messages[index].place else {
             return false;
-        }
-        self.fail(index);
-        self.forget_early(index);
-        true
+        };
+        let before = leases.len();
+        leases.retain(|(each, _)| *each != handing);
+        leases.len() < before
     }
 
-    pub(super) fn extend(&mut self, index: usize, handing: usize) -> bool {
-        let end = self.now + 60;
-        let is_leased = self.is_leased(index, handing);
-        if let Place::Leased { until, .. } = &mut self.messages[index].place
-            && is_leased
-        {
-            *until = end;
+    pub(super) fn nack(&mut self, index: usize, handing: usize) -> bool {
+        let is_leased = self.end_lease(index, handing);
+        if is_leased {
+            self.fail(index);
+            self.forget_early(index);
         }
         is_leased
     }
 
+    pub(super) fn extend(&mut self, index: usize, handing: usize) -> bool {
+        let end = self.now + 60;
+        let Place::Leased(leases) = &mut self.messages[index].place else {
+            return false;
+        };
+        let lease = leases.iter_mut().find(|(each, _)| *each == handing);
+        lease.map(|(_, until)| *until = end).is_some()
+    }
+
     pub(super) fn pass(&mut self, seconds: u64) {
         self.now += seconds;
-        let letters = self.dead_letters.len();
+        self.expire();
+        let now = self.now;
         // Of a key, a message takes those behind it back with it; the last one fails first.
         for index in (0..self.messages.len()).rev() {
-            if let Place::Leased { until, .. } = self.messages[index].place
-                && until <= self.now
+            while let Place::Leased(leases) = &self.messages[index].place
+                && let Some((handing, _)) = leases.iter().find(|(_, until)| *until <= now)
             {
-                self.fail(index);
+                self.nack(index, *handing);
             }
         }
-        self.dead_letters[letters..].reverse();
-        for index in 0..self.messages.len() {
-            self.forget_early(index);
-        }
         for message in &mut self.messages {
-            if let Place::Delayed { until } = message.place
-                && until <= self.now
-            {
+            if matches!(message.place, Place::Delayed(until) if until <= now) {
                 message.place = Place::Available;
             }
         }
     }
 
+    /// Whether something is just about to be too old.
+    pub(super) fn is_at_an_edge(&self) -> bool {
+        let ages = [SHORT, HOUR, WEEK - HOUR, WEEK];
+        let published = self.messages.iter().map(|each| each.published);
+        let ends = published.flat_map(|time| ages.map(|age| time + age));
+        let letters = self.dead_letters.iter().map(|(_, time)| time + MONTH);
+        let snapshots = self.snapshots.iter().map(|each| each.end);
+        let mut ends = ends.chain(letters).chain(snapshots);
+        ends.any(|end| end.abs_diff(self.now) < SLACK)
+    }
+
+    fn retention(&self) -> u64 {
+        let own = if self.declared.is_short { SHORT } else { WEEK };
+        own.max(self.topic_retention())
+    }
+
+    pub(super) fn topic_retention(&self) -> u64 {
+        if self.declared.topic_retains && self.has_topic {
+            HOUR
+        } else {
+            0
+        }
+    }
+
+    fn expire(&mut self) {
+        let (now, retention, topic) = (self.now, self.retention(), self.topic_retention());
+        for message in &mut self.messages {
+            let is_kept = message.kept_until.is_some_and(|until| now < until);
+            let is_kept = is_kept && message.place != Place::Acked { is_retained: true };
+            if now - message.published > retention && !is_kept {
+                message.place = Place::Gone;
+                message.line = Line::Waiting;
+            }
+        }
+        (0..self.messages.len()).for_each(|index| self.forget_early(index));
+        self.dead_letters.retain(|(_, time)| now - time <= MONTH);
+        let messages = &self.messages;
+        let retention = topic.max(WEEK);
+        self.others
+            .retain(|index| now - messages[*index].published <= retention);
+    }
+
     fn fail(&mut self, index: usize) {
         let message = &mut self.messages[index];
         message.failures += 1;
+        // Others are at work on it.
+        if message.place != Place::Leased(Vec::new()) {
+            return;
+        }
+        message.extra = 0;
         if self.declared.has_dead_letters && message.failures >= ATTEMPTS {
-            self.dead_letters.push(index);
+            self.dead_letters.push((index, self.now));
             self.done(index);
             return;
         }
-        let comes_again = matches!(
-            message.place,
-            Place::Leased {
-                comes_again: true,
-                ..
-            }
-        );
-        if comes_again {
-            message.line = Line::Waiting;
-        }
-        message.place = if self.declared.has_backoff && !comes_again {
+        if message.comes_again {
+            message.become_available();
+        } else if self.declared.has_backoff {
             let wait = (10 * 2_u64.pow(message.failures - 1)).min(600);
-            Place::Delayed {
-                until: self.now + wait,
-            }
+            message.place = Place::Delayed(self.now + wait);
         } else {
-            Place::Available
-        };
-        self.take_back_behind(index);
+            message.place = Place::Available;
+        }
+        if self.is_ordered(index) {
+            self.take_back_behind(index);
+        }
     }
 
     /// What is behind a failed message comes again after it, even what was acknowledged out of turn.
     fn take_back_behind(&mut self, failed: usize) {
-        if !self.is_ordered(failed) {
-            return;
-        }
         let behind: Vec<usize> = self
             .of_key(failed)
             .filter(|other| *other > failed)
             .collect();
         for index in behind {
+            let is_strict = self.declared.is_strict;
             let message = &mut self.messages[index];
-            match message.line {
-                Line::InBatch => message.latest = None,
-                Line::Early if self.declared.is_strict => {
-                    message.line = Line::Waiting;
-                    continue;
-                }
-                Line::Early => message.latest = None,
-                Line::Waiting => continue,
-            }
+            let comes_back = match message.line {
+                Line::InBatch => true,
+                Line::Early => !is_strict && message.place != Place::Gone,
+                Line::Waiting => false,
+            };
             message.line = Line::Waiting;
-            message.place = Place::Available;
+            if comes_back {
+                message.latest = None;
+                message.become_available();
+            }
         }
     }
 
     /// What was acknowledged out of turn stays so once everything before it is settled.
-    fn forget_early(&mut self, index: usize) {
+    pub(super) fn forget_early(&mut self, index: usize) {
         let first = self.batch(index).next();
         let of_key: Vec<usize> = self.of_key(index).collect();
         for index in of_key {
@@ -258,94 +338,30 @@ impl Model {
         }
     }
 
-    fn done(&mut self, index: usize) {
-        self.messages[index].line = Line::Waiting;
-        self.messages[index].place = Place::Acked {
-            is_retained: self.declared.retains_acked,
-        };
-    }
-
-    pub(super) fn seek(&mut self, from: usize) {
-        let retained = |message: &Expected| message.place == Place::Acked { is_retained: true };
-        let reach: Vec<bool> = self.messages.iter().map(retained).collect();
-        self.replay(|index| index >= from, |index| reach[index]);
-    }
-
-    pub(super) fn snapshot(&mut self) {
-        let unacked = self.unacked();
-        self.snapshots.push((unacked, self.messages.len()));
-    }
-
-    pub(super) fn snapshots(&self) -> usize {
-        self.snapshots.len()
-    }
-
-    pub(super) fn seek_snapshot(&mut self, place: usize) {
-        let (unacked, since) = self.snapshots[place].clone();
-        let wanted = |index: usize| index >= since || unacked.contains(&index);
-        self.replay(wanted, |_| true);
-    }
-
-    fn replay(&mut self, wanted: impl Fn(usize) -> bool, in_reach: impl Fn(usize) -> bool) {
-        for index in 0..self.messages.len() {
-            let is_acked = matches!(self.messages[index].place, Place::Acked { .. });
-            if !is_acked && !wanted(index) {
-                self.done(index);
-            } else if is_acked && wanted(index) && in_reach(index) {
-                self.messages[index].failures = 0;
-                self.messages[index].place = Place::Available;
-                self.messages[index].latest = None;
-            }
-        }
-        if self.declared.is_ordered {
-            self.line_up();
-        }
-    }
-
-    /// After a replay the keys begin anew: nobody waits, and a later message that is out comes again.
-    fn line_up(&mut self) {
-        for index in 0..self.messages.len() {
-            let key = self.messages[index].key;
-            if key == 0 {
-                continue;
-            }
-            if !matches!(self.messages[index].place, Place::Leased { .. }) {
-                self.messages[index].line = Line::Waiting;
-            }
-            if let Place::Delayed { .. } = self.messages[index].place {
-                self.messages[index].place = Place::Available;
-            }
-            let earlier = self.messages.iter().take(index);
-            let mut earlier = earlier.filter(|each| each.key == key);
-            let is_behind = earlier.any(|each| each.place == Place::Available);
-            if let Place::Leased { comes_again, .. } = &mut self.messages[index].place
-                && is_behind
-            {
-                *comes_again = true;
-            }
-        }
-    }
-
-    /// Only for messages without an order. Says whether the subscription still knows the message.
-    pub(super) fn again(&mut self, index: usize) {
+    pub(super) fn done(&mut self, index: usize) {
+        let is_retained = self.declared.retains_acked;
         let message = &mut self.messages[index];
-        match message.place {
-            Place::Delayed { .. } => message.place = Place::Available,
-            Place::Acked { .. } => {
-                message.place = Place::Available;
-                message.latest = None;
-            }
-            _ => {}
-        }
-    }
-
-    pub(super) fn can_come_again(&self, index: usize) -> bool {
-        !self.is_ordered(index) && !matches!(self.messages[index].place, Place::Leased { .. })
+        message.become_available();
+        message.place = Place::Acked { is_retained };
     }
 
     pub(super) fn unacked(&self) -> Vec<usize> {
         let all = 0..self.messages.len();
-        all.filter(|index| !matches!(self.messages[*index].place, Place::Acked { .. }))
+        all.filter(|index| self.messages[*index].is_unacked())
             .collect()
+    }
+}
+
+impl Expected {
+    pub(super) fn is_unacked(&self) -> bool {
+        !matches!(self.place, Place::Acked { .. } | Place::Gone)
+    }
+
+    /// Nobody is at work on it any more, and nothing more is wanted of it than that somebody is.
+    pub(super) fn become_available(&mut self) {
+        self.place = Place::Available;
+        self.line = Line::Waiting;
+        self.comes_again = false;
+        self.extra = 0;
     }
 }

@@ -1,42 +1,66 @@
 //! Random operations against a simple model: no message is lost, and none is invented.
 
+mod declare;
 mod expected;
 mod operation;
 mod play;
+mod replayed;
+mod stage;
 
 use std::sync::LazyLock;
 
 use emulator::Emulator;
 use proptest::prelude::ProptestConfig;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{TestCaseResult, TestRunner};
 use tokio::runtime::{Builder, Runtime};
 
-use self::operation::script;
+use self::operation::{Script, script};
 use self::play::play;
+use self::stage::Stage;
 
 /// One emulator for all cases; each has a project of its own. Its time stands still unless it is moved.
 static SCENE: LazyLock<(Runtime, Emulator)> = LazyLock::new(|| {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
+    let runtime = paused();
     let emulator = runtime.block_on(Emulator::start()).unwrap();
     (runtime, emulator)
 });
 
+fn paused() -> Runtime {
+    Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
+}
+
 /// More cases: `PROPTEST_CASES=5000 cargo nextest run -p emulator model`.
+fn check(config: ProptestConfig, test: impl Fn(Script) -> TestCaseResult) {
+    let config = ProptestConfig {
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..config
+    };
+    if let Err(failure) = TestRunner::new(config).run(&script(), test) {
+        panic!("{failure}");
+    }
+}
+
 #[test]
 fn a_subscription_does_what_the_model_does() {
     let (runtime, emulator) = &*SCENE;
     let _inside = runtime.enter();
-    let config = ProptestConfig {
-        failure_persistence: None,
-        max_shrink_iters: 20_000,
-        ..ProptestConfig::default()
-    };
-    let result = TestRunner::new(config).run(&script(), |script| play(emulator, &script));
-    if let Err(failure) = result {
-        panic!("{failure}");
-    }
+    check(ProptestConfig::default(), |script| {
+        play(Stage::Shared(emulator), &script)
+    });
+}
+
+#[test]
+fn a_subscription_does_what_the_model_does_over_restarts() {
+    let runtime = paused();
+    let _inside = runtime.enter();
+    let config = ProptestConfig::default();
+    let cases = config.cases / 4;
+    check(ProptestConfig { cases, ..config }, |script| {
+        play(Stage::own(&runtime), &script)
+    });
 }

@@ -1,9 +1,9 @@
 //! What a script does.
 
 use proptest::collection::vec;
-use proptest::prelude::{Strategy, any, prop_oneof};
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
-/// How the subscription is declared.
+/// How the topic and the subscription are declared.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Declared {
     pub(super) is_ordered: bool,
@@ -11,6 +11,21 @@ pub(super) struct Declared {
     pub(super) retains_acked: bool,
     pub(super) has_dead_letters: bool,
     pub(super) has_backoff: bool,
+    /// The subscription retains messages for ten minutes, not seven days.
+    pub(super) is_short: bool,
+    /// The topic retains messages for an hour.
+    pub(super) topic_retains: bool,
+}
+
+/// A time that is noted around a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Moment {
+    /// By a publisher, to the nanosecond, just before it publishes.
+    Before,
+    /// In whole milliseconds, as the message shows it.
+    Shown,
+    /// By a publisher, to the nanosecond, once it was answered.
+    After,
 }
 
 /// One thing that is done. Places are taken modulo what there is.
@@ -24,14 +39,24 @@ pub(super) enum Operation {
     Nack(usize),
     Extend(usize),
     /// Let seconds pass.
-    Pass(u16),
-    /// Go back, or forward, to the time of a message.
-    Seek(usize),
+    Pass(u32),
+    /// Go back, or forward, to a time at a message.
+    Seek(usize, Moment),
     Purge,
     Snapshot,
     SeekSnapshot(usize),
     /// Deliver a message once more.
     Again(usize),
+    /// Let another subscription of the topic acknowledge so many.
+    OtherAck(usize),
+    /// Make a snapshot of that.
+    OtherSnapshot,
+    /// Go to the snapshot of a subscription of another topic.
+    SeekForeign,
+    /// Delete both topics.
+    DeleteTopics,
+    /// Start anew from the data folder, if there is one.
+    Restart,
 }
 
 #[derive(Clone, Debug)]
@@ -48,18 +73,33 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
 }
 
 fn declared() -> impl Strategy<Value = Declared> {
-    any::<[bool; 5]>().prop_map(
-        |[ordered, strict, retains, dead_letters, backoff]| Declared {
+    any::<[bool; 7]>().prop_map(
+        |[
+            ordered,
+            strict,
+            retains,
+            dead_letters,
+            backoff,
+            short,
+            topic_retains,
+        ]| Declared {
             is_ordered: ordered,
             is_strict: strict,
             retains_acked: retains,
             has_dead_letters: dead_letters,
             has_backoff: backoff,
+            is_short: short,
+            topic_retains,
         },
     )
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![20 => handling(), 8 => passing(), 10 => replaying()]
+}
+
+/// What clients do all the time.
+fn handling() -> impl Strategy<Value = Operation> {
     let place = 0..100_usize;
     prop_oneof![
         6 => (0..4_u8).prop_map(Operation::Publish),
@@ -67,12 +107,36 @@ fn operation() -> impl Strategy<Value = Operation> {
         5 => place.clone().prop_map(Operation::Ack),
         6 => place.clone().prop_map(Operation::Nack),
         1 => place.clone().prop_map(Operation::Extend),
-        3 => (1..30_u16).prop_map(Operation::Pass),
-        1 => (100..700_u16).prop_map(Operation::Pass),
-        1 => place.clone().prop_map(Operation::Seek),
-        1 => proptest::strategy::Just(Operation::Purge),
-        1 => proptest::strategy::Just(Operation::Snapshot),
-        1 => place.clone().prop_map(Operation::SeekSnapshot),
-        1 => place.prop_map(Operation::Again),
+        3 => place.prop_map(Operation::Again),
+    ]
+}
+
+/// Leases end, messages outlive their retention, snapshots end.
+fn passing() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        8 => (1..30_u32).prop_map(Operation::Pass),
+        4 => (100..700_u32).prop_map(Operation::Pass),
+        2 => (1_000..4_000_u32).prop_map(Operation::Pass),
+        1 => (300_000..700_000_u32).prop_map(Operation::Pass),
+    ]
+}
+
+fn replaying() -> impl Strategy<Value = Operation> {
+    let place = 0..100_usize;
+    let moment = prop_oneof![
+        Just(Moment::Before),
+        Just(Moment::Shown),
+        Just(Moment::After)
+    ];
+    prop_oneof![
+        4 => (place.clone(), moment).prop_map(|(place, moment)| Operation::Seek(place, moment)),
+        2 => Just(Operation::Purge),
+        3 => Just(Operation::Snapshot),
+        5 => place.clone().prop_map(Operation::SeekSnapshot),
+        2 => (1..5_usize).prop_map(Operation::OtherAck),
+        2 => Just(Operation::OtherSnapshot),
+        1 => Just(Operation::SeekForeign),
+        1 => Just(Operation::DeleteTopics),
+        2 => Just(Operation::Restart),
     ]
 }

@@ -3,34 +3,37 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use emulator::{
-    DeadLetterPolicy, Emulator, Message, Pulled, RetryPolicy, SubscriptionConfig,
-    SubscriptionHandle, TopicHandle,
-};
+use emulator::{Message, Pulled, SubscriptionHandle};
 use proptest::test_runner::TestCaseResult;
 use proptest::{prop_assert, prop_assert_eq};
 use time::OffsetDateTime;
 
+use super::declare::declare;
 use super::expected::Model;
-use super::operation::{Declared, Operation, Script};
+use super::operation::{Declared, Moment, Operation, Script};
+use super::stage::Stage;
 
 static PROJECTS: AtomicU32 = AtomicU32::new(0);
 
 struct Play<'a> {
-    emulator: &'a Emulator,
+    stage: Stage<'a>,
     model: Model,
     project: String,
-    topic: TopicHandle,
-    subscription: SubscriptionHandle,
-    dead_letters: SubscriptionHandle,
-    /// The id and the time of each message.
-    published: Vec<(String, OffsetDateTime)>,
+    /// Every message of the topic.
+    published: Vec<Published>,
     /// Every handing out, with the message's place in the model.
     handed: Vec<(usize, Pulled)>,
 }
 
-pub(super) fn play(emulator: &Emulator, script: &Script) -> TestCaseResult {
-    let mut play = Play::new(emulator, script.declared);
+/// A message, with what a publisher notes of it.
+struct Published {
+    id: String,
+    before: OffsetDateTime,
+    after: OffsetDateTime,
+}
+
+pub(super) fn play(stage: Stage<'_>, script: &Script) -> TestCaseResult {
+    let mut play = Play::new(stage, script.declared);
     for operation in &script.operations {
         play.act(operation)?;
         play.compare()?;
@@ -41,34 +44,26 @@ pub(super) fn play(emulator: &Emulator, script: &Script) -> TestCaseResult {
 }
 
 impl<'a> Play<'a> {
-    fn new(emulator: &'a Emulator, declared: Declared) -> Self {
+    fn new(stage: Stage<'a>, declared: Declared) -> Self {
         let number = PROJECTS.fetch_add(1, Ordering::Relaxed);
-        let project = format!("projects/model-{number}");
-        let topic = emulator
-            .create_topic(&format!("{project}/topics/orders"))
-            .unwrap();
-        let dead_topic = emulator
-            .create_topic(&format!("{project}/topics/dead"))
-            .unwrap();
-        let name = format!("{project}/subscriptions/billing");
-        let mut config = SubscriptionConfig::new(name, topic.name());
-        config.enable_message_ordering = declared.is_ordered;
-        config.enable_exactly_once_delivery = declared.is_strict;
-        config.retain_acked_messages = declared.retains_acked;
-        config.dead_letter_policy = declared
-            .has_dead_letters
-            .then(|| DeadLetterPolicy::new(dead_topic.name()));
-        config.retry_policy = declared.has_backoff.then(RetryPolicy::default);
-        Self {
-            emulator,
+        let play = Self {
+            stage,
             model: Model::new(declared),
-            subscription: emulator.create_subscription(config).unwrap(),
-            dead_letters: dead_topic.subscribe("dead").unwrap(),
-            project,
-            topic,
+            project: format!("projects/model-{number}"),
             published: Vec::new(),
             handed: Vec::new(),
-        }
+        };
+        declare(&play.stage, &play.project, declared);
+        play
+    }
+
+    fn name(&self, kind: &str, id: &str) -> String {
+        format!("{}/{kind}/{id}", self.project)
+    }
+
+    fn subscription(&self, id: &str) -> SubscriptionHandle {
+        let name = self.name("subscriptions", id);
+        self.stage.subscription(&name).unwrap()
     }
 
     fn act(&mut self, operation: &Operation) -> TestCaseResult {
@@ -82,70 +77,146 @@ impl<'a> Play<'a> {
                 self.settle(place, |pulled| pulled.extend(minute), Model::extend)?;
             }
             Operation::Pass(seconds) => self.pass(u64::from(seconds)),
-            Operation::Seek(place) if !self.published.is_empty() => {
-                let from = place % self.published.len();
-                self.subscription.seek(self.published[from].1).unwrap();
-                self.model.seek(from);
-            }
+            Operation::Again(place) => self.again(place)?,
+            Operation::Seek(place, moment) => self.seek(place, moment),
             Operation::Purge => {
-                self.subscription.purge().unwrap();
+                self.subscription("billing").purge().unwrap();
                 self.model.seek(usize::MAX);
             }
-            Operation::Snapshot => {
-                let name = self.snapshot(self.model.snapshots());
-                self.subscription.create_snapshot(&name).unwrap();
-                self.model.snapshot();
+            Operation::Snapshot => self.snapshot("billing", self.model.unacked())?,
+            Operation::OtherSnapshot => self.snapshot("archive", self.model.others.clone())?,
+            Operation::SeekSnapshot(place) => self.seek_snapshot(place)?,
+            Operation::SeekForeign => {
+                let foreign = self.name("snapshots", "foreign");
+                let sought = self.subscription("billing").seek_to_snapshot(&foreign);
+                prop_assert!(sought.is_err());
             }
-            Operation::SeekSnapshot(place) if self.model.snapshots() > 0 => {
-                let place = place % self.model.snapshots();
-                self.subscription
-                    .seek_to_snapshot(&self.snapshot(place))
-                    .unwrap();
-                self.model.seek_snapshot(place);
-            }
-            Operation::Again(place) if !self.published.is_empty() => {
-                let index = place % self.published.len();
-                if self.model.can_come_again(index) {
-                    self.subscription
-                        .deliver_again(&self.published[index].0)
-                        .unwrap();
-                    self.model.again(index);
-                }
-            }
-            Operation::Seek(_) | Operation::SeekSnapshot(_) | Operation::Again(_) => {}
+            Operation::OtherAck(most) => self.ack_others(most)?,
+            Operation::DeleteTopics => self.delete_topics(),
+            Operation::Restart => self.restart(),
         }
         Ok(())
     }
 
-    fn snapshot(&self, place: usize) -> String {
-        format!("{}/snapshots/snapshot-{place}", self.project)
+    fn again(&mut self, place: usize) -> TestCaseResult {
+        if !self.published.is_empty() {
+            let index = place % self.published.len();
+            let id = &self.published[index].id;
+            let is_known = self.subscription("billing").deliver_again(id).is_ok();
+            prop_assert_eq!(is_known, self.model.again(index));
+        }
+        Ok(())
+    }
+
+    fn seek(&mut self, place: usize, moment: Moment) {
+        if self.published.is_empty() {
+            return;
+        }
+        let index = place % self.published.len();
+        let Published { before, after, .. } = self.published[index];
+        // It was published later than `before`, if only by less than a millisecond.
+        let shown = before.replace_millisecond(before.millisecond()).unwrap();
+        let (time, from) = match moment {
+            Moment::Before => (before, index),
+            Moment::Shown => (shown, index),
+            Moment::After => (after, index + 1),
+        };
+        self.subscription("billing").seek(time).unwrap();
+        self.model.seek(from);
+    }
+
+    fn snapshot(&mut self, subscription: &str, unacked: Vec<usize>) -> TestCaseResult {
+        let name = self.snapshot_name(self.model.snapshots());
+        let made = self.subscription(subscription).create_snapshot(&name);
+        prop_assert_eq!(made.is_ok(), self.model.snapshot(unacked));
+        Ok(())
+    }
+
+    fn seek_snapshot(&mut self, place: usize) -> TestCaseResult {
+        if self.model.snapshots() > 0 {
+            let place = place % self.model.snapshots();
+            let name = self.snapshot_name(place);
+            let sought = self.subscription("billing").seek_to_snapshot(&name);
+            prop_assert_eq!(sought.is_ok(), self.model.seek_snapshot(place));
+        }
+        Ok(())
+    }
+
+    fn snapshot_name(&self, place: usize) -> String {
+        self.name("snapshots", &format!("snapshot-{place}"))
+    }
+
+    fn ack_others(&mut self, most: usize) -> TestCaseResult {
+        for pulled in self.subscription("archive").pull(most).unwrap() {
+            let index = self.index(&pulled);
+            prop_assert_eq!(self.model.others.first(), Some(&index));
+            prop_assert!(pulled.ack());
+            self.model.others.remove(0);
+        }
+        Ok(())
+    }
+
+    fn delete_topics(&mut self) {
+        if std::mem::take(&mut self.model.has_topic) {
+            for id in ["orders", "foreign"] {
+                let topic = self.stage.topic(&self.name("topics", id)).unwrap();
+                topic.delete().unwrap();
+            }
+        }
+    }
+
+    /// The next emulator goes by the machine's clock until it is moved, too.
+    fn restart(&mut self) {
+        if self.stage.restart() {
+            self.handed.clear();
+            self.model.restart();
+            self.stage.advance(seconds(self.model.now));
+            self.model.pass(0);
+        }
+    }
+
+    /// The emulator's time as somebody has it who goes by the same clock.
+    fn noted(&self) -> OffsetDateTime {
+        let machine = OffsetDateTime::now_utc();
+        let ahead = (self.stage.now() - machine).as_seconds_f64().round();
+        machine + time::Duration::seconds_f64(ahead)
+    }
+
+    /// The place of a message in the model.
+    fn index(&self, pulled: &Pulled) -> usize {
+        let id = &pulled.message().id;
+        let found = self.published.iter().position(|each| each.id == *id);
+        found.unwrap()
     }
 
     /// Time passes, so that no two messages have the same.
     fn publish(&mut self, key: u8) {
         self.pass(1);
+        if !self.model.has_topic {
+            return;
+        }
         let mut message = Message::new(format!("message {}", self.published.len()));
         if key > 0 {
             message = message.with_ordering_key(format!("key-{key}"));
         }
-        let time = self.emulator.now();
-        let id = self.topic.publish(message).unwrap();
-        self.published.push((id, time));
+        let topic = self.stage.topic(&self.name("topics", "orders")).unwrap();
+        let before = self.noted();
+        let id = topic.publish(message).unwrap();
+        let after = self.noted();
+        self.published.push(Published { id, before, after });
         self.model.publish(key);
     }
 
     fn pull(&mut self, most: usize) -> TestCaseResult {
-        let pulled = self.subscription.pull(most).unwrap();
+        let pulled = self.subscription("billing").pull(most).unwrap();
         let is_all = pulled.len() < most;
         let mut taken = Vec::new();
         for pulled in pulled {
-            let available = self.model.available(&taken);
-            let message = pulled.message();
-            let index = self.published.iter().position(|(id, _)| *id == message.id);
-            let index = index.unwrap();
-            prop_assert!(available.contains(&index), "{} must wait", index);
+            let index = self.index(&pulled);
+            let is_available = self.model.is_available(index, &taken);
+            prop_assert!(is_available, "{} must wait", index);
             let data = format!("message {index}");
-            prop_assert_eq!(&message.data[..], data.as_bytes());
+            prop_assert_eq!(&pulled.message().data[..], data.as_bytes());
             let expected = &self.model.messages[index];
             let has_policy = self.model.declared.has_dead_letters;
             let attempt = has_policy.then_some(expected.failures + 1);
@@ -155,8 +226,7 @@ impl<'a> Play<'a> {
             taken.push(index);
         }
         if is_all {
-            let left = self.model.available(&taken);
-            prop_assert!(left.is_empty(), "{:?} were not handed out", left);
+            prop_assert_eq!(self.model.available(&taken), 0);
         }
         Ok(())
     }
@@ -178,23 +248,33 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    fn pass(&mut self, seconds: u64) {
-        self.emulator.advance(Duration::from_secs(seconds));
-        self.model.pass(seconds);
+    fn pass(&mut self, time: u64) {
+        self.stage.advance(seconds(time));
+        self.model.pass(time);
+        if self.model.is_at_an_edge() {
+            self.pass(60);
+        }
     }
 
     fn compare(&self) -> TestCaseResult {
-        let held = self.subscription.held().into_iter();
-        let held: Vec<String> = held.map(|message| message.id).collect();
-        let unacked = self.model.unacked().into_iter();
-        let expected: Vec<String> = unacked
-            .map(|index| self.published[index].0.clone())
-            .collect();
-        prop_assert_eq!(held, expected);
-        let letters = self.dead_letters.held().into_iter();
-        let letters: Vec<_> = letters.map(|letter| letter.data).collect();
+        let compare = |id: &str, expected: &[usize]| {
+            let held = self.subscription(id).held().into_iter();
+            let held: Vec<String> = held.map(|message| message.id).collect();
+            let expected = expected.iter();
+            let expected: Vec<&String> = expected.map(|index| &self.published[*index].id).collect();
+            prop_assert_eq!(held.iter().collect::<Vec<_>>(), expected, "{}", id);
+            Ok(())
+        };
+        compare("billing", &self.model.unacked())?;
+        compare("archive", &self.model.others)?;
+        let letters = self.subscription("dead").held().into_iter();
+        let mut letters: Vec<_> = letters.map(|letter| letter.data).collect();
         let expected = self.model.dead_letters.iter();
-        let expected: Vec<_> = expected.map(|index| format!("message {index}")).collect();
+        let expected = expected.map(|(index, _)| format!("message {index}"));
+        let mut expected: Vec<String> = expected.collect();
+        // Of those that end at the same time, any may be the first.
+        letters.sort();
+        expected.sort();
         prop_assert_eq!(letters, expected);
         Ok(())
     }
@@ -209,18 +289,25 @@ impl<'a> Play<'a> {
             self.pull(10)?;
             for handing in first..self.handed.len() {
                 let (index, pulled) = &self.handed[handing];
-                prop_assert!(pulled.ack());
-                self.model.ack(*index, handing);
+                prop_assert_eq!(pulled.ack(), self.model.ack(*index, handing));
             }
             self.pass(601);
         }
-        prop_assert!(self.subscription.held().is_empty());
+        prop_assert!(self.subscription("billing").held().is_empty());
         self.compare()
     }
 
     fn end(self) {
-        self.subscription.delete().unwrap();
-        self.dead_letters.delete().unwrap();
-        self.topic.delete().unwrap();
+        for id in ["billing", "archive", "dead", "foreign"] {
+            self.subscription(id).delete().unwrap();
+        }
+        for id in ["orders", "dead", "foreign"] {
+            let topic = self.stage.topic(&self.name("topics", id));
+            topic.into_iter().for_each(|topic| topic.delete().unwrap());
+        }
     }
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }

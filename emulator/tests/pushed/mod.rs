@@ -8,12 +8,12 @@ mod script;
 use std::sync::LazyLock;
 
 use emulator::{Emulator, Pace};
-use proptest::prelude::ProptestConfig;
-use proptest::test_runner::TestRunner;
+use proptest::prelude::{ProptestConfig, Strategy};
+use proptest::test_runner::{TestCaseResult, TestRunner};
 use tokio::runtime::{Builder, Runtime};
 
-use self::play::play;
-use self::script::script;
+use self::play::{play, play_with};
+use self::script::{interference, script};
 use crate::harness::emulator;
 
 /// The emulators of all cases; each case has a project of its own. Time jumps whenever everything waits.
@@ -38,8 +38,12 @@ struct Scene {
 }
 
 /// More cases: `PROPTEST_CASES=2000 cargo nextest run -p emulator pushed`.
-#[test]
-fn every_message_is_pushed_as_often_as_its_answers_ask_for_and_no_more() {
+fn check<S: Strategy>(
+    strategy: &S,
+    cases: u32,
+    test: impl Fn(&Runtime, &Emulator, S::Value) -> TestCaseResult,
+    is_eager: impl Fn(&S::Value) -> bool,
+) {
     let Scene {
         runtime,
         eager,
@@ -48,17 +52,35 @@ fn every_message_is_pushed_as_often_as_its_answers_ask_for_and_no_more() {
     let config = ProptestConfig {
         failure_persistence: None,
         max_shrink_iters: 2_000,
-        ..ProptestConfig::with_cases(100)
+        ..ProptestConfig::with_cases(cases)
     };
-    let result = TestRunner::new(config).run(&script(), |script| {
-        let emulator = if script.declared.is_eager {
-            eager
-        } else {
-            googles
-        };
-        runtime.block_on(play(emulator, &script))
+    let result = TestRunner::new(config).run(strategy, |script| {
+        let emulator = if is_eager(&script) { eager } else { googles };
+        test(runtime, emulator, script)
     });
     if let Err(failure) = result {
         panic!("{failure}");
     }
+}
+
+#[test]
+fn every_message_is_pushed_as_often_as_its_answers_ask_for_and_no_more() {
+    check(
+        &script(),
+        100,
+        |runtime, emulator, script| runtime.block_on(play(emulator, &script)),
+        |script| script.declared.is_eager,
+    );
+}
+
+#[test]
+fn what_is_purged_is_pushed_no_more_and_what_is_replayed_is_pushed_in_order() {
+    check(
+        &(script(), interference()),
+        50,
+        |runtime, emulator, (script, interference)| {
+            runtime.block_on(play_with(emulator, &script, interference))
+        },
+        |(script, _)| script.declared.is_eager,
+    );
 }

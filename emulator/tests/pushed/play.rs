@@ -10,11 +10,11 @@ use emulator::{
 use proptest::test_runner::TestCaseResult;
 use proptest::{prop_assert, prop_assert_eq};
 use tokio::sync::broadcast::Receiver;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::endpoint::{Arrival, Endpoint, PLACE};
 use super::expected::{ACK_DEADLINE, ATTEMPTS, expected, gap};
-use super::script::{Answer, Declared, Script, Scripted};
+use super::script::{Answer, Declared, Interference, Script, Scripted};
 
 /// More than all messages together wait for, one after the other.
 const LONGEST: u32 = 24 * 60;
@@ -41,6 +41,18 @@ pub(super) async fn play(emulator: &Emulator, script: &Script) -> TestCaseResult
     result
 }
 
+/// The same with a seek or a purge in between, of which less can be said.
+pub(super) async fn play_with(
+    emulator: &Emulator,
+    script: &Script,
+    interference: Interference,
+) -> TestCaseResult {
+    let mut play = Play::start(emulator, script).await;
+    let result = play.run_with(emulator, interference).await;
+    play.end();
+    result
+}
+
 impl<'a> Play<'a> {
     async fn start(emulator: &Emulator, script: &'a Script) -> Self {
         let number = PROJECTS.fetch_add(1, Ordering::Relaxed);
@@ -59,6 +71,7 @@ impl<'a> Play<'a> {
         } = script.declared;
         config.enable_message_ordering = is_ordered;
         config.ack_deadline = ACK_DEADLINE;
+        config.retain_acked_messages = true;
         config.dead_letter_policy =
             has_dead_letters.then(|| DeadLetterPolicy::new(dead_topic.name()));
         config.retry_policy = has_backoff.then(RetryPolicy::default);
@@ -73,19 +86,60 @@ impl<'a> Play<'a> {
         }
     }
 
-    async fn run(&mut self) -> TestCaseResult {
+    fn publish(&mut self) {
         for (place, message) in self.script.messages.iter().enumerate() {
             let id = self.topic.publish(written(place, message)).unwrap();
             self.ids.push(id);
         }
+    }
+
+    /// Nothing comes after its end, however long one waits.
+    async fn settled(&self) -> TestCaseResult {
         let mut minutes = 0;
         while !self.subscription.held().is_empty() {
             prop_assert!(minutes < LONGEST, "a message is neither acked nor dead");
             sleep(MINUTE).await;
             minutes += 1;
         }
-        // Nothing comes after its end, however long one waits.
         sleep(60 * MINUTE).await;
+        Ok(())
+    }
+
+    async fn run_with(
+        &mut self,
+        emulator: &Emulator,
+        interference: Interference,
+    ) -> TestCaseResult {
+        let begin = emulator.now();
+        self.publish();
+        sleep(Duration::from_secs(interference.after_seconds)).await;
+        let moment = Instant::now();
+        if interference.is_purge {
+            self.subscription.purge().unwrap();
+        } else {
+            self.subscription.seek(begin).unwrap();
+        }
+        self.settled().await?;
+        let arrivals = self.endpoint.arrivals();
+        // What was on its way at the moment arrives at the moment, too.
+        let later = arrivals.iter().filter(|each| each.at > moment);
+        let later: Vec<Arrival> = later.copied().collect();
+        if interference.is_purge {
+            prop_assert!(later.is_empty(), "{later:?} were purged");
+            return Ok(());
+        }
+        for message in 0..self.ids.len() {
+            // One that had a push under way then may have ended with that.
+            let mut same = arrivals.iter().filter(|each| each.message == message);
+            let comes = same.any(|each| each.at + ACK_DEADLINE >= moment);
+            prop_assert!(comes, "message {message} is not replayed");
+        }
+        self.compare_order(&later)
+    }
+
+    async fn run(&mut self) -> TestCaseResult {
+        self.publish();
+        self.settled().await?;
         let arrivals = self.endpoint.arrivals();
         for (place, message) in self.script.messages.iter().enumerate() {
             let arrivals = arrivals.iter().filter(|each| each.message == place);

@@ -33,6 +33,14 @@ pub(super) struct Scripted {
     pub(super) answers: Vec<Answer>,
 }
 
+/// What is done to the subscription while it pushes, and when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Interference {
+    pub(super) after_seconds: u64,
+    /// Otherwise everything is to come again.
+    pub(super) is_purge: bool,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Script {
     pub(super) declared: Declared,
@@ -57,6 +65,13 @@ impl Scripted {
 pub(super) fn script() -> impl Strategy<Value = Script> {
     (declared(), vec(scripted(), 1..12))
         .prop_map(|(declared, messages)| Script { declared, messages })
+}
+
+pub(super) fn interference() -> impl Strategy<Value = Interference> {
+    (0..600_u64, any::<bool>()).prop_map(|(after_seconds, is_purge)| Interference {
+        after_seconds,
+        is_purge,
+    })
 }
 
 fn declared() -> impl Strategy<Value = Declared> {

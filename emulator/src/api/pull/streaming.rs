@@ -100,6 +100,7 @@ impl StreamingPull {
         answers: &Sender<Result<StreamingPullResponse, Status>>,
     ) -> Result<(), Status> {
         let delivery = Arc::clone(&self.delivery);
+        let _in_use = delivery.in_use();
         loop {
             let mut available = pin!(delivery.is_available());
             available.as_mut().enable();

@@ -57,6 +57,7 @@ async fn first_messages(
     want: &Want,
     is_patient: bool,
 ) -> Result<Vec<crate::delivery::Handed>, Status> {
+    let _in_use = delivery.in_use();
     loop {
         let mut available = pin!(delivery.is_available());
         available.as_mut().enable();

@@ -56,6 +56,10 @@ impl Backlog {
             _ => 0,
         };
         entry.place = Place::Out(others);
+        if others == 0 {
+            // It comes again by itself, which is the further delivery that was asked for.
+            entry.extra = 0;
+        }
         let failed = (others == 0).then(|| entry.clone());
         self.hold(sequence, failures);
         failed
@@ -118,14 +122,14 @@ impl Backlog {
         };
         match entry.place {
             Place::Delayed(_) => self.make_ready(sequence),
-            Place::Ready | Place::Waiting => {}
+            Place::Ready | Place::Waiting | Place::Held => {}
             Place::Out(_) if self.ordered && !entry.message.ordering_key.is_empty() => {
                 let key = entry.message.ordering_key.clone();
                 self.rewind(sequence, &key);
             }
             Place::Out(_) => {
                 entry.extra += 1;
-                self.ready.push_back(sequence);
+                self.queue(sequence);
             }
         }
         true
@@ -160,9 +164,10 @@ impl Backlog {
         let Some(done) = self.settled.remove(sequence) else {
             return;
         };
-        let (nth, failures) = (done.nth, done.failures);
+        let (nth, failures, kept_until) = (done.nth, done.failures, done.kept_until);
         let mut entry = Entry::new(done.message);
         entry.failures = failures;
+        entry.kept_until = kept_until;
         self.insert(entry);
         // It was counted when it came.
         self.received -= 1;

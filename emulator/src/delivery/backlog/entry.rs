@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::storage::StoredMessage;
@@ -25,6 +26,8 @@ pub(in crate::delivery) struct Entry {
     pub(in crate::delivery) comes_again: bool,
     /// Its latest lease.
     pub(in crate::delivery) lease: u64,
+    /// A snapshot brought it back that keeps it until then, however old it is.
+    pub(in crate::delivery) kept_until: Option<OffsetDateTime>,
 }
 
 /// Where an unacknowledged message is.
@@ -32,6 +35,8 @@ pub(in crate::delivery) struct Entry {
 pub(in crate::delivery) enum Place {
     /// Behind another message of its key.
     Waiting,
+    /// A fault holds it back; it has no place in the line of its key yet.
+    Held,
     /// In `ready`.
     Ready,
     /// In `delayed`, until then.
@@ -86,7 +91,19 @@ impl Entry {
             extra: 0,
             comes_again: false,
             lease: 0,
+            kept_until: None,
         }
+    }
+
+    /// A snapshot keeps it, perhaps longer than another did.
+    pub(in crate::delivery) fn keep_until(&mut self, until: OffsetDateTime) {
+        self.kept_until = Some(self.kept_until.map_or(until, |other| other.max(until)));
+    }
+
+    /// Whether it was published before `limit`, and nothing else keeps it.
+    pub(in crate::delivery) fn is_over(&self, now: OffsetDateTime, limit: OffsetDateTime) -> bool {
+        let is_kept = self.kept_until.is_some_and(|until| now < until);
+        self.message.publish_time < limit && !is_kept
     }
 
     pub(in crate::delivery) fn sequence(&self) -> u64 {

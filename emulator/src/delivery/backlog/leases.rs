@@ -1,6 +1,7 @@
 //! Who is at work on which message, and until when.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 
 use tokio::time::Instant;
 
@@ -22,6 +23,9 @@ pub(crate) struct InHand {
     pub(crate) bytes: usize,
 }
 
+/// Entries that a table may have room for beside what it has.
+const SPARE: usize = 64;
+
 /// The deliveries under way of one subscription, by number.
 #[derive(Default)]
 pub(super) struct Leases {
@@ -33,6 +37,14 @@ pub(super) struct Leases {
     pushes: usize,
     streams: HashMap<u64, InHand>,
     last: u64,
+}
+
+/// Gives the room of a table back that was once much fuller: hundreds of subscriptions would keep what each had at its
+/// busiest.
+pub(super) fn give_back<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
+    if table.capacity() > SPARE + 8 * table.len() {
+        table.shrink_to(2 * table.len());
+    }
 }
 
 impl Leases {
@@ -78,6 +90,7 @@ impl Leases {
 
     pub(super) fn end(&mut self, number: u64) -> Option<Lease> {
         let lease = self.leases.remove(&number)?;
+        give_back(&mut self.leases);
         self.of_messages.remove(&(lease.sequence, number));
         match lease.ends {
             Some(end) => drop(self.ends.remove(&(end, number))),

@@ -4,12 +4,15 @@ mod ending;
 mod entry;
 mod leases;
 mod order;
+mod ready;
+mod recent;
 mod seek;
 mod settled;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 pub(crate) use self::entry::Hold;
@@ -17,7 +20,9 @@ use self::entry::Place;
 pub(super) use self::entry::{Entry, PutBack, Taken};
 use self::leases::{InHand, Leases};
 use self::order::Lane;
+pub(crate) use self::recent::Remembered;
 use self::settled::{Done, Settled};
+use crate::age::Oldest;
 use crate::storage::StoredMessage;
 
 const MAX_MESSAGES: usize = 1_000_000;
@@ -38,6 +43,8 @@ pub(super) struct Backlog {
     settled: Settled,
     /// Those that a fault holds back.
     held_back: Vec<u64>,
+    /// Of all messages here, the settled ones included.
+    oldest: Oldest,
     bytes: usize,
     received: u64,
     /// Whether changes of holds are noted.
@@ -46,11 +53,17 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    pub(super) fn new(ordered: bool, retains_acked: bool, is_kept: bool) -> Self {
+    pub(super) fn new(
+        ordered: bool,
+        retains_acked: bool,
+        is_kept: bool,
+        remembered: Arc<Remembered>,
+    ) -> Self {
         Self {
             ordered,
             retains_acked,
             is_kept,
+            settled: Settled::new(remembered),
             ..Self::default()
         }
     }
@@ -71,6 +84,7 @@ impl Backlog {
     pub(super) fn add_held(&mut self, message: Arc<StoredMessage>) {
         let sequence = message.sequence;
         self.insert(Entry::new(message));
+        self.set_place(sequence, Place::Held);
         self.hold(sequence, 0);
         self.held_back.push(sequence);
     }
@@ -81,7 +95,7 @@ impl Backlog {
             if self
                 .unacked
                 .get(&sequence)
-                .is_some_and(|entry| entry.place == Place::Waiting)
+                .is_some_and(|entry| entry.place == Place::Held)
             {
                 self.line_up(sequence);
             }
@@ -93,15 +107,21 @@ impl Backlog {
         let unacked = &self.unacked;
         self.held_back.retain(|sequence| {
             let entry = unacked.get(sequence);
-            entry.is_some_and(|entry| entry.place == Place::Waiting)
+            entry.is_some_and(|entry| entry.place == Place::Held)
         });
         self.held_back.len()
     }
 
     /// Takes in a message as it was held before a restart.
-    pub(super) fn restore(&mut self, message: Arc<StoredMessage>, failures: Option<u32>) {
+    pub(super) fn restore(
+        &mut self,
+        message: Arc<StoredMessage>,
+        failures: Option<u32>,
+        kept_until: Option<OffsetDateTime>,
+    ) {
         let sequence = message.sequence;
         let mut entry = Entry::new(message);
+        entry.kept_until = kept_until;
         let Some(failures) = failures else {
             self.remember_as(entry, true);
             return;
@@ -119,7 +139,7 @@ impl Backlog {
         stream: Option<u64>,
     ) -> Option<Taken> {
         self.promote(now);
-        while let Some(sequence) = self.ready.pop_front() {
+        while let Some(sequence) = self.next() {
             let Some(entry) = self.unacked.get_mut(&sequence) else {
                 continue;
             };
@@ -156,7 +176,7 @@ impl Backlog {
                 {
                     return Some(entry.message.content_bytes());
                 }
-                _ => drop(self.ready.pop_front()),
+                _ => drop(self.next()),
             }
         }
         None
@@ -215,11 +235,6 @@ impl Backlog {
         self.leases.extend(lease, until)
     }
 
-    /// Forgets what was settled and nobody asked to retain, which then cannot be asked for again.
-    pub(super) fn forget_settled(&mut self) {
-        self.settled.forget_unretained();
-    }
-
     /// Every unacknowledged message, in the order of publishing.
     pub(super) fn held(&self) -> impl Iterator<Item = &Arc<StoredMessage>> {
         self.unacked.values().map(|entry| &entry.message)
@@ -266,11 +281,6 @@ impl Backlog {
         std::mem::take(&mut self.holds)
     }
 
-    fn make_ready(&mut self, sequence: u64) {
-        self.set_place(sequence, Place::Ready);
-        self.ready.push_back(sequence);
-    }
-
     fn set_place(&mut self, sequence: u64, place: Place) {
         if let Some(entry) = self.unacked.get_mut(&sequence) {
             if let Place::Delayed(due) = entry.place {
@@ -284,6 +294,7 @@ impl Backlog {
         entry.nth = self.received;
         self.received += 1;
         self.bytes += entry.message.size_bytes();
+        self.oldest.note(&entry.message);
         self.unacked.insert(entry.sequence(), entry);
     }
 
@@ -309,13 +320,14 @@ impl Backlog {
     }
 
     fn remember_as(&mut self, entry: Entry, is_retained: bool) {
+        self.oldest.note(&entry.message);
         let done = Done {
             message: entry.message,
             failures: entry.failures,
             nth: entry.nth,
-            is_retained,
+            kept_until: entry.kept_until,
         };
-        self.settled.insert(done);
+        self.settled.insert(done, is_retained);
     }
 
     fn hold(&mut self, sequence: u64, failures: u32) {
@@ -348,7 +360,7 @@ mod tests {
     }
 
     fn backlog(ordered: bool, messages: &[(u64, &str)]) -> Backlog {
-        let mut backlog = Backlog::new(ordered, false, false);
+        let mut backlog = Backlog::new(ordered, false, false, Arc::default());
         for (sequence, key) in messages {
             let message = Message::new("data").with_ordering_key(*key);
             backlog.add(stored(*sequence, message));
@@ -493,23 +505,24 @@ mod tests {
 
     #[tokio::test]
     async fn the_backlog_and_the_memory_of_settled_messages_are_bounded() {
-        let mut backlog = Backlog::new(false, false, false);
+        let mut backlog = Backlog::new(false, false, false, Arc::default());
         assert!(backlog.has_room(MAX_MESSAGES, MAX_BYTES));
         assert!(!backlog.has_room(MAX_MESSAGES + 1, 0));
         assert!(!backlog.has_room(0, MAX_BYTES + 1));
-        for sequence in 0..settled::MAX_MESSAGES as u64 + 5 {
+        for sequence in 0..recent::MAX_MESSAGES as u64 + 5 {
             backlog.add(stored(sequence, Message::new("x")));
         }
         drain(&mut backlog);
-        assert_eq!(backlog.settled.from(0).count(), settled::MAX_MESSAGES);
+        let remembered = backlog.settled.of_key(0, "");
+        assert_eq!(remembered.len(), recent::MAX_MESSAGES);
         assert!(!backlog.again(4));
         assert!(backlog.again(5));
     }
 
     #[tokio::test]
     async fn the_first_to_be_settled_is_the_first_to_be_forgotten() {
-        let count = settled::MAX_MESSAGES as u64;
-        let mut backlog = Backlog::new(false, false, false);
+        let count = recent::MAX_MESSAGES as u64;
+        let mut backlog = Backlog::new(false, false, false, Arc::default());
         (0..count).for_each(|each| backlog.add(stored(each, Message::new("x"))));
         let taken = take_all(&mut backlog);
         // The oldest message is settled last, and the second once more.
@@ -526,7 +539,50 @@ mod tests {
         drain(&mut backlog);
         assert!(!backlog.again(2) && !backlog.again(3));
         assert!(backlog.again(0) && backlog.again(1) && backlog.again(4));
-        backlog.forget_settled();
-        assert!(!backlog.again(5));
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_is_shared_and_goes_with_its_subscription() {
+        let remembered = Arc::<Remembered>::default();
+        let mut backlogs = [0; 2].map(|_| Backlog::new(false, false, false, remembered.clone()));
+        let large = recent::MAX_BYTES / 2;
+        for backlog in &mut backlogs {
+            backlog.add(stored(1, Message::new(vec![0; large])));
+            drain(backlog);
+        }
+        // Two are too many, and the first to be settled is the first to go.
+        let [mut first, mut second] = backlogs;
+        assert!(!first.again(1));
+        assert!(second.again(1));
+        drain(&mut second);
+        drop(second);
+        first.add(stored(2, Message::new(vec![0; large])));
+        drain(&mut first);
+        assert!(first.again(2));
+        drain(&mut first);
+        remembered.forget();
+        assert!(!first.again(2));
+    }
+
+    #[tokio::test]
+    async fn places_that_are_left_do_not_pile_up() {
+        let all: Vec<(u64, &str)> = (0..500).map(|sequence| (sequence, "")).collect();
+        let mut backlog = backlog(false, &all);
+        backlog.set_retains_acked(true);
+        for _ in 0..20 {
+            backlog.seek(&BTreeMap::new(), |_| false, None);
+            backlog.seek(&BTreeMap::new(), |_| true, None);
+            assert!(backlog.ready.len() < 1_200, "{}", backlog.ready.len());
+        }
+        assert!(backlog.again(7));
+        assert_eq!(drain(&mut backlog), (0..500).collect::<Vec<_>>());
+        backlog.add(stored(500, Message::new("x")));
+        for _ in 0..1_000 {
+            let taken = backlog.take(Instant::now(), None, None).unwrap();
+            // One place for this, and another for the failure, which does for both.
+            assert!(backlog.again(500));
+            fail(&mut backlog, (taken.lease, 500), Instant::now());
+        }
+        assert!(backlog.ready.len() < 100, "{}", backlog.ready.len());
     }
 }

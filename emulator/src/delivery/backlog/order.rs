@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::leases::give_back;
 use super::{Backlog, Entry, Place};
 
 /// The messages of one key.
@@ -182,21 +183,23 @@ impl Backlog {
                 lane.batch.insert(next);
                 self.make_ready(next);
             }
-            None => drop(self.lanes.remove(key)),
+            None => {
+                self.lanes.remove(key);
+                give_back(&mut self.lanes);
+            }
         }
     }
 
     /// Delivers a message and all later ones of its key again, in order, even those acknowledged before (Google, *Order
     /// messages*). What is being delivered goes on, and comes again in its turn.
     pub(super) fn rewind(&mut self, first: u64, key: &str) {
-        let later = self.settled.from(first);
-        let later = later.filter(|message| message.ordering_key == key);
-        let later: Vec<u64> = later.map(|message| message.sequence).collect();
+        let later = self.settled.of_key(first, key);
         for sequence in &later {
             self.bring_back(*sequence);
         }
         let lane = self.lanes.entry(key.to_owned()).or_default();
         lane.waiting.extend(later);
+        lane.early.split_off(&first);
         let (out, not_out): (BTreeSet<u64>, BTreeSet<u64>) = std::mem::take(&mut lane.batch)
             .into_iter()
             .partition(|sequence| {
@@ -231,7 +234,7 @@ impl Backlog {
     fn lines(&self) -> HashMap<String, Lane> {
         let mut lines: HashMap<String, Lane> = HashMap::new();
         for (sequence, entry) in &self.unacked {
-            if !self.is_ordered(entry) {
+            if !self.is_ordered(entry) || entry.place == Place::Held {
                 continue;
             }
             let key = entry.message.ordering_key.clone();

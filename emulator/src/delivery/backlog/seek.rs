@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
 use super::{Backlog, Entry, Place};
 use crate::storage::StoredMessage;
 
@@ -10,11 +12,12 @@ impl Backlog {
     /// Makes exactly the `wanted` of the messages in reach unacknowledged (Google, *Seek*), and tells which are in reach no
     /// more and which came back. What is being delivered, and stays wanted, goes on.
     ///
-    /// In reach are the unacknowledged, the retained, and those in `more`.
+    /// In reach are the unacknowledged, the retained, and those in `more`. A snapshot keeps all that it wants until it ends.
     pub(crate) fn seek(
         &mut self,
         more: &BTreeMap<u64, Arc<StoredMessage>>,
         wanted: impl Fn(&StoredMessage) -> bool,
+        kept_until: Option<OffsetDateTime>,
     ) {
         let unwanted = self.unacked.values();
         let unwanted = unwanted.filter(|entry| !wanted(&entry.message));
@@ -36,26 +39,36 @@ impl Backlog {
                 self.make_ready(sequence);
             }
         }
+        if let Some(until) = kept_until {
+            let entries = self.unacked.values_mut();
+            entries.for_each(|entry| entry.keep_until(until));
+        }
+        self.compact();
         self.reset_order();
     }
 
     /// Forgets messages of a retention that is over, whoever has them in hand.
-    pub(crate) fn expire(&mut self, is_old: impl Fn(&StoredMessage) -> bool) -> usize {
-        let mut expired = 0;
-        while let Some((sequence, entry)) = self.unacked.first_key_value()
-            && is_old(&entry.message)
-        {
-            let sequence = *sequence;
-            self.release(sequence);
-            if let Some(entry) = self.remove(sequence) {
+    pub(crate) fn expire(&mut self, now: OffsetDateTime, limit: OffsetDateTime) -> usize {
+        if !self.oldest.is_before(limit) {
+            return 0;
+        }
+        let old = self.unacked.values();
+        let old = old.filter(|entry| entry.is_over(now, limit));
+        let old: Vec<u64> = old.map(Entry::sequence).collect();
+        for sequence in &old {
+            self.release(*sequence);
+            if let Some(entry) = self.remove(*sequence) {
                 self.leave_line(&entry);
             }
-            expired += 1;
         }
-        for sequence in self.settled.expire(&is_old) {
+        for sequence in self.settled.expire(now, limit) {
             self.release(sequence);
         }
-        expired
+        self.oldest = self.settled.oldest();
+        for entry in self.unacked.values() {
+            self.oldest.note(&entry.message);
+        }
+        old.len()
     }
 
     /// Forgets everything.
@@ -68,7 +81,7 @@ impl Backlog {
         for sequence in self.settled.forget_retained() {
             self.release(sequence);
         }
-        self.settled = super::settled::Settled::default();
+        self.settled.forget_recent();
         self.ready.clear();
         self.lanes.clear();
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::storage::StoredMessage;
+use time::OffsetDateTime;
 
-/// Settled messages that can be asked for again although nobody asked to retain them.
-pub(super) const MAX_MESSAGES: usize = 5_000;
-const MAX_BYTES: usize = 2 * 1024 * 1024;
+use super::recent::{Recent, Remembered};
+use crate::age::Oldest;
+use crate::storage::StoredMessage;
 
 /// A message that is done, as it was then.
 #[derive(Clone, Debug)]
@@ -15,90 +15,88 @@ pub(super) struct Done {
     pub(super) message: Arc<StoredMessage>,
     pub(super) failures: u32,
     pub(super) nth: u64,
-    /// Whether the subscription retains acknowledged messages; a seek brings back only these.
-    pub(super) is_retained: bool,
+    /// As of [`super::Entry`].
+    pub(super) kept_until: Option<OffsetDateTime>,
 }
 
-/// The settled messages of one subscription, by sequence.
+/// The settled messages of one subscription.
 #[derive(Default)]
 pub(super) struct Settled {
-    /// With the number under which each was settled.
-    done: BTreeMap<u64, (u64, Done)>,
-    /// The sequences of those not retained by those numbers, so that the first to be settled is the first to be forgotten.
-    order: BTreeMap<u64, u64>,
-    bytes: usize,
-    last: u64,
+    /// Those that the subscription retains, by sequence. A seek to a time brings back only these.
+    retained: BTreeMap<u64, Done>,
+    recent: Recent,
 }
 
 impl Settled {
-    pub(super) fn insert(&mut self, done: Done) {
-        let sequence = done.message.sequence;
-        self.remove(sequence);
-        self.last += 1;
-        if !done.is_retained {
-            self.bytes += done.message.size_bytes();
-            self.order.insert(self.last, sequence);
+    pub(super) fn new(remembered: Arc<Remembered>) -> Self {
+        Self {
+            retained: BTreeMap::new(),
+            recent: Recent::new(remembered),
         }
-        self.done.insert(sequence, (self.last, done));
-        while (self.order.len() > MAX_MESSAGES || self.bytes > MAX_BYTES)
-            && let Some((_, oldest)) = self.order.pop_first()
-        {
-            self.remove(oldest);
+    }
+
+    pub(super) fn insert(&mut self, done: Done, is_retained: bool) {
+        let sequence = done.message.sequence;
+        if is_retained {
+            self.recent.remove(sequence);
+            self.retained.insert(sequence, done);
+        } else {
+            self.retained.remove(&sequence);
+            self.recent.insert(done);
         }
     }
 
     pub(super) fn remove(&mut self, sequence: u64) -> Option<Done> {
-        let (number, done) = self.done.remove(&sequence)?;
-        if !done.is_retained {
-            self.order.remove(&number);
-            self.bytes -= done.message.size_bytes();
-        }
-        Some(done)
+        let retained = self.retained.remove(&sequence);
+        retained.or_else(|| self.recent.remove(sequence))
     }
 
-    pub(super) fn get(&self, sequence: u64) -> Option<&Done> {
-        self.done.get(&sequence).map(|(_, done)| done)
+    pub(super) fn get(&self, sequence: u64) -> Option<Done> {
+        let retained = self.retained.get(&sequence).cloned();
+        retained.or_else(|| self.recent.get(sequence))
     }
 
-    /// All of this sequence and later ones.
-    pub(super) fn from(&self, sequence: u64) -> impl Iterator<Item = &Arc<StoredMessage>> {
-        let later = self.done.range(sequence..);
-        later.map(|(_, (_, done))| &done.message)
+    /// The sequences of a key's messages, of this sequence and later ones.
+    pub(super) fn of_key(&self, first: u64, key: &str) -> Vec<u64> {
+        let recent = self.recent.from(first);
+        let retained = self.retained.range(first..).map(|(_, done)| done);
+        let all = retained.chain(&recent).map(|done| &done.message);
+        all.filter(|message| message.ordering_key == key)
+            .map(|message| message.sequence)
+            .collect()
     }
 
     pub(super) fn retained(&self) -> impl Iterator<Item = &Arc<StoredMessage>> {
-        let done = self.done.values().map(|(_, done)| done);
-        done.filter(|done| done.is_retained)
-            .map(|done| &done.message)
+        self.retained.values().map(|done| &done.message)
     }
 
-    /// Lets go of what nobody asked to retain.
-    pub(super) fn forget_unretained(&mut self) {
-        self.done.retain(|_, (_, done)| done.is_retained);
-        self.order.clear();
-        self.bytes = 0;
+    /// How old the oldest of all can be.
+    pub(super) fn oldest(&self) -> Oldest {
+        let recent = self.recent.from(0);
+        let all = self.retained.values().chain(&recent);
+        all.map(|done| &*done.message).collect()
     }
 
     /// Lets go of all retained ones, and tells their sequences.
     pub(super) fn forget_retained(&mut self) -> Vec<u64> {
-        let retained: Vec<u64> = self.retained().map(|message| message.sequence).collect();
-        for sequence in &retained {
-            self.done.remove(sequence);
-        }
-        retained
+        let retained = std::mem::take(&mut self.retained);
+        retained.into_keys().collect()
     }
 
-    /// Lets go of all up to the first message that is not too old, and tells the sequences of the retained ones.
-    pub(super) fn expire(&mut self, is_old: impl Fn(&StoredMessage) -> bool) -> Vec<u64> {
-        let mut expired = Vec::new();
-        while let Some((sequence, (_, done))) = self.done.first_key_value()
-            && is_old(&done.message)
-        {
-            let sequence = *sequence;
-            if self.remove(sequence).is_some_and(|done| done.is_retained) {
-                expired.push(sequence);
-            }
-        }
-        expired
+    /// Lets go of what nobody asked to retain.
+    pub(super) fn forget_recent(&mut self) {
+        self.recent.forget(|_| true);
+    }
+
+    /// Lets go of all that are too old, and tells the sequences of the retained ones.
+    pub(super) fn expire(&mut self, now: OffsetDateTime, limit: OffsetDateTime) -> Vec<u64> {
+        self.recent.forget(|done| {
+            let is_kept = done.kept_until.is_some_and(|until| now < until);
+            done.message.publish_time < limit && !is_kept
+        });
+        let old = self
+            .retained
+            .extract_if(.., |_, done| done.message.publish_time < limit);
+        old.map(|(sequence, _)| sequence).collect()
     }
 }

@@ -1,0 +1,33 @@
+//! How old some messages can be, so that nobody looks at all of them for nothing.
+
+use time::OffsetDateTime;
+
+use crate::storage::StoredMessage;
+
+/// A time before which none of some messages was published. Messages go without being counted out, so it can be too early,
+/// never too late. The order of publishing does not tell it: a restart takes a clock back that was moved forward.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Oldest(Option<OffsetDateTime>);
+
+impl Oldest {
+    /// One message more is there.
+    pub(crate) fn note(&mut self, message: &StoredMessage) {
+        let published = message.publish_time;
+        self.0 = Some(self.0.map_or(published, |oldest| oldest.min(published)));
+    }
+
+    /// Whether one of them may have been published before `limit`.
+    pub(crate) fn is_before(self, limit: OffsetDateTime) -> bool {
+        self.0.is_some_and(|oldest| oldest < limit)
+    }
+}
+
+impl<'a> FromIterator<&'a StoredMessage> for Oldest {
+    fn from_iter<T: IntoIterator<Item = &'a StoredMessage>>(messages: T) -> Self {
+        let mut oldest = Self::default();
+        messages
+            .into_iter()
+            .for_each(|message| oldest.note(message));
+        oldest
+    }
+}

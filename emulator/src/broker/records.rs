@@ -1,0 +1,95 @@
+//! What the data folder holds of a resource beside what Google shows of it.
+
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Snapshot, Topic};
+use prost::Message;
+use prost_types::Timestamp;
+
+use crate::convert::{timestamp, to_timestamp};
+use crate::delivery::{Delivery, Sought};
+use crate::error::ApiError;
+use crate::topic::Origin;
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct TopicRecord {
+    #[prost(message, optional, tag = "1")]
+    pub(super) topic: Option<Topic>,
+    #[prost(uint64, tag = "2")]
+    pub(super) since: u64,
+}
+
+/// It follows Google's *Subscription* in the same record, and has numbers that Google is far from: each reader passes over
+/// the fields of the other.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SubscriptionRecord {
+    #[prost(message, optional, tag = "1000")]
+    pub(super) origin: Option<OriginRecord>,
+    #[prost(message, optional, tag = "1001")]
+    pub(super) sought: Option<SoughtRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SnapshotRecord {
+    #[prost(message, optional, tag = "1")]
+    pub(super) snapshot: Option<Snapshot>,
+    #[prost(uint64, tag = "2")]
+    pub(super) since: u64,
+    #[prost(uint64, repeated, tag = "3")]
+    pub(super) unacked: Vec<u64>,
+    #[prost(message, optional, tag = "4")]
+    pub(super) origin: Option<OriginRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct OriginRecord {
+    #[prost(string, tag = "1")]
+    topic: String,
+    #[prost(uint64, tag = "2")]
+    since: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SoughtRecord {
+    #[prost(message, optional, tag = "1")]
+    until: Option<Timestamp>,
+    #[prost(uint64, tag = "2")]
+    before: u64,
+}
+
+impl SubscriptionRecord {
+    pub(super) fn of(delivery: &Delivery) -> Self {
+        Self {
+            origin: delivery.origin().map(OriginRecord::from),
+            sought: delivery.sought().map(SoughtRecord::from),
+        }
+    }
+}
+
+impl From<Origin> for OriginRecord {
+    fn from(Origin { topic, since }: Origin) -> Self {
+        Self { topic, since }
+    }
+}
+
+impl From<OriginRecord> for Origin {
+    fn from(OriginRecord { topic, since }: OriginRecord) -> Self {
+        Self { topic, since }
+    }
+}
+
+impl From<Sought> for SoughtRecord {
+    fn from(Sought { until, before }: Sought) -> Self {
+        let until = Some(to_timestamp(until));
+        Self { until, before }
+    }
+}
+
+impl TryFrom<SoughtRecord> for Sought {
+    type Error = ApiError;
+
+    fn try_from(record: SoughtRecord) -> Result<Self, ApiError> {
+        Ok(Self {
+            until: timestamp("sought.until", record.until.unwrap_or_default())?,
+            before: record.before,
+        })
+    }
+}

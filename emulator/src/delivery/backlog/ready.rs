@@ -1,0 +1,52 @@
+//! The queue of what is delivered next.
+
+use std::collections::HashMap;
+
+use super::{Backlog, Place};
+
+/// Places without a message that the queue may have beside as many as there are messages.
+const SPARE: usize = 64;
+
+impl Backlog {
+    pub(super) fn make_ready(&mut self, sequence: u64) {
+        self.set_place(sequence, Place::Ready);
+        self.queue(sequence);
+    }
+
+    /// Gives a message a place at the end. Messages that go otherwise leave theirs behind, which must not pile up.
+    pub(super) fn queue(&mut self, sequence: u64) {
+        self.ready.push_back(sequence);
+        if self.ready.len() > 2 * self.unacked.len() + SPARE {
+            self.compact();
+        }
+    }
+
+    /// Takes the first place out of the queue. The room of one that was long is given back.
+    pub(super) fn next(&mut self) -> Option<u64> {
+        let next = self.ready.pop_front();
+        if self.ready.capacity() > SPARE + 8 * self.ready.len() {
+            self.ready.shrink_to(2 * self.ready.len());
+        }
+        next
+    }
+
+    /// Takes places out of the queue whose message is not there any more.
+    pub(super) fn compact(&mut self) {
+        let mut found: HashMap<u64, u32> = HashMap::new();
+        let unacked = &self.unacked;
+        self.ready.retain(|sequence| {
+            let Some(entry) = unacked.get(sequence) else {
+                return false;
+            };
+            let wanted = match entry.place {
+                Place::Ready => 1 + entry.extra,
+                Place::Out(_) => entry.extra,
+                _ => 0,
+            };
+            let found = found.entry(*sequence).or_default();
+            *found += 1;
+            *found <= wanted
+        });
+        self.ready.shrink_to(2 * self.unacked.len() + SPARE);
+    }
+}

@@ -1,0 +1,144 @@
+//! Acknowledged messages that nobody asked to retain: a few of them can be asked for again all the same.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::settled::Done;
+
+/// What an emulator remembers of them, for all subscriptions together.
+pub(super) const MAX_MESSAGES: usize = 10_000;
+pub(super) const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// The messages settled lately in all subscriptions of an emulator. The first to be settled is the first to be forgotten,
+/// whosever it is, so that what nobody needs takes as little room with many subscriptions as with one.
+///
+/// Its lock is the last to be taken, and what it lets go of is dropped without it.
+#[derive(Default)]
+pub(crate) struct Remembered {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// By holder and sequence, with the number under which each was settled.
+    done: BTreeMap<(u64, u64), (u64, Done)>,
+    /// The keys of those by these numbers.
+    order: BTreeMap<u64, (u64, u64)>,
+    bytes: usize,
+    last: u64,
+    holders: u64,
+}
+
+/// What of it belongs to one subscription.
+pub(super) struct Recent {
+    all: Arc<Remembered>,
+    holder: u64,
+}
+
+impl Remembered {
+    /// Lets go of everything, so that new messages find room.
+    pub(crate) fn forget(&self) {
+        let mut kept = self.kept();
+        let forgotten = std::mem::take(&mut kept.done);
+        kept.order.clear();
+        kept.bytes = 0;
+        drop(kept);
+        drop(forgotten);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn insert(&mut self, key: (u64, u64), done: Done) {
+        self.last += 1;
+        self.bytes += done.message.size_bytes();
+        self.order.insert(self.last, key);
+        self.done.insert(key, (self.last, done));
+    }
+
+    fn remove(&mut self, key: (u64, u64)) -> Option<Done> {
+        let (number, done) = self.done.remove(&key)?;
+        self.order.remove(&number);
+        self.bytes -= done.message.size_bytes();
+        Some(done)
+    }
+
+    fn remove_oldest(&mut self) -> Option<Done> {
+        let is_over = self.order.len() > MAX_MESSAGES || self.bytes > MAX_BYTES;
+        let (_, key) = self.order.first_key_value().filter(|_| is_over)?;
+        self.remove(*key)
+    }
+
+    /// The keys of one holder, from a sequence on.
+    fn keys(&self, holder: u64, first: u64) -> Vec<(u64, u64)> {
+        let own = self.done.range((holder, first)..=(holder, u64::MAX));
+        own.map(|(key, _)| *key).collect()
+    }
+}
+
+impl Recent {
+    pub(super) fn new(all: Arc<Remembered>) -> Self {
+        let mut kept = all.kept();
+        kept.holders += 1;
+        let holder = kept.holders;
+        drop(kept);
+        Self { all, holder }
+    }
+
+    pub(super) fn insert(&mut self, done: Done) {
+        let key = (self.holder, done.message.sequence);
+        let mut forgotten = Vec::new();
+        let mut kept = self.all.kept();
+        forgotten.extend(kept.remove(key));
+        kept.insert(key, done);
+        while let Some(oldest) = kept.remove_oldest() {
+            forgotten.push(oldest);
+        }
+        drop(kept);
+    }
+
+    pub(super) fn remove(&mut self, sequence: u64) -> Option<Done> {
+        self.all.kept().remove((self.holder, sequence))
+    }
+
+    pub(super) fn get(&self, sequence: u64) -> Option<Done> {
+        let kept = self.all.kept();
+        let found = kept.done.get(&(self.holder, sequence));
+        found.map(|(_, done)| done.clone())
+    }
+
+    /// All of this sequence and later ones.
+    pub(super) fn from(&self, sequence: u64) -> Vec<Done> {
+        let kept = self.all.kept();
+        let later = (self.holder, sequence)..=(self.holder, u64::MAX);
+        let later = kept.done.range(later);
+        later.map(|(_, (_, done))| done.clone()).collect()
+    }
+
+    /// Lets go of those that are over.
+    pub(super) fn forget(&mut self, is_over: impl Fn(&Done) -> bool) {
+        let mut forgotten = Vec::new();
+        let mut kept = self.all.kept();
+        for key in kept.keys(self.holder, 0) {
+            if kept.done.get(&key).is_some_and(|(_, done)| is_over(done)) {
+                forgotten.extend(kept.remove(key));
+            }
+        }
+        drop(kept);
+    }
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self::new(Arc::default())
+    }
+}
+
+impl Drop for Recent {
+    fn drop(&mut self) {
+        self.forget(|_| true);
+    }
+}

@@ -1,0 +1,32 @@
+//! Who uses a subscription, so that one that nobody uses can be told.
+
+use time::OffsetDateTime;
+
+use super::Delivery;
+
+/// Somebody waits for messages of a subscription, which is used until this is dropped.
+pub(crate) struct InUse<'a>(&'a Delivery);
+
+impl Delivery {
+    /// Open connections and pulls are activity, as long as they last (Google, *Subscription properties*, "Expiration period").
+    #[must_use = "it is not in use any more when this is dropped"]
+    pub(crate) fn in_use(&self) -> InUse<'_> {
+        self.state().users += 1;
+        InUse(self)
+    }
+
+    /// Whether nobody has used the subscription for as long as its expiration policy says.
+    pub(crate) fn is_expired(&self, now: OffsetDateTime) -> bool {
+        let state = self.state();
+        let expiration = state.config.expiration;
+        state.users == 0 && expiration.is_some_and(|ttl| now - state.last_active > ttl)
+    }
+}
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.users -= 1;
+        state.last_active = self.0.clock.utc();
+    }
+}

@@ -1,0 +1,159 @@
+//! The model, where messages come again that were done: seeks, snapshots, further deliveries, restarts.
+
+use super::expected::{Expected, HOUR, Line, Model, Place, WEEK};
+
+/// What was not acknowledged then, and how many messages there were.
+#[derive(Clone, Debug)]
+pub(super) struct Snapshot {
+    unacked: Vec<usize>,
+    since: usize,
+    pub(super) end: u64,
+}
+
+impl Model {
+    pub(super) fn seek(&mut self, from: usize) {
+        let (now, topic) = (self.now, self.topic_retention());
+        let in_reach = |message: &Expected| {
+            let is_retained = message.place == Place::Acked { is_retained: true };
+            is_retained || (topic > 0 && now - message.published <= topic)
+        };
+        let reach: Vec<bool> = self.messages.iter().map(in_reach).collect();
+        self.replay(|index| index >= from, |index| reach[index]);
+    }
+
+    /// Says whether the snapshot would live for an hour.
+    pub(super) fn snapshot(&mut self, unacked: Vec<usize>) -> bool {
+        let oldest = unacked.first().map(|index| self.messages[*index].published);
+        let end = oldest.unwrap_or(self.now) + WEEK;
+        if end < self.now + HOUR {
+            return false;
+        }
+        self.snapshots.push(Snapshot {
+            unacked,
+            since: self.messages.len(),
+            end,
+        });
+        true
+    }
+
+    pub(super) fn snapshots(&self) -> usize {
+        self.snapshots.len()
+    }
+
+    /// Says whether there still is such a snapshot.
+    pub(super) fn seek_snapshot(&mut self, place: usize) -> bool {
+        let snapshot = self.snapshots[place].clone();
+        if snapshot.end <= self.now {
+            return false;
+        }
+        let wanted = |index: usize| index >= snapshot.since || snapshot.unacked.contains(&index);
+        self.replay(wanted, |_| true);
+        for index in self.unacked() {
+            let message = &mut self.messages[index];
+            message.kept_until = message.kept_until.max(Some(snapshot.end));
+        }
+        self.sought = Some((snapshot.end, self.messages.len()));
+        true
+    }
+
+    fn replay(&mut self, wanted: impl Fn(usize) -> bool, in_reach: impl Fn(usize) -> bool) {
+        for index in 0..self.messages.len() {
+            let is_unacked = self.messages[index].is_unacked();
+            if is_unacked && !wanted(index) {
+                self.done(index);
+            } else if !is_unacked && wanted(index) && in_reach(index) {
+                let message = &mut self.messages[index];
+                message.failures = 0;
+                message.latest = None;
+                message.kept_until = None;
+                message.become_available();
+            }
+        }
+        if self.declared.is_ordered {
+            self.line_up();
+        }
+    }
+
+    /// After a replay the keys begin anew: nobody waits, and a later message that is out comes again.
+    fn line_up(&mut self) {
+        for index in 0..self.messages.len() {
+            let key = self.messages[index].key;
+            if key == 0 {
+                continue;
+            }
+            let message = &mut self.messages[index];
+            if let Place::Delayed(_) = message.place {
+                message.place = Place::Available;
+            }
+            if !matches!(message.place, Place::Leased(_)) {
+                message.line = Line::Waiting;
+            }
+            let earlier = self.messages.iter().take(index);
+            let mut earlier = earlier.filter(|each| each.key == key);
+            let is_behind = earlier.any(|each| each.place == Place::Available);
+            let message = &mut self.messages[index];
+            message.comes_again |= is_behind && matches!(message.place, Place::Leased(_));
+        }
+    }
+
+    /// Says whether the subscription still knows the message.
+    pub(super) fn again(&mut self, index: usize) -> bool {
+        let is_ordered = self.is_ordered(index);
+        let message = &mut self.messages[index];
+        match message.place {
+            Place::Gone => return false,
+            Place::Available => {}
+            Place::Delayed(_) => message.place = Place::Available,
+            Place::Leased(_) | Place::Acked { .. } if is_ordered => self.rewind(index),
+            Place::Leased(_) => message.extra += 1,
+            Place::Acked { .. } => {
+                message.latest = None;
+                message.become_available();
+            }
+        }
+        true
+    }
+
+    /// The later messages of a key come again after this one, those acknowledged, too.
+    fn rewind(&mut self, first: usize) {
+        let key = self.messages[first].key;
+        for (index, message) in self.messages.iter_mut().enumerate() {
+            if message.key != key {
+                continue;
+            }
+            match message.place {
+                Place::Acked { .. } if index >= first => {
+                    message.latest = None;
+                    message.become_available();
+                }
+                Place::Leased(_) => message.comes_again |= index >= first,
+                Place::Delayed(_) | Place::Available => {
+                    message.place = Place::Available;
+                    message.line = Line::Waiting;
+                }
+                _ => {}
+            }
+        }
+        self.forget_early(first);
+    }
+
+    /// What is kept in memory alone is gone.
+    pub(super) fn restart(&mut self) {
+        for (index, message) in self.messages.iter_mut().enumerate() {
+            message.latest = None;
+            message.line = Line::Waiting;
+            message.kept_until = None;
+            if message.is_unacked() {
+                message.become_available();
+                let sought = self.sought.filter(|(_, before)| index < *before);
+                message.kept_until = sought.map(|(until, _)| until);
+            } else {
+                // How often it failed is kept of what is not done.
+                message.failures = 0;
+                if message.place == (Place::Acked { is_retained: false }) {
+                    message.place = Place::Gone;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The emulator that a script is played on: one for all scripts, or one with a data folder of its own.
+
+use std::ops::Deref;
+
+use emulator::{Emulator, JournalError, Options, Pace, StartError};
+use tokio::runtime::Runtime;
+
+use crate::data_folder::Folder;
+
+pub(super) enum Stage<'a> {
+    Shared(&'a Emulator),
+    Own {
+        runtime: &'a Runtime,
+        folder: Folder,
+        /// There but for the moment of a restart.
+        emulator: Option<Emulator>,
+    },
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn own(runtime: &'a Runtime) -> Self {
+        let folder = Folder::new("model");
+        Self::Own {
+            emulator: Some(start(&folder)),
+            runtime,
+            folder,
+        }
+    }
+
+    /// Says whether it can be done.
+    pub(super) fn restart(&mut self) -> bool {
+        let Self::Own {
+            runtime,
+            folder,
+            emulator,
+        } = self
+        else {
+            return false;
+        };
+        drop(emulator.take());
+        // What the last one started hears of its end, and lets go of its port.
+        runtime.block_on(async {
+            for _ in 0..16 {
+                tokio::task::yield_now().await;
+            }
+        });
+        *emulator = Some(start(folder));
+        true
+    }
+}
+
+impl Deref for Stage<'_> {
+    type Target = Emulator;
+
+    fn deref(&self) -> &Emulator {
+        match self {
+            Self::Shared(emulator) => emulator,
+            Self::Own { emulator, .. } => emulator.as_ref().unwrap(),
+        }
+    }
+}
+
+/// An emulator that was dropped has the folder until it has written what it was told.
+fn start(folder: &Folder) -> Emulator {
+    loop {
+        let options = Options {
+            pace: Pace::Eager,
+            data_folder: Some(folder.path().to_owned()),
+            ..Options::default()
+        };
+        match Emulator::start_with(options) {
+            Ok(emulator) => return emulator,
+            Err(StartError::DataFolder(JournalError::InUse { .. })) => std::thread::yield_now(),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
