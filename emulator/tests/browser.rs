@@ -1,12 +1,19 @@
 //! The console's page, as people use it.
 
-use emulator::{DeadLetterPolicy, Message, Pace, PushConfig};
+use std::time::Duration;
+
+use emulator::{
+    DeadLetterPolicy, Faults, Forgery, ForgeryKind, Message, Outage, Pace, PushConfig,
+    SubscriptionConfig,
+};
 use fantoccini::Locator;
 use fantoccini::key::Key;
 use serde_json::json;
 
-use crate::harness::browser::{DARK, LIGHT, Look, Page, browse};
-use crate::harness::{Answer, DEAD_SUBSCRIPTION, DEAD_TOPIC, Scene, TOPIC, emulator, statuses};
+use crate::harness::browser::{DARK, LIGHT, Look, NARROW, Page, browse};
+use crate::harness::{
+    Answer, DEAD_SUBSCRIPTION, DEAD_TOPIC, SUBSCRIPTION, Scene, TOPIC, emulator, statuses,
+};
 
 const HOSTILE: &str =
     "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>";
@@ -189,7 +196,11 @@ async fn an_empty_emulator_says_what_to_do_next() {
         page.sees("No subscription gives messages up").await;
         page.check_accessibility().await;
         page.open("#/elsewhere").await;
-        page.sees("There is no such view").await;
+        page.sees("There is no such page").await;
+        page.open("#/overview").await;
+        page.open("#/topics/%E0%A4%A/x").await;
+        page.client.refresh().await.unwrap();
+        page.sees("There is no such page").await;
         page.open("#/topics/shop/missing").await;
         page.sees("Resource not found (resource=missing)").await;
         page.open("#/overview").await;
@@ -230,11 +241,199 @@ async fn the_form_for_faults_sends_what_it_says() {
         page.check_accessibility().await;
         click(&page, "Purge all messages").await;
         page.sees("Purge this subscription?").await;
+        let focus = page.run("return document.activeElement.textContent").await;
+        assert_eq!(focus, "Cancel");
         click(&page, "Cancel").await;
         assert_eq!(page.run("return window.sent").await, expected, "nothing is purged without a yes");
         drop(scene);
     })
     .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn the_form_for_faults_leaves_an_outage_as_it_was() {
+    let scene = Scene::eager([]).await;
+    let billing = scene.emulator.subscription(SUBSCRIPTION).unwrap();
+    let minute = Outage::For(Duration::from_secs(60));
+    let faults = Faults::none().outage(minute).seed(7);
+    billing.set_faults(faults).unwrap();
+    let until = billing.faults().outage;
+    assert!(matches!(until, Outage::Until(_)));
+    browse(scene.emulator.url(), LIGHT, move |page| async move {
+        page.open("#/subscriptions/shop/billing").await;
+        page.sees("Faults on").await;
+        click(&page, "Faults").await;
+        fill(&page, "#faults [name=duplicate]", "0.1").await;
+        click(&page, "Apply these faults").await;
+        page.sees("The faults are as set.").await;
+        let twice = Faults::none().duplicate(0.1).seed(7);
+        assert_eq!(billing.faults(), twice.outage(until));
+
+        scene.emulator.advance(Duration::from_secs(61));
+        fill(&page, "#faults [name=duplicate]", "0.2").await;
+        click(&page, "Apply these faults").await;
+        page.sees("twice: 20 %").await;
+        assert_eq!(billing.faults(), Faults::none().duplicate(0.2).seed(7));
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn the_form_for_faults_hears_of_changes_until_it_is_touched() {
+    let scene = Scene::eager([]).await;
+    let billing = scene.emulator.subscription(SUBSCRIPTION).unwrap();
+    browse(scene.emulator.url(), LIGHT, move |page| async move {
+        let shows = |name: &str, value: &str| {
+            format!("document.querySelector('#faults [name={name}]')?.value === '{value}'")
+        };
+        page.open("#/subscriptions/shop/billing").await;
+        page.until(&shows("reorder", "0")).await;
+        billing.set_faults(Faults::none().reorder(0.5)).unwrap();
+        page.until(&shows("reorder", "0.5")).await;
+        click(&page, "Faults").await;
+        fill(&page, "#faults [name=burst]", "3").await;
+        billing.set_faults(Faults::none().reorder(0.75)).unwrap();
+        page.sees("These faults were changed elsewhere.").await;
+        page.until(&shows("burst", "3")).await;
+        click(&page, "Show them").await;
+        page.until(&shows("reorder", "0.75")).await;
+        page.until(&shows("burst", "0")).await;
+        drop(scene);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn a_list_keeps_the_focus_and_can_be_paused() {
+    let scene = Scene::eager([Answer::Held]).await;
+    scene.publish(Message::new("first"));
+    browse(scene.emulator.url(), LIGHT, |page| async move {
+        page.open("#/messages").await;
+        page.sees("Delivering").await;
+        page.run("document.querySelector('.stands a').focus()")
+            .await;
+        scene.endpoint.release();
+        page.sees("✓ Acked").await;
+        let focus = page.run("return document.activeElement.textContent").await;
+        assert_eq!(focus, "billing");
+
+        page.press("l").await;
+        page.sees("Go on").await;
+        scene.publish(Message::new("second"));
+        let news =
+            "const done = arguments[0], live = new EventSource('/console/api/live'); let count = 0;
+             live.onmessage = () => { if (++count === 3) { live.close(); done(); } };";
+        page.client.execute_async(news, Vec::new()).await.unwrap();
+        assert_eq!(
+            page.run("return document.querySelectorAll('tbody tr').length")
+                .await,
+            1
+        );
+        page.check_accessibility().await;
+        click(&page, "Go on").await;
+        page.sees("second").await;
+        page.sees("Live").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn a_dead_letter_says_why_and_a_push_which_token_it_had() {
+    let policy = |config: &mut SubscriptionConfig| {
+        let endpoint = config.push_config.take().unwrap().endpoint;
+        config.push_config = Some(PushConfig::new(endpoint).signed_as("push@shop.example", None));
+        config.dead_letter_policy = Some(DeadLetterPolicy::new(DEAD_TOPIC));
+    };
+    let mut scene = Scene::start(Pace::Eager, statuses([401; 5]), policy).await;
+    let forged = ForgeryKind::Forged(Forgery::WrongIssuer);
+    let faults = Faults::none().token(1.0, forged);
+    scene
+        .emulator
+        .subscription(SUBSCRIPTION)
+        .unwrap()
+        .set_faults(faults)
+        .unwrap();
+    scene.publish(Message::new("hi"));
+    while scene.ended().await.dead_lettered_to().is_none() {}
+    browse(scene.emulator.url(), LIGHT, |page| async move {
+        page.sees("Failing: 401").await;
+        page.sees("Faults on").await;
+        page.open("#/dead-letters").await;
+        page.sees("5 attempts; the last was answered 401").await;
+        click(&page, "Its attempts").await;
+        page.sees("Sent with a forged token: from another issuer.")
+            .await;
+        click(&page, "Request and answer of attempt 1").await;
+        page.sees("https://another-issuer.example").await;
+        page.check_accessibility().await;
+        drop(scene);
+    })
+    .await;
+}
+
+/// Names as long and as strange as Google allows. Gives the long one, and the id of a message.
+async fn strange() -> (Scene, String, String) {
+    let scene = Scene::eager([]).await;
+    let emulator = &scene.emulator;
+    let long = format!("t-{}", "y".repeat(200));
+    let topic = format!("projects/shop/topics/{long}");
+    let topic = emulator.create_topic(&topic).unwrap();
+    topic.subscribe(&long).unwrap();
+    let hi = Message::new("hi").with_attribute("k".repeat(256), "v".repeat(1_024));
+    topic.publish(hi).unwrap();
+    let plus = "projects/shop/topics/a+b%20c";
+    let plus = emulator.create_topic(plus).unwrap();
+    plus.publish(Message::new("plus")).unwrap();
+    let faults = Faults::none().duplicate(0.125).reorder(0.125);
+    let faults = faults.drop_answer(0.125).outage(Outage::On);
+    let billing = emulator.subscription(SUBSCRIPTION).unwrap();
+    billing.set_faults(faults).unwrap();
+    let id = scene.publish(Message::new("hi"));
+    (scene, long, id)
+}
+
+async fn check_long_names(look: Look) {
+    let (scene, id, message) = strange().await;
+    browse(scene.emulator.url(), look, move |page| async move {
+        let narrow = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+        for view in ["overview".to_owned(), "messages".to_owned(), "throughput".to_owned(),
+            format!("topics/shop/{id}"), format!("subscriptions/shop/{id}"), "subscriptions/shop/billing".to_owned(), format!("messages/{message}")] {
+            page.open(&format!("#/{view}")).await;
+            page.until("document.querySelector('main table, main svg text, main ol.life')").await;
+            page.check_accessibility().await;
+            assert_eq!(page.run(&format!("return {narrow}")).await, true, "{view}");
+        }
+        page.open("#/overview").await;
+        page.sees("Faults on").await;
+        let seen = "return [...document.querySelectorAll('.condition .chip')].every((chip) => chip.getBoundingClientRect().right <= chip.closest('.scroll').getBoundingClientRect().right)";
+        assert_eq!(page.run(seen).await, true, "the condition is in sight");
+        page.open("#/throughput").await;
+        page.until("document.querySelector('svg text')").await;
+        let drawn = "const svg = document.querySelector('svg.plot'), path = svg.querySelector('path');
+            return [svg.viewBox.baseVal.width - svg.clientWidth, getComputedStyle(path).strokeLinecap]";
+        assert_eq!(page.run(drawn).await, json!([0, "round"]));
+        page.open("#/topics/shop/a%2Bb%2520c").await;
+        click(&page, "Its messages").await;
+        page.sees("1 message like this").await;
+        drop(scene);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn long_and_strange_names_break_nothing() {
+    check_long_names(LIGHT).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn long_and_strange_names_break_nothing_in_a_narrow_window() {
+    check_long_names(NARROW).await;
 }
 
 /// Some life: a subscription that works, one that fails and gives up, one that waits.
@@ -321,9 +520,5 @@ async fn every_view_can_be_read_in_the_dark() {
 #[tokio::test]
 #[ignore = "needs Chromium and its driver"]
 async fn every_view_fits_a_narrow_window() {
-    check_all_views(Look {
-        is_dark: false,
-        width: 500,
-    })
-    .await;
+    check_all_views(NARROW).await;
 }

@@ -349,6 +349,133 @@ async fn a_request_is_shown_without_the_signature_of_its_token() {
     }
 }
 
+async fn signed(answers: Vec<Answer>) -> Scene {
+    Scene::start(Pace::Eager, answers, |config| {
+        let push = config.push_config.take().unwrap();
+        config.push_config =
+            Some(PushConfig::new(push.endpoint).signed_as("push@shop.example", Some("me")));
+    })
+    .await
+}
+
+async fn set_faults(scene: &Scene, faults: Value) {
+    let path = "subscriptions/shop/billing/faults";
+    assert_eq!(post(&scene.emulator, path, faults).await.0, 200);
+}
+
+/// The attempts to deliver a message to its first subscription.
+async fn attempts(emulator: &Emulator, id: &str) -> Vec<Value> {
+    let life = get(emulator, &format!("messages/{id}")).await;
+    life["legs"][0]["attempts"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_forged_token_is_shown_as_it_was_sent() {
+    let mut scene = signed(Vec::new()).await;
+    set_faults(
+        &scene,
+        json!({"token": {"probability": 1, "forgery": "wrong-issuer"}}),
+    )
+    .await;
+    let id = scene.publish(Message::new("hi"));
+    scene.acked(&id).await;
+    set_faults(&scene, json!({})).await;
+    let again = json!({"messageId": id});
+    post(
+        &scene.emulator,
+        "subscriptions/shop/billing/redeliver",
+        again,
+    )
+    .await;
+    scene.acked(&id).await;
+    let attempts = attempts(&scene.emulator, &id).await;
+    assert_eq!(attempts[0]["faults"]["token"], "wrong-issuer");
+    assert_eq!(attempts[1]["faults"], Value::Null);
+    let mut issuers = Vec::new();
+    for attempt in &attempts {
+        let path = format!(
+            "messages/{id}/request?subscription={SUBSCRIPTION}&attempt={}&startedAt={}",
+            attempt["number"],
+            attempt["startedAt"].as_str().unwrap()
+        );
+        let shown = get(&scene.emulator, &path).await;
+        issuers.push(shown["token"]["claims"]["iss"].clone());
+    }
+    assert_eq!(
+        issuers,
+        ["https://another-issuer.example", &scene.emulator.url()]
+    );
+}
+
+#[tokio::test]
+async fn no_token_is_forged_where_none_is_sent() {
+    let mut scene = Scene::eager([]).await;
+    let token = json!({"token": {"probability": 1, "forgery": "any"}});
+    set_faults(&scene, token).await;
+    let id = scene.publish(Message::new("hi"));
+    scene.acked(&id).await;
+    let attempts = attempts(&scene.emulator, &id).await;
+    assert_eq!(attempts[0]["faults"], Value::Null);
+}
+
+#[tokio::test]
+async fn every_fault_that_met_a_delivery_is_shown() {
+    let mut scene = signed(Vec::new()).await;
+    let unreachable =
+        json!({"outage": true, "dropAnswer": 1, "token": {"probability": 1, "forgery": "any"}});
+    set_faults(&scene, unreachable).await;
+    let id = scene.publish(Message::new("hi"));
+    scene.ended().await;
+    let expected = json!({
+        "token": null, "unreachable": true, "answerLost": false, "repeated": false, "lateMs": null, "letsPass": 0,
+    });
+    assert_eq!(attempts(&scene.emulator, &id).await[0]["faults"], expected);
+
+    let late = json!({"probability": 1, "min": "0.01s", "max": "0.01s"});
+    set_faults(
+        &scene,
+        json!({"duplicate": 1, "reorder": 1, "delay": late, "dropAnswer": 1}),
+    )
+    .await;
+    let id = scene.publish(Message::new("hi"));
+    while scene.ended().await.message_id != id {}
+    let lost = attempts(&scene.emulator, &id).await[0]["faults"].clone();
+    assert_eq!(
+        (&lost["answerLost"], &lost["repeated"], &lost["lateMs"]),
+        (&json!(true), &json!(false), &json!(10.0))
+    );
+
+    set_faults(&scene, json!({"duplicate": 1})).await;
+    let id = scene.publish(Message::new("hi"));
+    scene.acked(&id).await;
+    scene.acked(&id).await;
+    let attempts = attempts(&scene.emulator, &id).await;
+    let repeated: Vec<&Value> = attempts.iter().map(|each| &each["faults"]).collect();
+    assert_eq!(
+        (&repeated[0]["repeated"], repeated[1]),
+        (&json!(true), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn failures_of_more_than_a_hundred_subscriptions_are_shown() {
+    let emulator = emulator(Pace::Eager);
+    let orders = emulator.create_topic(TOPIC).unwrap();
+    let made = (0..150).map(|each| orders.subscribe(&format!("sub-{each}")).unwrap());
+    let subscriptions: Vec<_> = made.collect();
+    orders.publish(Message::new("hi")).unwrap();
+    for subscription in &subscriptions {
+        assert!(subscription.next().await.unwrap().nack());
+    }
+    let found = get(&emulator, "overview").await;
+    let shown = found["subscriptions"].as_array().unwrap();
+    let failing = json!({"inARow": 1, "reply": "nack"});
+    assert_eq!(shown.len(), 150);
+    assert!(shown.iter().all(|each| each["failing"] == failing));
+    let unknown = shown.iter().filter(|each| each["flow"].is_null());
+    assert_eq!(unknown.count(), 50, "no rate is shown where none is known");
+}
+
 #[tokio::test]
 async fn messages_come_in_pages_and_by_what_is_asked_for() {
     let scene = Scene::eager([]).await;
@@ -490,6 +617,20 @@ async fn a_dead_letter_is_shown_and_published_again_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_leads_to_the_message_that_was_given_up() {
+    let (mut scene, id) = gave_up().await;
+    let there = |found: &Value| !found["letters"][0]["letterOf"].is_null();
+    let found = get_when(&mut scene, "dead-letters", there).await;
+    let letter = &found["letters"][0];
+    let expected = json!({"id": id, "isKnown": true, "lastReply": "500"});
+    assert_eq!(letter["letterOf"], expected);
+    let path = format!("messages/{}", letter["id"].as_str().unwrap());
+    assert_eq!(get(&scene.emulator, &path).await["letterOf"], expected);
+    let original = get(&scene.emulator, &format!("messages/{id}")).await;
+    assert_eq!(original["letterOf"], Value::Null);
+}
+
+#[tokio::test]
 async fn a_message_is_delivered_again_on_request() {
     let mut scene = Scene::eager([]).await;
     let id = scene.publish(Message::new("hi"));
@@ -598,6 +739,31 @@ async fn a_seek_and_a_purge_are_seen_on_every_message() {
 }
 
 #[tokio::test]
+async fn a_seek_to_a_snapshot_and_one_that_finds_nothing_are_seen_on_messages() {
+    let emulator = emulator(Pace::Eager);
+    let orders = emulator.create_topic(TOPIC).unwrap();
+    let billing = orders.subscribe("billing").unwrap();
+    let rest = |method: Method, path: &str, body: Value| {
+        let url = format!("{}/v1/projects/shop/{path}", emulator.url());
+        let request = Client::new().request(method, url).json(&body);
+        async move { assert_eq!(request.send().await.unwrap().status(), 200) }
+    };
+    let snapshot = json!({"subscription": SUBSCRIPTION});
+    let forgotten = orders.publish(Message::new("hi")).unwrap();
+    assert!(billing.next().await.unwrap().ack());
+    let recalled = orders.publish(Message::new("hi")).unwrap();
+    rest(Method::PUT, "snapshots/before", snapshot).await;
+    assert!(billing.next().await.unwrap().ack());
+    let seek = json!({"snapshot": "projects/shop/snapshots/before"});
+    rest(Method::POST, "subscriptions/billing:seek", seek).await;
+    assert_eq!(stand(&emulator, &recalled).await.0, "waiting");
+    // Acked messages are not retained, so that no seek brings this one back.
+    let seek = json!({"time": "2020-01-02T03:04:05Z"});
+    rest(Method::POST, "subscriptions/billing:seek", seek).await;
+    assert_eq!(stand(&emulator, &forgotten).await.0, "acked");
+}
+
+#[tokio::test]
 async fn what_a_filter_keeps_out_is_not_said_to_wait() {
     let emulator = emulator(Pace::Eager);
     emulator.create_topic(TOPIC).unwrap();
@@ -634,6 +800,19 @@ async fn faults_are_set_shown_and_cleared() {
     assert_eq!(post(&scene.emulator, path, json!({})).await.0, 200);
     scene.acked(&id).await;
     let found = get(&scene.emulator, "subscriptions/shop/billing").await;
+    assert_eq!(found["subscription"]["faults"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_outage_that_is_over_is_not_shown() {
+    let scene = Scene::eager([]).await;
+    set_faults(&scene, json!({"outage": "4s"})).await;
+    let path = "subscriptions/shop/billing";
+    let found = get(&scene.emulator, path).await;
+    let until = found["subscription"]["faults"]["outage"]["until"].as_str();
+    assert!(until.is_some(), "{found}");
+    scene.emulator.advance(Duration::from_secs(5));
+    let found = get(&scene.emulator, path).await;
     assert_eq!(found["subscription"]["faults"], Value::Null);
 }
 

@@ -32,10 +32,15 @@ impl Broker {
     }
 
     /// Publishes a dead letter. It was checked when it was first published, and its new attributes are Pub/Sub's own.
-    pub(crate) fn forward(&self, topic: &ResourceName, letter: Message) -> Result<(), ApiError> {
-        self.resources()
+    pub(crate) fn forward(
+        &self,
+        topic: &ResourceName,
+        letter: Message,
+    ) -> Result<String, ApiError> {
+        let ids = self
+            .resources()
             .distribute(topic, vec![letter], self.clock.exact_utc(), self)?;
-        Ok(())
+        Ok(ids.into_iter().next().unwrap_or_default())
     }
 }
 

@@ -120,7 +120,7 @@ impl Broker {
         } else {
             Note::Seek { to: time }
         };
-        self.history.noted(subscription, note);
+        self.note_seek(&delivery, note);
         Ok(())
     }
 
@@ -153,9 +153,16 @@ impl Broker {
         delivery.seek(&messages, |message| found.wants(message), Some(sought));
         self.keep_subscription(&delivery);
         let snapshot = snapshot.to_string();
-        self.history
-            .noted(subscription, Note::SeekToSnapshot { snapshot });
+        self.note_seek(&delivery, Note::SeekToSnapshot { snapshot });
         Ok(())
+    }
+
+    /// Tells the history what a seek left to be delivered.
+    fn note_seek(&self, delivery: &Delivery, note: Note) {
+        let unacked = delivery.unacknowledged();
+        self.history.sought(delivery.name(), note, |sequence| {
+            unacked.contains_key(&sequence)
+        });
     }
 }
 

@@ -12,6 +12,7 @@ use super::actions::{Body, read};
 use super::source::Source;
 use super::{Console, view};
 use crate::error::ApiError;
+use crate::history::Life;
 use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
 use crate::storage::StoredMessage;
@@ -57,7 +58,7 @@ pub(super) async fn list(
         .skip((page - 1).saturating_mul(PAGE))
         .take(PAGE);
     Json(json!({
-        "letters": shown.map(|(holder, letter)| letter_view(&configs, holder, letter)).collect::<Vec<_>>(),
+        "letters": shown.map(|(holder, letter)| letter_view(source, &configs, holder, letter)).collect::<Vec<_>>(),
         "page": page, "pages": letters.len().div_ceil(PAGE).max(1), "total": letters.len(),
         "routes": routes(&configs), "tooFull": too_full,
     }))
@@ -125,7 +126,24 @@ fn letters(source: &Source, configs: &Configs) -> (Vec<Letter>, Vec<String>) {
     (letters, too_full)
 }
 
-fn letter_view(configs: &Configs, holder: &ResourceName, letter: &ReceivedMessage) -> Value {
+/// The message that a letter was made of and how its last delivery ended, as far as the history knows.
+pub(super) fn original_view(source: &Source, letter: &Life) -> Value {
+    let history = source.history();
+    let of = letter.letter_of;
+    of.map_or(Value::Null, |of| {
+        json!({
+            "id": of.sequence.to_string(), "isKnown": history.life(of.sequence).is_some(),
+            "lastReply": view::reply(of.reply),
+        })
+    })
+}
+
+fn letter_view(
+    source: &Source,
+    configs: &Configs,
+    holder: &ResourceName,
+    letter: &StoredMessage,
+) -> Value {
     let attribute = |name: &str| letter.attributes.get(name);
     let topic = source_topic(configs, letter);
     let receivers = configs
@@ -133,6 +151,7 @@ fn letter_view(configs: &Configs, holder: &ResourceName, letter: &ReceivedMessag
         .filter(|(_, config)| Some(&config.topic) == topic.as_ref());
     let receivers: Vec<&str> = receivers.map(|(name, _)| name.as_str()).collect();
     let original = original(letter);
+    let life = source.history().life(letter.sequence);
     json!({
         "id": letter.id, "holder": holder.as_str(), "publishedAt": view::time(letter.publish_time),
         "content": view::message_content(letter, MAX_PREVIEW_BYTES),
@@ -141,6 +160,7 @@ fn letter_view(configs: &Configs, holder: &ResourceName, letter: &ReceivedMessag
         "firstPublishedAt": attribute(&format!("{SOURCE}TopicPublishTime")),
         "reason": attribute(&format!("{REASON}reason")), "error": attribute(&format!("{REASON}error")),
         "originalAttributes": original.attributes, "receivers": receivers,
+        "letterOf": life.map_or(Value::Null, |life| original_view(source, &life)),
     })
 }
 

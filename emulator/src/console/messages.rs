@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::source::PushRequest;
-use super::{Console, view};
+use super::{Console, letters, view};
 use crate::error::ApiError;
+use crate::faults::TokenChoice;
 use crate::history::{Content, Leg, Life};
 use crate::name::ResourceName;
 
@@ -32,9 +33,13 @@ pub(super) struct Wanted {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct WhichPush {
     subscription: String,
     attempt: u32,
+    /// When it began: an attempt that is repeated has the number of the one before.
+    #[serde(default)]
+    started_at: String,
 }
 
 pub(super) async fn list(
@@ -59,7 +64,9 @@ pub(super) async fn life(
     let life = find(&console, &id)?;
     let source = &console.source;
     let now = source.history().now();
-    Ok(Json(view::life(&life, now, |name| source.exists(name))))
+    let letter_of = letters::original_view(source, &life);
+    let exists = |name: &ResourceName| source.exists(name);
+    Ok(Json(view::life(&life, now, exists, letter_of)))
 }
 
 /// The request of one push, made again, since bodies are not kept.
@@ -76,13 +83,28 @@ pub(super) async fn request(
             "The history no longer has the payload of this message",
         ));
     };
+    let token = which.token(&life);
     let request = console
         .source
-        .request(&config, message, which.attempt)
+        .request(&config, message, which.attempt, token)
         .await?;
     let request =
         request.ok_or_else(|| ApiError::precondition("The subscription is not pushed any more"))?;
     Ok(Json(shown(&request)))
+}
+
+impl WhichPush {
+    /// The token that the push carried.
+    fn token(&self, life: &Life) -> TokenChoice {
+        let legs = life.legs.iter();
+        let attempts = legs
+            .filter(|leg| leg.subscription.as_str() == self.subscription)
+            .flat_map(|leg| leg.attempts.iter().rev());
+        let mut same = attempts.filter(|each| each.number == self.attempt);
+        let found = same
+            .find(|each| self.started_at.is_empty() || view::time(each.started) == self.started_at);
+        found.map_or(TokenChoice::Good, |attempt| attempt.plan.token)
+    }
 }
 
 impl Wanted {

@@ -79,11 +79,12 @@ pub(super) async fn statistics(
     let history = console.source.history();
     let now = history.now().unix_timestamp();
     // Percentiles take a while to find, so they are looked for in a copy.
-    let series = if whose.subscription.is_empty() {
-        history.all(Series::clone)
+    let (series, is_followed) = if whose.subscription.is_empty() {
+        (history.all(Series::clone), true)
     } else {
         let name = ResourceName::subscription(&whose.subscription)?;
-        history.of(&name, Series::clone).unwrap_or_default()
+        let series = history.of(&name, Series::clone).unwrap_or_default();
+        (series, history.glance(&name, now).is_some())
     };
     let seconds = series.seconds(now).into_iter().map(|second| {
         json!({
@@ -93,17 +94,15 @@ pub(super) async fn statistics(
     });
     Ok(Json(json!({
         "now": now, "seconds": SECONDS, "busy": seconds.collect::<Vec<_>>(), "totals": view::counts(series.totals),
+        "isFollowed": is_followed,
     })))
 }
 
 fn subscription_view(console: &Console, name: &ResourceName, now: i64) -> Result<Value, ApiError> {
     let subscription = console.source.subscription(name)?;
     let history = console.source.history();
-    let glance = history.of(name, |series| series.glance(now));
-    Ok(view::subscription(
-        &subscription,
-        &glance.unwrap_or_default(),
-    ))
+    let (glance, failing) = (history.glance(name, now), history.failing(name));
+    Ok(view::subscription(&subscription, glance.as_ref(), failing))
 }
 
 pub(super) fn topic_name(project: &str, id: &str) -> Result<ResourceName, ApiError> {

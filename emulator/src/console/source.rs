@@ -158,7 +158,8 @@ impl Source {
 
     pub(super) fn subscription(&self, name: &ResourceName) -> Result<SubscriptionView, ApiError> {
         let delivery = self.broker.subscription(name)?;
-        let (view, faults) = (delivery.view(), delivery.faults());
+        let view = delivery.view();
+        let faults = delivery.faults().at(self.history.now());
         Ok(SubscriptionView {
             name: name.clone(),
             config: view.config,
@@ -211,7 +212,8 @@ impl Source {
         self.broker.set_faults(name, faults)
     }
 
-    /// The request by which the present settings of a subscription push a message; nothing if they do not push.
+    /// The request by which the present settings of a subscription push a message, with a token as it was chosen then;
+    /// nothing if they do not push.
     ///
     /// # Errors
     /// If the settings cannot be understood, or the request cannot be written.
@@ -220,6 +222,7 @@ impl Source {
         config: &SubscriptionConfig,
         message: &Arc<StoredMessage>,
         attempt: u32,
+        token: TokenChoice,
     ) -> Result<Option<PushRequest>, ApiError> {
         let (Some(push), Some(destination)) = (&config.push_config, Destination::of(config)?)
         else {
@@ -228,7 +231,7 @@ impl Source {
         let outgoing = Outgoing {
             message: Arc::clone(message),
             attempt,
-            token: TokenChoice::Good,
+            token,
         };
         let request = destination.request(&outgoing, &self.issuer).await;
         let (head, body) = request.map_err(not_written)?.into_parts();

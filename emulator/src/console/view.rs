@@ -9,7 +9,10 @@ use time::OffsetDateTime;
 
 use super::source::{SubscriptionView, TopicView};
 use crate::delivery::{Reply, Settlement};
-use crate::history::{Attempt, Content, Counts, End, Glance, Leg, Life, Note, Noted, Stand, Way};
+use crate::faults::{Plan, TokenChoice};
+use crate::history::{
+    Attempt, Content, Counts, Failing, Glance, Leg, Life, Note, Noted, Stand, Way,
+};
 use crate::message::ReceivedMessage;
 use crate::name::{DELETED_TOPIC, ResourceName};
 use crate::push::{MAX_KEPT_BYTES, timestamp};
@@ -30,11 +33,15 @@ pub(super) fn topic(topic: &TopicView) -> Value {
     })
 }
 
-pub(super) fn subscription(view: &SubscriptionView, glance: &Glance) -> Value {
+/// Without a `glance` nothing is known of what goes through.
+pub(super) fn subscription(
+    view: &SubscriptionView,
+    glance: Option<&Glance>,
+    failing: Option<Failing>,
+) -> Value {
     let push = view.config.push_config.as_ref();
-    let failing = (glance.failures_in_a_row > 0).then(|| {
-        json!({"inARow": glance.failures_in_a_row, "reply": glance.last_failure.map(|reply| reply.to_string())})
-    });
+    let failing = failing
+        .map(|failing| json!({"inARow": failing.in_a_row, "reply": failing.reply.to_string()}));
     json!({
         "name": view.name.as_str(), "project": view.name.project(), "id": view.name.id(),
         "topic": view.config.topic, "topicDeleted": view.config.topic == DELETED_TOPIC,
@@ -42,7 +49,7 @@ pub(super) fn subscription(view: &SubscriptionView, glance: &Glance) -> Value {
         "backlog": view.backlog, "outstanding": view.outstanding, "delayed": view.delayed,
         "oldestUnackedMs": view.oldest_unacked.map(milliseconds),
         "window": view.window, "pausedMs": view.paused_for.map(milliseconds),
-        "flow": flow(glance), "failing": failing, "faults": view.faults,
+        "flow": glance.map(flow), "failing": failing, "faults": view.faults,
         "settings": settings(&view.config),
     })
 }
@@ -117,6 +124,7 @@ pub(super) fn life(
     life: &Life,
     now: OffsetDateTime,
     exists: impl Fn(&ResourceName) -> bool,
+    letter_of: Value,
 ) -> Value {
     let legs = life.legs.iter().map(|leg| {
         json!({
@@ -129,7 +137,7 @@ pub(super) fn life(
         "publishedAt": timestamp(life.publish_time),
         "content": content(&life.content, MAX_SHOWN_BYTES),
         "legs": legs.collect::<Vec<_>>(), "moreLegs": life.more_legs, "now": timestamp(now),
-        "isDeadLetter": is_dead_letter(&life.content),
+        "isDeadLetter": is_dead_letter(&life.content), "letterOf": letter_of,
     })
 }
 
@@ -159,7 +167,7 @@ fn stand(leg: &Leg) -> Value {
     json!({
         "subscription": leg.subscription.as_str(), "state": state(stand), "nextAt": next,
         "attemptCount": leg.attempts.len() + leg.forgotten,
-        "reply": end.map(reply), "latencyMs": end.and_then(|end| end.latency).map(milliseconds),
+        "reply": end.map(|end| reply(end.reply)), "latencyMs": end.and_then(|end| end.latency).map(milliseconds),
     })
 }
 
@@ -184,20 +192,41 @@ fn attempt(attempt: &Attempt) -> Value {
         "way": match attempt.way { Way::Push => "push", Way::Pull => "pull" },
         "startedAt": timestamp(attempt.started),
         "endedAt": ended.map(|ended| timestamp(ended.0)),
-        "reply": end.map(reply), "reason": end.and_then(|end| end.reason.as_ref()),
+        "reply": end.map(|end| reply(end.reply)), "reason": end.and_then(|end| end.reason.as_ref()),
         "latencyMs": end.and_then(|end| end.latency).map(milliseconds),
-        "settlement": settlement, "answer": answer,
+        "settlement": settlement, "answer": answer, "faults": faults(attempt),
+    })
+}
+
+/// The faults that were asked for, and met this delivery.
+fn faults(attempt: &Attempt) -> Option<Value> {
+    let mut plan = attempt.plan;
+    // What was planned comes to nothing where nothing is sent, or nothing acked.
+    if plan.unreachable {
+        plan.token = TokenChoice::Good;
+        plan.drop_answer = false;
+    }
+    let end = attempt.end.as_ref();
+    plan.duplicate &= end.is_some_and(|ended| ended.1.settlement == Settlement::Acked);
+    (plan != Plan::FAULTLESS).then(|| {
+        json!({
+            "token": plan.token.fault(), "unreachable": plan.unreachable, "answerLost": plan.drop_answer,
+            "repeated": plan.duplicate,
+            "lateMs": (!plan.delay.is_zero()).then(|| milliseconds(plan.delay)),
+            // A message that is late lets others pass without being told to.
+            "letsPass": if plan.delay.is_zero() { plan.lets_pass } else { 0 },
+        })
     })
 }
 
 /// What came back, in a word or a status.
-fn reply(end: &End) -> String {
-    match end.reply {
+pub(super) fn reply(reply: Reply) -> String {
+    match reply {
         Reply::DeadlineExceeded => "no answer before the ack deadline".to_owned(),
         Reply::Ack => "acked".to_owned(),
         Reply::Nack => "given back".to_owned(),
         Reply::LeaseEnded => "no ack before the deadline".to_owned(),
-        Reply::Status(_) | Reply::NoAnswer => end.reply.to_string(),
+        Reply::Status(_) | Reply::NoAnswer => reply.to_string(),
     }
 }
 

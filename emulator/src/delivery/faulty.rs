@@ -89,6 +89,10 @@ impl Delivery {
             .plan(name, taken.nth, attempt, self.clock.utc());
         if taker != Taker::Push {
             plan = plan.for_pull();
+            // What exactly-once delivery confirms is neither lost nor repeated.
+            let strict = state.config.enable_exactly_once_delivery;
+            plan.drop_answer &= !strict;
+            plan.duplicate &= !strict;
         }
         if state.config.enable_message_ordering && !taken.message.ordering_key.is_empty() {
             plan = plan.in_order();

@@ -223,9 +223,10 @@ impl Delivery {
         }
         let lease = want.lease.unwrap_or(state.config.ack_deadline);
         let stream = want.stream.map(|stream| stream.number);
-        let (taken, _) = self.take(state, Taker::Pull(now + lease, stream))?;
+        let (taken, plan) = self.take(state, Taker::Pull(now + lease, stream))?;
+        let attempt = taken.attempt();
         self.history
-            .started(&self.name, &taken.message, taken.attempt(), Way::Pull);
+            .started(&self.name, &taken.message, attempt, Way::Pull, plan);
         let ack_id = AckId {
             tag: self.tag,
             lease: taken.lease,

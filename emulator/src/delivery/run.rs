@@ -13,7 +13,7 @@ use super::event::{Progress, Reply, Settlement};
 use super::faulty::Taker;
 use super::settle::{Forward, Letter};
 use crate::broker::Broker;
-use crate::faults::Plan;
+use crate::faults::{Plan, TokenChoice};
 use crate::history::{End, Way};
 use crate::push::{Courier, Destination, Ended, Outgoing};
 
@@ -78,7 +78,10 @@ impl Run {
         state.backlog.next_lease_end()
     }
 
-    fn start(&mut self, destination: &Arc<Destination>, taken: Taken, plan: Plan) {
+    fn start(&mut self, destination: &Arc<Destination>, taken: Taken, mut plan: Plan) {
+        if !destination.is_signed() {
+            plan.token = TokenChoice::Good;
+        }
         let (courier, destination) = (self.courier.clone(), Arc::clone(destination));
         let outgoing = Outgoing {
             message: Arc::clone(&taken.message),
@@ -87,7 +90,7 @@ impl Run {
         };
         let history = &self.delivery.history;
         let (name, attempt) = (&self.delivery.name, taken.attempt());
-        history.started(name, &taken.message, attempt, Way::Push);
+        history.started(name, &taken.message, attempt, Way::Push, plan);
         let is_recorded = history.is_on();
         let push = async move {
             if plan.unreachable {
@@ -165,7 +168,7 @@ impl Run {
             // Without a broker the emulator is stopping, and nothing matters any more.
             broker
                 .as_ref()
-                .map_or(Ok(()), |broker| broker.forward(topic, message))
+                .map_or(Ok(String::new()), |broker| broker.forward(topic, message))
         })
     }
 

@@ -13,8 +13,8 @@ use crate::storage::StoredMessage;
 /// Where nobody answers, trying again at once would only burn the processor; this wait is ours.
 const UNANSWERED_WAIT: Duration = Duration::from_millis(100);
 
-/// Publishes a dead letter to a topic.
-pub(crate) type Forward<'a> = &'a dyn Fn(&ResourceName, Message) -> Result<(), ApiError>;
+/// Publishes a dead letter to a topic, and gives its id.
+pub(crate) type Forward<'a> = &'a dyn Fn(&ResourceName, Message) -> Result<String, ApiError>;
 
 /// A message that was delivered often enough. It belongs to nobody until it is forwarded or comes again.
 #[derive(Debug)]
@@ -89,7 +89,8 @@ impl Delivery {
             .and_then(|topic| forward(&topic, self.dead_letter(&letter)));
         let mut state = self.state();
         let settlement = match forwarded {
-            Ok(()) => {
+            Ok(id) => {
+                self.history.forwarded(&id, sequence, letter.reply);
                 state.backlog.settle(sequence);
                 let settlement = Settlement::DeadLettered {
                     topic: letter.topic,

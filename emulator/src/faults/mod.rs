@@ -179,6 +179,15 @@ impl Faults {
         self
     }
 
+    /// The same without an outage that is over.
+    #[must_use]
+    pub(crate) fn at(mut self, now: OffsetDateTime) -> Self {
+        if !self.outage.is_on(now) {
+            self.outage = Outage::Off;
+        }
+        self
+    }
+
     /// Refuses what cannot be meant.
     ///
     /// # Errors

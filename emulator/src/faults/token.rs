@@ -46,6 +46,17 @@ impl TokenFault {
     }
 }
 
+impl TokenChoice {
+    /// What is wrong with it, by its name in JSON.
+    pub(crate) fn fault(self) -> Option<&'static str> {
+        match self {
+            Self::Good => None,
+            Self::Forged(forgery) => Some(name(forgery)),
+            Self::Missing => Some(ForgeryKind::Missing.name()),
+        }
+    }
+}
+
 impl ForgeryKind {
     pub(super) fn choose(self, delivery: Place<'_>) -> TokenChoice {
         match self {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::end::{End, Way};
-use crate::delivery::Settlement;
+use crate::delivery::{Reply, Settlement};
+use crate::faults::Plan;
 use crate::name::ResourceName;
 use crate::storage::StoredMessage;
 
@@ -32,10 +33,20 @@ pub(crate) struct Life {
     pub(crate) legs: Vec<Leg>,
     /// Subscriptions that are not followed.
     pub(crate) more_legs: usize,
+    /// If this is a dead letter: what was given up.
+    pub(crate) letter_of: Option<LetterOf>,
     /// The version of the history when this last changed.
     pub(crate) changed: u64,
     attempts: usize,
     bytes: usize,
+}
+
+/// The message that a dead letter was made of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct LetterOf {
+    pub(crate) sequence: u64,
+    /// What its last delivery was answered.
+    pub(crate) reply: Reply,
 }
 
 /// The message, or what is left of it when the history let go of its payload.
@@ -76,6 +87,8 @@ pub(crate) struct Attempt {
     pub(crate) number: u32,
     pub(crate) way: Way,
     pub(crate) started: OffsetDateTime,
+    /// The faults that were asked for, and met it.
+    pub(crate) plan: Plan,
     /// When and how it ended; nothing yet if it is under way, or was aborted.
     pub(crate) end: Option<Arc<(OffsetDateTime, End)>>,
 }
@@ -107,6 +120,7 @@ impl Life {
             publish_time: message.published_at,
             content: Content::Kept(Arc::clone(message)),
             more_legs: to.len() - legs.len(),
+            letter_of: None,
             changed: 0,
             attempts: 0,
             bytes: LIFE_BYTES + legs.len() * LEG_BYTES,

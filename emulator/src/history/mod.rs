@@ -5,50 +5,31 @@
 
 mod end;
 mod histogram;
+mod kept;
 mod life;
 mod statistics;
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 
 pub(crate) use self::end::{End, Note, Way};
-pub(crate) use self::life::{Attempt, Content, Leg, Life, Moved, Stand};
-use self::statistics::Statistics;
-pub(crate) use self::statistics::{Counts, Glance, SECONDS, Series};
+use self::kept::Kept;
+pub(crate) use self::life::{Attempt, Content, Leg, LetterOf, Life, Moved, Stand};
+pub(crate) use self::statistics::{Counts, Failing, Glance, SECONDS, Series};
 use crate::clock::Clock;
+use crate::delivery::Reply;
+use crate::faults::Plan;
 use crate::name::ResourceName;
 use crate::storage::StoredMessage;
 
 /// Messages whose history is kept, unless it is set otherwise.
 pub(crate) const DEFAULT_MESSAGES: usize = 2_000;
-/// What the history may take beside the payloads.
-const MAX_BYTES: usize = 8 * 1024 * 1024;
-/// The payloads that the history may keep alive; of older messages it knows the size only.
-const MAX_PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
-const MAX_NOTES: usize = 200;
-
 /// The history of one emulator.
 pub(crate) struct History {
     clock: Clock,
     max_messages: usize,
     kept: Mutex<Kept>,
-}
-
-#[derive(Default)]
-struct Kept {
-    lives: BTreeMap<u64, Life>,
-    /// The sequences of `lives`, the one to be forgotten first in front.
-    order: VecDeque<u64>,
-    /// The sequences whose payload is kept, the oldest in front.
-    payloads: VecDeque<u64>,
-    bytes: usize,
-    payload_bytes: usize,
-    notes: VecDeque<Noted>,
-    statistics: Statistics,
-    /// Grows with every change.
-    version: u64,
 }
 
 /// Something that was done to a subscription, and when.
@@ -65,9 +46,6 @@ pub(crate) struct Page {
     pub(crate) lives: Vec<Life>,
     pub(crate) total: usize,
 }
-
-/// What the history let go of, to be dropped without its lock.
-type Forgotten = (Vec<Life>, Vec<Arc<StoredMessage>>);
 
 impl History {
     pub(crate) fn new(clock: Clock, max_messages: usize) -> Self {
@@ -102,12 +80,14 @@ impl History {
         message: &Arc<StoredMessage>,
         attempt: u32,
         way: Way,
+        plan: Plan,
     ) {
         let now = self.clock.utc();
         let attempt = Attempt {
             number: attempt,
             way,
             started: now,
+            plan,
             end: None,
         };
         let mut kept = self.kept();
@@ -137,20 +117,37 @@ impl History {
         drop(forgotten);
     }
 
+    /// A message was given up and published once more as a dead letter, of this id.
+    pub(crate) fn forwarded(&self, letter_id: &str, sequence: u64, reply: Reply) {
+        let Ok(letter) = letter_id.parse() else {
+            return;
+        };
+        let letter_of = LetterOf { sequence, reply };
+        let mut kept = self.kept();
+        kept.change(letter, |life| life.letter_of = Some(letter_of));
+    }
+
     /// Something was done to a whole subscription.
     pub(crate) fn noted(&self, subscription: &ResourceName, note: Note) {
         let at = self.clock.utc();
+        self.kept().note(at, subscription, note);
+    }
+
+    /// A seek or a purge left these messages of a subscription to be delivered.
+    pub(crate) fn sought(
+        &self,
+        subscription: &ResourceName,
+        note: Note,
+        is_unacked: impl Fn(u64) -> bool,
+    ) {
+        let at = self.clock.utc();
+        let gone = match note {
+            Note::Purged => Moved::Purged,
+            _ => Moved::Skipped,
+        };
         let mut kept = self.kept();
-        kept.version += 1;
-        kept.apply(subscription, &note);
-        if kept.notes.len() >= MAX_NOTES {
-            kept.notes.pop_front();
-        }
-        kept.notes.push_back(Noted {
-            at,
-            subscription: subscription.clone(),
-            note,
-        });
+        kept.note(at, subscription, note);
+        kept.apply(subscription, gone, is_unacked);
     }
 
     /// Whether messages are followed at all.
@@ -201,6 +198,16 @@ impl History {
         look(&self.kept().statistics.all)
     }
 
+    /// The present of one subscription; nothing if so many others are busy that it is not followed by the second.
+    pub(crate) fn glance(&self, subscription: &ResourceName, now: i64) -> Option<Glance> {
+        self.kept().statistics.glance(subscription, now)
+    }
+
+    /// The failures of a subscription whose last delivery failed.
+    pub(crate) fn failing(&self, subscription: &ResourceName) -> Option<Failing> {
+        self.kept().statistics.failing(subscription)
+    }
+
     /// Looks at the figures of one subscription, if it was busy lately.
     pub(crate) fn of<T>(
         &self,
@@ -215,87 +222,11 @@ impl History {
     }
 }
 
-impl Kept {
-    fn insert(&mut self, mut life: Life) {
-        self.version += 1;
-        life.changed = self.version;
-        let sequence = life.sequence;
-        self.bytes += life.bytes();
-        self.payload_bytes += life.payload_bytes();
-        self.order.push_back(sequence);
-        self.payloads.push_back(sequence);
-        if let Some(same) = self.lives.insert(sequence, life) {
-            self.discount(&same);
-            self.order.retain(|each| *each != sequence);
-            self.order.push_back(sequence);
-        }
-    }
-
-    fn change(&mut self, sequence: u64, change: impl FnOnce(&mut Life)) {
-        self.version += 1;
-        let Some(life) = self.lives.get_mut(&sequence) else {
-            return;
-        };
-        let before = life.bytes();
-        change(life);
-        life.changed = self.version;
-        self.bytes = self.bytes + life.bytes() - before;
-    }
-
-    /// Forgets the oldest until the bounds are kept.
-    fn shrink(&mut self, max_messages: usize) -> Forgotten {
-        let (mut lives, mut payloads) = (Vec::new(), Vec::new());
-        while (self.lives.len() > max_messages || self.bytes > MAX_BYTES)
-            && let Some(oldest) = self.order.pop_front()
-        {
-            if let Some(life) = self.lives.remove(&oldest) {
-                self.discount(&life);
-                lives.push(life);
-            }
-        }
-        // Those forgotten above are still in the queue of payloads; it must not grow by them.
-        while (self.payload_bytes > MAX_PAYLOAD_BYTES || self.payloads.len() > 2 * max_messages)
-            && let Some(oldest) = self.payloads.pop_front()
-        {
-            if let Some(life) = self.lives.get_mut(&oldest) {
-                let (bytes, payload_bytes) = (life.bytes(), life.payload_bytes());
-                payloads.extend(life.release());
-                self.bytes = self.bytes + life.bytes() - bytes;
-                self.payload_bytes -= payload_bytes;
-            }
-        }
-        (lives, payloads)
-    }
-
-    fn discount(&mut self, life: &Life) {
-        self.bytes -= life.bytes();
-        self.payload_bytes -= life.payload_bytes();
-    }
-
-    /// A seek and a purge settle messages, or take that back, without a delivery.
-    fn apply(&mut self, subscription: &ResourceName, note: &Note) {
-        let version = self.version;
-        for life in self.lives.values_mut() {
-            let published = life.publish_time;
-            let mut legs = life.legs.iter_mut();
-            let Some(leg) = legs.find(|leg| leg.subscription == *subscription) else {
-                continue;
-            };
-            leg.moved = match note {
-                Note::Purged if !leg.is_settled() => Some(Moved::Purged),
-                Note::Seek { to } if published < *to && !leg.is_settled() => Some(Moved::Skipped),
-                Note::Seek { to } if published >= *to && leg.is_settled() => Some(Moved::Recalled),
-                _ => continue,
-            };
-            life.changed = version;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::kept::MAX_BYTES;
     use super::*;
-    use crate::delivery::{Reply, Settlement};
+    use crate::delivery::Settlement;
     use crate::message::{Message, ReceivedMessage};
     use crate::push::Answer;
     use crate::storage::Storage;
@@ -351,11 +282,11 @@ mod tests {
         let message = stored(7, 4);
         history.published(&topic(), &message, &[billing()]);
         assert_eq!(stand(&history, 7), Stand::Waiting);
-        history.started(&billing(), &message, 1, Way::Push);
+        history.started(&billing(), &message, 1, Way::Push, Plan::FAULTLESS);
         assert_eq!(stand(&history, 7), Stand::Delivering);
         history.ended(&billing(), 7, 1, end(again()));
         assert!(matches!(stand(&history, 7), Stand::Retrying(next) if next > history.now()));
-        history.started(&billing(), &message, 2, Way::Push);
+        history.started(&billing(), &message, 2, Way::Push, Plan::FAULTLESS);
         history.ended(&billing(), 7, 2, end(Settlement::Acked));
         assert_eq!(stand(&history, 7), Stand::Acked);
         let life = history.life(7).unwrap();
@@ -385,7 +316,7 @@ mod tests {
         history.published(&topic(), &old, &[billing()]);
         published(&history, 2..4, 4);
         assert!(history.life(1).is_none());
-        history.started(&billing(), &old, 1, Way::Push);
+        history.started(&billing(), &old, 1, Way::Push, Plan::FAULTLESS);
         assert_eq!(history.life(1).unwrap().topic, None);
         assert!(history.life(2).is_none() && history.life(3).is_some());
     }
@@ -407,7 +338,7 @@ mod tests {
         let history = history(10);
         let message = stored(1, 4);
         for attempt in 1..=200 {
-            history.started(&billing(), &message, attempt, Way::Push);
+            history.started(&billing(), &message, attempt, Way::Push, Plan::FAULTLESS);
             history.ended(&billing(), 1, attempt, end(again()));
         }
         let life = history.life(1).unwrap();
@@ -430,7 +361,7 @@ mod tests {
             let message = stored(sequence, 4);
             history.published(&topic(), &message, &[billing()]);
             for attempt in 1..=5 {
-                history.started(&billing(), &message, attempt, Way::Push);
+                history.started(&billing(), &message, attempt, Way::Push, Plan::FAULTLESS);
                 let answer = Answer {
                     status: 500,
                     headers: vec![("x-long".to_owned(), "v".repeat(1_000)); 100],
@@ -453,11 +384,33 @@ mod tests {
     }
 
     #[test]
+    fn a_dead_letter_is_known_to_be_one_of_another_message() {
+        let history = history(10);
+        history.published(&topic(), &stored(7, 4), &[]);
+        let version = history.version();
+        history.forwarded("7", 1, Reply::Status(500));
+        let letter_of = LetterOf {
+            sequence: 1,
+            reply: Reply::Status(500),
+        };
+        assert_eq!(history.life(7).unwrap().letter_of, Some(letter_of));
+        assert!(history.version() > version);
+        history.forwarded("8", 1, Reply::Status(500));
+        assert!(history.life(8).is_none());
+    }
+
+    #[test]
     fn the_books_are_balanced_when_all_is_forgotten() {
         let history = history(50);
         published(&history, 0..200, 1024 * 1024);
         for sequence in 100..200 {
-            history.started(&billing(), &stored(sequence, 9), 1, Way::Push);
+            history.started(
+                &billing(),
+                &stored(sequence, 9),
+                1,
+                Way::Push,
+                Plan::FAULTLESS,
+            );
             history.ended(&billing(), sequence, 1, end(again()));
         }
         let mut kept = history.kept();
@@ -473,33 +426,24 @@ mod tests {
         let history = history(10);
         published(&history, 1..3, 4);
         let message = stored(1, 4);
-        history.started(&billing(), &message, 1, Way::Push);
+        history.started(&billing(), &message, 1, Way::Push, Plan::FAULTLESS);
         history.ended(&billing(), 1, 1, end(Settlement::Acked));
-        history.noted(&billing(), Note::Purged);
+        history.sought(&billing(), Note::Purged, |_| false);
         assert_eq!(
             (stand(&history, 1), stand(&history, 2)),
             (Stand::Acked, Stand::Purged)
         );
-        let hour = Duration::from_secs(3_600);
-        history.noted(
-            &billing(),
-            Note::Seek {
-                to: history.now() - hour,
-            },
-        );
+        let snapshot = "before".to_owned();
+        history.sought(&billing(), Note::SeekToSnapshot { snapshot }, |_| true);
         assert_eq!(
             (stand(&history, 1), stand(&history, 2)),
             (Stand::Waiting, Stand::Waiting)
         );
-        history.noted(
-            &billing(),
-            Note::Seek {
-                to: history.now() + hour,
-            },
-        );
+        let to = history.now();
+        history.sought(&billing(), Note::Seek { to }, |sequence| sequence == 2);
         assert_eq!(
             (stand(&history, 1), stand(&history, 2)),
-            (Stand::Skipped, Stand::Skipped)
+            (Stand::Skipped, Stand::Waiting)
         );
         assert_eq!(history.notes(&billing()).len(), 3);
     }

@@ -12,6 +12,8 @@ use crate::name::ResourceName;
 pub(crate) const SECONDS: i64 = 300;
 /// Subscriptions that have seconds of their own; further ones count in the total only.
 const MAX_SUBSCRIPTIONS: usize = 100;
+/// Subscriptions whose failures in a row are counted.
+const MAX_FAILING: usize = 10_000;
 /// The seconds over which a present rate is the mean.
 const RATE_SECONDS: i64 = 5;
 /// The seconds whose latencies make the present percentiles.
@@ -21,6 +23,16 @@ const LATENCY_SECONDS: i64 = 60;
 pub(super) struct Statistics {
     pub(super) all: Series,
     by_subscription: HashMap<ResourceName, Series>,
+    /// Those whose last delivery failed.
+    failing: HashMap<ResourceName, Failing>,
+}
+
+/// Failed deliveries of a subscription since its last acknowledgement.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Failing {
+    pub(crate) in_a_row: u32,
+    /// What the last of them was answered.
+    pub(crate) reply: Reply,
 }
 
 /// The seconds in which something happened, the oldest first.
@@ -28,8 +40,6 @@ pub(super) struct Statistics {
 pub(crate) struct Series {
     seconds: VecDeque<Second>,
     pub(crate) totals: Counts,
-    failures_in_a_row: u32,
-    last_failure: Option<Reply>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,10 +69,6 @@ pub(crate) struct Glance {
     pub(crate) p50: Option<Duration>,
     pub(crate) p99: Option<Duration>,
     pub(crate) totals: Counts,
-    /// Failed deliveries since the last acknowledgement.
-    pub(crate) failures_in_a_row: u32,
-    /// What the last failed delivery was answered.
-    pub(crate) last_failure: Option<Reply>,
 }
 
 /// One second as it is shown.
@@ -94,11 +100,40 @@ impl Statistics {
 
     pub(super) fn ended(&mut self, at: i64, subscription: &ResourceName, end: &End) {
         self.all.ended(at, end);
+        self.note_failure(subscription, end);
         self.note(subscription, at, |series| series.ended(at, end));
     }
 
     pub(super) fn subscription(&self, name: &ResourceName) -> Option<&Series> {
         self.by_subscription.get(name)
+    }
+
+    /// The present of a subscription, unless it is one of too many.
+    pub(super) fn glance(&self, name: &ResourceName, now: i64) -> Option<Glance> {
+        match self.by_subscription.get(name) {
+            Some(series) => Some(series.glance(now)),
+            None if self.by_subscription.len() < MAX_SUBSCRIPTIONS => Some(Glance::default()),
+            None => None,
+        }
+    }
+
+    pub(super) fn failing(&self, name: &ResourceName) -> Option<Failing> {
+        self.failing.get(name).copied()
+    }
+
+    fn note_failure(&mut self, name: &ResourceName, end: &End) {
+        if end.settlement == Settlement::Acked {
+            self.failing.remove(name);
+        } else if let Some(failing) = self.failing.get_mut(name) {
+            failing.in_a_row = failing.in_a_row.saturating_add(1);
+            failing.reply = end.reply;
+        } else if self.failing.len() < MAX_FAILING {
+            let first = Failing {
+                in_a_row: 1,
+                reply: end.reply,
+            };
+            self.failing.insert(name.clone(), first);
+        }
     }
 
     /// Changes the series of a subscription, unless so many others were busy in the last minutes that there is no room for it.
@@ -125,13 +160,11 @@ impl Series {
     fn ended(&mut self, at: i64, end: &End) {
         if end.settlement == Settlement::Acked {
             self.count(at, |counts| counts.acks += 1);
-            self.failures_in_a_row = 0;
         } else {
             self.count(at, |counts| counts.nacks += 1);
-            self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-            self.last_failure = Some(end.reply);
         }
-        if let Some(latency) = end.latency {
+        // How long it took to find nobody is no latency.
+        if let (Reply::Status(_), Some(latency)) = (end.reply, end.latency) {
             self.note(at, |second| second.latencies.record(latency));
         }
     }
@@ -190,8 +223,6 @@ impl Series {
             p50: latencies.percentile(0.5),
             p99: latencies.percentile(0.99),
             totals: self.totals,
-            failures_in_a_row: self.failures_in_a_row,
-            last_failure: self.last_failure,
         }
     }
 
@@ -253,21 +284,43 @@ mod tests {
             after: Duration::ZERO,
         };
         (0..3).for_each(|at| statistics.ended(at, &billing, &end(again.clone())));
-        let series = statistics.subscription(&billing).unwrap();
-        assert_eq!(
-            (series.failures_in_a_row, series.last_failure),
-            (3, Some(Reply::Status(500)))
-        );
+        let failing = Failing {
+            in_a_row: 3,
+            reply: Reply::Status(500),
+        };
+        assert_eq!(statistics.failing(&billing), Some(failing));
         statistics.ended(4, &billing, &end(Settlement::Acked));
-        let series = statistics.subscription(&billing).unwrap();
-        assert_eq!(
-            (
-                series.failures_in_a_row,
-                series.totals.nacks,
-                series.totals.acks
-            ),
-            (0, 3, 1)
-        );
+        assert_eq!(statistics.failing(&billing), None);
+        let totals = statistics.subscription(&billing).unwrap().totals;
+        assert_eq!((totals.nacks, totals.acks), (3, 1));
+    }
+
+    #[test]
+    fn failures_are_known_of_more_subscriptions_than_seconds() {
+        let mut statistics = Statistics::default();
+        let again = Settlement::Again {
+            after: Duration::ZERO,
+        };
+        let last = name(&format!("sub-{MAX_SUBSCRIPTIONS}"));
+        for each in 0..=MAX_SUBSCRIPTIONS {
+            statistics.ended(0, &name(&format!("sub-{each}")), &end(again.clone()));
+        }
+        assert!(statistics.failing(&last).is_some());
+        assert!(statistics.glance(&last, 0).is_none());
+        assert!(statistics.glance(&name("sub-0"), 0).is_some());
+    }
+
+    #[test]
+    fn only_an_answer_has_a_latency() {
+        let mut statistics = Statistics::default();
+        let lost = End {
+            reply: Reply::NoAnswer,
+            ..end(Settlement::Elsewhere)
+        };
+        statistics.ended(0, &name("billing"), &lost);
+        assert_eq!(statistics.all.glance(1).p99, None);
+        statistics.ended(0, &name("billing"), &end(Settlement::Elsewhere));
+        assert!(statistics.all.glance(1).p99.is_some());
     }
 
     #[test]

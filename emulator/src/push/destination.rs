@@ -82,6 +82,11 @@ impl Destination {
         &self.subscription
     }
 
+    /// Whether pushes carry a token.
+    pub(crate) fn is_signed(&self) -> bool {
+        self.account.is_some()
+    }
+
     /// The request of one push. These headers are those of Google's sample (Google, *Payload unwrapping*, sample of a
     /// wrapped request).
     pub(crate) async fn request(

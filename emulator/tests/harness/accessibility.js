@@ -46,6 +46,8 @@ if (document.querySelectorAll("main").length !== 1 || document.querySelectorAll(
 if (document.querySelectorAll("main h1").length !== 1) faults.push("not one h1");
 for (const image of document.querySelectorAll("img:not([alt]), svg[role=img]:not([aria-label])")) faults.push(`no text for: ${where(image)}`);
 for (const table of document.querySelectorAll("main table")) if (!table.caption || !table.querySelector("th[scope=col]")) faults.push(`no caption or headings: ${where(table)}`);
+const landmarks = [...document.querySelectorAll("nav, section[aria-label], section[aria-labelledby], [role=region], [role=search]")].filter(shown).map((element) => `${element.tagName} ${element.getAttribute("role") || ""} ${nameOf(element)}`);
+for (const name of new Set(landmarks.filter((name, place) => landmarks.indexOf(name) !== place))) faults.push(`a landmark twice: ${name}`);
 const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
 for (const id of new Set(ids.filter((id, place) => ids.indexOf(id) !== place))) faults.push(`id twice: ${id}`);
 let level = 0;

@@ -30,6 +30,13 @@ pub(crate) const DARK: Look = Look {
     width: 1_280,
 };
 
+pub(crate) const NARROW: Look = Look {
+    is_dark: false,
+    width: 390,
+};
+/// No window is made narrower than this; a narrower one is a telephone's.
+const NARROWEST: u32 = 500;
+
 /// One window, and the console that it looks at.
 #[derive(Clone)]
 pub(crate) struct Page {
@@ -119,7 +126,12 @@ async fn connect(driver: &Driver, port: u16, look: Look) -> Client {
         "--blink-settings=preferredColorScheme={}",
         u8::from(!look.is_dark)
     ));
-    let Value::Object(capabilities) = json!({"goog:chromeOptions": {"args": arguments}}) else {
+    let mut options = json!({"args": arguments});
+    if look.width < NARROWEST {
+        let metrics = json!({"width": look.width, "height": 1_100, "pixelRatio": 1, "mobile": false, "touch": false});
+        options["mobileEmulation"] = json!({"deviceMetrics": metrics});
+    }
+    let Value::Object(capabilities) = json!({"goog:chromeOptions": options}) else {
         unreachable!("an object");
     };
     let mut builder = ClientBuilder::new(HttpConnector::new());

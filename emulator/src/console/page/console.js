@@ -11,6 +11,7 @@ import * as topic from "./topic.js";
 
 const LOOK_AGAIN_MS = 500;
 const main = document.getElementById("main");
+/** Patterns of addresses. Parts of a path are written as in one; a query is left to its view, which reads it as a whole. */
 const views = [
   [/^#\/overview$/, overview.show],
   [/^#\/throughput$/, overview.throughput],
@@ -28,9 +29,7 @@ let looked = 0;
 
 async function open() {
   const hash = location.hash || "#/overview";
-  const [pattern, show] = views.find(([pattern]) => pattern.test(hash)) || [null, unknown];
-  const parameters = pattern ? hash.match(pattern).slice(1).map((part) => decodeURIComponent(part || "")) : [];
-  const view = show(...parameters);
+  const view = viewOf(hash);
   const isFirst = current === null;
   current = view;
   main.replaceChildren(...view.nodes);
@@ -43,8 +42,19 @@ async function open() {
   await look();
 }
 
+function viewOf(hash) {
+  const [pattern, show] = views.find(([pattern]) => pattern.test(hash)) || [/$/, unknown];
+  const parts = hash.match(pattern).slice(1);
+  try {
+    return show(...(show === messages.show ? parts : parts.map(decodeURIComponent)));
+  } catch (error) {
+    if (error instanceof URIError) return unknown();
+    throw error;
+  }
+}
+
 function unknown() {
-  return { title: "Not found", section: "", nodes: [element("h1", { text: "There is no such view" }), element("p", {}, element("a", { href: "#/overview", text: "Go to the overview" }))], refresh: async () => {} };
+  return { title: "Not found", section: "", nodes: [element("h1", { text: "There is no such page" }), element("p", {}, element("a", { href: "#/overview", text: "Go to the overview" }))], refresh: async () => {} };
 }
 
 /** Has the view look again, one look at a time, and one more if something happened meanwhile. */
@@ -81,7 +91,7 @@ function trouble(error) {
 let before = null;
 function news({ version, all }) {
   const { published, acks, nacks } = all.totals;
-  if (before && version !== before.version) {
+  if (before && version !== before.version && !isPaused) {
     const parts = [
       published > before.published && `${plural(published - before.published, "message")} published`,
       acks > before.acks && `${plural(acks - before.acks, "delivery", "deliveries")} acknowledged`,
@@ -90,13 +100,28 @@ function news({ version, all }) {
     if (parts.length) announce(parts.join(", "));
   }
   before = { version, published, acks, nacks };
+  if (isPaused) return;
   current?.news?.(all);
   later();
 }
 
+let isPaused = false;
+let linkState = "";
 function linked(state) {
-  document.getElementById("dot").className = `dot ${state}`;
-  setText(document.getElementById("link"), { live: "Live", lost: "No connection, trying again", paused: "Paused" }[state]);
+  linkState = state;
+  const shown = isPaused && state === "live" ? "paused" : state;
+  document.getElementById("dot").className = `dot ${shown}`;
+  setText(document.getElementById("link"), { live: "Live", lost: "No connection, trying again", paused: "Paused" }[shown] || "Connecting");
+}
+
+/** What changes while it is read cannot be read: nothing is looked at again until it goes on. */
+function pauseOrGoOn() {
+  isPaused = !isPaused;
+  clearTimeout(timer);
+  timer = null;
+  setText(document.getElementById("pause"), isPaused ? "Go on" : "Pause");
+  linked(linkState);
+  if (!isPaused) look();
 }
 
 function keys() {
@@ -106,9 +131,11 @@ function keys() {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
     if (pending && go[event.key]) location.hash = go[event.key];
     else if (event.key === "?") document.getElementById("shortcuts").showModal();
+    else if (event.key === "l") pauseOrGoOn();
     else if (event.key === "p") { const form = document.getElementById("publish-data"); if (form) { event.preventDefault(); form.focus(); } }
     pending = event.key === "g";
   });
+  document.getElementById("pause").addEventListener("click", pauseOrGoOn);
   document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 }
 

@@ -65,15 +65,15 @@ export function announce(text, isAnswer = false) {
   document.getElementById("news").textContent = text;
 }
 
-/** Asks before something is done; resolves to whether it should be. */
-export function confirm(title, paragraphs, action) {
+/** Asks before something is done; resolves to whether it should be. What cannot be undone is not done by a hasty Enter. */
+export function confirm(title, paragraphs, action, isFinal = false) {
   return new Promise((resolve) => {
     const dialog = element("dialog", { "aria-labelledby": "confirm-title" },
       element("h2", { id: "confirm-title", text: title }),
       paragraphs.map((text) => element("p", { text })),
       element("form", { method: "dialog", class: "row" },
-        element("button", { value: "yes", class: "primary", text: action }), " ",
-        element("button", { value: "no", text: "Cancel" })));
+        element("button", { value: "yes", class: isFinal ? "danger" : "primary", text: action }), " ",
+        element("button", { value: "no", text: "Cancel", autofocus: isFinal })));
     dialog.addEventListener("close", () => { dialog.remove(); resolve(dialog.returnValue === "yes"); });
     document.body.append(dialog);
     dialog.showModal();

@@ -4,10 +4,10 @@ import { announce, confirm, element, empty, notice, panel, setText } from "./dom
 import { pager } from "./messages.js";
 import { place } from "./overview.js";
 import { table } from "./table.js";
-import { clock, messageHref, nameCell, plural, preview, shortName } from "./words.js";
+import { clock, messageHref, named, nameCell, plural, preview, shortName, whyGivenUp } from "./words.js";
 
 export function show() {
-  const list = table("Dead letters", [["Letter"], ["Given up by"], ["After"], ["First published", "nowrap"], ["Why"], ["Data", "clip mono"], ["Held by"], ["Replay"]]);
+  const list = table("Dead letters", [["Letter"], ["Why"], ["Given up by"], ["First published", "nowrap"], ["Data", "clip mono"], ["Held by"], ["Replay"]]);
   const routes = table("Where dead letters go", [["Subscription"], ["Gives up after"], ["Dead-letter topic"], ["Held there by"]]);
   const where = element("div"), routesPlace = element("div"), result = element("div", { role: "status" }), count = element("p", { class: "hint" }), full = element("p", { class: "notice warn", hidden: true });
   let page = 1;
@@ -36,9 +36,8 @@ export function show() {
     list.update(found.letters.map((letter) => ({
       key: `${letter.holder} ${letter.id}`,
       cells: [
-        { text: letter.id, href: messageHref(letter.id) }, letter.source ? nameCell(letter.source) : "unknown",
-        letter.attempts ? `${letter.attempts} attempts` : "–", letter.firstPublishedAt ? clock(letter.firstPublishedAt) : "–",
-        [letter.reason, letter.error].filter(Boolean).join(": ") || "failed too often",
+        { text: letter.id, href: messageHref(letter.id) }, why(letter), letter.source ? nameCell(letter.source) : "unknown",
+        letter.firstPublishedAt ? clock(letter.firstPublishedAt) : "–",
         preview(letter.content), nameCell(letter.holder),
         letter.sourceTopic ? { button: () => replay(letter), text: "Replay…", label: `Replay letter ${letter.id}` } : { text: "its source is gone", class: "faint" },
       ],
@@ -46,7 +45,7 @@ export function show() {
     routes.update(found.routes.map((route) => ({
       key: route.subscription,
       cells: [nameCell(route.subscription), plural(route.attempts, "attempt"), nameCell(route.topic),
-        route.holders.length ? { items: route.holders.map((name) => [nameCell(name)]) } : { text: "Nobody: its dead letters are lost", class: "chip bad" }],
+        route.holders.length ? { items: named(route.holders) } : { text: "Nobody: its dead letters are lost", class: "chip bad" }],
     })));
     place(where, found.letters.length, list.node, () => noLetters(found.routes));
     place(routesPlace, found.routes.length, routes.node, noRoutes);
@@ -66,6 +65,14 @@ export function show() {
     ],
     refresh,
   };
+}
+
+/** What a subscriber wrote about it, or how its deliveries ended, and the message that it was. */
+function why(letter) {
+  const { attempts, letterOf } = letter;
+  const parts = [[letter.reason, letter.error].filter(Boolean).join(": ") || whyGivenUp(attempts, letterOf)];
+  if (letterOf?.isKnown) parts.push({ text: "Its attempts", href: messageHref(letterOf.id), title: `Message ${letterOf.id}` });
+  return { items: [{ key: "why", parts }] };
 }
 
 function noLetters(routes) {

@@ -1,7 +1,7 @@
 // The life of one message.
 import { get, post } from "./api.js";
 import { announce, element, notice, setText } from "./dom.js";
-import { bytes, chip, clock, duration, nameLink, plural, readable, tone } from "./words.js";
+import { bytes, chip, clock, duration, faultsOfAttempt, messageLink, nameLink, plural, readable, tone, whyGivenUp } from "./words.js";
 
 export function show(id) {
   const content = element("div"), legs = element("div");
@@ -13,8 +13,9 @@ export function show(id) {
     nodes: [element("h1", { text: `Message ${id}` }), topic, element("section", { class: "panel", "aria-label": "Content" }, content), legs],
     async refresh() {
       const found = await get(`messages/${encodeURIComponent(id)}`);
-      if (shownContent !== (shownContent = JSON.stringify([found.content, found.topic]))) {
+      if (shownContent !== (shownContent = JSON.stringify([found.content, found.topic, found.letterOf]))) {
         topic.replaceChildren("Published ", element("time", { datetime: found.publishedAt, text: clock(found.publishedAt) }), found.topic ? " to " : ".", found.topic ? nameLink(found.topic) : "", found.isDeadLetter ? " as a dead letter. " : "");
+        if (found.letterOf) topic.append("It was ", found.letterOf.isKnown ? messageLink(found.letterOf.id, `message ${found.letterOf.id}`) : `message ${found.letterOf.id}`, `; ${whyGivenUp(null, found.letterOf)}. `);
         if (found.isDeadLetter) topic.append(element("a", { href: "#/dead-letters", text: "All dead letters" }));
         content.replaceChildren(...contentOf(found.content));
       }
@@ -114,6 +115,8 @@ function attemptStep(id, leg, attempt, isLast) {
   if (!settlement) parts.push(element("span", { text: isLast ? "under way" : "no end known: it was aborted, or goes on" }));
   else parts.push(element("span", { class: `chip ${kind}`, text: attempt.reply }), element("span", { text: `after ${duration(attempt.latencyMs)}` }), outcome(settlement));
   const made = step(kind, ...parts);
+  const faults = faultsOfAttempt(attempt.faults);
+  if (faults.length) made.append(element("p", { class: "step" }, element("span", { class: "chip warn", text: "Fault" }), " ", faults.join(". ") + "."));
   if (attempt.reason) made.append(element("p", { class: "faint", text: attempt.reason }));
   if (attempt.way === "push") made.append(exchange(id, leg, attempt));
   return made;
@@ -140,13 +143,14 @@ function exchange(id, leg, attempt) {
 
 async function requestOf(id, leg, attempt) {
   try {
-    const found = await get(`messages/${encodeURIComponent(id)}/request`, { subscription: leg.subscription, attempt: attempt.number });
+    const found = await get(`messages/${encodeURIComponent(id)}/request`, { subscription: leg.subscription, attempt: attempt.number, startedAt: attempt.startedAt });
     const parts = [
       element("p", { class: "hint", text: "Made again from the message and the subscription's present settings; requests are not kept. JSON is indented here." }),
+      attempt.faults?.unreachable && element("p", { text: "It was not sent: an outage was asked for. It would have been:" }),
       element("pre", { tabindex: "0", "aria-label": "Request", text: `${found.method} ${found.url}\n${headerLines(found.headers)}\n\n${readable(found.body)}${found.body.isCut ? "\n…" : ""}` }),
     ];
-    if (found.token) parts.push(element("h3", { text: "What its token says" }), element("p", { class: "hint", text: "A token as it would be sent now, without its signature." }), element("pre", { tabindex: "0", "aria-label": "Token", text: JSON.stringify(found.token.claims, null, 2) }));
-    return parts;
+    if (found.token) parts.push(element("h3", { text: "What its token says" }), element("p", { class: "hint", text: `${attempt.faults?.token ? "A token forged in the same way" : "A token"} as it would be sent now, without its signature.` }), element("pre", { tabindex: "0", "aria-label": "Token", text: [found.token.header, found.token.claims].map((part) => JSON.stringify(part, null, 2)).join("\n.\n") }));
+    return parts.filter(Boolean);
   } catch (error) {
     return [element("p", { text: error.message })];
   }

@@ -9,8 +9,8 @@ export function show(query = "") {
   const asked = new URLSearchParams(query);
   const topic = select([["", "any topic"]]), subscription = select([["", "any subscription"]]), state = select(STATE_OPTIONS, asked.get("state") || "");
   const id = element("input", { type: "search", autocomplete: "off", value: asked.get("id") || "" });
-  const list = table("Messages", [["Message"], ["Topic"], ["Published", "nowrap"], ["Data", "clip mono"], ["With its subscriptions"]]);
-  const where = element("div"), count = element("p", { class: "hint", role: "status" });
+  const list = table("Messages", [["Message"], ["With its subscriptions"], ["Topic"], ["Published", "nowrap"], ["Data", "clip mono"]]);
+  const where = element("div"), count = element("p", { class: "hint" });
   const pages = pager((page) => change({ page }));
 
   function change(changes) {
@@ -63,13 +63,13 @@ function row(message) {
     if (stand.state === "acked" && stand.latencyMs !== null) parts.push(duration(stand.latencyMs));
     if (stand.state === "retrying") parts.push(stand.reply || "");
     if (stand.attemptCount > 1) parts.push(`${stand.attemptCount} attempts`);
-    return parts;
+    return { key: stand.subscription, parts };
   });
-  if (!stands.length) stands.push([stateCell("unrouted")]);
-  if (message.moreStands) stands.push([`and ${message.moreStands} more`]);
+  if (!stands.length) stands.push({ key: "none", parts: [stateCell("unrouted")] });
+  if (message.moreStands) stands.push({ key: "more", parts: [`and ${message.moreStands} more`] });
   return {
     key: message.id,
-    cells: [{ text: message.id, href: messageHref(message.id) }, message.topic ? nameCell(message.topic) : "unknown", clock(message.publishedAt), preview(message.content), { items: stands }],
+    cells: [{ text: message.id, href: messageHref(message.id) }, { items: stands }, message.topic ? nameCell(message.topic) : "unknown", clock(message.publishedAt), preview(message.content)],
   };
 }
 

@@ -1,9 +1,9 @@
 // What there is, and how much goes through.
 import { get } from "./api.js";
-import { element, empty, figures, panel, select, setText } from "./dom.js";
+import { element, empty, field, figures, notice, panel, select } from "./dom.js";
 import { everySecond, knownSeconds, plot } from "./plot.js";
 import { table } from "./table.js";
-import { duration, nameCell, number, plural, rate, shortName } from "./words.js";
+import { duration, faultsInWords, named, nameCell, number, plural, rate, shortName } from "./words.js";
 
 const NOW = ["published", "delivered", "failed", "latency, half within", "latency, 99 % within", "published since start"];
 
@@ -39,8 +39,8 @@ export function show() {
 
 function receivers(topic) {
   if (topic.subscriptionCount === 0) return { text: "None: messages are lost", class: "chip warn" };
-  const shown = topic.subscriptions.slice(0, 5).map((name) => [nameCell(name)]);
-  if (topic.subscriptionCount > 5) shown.push([`and ${topic.subscriptionCount - 5} more`]);
+  const shown = named(topic.subscriptions.slice(0, 5));
+  if (topic.subscriptionCount > 5) shown.push({ key: "more", parts: [`and ${topic.subscriptionCount - 5} more`] });
   return { items: shown };
 }
 
@@ -72,19 +72,19 @@ export function noSubscriptionsOf(topic, project) {
   "pushConfig": {"pushEndpoint": "http://127.0.0.1:8080/"}}'`);
 }
 
-/** The table of subscriptions, with or without their topics. */
+/** The table of subscriptions, with or without their projects and topics. What matters most is seen in a narrow window, too. */
 export function subscriptionTable(withTopic) {
-  const made = table("Subscriptions", [["Subscription"], ...(withTopic ? [["Topic"]] : []), ["Delivery"], ["Condition"], ["Backlog", "number"], ["Outstanding", "number"], ["Oldest unacked", "number"], ["Delivered", "number"], ["99 % within", "number"]]);
+  const made = table("Subscriptions", [["Subscription"], ["Condition", "condition"], ...(withTopic ? [["Project"], ["Topic"]] : []), ["Delivery"], ["Backlog", "number"], ["Outstanding", "number"], ["Oldest unacked", "number"], ["Delivered", "number"], ["99 % within", "number"]]);
   return {
     node: made.node,
     update: (all) => made.update(all.map((each) => ({
       key: each.name,
       cells: [
-        nameCell(each.name), ...(withTopic ? [topicCell(each)] : []),
+        nameCell(each.name), { items: [{ key: "condition", parts: conditions(each) }] }, ...(withTopic ? [each.project, topicCell(each)] : []),
         each.endpoint ? { text: "Push", title: `to ${each.endpoint}` } : { text: "Pull", title: "Holds its messages until a subscriber fetches them" },
-        condition(each), number(each.backlog), number(each.outstanding),
+        number(each.backlog), number(each.outstanding),
         each.backlog ? duration(each.oldestUnackedMs === null ? null : Math.floor(each.oldestUnackedMs / 1000) * 1000) : "–",
-        rate(each.flow.ackedPerSecond), duration(each.flow.p99Ms),
+        each.flow ? rate(each.flow.ackedPerSecond) : "–", duration(each.flow?.p99Ms),
       ],
     }))),
   };
@@ -94,14 +94,20 @@ function topicCell(each) {
   return each.topicDeleted ? { text: "deleted", class: "faint" } : nameCell(each.topic);
 }
 
-/** How a subscription is, in a word. */
-export function condition(each) {
+/** How a subscription is: in a word, until when it is paused, and that faults are on. */
+export function conditions(each) {
+  const shown = [condition(each)];
+  if (each.endpoint && each.failing && each.pausedMs) shown.push({ text: `paused for ${duration(Math.ceil(each.pausedMs / 1000) * 1000)}`, class: "faint", title: "After failures, the whole subscription pauses between pushes" });
+  if (each.faults) shown.push({ text: "Faults on", class: "chip warn", title: faultsInWords(each.faults).join(", ") });
+  return shown;
+}
+
+function condition(each) {
   if (each.settings.detached) return { text: "Detached", class: "chip warn", title: "It receives nothing any more" };
   if (each.failing && each.endpoint) {
     const { inARow, reply } = each.failing;
     return { text: `Failing: ${reply || "no ack"}`, class: "chip bad", title: `${plural(inARow, "delivery", "deliveries")} failed in a row` };
   }
-  if (each.faults) return { text: "Faults on", class: "chip warn" };
   if (!each.endpoint) return each.backlog ? { text: "Waits for pull", class: "chip" } : { text: "Idle", class: "chip" };
   if (each.backlog) return { text: "Delivering", class: "chip busy" };
   return { text: "✓ Caught up", class: "chip good" };
@@ -110,7 +116,6 @@ export function condition(each) {
 export function throughput() {
   const flow = figures(NOW);
   const chooser = select([["", "all subscriptions"]]);
-  chooser.id = "throughput-of";
   const plots = statisticsPlots();
   chooser.addEventListener("change", () => refresh());
   async function refresh() {
@@ -127,9 +132,9 @@ export function throughput() {
     title: "Throughput", section: "throughput",
     nodes: [
       element("h1", { text: "Throughput and latency" }),
-      element("p", { class: "sub", text: "The last five minutes, by the second. Latency is the time from the start of a push to its answer." }),
+      element("p", { class: "sub", text: "The last five minutes, by the second. Latency is the time from the start of a push to its answer; one without an answer has none." }),
       panel("Now", flow.list),
-      element("p", { class: "row" }, element("label", { for: chooser.id, text: "Plot " }), chooser),
+      element("div", { class: "row" }, field("Plot", chooser)),
       ...plots.nodes,
     ],
     news: (all) => flow.update(now(all)),
@@ -142,10 +147,13 @@ export function statisticsPlots() {
   const perSecond = (value) => `${Number(value.toPrecision(3))}/s`;
   const counts = plot("Messages per second", ["published", "acknowledged", "failed"], perSecond);
   const latency = plot("Latency", ["half within", "99 % within"], duration);
+  const unknown = notice("warn", "Too many subscriptions are busy for each to be counted by the second, and this one is not.");
+  unknown.hidden = true;
   return {
-    nodes: [panel("Messages per second", counts.node), panel("Latency", latency.node)],
+    nodes: [unknown, panel("Messages per second", counts.node), panel("Latency", latency.node)],
     async refresh(subscription) {
       const found = await get("statistics", { subscription });
+      unknown.hidden = found.isFollowed;
       const line = (name) => everySecond(found, (second) => second.counts[name]);
       counts.update({ now: found.now, seconds: found.seconds, lines: [line("published"), line("acks"), line("nacks")] });
       latency.update({ now: found.now, seconds: found.seconds, lines: [knownSeconds(found, (second) => second.p50Ms), knownSeconds(found, (second) => second.p99Ms)] });

@@ -1,7 +1,7 @@
 // Lines over the last five minutes, drawn as SVG.
 import { element, setText } from "./dom.js";
 
-const WIDTH = 1120, HEIGHT = 230, LEFT = 62, RIGHT = 8, TOP = 12, BOTTOM = 24;
+const HEIGHT = 230, LEFT = 62, RIGHT = 8, TOP = 12, BOTTOM = 24;
 const SPACE = "http://www.w3.org/2000/svg";
 const CLASSES = ["one", "two", "three"];
 
@@ -14,7 +14,7 @@ function shape(tag, properties, text) {
 
 /** A plot of lines called `names`; `write` writes a value of the axis. `update` takes `{now, seconds, lines}`. */
 export function plot(title, names, write) {
-  const svg = shape("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+  const svg = shape("svg", { class: "plot", role: "img", "aria-label": title });
   const about = element("p", { class: "hint" });
   const legend = element("ul", { class: "legend" }, names.map((name, place) => {
     const sample = shape("svg", { viewBox: "0 0 26 8", "aria-hidden": "true" });
@@ -22,28 +22,38 @@ export function plot(title, names, write) {
     return element("li", {}, sample, ` ${name}`);
   }));
   const node = element("figure", { class: "plot-figure" }, svg, legend, about);
+  let latest = null;
+  // It is drawn as wide as it is shown, so that its text has the size of other text.
+  new ResizeObserver(() => latest && draw(latest)).observe(node);
+  function draw({ now, seconds, lines }) {
+    const width = node.clientWidth || 1120;
+    svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    const highest = Math.max(0, ...lines.flat().map(([, value]) => value));
+    const top = highest > 0 ? ceiling(highest) : 1;
+    const x = (at) => LEFT + (width - LEFT - RIGHT) * (1 - (now - at) / seconds);
+    const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
+    const parts = [];
+    for (const share of [0, 0.5, 1]) {
+      const at = y(top * share).toFixed(1);
+      parts.push(shape("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: at, y2: at }));
+      parts.push(shape("text", { x: LEFT - 6, y: Number(at) + 4, "text-anchor": "end" }, write(top * share)));
+    }
+    for (let minute = 0; minute <= seconds / 60; minute++) {
+      if (width < 480 && minute % 2) continue;
+      const anchor = minute === 0 ? "end" : minute * 60 === seconds ? "start" : "middle";
+      parts.push(shape("text", { x: x(now - minute * 60), y: HEIGHT - 6, "text-anchor": anchor }, minute === 0 ? "now" : `−${minute} min`));
+    }
+    lines.forEach((line, place) => parts.push(shape("path", { class: CLASSES[place], d: path(line, x, y) })));
+    svg.replaceChildren(...parts);
+    const highs = lines.map((line, place) => `${names[place]} at most ${write(Math.max(0, ...line.map(([, value]) => value)))}`);
+    svg.setAttribute("aria-label", `${title}, last ${seconds / 60} minutes: ${highs.join(", ")}`);
+    setText(about, `Highest in these ${seconds / 60} minutes: ${highs.join(", ")}.`);
+  }
   return {
     node,
-    update({ now, seconds, lines }) {
-      const highest = Math.max(0, ...lines.flat().map(([, value]) => value));
-      const top = highest > 0 ? ceiling(highest) : 1;
-      const x = (at) => LEFT + (WIDTH - LEFT - RIGHT) * (1 - (now - at) / seconds);
-      const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
-      const parts = [];
-      for (const share of [0, 0.5, 1]) {
-        const at = y(top * share).toFixed(1);
-        parts.push(shape("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: at, y2: at }));
-        parts.push(shape("text", { x: LEFT - 6, y: Number(at) + 4, "text-anchor": "end" }, write(top * share)));
-      }
-      for (let minute = 0; minute <= seconds / 60; minute++) {
-        const anchor = minute === 0 ? "end" : minute * 60 === seconds ? "start" : "middle";
-        parts.push(shape("text", { x: x(now - minute * 60), y: HEIGHT - 6, "text-anchor": anchor }, minute === 0 ? "now" : `−${minute} min`));
-      }
-      lines.forEach((line, place) => parts.push(shape("path", { class: CLASSES[place], d: path(line, x, y) })));
-      svg.replaceChildren(...parts);
-      const latest = lines.map((line, place) => `${names[place]} at most ${write(Math.max(0, ...line.map(([, value]) => value)))}`);
-      svg.setAttribute("aria-label", `${title}, last ${seconds / 60} minutes: ${latest.join(", ")}`);
-      setText(about, `Highest in these ${seconds / 60} minutes: ${latest.join(", ")}.`);
+    update(figures) {
+      latest = figures;
+      draw(figures);
     },
   };
 }

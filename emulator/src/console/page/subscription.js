@@ -1,16 +1,16 @@
 // One subscription: its settings, how it is doing, and ways to interfere.
 import { get, post } from "./api.js";
-import { announce, confirm, element, empty, field, figures, notice, panel, select } from "./dom.js";
-import { condition, statisticsPlots } from "./overview.js";
-import { clock, duration, nameLink, number, plural, rate } from "./words.js";
+import { announce, confirm, element, empty, field, figures, notice, panel, select, setText } from "./dom.js";
+import { conditions, statisticsPlots } from "./overview.js";
+import { FORGERIES, clock, duration, faultsInWords, nameLink, number, plural, rate } from "./words.js";
 
 export function show(project, id) {
   const name = `projects/${project}/subscriptions/${id}`;
   const path = `subscriptions/${encodeURIComponent(project)}/${encodeURIComponent(id)}`;
   const flow = figures(["backlog", "outstanding", "waiting after a failure", "oldest unacked", "delivered", "failed", "at once, at most", "paused for"]);
-  const state = element("p"), settings = element("dl", { class: "settings" }), notes = element("div"), actions = element("div");
+  const state = element("p"), settings = element("dl", { class: "settings" }), notes = element("div"), actions = element("div", { class: "stack" });
   const plots = statisticsPlots();
-  let shownSettings = "", shownNotes = "", built = false;
+  let shownSettings = "", shownNotes = "", shownState = "", forms = null;
   return {
     title: `Subscription ${id}`, section: "overview",
     nodes: [
@@ -25,22 +25,29 @@ export function show(project, id) {
       const { subscription: found, notes: done, capabilities } = await get(path);
       flow.update([
         number(found.backlog), number(found.outstanding), number(found.delayed),
-        found.backlog ? duration(found.oldestUnackedMs) : "–", rate(found.flow.ackedPerSecond), rate(found.flow.failedPerSecond),
+        found.backlog ? duration(found.oldestUnackedMs) : "–", found.flow ? rate(found.flow.ackedPerSecond) : "–", found.flow ? rate(found.flow.failedPerSecond) : "–",
         found.endpoint ? number(found.window) : "–", found.pausedMs === null ? "not paused" : duration(found.pausedMs),
       ]);
-      const word = condition(found);
-      state.replaceChildren(element("span", { class: word.class, text: word.text }), " ", explain(found));
+      const words = conditions(found).filter((word) => word.class !== "faint");
+      const explained = explain(found);
+      if (shownState !== (shownState = JSON.stringify([words, explained]))) state.replaceChildren(...words.flatMap((word) => [element("span", { class: word.class, text: word.text }), " "]), explained);
       if (shownSettings !== (shownSettings = JSON.stringify([found.settings, found.topic, found.endpoint]))) settings.replaceChildren(...settingsList(found));
       if (shownNotes !== (shownNotes = JSON.stringify(done)) || !notes.firstChild) notes.replaceChildren(noteList(done));
-      if (!built) { built = true; actions.replaceChildren(...actionForms(path, name, capabilities, found)); }
+      if (!forms) { forms = actionForms(path, name, capabilities); actions.replaceChildren(...forms.nodes); }
+      forms.update(found.faults || {});
       await plots.refresh(name);
     },
   };
 }
 
 function explain(found) {
+  const faults = found.faults ? ` Faults: ${faultsInWords(found.faults).join(", ")}.` : "";
+  return howItGoes(found) + faults;
+}
+
+function howItGoes(found) {
   if (!found.endpoint) return "It has no push endpoint, so it holds its messages until a subscriber pulls them or an endpoint is set.";
-  if (found.failing) return `The last ${plural(found.failing.inARow, "delivery", "deliveries")} failed${found.pausedMs === null ? "" : ", so the whole subscription pauses between pushes"}.`;
+  if (found.failing) return `The last ${plural(found.failing.inARow, "delivery", "deliveries")} failed${found.pausedMs === null ? "" : `, so the whole subscription pauses between pushes, now for ${duration(Math.ceil(found.pausedMs / 1000) * 1000)}`}.`;
   return found.backlog ? "Messages are on their way." : "Every message is acknowledged.";
 }
 
@@ -71,7 +78,7 @@ function noteList(notes) {
   return element("ul", {}, notes.map((note) => element("li", {}, element("time", { datetime: note.at, text: clock(note.at) }), ` ${note.what}`)));
 }
 
-function actionForms(path, name, capabilities, found) {
+function actionForms(path, name, capabilities) {
   const result = element("div", { role: "status" });
   const act = (what, call) => async (event) => {
     event.preventDefault();
@@ -87,10 +94,11 @@ function actionForms(path, name, capabilities, found) {
   if (capabilities.redeliver) forms.push(redeliverForm(path, act));
   if (capabilities.seek) forms.push(seekForm(path, act));
   if (capabilities.purge) forms.push(purgeForm(path, name, act));
-  if (capabilities.faults) forms.push(faultsForm(path, act, found.faults || {}));
+  const faults = capabilities.faults ? faultsForm(path, act) : null;
+  if (faults) forms.push(faults.node);
   const missing = [["seek", "seek"], ["purge", "purge"], ["faults", "faults"]].filter(([key]) => !capabilities[key]).map(([, word]) => word);
   if (missing.length) forms.push(element("p", { class: "hint", text: `Not available in this emulator: ${missing.join(", ")}.` }));
-  return [...forms, result];
+  return { nodes: [...forms, result], update: (on) => faults?.update(on) };
 }
 
 function redeliverForm(path, act) {
@@ -112,22 +120,14 @@ function seekForm(path, act) {
 function purgeForm(path, name, act) {
   const form = element("form", {}, element("button", { class: "danger", text: "Purge all messages" }));
   form.addEventListener("submit", act("It holds no messages now.", async () => {
-    const sure = await confirm("Purge this subscription?", [`All messages that ${name} has not acknowledged are thrown away. Other subscriptions keep theirs.`], "Purge");
+    const sure = await confirm("Purge this subscription?", [`All messages that ${name} has not acknowledged are thrown away. Other subscriptions keep theirs.`], "Purge", true);
     return sure ? post(`${path}/purge`, {}) : false;
   }));
   return form;
 }
 
-const FORGERIES = [
-  ["any", "anything, each time something else"], ["missing", "missing"], ["expired", "expired"], ["issued-in-the-future", "issued in the future"],
-  ["wrong-audience", "for another audience"], ["wrong-issuer", "from another issuer"], ["foreign-key", "signed by a foreign key"],
-  ["unknown-key-id", "signed by an unknown key"], ["unsigned", "unsigned"], ["public-key-as-secret", "signed with the public key"],
-  ["altered", "altered after signing"], ["email-not-verified", "with an e-mail not verified"],
-  ...["audience", "email", "email-verified", "expiry", "issued-at", "issuer", "subject"].map((claim) => [`missing-${claim}`, `without ${claim.replaceAll("-", " ")}`]),
-];
-
 /** Faults as the emulator writes them: what never happens is left out, and durations are seconds with an s. */
-function faultsOf(form) {
+function faultsOf(form, outage) {
   const value = (name) => form.elements[name].value;
   const share = (name) => Number(value(name));
   const seconds = (name) => `${share(name)}s`;
@@ -136,28 +136,70 @@ function faultsOf(form) {
   if (share("delay")) faults.delay = { probability: share("delay"), min: seconds("delayMin"), max: seconds("delayMax") };
   if (share("token")) faults.token = { probability: share("token"), forgery: value("forgery") };
   if (share("burst")) faults.burst = { size: share("burst"), hold: seconds("burstHold") };
-  if (form.elements.outage.checked) faults.outage = true;
+  if (outage) faults.outage = outage;
   if (value("seed") !== "") faults.seed = share("seed");
   return faults;
 }
 
-function faultsForm(path, act, on) {
-  const number = (name, value, most, step = "any") => element("input", { name, type: "number", min: "0", max: most, step, value: String(value ?? 0), required: true });
-  const share = (name, value) => number(name, value, "1");
-  const seconds = (name, value, other) => number(name, value === undefined ? other : Number.parseFloat(value), "600");
-  const forgery = select(FORGERIES, on.token?.forgery || "any");
+/** The values of the form's fields for these faults. */
+function fieldsOf(faults) {
+  const { duplicate = 0, reorder = 0, dropAnswer = 0, delay, token, burst, seed = "" } = faults;
+  const seconds = (written, other) => (written === undefined ? other : Number.parseFloat(written));
+  return {
+    duplicate, reorder, dropAnswer, seed,
+    delay: delay?.probability || 0, delayMin: seconds(delay?.min, 0), delayMax: seconds(delay?.max, 5),
+    token: token?.probability || 0, forgery: token?.forgery || "any",
+    burst: burst?.size || 0, burstHold: seconds(burst?.hold, 5),
+  };
+}
+
+/** The form shows the faults that are on, also those set elsewhere, until somebody begins to change it. */
+function faultsForm(path, act) {
+  const { form, outage, end } = faultsFields();
+  const changed = element("p", { class: "notice warn", hidden: true }, "These faults were changed elsewhere. ", element("button", { type: "button", class: "small", text: "Show them", onclick: () => { isTouched = false; update(latest); } }));
+  let shown = null, latest = {}, isTouched = false, isOutageTouched = false;
+  function update(on) {
+    latest = on;
+    const isNews = shown !== JSON.stringify(on);
+    changed.hidden = !(isNews && isTouched);
+    if (!isNews || isTouched) return;
+    shown = JSON.stringify(on);
+    isOutageTouched = false;
+    for (const [name, value] of Object.entries(fieldsOf(on))) form.elements[name].value = String(value);
+    outage.checked = Boolean(on.outage);
+    setText(end, on.outage?.until ? `Until ${clock(on.outage.until)}` : "");
+  }
+  const touch = (event) => { isTouched = true; isOutageTouched ||= event.target === outage; };
+  form.addEventListener("input", touch);
+  form.addEventListener("change", touch);
+  form.addEventListener("submit", act("The faults are as set.", async () => {
+    // An outage that nobody touched stays as long as it was to be, and one that has ended stays so.
+    const kept = isOutageTouched ? null : (await get(path)).subscription.faults?.outage;
+    await post(`${path}/faults`, faultsOf(form, isOutageTouched ? outage.checked : kept));
+    isTouched = false;
+    update((await get(path)).subscription.faults || {});
+  }));
+  form.prepend(changed);
+  return { node: element("details", {}, element("summary", { text: "Faults" }), form), update };
+}
+
+function faultsFields() {
+  const number = (name, most, step = "any") => element("input", { name, type: "number", min: "0", max: most, step, required: true });
+  const share = (name) => number(name, "1");
+  const seconds = (name) => number(name, "600");
+  const forgery = select(FORGERIES);
   forgery.name = "forgery";
-  const outage = element("input", { name: "outage", type: "checkbox", id: "fault-outage", checked: Boolean(on.outage) });
-  const seed = element("input", { name: "seed", type: "number", min: "0", step: "1", value: on.seed === undefined ? "" : String(on.seed) });
+  const outage = element("input", { name: "outage", type: "checkbox", id: "fault-outage", "aria-describedby": "fault-outage-end" });
+  const end = element("span", { class: "hint", id: "fault-outage-end" });
+  const seed = element("input", { name: "seed", type: "number", min: "0", step: "1" });
   const group = (title, ...fields) => element("fieldset", {}, element("legend", { text: title }), element("div", { class: "row" }, fields));
   const form = element("form", { class: "stack", id: "faults" },
     element("p", { class: "hint", text: "Shares are from 0 (never) to 1 (always)." }),
-    group("Deliveries", field("Twice", share("duplicate", on.duplicate)), field("Out of order", share("reorder", on.reorder)), field("Answer lost", share("dropAnswer", on.dropAnswer))),
-    group("Late deliveries", field("Share", share("delay", on.delay?.probability)), field("Least, in s", seconds("delayMin", on.delay?.min, 0)), field("Most, in s", seconds("delayMax", on.delay?.max, 5))),
-    group("Bad tokens", field("Share", share("token", on.token?.probability)), field("The token is", forgery)),
-    group("Bursts", field("Messages at once", number("burst", on.burst?.size, "10000", "1"), { hint: "0 for no bursts" }), field("Held for at most, in s", seconds("burstHold", on.burst?.hold, 5))),
-    group("All", element("label", { class: "inline", for: outage.id }, outage, "Outage: nothing is delivered"), field("Seed", seed, { hint: "The same one, the same faults; empty for the emulator's own" })),
+    group("Deliveries", field("Twice", share("duplicate")), field("Out of order", share("reorder")), field("Answer lost", share("dropAnswer"))),
+    group("Late deliveries", field("Share", share("delay")), field("Least, in s", seconds("delayMin")), field("Most, in s", seconds("delayMax"))),
+    group("Bad tokens", field("Share", share("token")), field("The token is", forgery)),
+    group("Bursts", field("Messages at once", number("burst", "10000", "1"), { hint: "0 for no bursts" }), field("Held for at most, in s", seconds("burstHold"))),
+    group("All", element("div", {}, element("label", { class: "inline", for: outage.id }, outage, "Outage: nothing is delivered"), " ", end), field("Seed", seed, { hint: "The same one, the same faults; empty for the emulator's own" })),
     element("p", {}, element("button", { text: "Apply these faults" })));
-  form.addEventListener("submit", act("The faults are as set.", () => post(`${path}/faults`, faultsOf(form))));
-  return element("details", {}, element("summary", { text: "Faults" }), form);
+  return { form, outage, end };
 }

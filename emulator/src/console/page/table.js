@@ -3,7 +3,7 @@ import { element, setText } from "./dom.js";
 
 /**
  * A table. `columns` are `[heading, kind]`, where the kind is a class such as `number`. Rows are `{key, cells}`, and a cell is
- * a text, `{text, href, class, title}`, `{items}` for several of these, or `{button, text, label}`.
+ * a text, `{text, href, class, title}`, `{items: [{key, parts}]}` for several of these, or `{button, text, label}`.
  */
 export function table(caption, columns) {
   const body = element("tbody");
@@ -11,7 +11,7 @@ export function table(caption, columns) {
   const made = element("table", {}, element("caption", { class: "unseen", text: caption }), element("thead", {}, element("tr", {}, head)), body);
   const rows = new Map();
   return {
-    node: element("div", { class: "scroll", role: "region", "aria-label": caption, tabindex: "0" }, made),
+    node: element("div", { class: "scroll", role: "group", "aria-label": caption, tabindex: "0" }, made),
     update(wanted) {
       const keys = new Set(wanted.map((row) => row.key));
       for (const [key, row] of rows) if (!keys.has(key)) { row.node.remove(); rows.delete(key); }
@@ -34,22 +34,54 @@ export function table(caption, columns) {
 }
 
 function fill(target, cell) {
-  if (cell === null || typeof cell !== "object") { setText(target, cell ?? "–"); return; }
-  if (cell.items) {
-    target.replaceChildren(element("ul", { class: "stands" }, cell.items.map((item) => element("li", {}, item.flatMap((part) => [made(part), " "])))));
-    return;
+  if (cell?.items) { fillItems(target, cell.items); return; }
+  const old = target.childNodes.length === 1 ? target.firstChild : null;
+  if (old && renew(old, cell ?? "–")) return;
+  target.replaceChildren(made(cell ?? "–"));
+}
+
+/** Items are `{key, parts}`; each stays the same element as long as its key is there. */
+function fillItems(target, items) {
+  if (target.firstElementChild?.className !== "stands") target.replaceChildren(element("ul", { class: "stands" }));
+  const list = target.firstElementChild;
+  const old = new Map([...list.children].map((item) => [item.dataset.key, item]));
+  items.forEach(({ key, parts }, place) => {
+    const item = old.get(key) || element("li", { "data-key": key });
+    old.delete(key);
+    fillParts(item, parts);
+    if (list.children[place] !== item) list.insertBefore(item, list.children[place] || null);
+  });
+  for (const item of old.values()) item.remove();
+}
+
+/** Parts stand between spaces: every other node is one. */
+function fillParts(item, parts) {
+  parts.forEach((part, place) => {
+    const old = item.childNodes[2 * place];
+    if (!old) item.append(made(part), " ");
+    else if (!renew(old, part)) old.replaceWith(made(part));
+  });
+  while (item.childNodes.length > 2 * parts.length) item.lastChild.remove();
+}
+
+/** Makes an old node say what it should; tells whether it can. */
+function renew(old, cell) {
+  if (typeof cell !== "object") {
+    if (old.nodeType !== Node.TEXT_NODE) return false;
+    if (old.data !== String(cell)) old.data = cell;
+    return true;
   }
-  const old = target.firstElementChild;
-  if (old && cell.href && old.tagName === "A" && !cell.class) {
-    setText(old, cell.text);
-    old.setAttribute("href", cell.href);
-    return;
+  if (cell.button || old.tagName !== (cell.href ? "A" : "SPAN")) return false;
+  setText(old, cell.text);
+  for (const name of ["href", "class", "title"]) {
+    if (!cell[name]) old.removeAttribute(name);
+    else if (old.getAttribute(name) !== cell[name]) old.setAttribute(name, cell[name]);
   }
-  target.replaceChildren(made(cell));
+  return true;
 }
 
 function made(cell) {
-  if (typeof cell === "string") return document.createTextNode(cell);
+  if (typeof cell !== "object") return document.createTextNode(cell);
   if (cell.button) {
     const button = element("button", { type: "button", class: "small", text: cell.text, "aria-label": cell.label });
     button.onclick = cell.button;

@@ -51,8 +51,64 @@ export function messageHref(id) {
   return `#/messages/${encodeURIComponent(id)}`;
 }
 
-export function messageLink(id) {
-  return link(messageHref(id), id);
+export function messageLink(id, text = id) {
+  return link(messageHref(id), text);
+}
+
+/** Names as the items of a table's cell. */
+export function named(names) {
+  return names.map((name) => ({ key: name, parts: [nameCell(name)] }));
+}
+
+export const FORGERIES = [
+  ["any", "anything, each time something else"], ["missing", "missing"], ["expired", "expired"], ["issued-in-the-future", "issued in the future"],
+  ["wrong-audience", "for another audience"], ["wrong-issuer", "from another issuer"], ["foreign-key", "signed by a foreign key"],
+  ["unknown-key-id", "signed by an unknown key"], ["unsigned", "unsigned"], ["public-key-as-secret", "signed with the public key"],
+  ["altered", "altered after signing"], ["email-not-verified", "with an e-mail not verified"],
+  ...["audience", "email", "email-verified", "expiry", "issued-at", "issuer", "subject"].map((claim) => [`missing-${claim}`, `without ${claim.replaceAll("-", " ")}`]),
+];
+
+function forgery(kind) {
+  return new Map(FORGERIES).get(kind) || kind;
+}
+
+/** The faults that met one delivery, each in a few words. */
+export function faultsOfAttempt(faults) {
+  if (!faults) return [];
+  const { token, unreachable, answerLost, repeated, lateMs, letsPass } = faults;
+  return [
+    unreachable && "Not sent: an outage",
+    token && (token === "missing" ? "Sent without its token" : `Sent with a forged token: ${forgery(token)}`),
+    lateMs && `Held back for ${duration(lateMs)}`,
+    letsPass && `Let up to ${plural(letsPass, "later message")} pass`,
+    answerLost && "Its answer was lost",
+    repeated && "Delivered once more although it was acknowledged",
+  ].filter(Boolean);
+}
+
+/** The faults of a subscription, each in a few words. */
+export function faultsInWords(faults) {
+  const { duplicate, reorder, dropAnswer, delay, token, burst, outage } = faults;
+  const share = (of) => (of === 1 ? "always" : `${Number((of * 100).toPrecision(3))} %`);
+  return [
+    outage && (outage.until ? `outage until ${clock(outage.until)}` : "outage"),
+    duplicate && `twice: ${share(duplicate)}`,
+    reorder && `out of order: ${share(reorder)}`,
+    dropAnswer && `answer lost: ${share(dropAnswer)}`,
+    delay && delay.probability && `late by up to ${delay.max.replace(/s$/, " s")}: ${share(delay.probability)}`,
+    token && token.probability && `bad token (${forgery(token.forgery)}): ${share(token.probability)}`,
+    burst && `bursts of ${number(burst.size)}`,
+  ].filter(Boolean);
+}
+
+/** How the deliveries of a dead letter ended, as far as it is known. */
+export function whyGivenUp(attempts, letterOf) {
+  const reply = letterOf?.lastReply;
+  const counted = attempts ? plural(Number(attempts), "attempt") : null;
+  const answers = { "given back": "was given back" };
+  const last = reply && (/^\d+$/.test(reply) ? `was answered ${reply}` : answers[reply] || `had ${reply}`);
+  if (!last) return counted || "failed too often";
+  return counted ? `${counted}; the last ${last}` : `the last attempt ${last}`;
 }
 
 export function duration(milliseconds) {
