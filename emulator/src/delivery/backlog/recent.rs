@@ -7,7 +7,7 @@ use super::settled::Done;
 
 /// What an emulator remembers of them, for all subscriptions together.
 pub(super) const MAX_MESSAGES: usize = 10_000;
-pub(super) const MAX_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// The messages settled lately in all subscriptions of an emulator. The first to be settled is the first to be forgotten,
 /// whosever it is, so that what nobody needs takes as little room with many subscriptions as with one.
