@@ -3,7 +3,7 @@
 mod command;
 
 use std::error::Error;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -38,6 +38,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         .with_env_filter(arguments.log)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // Otherwise a line that cannot be written, since its reader has gone, ends the task that logs it with a panic.
+        .log_internal_errors(false)
         .init();
     let mut terminate = signal(SignalKind::terminate())?;
     let emulator = Emulator::start_with(options).map_err(explained)?;
@@ -81,11 +83,12 @@ fn is_set(variable: &str) -> bool {
 }
 
 fn report(error: &dyn Error) {
-    eprint!("{error}");
+    let mut report = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        eprint!(": {cause}");
+        report = format!("{report}: {cause}");
         source = cause.source();
     }
-    eprintln!();
+    // Perhaps nobody reads it any more; the exit code tells the rest.
+    writeln!(std::io::stderr(), "{report}").ok();
 }

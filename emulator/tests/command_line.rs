@@ -1,8 +1,9 @@
 //! What somebody types and reads who starts the emulator as a command.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// A running command, killed when dropped.
 struct Running {
@@ -177,4 +178,51 @@ fn the_help_has_an_example_for_a_newcomer() {
     ] {
         assert!(help.contains(words), "{words}: {help}");
     }
+}
+
+/// An endpoint that refuses its first push and takes the second, which it tells.
+fn refusing_once() -> (String, std::sync::mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (taken, waits) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for status in ["500 No", "204 Yes"] {
+            let (mut stream, _) = listener.accept().unwrap();
+            read_request(&mut stream);
+            let answer = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+        taken.send(()).unwrap();
+    });
+    (url, waits)
+}
+
+/// Reads a request of JSON, up to its end.
+fn read_request(stream: &mut TcpStream) {
+    let mut read = Vec::new();
+    while !read.ends_with(b"}") {
+        let mut some = [0; 4096];
+        let length = stream.read(&mut some).unwrap();
+        read.extend_from_slice(&some[..length]);
+    }
+}
+
+#[test]
+fn pushing_goes_on_when_nobody_reads_the_log_or_the_output() {
+    let (endpoint, taken) = refusing_once();
+    let shop = std::env::temp_dir().join(format!("emulator-unread-{}.yaml", std::process::id()));
+    let declared = format!(
+        "topics: {{orders: {{subscriptions: {{billing: {{push: '{endpoint}'}}}}, messages: [{{text: hi}}]}}}}"
+    );
+    std::fs::write(&shop, declared).unwrap();
+    let path = shop.to_str().unwrap();
+    let arguments = [&FREE[..], &["--eager", "--bootstrap", path]].concat();
+    let mut child = command(&arguments, &[]).spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    let taken = taken.recv_timeout(Duration::from_secs(60));
+    assert_eq!(child.try_wait().unwrap(), None, "the emulator ended");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::remove_file(shop).unwrap();
+    taken.expect("the message was not pushed again");
 }

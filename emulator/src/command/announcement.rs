@@ -1,18 +1,31 @@
 //! What the command prints once it listens.
 
-use std::io::Write;
+use std::io::{ErrorKind, Result, Write};
 
 use emulator::{Bootstrap, Bootstrapped, Emulator};
 
-/// The output can be evaluated by a shell: what is not a command is a comment.
+/// The output can be evaluated by a shell: what is not a command is a comment. Who reads only its beginning, as `head` does,
+/// has the emulator go on all the same.
 pub(crate) fn announce(
     emulator: &Emulator,
     project: &str,
     begun: &(Bootstrap, Bootstrapped),
-) -> std::io::Result<()> {
+) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    match write(&mut output, emulator, project, begun) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+fn write(
+    output: &mut impl Write,
+    emulator: &Emulator,
+    project: &str,
+    begun: &(Bootstrap, Bootstrapped),
+) -> Result<()> {
     let url = emulator.url();
     let host = url.trim_start_matches("http://");
-    let mut output = std::io::stdout().lock();
     writeln!(output, "export PUBSUB_EMULATOR_HOST={host}")?;
     writeln!(output, "export PUBSUB_PROJECT_ID={project}")?;
     writeln!(
