@@ -11,6 +11,7 @@ use url::Url;
 
 use super::connection::PushRequest;
 use super::connections::Connections;
+use super::room::Reserve;
 use super::unwrapped::write_metadata;
 use super::{Outgoing, PushError, TokenChoice, wrapped};
 use crate::error::ApiError;
@@ -38,6 +39,7 @@ pub(crate) struct Destination {
     shows_attempts: bool,
     /// Shared with the other subscriptions that are pushed there; known from the first push on.
     pub(super) connections: OnceLock<Arc<Connections>>,
+    pub(super) reserve: Reserve,
 }
 
 /// Whose token goes along.
@@ -75,6 +77,7 @@ impl Destination {
             // Only then do pushes carry it (Google, *ReceivedMessage*, `deliveryAttempt`).
             shows_attempts: config.dead_letter_policy.is_some(),
             connections: OnceLock::new(),
+            reserve: Reserve::default(),
         })))
     }
 

@@ -5,6 +5,7 @@ mod connection;
 mod connections;
 mod connector;
 mod destination;
+mod room;
 mod unwrapped;
 mod wrapped;
 
@@ -13,7 +14,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 pub(crate) use self::answer::{Answer, MAX_KEPT_BYTES};
@@ -27,9 +28,6 @@ use crate::faults::TokenChoice;
 use crate::issuer::Issuer;
 use crate::storage::StoredMessage;
 
-/// The most pushes under way at once, of all emulators in this process. Each needs a connection, and when the endpoint is in
-/// this process too, both ends count against its limit of open files, which is 1,024 on many machines.
-static ROOM: Semaphore = Semaphore::const_new(200);
 /// Events that a slow listener may fall behind before it loses the oldest.
 const KEPT_EVENTS: usize = 4_096;
 const PROCESSING: u16 = 102;
@@ -135,7 +133,7 @@ impl Courier {
         outgoing: &Outgoing,
         record: bool,
     ) -> Ended {
-        let _room = ROOM.acquire().await;
+        let _room = destination.reserve.room().await;
         let (id, attempt) = (&outgoing.message.id, outgoing.attempt);
         self.tell(destination.subscription(), id, attempt, || {
             Progress::Started
