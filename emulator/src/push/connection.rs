@@ -100,7 +100,19 @@ impl Connection {
         let reading = pin!(read(response.into_body(), answer));
         let reading = driven(&mut self.driver, reading);
         let is_read = timeout(MAX_READ_TIME, reading).await.unwrap_or(false);
-        is_read && self.driver.is_some() && !self.sender.is_closed()
+        is_read && self.is_free().await
+    }
+
+    /// Whether the request was sent whole, too: an endpoint may answer before it has read it, and the next one would wait
+    /// behind the rest of it.
+    async fn is_free(&mut self) -> bool {
+        let Self { sender, driver, .. } = self;
+        poll_fn(|context| {
+            // Once more, as it has not been driven since the end of the answer.
+            drive(driver, context);
+            Poll::Ready(driver.is_some() && sender.is_ready())
+        })
+        .await
     }
 }
 
