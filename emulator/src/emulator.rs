@@ -27,7 +27,7 @@ use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
 use crate::options::{Options, StartError};
 use crate::push::Courier;
-use crate::server::{listen, serve, url};
+use crate::server::{self, listen, serve, url};
 use crate::subscription::{PushConfig, SubscriptionConfig};
 use crate::topic::TopicConfig;
 
@@ -79,6 +79,7 @@ impl Emulator {
         let Options {
             address,
             allow_remote,
+            public_url,
             pace,
             data_folder,
             faults,
@@ -86,11 +87,12 @@ impl Emulator {
             seed,
         } = options;
         faults.check()?;
+        let named = public_url.map(server::public_url).transpose()?;
         let runtime = Handle::try_current().map_err(StartError::NoRuntime)?;
         let (listener, address) = open_port(address, allow_remote)?;
         install_cryptography();
 
-        let issuer = Arc::new(Issuer::new(url(address)));
+        let issuer = Arc::new(Issuer::new(named.unwrap_or_else(|| url(address))));
         let clock = Clock::default();
         let history = Arc::new(History::new(clock.clone(), history_messages));
         let courier = Courier::new(Arc::clone(&issuer), clock.clone());
@@ -135,10 +137,10 @@ impl Emulator {
         self.address
     }
 
-    /// `http://HOST:PORT`. Without the scheme it is what `PUBSUB_EMULATOR_HOST` should hold.
+    /// `http://HOST:PORT`, or the public URL that it was given. Without the scheme it is what `PUBSUB_EMULATOR_HOST` should hold.
     #[must_use]
     pub fn url(&self) -> String {
-        url(self.address)
+        self.issuer.url().to_owned()
     }
 
     /// The issuer of the tokens that pushes carry.

@@ -58,6 +58,7 @@ fn options(arguments: &Arguments) -> Options {
     Options {
         address: arguments.host_port,
         allow_remote: arguments.allow_remote,
+        public_url: arguments.public_url.clone(),
         pace: arguments.pace(),
         data_folder: arguments.data_dir.clone(),
         faults: arguments.faults.clone().unwrap_or_default(),

@@ -16,6 +16,9 @@ pub struct Options {
     pub address: SocketAddr,
     /// Whether `address` may be reachable from other machines, to all of whom the emulator would sign tokens. Default: no.
     pub allow_remote: bool,
+    /// How receivers and clients reach the emulator, where that is not `address`, as in a container: `http://HOST:PORT`. It is
+    /// the claim `iss` of tokens, and where its documents say that they are. Default: none.
+    pub public_url: Option<String>,
     /// Whether subscriptions hold themselves back as Google's do. Default: they do.
     pub pace: Pace,
     /// A folder that keeps everything over a restart; it is made if it is not there. Default: none.
@@ -33,6 +36,7 @@ impl Default for Options {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allow_remote: false,
+            public_url: None,
             pace: Pace::default(),
             data_folder: None,
             faults: Faults::none(),
@@ -52,6 +56,11 @@ pub enum StartError {
         "{0} is not a loopback address: listen on 127.0.0.1, or allow remote clients (--allow-remote)"
     )]
     NotLoopback(SocketAddr),
+    /// The public URL is none, or more than one of a host.
+    #[error(
+        "the public URL {0:?} is not of the form http://HOST:PORT or http://HOST (--public-url)"
+    )]
+    PublicUrl(String),
     /// It was not started on a Tokio runtime.
     #[error("the emulator must be started on a Tokio runtime")]
     NoRuntime(#[source] tokio::runtime::TryCurrentError),

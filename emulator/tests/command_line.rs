@@ -147,6 +147,19 @@ fn an_address_that_others_reach_must_be_asked_for() {
 }
 
 #[test]
+fn in_a_container_everything_names_the_public_url() {
+    let public = ["--public-url", "http://emulator:8085/"];
+    let mut running = Running::start(&[&FREE[..], &public].concat(), &[]);
+    let said = running.until("# console");
+    assert_eq!(said[0], "export PUBSUB_EMULATOR_HOST=emulator:8085");
+    assert_eq!(said[2], "# issuer of push tokens: http://emulator:8085");
+    assert_eq!(said[3], "# its keys: http://emulator:8085/oauth2/v3/certs");
+    let path = ["--public-url", "http://emulator:8085/pubsub"];
+    let said = refused(&[&FREE[..], &path].concat(), &[]);
+    assert!(said.contains("not of the form http://HOST:PORT"), "{said}");
+}
+
+#[test]
 fn flags_that_would_have_no_effect_are_refused() {
     for (arguments, words) in [
         (

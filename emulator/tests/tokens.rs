@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use emulator::{Emulator, Forgery, Message, Pace, PushConfig};
+use emulator::{Emulator, Forgery, Message, Options, Pace, PushConfig};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
@@ -133,6 +133,28 @@ async fn every_forgery_is_refused_by_a_careful_receiver() {
         let verified = verify(&emulator, &token, AUDIENCE).await;
         assert!(verified.is_none(), "{forgery:?} was accepted");
     }
+}
+
+#[tokio::test]
+async fn tokens_and_documents_name_the_public_url() {
+    let emulator = Emulator::start_with(Options {
+        public_url: Some("http://pubsub.shop.example:8085".to_owned()),
+        ..Options::default()
+    })
+    .unwrap();
+    let local = format!("http://{}", emulator.address());
+    let client = reqwest::Client::new();
+    let request = client.get(format!("{local}/.well-known/openid-configuration"));
+    let request = request.header("host", "pubsub.shop.example:8085");
+    let document: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(document["issuer"], "http://pubsub.shop.example:8085");
+    let keys = "http://pubsub.shop.example:8085/oauth2/v3/certs";
+    assert_eq!(document["jwks_uri"], keys);
+    let keys = reqwest::get(format!("{local}/oauth2/v3/certs"));
+    let keys = keys.await.unwrap().json().await.unwrap();
+    let token = emulator.issuer().token(EMAIL, AUDIENCE);
+    assert_eq!(emulator.issuer().url(), document["issuer"]);
+    assert!(verify_by(&keys, &emulator, &token, AUDIENCE).is_some());
 }
 
 #[tokio::test]

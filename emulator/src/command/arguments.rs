@@ -20,6 +20,9 @@ Examples:
   pushgate describe > service.json
   emulator --bootstrap service.json --push-to http://127.0.0.1:8080
 
+  # In a container, where others know it by a name.
+  emulator --host-port 0.0.0.0:8085 --allow-remote --public-url http://emulator:8085
+
   # For tests: a free port, no pauses, and the faults of an earlier run again.
   emulator --host-port 127.0.0.1:0 --pace eager --seed 1234
 
@@ -86,6 +89,12 @@ pub(crate) struct Arguments {
     /// Whoever reaches it can read and publish everything, and have tokens signed.
     #[arg(long)]
     pub(crate) allow_remote: bool,
+
+    /// How others reach the emulator, where that is not --host-port, as in a container: `http://emulator:8085`.
+    ///
+    /// Tokens name it as their issuer, and the keys are found there. The emulator answers to its host name, too.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
 
     /// What to log: a level, or directives such as `emulator=debug` for a line a push.
     #[arg(long, value_name = "FILTER", default_value = "emulator=info", value_parser = filter)]
