@@ -220,14 +220,36 @@ fn read_request(stream: &mut TcpStream) {
     }
 }
 
-#[test]
-fn pushing_goes_on_when_nobody_reads_the_log_or_the_output() {
-    let (endpoint, taken) = refusing_once();
-    let shop = std::env::temp_dir().join(format!("emulator-unread-{}.yaml", std::process::id()));
+/// A file of one topic with a message, pushed there.
+fn shop_of(endpoint: &str) -> std::path::PathBuf {
+    let name = format!("emulator-{}.yaml", endpoint.replace(['/', ':'], ""));
+    let file = std::env::temp_dir().join(name);
     let declared = format!(
         "topics: {{orders: {{subscriptions: {{billing: {{push: '{endpoint}'}}}}, messages: [{{text: hi}}]}}}}"
     );
-    std::fs::write(&shop, declared).unwrap();
+    std::fs::write(&file, declared).unwrap();
+    file
+}
+
+#[test]
+fn the_log_tells_of_a_failure_and_of_its_end() {
+    let (endpoint, _taken) = refusing_once();
+    let shop = shop_of(&format!("{endpoint}push?token=secret"));
+    let path = shop.to_str().unwrap();
+    let mut running = Running::start(&[&FREE[..], &["--bootstrap", path]].concat(), &[]);
+    let log = BufReader::new(running.child.stderr.take().unwrap());
+    let mut log = log.lines().map(Result::unwrap);
+    let failed = log.find(|line| line.contains("a push failed")).unwrap();
+    let shown = format!("endpoint=\"{endpoint}push\"");
+    assert!(failed.contains(&shown), "{failed}");
+    assert!(log.any(|line| line.contains("pushes are acked again")));
+    std::fs::remove_file(shop).unwrap();
+}
+
+#[test]
+fn pushing_goes_on_when_nobody_reads_the_log_or_the_output() {
+    let (endpoint, taken) = refusing_once();
+    let shop = shop_of(&endpoint);
     let path = shop.to_str().unwrap();
     let arguments = [&FREE[..], &["--eager", "--bootstrap", path]].concat();
     let mut child = command(&arguments, &[]).spawn().unwrap();

@@ -27,7 +27,8 @@ Examples:
   emulator --host-port 127.0.0.1:0 --pace eager --seed 1234
 
 What it prints are shell commands and comments. PUBSUB_EMULATOR_HOST tells clients where an emulator is; it does not tell the
-emulator where to listen: --host-port does.";
+emulator where to listen: --host-port does. For endpoints with https://, SSL_CERT_FILE names a PEM file of the authorities to trust
+instead of the system's.";
 
 /// A local Google Cloud Pub/Sub for laptops and tests, which pushes as Google does.
 ///

@@ -85,6 +85,12 @@ impl Destination {
         &self.subscription
     }
 
+    /// The endpoint as a log may show it: without the query, which may hold a secret.
+    pub(crate) fn shown(&self) -> String {
+        let endpoint = self.endpoint.to_string();
+        format!("{}{}", endpoint.trim_end_matches('/'), self.path.path())
+    }
+
     /// The request of one push. These headers are those of Google's sample (Google, *Payload unwrapping*, sample of a
     /// wrapped request).
     pub(crate) async fn request(
@@ -204,6 +210,14 @@ fn not_sendable() -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_shows_the_endpoint_without_what_may_be_secret() {
+        let mut config = SubscriptionConfig::new("projects/p/subscriptions/s", "projects/p/topics/t");
+        config.push_config = Some(PushConfig::new("http://h:8080/push?token=secret"));
+        let destination = Destination::of(&config).unwrap().unwrap();
+        assert_eq!(destination.shown(), "http://h:8080/push");
+    }
 
     fn check(url: &str, endpoint: &str, path: &str) {
         let uris = uris(&url.parse().unwrap()).unwrap();
