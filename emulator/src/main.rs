@@ -10,7 +10,7 @@ use clap::Parser;
 use emulator::{Bootstrap, BootstrapDefaults, Emulator, Options};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::command::{Arguments, Place, Refusal, announce};
+use crate::command::{Arguments, DEFAULT_PROJECT, Place, Refusal, announce};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -25,11 +25,12 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     Place::of(is_set).check(arguments.host_port, arguments.allow_remote)?;
+    let project = arguments.project.as_deref().unwrap_or(DEFAULT_PROJECT);
     // Before anything else, so that a mistake in a file starts nothing.
     let declared = Bootstrap::read(
         &arguments.bootstrap,
         &BootstrapDefaults {
-            project: arguments.project.clone(),
+            project: project.to_owned(),
             push_to: arguments.push_to.clone(),
         },
     )?;
@@ -44,7 +45,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let emulator = Emulator::start_with(options).map_err(explained)?;
     let done = emulator.bootstrap(&declared)?;
-    announce(&emulator, &arguments.project, &(declared, done))?;
+    let found = declared.project().unwrap_or(project);
+    let exported = arguments.project.as_deref().unwrap_or(found);
+    announce(&emulator, exported, &declared, &done)?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
         _ = terminate.recv() => {}

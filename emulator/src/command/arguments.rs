@@ -26,9 +26,9 @@ Examples:
   # For tests: a free port, no pauses, and the faults of an earlier run again.
   emulator --host-port 127.0.0.1:0 --pace eager --seed 1234
 
-What it prints are shell commands and comments. PUBSUB_EMULATOR_HOST tells clients where an emulator is; it does not tell the
-emulator where to listen: --host-port does. For endpoints with https://, SSL_CERT_FILE names a PEM file of the authorities to trust
-instead of the system's.";
+Its output is two commands of a shell, for eval; the rest goes to stderr, with its log. PUBSUB_EMULATOR_HOST tells clients where an
+emulator is; it does not tell the emulator where to listen: --host-port does. For endpoints with https://, SSL_CERT_FILE names a
+PEM file of the authorities to trust instead of the system's.";
 
 /// A local Google Cloud Pub/Sub for laptops and tests, which pushes as Google does.
 ///
@@ -41,11 +41,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8085", value_parser = resolve)]
     pub(crate) host_port: SocketAddr,
 
-    /// The project of short names in bootstrap files, and of the printed PUBSUB_PROJECT_ID.
+    /// The project of short names in bootstrap files, and of the printed PUBSUB_PROJECT_ID; by default `local`.
     ///
-    /// It need not exist, and requests may name any other.
-    #[arg(long, value_name = "ID", default_value = "local", value_parser = project)]
-    pub(crate) project: String,
+    /// It need not exist, and requests may name any other. Without it, the project that all of the files name is printed.
+    #[arg(long, value_name = "ID", value_parser = project)]
+    pub(crate) project: Option<String>,
 
     /// Topics, subscriptions, schemas and messages to begin with; may be given several times.
     ///
@@ -102,6 +102,8 @@ pub(crate) struct Arguments {
     pub(crate) log: EnvFilter,
 }
 
+/// Where nobody names one.
+pub(crate) const DEFAULT_PROJECT: &str = "local";
 /// The largest seed that JSON readers do not round.
 const MAX_SEED: u64 = (1 << 53) - 1;
 
