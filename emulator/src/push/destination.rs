@@ -213,7 +213,8 @@ mod tests {
 
     #[test]
     fn a_log_shows_the_endpoint_without_what_may_be_secret() {
-        let mut config = SubscriptionConfig::new("projects/p/subscriptions/s", "projects/p/topics/t");
+        let mut config =
+            SubscriptionConfig::new("projects/p/subscriptions/s", "projects/p/topics/t");
         config.push_config = Some(PushConfig::new("http://h:8080/push?token=secret"));
         let destination = Destination::of(&config).unwrap().unwrap();
         assert_eq!(destination.shown(), "http://h:8080/push");

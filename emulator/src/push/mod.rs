@@ -21,8 +21,8 @@ use tokio::time::Instant;
 pub(crate) use self::answer::{Answer, MAX_KEPT_BYTES};
 use self::connection::{Answered, Connection, Failed, PushRequest};
 use self::connector::Connector;
-use self::reason::reason;
 pub(crate) use self::destination::Destination;
+use self::reason::reason;
 pub(crate) use self::wrapped::timestamp;
 use crate::clock::Clock;
 use crate::delivery::{DeliveryEvent, Progress, Reply};
@@ -310,6 +310,14 @@ mod tests {
         let (ended, _) = pushed(answer, TokenChoice::Good, true).await;
         assert_eq!(ended.reply, Reply::Status(200));
         assert_eq!(ended.answer.unwrap().body, b"begin");
+    }
+
+    #[tokio::test]
+    async fn an_answer_with_hundreds_of_headers_is_an_answer() {
+        let headers: String = (0..500).map(|each| format!("h-{each}: 1\r\n")).collect();
+        let answer = format!("HTTP/1.1 204 No\r\n{headers}\r\n");
+        let (ended, _) = pushed(answer, TokenChoice::Good, false).await;
+        assert_eq!(ended.reply, Reply::Status(204));
     }
 
     async fn check_token(token: TokenChoice, carries: bool, expected: &str) {
