@@ -204,8 +204,18 @@ fn what_does_not_go_together_is_refused() {
     );
     refused(
         "topics:\n  orders:\n    schemaSettings: {schema: order, encoding: JSON}",
-        "shop.yaml:3:30: unknown schema \"order\", expected none",
+        "shop.yaml:3:30: unknown schema \"order\": no schema is declared",
     );
+    refused(
+        "subscriptions:\n  billing: {topic: nope}",
+        "shop.yaml:2:20: unknown topic \"nope\": no topic is declared",
+    );
+    for number in ["12345678901234567890123", "-9223372036854775809"] {
+        refused(
+            &format!("topics:\n  orders:\n    messages:\n      - json: {{ids: [{number}]}}"),
+            "shop.yaml:4:9: json has a number beyond 64 bits, whose last digits would be lost",
+        );
+    }
     refused(
         "topics:\n  orders:\n    messages:\n      - {text: hi, json: {}}",
         "shop.yaml:4:9: a message has several of json, text and base64, expected one",
