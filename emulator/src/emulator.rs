@@ -25,7 +25,7 @@ use crate::issuer::Issuer;
 use crate::keeping::{Keeper, Keeping};
 use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
-use crate::options::{Options, StartError};
+use crate::options::{MAX_HISTORY_MESSAGES, Options, StartError};
 use crate::push::Courier;
 use crate::server::{self, listen, serve, url};
 use crate::subscription::{PushConfig, SubscriptionConfig};
@@ -94,7 +94,8 @@ impl Emulator {
 
         let issuer = Arc::new(Issuer::new(named.unwrap_or_else(|| url(address))));
         let clock = Clock::default();
-        let history = Arc::new(History::new(clock.clone(), history_messages));
+        let remembered = history_messages.min(MAX_HISTORY_MESSAGES);
+        let history = Arc::new(History::new(clock.clone(), remembered));
         let courier = Courier::new(Arc::clone(&issuer), clock.clone());
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();

@@ -9,6 +9,9 @@ use crate::faults::{Faults, FaultsError};
 use crate::history::DEFAULT_MESSAGES;
 use crate::journal::JournalError;
 
+/// The most messages of which the console can show what happened to them.
+pub const MAX_HISTORY_MESSAGES: usize = 1_000_000;
+
 /// How an emulator is started.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -25,7 +28,8 @@ pub struct Options {
     pub data_folder: Option<PathBuf>,
     /// The faults of every subscription that is created, until it is given others. Default: none.
     pub faults: Faults,
-    /// Of how many messages, the latest, the console can show what happened to them; 0 for none. Default: 2,000.
+    /// Of how many messages, the latest, the console can show what happened to them; 0 for none, and a million at most.
+    /// Default: 2,000.
     pub history_messages: usize,
     /// What decides about faults that have no seed of their own ([`Faults`](crate::Faults)). Default: random.
     pub seed: u64,

@@ -92,7 +92,10 @@ fn what_a_shell_needs_is_printed_first() {
 fn the_output_has_nothing_but_commands() {
     let mut child = command(&FREE, &[]).spawn().unwrap();
     let log = BufReader::new(child.stderr.take().unwrap());
-    let started = log.lines().map(Result::unwrap).find(|line| line.contains("started"));
+    let started = log
+        .lines()
+        .map(Result::unwrap)
+        .find(|line| line.contains("started"));
     child.kill().unwrap();
     let output = child.wait_with_output().unwrap();
     let output = String::from_utf8(output.stdout).unwrap();
@@ -201,6 +204,10 @@ fn flags_that_would_have_no_effect_are_refused() {
             &["--seed", "9007199254740992"],
             "9007199254740992 is not in",
         ),
+        (
+            &["--history", "18446744073709551615"],
+            "expected a number of messages, up to 1000000",
+        ),
         (&["--project", "my shop"], "expected letters, digits"),
         (&["--eager", "--pace", "google"], "cannot be used with"),
         (&["--log", "loud"], "\"loud\" is neither a level"),
@@ -218,6 +225,7 @@ fn the_help_has_an_example_for_a_newcomer() {
         "emulator --project shop --bootstrap shop.yaml",
         "--host-port <HOST:PORT>",
         "[default: 127.0.0.1:8085]",
+        "[default: 2000]",
         "PUBSUB_EMULATOR_HOST tells clients",
     ] {
         assert!(help.contains(words), "{words}: {help}");
@@ -233,7 +241,8 @@ fn refusing_once() -> (String, std::sync::mpsc::Receiver<()>) {
         for status in ["500 No", "204 Yes"] {
             let (mut stream, _) = listener.accept().unwrap();
             read_request(&mut stream);
-            let answer = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            let answer =
+                format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
             stream.write_all(answer.as_bytes()).unwrap();
         }
         taken.send(()).unwrap();
@@ -289,4 +298,19 @@ fn pushing_goes_on_when_nobody_reads_the_log_or_the_output() {
     child.wait().unwrap();
     std::fs::remove_file(shop).unwrap();
     taken.expect("the message was not pushed again");
+}
+
+#[test]
+fn a_client_that_speaks_tls_is_told_once() {
+    let mut running = Running::start(&FREE, &[]);
+    let address = running.exports[0].rsplit_once('=').unwrap().1.to_owned();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.write_all(b"\x16\x03\x01\x00\x05hello").unwrap();
+        stream.read_to_end(&mut Vec::new()).ok();
+    }
+    running.until("a client speaks TLS, and this port is plain");
+    running.child.kill().unwrap();
+    let rest: Vec<String> = running.lines.by_ref().map(Result::unwrap).collect();
+    assert!(rest.is_empty(), "{rest:?}");
 }

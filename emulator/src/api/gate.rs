@@ -110,7 +110,9 @@ fn own_origin(headers: &HeaderMap) -> Option<HeaderValue> {
 /// Whether a browser asks what a page may ask (Fetch, "CORS-preflight request").
 fn is_preflight(request: &Request) -> bool {
     *request.method() == Method::OPTIONS
-        && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        && request
+            .headers()
+            .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn preflight(asked: &HeaderMap) -> Response {

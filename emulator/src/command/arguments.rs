@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use emulator::Faults;
+use emulator::{Faults, MAX_HISTORY_MESSAGES, Options};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -82,8 +82,8 @@ pub(crate) struct Arguments {
     pub(crate) faults: Option<Faults>,
 
     /// Of how many messages the console shows what happened to them; 0 for none.
-    #[arg(long, value_name = "MESSAGES")]
-    pub(crate) history: Option<usize>,
+    #[arg(long, value_name = "MESSAGES", default_value_t = Options::default().history_messages, value_parser = history)]
+    pub(crate) history: usize,
 
     /// Listen on an address that other machines can reach.
     ///
@@ -152,6 +152,12 @@ fn service(url: &str) -> Result<String, String> {
         Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', '@']) => Ok(url.to_owned()),
         _ => Err("expected a URL such as http://127.0.0.1:8080".to_owned()),
     }
+}
+
+fn history(messages: &str) -> Result<usize, String> {
+    let fits = |messages: &usize| *messages <= MAX_HISTORY_MESSAGES;
+    let messages = messages.parse().ok().filter(fits);
+    messages.ok_or_else(|| format!("expected a number of messages, up to {MAX_HISTORY_MESSAGES}"))
 }
 
 fn faults(json: &str) -> Result<Faults, String> {
