@@ -80,14 +80,12 @@ impl Connection {
 }
 
 /// Whether a client began so with TLS, which would only see its connection end. It is told once.
-fn warn_of_tls(first: u8, is_told: &AtomicBool) -> bool {
-    let is_news = first == TLS_HANDSHAKE && !is_told.swap(true, Ordering::Relaxed);
-    if is_news {
+fn warn_of_tls(first: u8, is_told: &AtomicBool) {
+    if first == TLS_HANDSHAKE && !is_told.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             "a client speaks TLS, and this port is plain: Google's clients do so unless PUBSUB_EMULATOR_HOST is set, without https://"
         );
     }
-    is_news
 }
 
 impl AsyncRead for Connection {

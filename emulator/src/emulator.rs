@@ -87,15 +87,13 @@ impl Emulator {
             seed,
         } = options;
         faults.check()?;
-        let named = public_url.map(server::public_url).transpose()?;
         let runtime = Handle::try_current().map_err(StartError::NoRuntime)?;
         let (listener, address) = open_port(address, allow_remote)?;
         install_cryptography();
 
-        let issuer = Arc::new(Issuer::new(named.unwrap_or_else(|| url(address))));
+        let issuer = issuer_of(address, public_url)?;
         let clock = Clock::default();
-        let remembered = history_messages.min(MAX_HISTORY_MESSAGES);
-        let history = Arc::new(History::new(clock.clone(), remembered));
+        let history = history_of(&clock, history_messages);
         let courier = Courier::new(Arc::clone(&issuer), clock.clone());
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
@@ -116,8 +114,7 @@ impl Emulator {
         let sweeping = Broker::keep_sweeping(Arc::downgrade(&broker), clock);
         tasks.spawn_on(until(stopping.clone(), sweeping), &runtime);
         tasks.spawn_on(until(stopping.clone(), watch(keeper.clone())), &runtime);
-        let source = Source::new(Arc::clone(&broker), Arc::clone(&issuer), history, address);
-        let router = surface(&broker, &issuer, source, stopping.clone());
+        let router = surface(&broker, &issuer, (history, address), stopping.clone());
         tasks.spawn_on(serve(listener, router, stopping.clone()), &runtime);
         tasks.spawn_on(make_first_key(Arc::clone(&issuer)), &runtime);
         Ok(Self {
@@ -291,11 +288,23 @@ impl Emulator {
 fn surface(
     broker: &Arc<Broker>,
     issuer: &Arc<Issuer>,
-    source: Source,
+    (history, address): (Arc<History>, SocketAddr),
     stopping: CancellationToken,
 ) -> Router {
+    let source = Source::new(Arc::clone(broker), Arc::clone(issuer), history, address);
     let page = console::router(source, stopping);
     api::router(Arc::clone(broker), Arc::clone(issuer)).merge(page)
+}
+
+/// Known by the URL that was given, or else by where it listens.
+fn issuer_of(address: SocketAddr, public_url: Option<String>) -> Result<Arc<Issuer>, StartError> {
+    let url = public_url.map_or_else(|| Ok(url(address)), server::public_url)?;
+    Ok(Arc::new(Issuer::new(url)))
+}
+
+fn history_of(clock: &Clock, messages: usize) -> Arc<History> {
+    let messages = messages.min(MAX_HISTORY_MESSAGES);
+    Arc::new(History::new(clock.clone(), messages))
 }
 
 /// Does something that has no end, until the emulator stops.
