@@ -3,6 +3,8 @@
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use axum::serve::Listener;
@@ -10,21 +12,32 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+/// The first byte of a client that speaks TLS (RFC 8446, section 5.1); no method of HTTP begins so.
+const TLS_HANDSHAKE: u8 = 22;
+
 /// A listener whose connections break when `closing` is cancelled.
 pub(crate) struct Connections {
     listener: TcpListener,
     closing: CancellationToken,
+    /// Whether it was told that clients speak TLS, who try again and again.
+    is_tls_told: Arc<AtomicBool>,
 }
 
 /// One connection. Its server polls it for as long as it serves it, and so learns of the end.
 pub(crate) struct Connection {
     stream: TcpStream,
     closing: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Nothing, once the first byte was read.
+    is_tls_told: Option<Arc<AtomicBool>>,
 }
 
 impl Connections {
     pub(crate) fn new(listener: TcpListener, closing: CancellationToken) -> Self {
-        Self { listener, closing }
+        Self {
+            listener,
+            closing,
+            is_tls_told: Arc::default(),
+        }
     }
 }
 
@@ -39,7 +52,12 @@ impl Listener for Connections {
             tracing::debug!(%error, "answers may be delayed");
         }
         let closing = Box::pin(self.closing.clone().cancelled_owned());
-        (Connection { stream, closing }, client)
+        let connection = Connection {
+            stream,
+            closing,
+            is_tls_told: Some(Arc::clone(&self.is_tls_told)),
+        };
+        (connection, client)
     }
 
     fn local_addr(&self) -> Result<SocketAddr> {
@@ -61,13 +79,30 @@ impl Connection {
     }
 }
 
+/// Whether a client began so with TLS, which would only see its connection end. It is told once.
+fn warn_of_tls(first: u8, is_told: &AtomicBool) {
+    if first == TLS_HANDSHAKE && !is_told.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "a client speaks TLS, and this port is plain: Google's clients do so unless PUBSUB_EMULATOR_HOST is set, without https://"
+        );
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
-        self.open(context)?.poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = self.as_mut().open(context)?.poll_read(context, buffer);
+        let first = buffer.filled().get(before).copied();
+        if let Some(first) = first
+            && let Some(is_told) = self.is_tls_told.take()
+        {
+            warn_of_tls(first, &is_told);
+        }
+        read
     }
 }
 

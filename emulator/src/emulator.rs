@@ -25,9 +25,9 @@ use crate::issuer::Issuer;
 use crate::keeping::{Keeper, Keeping};
 use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
-use crate::options::{Options, StartError};
+use crate::options::{MAX_HISTORY_MESSAGES, Options, StartError};
 use crate::push::Courier;
-use crate::server::{listen, serve, url};
+use crate::server::{self, listen, serve, url};
 use crate::subscription::{PushConfig, SubscriptionConfig};
 use crate::topic::TopicConfig;
 
@@ -82,6 +82,7 @@ impl Emulator {
         let Options {
             address,
             allow_remote,
+            public_url,
             pace,
             data_folder,
             faults,
@@ -93,9 +94,9 @@ impl Emulator {
         let (listener, address) = open_port(address, allow_remote)?;
         install_cryptography();
 
-        let issuer = Arc::new(Issuer::new(url(address)));
+        let issuer = issuer_of(address, public_url)?;
         let clock = Clock::default();
-        let history = Arc::new(History::new(clock.clone(), history_messages));
+        let history = history_of(&clock, history_messages);
         let courier = Courier::new(Arc::clone(&issuer), clock.clone());
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
@@ -116,8 +117,7 @@ impl Emulator {
         let sweeping = Broker::keep_sweeping(Arc::downgrade(&broker), clock);
         tasks.spawn_on(until(stopping.clone(), sweeping), &runtime);
         tasks.spawn_on(until(stopping.clone(), watch(keeper.clone())), &runtime);
-        let source = Source::new(Arc::clone(&broker), Arc::clone(&issuer), history, address);
-        let router = surface(&broker, &issuer, source, stopping.clone());
+        let router = surface(&broker, &issuer, (history, address), stopping.clone());
         tasks.spawn_on(serve(listener, router, stopping.clone()), &runtime);
         tasks.spawn_on(make_first_key(Arc::clone(&issuer)), &runtime);
         Ok(Self {
@@ -138,10 +138,10 @@ impl Emulator {
         self.address
     }
 
-    /// `http://HOST:PORT`. Without the scheme it is what `PUBSUB_EMULATOR_HOST` should hold.
+    /// `http://HOST:PORT`, or the public URL that it was given. Without the scheme it is what `PUBSUB_EMULATOR_HOST` should hold.
     #[must_use]
     pub fn url(&self) -> String {
-        url(self.address)
+        self.issuer.url().to_owned()
     }
 
     /// The issuer of the tokens that pushes carry.
@@ -301,11 +301,23 @@ impl Emulator {
 fn surface(
     broker: &Arc<Broker>,
     issuer: &Arc<Issuer>,
-    source: Source,
+    (history, address): (Arc<History>, SocketAddr),
     stopping: CancellationToken,
 ) -> Router {
+    let source = Source::new(Arc::clone(broker), Arc::clone(issuer), history, address);
     let page = console::router(source, stopping);
     api::router(Arc::clone(broker), Arc::clone(issuer)).merge(page)
+}
+
+/// Known by the URL that was given, or else by where it listens.
+fn issuer_of(address: SocketAddr, public_url: Option<String>) -> Result<Arc<Issuer>, StartError> {
+    let url = public_url.map_or_else(|| Ok(url(address)), server::public_url)?;
+    Ok(Arc::new(Issuer::new(url)))
+}
+
+fn history_of(clock: &Clock, messages: usize) -> Arc<History> {
+    let messages = messages.min(MAX_HISTORY_MESSAGES);
+    Arc::new(History::new(clock.clone(), messages))
 }
 
 /// Does something that has no end, until the emulator stops.

@@ -76,7 +76,7 @@ pub use crate::handles::{Pulled, SubscriptionHandle, TopicHandle};
 pub use crate::issuer::{Claim, Forgery, Issuer};
 pub use crate::journal::JournalError;
 pub use crate::message::{Message, ReceivedMessage};
-pub use crate::options::{Options, StartError};
+pub use crate::options::{MAX_HISTORY_MESSAGES, Options, StartError};
 pub use crate::snapshot::SnapshotConfig;
 pub use crate::subscription::{
     DeadLetterPolicy, OidcToken, PushConfig, PushForm, RetryPolicy, SubscriptionConfig,

@@ -3,14 +3,14 @@
 mod command;
 
 use std::error::Error;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use emulator::{Bootstrap, BootstrapDefaults, Emulator, Options};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::command::{Arguments, Place, Refusal, announce};
+use crate::command::{Arguments, DEFAULT_PROJECT, Place, Refusal, announce};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -25,11 +25,12 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     Place::of(is_set).check(arguments.host_port, arguments.allow_remote)?;
+    let project = arguments.project.as_deref().unwrap_or(DEFAULT_PROJECT);
     // Before anything else, so that a mistake in a file starts nothing.
     let declared = Bootstrap::read(
         &arguments.bootstrap,
         &BootstrapDefaults {
-            project: arguments.project.clone(),
+            project: project.to_owned(),
             push_to: arguments.push_to.clone(),
         },
     )?;
@@ -38,11 +39,15 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         .with_env_filter(arguments.log)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // Otherwise a line that cannot be written, since its reader has gone, ends the task that logs it with a panic.
+        .log_internal_errors(false)
         .init();
     let mut terminate = signal(SignalKind::terminate())?;
     let emulator = Emulator::start_with(options).map_err(explained)?;
     let done = emulator.bootstrap(&declared)?;
-    announce(&emulator, &arguments.project, &(declared, done))?;
+    let found = declared.project().unwrap_or(project);
+    let exported = arguments.project.as_deref().unwrap_or(found);
+    announce(&emulator, exported, &declared, &done)?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
         _ = terminate.recv() => {}
@@ -56,10 +61,11 @@ fn options(arguments: &Arguments) -> Options {
     Options {
         address: arguments.host_port,
         allow_remote: arguments.allow_remote,
+        public_url: arguments.public_url.clone(),
         pace: arguments.pace(),
         data_folder: arguments.data_dir.clone(),
         faults: arguments.faults.clone().unwrap_or_default(),
-        history_messages: arguments.history.unwrap_or(default.history_messages),
+        history_messages: arguments.history,
         seed: arguments.seed.unwrap_or(default.seed),
     }
 }
@@ -81,11 +87,12 @@ fn is_set(variable: &str) -> bool {
 }
 
 fn report(error: &dyn Error) {
-    eprint!("{error}");
+    let mut report = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        eprint!(": {cause}");
+        report = format!("{report}: {cause}");
         source = cause.source();
     }
-    eprintln!();
+    // Perhaps nobody reads it any more; the exit code tells the rest.
+    writeln!(std::io::stderr(), "{report}").ok();
 }

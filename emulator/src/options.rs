@@ -9,6 +9,9 @@ use crate::faults::{Faults, FaultsError};
 use crate::history::DEFAULT_MESSAGES;
 use crate::journal::JournalError;
 
+/// The most messages of which the console can show what happened to them.
+pub const MAX_HISTORY_MESSAGES: usize = 1_000_000;
+
 /// How an emulator is started.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -16,13 +19,17 @@ pub struct Options {
     pub address: SocketAddr,
     /// Whether `address` may be reachable from other machines, to all of whom the emulator would sign tokens. Default: no.
     pub allow_remote: bool,
+    /// How receivers and clients reach the emulator, where that is not `address`, as in a container: `http://HOST:PORT`. It is
+    /// the claim `iss` of tokens, and where its documents say that they are. Default: none.
+    pub public_url: Option<String>,
     /// Whether subscriptions hold themselves back as Google's do. Default: they do.
     pub pace: Pace,
     /// A folder that keeps everything over a restart; it is made if it is not there. Default: none.
     pub data_folder: Option<PathBuf>,
     /// The faults of every subscription that is created, until it is given others. Default: none.
     pub faults: Faults,
-    /// Of how many messages, the latest, the console can show what happened to them; 0 for none. Default: 2,000.
+    /// Of how many messages, the latest, the console can show what happened to them; 0 for none, and a million at most.
+    /// Default: 2,000.
     pub history_messages: usize,
     /// What decides about faults that have no seed of their own ([`Faults`](crate::Faults)). Default: random.
     pub seed: u64,
@@ -33,6 +40,7 @@ impl Default for Options {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allow_remote: false,
+            public_url: None,
             pace: Pace::default(),
             data_folder: None,
             faults: Faults::none(),
@@ -52,6 +60,11 @@ pub enum StartError {
         "{0} is not a loopback address: listen on 127.0.0.1, or allow remote clients (--allow-remote)"
     )]
     NotLoopback(SocketAddr),
+    /// The public URL is none, or more than one of a host.
+    #[error(
+        "the public URL {0:?} is not of the form http://HOST:PORT or http://HOST (--public-url)"
+    )]
+    PublicUrl(String),
     /// It was not started on a Tokio runtime.
     #[error("the emulator must be started on a Tokio runtime")]
     NoRuntime(#[source] tokio::runtime::TryCurrentError),

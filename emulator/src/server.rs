@@ -6,8 +6,10 @@ use std::time::Duration;
 use axum::Router;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::connections::Connections;
+use crate::options::StartError;
 
 /// How long clients have to take the end of their answers when the emulator stops, before their connections are cut.
 const STOP_TIME: Duration = Duration::from_secs(2);
@@ -54,4 +56,52 @@ pub(crate) fn url(address: SocketAddr) -> String {
         ip => ip,
     };
     format!("http://{}", SocketAddr::new(ip, address.port()))
+}
+
+/// The URL by which others reach it, without a slash at its end. It has no path, since documents are found from it (OpenID
+/// Connect Discovery 1.0, section 4), and no TLS, which is not spoken here.
+pub(crate) fn public_url(given: String) -> Result<String, StartError> {
+    let refused = || StartError::PublicUrl(given.clone());
+    let url = Url::parse(&given).map_err(|_| refused())?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let is_named = url.username().is_empty() && url.password().is_none();
+    if url.scheme() == "http" && url.has_host() && is_bare && is_named {
+        Ok(url.as_str().trim_end_matches('/').to_owned())
+    } else {
+        Err(refused())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(given: &str, expected: Option<&str>) {
+        let url = public_url(given.to_owned()).ok();
+        assert_eq!(url.as_deref(), expected, "{given}");
+    }
+
+    #[test]
+    fn a_public_url_is_a_host_and_perhaps_a_port() {
+        let own = "http://emulator:8085";
+        check(own, Some(own));
+        check("http://emulator:8085/", Some(own));
+        check("http://emulator", Some("http://emulator"));
+        check("http://[fd00::1]:8085", Some("http://[fd00::1]:8085"));
+        for given in [
+            "",
+            "emulator:8085",
+            "https://emulator:8085",
+            "http://",
+            "http://:8085",
+            "http://emulator/#a",
+            "http://emulator:99999",
+            "http://emulator:8085/pubsub",
+            "http://emulator:8085?a=b",
+            "http://user:word@emulator",
+            "http://two words",
+        ] {
+            check(given, None);
+        }
+    }
 }

@@ -74,6 +74,22 @@ async fn a_connection_is_used_again_after_a_short_body_whatever_the_status() {
 }
 
 #[tokio::test]
+async fn a_connection_whose_request_was_answered_before_it_was_sent_is_not_used_again() {
+    let (mut scene, endpoint) = scene().await;
+    scene.publish(Message::new(vec![b'x'; 6_000_000]));
+    let mut connection = endpoint.connection().await;
+    connection.begin_request().await;
+    connection.answer(NO_CONTENT).await;
+    assert!(scene.ended().await.is_acked());
+    scene.publish(Message::new("ho"));
+    let mut other = endpoint.pushed().await;
+    other.answer(NO_CONTENT).await;
+    let event = scene.ended().await;
+    assert_eq!((event.attempt, event.reply()), (1, status(204)));
+    drop(connection);
+}
+
+#[tokio::test]
 async fn an_answer_that_is_no_http_is_no_answer() {
     let (.., event) = answered("220 mail.example ESMTP\r\n").await;
     assert_eq!(event.reply(), Some(Reply::NoAnswer));

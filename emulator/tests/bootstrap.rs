@@ -189,6 +189,16 @@ fn what_is_wrong_is_told_with_its_place_and_what_is_expected() {
 }
 
 #[test]
+fn a_number_whose_digits_would_be_lost_is_refused() {
+    for number in ["12345678901234567890123", "-9223372036854775809"] {
+        refused(
+            &format!("topics:\n  orders:\n    messages:\n      - json: {{ids: [{number}]}}"),
+            "shop.yaml:4:9: json has a number beyond 64 bits, whose last digits would be lost",
+        );
+    }
+}
+
+#[test]
 fn what_does_not_go_together_is_refused() {
     refused(
         "topics:\n  orders:\nsubscriptions:\n  billing: {topic: order}",
@@ -208,7 +218,11 @@ fn what_does_not_go_together_is_refused() {
     );
     refused(
         "topics:\n  orders:\n    schemaSettings: {schema: order, encoding: JSON}",
-        "shop.yaml:3:30: unknown schema \"order\", expected none",
+        "shop.yaml:3:30: unknown schema \"order\": no schema is declared",
+    );
+    refused(
+        "subscriptions:\n  billing: {topic: nope}",
+        "shop.yaml:2:20: unknown topic \"nope\": no topic is declared",
     );
     refused(
         "topics:\n  orders:\n    messages:\n      - {text: hi, json: {}}",

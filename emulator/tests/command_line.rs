@@ -1,42 +1,44 @@
 //! What somebody types and reads who starts the emulator as a command.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// A running command, killed when dropped.
 struct Running {
     child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    /// What a shell evaluates.
+    exports: Vec<String>,
+    /// What people read.
+    lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
 }
 
 impl Running {
     fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = command(arguments, environment).spawn().unwrap();
-        let output = child.stdout.take().unwrap();
-        let lines = BufReader::new(output).lines();
-        Self { child, lines }
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let exports = output.lines().take(2).map(Result::unwrap).collect();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self {
+            child,
+            exports,
+            lines,
+        }
     }
 
-    /// The lines up to and with the one that begins so.
-    fn until(&mut self, beginning: &str) -> Vec<String> {
+    /// The lines up to and with the one that has these words.
+    fn until(&mut self, words: &str) -> Vec<String> {
         let mut found = Vec::new();
         for line in self.lines.by_ref() {
             let line = line.unwrap();
-            let is_last = line.starts_with(beginning);
+            let is_last = line.contains(words);
             found.push(line);
             if is_last {
                 return found;
             }
         }
-        let mut said = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
-        panic!("{beginning:?} did not come after {found:?}: {said}");
+        panic!("{words:?} did not come after {found:?}");
     }
 }
 
@@ -75,14 +77,46 @@ fn what_a_shell_needs_is_printed_first() {
     // What tells clients where an emulator is does not tell one where to listen.
     let elsewhere = [("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")];
     let mut running = Running::start(&arguments, &elsewhere);
-    let said = running.until("# console");
-    let address = said[0].strip_prefix("export PUBSUB_EMULATOR_HOST=127.0.0.1:");
-    assert!(address.is_some_and(|port| port != "1"), "{said:?}");
-    assert_eq!(said[1], "export PUBSUB_PROJECT_ID=shop");
-    assert!(said[3].ends_with("/oauth2/v3/certs"), "{said:?}");
-    assert_eq!(said[4], "# faults are decided by --seed 1234");
-    assert!(said[5].ends_with("/console/"), "{said:?}");
-    assert!(said[2..].iter().all(|line| line.starts_with("# ")));
+    let address = running.exports[0].strip_prefix("export PUBSUB_EMULATOR_HOST=127.0.0.1:");
+    let port = address.unwrap().to_owned();
+    assert_ne!(port, "1");
+    assert_eq!(running.exports[1], "export PUBSUB_PROJECT_ID=shop");
+    let said = running.until("Server started");
+    assert!(said[1].ends_with("/oauth2/v3/certs"), "{said:?}");
+    assert_eq!(said[2], "faults are decided by --seed 1234");
+    assert!(said[3].ends_with("/console/"), "{said:?}");
+    assert_eq!(said[4], format!("Server started, listening on {port}"));
+}
+
+#[test]
+fn the_output_has_nothing_but_commands() {
+    let mut child = command(&FREE, &[]).spawn().unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let started = log
+        .lines()
+        .map(Result::unwrap)
+        .find(|line| line.contains("started"));
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    assert!(started.is_some());
+    assert_eq!(output.lines().count(), 2, "{output}");
+    assert!(output.lines().all(|line| line.starts_with("export ")));
+}
+
+#[test]
+fn the_exported_project_is_that_of_the_files_unless_one_is_given() {
+    let file = std::env::temp_dir().join(format!("emulator-project-{}.yaml", std::process::id()));
+    std::fs::write(&file, "{project: shop, topics: {orders: {}}}").unwrap();
+    let bootstrap = ["--bootstrap", file.to_str().unwrap()];
+    for (given, expected) in [(&[][..], "shop"), (&["--project", "mine"], "mine")] {
+        let running = Running::start(&[&FREE[..], &bootstrap, given].concat(), &[]);
+        let expected = format!("export PUBSUB_PROJECT_ID={expected}");
+        assert_eq!(running.exports[1], expected);
+    }
+    let running = Running::start(&FREE, &[]);
+    assert_eq!(running.exports[1], "export PUBSUB_PROJECT_ID=local");
+    std::fs::remove_file(file).unwrap();
 }
 
 #[test]
@@ -90,12 +124,12 @@ fn what_a_file_declares_is_created_and_said() {
     let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/shop.yaml");
     let arguments = [&FREE[..], &["--project", "shop", "--bootstrap", shop]].concat();
     let mut running = Running::start(&arguments, &[]);
-    let said = running.until("# published");
+    let said = running.until("published");
     for line in [
-        "# created projects/shop/topics/orders",
-        "# created projects/shop/subscriptions/orders-fulfilment",
-        "# note: topic orders-dead-letter is for dead letters only, and subscription orders-dead-letter keeps them",
-        "# published 2 messages",
+        "created projects/shop/topics/orders",
+        "created projects/shop/subscriptions/orders-fulfilment",
+        "note: topic orders-dead-letter is for dead letters only, and subscription orders-dead-letter keeps them",
+        "published 2 messages",
     ] {
         assert!(said.iter().any(|each| each == line), "{line}: {said:?}");
     }
@@ -141,8 +175,22 @@ fn an_address_that_others_reach_must_be_asked_for() {
         said.contains("this seems to be Cloud Run (K_SERVICE is set)"),
         "{said}"
     );
-    let mut running = Running::start(&FREE, &[("K_SERVICE", "shop")]);
-    running.until("export PUBSUB_EMULATOR_HOST=127.0.0.1:");
+    let running = Running::start(&FREE, &[("K_SERVICE", "shop")]);
+    assert!(running.exports[0].starts_with("export PUBSUB_EMULATOR_HOST=127.0.0.1:"));
+}
+
+#[test]
+fn in_a_container_everything_names_the_public_url() {
+    let public = ["--public-url", "http://emulator:8085/"];
+    let mut running = Running::start(&[&FREE[..], &public].concat(), &[]);
+    let exported = "export PUBSUB_EMULATOR_HOST=emulator:8085";
+    assert_eq!(running.exports[0], exported);
+    let said = running.until("console");
+    assert_eq!(said[0], "issuer of push tokens: http://emulator:8085");
+    assert_eq!(said[1], "its keys: http://emulator:8085/oauth2/v3/certs");
+    let path = ["--public-url", "http://emulator:8085/pubsub"];
+    let said = refused(&[&FREE[..], &path].concat(), &[]);
+    assert!(said.contains("not of the form http://HOST:PORT"), "{said}");
 }
 
 #[test]
@@ -155,6 +203,10 @@ fn flags_that_would_have_no_effect_are_refused() {
         (
             &["--seed", "9007199254740992"],
             "9007199254740992 is not in",
+        ),
+        (
+            &["--history", "18446744073709551615"],
+            "expected a number of messages, up to 1000000",
         ),
         (&["--project", "my shop"], "expected letters, digits"),
         (&["--eager", "--pace", "google"], "cannot be used with"),
@@ -173,8 +225,92 @@ fn the_help_has_an_example_for_a_newcomer() {
         "emulator --project shop --bootstrap shop.yaml",
         "--host-port <HOST:PORT>",
         "[default: 127.0.0.1:8085]",
+        "[default: 2000]",
         "PUBSUB_EMULATOR_HOST tells clients",
     ] {
         assert!(help.contains(words), "{words}: {help}");
     }
+}
+
+/// An endpoint that refuses its first push and takes the second, which it tells.
+fn refusing_once() -> (String, std::sync::mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (taken, waits) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for status in ["500 No", "204 Yes"] {
+            let (mut stream, _) = listener.accept().unwrap();
+            read_request(&mut stream);
+            let answer =
+                format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+        taken.send(()).unwrap();
+    });
+    (url, waits)
+}
+
+/// Reads a request of JSON, up to its end.
+fn read_request(stream: &mut TcpStream) {
+    let mut read = Vec::new();
+    while !read.ends_with(b"}") {
+        let mut some = [0; 4096];
+        let length = stream.read(&mut some).unwrap();
+        read.extend_from_slice(&some[..length]);
+    }
+}
+
+/// A file of one topic with a message, pushed there.
+fn shop_of(endpoint: &str) -> std::path::PathBuf {
+    let name = format!("emulator-{}.yaml", endpoint.replace(['/', ':'], ""));
+    let file = std::env::temp_dir().join(name);
+    let declared = format!(
+        "topics: {{orders: {{subscriptions: {{billing: {{push: '{endpoint}'}}}}, messages: [{{text: hi}}]}}}}"
+    );
+    std::fs::write(&file, declared).unwrap();
+    file
+}
+
+#[test]
+fn the_log_tells_of_a_failure_and_of_its_end() {
+    let (endpoint, _taken) = refusing_once();
+    let shop = shop_of(&format!("{endpoint}push?token=secret"));
+    let path = shop.to_str().unwrap();
+    let mut running = Running::start(&[&FREE[..], &["--bootstrap", path]].concat(), &[]);
+    let failed = running.until("a push failed").pop().unwrap();
+    let shown = format!("endpoint=\"{endpoint}push\"");
+    assert!(failed.contains(&shown), "{failed}");
+    running.until("pushes are acked again");
+    std::fs::remove_file(shop).unwrap();
+}
+
+#[test]
+fn pushing_goes_on_when_nobody_reads_the_log_or_the_output() {
+    let (endpoint, taken) = refusing_once();
+    let shop = shop_of(&endpoint);
+    let path = shop.to_str().unwrap();
+    let arguments = [&FREE[..], &["--eager", "--bootstrap", path]].concat();
+    let mut child = command(&arguments, &[]).spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    let taken = taken.recv_timeout(Duration::from_secs(60));
+    assert_eq!(child.try_wait().unwrap(), None, "the emulator ended");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::remove_file(shop).unwrap();
+    taken.expect("the message was not pushed again");
+}
+
+#[test]
+fn a_client_that_speaks_tls_is_told_once() {
+    let mut running = Running::start(&FREE, &[]);
+    let address = running.exports[0].rsplit_once('=').unwrap().1.to_owned();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.write_all(b"\x16\x03\x01\x00\x05hello").unwrap();
+        stream.read_to_end(&mut Vec::new()).ok();
+    }
+    running.until("a client speaks TLS, and this port is plain");
+    running.child.kill().unwrap();
+    let rest: Vec<String> = running.lines.by_ref().map(Result::unwrap).collect();
+    assert!(rest.is_empty(), "{rest:?}");
 }

@@ -172,8 +172,8 @@ async fn a_slow_endpoint_can_have_more_than_a_hundred_pushes_under_way_and_leave
     other.ack_deadline = Duration::from_secs(600);
     scene.emulator.create_subscription(other).unwrap();
     (0..200).for_each(|_| drop(scene.publish(Message::new("hi"))));
-    // All subscriptions together have 200, however much they have to deliver.
-    for _ in 128..200 {
+    // All subscriptions together have 160, however much they have to deliver, and each that finds no room one of its own.
+    for _ in 128..161 {
         scene.endpoint.next().await;
     }
     assert!(scene.endpoint.stays_idle().await);
@@ -181,9 +181,12 @@ async fn a_slow_endpoint_can_have_more_than_a_hundred_pushes_under_way_and_leave
     scene.endpoint.next().await;
 }
 
+/// What three subscriptions have under way at most: 160 together, and one each.
+const FULL: usize = 163;
+
 #[tokio::test(start_paused = true)]
 async fn waiting_for_room_is_not_part_of_the_ack_deadline() {
-    let mut scene = Scene::start(Pace::Eager, [Answer::Never; 200], |_| {}).await;
+    let mut scene = Scene::start(Pace::Eager, [Answer::Never; FULL], |_| {}).await;
     for name in ["mail", "search"] {
         let name = format!("projects/shop/subscriptions/{name}");
         let other = SubscriptionConfig::new(name, TOPIC).push_to(scene.endpoint.url());
@@ -192,12 +195,12 @@ async fn waiting_for_room_is_not_part_of_the_ack_deadline() {
     // Not all at once, since systems drop connections that wait in a long queue to be accepted.
     for started in 1..=100 {
         scene.publish(Message::new("hi"));
-        for _ in 3 * (started - 1)..(3 * started).min(200) {
+        for _ in 3 * (started - 1)..(3 * started).min(FULL) {
             scene.endpoint.next().await;
         }
     }
-    // The first 200 wait out their deadline. Then come the other 100, whose time has not run out yet, and the 200 again.
-    for _ in 0..200 {
+    // The first wait out their deadline. Then come the others, whose time has not run out yet, and the first again.
+    for _ in 0..FULL {
         assert_eq!(scene.ended().await.reply(), Some(Reply::DeadlineExceeded));
     }
     let mut first_pushes = 0;
@@ -206,7 +209,32 @@ async fn waiting_for_room_is_not_part_of_the_ack_deadline() {
         assert!(event.is_acked(), "{event:?}");
         first_pushes += usize::from(event.attempt == 1);
     }
-    assert_eq!(first_pushes, 100);
+    assert_eq!(first_pushes, 300 - FULL);
+}
+
+#[tokio::test]
+async fn endpoints_that_hang_do_not_hold_up_another_subscription() {
+    let mut scene = Scene::start(Pace::Eager, [Answer::Never; 161], |config| {
+        config.ack_deadline = Duration::from_secs(600);
+    })
+    .await;
+    let mut other = SubscriptionConfig::new("projects/shop/subscriptions/mail", TOPIC);
+    other.ack_deadline = Duration::from_secs(600);
+    let other = other.push_to(scene.endpoint.url());
+    scene.emulator.create_subscription(other).unwrap();
+    (0..128).for_each(|_| drop(scene.publish(Message::new("hi"))));
+    for _ in 0..161 {
+        scene.endpoint.next().await;
+    }
+    let healthy = SubscriptionConfig::new("projects/shop/subscriptions/search", DEAD_TOPIC);
+    let healthy = healthy.push_to(scene.endpoint.url());
+    scene.emulator.create_subscription(healthy).unwrap();
+    for _ in 0..3 {
+        let id = scene.emulator.publish(DEAD_TOPIC, Message::new("hi"));
+        // The next end of any push, ten minutes before the others give up.
+        let event = scene.ended().await;
+        assert_eq!((event.message_id, event.attempt), (id.unwrap(), 1));
+    }
 }
 
 #[tokio::test]

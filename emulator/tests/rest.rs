@@ -699,6 +699,61 @@ async fn pages_of_other_machines_change_nothing() {
 }
 
 #[tokio::test]
+async fn a_name_that_was_pointed_here_reads_nothing() {
+    let emulator = with_topic().await;
+    let url = format!("{}/v1/{TOPIC}", emulator.url());
+    for (host, code) in [
+        ("localhost:8085", 200),
+        ("emulator:8085", 200),
+        ("evil.example", 403),
+        ("evil.example:8085", 403),
+    ] {
+        let request = reqwest::Client::new().get(&url).header("host", host);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status().as_u16(), code, "{host}");
+        let text = response.text().await.unwrap();
+        assert_eq!(text.contains("--public-url"), code == 403, "{text}");
+    }
+    let client = reqwest::Client::new();
+    let request = client.post(format!("{}/any.Service/Method", emulator.url()));
+    let request = request.header("content-type", "application/grpc");
+    let response = request.header("host", "evil.example").send().await.unwrap();
+    assert_eq!(response.headers()["grpc-status"], "7");
+}
+
+#[tokio::test]
+async fn pages_of_this_machine_may_ask_and_read() {
+    let emulator = with_topic().await;
+    let url = format!("{}/v1/{SUBSCRIPTION}", emulator.url());
+    for (origin, is_own) in [
+        ("http://localhost:4200", true),
+        ("http://127.0.0.1:3000", true),
+        ("https://evil.example", false),
+        ("null", false),
+    ] {
+        let client = reqwest::Client::new();
+        let preflight = client.request(Method::OPTIONS, &url);
+        let preflight = preflight
+            .header("origin", origin)
+            .header("access-control-request-method", "PUT")
+            .header("access-control-request-headers", "content-type,x-any");
+        let answer = preflight.send().await.unwrap();
+        let code = if is_own { 204 } else { 403 };
+        assert_eq!(answer.status().as_u16(), code, "{origin}");
+        let read = client.get(&url).header("origin", origin);
+        let read = read.send().await.unwrap();
+        for headers in [answer.headers(), read.headers()] {
+            let allowed = headers.get("access-control-allow-origin");
+            assert_eq!(allowed.is_some_and(|each| each == origin), is_own);
+            assert_eq!(headers.get("vary").is_some(), is_own);
+        }
+        let wanted = answer.headers().get("access-control-allow-headers");
+        let is_wanted = wanted.is_some_and(|wanted| wanted == "content-type,x-any");
+        assert_eq!(is_wanted, is_own);
+    }
+}
+
+#[tokio::test]
 async fn update_masks_are_read_in_either_spelling() {
     let emulator = with_topic().await;
     for body in [

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use emulator::{Emulator, Forgery, Message, Pace, PushConfig};
+use emulator::{Emulator, Forgery, Message, Options, Pace, PushConfig};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
@@ -26,13 +26,17 @@ struct Claims {
 async fn keys(emulator: &Emulator) -> JwkSet {
     let response = reqwest::get(emulator.issuer().keys_url()).await.unwrap();
     let cache = response.headers()["cache-control"].to_str().unwrap();
-    assert!(cache.contains("max-age="));
+    // An emulator that is started anew has other keys, which receivers must soon learn.
+    assert_eq!(cache, "public, max-age=1, must-revalidate");
     response.json().await.unwrap()
 }
 
 /// Checks all that a careful receiver checks.
 async fn verify(emulator: &Emulator, token: &str, audience: &str) -> Option<Claims> {
-    let keys = keys(emulator).await;
+    verify_by(&keys(emulator).await, emulator, token, audience)
+}
+
+fn verify_by(keys: &JwkSet, emulator: &Emulator, token: &str, audience: &str) -> Option<Claims> {
     let key = keys.find(&decode_header(token).ok()?.kid?)?;
     let mut validation = Validation::new(Algorithm::RS256);
     validation.set_audience(&[audience]);
@@ -103,6 +107,22 @@ async fn after_a_rotation_pushes_are_signed_anew_and_old_tokens_stay_good_until_
 }
 
 #[tokio::test]
+async fn a_receiver_that_keeps_the_keys_is_not_surprised_by_a_rotation() {
+    let emulator = emulator(Pace::Eager);
+    for _ in 0..2 {
+        let kept = keys(&emulator).await;
+        let before = emulator.issuer().token(EMAIL, AUDIENCE);
+        emulator.issuer().rotate();
+        let after = emulator.issuer().token(EMAIL, AUDIENCE);
+        assert_ne!(before, after);
+        for token in [&before, &after] {
+            let verified = verify_by(&kept, &emulator, token, AUDIENCE);
+            assert!(verified.is_some());
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_forgery_is_refused_by_a_careful_receiver() {
     let emulator = emulator(Pace::Eager);
     let genuine = emulator.issuer().token(EMAIL, AUDIENCE);
@@ -113,6 +133,28 @@ async fn every_forgery_is_refused_by_a_careful_receiver() {
         let verified = verify(&emulator, &token, AUDIENCE).await;
         assert!(verified.is_none(), "{forgery:?} was accepted");
     }
+}
+
+#[tokio::test]
+async fn tokens_and_documents_name_the_public_url() {
+    let emulator = Emulator::start_with(Options {
+        public_url: Some("http://pubsub.shop.example:8085".to_owned()),
+        ..Options::default()
+    })
+    .unwrap();
+    let local = format!("http://{}", emulator.address());
+    let client = reqwest::Client::new();
+    let request = client.get(format!("{local}/.well-known/openid-configuration"));
+    let request = request.header("host", "pubsub.shop.example:8085");
+    let document: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(document["issuer"], "http://pubsub.shop.example:8085");
+    let keys = "http://pubsub.shop.example:8085/oauth2/v3/certs";
+    assert_eq!(document["jwks_uri"], keys);
+    let keys = reqwest::get(format!("{local}/oauth2/v3/certs"));
+    let keys = keys.await.unwrap().json().await.unwrap();
+    let token = emulator.issuer().token(EMAIL, AUDIENCE);
+    assert_eq!(emulator.issuer().url(), document["issuer"]);
+    assert!(verify_by(&keys, &emulator, &token, AUDIENCE).is_some());
 }
 
 #[tokio::test]
@@ -191,21 +233,22 @@ async fn the_certificates_are_those_of_the_published_keys() {
         "they are not made for each request"
     );
     emulator.issuer().rotate();
-    let both = certificates().await;
+    let all = certificates().await;
     let keys = keys(&emulator).await.keys;
     let mut ids: Vec<String> = keys
         .into_iter()
         .filter_map(|key| key.common.key_id)
         .collect();
     ids.sort();
-    assert_eq!(both.keys().cloned().collect::<Vec<_>>(), ids);
-    assert_eq!(both.len(), 2);
+    assert_eq!(all.keys().cloned().collect::<Vec<_>>(), ids);
+    // The one before, the one that signs, and the one after.
+    assert_eq!((first.len(), all.len()), (2, 3));
     assert!(
         first
             .iter()
-            .all(|(id, certificate)| both[id] == *certificate)
+            .all(|(id, certificate)| all[id] == *certificate)
     );
-    for certificate in both.values() {
+    for certificate in all.values() {
         assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----"));
     }
 }

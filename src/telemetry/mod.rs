@@ -18,7 +18,9 @@ pub(crate) fn install(environment: &Environment, default_filter: &str) {
     let filter = wanted.unwrap_or_else(|| EnvFilter::new(default_filter));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // Otherwise a line that cannot be written, since its reader has gone, panics in whatever logs it.
+        .log_internal_errors(false);
     let is_coloured = std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none();
     // Whoever logs already (a test) goes on doing so.
     let _ = if format {

@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use crate::issuer::Issuer;
 
-/// The form of Google's own (Google, *Authenticate with a backend server*: fetch the keys again as `Cache-Control` says); the
-/// hour is ours. A receiver that obeys it learns of a rotation by a key id that it does not know.
-const CACHE: &str = "public, max-age=3600, must-revalidate";
+/// The form of Google's own (Google, *Authenticate with a backend server*: fetch the keys again as `Cache-Control` says). The
+/// second is ours: unlike Google, an emulator is started anew, with other keys, and who has kept the old ones for longer would
+/// refuse its tokens. A library that fetches them for every token would be slow without any.
+const CACHE: &str = "public, max-age=1, must-revalidate";
 
 /// The fields that every discovery document has (OpenID Connect Discovery 1.0, section 3), as libraries refuse one that lacks
 /// any. Nobody can sign in here, so nothing is at the authorization endpoint.
@@ -27,13 +28,13 @@ struct Discovery<'a> {
 }
 
 pub(super) async fn keys(State(issuer): State<Arc<Issuer>>) -> impl IntoResponse {
-    issuer.ready().await;
+    issuer.ready_to_publish().await;
     ([(CACHE_CONTROL, CACHE)], Json(issuer.published()))
 }
 
 /// The form that Google's own libraries ask for: certificates in PEM, by key id.
 pub(super) async fn certificates(State(issuer): State<Arc<Issuer>>) -> impl IntoResponse {
-    issuer.ready().await;
+    issuer.ready_to_publish().await;
     ([(CACHE_CONTROL, CACHE)], Json(issuer.certificates()))
 }
 

@@ -6,6 +6,7 @@
 mod clock_body;
 mod control;
 mod descriptor;
+mod gate;
 mod grpc;
 mod iam;
 mod keys;
@@ -22,11 +23,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
 use tonic::Status;
 
+use self::gate::Gate;
 use self::rest::Rest;
 pub(crate) use self::rest::refuse;
 use crate::broker::Broker;
@@ -46,6 +48,7 @@ struct Services {
 }
 
 pub(crate) fn router(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
+    let gate = Gate::new(issuer.url());
     let documents = Router::new()
         .route("/", get(console::front_door))
         .route(KEYS_PATH, get(keys::keys))
@@ -64,7 +67,7 @@ pub(crate) fn router(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
         .merge(documents)
         .merge(control)
         .merge(grpc::routes(&services))
-        .layer(from_fn(console::programs))
+        .layer(from_fn_with_state(gate, gate::pass))
         .layer(DefaultBodyLimit::max(MAX_READ_BYTES))
 }
 

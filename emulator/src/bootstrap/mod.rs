@@ -131,6 +131,18 @@ impl Bootstrap {
         collection.finish()
     }
 
+    /// The project of everything that is declared, if it is the same.
+    #[must_use]
+    pub fn project(&self) -> Option<&str> {
+        let schemas = self.schemas.iter().map(|schema| &schema.name);
+        let topics = self.topics.iter().map(|topic| &topic.name);
+        let subscriptions = self.subscriptions.iter().map(|config| &config.name);
+        let names = schemas.chain(topics).chain(subscriptions);
+        let mut projects = names.filter_map(|name| name.split('/').nth(1));
+        let first = projects.next()?;
+        projects.all(|project| project == first).then_some(first)
+    }
+
     /// Reads one text; `name` is what errors call it, and its files are sought in the working directory.
     ///
     /// # Errors

@@ -95,10 +95,13 @@ impl Collection<'_> {
             above.ends_with(kind).then_some(id)
         });
         let known: Vec<&str> = of_kind.collect();
-        let text = if known.contains(&id) {
+        let kind = kind.trim_end_matches('s');
+        let text = if known.is_empty() {
+            format!("unknown {kind} {id:?}: no {kind} is declared")
+        } else if known.contains(&id) {
             format!("{} is declared in no file", reference.name)
         } else {
-            unknown(kind.trim_end_matches('s'), id, &known)
+            unknown(kind, id, &known)
         };
         BootstrapFault {
             text,

@@ -1,43 +1,61 @@
 //! What the command prints once it listens.
 
-use std::io::Write;
+use std::io::{ErrorKind, Result, Write};
 
 use emulator::{Bootstrap, Bootstrapped, Emulator};
 
-/// The output can be evaluated by a shell: what is not a command is a comment.
+/// The output are commands of a shell and nothing else, as `$(cat FILE)` runs them, too. The rest is for people, and stands
+/// with the log. Who reads only the beginning, or nothing, has the emulator go on all the same.
 pub(crate) fn announce(
     emulator: &Emulator,
     project: &str,
-    begun: &(Bootstrap, Bootstrapped),
-) -> std::io::Result<()> {
+    declared: &Bootstrap,
+    done: &Bootstrapped,
+) -> Result<()> {
+    // First, as what follows says that all is ready.
+    let exported = export(&mut std::io::stdout().lock(), emulator, project);
+    explain(&mut std::io::stderr().lock(), emulator, declared, done).ok();
+    match exported {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        exported => exported,
+    }
+}
+
+fn export(output: &mut impl Write, emulator: &Emulator, project: &str) -> Result<()> {
     let url = emulator.url();
     let host = url.trim_start_matches("http://");
-    let mut output = std::io::stdout().lock();
     writeln!(output, "export PUBSUB_EMULATOR_HOST={host}")?;
     writeln!(output, "export PUBSUB_PROJECT_ID={project}")?;
-    writeln!(
-        output,
-        "# issuer of push tokens: {}",
-        emulator.issuer().url()
-    )?;
-    writeln!(output, "# its keys: {}", emulator.issuer().keys_url())?;
+    output.flush()
+}
+
+fn explain(
+    output: &mut impl Write,
+    emulator: &Emulator,
+    declared: &Bootstrap,
+    done: &Bootstrapped,
+) -> Result<()> {
+    let (url, issuer) = (emulator.url(), emulator.issuer());
+    writeln!(output, "issuer of push tokens: {}", issuer.url())?;
+    writeln!(output, "its keys: {}", issuer.keys_url())?;
     let seed = emulator.seed();
-    writeln!(output, "# faults are decided by --seed {seed}")?;
-    writeln!(output, "# console: {url}/console/")?;
-    let (declared, done) = begun;
+    writeln!(output, "faults are decided by --seed {seed}")?;
+    writeln!(output, "console: {url}/console/")?;
     for name in &done.created {
-        writeln!(output, "# created {name}")?;
+        writeln!(output, "created {name}")?;
     }
     for name in &done.kept {
-        writeln!(output, "# kept {name} as it was")?;
+        writeln!(output, "kept {name} as it was")?;
     }
     for note in &declared.notes {
-        writeln!(output, "# note: {note}")?;
+        writeln!(output, "note: {note}")?;
     }
     match done.published {
         0 => {}
-        1 => writeln!(output, "# published 1 message")?,
-        count => writeln!(output, "# published {count} messages")?,
+        1 => writeln!(output, "published 1 message")?,
+        count => writeln!(output, "published {count} messages")?,
     }
-    output.flush()
+    // The words of Google's emulator, which tools wait for.
+    let port = emulator.address().port();
+    writeln!(output, "Server started, listening on {port}")
 }

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use emulator::Faults;
+use emulator::{Faults, MAX_HISTORY_MESSAGES, Options};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -20,11 +20,15 @@ Examples:
   pushgate describe > service.json
   emulator --bootstrap service.json --push-to http://127.0.0.1:8080
 
+  # In a container, where others know it by a name.
+  emulator --host-port 0.0.0.0:8085 --allow-remote --public-url http://emulator:8085
+
   # For tests: a free port, no pauses, and the faults of an earlier run again.
   emulator --host-port 127.0.0.1:0 --pace eager --seed 1234
 
-What it prints are shell commands and comments. PUBSUB_EMULATOR_HOST tells clients where an emulator is; it does not tell the
-emulator where to listen: --host-port does.";
+Its output is two commands of a shell, for eval; the rest goes to stderr, with its log. PUBSUB_EMULATOR_HOST tells clients where an
+emulator is; it does not tell the emulator where to listen: --host-port does. For endpoints with https://, SSL_CERT_FILE names a
+PEM file of the authorities to trust instead of the system's.";
 
 /// A local Google Cloud Pub/Sub for laptops and tests, which pushes as Google does.
 ///
@@ -37,11 +41,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8085", value_parser = resolve)]
     pub(crate) host_port: SocketAddr,
 
-    /// The project of short names in bootstrap files, and of the printed PUBSUB_PROJECT_ID.
+    /// The project of short names in bootstrap files, and of the printed PUBSUB_PROJECT_ID; by default `local`.
     ///
-    /// It need not exist, and requests may name any other.
-    #[arg(long, value_name = "ID", default_value = "local", value_parser = project)]
-    pub(crate) project: String,
+    /// It need not exist, and requests may name any other. Without it, the project that all of the files name is printed.
+    #[arg(long, value_name = "ID", value_parser = project)]
+    pub(crate) project: Option<String>,
 
     /// Topics, subscriptions, schemas and messages to begin with; may be given several times.
     ///
@@ -78,8 +82,8 @@ pub(crate) struct Arguments {
     pub(crate) faults: Option<Faults>,
 
     /// Of how many messages the console shows what happened to them; 0 for none.
-    #[arg(long, value_name = "MESSAGES")]
-    pub(crate) history: Option<usize>,
+    #[arg(long, value_name = "MESSAGES", default_value_t = Options::default().history_messages, value_parser = history)]
+    pub(crate) history: usize,
 
     /// Listen on an address that other machines can reach.
     ///
@@ -87,11 +91,19 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) allow_remote: bool,
 
+    /// How others reach the emulator, where that is not --host-port, as in a container: `http://emulator:8085`.
+    ///
+    /// Tokens name it as their issuer, and the keys are found there. The emulator answers to its host name, too.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+
     /// What to log: a level, or directives such as `emulator=debug` for a line a push.
     #[arg(long, value_name = "FILTER", default_value = "emulator=info", value_parser = filter)]
     pub(crate) log: EnvFilter,
 }
 
+/// Where nobody names one.
+pub(crate) const DEFAULT_PROJECT: &str = "local";
 /// The largest seed that JSON readers do not round.
 const MAX_SEED: u64 = (1 << 53) - 1;
 
@@ -140,6 +152,12 @@ fn service(url: &str) -> Result<String, String> {
         Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', '@']) => Ok(url.to_owned()),
         _ => Err("expected a URL such as http://127.0.0.1:8080".to_owned()),
     }
+}
+
+fn history(messages: &str) -> Result<usize, String> {
+    let fits = |messages: &usize| *messages <= MAX_HISTORY_MESSAGES;
+    let messages = messages.parse().ok().filter(fits);
+    messages.ok_or_else(|| format!("expected a number of messages, up to {MAX_HISTORY_MESSAGES}"))
 }
 
 fn faults(json: &str) -> Result<Faults, String> {

@@ -5,5 +5,5 @@ mod arguments;
 mod refusal;
 
 pub(crate) use self::announcement::announce;
-pub(crate) use self::arguments::Arguments;
+pub(crate) use self::arguments::{Arguments, DEFAULT_PROJECT};
 pub(crate) use self::refusal::{Place, Refusal};

@@ -3,6 +3,7 @@
 //! that changes something must come from the console's own page, or from a program.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -12,26 +13,26 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use tonic::Status;
-
-use crate::api::refuse;
 
 const FETCH_SITE: &str = "sec-fetch-site";
 
 /// Everything comes from the emulator itself, and nobody may frame the page and have its buttons clicked.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 
-/// Where the emulator listens.
-#[derive(Clone, Copy, Debug)]
+/// Where the emulator listens, and what it is called.
+#[derive(Clone, Debug)]
 pub(super) struct Guard {
     address: SocketAddr,
+    /// Its host.
+    public: Arc<str>,
 }
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 enum Refusal {
     #[error(
-        "the console answers to localhost and to IP addresses of this machine only: open it as http://127.0.0.1:PORT/console/"
+        "the console answers to localhost and to IP addresses of this machine only: open it as http://127.0.0.1:PORT/console/, or \
+         start the emulator with --public-url http://NAME:PORT"
     )]
     ForeignHost,
     #[error(
@@ -61,45 +62,13 @@ pub(super) async fn api(State(guard): State<Guard>, request: Request, next: Next
     response
 }
 
-/// Refuses what a page of another machine asks of Google's interface or the emulator's own. Browsers name the page's origin
-/// with every request that changes something; programs name none, and pages on this machine are a developer's own. What
-/// a browser reads it must ask of an address, since a foreign name could have been pointed here.
-pub(crate) async fn programs(request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
-    let is_browser = headers.contains_key(FETCH_SITE);
-    let is_named =
-        authorities(&request).any(|host| host.is_none_or(|host| !is_address(host.host())));
-    let mut origins = headers.get_all(ORIGIN).iter();
-    let is_own = origins.all(is_of_this_machine);
-    if (is_safe && !(is_browser && is_named)) || (!is_safe && is_own) {
-        return next.run(request).await;
-    }
-    refuse(&Status::permission_denied(Refusal::ForeignPage.to_string()))
-}
-
-fn is_of_this_machine(origin: &HeaderValue) -> bool {
-    let origin = origin.to_str().unwrap_or_default();
-    let host = origin.split_once("://").map(|(_, host)| host);
-    let host = host.and_then(|host| host.parse::<Authority>().ok());
-    host.is_some_and(|host| {
-        let name = host.host();
-        let ip = name.trim_start_matches('[').trim_end_matches(']').parse();
-        name.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip: IpAddr| ip.is_loopback())
-    })
-}
-
-fn is_address(host: &str) -> bool {
-    let ip = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || ip.parse::<IpAddr>().is_ok()
-}
-
 impl Guard {
-    pub(super) fn new(address: SocketAddr) -> Self {
-        Self { address }
+    pub(super) fn new(address: SocketAddr, public_url: &str) -> Self {
+        let public = host(public_url);
+        Self { address, public }
     }
 
-    fn check(self, request: &Request) -> Result<(), Refusal> {
+    fn check(&self, request: &Request) -> Result<(), Refusal> {
         self.check_host(request)?;
         check_page(request)?;
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -110,7 +79,7 @@ impl Guard {
     }
 
     /// The host is in the request's target with HTTP/2, and in a header before; where both are, both must be good.
-    fn check_host(self, request: &Request) -> Result<(), Refusal> {
+    fn check_host(&self, request: &Request) -> Result<(), Refusal> {
         let mut hosts = authorities(request).peekable();
         let is_known = hosts.peek().is_some();
         let all_fit = hosts.all(|host| host.is_some_and(|host| self.is_own(&host)));
@@ -122,12 +91,12 @@ impl Guard {
     }
 
     /// A foreign page can point its own name anywhere, but no address.
-    fn is_own(self, authority: &Authority) -> bool {
+    fn is_own(&self, authority: &Authority) -> bool {
         if authority.as_str().contains('@') {
             return false;
         }
         let host = authority.host();
-        if host.eq_ignore_ascii_case("localhost") {
+        if host.eq_ignore_ascii_case("localhost") || host.eq_ignore_ascii_case(&self.public) {
             return true;
         }
         let listening = self.address.ip();
@@ -136,8 +105,16 @@ impl Guard {
     }
 }
 
+/// The host of a URL, in lower case.
+pub(crate) fn host(url: &str) -> Arc<str> {
+    let rest = url.split_once("://").map(|(_, rest)| rest);
+    let authority = rest.and_then(|rest| rest.parse::<Authority>().ok());
+    let host = authority.as_ref().map_or("", Authority::host);
+    host.to_ascii_lowercase().into()
+}
+
 /// Every host that a request names; nothing for one that cannot be read.
-fn authorities(request: &Request) -> impl Iterator<Item = Option<Authority>> {
+pub(crate) fn authorities(request: &Request) -> impl Iterator<Item = Option<Authority>> {
     let target = request.uri().authority().cloned().map(Some);
     let headers = request.headers().get_all(HOST).iter();
     let headers = headers.map(|host| host.to_str().ok()?.parse().ok());
@@ -215,8 +192,10 @@ mod tests {
     use super::*;
     use axum::body::Body;
 
+    const PUBLIC: &str = "http://pubsub.shop.example:8085";
+
     fn own(listening: &str, host: &str) -> bool {
-        let guard = Guard::new(listening.parse().unwrap());
+        let guard = Guard::new(listening.parse().unwrap(), PUBLIC);
         let request = Request::builder().uri("/console/").header(HOST, host);
         guard
             .check_host(&request.body(Body::empty()).unwrap())
@@ -232,6 +211,7 @@ mod tests {
             "LocalHost",
             "[::1]:8085",
             "127.9.9.9:1",
+            "pubsub.shop.example",
         ] {
             assert!(own("127.0.0.1:8085", host), "{host}");
         }
@@ -254,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_request_without_a_host_or_with_two_is_refused() {
-        let guard = Guard::new("127.0.0.1:8085".parse().unwrap());
+        let guard = Guard::new("127.0.0.1:8085".parse().unwrap(), PUBLIC);
         let none = Request::builder()
             .uri("/console/")
             .body(Body::empty())
@@ -273,7 +253,7 @@ mod tests {
     }
 
     fn check(method: Method, headers: &[(&str, &str)], expected: Result<(), Refusal>) {
-        let guard = Guard::new("127.0.0.1:8085".parse().unwrap());
+        let guard = Guard::new("127.0.0.1:8085".parse().unwrap(), PUBLIC);
         let mut request = Request::builder()
             .method(method)
             .uri("/console/api/overview");

@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use self::guard::Guard;
-pub(crate) use self::guard::programs;
+pub(crate) use self::guard::{authorities, host};
 pub(crate) use self::source::Source;
 
 const HOME: &str = "/console/";
@@ -46,7 +46,7 @@ struct Console {
 }
 
 pub(crate) fn router(source: Source, stopping: CancellationToken) -> Router {
-    let guard = Guard::new(source.address());
+    let guard = Guard::new(source.address(), source.public_url());
     let console = Console {
         source: Arc::new(source),
         listeners: Arc::new(Semaphore::new(MAX_LISTENERS)),
@@ -75,7 +75,7 @@ pub(crate) fn router(source: Source, stopping: CancellationToken) -> Router {
         .route("/statistics", get(overview::statistics))
         .route("/live", get(live::news))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .route_layer(from_fn_with_state(guard, guard::api))
+        .route_layer(from_fn_with_state(guard.clone(), guard::api))
         .with_state(console);
     let page = Router::new()
         .route("/console", get(|| async { Redirect::permanent(HOME) }))

@@ -117,6 +117,10 @@ impl Source {
         self.address
     }
 
+    pub(super) fn public_url(&self) -> &str {
+        self.issuer.url()
+    }
+
     pub(super) fn history(&self) -> &History {
         &self.history
     }

@@ -4,6 +4,7 @@ mod ack_id;
 mod backlog;
 mod event;
 mod faulty;
+mod news;
 mod pull;
 mod run;
 mod seek;

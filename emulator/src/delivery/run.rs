@@ -11,6 +11,7 @@ use super::Delivery;
 use super::backlog::Taken;
 use super::event::{Progress, Reply, Settlement};
 use super::faulty::Taker;
+use super::news::News;
 use super::settle::{Forward, Letter};
 use crate::broker::Broker;
 use crate::faults::{Plan, TokenChoice};
@@ -24,10 +25,17 @@ pub(crate) struct Run {
     /// Takes the dead letters. The broker starts and stops this task, so it is not kept alive by it.
     broker: Weak<Broker>,
     pushes: JoinSet<Ended>,
-    /// The message of each push, as it was when the push started, and whether it is to come again although it is acked.
-    started: HashMap<Id, (Taken, bool)>,
-    /// Whether the latest push failed: the first failure is news, those after it are not.
-    is_failing: bool,
+    started: HashMap<Id, Started>,
+    news: News,
+}
+
+/// A push that is under way.
+struct Started {
+    /// The message as it was when the push started.
+    taken: Taken,
+    /// Whether it is to come again although it is acked.
+    is_repeated: bool,
+    destination: Arc<Destination>,
 }
 
 impl Run {
@@ -38,7 +46,7 @@ impl Run {
             broker,
             pushes: JoinSet::new(),
             started: HashMap::new(),
-            is_failing: false,
+            news: News::default(),
         }
     }
 
@@ -82,7 +90,7 @@ impl Run {
         if !destination.is_signed() {
             plan.token = TokenChoice::Good;
         }
-        let (courier, destination) = (self.courier.clone(), Arc::clone(destination));
+        let (courier, to) = (self.courier.clone(), Arc::clone(destination));
         let outgoing = Outgoing {
             message: Arc::clone(&taken.message),
             attempt: taken.attempt(),
@@ -96,14 +104,19 @@ impl Run {
             if plan.unreachable {
                 return Ended::unreachable();
             }
-            let mut ended = courier.push(&destination, &outgoing, is_recorded).await;
+            let mut ended = courier.push(&to, &outgoing, is_recorded).await;
             if plan.drop_answer {
                 ended.lose_answer();
             }
             ended
         };
         let task = self.pushes.spawn(push);
-        self.started.insert(task.id(), (taken, plan.duplicate));
+        let started = Started {
+            taken,
+            is_repeated: plan.duplicate,
+            destination: Arc::clone(destination),
+        };
+        self.started.insert(task.id(), started);
     }
 
     /// Ends a push, and those that have ended meanwhile: together they need one look at what is due.
@@ -125,15 +138,16 @@ impl Run {
             };
             (error.id(), ended)
         });
-        let Some((taken, is_repeated)) = self.started.remove(&id) else {
+        let Some(started) = self.started.remove(&id) else {
             return;
         };
         let settlement = if ended.reply.is_ack() {
-            self.ack(&taken, is_repeated)
+            self.ack(&started.taken, started.is_repeated)
         } else {
-            self.nack(&taken, ended.reply)
+            self.nack(&started.taken, ended.reply)
         };
-        self.report(&taken, ended, settlement);
+        self.log(&started, &ended, &settlement);
+        self.report(&started.taken, ended, settlement);
     }
 
     fn ack(&self, taken: &Taken, is_repeated: bool) -> Settlement {
@@ -172,7 +186,39 @@ impl Run {
         })
     }
 
-    fn report(&mut self, taken: &Taken, ended: Ended, settlement: Settlement) {
+    fn log(&mut self, started: &Started, ended: &Ended, settlement: &Settlement) {
+        let (subscription, taken) = (&self.delivery.name, &started.taken);
+        let (reply, reason) = (ended.reply, ended.reason.as_deref());
+        tracing::debug!(
+            %subscription, message.id = taken.message.id, delivery_attempt = taken.attempt(), %reply, reason,
+            duration_ms = ended.latency.as_secs_f64() * 1e3, ?settlement, "pushed"
+        );
+        let now = self.delivery.clock.now();
+        if reply.is_ack() {
+            if self.news.acked() {
+                tracing::info!(%subscription, "pushes are acked again");
+            }
+            return;
+        }
+        if self.news.failed(now) {
+            let endpoint = started.destination.shown();
+            tracing::warn!(
+                %subscription, endpoint, %reply, reason,
+                "a push failed; further failures are logged at debug level until a push is acked, and for a minute"
+            );
+        }
+        let until = self.delivery.state().throttle.paused_until(now);
+        let pause = until.map_or(Duration::ZERO, |until| until - now);
+        if self.news.paused(pause) {
+            let seconds = pause.as_secs();
+            tracing::warn!(
+                %subscription,
+                "pushing pauses for {seconds} s, as at Google where so many pushes fail; with --eager it never does"
+            );
+        }
+    }
+
+    fn report(&self, taken: &Taken, ended: Ended, settlement: Settlement) {
         let Ended {
             reply,
             reason,
@@ -180,17 +226,6 @@ impl Run {
             answer,
         } = ended;
         let subscription = &self.delivery.name;
-        tracing::debug!(
-            %subscription, message.id = taken.message.id, delivery_attempt = taken.attempt(), %reply, reason,
-            duration_ms = latency.as_secs_f64() * 1e3, ?settlement, "pushed"
-        );
-        if !reply.is_ack() && !self.is_failing {
-            tracing::warn!(
-                %subscription, %reply, reason,
-                "a push failed; further failures are logged at debug level until a push is acked"
-            );
-        }
-        self.is_failing = !reply.is_ack();
         let ended = || Progress::Ended {
             reply,
             latency,

@@ -38,12 +38,15 @@ pub struct Issuer {
     foreign: OnceLock<SigningKey>,
 }
 
-/// The key that signs, the one before it, and the tokens signed so far, by e-mail and audience.
+/// The key that signs, the ones before and after it, and the tokens signed so far, by e-mail and audience.
 #[derive(Default)]
 struct KeyRing {
     /// Nothing only if no key could be made, which is tried again when one is needed.
     current: Option<Arc<SigningKey>>,
     previous: Option<Arc<SigningKey>>,
+    /// Published before it signs, so that a rotation surprises no receiver that keeps the keys for as long as it may. Nothing
+    /// until somebody has asked for the keys since the last rotation.
+    next: Option<Arc<SigningKey>>,
     tokens: HashMap<(String, String), Bearer>,
 }
 
@@ -138,13 +141,16 @@ impl Issuer {
         Ok(self.foreign.get_or_init(|| key))
     }
 
-    /// Signs with a new key from now on. The key before stays published until the next rotation, so tokens already sent
-    /// stay good. Takes as long as making a key; if none can be made, the old one goes on, and the log says why.
+    /// Signs with the next key from now on, which has been published if any was since the last rotation. The key before stays
+    /// published until the next rotation, so tokens already sent stay good. Takes as long as making a key if nobody has asked
+    /// for the keys; if none can be made, the old one goes on, and the log says why.
     pub fn rotate(&self) {
-        let next = new_key();
+        if self.keys().next.is_none() {
+            self.make_next();
+        }
         let mut keys = self.keys();
-        if next.is_some() {
-            keys.previous = std::mem::replace(&mut keys.current, next);
+        if let Some(next) = keys.next.take() {
+            keys.previous = keys.current.replace(next);
             keys.tokens.clear();
             self.rotations.fetch_add(1, Ordering::Release);
         }
@@ -153,17 +159,17 @@ impl Issuer {
     /// The published keys, the signing one first.
     pub(crate) fn published(&self) -> JsonWebKeySet {
         let keys = self.keys();
-        let published = keys.current.iter().chain(&keys.previous);
         JsonWebKeySet {
-            keys: published.map(|key| key.published()).collect(),
+            keys: keys.published().map(|key| key.published()).collect(),
         }
     }
 
     /// The same keys as certificates in PEM, by key id.
     pub(crate) fn certificates(&self) -> BTreeMap<String, String> {
         let keys = self.keys();
-        let published = keys.current.iter().chain(&keys.previous);
-        let certificates = published.filter_map(|key| Some((key.id(), key.certificate()?)));
+        let certificates = keys
+            .published()
+            .filter_map(|key| Some((key.id(), key.certificate()?)));
         certificates
             .map(|(id, certificate)| (id.to_owned(), certificate.to_owned()))
             .collect()
@@ -178,6 +184,26 @@ impl Issuer {
                 tracing::error!(%error, "the issuer's first key was not made");
             }
         }
+    }
+
+    /// Waits until the key after the first is there, too, without holding up the executor. It is not made before, as many
+    /// receivers never look.
+    pub(crate) async fn ready_to_publish(self: &Arc<Self>) {
+        self.ready().await;
+        if self.keys().next.is_none() {
+            let issuer = Arc::clone(self);
+            let made = tokio::task::spawn_blocking(move || issuer.make_next()).await;
+            if let Err(error) = made {
+                tracing::error!(%error, "the issuer's next key was not made");
+            }
+        }
+    }
+
+    /// Outside of the lock, since signing goes on meanwhile. Whoever comes second makes one for nothing.
+    fn make_next(&self) {
+        let next = new_key();
+        let mut keys = self.keys();
+        keys.next = keys.next.take().or(next);
     }
 
     fn keys(&self) -> MutexGuard<'_, KeyRing> {
@@ -196,6 +222,17 @@ impl KeyRing {
             current: new_key(),
             ..Self::default()
         }
+    }
+
+    /// The one that signs is the first.
+    fn published(&self) -> impl Iterator<Item = &Arc<SigningKey>> {
+        let Self {
+            current,
+            next,
+            previous,
+            ..
+        } = self;
+        current.iter().chain(next).chain(previous)
     }
 }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{Connection as Driver, SendRequest, handshake};
+use hyper::client::conn::http1::{Builder, Connection as Driver, SendRequest};
 use hyper::ext::on_informational;
 use hyper::{Request, Response, StatusCode, Uri};
 use tokio::time::timeout;
@@ -17,6 +17,9 @@ use tokio::time::timeout;
 use super::PushError;
 use super::answer::{Answer, MAX_READ_TIME, read};
 use super::connector::{Connector, Stream};
+
+/// An answer with more is none. Headers mean nothing to Pub/Sub, so this is far more than any endpoint sends.
+const MAX_HEADERS: usize = 1_000;
 
 pub(crate) type PushRequest = Request<Full<Bytes>>;
 
@@ -50,7 +53,8 @@ impl Connection {
         endpoint: &Uri,
     ) -> Result<Box<Self>, PushError> {
         let stream = connector.connect(endpoint).await?;
-        let (sender, driver) = handshake(stream).await.map_err(PushError::Broken)?;
+        let handshake = Builder::new().max_headers(MAX_HEADERS).handshake(stream);
+        let (sender, driver) = handshake.await.map_err(PushError::Broken)?;
         Ok(Box::new(Self {
             sender,
             driver: Some(driver),
@@ -100,7 +104,19 @@ impl Connection {
         let reading = pin!(read(response.into_body(), answer));
         let reading = driven(&mut self.driver, reading);
         let is_read = timeout(MAX_READ_TIME, reading).await.unwrap_or(false);
-        is_read && self.driver.is_some() && !self.sender.is_closed()
+        is_read && self.is_free().await
+    }
+
+    /// Whether the request was sent whole, too: an endpoint may answer before it has read it, and the next one would wait
+    /// behind the rest of it.
+    async fn is_free(&mut self) -> bool {
+        let Self { sender, driver, .. } = self;
+        poll_fn(|context| {
+            // Once more, as it has not been driven since the end of the answer.
+            drive(driver, context);
+            Poll::Ready(driver.is_some() && sender.is_ready())
+        })
+        .await
     }
 }
 

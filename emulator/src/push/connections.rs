@@ -9,11 +9,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::connection::Connection;
 
-/// The most that are kept to one endpoint: as many as one subscription has pushes under way.
-const MAX_IDLE: usize = 128;
-/// The most idle connections of all emulators in this process. With those in use, and both ends of each when the endpoint is
-/// in this process too, they stay below 1,024 open files.
-static ROOM: Semaphore = Semaphore::const_new(200);
+/// The most idle connections of all emulators in this process. With those in use (`room.rs`), and both ends of each when the
+/// endpoint is in this process too, they stay below 1,024 open files.
+static ROOM: Semaphore = Semaphore::const_new(100);
 /// Shorter than servers keep idle connections (five seconds is common), so that rarely one is closed just when it is used.
 const IDLE_TIME: Duration = Duration::from_secs(4);
 /// Connections being opened to one endpoint at once: systems drop those that queue up to be accepted.
@@ -64,9 +62,6 @@ impl Connections {
     pub(super) fn keep(self: &Arc<Self>, connection: Box<Connection>) {
         let Ok(room) = ROOM.try_acquire() else { return };
         let mut state = self.state();
-        if state.idle.len() >= MAX_IDLE {
-            return;
-        }
         let now = Instant::now();
         state.idle.push_back(Idle {
             connection,

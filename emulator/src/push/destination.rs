@@ -11,6 +11,7 @@ use url::Url;
 
 use super::connection::PushRequest;
 use super::connections::Connections;
+use super::room::Reserve;
 use super::unwrapped::write_metadata;
 use super::{Outgoing, PushError, TokenChoice, wrapped};
 use crate::error::ApiError;
@@ -38,6 +39,7 @@ pub(crate) struct Destination {
     shows_attempts: bool,
     /// Shared with the other subscriptions that are pushed there; known from the first push on.
     pub(super) connections: OnceLock<Arc<Connections>>,
+    pub(super) reserve: Reserve,
 }
 
 /// Whose token goes along.
@@ -75,6 +77,7 @@ impl Destination {
             // Only then do pushes carry it (Google, *ReceivedMessage*, `deliveryAttempt`).
             shows_attempts: config.dead_letter_policy.is_some(),
             connections: OnceLock::new(),
+            reserve: Reserve::default(),
         })))
     }
 
@@ -85,6 +88,12 @@ impl Destination {
     /// Whether pushes carry a token.
     pub(crate) fn is_signed(&self) -> bool {
         self.account.is_some()
+    }
+
+    /// The endpoint as a log may show it: without the query, which may hold a secret.
+    pub(crate) fn shown(&self) -> String {
+        let endpoint = self.endpoint.to_string();
+        format!("{}{}", endpoint.trim_end_matches('/'), self.path.path())
     }
 
     /// The request of one push. These headers are those of Google's sample (Google, *Payload unwrapping*, sample of a
@@ -206,6 +215,15 @@ fn not_sendable() -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_shows_the_endpoint_without_what_may_be_secret() {
+        let mut config =
+            SubscriptionConfig::new("projects/p/subscriptions/s", "projects/p/topics/t");
+        config.push_config = Some(PushConfig::new("http://h:8080/push?token=secret"));
+        let destination = Destination::of(&config).unwrap().unwrap();
+        assert_eq!(destination.shown(), "http://h:8080/push");
+    }
 
     fn check(url: &str, endpoint: &str, path: &str) {
         let uris = uris(&url.parse().unwrap()).unwrap();

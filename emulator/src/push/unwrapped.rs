@@ -10,7 +10,7 @@ use crate::message::ReceivedMessage;
 const PREFIX: &str = "x-goog-";
 /// Header names that no attribute can take: who the pusher is, where the request goes, where it ends, and what belongs to
 /// the connection rather than to the message (RFC 9110, section 7.6.1).
-const RESERVED: [&str; 13] = [
+const RESERVED: [&str; 14] = [
     "authorization",
     "connection",
     "content-length",
@@ -24,6 +24,8 @@ const RESERVED: [&str; 13] = [
     "upgrade",
     "user-agent",
     "proxy-connection",
+    // Cloud Run takes the pusher's token from it rather than from `Authorization` (Google, *Authenticating service-to-service*).
+    "x-serverless-authorization",
 ];
 
 /// Adds the fields of the message as `x-goog-pubsub-…` and every attribute under its own name (Google, *NoWrapper*,
@@ -141,6 +143,7 @@ mod tests {
             "Proxy-Authorization",
             "X-Goog-PubSub-Message-Id",
             "x-goog-ordering-key",
+            "X-Serverless-Authorization",
         ] {
             check_left_out(name, "1");
         }

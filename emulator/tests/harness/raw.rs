@@ -44,6 +44,12 @@ impl RawConnection {
         String::from_utf8(request).unwrap()
     }
 
+    /// Reads the beginning of a request, and leaves the rest unread.
+    pub(crate) async fn begin_request(&mut self) {
+        let read = timeout(PATIENCE, self.0.read_u8()).await;
+        read.expect("no request came").expect("closed");
+    }
+
     pub(crate) async fn answer(&mut self, answer: &str) {
         self.0.write_all(answer.as_bytes()).await.unwrap();
     }

@@ -1,10 +1,10 @@
 //! What a person sees: a line a push, with what became of it and what Pub/Sub does then.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anstream::println;
 use anstyle::{AnsiColor, Style};
 use emulator::{DeliveryEvent, Progress, Settlement};
 use tokio::sync::broadcast::Receiver;
@@ -23,6 +23,11 @@ const BAD: Style = AnsiColor::Red.on_default();
 
 /// Reports wait here for the emulator's word on the same push.
 const REPORTS: usize = 1024;
+
+/// Prints a line. Perhaps nobody reads it any more, as after `| head`, where `println!` would panic.
+macro_rules! say {
+    ($($words:tt)*) => { drop(writeln!(anstream::stdout(), $($words)*)) };
+}
 
 /// A subscription's full name and a message's id.
 type Push = (String, String);
@@ -61,15 +66,15 @@ impl Screen {
             .iter()
             .map(|subscription| subscription.declared.id.as_str())
             .collect();
-        println!(
+        say!(
             "{BOLD}pushgate dev{BOLD:#}, ready in {} ms",
             took.as_millis()
         );
-        println!("  service   http://{service}   {}", ids.join(", "));
-        println!(
+        say!("  service   http://{service}   {}", ids.join(", "));
+        say!(
             "  emulator  http://{emulator}   project {project}; clients: export GOOGLE_CLOUD_PROJECT={project} PUBSUB_EMULATOR_HOST={emulator}"
         );
-        println!("  console   http://{emulator}/console/   what became of every message");
+        say!("  console   http://{emulator}/console/   what became of every message");
     }
 
     /// What differs from production, and where handled messages are remembered.
@@ -79,29 +84,29 @@ impl Screen {
         } else {
             format!("remembered in {:?}, as PUSHGATE_STORE says", config.store)
         };
-        println!(
+        say!(
             "  {FAINT}Tokens are signed and checked for real. Handled messages are {remembered}.{FAINT:#}"
         );
-        println!("  {FAINT}Back-off is shortened to 1 to 10 s.{FAINT:#}");
+        say!("  {FAINT}Back-off is shortened to 1 to 10 s.{FAINT:#}");
     }
 
     /// Says so if a port was taken.
     pub(super) fn port(&self, wanted: u16, got: u16) {
         if wanted != got {
-            println!("  {AGAIN}Port {wanted} is taken, so it is {got} instead.{AGAIN:#}");
+            say!("  {AGAIN}Port {wanted} is taken, so it is {got} instead.{AGAIN:#}");
         }
     }
 
     pub(super) fn title(&self, title: &str) {
-        println!("\n{BOLD}{title}{BOLD:#}");
+        say!("\n{BOLD}{title}{BOLD:#}");
     }
 
     pub(super) fn trouble(&self, trouble: &str) {
-        println!("  {BAD}! {trouble}{BAD:#}");
+        say!("  {BAD}! {trouble}{BAD:#}");
     }
 
     pub(super) fn leaving(&self, grace: Duration) {
-        println!(
+        say!(
             "
 leaving: running handlers may finish for up to {} s; ctrl-C again ends at once",
             grace.as_secs()
@@ -121,17 +126,17 @@ leaving: running handlers may finish for up to {} s; ctrl-C again ends at once",
                 std::str::from_utf8(&example.data).ok()?,
             ))
         });
-        println!("\n{BOLD}Publish your own{BOLD:#} (ctrl-C ends it):");
+        say!("\n{BOLD}Publish your own{BOLD:#} (ctrl-C ends it):");
         match example {
             Some((topic, payload)) => {
                 let payload = payload.replace('\'', r"'\''");
-                println!("  data=$(printf %s '{payload}' | base64 | tr -d '\\n')");
-                println!(
+                say!("  data=$(printf %s '{payload}' | base64 | tr -d '\\n')");
+                say!(
                     "  curl http://{emulator}/v1/{topic}:publish -d '{{\"messages\":[{{\"data\":\"'$data'\"}}]}}'"
                 );
             }
             None => {
-                println!("  with any Pub/Sub client, after export PUBSUB_EMULATOR_HOST={emulator}")
+                say!("  with any Pub/Sub client, after export PUBSUB_EMULATOR_HOST={emulator}")
             }
         }
     }
@@ -156,7 +161,7 @@ leaving: running handlers may finish for up to {} s; ctrl-C again ends at once",
             match event {
                 Ok(event) => self.push(event, &mut waiting),
                 Err(RecvError::Lagged(missed)) => {
-                    println!("  {FAINT}… {missed} events were too fast to show{FAINT:#}")
+                    say!("  {FAINT}… {missed} events were too fast to show{FAINT:#}")
                 }
                 Err(RecvError::Closed) => return,
             }
@@ -248,7 +253,7 @@ leaving: running handlers may finish for up to {} s; ctrl-C again ends at once",
     }
 
     fn line(&self, style: Style, mark: &str, who: &str, what: &str, answer: &str, then: &str) {
-        println!(
+        say!(
             "  {style}{mark}{style:#} {who:width$}  {what} → {answer}  {FAINT}{then}{FAINT:#}",
             width = self.width
         );

@@ -1,0 +1,196 @@
+//! Keeps the web pages of other machines from Google's interface and the emulator's own, since any page in a developer's
+//! browser can send requests to loopback. Programs and pages on this machine, which are a developer's own, may ask.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD,
+    CONTENT_TYPE, ORIGIN, VARY,
+};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tonic::Status;
+
+use super::refuse;
+use crate::console::{self, authorities};
+
+/// Ends of names that nobody can register, so that no foreign page has such a name (RFC 6761, RFC 6762, RFC 8375; ICANN has
+/// reserved `internal`). Kubernetes' names of services end with `svc` or `svc.cluster.local`.
+const LOCAL_ENDS: [&str; 6] = [
+    ".home.arpa",
+    ".internal",
+    ".local",
+    ".localhost",
+    ".svc",
+    ".test",
+];
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
+/// As long as Chromium remembers it at most.
+const TWO_HOURS: HeaderValue = HeaderValue::from_static("7200");
+
+/// By which name the emulator is asked besides those of this machine and its network.
+#[derive(Clone)]
+pub(super) struct Gate {
+    public: Arc<str>,
+}
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(
+        "the emulator answers to programs and to pages of this machine, not to web pages from elsewhere"
+    )]
+    ForeignPage,
+    #[error(
+        "the emulator does not answer to this host name, which a web page could have pointed here: ask it by an IP address or \
+         by localhost, or start it with --public-url http://NAME:PORT"
+    )]
+    ForeignName,
+}
+
+impl Gate {
+    pub(super) fn new(public_url: &str) -> Self {
+        Self {
+            public: console::host(public_url),
+        }
+    }
+
+    fn check(&self, request: &Request) -> Result<(), Refusal> {
+        // A browser that was led here by a foreign name does not say so, as it takes the page for the emulator's own.
+        if !authorities(request).all(|host| host.is_some_and(|host| self.answers_to(&host))) {
+            return Err(Refusal::ForeignName);
+        }
+        // It names the page's origin with every request that changes something, and lets no page read the answers to others.
+        let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
+        let mut origins = request.headers().get_all(ORIGIN).iter();
+        if is_safe || origins.all(is_of_this_machine) {
+            Ok(())
+        } else {
+            Err(Refusal::ForeignPage)
+        }
+    }
+
+    /// A name without a dot is of this machine or its network, as that of a container is.
+    fn answers_to(&self, authority: &Authority) -> bool {
+        let host = authority.host().to_ascii_lowercase();
+        let host = host.strip_suffix('.').unwrap_or(&host);
+        let is_public = *host == *self.public;
+        let is_local = !host.contains('.') || LOCAL_ENDS.iter().any(|end| host.ends_with(end));
+        !authority.as_str().contains('@') && (is_public || is_local || ip(host).is_some())
+    }
+}
+
+/// Lets a request pass, or refuses it as its sender understands it.
+pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let origin = own_origin(request.headers());
+    let mut response = match gate.check(&request) {
+        Err(refusal) => refused(&refusal, request.headers()),
+        Ok(()) if origin.is_some() && is_preflight(&request) => preflight(request.headers()),
+        Ok(()) => next.run(request).await,
+    };
+    if let Some(origin) = origin {
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.append(VARY, HeaderValue::from_static("origin"));
+    }
+    response
+}
+
+/// The origin of a page on this machine, which may read the answer, as pages made for Google's emulator do.
+fn own_origin(headers: &HeaderMap) -> Option<HeaderValue> {
+    let origin = headers.get(ORIGIN).filter(|each| is_of_this_machine(each));
+    origin.cloned()
+}
+
+/// Whether a browser asks what a page may ask (Fetch, "CORS-preflight request").
+fn is_preflight(request: &Request) -> bool {
+    *request.method() == Method::OPTIONS
+        && request
+            .headers()
+            .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn preflight(asked: &HeaderMap) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    headers.insert(ACCESS_CONTROL_MAX_AGE, TWO_HOURS);
+    if let Some(wanted) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    }
+    response
+}
+
+fn refused(refusal: &Refusal, headers: &HeaderMap) -> Response {
+    let status = Status::permission_denied(refusal.to_string());
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
+        status.into_http()
+    } else {
+        refuse(&status)
+    }
+}
+
+fn is_of_this_machine(origin: &HeaderValue) -> bool {
+    let origin = origin.to_str().unwrap_or_default();
+    let host = origin.split_once("://").map(|(_, host)| host);
+    let host = host.and_then(|host| host.parse::<Authority>().ok());
+    host.is_some_and(|host| {
+        let name = host.host();
+        let is_loopback = ip(name).is_some_and(|ip| ip.is_loopback());
+        name.eq_ignore_ascii_case("localhost") || is_loopback
+    })
+}
+
+fn ip(host: &str) -> Option<IpAddr> {
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse();
+    ip.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(host: &str, is_good: bool) {
+        let gate = Gate::new("http://Pubsub.shop.example:8085");
+        let authority: Authority = host.parse().unwrap();
+        assert_eq!(gate.answers_to(&authority), is_good, "{host}");
+    }
+
+    #[test]
+    fn names_that_a_foreign_page_can_have_are_refused() {
+        for host in [
+            "localhost:8085",
+            "127.0.0.1:8085",
+            "[::1]:8085",
+            "192.168.1.5",
+            "emulator:8085",
+            "Google__cloud-sdk",
+            "localhost.",
+            "shop.localhost",
+            "host.docker.internal:8085",
+            "laptop.local",
+            "emulator.shop.svc:8085",
+            "emulator.shop.svc.cluster.local:8085",
+            "pubsub.shop.example:8085",
+        ] {
+            check(host, true);
+        }
+        for host in [
+            "evil.example:8085",
+            "evil.example.",
+            "local.evil.example",
+            "127.0.0.1.evil.example",
+            "shop.example",
+            "evil.example@127.0.0.1",
+            "127.0.0.1@evil.example",
+        ] {
+            check(host, false);
+        }
+    }
+}
