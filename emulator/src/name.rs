@@ -64,7 +64,9 @@ impl ResourceName {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
+    /// Google's text has the short name alone. Whoever asked in the wrong project finds the whole one in the log.
     pub(crate) fn not_found(&self) -> ApiError {
+        tracing::debug!(resource = %self, "there is no such resource");
         ApiError::NotFound(self.id().to_owned())
     }
 

@@ -314,3 +314,22 @@ fn a_client_that_speaks_tls_is_told_once() {
     let rest: Vec<String> = running.lines.by_ref().map(Result::unwrap).collect();
     assert!(rest.is_empty(), "{rest:?}");
 }
+
+#[test]
+fn a_refused_call_and_the_whole_name_of_what_is_missing_are_in_the_log() {
+    let arguments = [&FREE[..], &["--log", "emulator=debug"]].concat();
+    let mut running = Running::start(&arguments, &[]);
+    let address = running.exports[0].rsplit_once('=').unwrap().1.to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let request = format!(
+        "GET /v1/projects/shopp/topics/orders HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    running.until("there is no such resource resource=projects/shopp/topics/orders");
+    let refused = running.until("a call was refused").pop().unwrap();
+    assert!(
+        refused.contains("method=GET path=\"/v1/projects/shopp/topics/orders\" status=404"),
+        "{refused}"
+    );
+}

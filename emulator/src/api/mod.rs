@@ -14,6 +14,7 @@ mod mask;
 mod page;
 mod publisher;
 mod pull;
+mod refusals;
 mod rest;
 mod schemas;
 pub(crate) mod status;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 
 use tonic::Status;
@@ -68,6 +69,7 @@ pub(crate) fn router(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
         .merge(control)
         .merge(grpc::routes(&services))
         .layer(from_fn_with_state(gate, gate::pass))
+        .layer(from_fn(refusals::log))
         .layer(DefaultBodyLimit::max(MAX_READ_BYTES))
 }
 

@@ -1,0 +1,26 @@
+//! Refused calls in the log, for whoever looks for a mistake. Their texts may repeat what a client sent, so that they are not
+//! there: the client has them.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use tonic::{Code, Status};
+
+/// Lets a call pass, and logs at debug level if it was refused.
+pub(super) async fn log(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let status = response.status();
+    if let Some(code) = grpc_code(&response) {
+        tracing::debug!(path, ?code, "a call was refused");
+    } else if status.is_client_error() || status.is_server_error() {
+        tracing::debug!(%method, path, status = status.as_u16(), "a call was refused");
+    }
+    response
+}
+
+/// Of an answer by gRPC that is a refusal alone; one that ends a stream comes later.
+fn grpc_code(response: &Response) -> Option<Code> {
+    let status = Status::from_header_map(response.headers())?;
+    (status.code() != Code::Ok).then_some(status.code())
+}
