@@ -249,7 +249,7 @@ impl Emulator {
     ///
     /// A push of it that is under way goes on beside the new one, and each is settled by its own answer. With ordering, the
     /// later messages of its key follow it again (Google, *Order messages*). The 10,000 messages settled last in all
-    /// subscriptions are remembered, up to 4 MiB, until the emulator runs short of room for new ones.
+    /// subscriptions are remembered, up to 2 MiB, until the emulator runs short of room for new ones.
     ///
     /// # Errors
     /// If the subscription does not exist, or does not remember the message.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::settled::Done;
 
 /// What an emulator remembers of them, for all subscriptions together.
-pub(super) const MAX_MESSAGES: usize = 10_000;
-pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const MAX_MESSAGES: usize = 5_000;
+pub(super) const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// The messages settled lately in all subscriptions of an emulator. The first to be settled is the first to be forgotten,
 /// whosever it is, so that what nobody needs takes as little room with many subscriptions as with one.
