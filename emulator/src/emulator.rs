@@ -248,7 +248,7 @@ impl Emulator {
     /// Pushes a message once more under the same id, as at-least-once delivery permits, even if it was acked.
     ///
     /// A push of it that is under way goes on beside the new one, and each is settled by its own answer. With ordering, the
-    /// later messages of its key follow it again (Google, *Order messages*). The 10,000 messages settled last in all
+    /// later messages of its key follow it again (Google, *Order messages*). The 5,000 messages settled last in all
     /// subscriptions are remembered, up to 2 MiB, until the emulator runs short of room for new ones.
     ///
     /// # Errors

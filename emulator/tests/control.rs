@@ -113,6 +113,11 @@ async fn what_is_held_is_shown_over_http_and_taken_from_nobody() {
     }
     let subscription = scene.emulator.subscription(SUBSCRIPTION).unwrap();
     assert_eq!(subscription.pull(9).unwrap().len(), 3);
+    for _ in 0..3 {
+        scene.publish(Message::new(vec![0; 6_000_000]));
+    }
+    let (_, shown) = call(&scene, Method::GET, path, json!({})).await;
+    assert_eq!(shown["receivedMessages"].as_array().unwrap().len(), 3 + 2);
 }
 
 #[tokio::test]

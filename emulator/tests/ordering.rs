@@ -151,3 +151,27 @@ async fn a_batch_whose_deadline_ends_comes_again_whole_and_each_is_counted() {
     let numbers: Vec<_> = held.iter().map(|each| &each.attributes["number"]).collect();
     assert_eq!(numbers, ["0", "1", "2"]);
 }
+
+#[tokio::test]
+async fn messages_that_fail_together_come_again_in_their_order() {
+    let scene = Scene::start(Pace::Eager, [], |config| {
+        config.push_config = None;
+        config.enable_message_ordering = true;
+    })
+    .await;
+    for (number, key) in ["", "", "a", "b", "", "c"].iter().enumerate() {
+        scene.publish(Message::new(number.to_string()).with_ordering_key(*key));
+    }
+    let expected = ["0", "1", "2", "3", "4", "5"];
+    let billing = scene.emulator.subscription(SUBSCRIPTION).unwrap();
+    assert_eq!(data(&billing.pull(10).unwrap()), expected);
+    scene.emulator.advance(Duration::from_secs(11));
+    let again = loop {
+        let again = billing.pull(10).unwrap();
+        if !again.is_empty() {
+            break again;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(data(&again), expected);
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emulator::{Message, Pace, PushConfig};
+use emulator::{DeadLetterPolicy, Message, Pace, PushConfig};
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::subscriber_client::SubscriberClient;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
     AcknowledgeRequest, ModifyAckDeadlineRequest, PullRequest, StreamingPullRequest,
@@ -13,7 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Streaming};
 
-use crate::harness::{Answer, Endpoint, SUBSCRIPTION, Scene};
+use crate::harness::{Answer, DEAD_TOPIC, Endpoint, SUBSCRIPTION, Scene};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -216,4 +216,45 @@ async fn an_id_that_stands_twice_in_a_request_is_answered_as_it_is_once() {
     client.acknowledge(ack.clone()).await.unwrap();
     // In another request it is one that has been used up.
     assert!(client.acknowledge(ack).await.is_err());
+}
+
+#[tokio::test]
+async fn nacks_of_one_key_in_one_request_are_all_counted_and_confirmed() {
+    let scene = Scene::start(Pace::Google, [], |config| {
+        config.push_config = None;
+        config.enable_message_ordering = true;
+        config.enable_exactly_once_delivery = true;
+        config.dead_letter_policy = Some(DeadLetterPolicy::new(DEAD_TOPIC));
+    })
+    .await;
+    for _ in 0..3 {
+        scene.publish(Message::new("hi").with_ordering_key("a"));
+    }
+    let (requests, mut answers) = stream(&scene, 0).await;
+    let ids = next(&mut answers).await;
+    assert_eq!(ids.len(), 3);
+    let nack = StreamingPullRequest {
+        modify_deadline_seconds: vec![0; 3],
+        modify_deadline_ack_ids: ids.clone(),
+        ..StreamingPullRequest::default()
+    };
+    requests.send(nack).await.unwrap();
+    let mut confirmed = None;
+    let mut attempts = Vec::new();
+    while confirmed.is_none() || attempts.is_empty() {
+        let answer = answers.message().await.unwrap().unwrap();
+        confirmed = confirmed.or(answer.modify_ack_deadline_confirmation);
+        attempts.extend(
+            answer
+                .received_messages
+                .iter()
+                .map(|each| each.delivery_attempt),
+        );
+    }
+    let confirmed = confirmed.unwrap();
+    assert_eq!(
+        (confirmed.ack_ids, confirmed.invalid_ack_ids.len()),
+        (ids, 0)
+    );
+    assert_eq!(attempts, [2, 2, 2]);
 }

@@ -29,6 +29,9 @@ use crate::name::ResourceName;
 /// The most messages that are shown at once.
 const MAX_HELD_MESSAGES: usize = 1_000;
 
+/// No further message is shown once there are as many.
+const MAX_HELD_BYTES: usize = 10_000_000;
+
 /// What the handlers work with.
 #[derive(Clone)]
 struct Control {
@@ -149,10 +152,13 @@ async fn held(
 ) -> Result<Response, Refused> {
     let Query(HeldQuery { max_messages }) =
         query.map_err(|rejection| Status::invalid_argument(rejection.body_text()))?;
-    let held = control.subscription(&place)?.held();
-    let shown = held.iter().take(max_messages.min(MAX_HELD_MESSAGES));
+    let most = max_messages.min(MAX_HELD_MESSAGES);
+    let held = control
+        .subscription(&place)?
+        .first_held(most, MAX_HELD_BYTES);
     let answer = PullResponse {
-        received_messages: shown
+        received_messages: held
+            .iter()
             .map(|message| ReceivedMessage {
                 message: Some(convert::message(message)),
                 ..ReceivedMessage::default()

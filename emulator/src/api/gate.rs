@@ -75,14 +75,23 @@ impl Gate {
         }
     }
 
-    /// A name without a dot is of this machine or its network, as that of a container is.
     fn answers_to(&self, authority: &Authority) -> bool {
         let host = authority.host().to_ascii_lowercase();
         let host = host.strip_suffix('.').unwrap_or(&host);
         let is_public = *host == *self.public;
-        let is_local = !host.contains('.') || LOCAL_ENDS.iter().any(|end| host.ends_with(end));
+        let is_local = is_container(host) || LOCAL_ENDS.iter().any(|end| host.ends_with(end));
         !authority.as_str().contains('@') && (is_public || is_local || ip(host).is_some())
     }
+}
+
+/// Whether a name is one of this machine or its network, as containers have them: without a dot, or with a last part that no
+/// domain ends with, as `emulator.my_network` of Docker and `ghcr.io-shop-emulator` of GitLab. Top-level domains have letters
+/// only, or begin with `xn--` (RFC 3696, section 2, and ICANN's rules for new ones).
+fn is_container(host: &str) -> bool {
+    let Some((_, last)) = host.rsplit_once('.') else {
+        return true;
+    };
+    last.contains('_') || (last.contains('-') && !last.starts_with("xn--"))
 }
 
 /// Lets a request pass, or refuses it as its sender understands it.
@@ -143,7 +152,9 @@ fn is_of_this_machine(origin: &HeaderValue) -> bool {
     host.is_some_and(|host| {
         let name = host.host();
         let is_loopback = ip(name).is_some_and(|ip| ip.is_loopback());
-        name.eq_ignore_ascii_case("localhost") || is_loopback
+        // Nobody can register a name below `localhost`, and browsers look for it here (RFC 6761).
+        let is_localhost = name.eq_ignore_ascii_case("localhost");
+        is_localhost || name.to_ascii_lowercase().ends_with(".localhost") || is_loopback
     })
 }
 
@@ -174,6 +185,9 @@ mod tests {
             "localhost.",
             "shop.localhost",
             "host.docker.internal:8085",
+            "emulator.my_network:8085",
+            "ghcr.io__shop__emulator:8085",
+            "ghcr.io-shop-emulator",
             "laptop.local",
             "emulator.shop.svc:8085",
             "emulator.shop.svc.cluster.local:8085",
@@ -187,6 +201,8 @@ mod tests {
             "local.evil.example",
             "127.0.0.1.evil.example",
             "shop.example",
+            "shop.xn--p1ai",
+            "shop-emulator.dev",
             "evil.example@127.0.0.1",
             "127.0.0.1@evil.example",
         ] {

@@ -135,6 +135,7 @@ impl Broker {
         let subscription = resources.subscriptions.remove(name);
         subscription.ok_or_else(|| name.not_found())?.end();
         resources.unbind(name);
+        self.history.deleted(name);
         self.keep_deletion(Kind::Subscription, name);
         if let Some(keeping) = &self.keeper {
             keeping.release_all(name);

@@ -211,6 +211,21 @@ impl Delivery {
         self.state().backlog.held().cloned().collect()
     }
 
+    /// The first messages of those held, so many at most, and no further one once there are as many bytes.
+    pub(crate) fn first_held(&self, messages: usize, bytes: usize) -> Vec<Arc<StoredMessage>> {
+        let state = self.state();
+        let mut size_bytes = 0;
+        let first = state.backlog.held().take(messages);
+        first
+            .take_while(|message| {
+                let is_room = size_bytes < bytes;
+                size_bytes += message.content_bytes();
+                is_room
+            })
+            .cloned()
+            .collect()
+    }
+
     /// Ends its task and the streams of whoever pulls, and drops its messages. Whoever still has it in hand changes nothing
     /// that is kept: the next subscription may have its name.
     pub(crate) fn end(&self) {

@@ -169,9 +169,10 @@ impl Delivery {
             .filter(|id| id.tag == self.tag)
             .collect();
         last_first.sort_unstable_by_key(|id| Reverse(id.sequence));
+        let now = self.clock.now();
         let mut letters = Vec::new();
         for id in last_first {
-            letters.extend(self.fail_pulled(&mut state, id.lease, Reply::Nack));
+            letters.extend(self.fail_pulled(&mut state, now, id.lease, Reply::Nack));
         }
         letters.reverse();
         drop(state);

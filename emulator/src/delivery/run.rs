@@ -166,8 +166,9 @@ impl Run {
 
     fn nack(&self, taken: &Taken, reply: Reply) -> Settlement {
         let mut state = self.delivery.state();
-        state.throttle.nacked(self.delivery.clock.now());
-        let failed = self.delivery.fail(&mut state, taken.lease, reply);
+        let now = self.delivery.clock.now();
+        state.throttle.nacked(now);
+        let failed = self.delivery.fail(&mut state, now, taken.lease, reply);
         drop(state);
         failed.unwrap_or_else(|letter| self.forward(letter))
     }

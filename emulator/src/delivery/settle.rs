@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{Delivery, Reply, Settlement, State};
 use crate::error::ApiError;
 use crate::message::Message;
@@ -30,6 +32,7 @@ impl Delivery {
     pub(super) fn fail(
         &self,
         state: &mut State,
+        now: Instant,
         lease: u64,
         reply: Reply,
     ) -> Result<Settlement, Letter> {
@@ -46,7 +49,7 @@ impl Delivery {
                 reply,
             });
         }
-        Ok(self.delay(state, &entry.message, entry.failures, reply))
+        Ok(self.delay(state, now, &entry.message, entry.failures, reply))
     }
 
     /// Ends the leases whose time is over: their messages come again (Google, *Subscription*, `ackDeadlineSeconds`).
@@ -57,7 +60,7 @@ impl Delivery {
         // Of a key, a message takes those behind it back with it; the last one first, so that each is counted.
         let ended = state.backlog.expired_leases(now);
         for lease in ended.iter().rev() {
-            letters.extend(self.fail_pulled(&mut state, *lease, Reply::LeaseEnded));
+            letters.extend(self.fail_pulled(&mut state, now, *lease, Reply::LeaseEnded));
         }
         letters.reverse();
         let is_due = state.backlog.promote(now) | state.open_gate(now);
@@ -70,14 +73,15 @@ impl Delivery {
         }
     }
 
-    /// The same for a pulled message.
+    /// The same for a pulled message. Those that fail together have one time, so that they come again in their order.
     pub(super) fn fail_pulled(
         &self,
         state: &mut State,
+        now: Instant,
         lease: u64,
         reply: Reply,
     ) -> Option<Letter> {
-        self.fail(state, lease, reply).err()
+        self.fail(state, now, lease, reply).err()
     }
 
     /// Forwards a dead letter, or lets the message come again if that cannot be done (Google, *Dead-letter topics*).
@@ -102,7 +106,14 @@ impl Delivery {
                 tracing::warn!(
                     subscription = %self.name, topic = letter.topic, %error, "a dead letter cannot be forwarded"
                 );
-                self.delay(&mut state, &letter.message, letter.failures, letter.reply)
+                let now = self.clock.now();
+                self.delay(
+                    &mut state,
+                    now,
+                    &letter.message,
+                    letter.failures,
+                    letter.reply,
+                )
             }
         };
         drop(state);
@@ -113,11 +124,11 @@ impl Delivery {
     fn delay(
         &self,
         state: &mut State,
+        now: Instant,
         message: &StoredMessage,
         failures: u32,
         reply: Reply,
     ) -> Settlement {
-        let now = self.clock.now();
         let after = state.wait(now, failures, reply);
         // What exactly-once delivery confirmed does not come again.
         let acked_stays = state.config.enable_exactly_once_delivery;
@@ -163,7 +174,7 @@ impl Delivery {
 impl State {
     /// How long a failed message waits: its own policy or the subscription's pause, whichever is longer (Google, *Push
     /// subscriptions*, "Push backoff").
-    fn wait(&self, now: tokio::time::Instant, failures: u32, reply: Reply) -> Duration {
+    fn wait(&self, now: Instant, failures: u32, reply: Reply) -> Duration {
         let policy = self.config.retry_policy.as_ref();
         let own = policy.map_or(Duration::ZERO, |policy| policy.wait_after(failures));
         let paused = match reply {

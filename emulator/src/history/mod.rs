@@ -130,7 +130,16 @@ impl History {
     /// Something was done to a whole subscription.
     pub(crate) fn noted(&self, subscription: &ResourceName, note: Note) {
         let at = self.clock.utc();
-        self.kept().note(at, subscription, note);
+        let mut kept = self.kept();
+        if matches!(note, Note::PushConfigChanged) {
+            kept.statistics.forget_failures(subscription);
+        }
+        kept.note(at, subscription, note);
+    }
+
+    /// A subscription was deleted. What it did to messages stays.
+    pub(crate) fn deleted(&self, subscription: &ResourceName) {
+        self.kept().statistics.forget(subscription);
     }
 
     /// A seek or a purge left these messages of a subscription to be delivered.

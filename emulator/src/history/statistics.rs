@@ -121,6 +121,17 @@ impl Statistics {
         self.failing.get(name).copied()
     }
 
+    /// A subscription is gone; the next one may have its name.
+    pub(super) fn forget(&mut self, name: &ResourceName) {
+        self.by_subscription.remove(name);
+        self.failing.remove(name);
+    }
+
+    /// What failed is no sign of what will: it is pushed elsewhere.
+    pub(super) fn forget_failures(&mut self, name: &ResourceName) {
+        self.failing.remove(name);
+    }
+
     fn note_failure(&mut self, name: &ResourceName, end: &End) {
         if end.settlement == Settlement::Acked {
             self.failing.remove(name);
@@ -308,6 +319,19 @@ mod tests {
         assert!(statistics.failing(&last).is_some());
         assert!(statistics.glance(&last, 0).is_none());
         assert!(statistics.glance(&name("sub-0"), 0).is_some());
+    }
+
+    #[test]
+    fn a_deleted_subscription_leaves_nothing_to_the_next_of_its_name() {
+        let mut statistics = Statistics::default();
+        statistics.ended(0, &name("billing"), &end(Settlement::Elsewhere));
+        statistics.forget(&name("billing"));
+        assert_eq!(statistics.failing(&name("billing")), None);
+        assert!(statistics.subscription(&name("billing")).is_none());
+        statistics.ended(0, &name("billing"), &end(Settlement::Elsewhere));
+        statistics.forget_failures(&name("billing"));
+        assert_eq!(statistics.failing(&name("billing")), None);
+        assert!(statistics.subscription(&name("billing")).is_some());
     }
 
     #[test]

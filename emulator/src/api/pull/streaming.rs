@@ -19,7 +19,7 @@ use tonic::Status;
 use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, split};
 use crate::api::unsaved;
 use crate::broker::Broker;
-use crate::delivery::{Delivery, StreamLimits, Want};
+use crate::delivery::{AckId, Delivery, StreamLimits, Want};
 use crate::error::ApiError;
 use crate::name::ResourceName;
 
@@ -213,14 +213,18 @@ impl StreamingPull {
         let deadlines: Vec<_> = deadlines
             .map(|each| deadline(*each))
             .collect::<Result<_, _>>()?;
+        let wishes = || ids.iter().zip(&deadlines);
+        // Together, since of a key the first to be given back takes the others with it.
+        let nacked = wishes().filter(|(_, by)| by.is_zero());
+        let nacked: Vec<AckId> = nacked.map(|(id, _)| *id).collect();
+        let mut nacked = self.broker.nack(&self.delivery, &nacked).into_iter();
         let mut outcomes = Vec::with_capacity(ids.len());
-        for (id, by) in ids.iter().zip(deadlines) {
-            let id = std::slice::from_ref(id);
-            outcomes.extend(if by.is_zero() {
-                self.broker.nack(&self.delivery, id)
+        for (id, by) in wishes() {
+            if by.is_zero() {
+                outcomes.extend(nacked.next());
             } else {
-                self.delivery.extend(id, by)
-            });
+                outcomes.extend(self.delivery.extend(std::slice::from_ref(id), *by));
+            }
         }
         let (ack_ids, invalid_ack_ids) = split(&request.modify_deadline_ack_ids, &outcomes);
         Ok(ModifyAckDeadlineConfirmation {

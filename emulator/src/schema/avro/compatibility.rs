@@ -4,7 +4,7 @@
 //! same definition with its types in another order would not fit. Hence every named type is compared by itself here, and
 //! mentioned wherever it is used.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::replace;
 
 use apache_avro::Schema;
@@ -13,23 +13,23 @@ use apache_avro::schema::{Name, UnionSchema};
 use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
 
 /// A definition taken apart.
-#[derive(Default)]
-struct Types {
+struct Types<'a> {
     /// Without the named types that it is made of.
-    root: Option<Schema>,
+    root: Schema,
     named: BTreeMap<String, Schema>,
-    /// The names that types are compared by: those without a namespace, as far as these tell the types apart.
-    names: HashMap<String, Name>,
+    /// Types are compared by their names without namespaces, but for these.
+    ambiguous: &'a BTreeSet<String>,
 }
 
 /// # Errors
 /// Where and why one of them cannot read what the other writes.
 pub(in crate::schema) fn compare(earlier: &str, new: &str) -> Result<(), String> {
-    let (earlier, new) = (Types::of(earlier)?, Types::of(new)?);
-    let (Some(earlier_root), Some(new_root)) = (&earlier.root, &new.root) else {
-        return Ok(());
-    };
-    both_read(earlier_root, new_root)?;
+    let (earlier, new) = (super::parse(earlier)?, super::parse(new)?);
+    let mut ambiguous = ambiguous_names(&earlier);
+    ambiguous.append(&mut ambiguous_names(&new));
+    let earlier = Types::of(earlier, &ambiguous)?;
+    let new = Types::of(new, &ambiguous)?;
+    both_read(&earlier.root, &new.root)?;
     for (name, schema) in &new.named {
         if let Some(other) = earlier.named.get(name) {
             both_read(other, schema).map_err(|reason| format!("{name}: {reason}"))?;
@@ -38,11 +38,44 @@ pub(in crate::schema) fn compare(earlier: &str, new: &str) -> Result<(), String>
     Ok(())
 }
 
-impl Types {
-    fn of(definition: &str) -> Result<Self, String> {
-        let mut types = Self::default();
-        let root = types.refer(super::parse(definition)?)?;
-        types.root = Some(root);
+/// The names without namespaces that several types of a definition have.
+fn ambiguous_names(definition: &Schema) -> BTreeSet<String> {
+    let mut full = BTreeSet::new();
+    note_names(definition, &mut full);
+    let mut seen = BTreeSet::new();
+    full.into_iter()
+        .map(|full| full.rsplit('.').next().unwrap_or_default().to_owned())
+        .filter(|short| !seen.insert(short.clone()))
+        .collect()
+}
+
+fn note_names(schema: &Schema, full: &mut BTreeSet<String>) {
+    if let Some(name) = schema.name() {
+        full.insert(name.fullname(None));
+    }
+    match schema {
+        Schema::Record(record) => {
+            let fields = record.fields.iter();
+            fields.for_each(|field| note_names(&field.schema, full));
+        }
+        Schema::Array(array) => note_names(&array.items, full),
+        Schema::Map(map) => note_names(&map.types, full),
+        Schema::Union(union) => {
+            let branches = union.variants().iter();
+            branches.for_each(|branch| note_names(branch, full));
+        }
+        _ => {}
+    }
+}
+
+impl<'a> Types<'a> {
+    fn of(definition: Schema, ambiguous: &'a BTreeSet<String>) -> Result<Self, String> {
+        let mut types = Self {
+            root: Schema::Null,
+            named: BTreeMap::new(),
+            ambiguous,
+        };
+        types.root = types.refer(definition)?;
         Ok(types)
     }
 
@@ -91,16 +124,11 @@ impl Types {
         Schema::Ref { name }
     }
 
-    fn name(&mut self, name: &Name) -> Result<Name, String> {
+    fn name(&self, name: &Name) -> Result<Name, String> {
         let full = name.fullname(None);
-        if let Some(known) = self.names.get(&full) {
-            return Ok(known.clone());
-        }
-        let is_taken = self.names.values().any(|other| other.name() == name.name());
-        let short = if is_taken { &full } else { name.name() };
-        let short = Name::new(short).map_err(|error| error.to_string())?;
-        self.names.insert(full, short.clone());
-        Ok(short)
+        let is_ambiguous = self.ambiguous.contains(name.name());
+        let compared = if is_ambiguous { &full } else { name.name() };
+        Name::new(compared).map_err(|error| error.to_string())
     }
 }
 
@@ -247,5 +275,15 @@ mod tests {
         let both = |size| record(&format!("{}, {}", fixed("a", 1), fixed("b", size)));
         good(&both(2), &both(2));
         assert!(compare(&both(2), &both(3)).is_err());
+        let optional = |space: &str| {
+            let kind = format!(r#"{{"type": "fixed", "name": "{space}.F", "size": 1}}"#);
+            format!(r#"{{"name": "{space}", "type": ["null", {kind}], "default": null}}"#)
+        };
+        let two = record(&format!("{}, {}", optional("a"), optional("b")));
+        good(&two, &record(&optional("b")));
+        good(
+            &record(&fixed("a", 1)),
+            &record(&fixed("a", 1).replace("a.F", "c.F")),
+        );
     }
 }
