@@ -258,3 +258,16 @@ async fn nacks_of_one_key_in_one_request_are_all_counted_and_confirmed() {
     );
     assert_eq!(attempts, [2, 2, 2]);
 }
+
+#[tokio::test]
+async fn a_stream_ends_when_its_subscription_begins_to_push() {
+    let scene = pulled_scene().await;
+    let (_requests, mut answers) = stream(&scene, 0).await;
+    answers.message().await.unwrap();
+    let subscription = scene.emulator.subscription(SUBSCRIPTION).unwrap();
+    let to_endpoint = PushConfig::new(scene.endpoint.url());
+    subscription.push_to(Some(to_endpoint)).unwrap();
+    let ended = answers.message().await.unwrap_err();
+    assert_eq!(ended.code(), Code::FailedPrecondition);
+    assert!(subscription.pull(1).is_err());
+}

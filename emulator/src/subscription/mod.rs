@@ -31,7 +31,8 @@ pub struct SubscriptionConfig {
     pub retry_policy: Option<RetryPolicy>,
     /// Where messages go that are nacked too often; without it they are pushed for ever.
     pub dead_letter_policy: Option<DeadLetterPolicy>,
-    /// Messages of one ordering key are pushed one at a time, in the order of publishing.
+    /// Messages of one ordering key are pushed one at a time, and handed out to pull a batch at a time, in the order of
+    /// publishing.
     pub enable_message_ordering: bool,
     /// Google's expression over attributes; what does not match is acknowledged unseen. Empty: everything is delivered.
     pub filter: String,

@@ -52,3 +52,47 @@ fn too_large() -> Status {
         "Request payload size exceeds the limit: {MAX_BODY_BYTES} bytes."
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
+
+    fn gzip(plain: &[u8]) -> Bytes {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap().into()
+    }
+
+    fn read(body: Bytes, coding: &str) -> Result<Bytes, String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_ENCODING, coding.parse().unwrap());
+        plain(Some(body), &headers).map_err(|status| status.message().to_owned())
+    }
+
+    #[test]
+    fn a_body_is_bounded_after_it_is_inflated_too() {
+        let limit = "Request payload size exceeds the limit: 10485760 bytes.";
+        let most = vec![b' '; MAX_BODY_BYTES];
+        assert_eq!(read(gzip(&most), "gzip").unwrap().len(), MAX_BODY_BYTES);
+        let bomb = gzip(&vec![b' '; MAX_BODY_BYTES + 1]);
+        assert!(bomb.len() < MAX_BODY_BYTES / 100);
+        assert_eq!(read(bomb, "gzip").unwrap_err(), limit);
+        let long = Bytes::from(vec![b' '; MAX_BODY_BYTES + 1]);
+        assert_eq!(read(long, "identity").unwrap_err(), limit);
+    }
+
+    #[test]
+    fn a_body_that_is_not_gzip_or_of_another_coding_is_refused() {
+        assert_eq!(read(gzip(b"{}"), "x-gzip").unwrap(), "{}");
+        let refused = read(Bytes::from_static(b"{}"), "gzip").unwrap_err();
+        assert!(
+            refused.starts_with("The request body is not gzip"),
+            "{refused}"
+        );
+        let refused = read(Bytes::from_static(b"{}"), "br").unwrap_err();
+        assert!(refused.contains("other than gzip"), "{refused}");
+    }
+}

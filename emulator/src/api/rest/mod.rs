@@ -131,3 +131,17 @@ fn method(sent: &Method, headers: &HeaderMap) -> Method {
         .and_then(|meant| Method::from_bytes(meant.as_bytes()).ok())
         .unwrap_or_else(|| sent.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_post_can_stand_for_another_method() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-http-method-override", "DELETE".parse().unwrap());
+        assert_eq!(method(&Method::POST, &headers), Method::DELETE);
+        assert_eq!(method(&Method::GET, &headers), Method::GET);
+        assert_eq!(method(&Method::POST, &HeaderMap::new()), Method::POST);
+    }
+}

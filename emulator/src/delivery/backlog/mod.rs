@@ -38,7 +38,7 @@ pub(super) struct Backlog {
     ready: VecDeque<u64>,
     delayed: BTreeSet<(Instant, u64)>,
     leases: Leases,
-    /// By key, the messages behind the one that is on its way. A key without such a one has no lane.
+    /// By key, the batch that is on its way and the messages behind it. A key without a batch has no lane.
     lanes: HashMap<String, Lane>,
     settled: Settled,
     /// Those that a fault holds back.

@@ -56,7 +56,7 @@ impl Backlog {
             return None;
         }
         let lane = self.lanes.get_mut(&entry.message.ordering_key)?;
-        // The message of a fault's repetition, or one that lets a later one of its batch pass, takes nobody along.
+        // Behind it may be one of the batch that is out already, or waits for its time: nobody passes that one.
         if lane.batch.last() != Some(&taken) {
             return None;
         }
