@@ -303,6 +303,8 @@ fn pushing_goes_on_when_nobody_reads_the_log_or_the_output() {
 #[test]
 fn a_client_that_speaks_tls_is_told_once() {
     let mut running = Running::start(&FREE, &[]);
+    // The exports come first, so a client may be told of before the rest of the greeting.
+    running.until("Server started");
     let address = running.exports[0].rsplit_once('=').unwrap().1.to_owned();
     for _ in 0..2 {
         let mut stream = TcpStream::connect(&address).unwrap();
