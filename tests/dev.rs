@@ -92,3 +92,12 @@ async fn a_taken_port_is_passed_over_and_said_so() {
         .line(&format!("Port {port} is taken, so it is "))
         .await;
 }
+
+#[tokio::test]
+async fn it_ends_with_its_emulator() {
+    let (mut process, host) = dev(&["--quiet"]).await;
+    process.line("Publish your own").await;
+    let asked = client().post(format!("http://{host}/shutdown"));
+    assert_eq!(asked.send().await.expect("an answer").status(), 200);
+    assert!(process.exit().await.success());
+}

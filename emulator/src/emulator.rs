@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api;
@@ -37,7 +37,7 @@ use crate::topic::TopicConfig;
 /// not wait for that: what they did is lost if the process is killed at once, and not if the emulator is stopped or dropped.
 pub struct Emulator {
     /// The first to be dropped: what is dropped after it is not forgotten by a data folder.
-    stopping: DropGuard,
+    stopping: Stopping,
     keeper: Closing,
     address: SocketAddr,
     broker: Arc<Broker>,
@@ -45,6 +45,15 @@ pub struct Emulator {
     issuer: Arc<Issuer>,
     tasks: TaskTracker,
     seed: u64,
+}
+
+/// What all that was started ends with; cancelled when it is dropped.
+struct Stopping(CancellationToken);
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 /// Lets go of a data folder when it is dropped, whoever still has a handle of the emulator.
@@ -128,7 +137,7 @@ impl Emulator {
             tasks,
             keeper: Closing(keeper),
             seed,
-            stopping: stopping.drop_guard(),
+            stopping: Stopping(stopping),
         })
     }
 
@@ -284,6 +293,12 @@ impl Emulator {
         self.courier.events()
     }
 
+    /// Waits until somebody asks the emulator to end, by `POST /shutdown` as with Google's own: nothing is received and pushed any
+    /// more then, and [`stop`](Self::stop) waits for the rest. For programs that are an emulator.
+    pub async fn shutdown_requested(&self) {
+        self.stopping.0.cancelled().await;
+    }
+
     /// Stops listening and pushing, aborts what is under way, and returns when all of it has ended: at once, or two seconds
     /// later if a client keeps its connection open, which is cut then. All that was done before is on the disk by then, if there
     /// is a data folder.
@@ -305,8 +320,8 @@ fn surface(
     stopping: CancellationToken,
 ) -> Router {
     let source = Source::new(Arc::clone(broker), Arc::clone(issuer), history, address);
-    let page = console::router(source, stopping);
-    api::router(Arc::clone(broker), Arc::clone(issuer)).merge(page)
+    let page = console::router(source, stopping.clone());
+    api::router(Arc::clone(broker), Arc::clone(issuer), stopping).merge(page)
 }
 
 /// Known by the URL that was given, or else by where it listens.

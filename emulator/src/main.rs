@@ -51,6 +51,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
         _ = terminate.recv() => {}
+        () = emulator.shutdown_requested() => {}
     }
     emulator.stop().await;
     Ok(())

@@ -335,3 +335,18 @@ fn a_refused_call_and_the_whole_name_of_what_is_missing_are_in_the_log() {
         "{refused}"
     );
 }
+
+#[test]
+fn it_ends_well_when_asked_to_as_googles_is() {
+    let mut running = Running::start(&FREE, &[]);
+    running.until("Server started");
+    let address = running.exports[0].rsplit_once('=').unwrap().1.to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let request =
+        format!("POST /shutdown HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(running.child.wait().unwrap().success());
+}

@@ -154,3 +154,22 @@ async fn a_project_is_cleared_over_http_and_no_other() {
     );
     emulator.create_topic(TOPIC).unwrap();
 }
+
+#[tokio::test]
+async fn it_ends_when_a_program_asks_and_not_for_a_foreign_page() {
+    let scene = Scene::eager([]).await;
+    let url = format!("{}/shutdown", scene.emulator.url());
+    let client = reqwest::Client::new();
+    let foreign = client.post(&url).header("origin", "https://evil.example");
+    assert_eq!(foreign.send().await.unwrap().status(), 403);
+    assert_eq!(client.get(&url).send().await.unwrap().status(), 404);
+    // It goes on: this is answered.
+    let asked = client.post(&url).send().await.unwrap();
+    assert_eq!(
+        (asked.status().as_u16(), asked.text().await.unwrap()),
+        (200, "{}".to_owned())
+    );
+    scene.emulator.shutdown_requested().await;
+    scene.emulator.stop().await;
+    assert!(client.post(&url).send().await.unwrap_err().is_connect());
+}

@@ -1,5 +1,5 @@
 //! What the emulator can do beside Google's interface, under `/emulator/v1`: faults, the clock, keys, repeated deliveries, a look
-//! at what is held, and a clean sheet.
+//! at what is held, and a clean sheet. Its end is asked for as that of Google's own emulator.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use axum::{Json, Router};
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{PullResponse, ReceivedMessage};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::clock_body::{AdvanceBody, ClockBody};
@@ -37,6 +38,7 @@ const MAX_HELD_BYTES: usize = 10_000_000;
 struct Control {
     broker: Arc<Broker>,
     issuer: Arc<Issuer>,
+    stopping: CancellationToken,
 }
 
 /// A message to be delivered once more.
@@ -74,9 +76,14 @@ impl IntoResponse for Refused {
     }
 }
 
-pub(super) fn routes(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
+pub(super) fn routes(
+    broker: Arc<Broker>,
+    issuer: Arc<Issuer>,
+    stopping: CancellationToken,
+) -> Router {
     const SUBSCRIPTION: &str = "/emulator/v1/projects/{project}/subscriptions/{subscription}";
     Router::new()
+        .route("/shutdown", post(shut_down))
         .route("/emulator/v1/clock", get(clock))
         .route("/emulator/v1/clock:advance", post(advance))
         .route("/emulator/v1/keys:rotate", post(rotate))
@@ -88,7 +95,18 @@ pub(super) fn routes(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
         .route(&format!("{SUBSCRIPTION}/messages"), get(held))
         .route("/emulator/v1/projects/{project}", delete(clear))
         .method_not_allowed_fallback(wrong_method)
-        .with_state(Control { broker, issuer })
+        .with_state(Control {
+            broker,
+            issuer,
+            stopping,
+        })
+}
+
+/// What scripts made for Google's own emulator end it with. The answer still goes out.
+async fn shut_down(State(control): State<Control>) -> Answer<Nothing> {
+    super::saved(&control.broker).await?;
+    control.stopping.cancel();
+    Ok(Json(Nothing {}))
 }
 
 async fn clock(State(control): State<Control>) -> Json<ClockBody> {

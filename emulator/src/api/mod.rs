@@ -27,6 +27,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use self::gate::Gate;
@@ -48,7 +49,11 @@ struct Services {
     broker: Arc<Broker>,
 }
 
-pub(crate) fn router(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
+pub(crate) fn router(
+    broker: Arc<Broker>,
+    issuer: Arc<Issuer>,
+    stopping: CancellationToken,
+) -> Router {
     let gate = Gate::new(issuer.url());
     let documents = Router::new()
         .route("/", get(console::front_door))
@@ -59,7 +64,7 @@ pub(crate) fn router(broker: Arc<Broker>, issuer: Arc<Issuer>) -> Router {
     let services = Arc::new(Services {
         broker: Arc::clone(&broker),
     });
-    let control = control::routes(broker, issuer);
+    let control = control::routes(broker, issuer, stopping);
     let rest = Rest::new(Arc::clone(&services));
     Router::new()
         .fallback(rest::answer)

@@ -73,12 +73,8 @@ pub(super) async fn run(
         start.elapsed(),
     );
     screen.store(&config);
-    for (wanted, got) in [
-        (arguments.port, port),
-        (arguments.emulator_port, emulator_port),
-    ] {
-        screen.port(wanted, got);
-    }
+    screen.port(arguments.port, port);
+    screen.port(arguments.emulator_port, emulator_port);
     let lines = tokio::spawn(
         screen
             .clone()
@@ -94,6 +90,7 @@ pub(super) async fn run(
     tokio::select! {
         () = shown => {}
         () = leave.told() => {}
+        () = cloud.emulator.shutdown_requested() => {}
     }
     screen.leaving(config.grace);
     leave.drain(running).await;
