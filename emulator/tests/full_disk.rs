@@ -71,6 +71,12 @@ async fn check_page(process: &Process, message_id: &str) {
     }
 }
 
+/// It can be ended all the same.
+async fn end(process: Process) {
+    let (status, answer) = process.post("shutdown", &json!({})).await;
+    assert_eq!((status, answer), (200, json!({})));
+}
+
 async fn pull_all(subscriber: &mut SubscriberClient<Channel>) -> Vec<ReceivedMessage> {
     let mut all = Vec::new();
     loop {
@@ -136,7 +142,7 @@ async fn changes_that_cannot_be_kept_are_answered_so_and_the_emulator_goes_on() 
     };
     assert!(publisher.get_topic(request).await.is_ok());
     check_page(&process, &last).await;
-    drop(process);
+    end(process).await;
 
     let process = Process::start(folder.path());
     let mut subscriber = SubscriberClient::new(process.channel().await);
