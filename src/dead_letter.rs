@@ -1,32 +1,67 @@
 //! Dead-lettering at once what can never succeed: published as Google would after the last attempt, with the reason beside it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use google_cloud_pubsub::client::BasePublisher;
 use google_cloud_pubsub::model::Message;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
+use crate::breaker::{Open, Rules};
 use crate::handler::Delivery;
-use crate::publisher::connect;
+use crate::outcome::chain;
+use crate::publisher::{PublishError, connect};
 use crate::registered::Registered;
 
 /// The kind of trouble: `handler`, `payload`, `idempotency key` or `outcome unknown`.
 pub const REASON_ATTRIBUTE: &str = "pushgate-dead-letter-reason";
-/// What the handler or the payload's check said.
+/// The reason in words, from the handler or from the check of the payload.
 pub const ERROR_ATTRIBUTE: &str = "pushgate-dead-letter-error";
-/// Before the names of attributes that only Google and its clients may set, so that nothing is lost.
+/// The id under which the message was delivered: Pub/Sub gives the dead letter an id of its own.
+pub const MESSAGE_ID_ATTRIBUTE: &str = "pushgate-source-message-id";
+/// The time at which the message was published, in RFC 3339.
+pub const PUBLISH_TIME_ATTRIBUTE: &str = "pushgate-source-publish-time";
+/// The prefix of attributes whose names only Google and its clients may use, so that nothing is lost. Their names begin with
+/// `goog`, so no prefixed name equals one of the attributes above.
 pub const KEPT_PREFIX: &str = "pushgate-source-";
 
-/// Limits of a message (Google, *Quotas and limits*).
+const SOURCE_COUNT: &str = "CloudPubSubDeadLetterSourceDeliveryCount";
+const SOURCE_SUBSCRIPTION: &str = "CloudPubSubDeadLetterSourceSubscription";
+const SOURCE_PROJECT: &str = "CloudPubSubDeadLetterSourceSubscriptionProject";
+const SOURCE_TIME: &str = "CloudPubSubDeadLetterSourceTopicPublishTime";
+/// The attributes that are left out, in this order, of a request that would be too large.
+const EXPENDABLE: [&str; 5] = [
+    ERROR_ATTRIBUTE,
+    SOURCE_TIME,
+    SOURCE_COUNT,
+    SOURCE_PROJECT,
+    SOURCE_SUBSCRIPTION,
+];
+
+/// Limits of a message and of a publish request (Google, *Quotas and limits*).
 const VALUE_LIMIT_BYTES: usize = 1024;
 const KEY_LIMIT_BYTES: usize = 256;
 const ATTRIBUTE_LIMIT: usize = 100;
+const REQUEST_LIMIT_BYTES: usize = 10_000_000;
+/// The most that tags and lengths add to one attribute, and to the rest of a request.
+const ATTRIBUTE_FRAMING_BYTES: usize = 10;
+const REQUEST_FRAMING_BYTES: usize = 24;
 
-/// The client's own default goes on for 10 minutes, long after the message was given back; this is less than the shortest
-/// hard limit there is by default.
-const RETRY_LIMIT: Duration = Duration::from_secs(8);
+/// The longest time that a dead letter may take, with connecting and a token: its message keeps its places meanwhile.
+const PUBLISH_LIMIT: Duration = Duration::from_secs(2);
+/// Google's client repeats a publish for so long. It ends earlier, since its error is more exact than the time-out.
+const RETRY_LIMIT: Duration = Duration::from_millis(1_800);
+
+/// When a subscriber's dead letters are held back: after one failure, since each failure keeps places of other messages.
+pub(crate) const RULES: Rules = Rules {
+    failures: 1,
+    shortest_pause: Duration::from_secs(2),
+    longest_pause: Duration::from_secs(60),
+    probes: 1,
+};
 
 /// Why a message is given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,17 +93,31 @@ impl Reason {
 pub(crate) enum DeadLetterError {
     #[error("no Pub/Sub client: check the service's credentials, or PUBSUB_EMULATOR_HOST")]
     Client(#[source] google_cloud_gax::client_builder::Error),
-    #[error("cannot publish to {topic}: does it exist, and may the service publish to it?")]
-    Publish {
-        topic: String,
-        source: google_cloud_pubsub::error::PublishError,
-    },
+    #[error("no Pub/Sub client: its task has ended")]
+    NoClient,
+    #[error(transparent)]
+    Publish(PublishError),
+    #[error("no answer from Pub/Sub within {} s", PUBLISH_LIMIT.as_secs())]
+    NoAnswer,
+    #[error(
+        "the publish request would have {bytes} bytes, at most {REQUEST_LIMIT_BYTES} are allowed; Pub/Sub forwards the message after its last delivery attempt"
+    )]
+    TooLarge { bytes: usize },
+    #[error("the dead-letter topic is not tried now: {0}")]
+    Paused(Open),
+}
+
+impl DeadLetterError {
+    /// True if other messages can be dead-lettered all the same.
+    fn is_of_this_message(&self) -> bool {
+        matches!(self, Self::Publish(error) if error.refuses_the_message())
+    }
 }
 
 /// Publishes to dead-letter topics. The client is made when first needed: most services never need it.
 pub(crate) struct DeadLetters {
     emulator: Option<String>,
-    client: OnceCell<BasePublisher>,
+    client: Arc<OnceCell<BasePublisher>>,
 }
 
 impl DeadLetters {
@@ -76,11 +125,12 @@ impl DeadLetters {
     pub(crate) fn new(emulator: Option<String>) -> Self {
         Self {
             emulator,
-            client: OnceCell::new(),
+            client: Arc::default(),
         }
     }
 
-    /// Publishes the message; when this returns, Pub/Sub has taken it.
+    /// Publishes the message; when this returns, Pub/Sub has taken it. After a failure the subscriber's next messages fail
+    /// at once for a pause, so that they do not keep the places of others.
     pub(crate) async fn publish(
         &self,
         subscriber: &Registered,
@@ -88,56 +138,104 @@ impl DeadLetters {
         reason: &Reason,
     ) -> Result<(), DeadLetterError> {
         let topic = &subscriber.dead_letter_topic;
-        let client = self
-            .client
-            .get_or_try_init(|| connect(self.emulator.as_deref(), RETRY_LIMIT))
+        let letter = letter(topic, delivery, reason)?;
+        let permit = subscriber
+            .dead_letters
+            .enter()
+            .map_err(DeadLetterError::Paused)?;
+        let sent = timeout(PUBLISH_LIMIT, self.send(topic, letter))
             .await
-            .map_err(DeadLetterError::Client)?;
+            .unwrap_or(Err(DeadLetterError::NoAnswer));
+        match &sent {
+            Ok(()) => permit.succeed(),
+            Err(error) if error.is_of_this_message() => drop(permit),
+            Err(error) => permit.fail(&chain(error)),
+        }
+        sent
+    }
+
+    async fn send(&self, topic: &str, letter: Message) -> Result<(), DeadLetterError> {
         // One publisher a letter: a kept one would keep a task for every ordering key it has seen, and refuse a key after a
         // failure. Letters are rare, and the connection is the client's.
-        let publisher = client
+        let publisher = self
+            .client()
+            .await?
             .publisher(topic)
             .set_message_count_threshold(1)
             .build();
-        let message = Message::new()
-            .set_data(delivery.data.clone())
-            .set_attributes(attributes(delivery, reason))
-            .set_ordering_key(delivery.context.ordering_key.as_deref().unwrap_or_default());
-        let published = publisher.publish(message).await;
+        let published = publisher.publish(letter).await;
         published
             .map(drop)
-            .map_err(|source| DeadLetterError::Publish {
-                topic: topic.clone(),
-                source,
-            })
+            .map_err(|error| DeadLetterError::Publish(PublishError::of_client(topic, error)))
+    }
+
+    /// Returns the client. A client that takes too long for this letter is there for the next one.
+    async fn client(&self) -> Result<BasePublisher, DeadLetterError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client.clone());
+        }
+        let (kept, emulator) = (Arc::clone(&self.client), self.emulator.clone());
+        let made = tokio::spawn(async move {
+            let client = kept.get_or_try_init(|| connect(emulator.as_deref(), RETRY_LIMIT));
+            client.await.cloned()
+        });
+        made.await
+            .map_err(|_| DeadLetterError::NoClient)?
+            .map_err(DeadLetterError::Client)
     }
 }
 
-/// Google's four attributes of a dead letter, the reason, and the original ones as far as the limits allow.
+/// Returns the dead letter of a message, with as much beside its own data and attributes as the limits allow.
+fn letter(topic: &str, delivery: &Delivery, reason: &Reason) -> Result<Message, DeadLetterError> {
+    let key = delivery.context.ordering_key.as_deref().unwrap_or_default();
+    let mut attributes = attributes(delivery, reason);
+    let fixed = topic.len() + delivery.data.len() + key.len() + REQUEST_FRAMING_BYTES;
+    let size = |attributes: &BTreeMap<String, String>| {
+        attributes.iter().fold(fixed, |bytes, (name, value)| {
+            bytes + name.len() + value.len() + ATTRIBUTE_FRAMING_BYTES
+        })
+    };
+    let excess = size(&attributes).saturating_sub(REQUEST_LIMIT_BYTES);
+    if let Some(error) = attributes.get_mut(ERROR_ATTRIBUTE) {
+        cut(error, error.len().saturating_sub(excess));
+    }
+    let mut expendable = EXPENDABLE.into_iter();
+    while size(&attributes) > REQUEST_LIMIT_BYTES {
+        let Some(name) = expendable.next() else {
+            let bytes = size(&attributes);
+            return Err(DeadLetterError::TooLarge { bytes });
+        };
+        attributes.remove(name);
+    }
+    Ok(Message::new()
+        .set_data(delivery.data.clone())
+        .set_attributes(attributes)
+        .set_ordering_key(key))
+}
+
+/// Google's four attributes of a dead letter, the reason, the message's id and time, and the original attributes as far as
+/// the limits allow. An original attribute never replaces one of ours.
 fn attributes(delivery: &Delivery, reason: &Reason) -> BTreeMap<String, String> {
     let context = &delivery.context;
     let name: Vec<&str> = context.subscription.split('/').collect();
     let part = |index: usize| name.get(index).copied().unwrap_or_default().to_owned();
-    let mut attributes = BTreeMap::from([
-        (
-            "CloudPubSubDeadLetterSourceDeliveryCount".to_owned(),
-            context.delivery_attempt.unwrap_or(1).to_string(),
-        ),
-        (
-            "CloudPubSubDeadLetterSourceSubscription".to_owned(),
-            part(3),
-        ),
-        (
-            "CloudPubSubDeadLetterSourceSubscriptionProject".to_owned(),
-            part(1),
-        ),
-        (
-            "CloudPubSubDeadLetterSourceTopicPublishTime".to_owned(),
-            context.publish_time.format(&Rfc3339).unwrap_or_default(),
-        ),
-        (REASON_ATTRIBUTE.to_owned(), reason.kind.to_owned()),
-        (ERROR_ATTRIBUTE.to_owned(), reason.text.clone()),
-    ]);
+    let published = context.publish_time.format(&Rfc3339).unwrap_or_default();
+    let mut attributes = BTreeMap::from(
+        [
+            (
+                SOURCE_COUNT,
+                context.delivery_attempt.unwrap_or(1).to_string(),
+            ),
+            (SOURCE_SUBSCRIPTION, part(3)),
+            (SOURCE_PROJECT, part(1)),
+            (SOURCE_TIME, published.clone()),
+            (REASON_ATTRIBUTE, reason.kind.to_owned()),
+            (ERROR_ATTRIBUTE, reason.text.clone()),
+            (MESSAGE_ID_ATTRIBUTE, context.message_id.to_string()),
+            (PUBLISH_TIME_ATTRIBUTE, published),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
     for (name, value) in context.attributes.iter() {
         if attributes.len() == ATTRIBUTE_LIMIT {
             tracing::warn!(subscription = %context.subscription, message.id = %context.message_id, attribute = name, "a dead letter has no room for all attributes of its message");
@@ -171,32 +269,40 @@ fn cut(text: &mut String, limit_bytes: usize) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
 
     use super::*;
     use crate::context::Context;
     use crate::state::States;
 
-    fn attributes_of(
+    fn delivery(
+        data: impl Into<bytes::Bytes>,
         original: impl IntoIterator<Item = (String, String)>,
-        error: &str,
-    ) -> BTreeMap<String, String> {
+    ) -> Delivery {
         let mut context = Context::for_test("7");
         context.subscription = "projects/shop/subscriptions/orders".into();
         context.delivery_attempt = Some(3);
         context.attributes = Arc::new(original.into_iter().collect());
-        let delivery = Delivery {
-            data: "x".into(),
+        Delivery {
+            data: data.into(),
             context,
             states: States::default(),
-        };
-        attributes(
-            &delivery,
-            &Reason {
-                kind: "handler",
-                text: error.into(),
-            },
-        )
+        }
+    }
+
+    fn reason(error: &str) -> Reason {
+        Reason {
+            kind: "handler",
+            text: error.into(),
+        }
+    }
+
+    fn attributes_of(
+        original: impl IntoIterator<Item = (String, String)>,
+        error: &str,
+    ) -> BTreeMap<String, String> {
+        attributes(&delivery("x", original), &reason(error))
     }
 
     #[test]
@@ -219,6 +325,8 @@ mod tests {
             ("pushgate-dead-letter-error", "no such article"),
             ("pushgate-dead-letter-reason", "handler"),
             ("pushgate-source-googclient_traceparent", "00-1-2-01"),
+            ("pushgate-source-message-id", "7"),
+            ("pushgate-source-publish-time", "1970-01-01T00:00:00Z"),
             ("region", "eu"),
         ];
         assert_eq!(
@@ -242,6 +350,7 @@ mod tests {
             &"€".repeat(342),
         );
         assert_eq!(many.len(), 100);
+        assert_eq!(many["pushgate-source-message-id"], "7");
         assert_eq!(
             many["pushgate-dead-letter-error"].len(),
             1023,
@@ -250,11 +359,68 @@ mod tests {
     }
 
     #[test]
-    fn a_publisher_cannot_forge_the_reason() {
+    fn a_publisher_cannot_forge_what_the_service_adds() {
+        for (name, real) in [
+            ("pushgate-dead-letter-reason", "handler"),
+            ("pushgate-dead-letter-error", "real"),
+            ("pushgate-source-message-id", "7"),
+            ("pushgate-source-publish-time", "1970-01-01T00:00:00Z"),
+        ] {
+            let found = attributes_of([(name.into(), "forged".into())], "real");
+            assert_eq!(found[name], real);
+        }
+        let forged = "pushgate-source-googclient_traceparent".to_owned();
+        let real = "googclient_traceparent".to_owned();
         let found = attributes_of(
-            [("pushgate-dead-letter-reason".into(), "none".into())],
-            "real",
+            [(forged.clone(), "forged".into()), (real, "real".into())],
+            "",
         );
-        assert_eq!(found["pushgate-dead-letter-reason"], "handler");
+        assert_eq!(found[&forged], "real");
+    }
+
+    #[test]
+    fn a_letter_that_is_too_large_loses_its_error_then_googles_attributes_and_never_its_own() {
+        let topic = "projects/shop/topics/dead";
+        let letter = |data_bytes: usize| {
+            let original = ("region".to_owned(), "eu".to_owned());
+            let delivery = delivery(vec![0; data_bytes], [original]);
+            letter(topic, &delivery, &reason(&"e".repeat(1_000)))
+        };
+        let added = |data_bytes| {
+            let letter = letter(data_bytes).expect("it fits");
+            let error = letter.attributes.get(ERROR_ATTRIBUTE).map(String::len);
+            let needed = ["region", REASON_ATTRIBUTE, MESSAGE_ID_ATTRIBUTE];
+            for name in needed {
+                assert!(letter.attributes.contains_key(name), "{name}");
+            }
+            (error, letter.attributes.contains_key(SOURCE_SUBSCRIPTION))
+        };
+        assert_eq!(added(9_998_000), (Some(1_000), true));
+        let (error, has_source) = added(9_999_000);
+        assert!(error.is_some_and(|bytes| (1..1_000).contains(&bytes)) && has_source);
+        assert_eq!(added(9_999_760), (None, false));
+        let refused = letter(9_999_999).expect_err("no room for the reason");
+        assert!(
+            refused.to_string().ends_with(
+                "at most 10000000 are allowed; Pub/Sub forwards the message after its last delivery attempt"
+            ),
+            "{refused}"
+        );
+    }
+
+    /// Publishes to a server that takes connections and never answers.
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_letter_without_an_answer_is_given_up_within_2_seconds() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = silent.local_addr().expect("an address");
+        let letters = DeadLetters::new(Some(address.to_string()));
+        let letter = letter("projects/p/topics/t", &delivery("x", []), &reason("")).expect("fits");
+        let begin = Instant::now();
+        let sent = timeout(PUBLISH_LIMIT, letters.send("projects/p/topics/t", letter)).await;
+        assert!(
+            matches!(sent, Ok(Err(DeadLetterError::Publish(_)))),
+            "{sent:?}"
+        );
+        assert!(begin.elapsed() <= Duration::from_secs(2));
     }
 }

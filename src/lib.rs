@@ -81,7 +81,9 @@ mod trace;
 pub use bytes::Bytes;
 pub use config::{Config, ConfigError, SETTINGS, Setting};
 pub use context::Context;
-pub use dead_letter::{ERROR_ATTRIBUTE, KEPT_PREFIX, REASON_ATTRIBUTE};
+pub use dead_letter::{
+    ERROR_ATTRIBUTE, KEPT_PREFIX, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
+};
 pub use handler::{BlockingHandler, Delivery, DeliveryError, FromDelivery, Handler, Signature};
 pub use message::{Attributes, Message, Payload, PayloadError, Raw};
 pub use outcome::{IntoOutcome, Outcome};

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use crate::authentication::Caller;
 use crate::breaker::{Breaker, Open, Pass, Rules};
 use crate::config::Config;
+use crate::dead_letter;
 use crate::dedup::{MessageKey, Shielded, Ticket};
 use crate::pools::Pools;
 use crate::subscriber::{Idempotency, Identity, Limits, Subscriber};
@@ -19,6 +20,8 @@ pub(crate) struct Registered {
     pub(crate) name: Arc<str>,
     /// `projects/P/topics/T`.
     pub(crate) dead_letter_topic: String,
+    /// Open while dead letters cannot be published.
+    pub(crate) dead_letters: Arc<Breaker>,
     pub(crate) limits: Limits,
     pub(crate) store: Shielded,
     pub(crate) places: Arc<Semaphore>,
@@ -53,6 +56,10 @@ impl Registered {
             dead_letter_topic: format!(
                 "projects/{}/topics/{}",
                 config.project, declared.dead_letter_topic
+            ),
+            dead_letters: Breaker::new(
+                format!("dead letters of {}", declared.id),
+                dead_letter::RULES,
             ),
             limits: declared.limits(),
             store: if is_guarded {

@@ -1,13 +1,20 @@
 //! What a handler says, and what Pub/Sub hears.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use pushgate::{Attributes, Message, Outcome, State, Subscriber};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::time::Instant;
 use validator::Validate;
 
 use crate::harness::faulty_store::{FaultyStore, Step};
+use crate::harness::google::Google;
+use crate::harness::message::TestMessage;
 use crate::harness::probe::{Probe, probe_on_thread};
-use crate::harness::{Service, Setup, client, declared};
+use crate::harness::rpc_proxy::{RpcFault, RpcProxy};
+use crate::harness::{Service, Setup, client, declared, time_passes};
 
 async fn check(setup: Setup) {
     let store = FaultyStore::new();
@@ -86,6 +93,8 @@ async fn what_can_never_succeed_is_dead_lettered_with_its_reason_before_it_is_ac
         ),
         (pushgate::REASON_ATTRIBUTE, "handler"),
         (pushgate::ERROR_ATTRIBUTE, "it never works"),
+        (pushgate::MESSAGE_ID_ATTRIBUTE, message.id.as_str()),
+        (pushgate::PUBLISH_TIME_ATTRIBUTE, "2030-01-02T03:04:05.678Z"),
         ("region", "eu"),
     ] {
         assert_eq!(
@@ -128,11 +137,62 @@ async fn what_cannot_be_dead_lettered_is_delivered_again() {
         .create_topic(&topic)
         .expect("a topic");
     service.google.keep_dead_letters();
+    time_passes(PAUSE).await;
     assert_eq!(service.push(&message).await.status, 204);
     assert_eq!(
         (service.runs(), service.google.dead_letters().len()),
         (2, 1)
     );
+}
+
+/// Longer than dead letters are held back after the first failure.
+const PAUSE: Duration = Duration::from_secs(3);
+/// NOT_FOUND (gRPC, *Status codes*).
+const NO_TOPIC: RpcFault = RpcFault::Refused(5);
+
+#[tokio::test]
+async fn dead_letters_that_cannot_be_published_cost_one_call_for_each_pause() {
+    let google = Arc::new(Google::start().await);
+    let proxy = RpcProxy::before(&google.emulator.address().to_string()).await;
+    let setup = Setup::new().google(&google);
+    let setup = setup.setting("PUBSUB_EMULATOR_HOST", &proxy.host);
+    let service = setup.start().await;
+    google.keep_dead_letters();
+    proxy.fail("Publish", NO_TOPIC, usize::MAX);
+    let begin = Instant::now();
+    for _ in 0..100 {
+        let push = service.push(&service.message("dead")).await;
+        assert_eq!(push.status, 503);
+    }
+    // A pause is at least three quarters of 2 s.
+    let pauses = begin.elapsed().as_millis() / 1_500;
+    let calls = proxy.take_calls()["Publish"];
+    assert!(
+        calls as u128 <= 1 + pauses,
+        "{calls} calls, {pauses} pauses"
+    );
+    assert_eq!(service.push(&service.message("ok")).await.status, 204);
+    proxy.fail("Publish", NO_TOPIC, 0);
+    time_passes(Duration::from_secs(100)).await;
+    assert_eq!(service.push(&service.message("dead")).await.status, 204);
+    assert_eq!(google.dead_letters().len(), 1);
+}
+
+#[tokio::test]
+async fn a_letter_keeps_its_reason_as_long_as_the_request_has_room() {
+    let service = Service::start().await;
+    service.google.keep_dead_letters();
+    let large = |bytes: usize| {
+        let mut data = b"dead, of many bytes".to_vec();
+        data.resize(bytes, b' ');
+        TestMessage::new("probe", data)
+    };
+    assert_eq!(service.push(&large(9_999_750)).await.status, 204);
+    let letters = service.google.dead_letters();
+    assert_eq!(letters[0].attributes[pushgate::REASON_ATTRIBUTE], "handler");
+    assert_eq!(service.push(&large(10_000_000)).await.status, 503);
+    let small = service.message("dead");
+    assert_eq!(service.push(&small).await.status, 204, "nothing is paused");
 }
 
 #[derive(Deserialize, Validate, JsonSchema)]

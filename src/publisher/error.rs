@@ -91,7 +91,15 @@ impl PublishError {
         }
     }
 
-    pub(super) fn of_client(topic: &str, error: google_cloud_pubsub::error::PublishError) -> Self {
+    /// True if Pub/Sub answered that this message breaks a rule: another one may be published.
+    pub(crate) fn refuses_the_message(&self) -> bool {
+        let Self::Refused { cause, .. } = self else {
+            return false;
+        };
+        cause.status().map(|status| status.code) == Some(Code::InvalidArgument)
+    }
+
+    pub(crate) fn of_client(topic: &str, error: google_cloud_pubsub::error::PublishError) -> Self {
         use google_cloud_pubsub::error::PublishError as Client;
         match error {
             Client::Rpc(cause) => Self::Refused {

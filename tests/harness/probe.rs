@@ -170,6 +170,9 @@ fn say(data: &str, run: usize) -> Result<Outcome, String> {
         "fail" => Err("broken".into()),
         "fail once" | "hold, then fail once" if run == 1 => Err("broken".into()),
         "dead" | "hold, then dead" => Ok(Outcome::dead_letter("it never works")),
+        long if long.starts_with("dead, of many bytes") => {
+            Ok(Outcome::dead_letter("it never works"))
+        }
         "discard" => Ok(Outcome::discard("nothing to do")),
         "panic" => panic!("hush"),
         _ => Ok(Outcome::Success),

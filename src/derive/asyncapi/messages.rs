@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::BINDING_VERSION;
 use super::reference::{Reference, key};
-use crate::dead_letter::{ERROR_ATTRIBUTE, REASON_ATTRIBUTE};
+use crate::dead_letter::{
+    ERROR_ATTRIBUTE, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
+};
 use crate::derive::schemas::{Schemas, json_type};
 use crate::derive::topics::Topic;
 use crate::payload::Content;
@@ -134,6 +136,42 @@ fn component(topic: &str, name: &str) -> String {
     format!("{}.{name}", key(topic))
 }
 
+/// The attributes of a dead letter besides those of its message, with their meanings.
+const LETTER_ATTRIBUTES: [(&str, &str); 8] = [
+    (
+        REASON_ATTRIBUTE,
+        "The kind of reason, where the service gave it up.",
+    ),
+    (
+        ERROR_ATTRIBUTE,
+        "The reason in words, where the service gave it up.",
+    ),
+    (
+        MESSAGE_ID_ATTRIBUTE,
+        "The message's id before, where the service gave it up.",
+    ),
+    (
+        PUBLISH_TIME_ATTRIBUTE,
+        "When the message was published, where the service gave it up.",
+    ),
+    (
+        "CloudPubSubDeadLetterSourceDeliveryCount",
+        "How often it was delivered.",
+    ),
+    (
+        "CloudPubSubDeadLetterSourceSubscription",
+        "The subscription that it comes from.",
+    ),
+    (
+        "CloudPubSubDeadLetterSourceSubscriptionProject",
+        "The project of that subscription.",
+    ),
+    (
+        "CloudPubSubDeadLetterSourceTopicPublishTime",
+        "When it was published first.",
+    ),
+];
+
 impl<'a> Message<'a> {
     fn of(topic: &Topic<'a>, name: &'a str, schemas: &Schemas<'_>) -> Self {
         let is_json = topic.types().contains(name);
@@ -168,32 +206,8 @@ impl<'a> Message<'a> {
 
     /// What was given up is as it was published, but for attributes.
     pub(super) fn dead_letter() -> Self {
-        let attributes = BTreeMap::from([
-            (
-                REASON_ATTRIBUTE,
-                "The kind of reason, where the service gave it up.".to_owned(),
-            ),
-            (
-                ERROR_ATTRIBUTE,
-                "The reason in words, where the service gave it up.".to_owned(),
-            ),
-            (
-                "CloudPubSubDeadLetterSourceDeliveryCount",
-                "How often it was delivered.".to_owned(),
-            ),
-            (
-                "CloudPubSubDeadLetterSourceSubscription",
-                "The subscription that it comes from.".to_owned(),
-            ),
-            (
-                "CloudPubSubDeadLetterSourceSubscriptionProject",
-                "The project of that subscription.".to_owned(),
-            ),
-            (
-                "CloudPubSubDeadLetterSourceTopicPublishTime",
-                "When it was published first.".to_owned(),
-            ),
-        ]);
+        let attributes = LETTER_ATTRIBUTES.map(|(name, meaning)| (name, meaning.to_owned()));
+        let attributes = BTreeMap::from(attributes);
         Self {
             name: DEAD_LETTER,
             summary: Some("A message as it was published, with why it was given up.".into()),

@@ -19,7 +19,9 @@ use self::places::Topics;
 use self::view::{DeadLetterView, ScheduleView, SubscriptionView, TopicView, View};
 use super::error::DeriveError;
 use super::schemas::Schemas;
-use crate::dead_letter::{ERROR_ATTRIBUTE, REASON_ATTRIBUTE};
+use crate::dead_letter::{
+    ERROR_ATTRIBUTE, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
+};
 use crate::subscriber::{AfterCrash, Form, StoreDown, Subscriber};
 
 const README: &str = "m2m/README.md";
