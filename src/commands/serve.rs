@@ -28,7 +28,7 @@ pub(super) async fn run(
     arguments: &Arguments,
     environment: Environment,
 ) -> Result<(), Box<dyn Error>> {
-    telemetry::install(&environment, "info");
+    let _log = telemetry::install(&environment, "info");
     telemetry::hide_panic_messages();
     let environment = metadata::complete(environment).await;
     let config = Config::read(&environment)?;

@@ -1,24 +1,33 @@
 //! Logs: one line an event to stderr, as text for people or as JSON for Cloud Logging.
 
 mod cloud_logging;
+mod lines;
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use self::cloud_logging::CloudLogging;
+use self::lines::Lines;
 use crate::state::Environment;
 
 /// Begins logging; on Cloud Run, which sets `K_SERVICE` (Google, *Container runtime contract*), as JSON. Settings that cannot
 /// be used are reported with all the others later, and until then the log is as by default.
-pub(crate) fn install(environment: &Environment, default_filter: &str) {
+pub(crate) fn install(environment: &Environment, default_filter: &str) -> Log {
     let format = wants_json(environment);
     let wanted = environment.get("PUSHGATE_LOG").and_then(filter);
     let filter = wanted.unwrap_or_else(|| EnvFilter::new(default_filter));
+    let lines = Lines::to(std::io::stderr(), |lines| {
+        tracing::warn!(
+            lines,
+            "lines of the log were dropped: stderr is not read fast enough"
+        );
+    });
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(Arc::clone(&lines))
         // Otherwise a line that cannot be written, since its reader has gone, panics in whatever logs it.
         .log_internal_errors(false);
     let is_coloured = std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none();
@@ -30,6 +39,17 @@ pub(crate) fn install(environment: &Environment, default_filter: &str) {
             builder.with_target(false).with_ansi(is_coloured).finish(),
         )
     };
+    Log(lines)
+}
+
+/// The log of a command. Its last lines are written when it is dropped.
+#[must_use]
+pub(crate) struct Log(Arc<Lines>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
 }
 
 /// Whether the log is JSON in this environment.

@@ -54,7 +54,7 @@ pub(super) async fn run(
     let start = Instant::now();
     let mut leave = Leave::listen()?;
     // What happens is told on the screen; logs are for what should not.
-    telemetry::install(&environment, "error,pushgate::reply=off");
+    let _log = telemetry::install(&environment, "error,pushgate::reply=off");
     let emulator_port = free_port(arguments.emulator_port);
     let cloud = Cloud::start(emulator_port, &arguments.project)?;
     let port = free_port(arguments.port);

@@ -1,0 +1,153 @@
+//! Writes the log from a thread of its own: a reader of stderr that does not read stops the log, and nothing else.
+//!
+//! `tracing-appender` is not used for it: dropping its guard writes to the output that is stuck, and it bounds the number of
+//! lines only.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// For the lines that are not written yet. A line that does not fit is dropped and counted.
+const LIMIT_BYTES: usize = 4 * 1024 * 1024;
+/// For the last lines when the process exits. With the default grace the exit stays within the 10 s that Cloud Run gives.
+const FLUSH: Duration = Duration::from_millis(250);
+
+/// Lines on their way to the output.
+#[derive(Default)]
+pub(super) struct Lines {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    lines: Vec<u8>,
+    dropped: u64,
+    is_writing: bool,
+}
+
+impl Lines {
+    /// Starts the thread that writes to `output`. `report` logs how many lines were dropped.
+    pub(super) fn to(
+        output: impl Write + Send + 'static,
+        report: impl Fn(u64) + Send + 'static,
+    ) -> Arc<Self> {
+        let lines = Arc::new(Self::default());
+        let written = Arc::clone(&lines);
+        thread::spawn(move || written.write_all_to(output, report));
+        lines
+    }
+
+    fn write_all_to(&self, mut output: impl Write, report: impl Fn(u64)) {
+        loop {
+            let (lines, dropped) = self.next();
+            if dropped > 0 {
+                report(dropped);
+            }
+            // Without a reader there is no place left to complain.
+            let _ = output.write_all(&lines).and_then(|()| output.flush());
+            self.waiting().is_writing = false;
+            self.changed.notify_all();
+        }
+    }
+
+    fn next(&self) -> (Vec<u8>, u64) {
+        let is_idle = |waiting: &mut Waiting| waiting.lines.is_empty() && waiting.dropped == 0;
+        let mut waiting = self
+            .changed
+            .wait_while(self.waiting(), is_idle)
+            .unwrap_or_else(PoisonError::into_inner);
+        waiting.is_writing = true;
+        let dropped = std::mem::take(&mut waiting.dropped);
+        (std::mem::take(&mut waiting.lines), dropped)
+    }
+
+    /// Waits until everything is written, but not longer than a reader deserves.
+    pub(super) fn flush(&self) {
+        let is_unwritten = |waiting: &mut Waiting| {
+            waiting.is_writing || !waiting.lines.is_empty() || waiting.dropped > 0
+        };
+        drop(
+            self.changed
+                .wait_timeout_while(self.waiting(), FLUSH, is_unwritten),
+        );
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes a whole line at once, and never waits for the output.
+impl Write for &Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut waiting = self.waiting();
+        if waiting.lines.len() + line.len() > LIMIT_BYTES {
+            waiting.dropped += 1;
+        } else {
+            waiting.lines.extend_from_slice(line);
+        }
+        drop(waiting);
+        self.changed.notify_all();
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+
+    /// An output that takes nothing until the test says so.
+    struct Stuck {
+        freed: Receiver<()>,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.freed.recv();
+            self.written.lock().expect("bytes").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_for_a_stuck_output_are_bounded_and_those_dropped_are_counted() {
+        const LINE: [u8; 1024] = [b'x'; 1024];
+        const LINES: usize = 3 * LIMIT_BYTES / LINE.len();
+        let (free, freed) = channel();
+        let (report, reports) = channel();
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let output = Stuck {
+            freed,
+            written: Arc::clone(&written),
+        };
+        let lines = Lines::to(output, move |dropped| {
+            let _ = report.send(dropped);
+        });
+        for _ in 0..LINES {
+            assert_eq!((&*lines).write(&LINE).expect("taken"), LINE.len());
+        }
+        lines.flush(); // gives up
+        assert!(written.lock().expect("bytes").is_empty());
+        drop(free);
+        let dropped = reports.recv().expect("a report");
+        while lines.waiting().is_writing || !lines.waiting().lines.is_empty() {
+            lines.flush();
+        }
+        let written = written.lock().expect("bytes").len() / LINE.len();
+        assert_eq!(written as u64 + dropped, LINES as u64);
+        assert!(written <= 2 * LIMIT_BYTES / LINE.len(), "{written} kept");
+    }
+}
