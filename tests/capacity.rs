@@ -1,6 +1,11 @@
 //! Over capacity a push is refused at once, before any claim.
 
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+
 use crate::harness::faulty_store::{FaultyStore, Step};
+use crate::harness::message::TestMessage;
 use crate::harness::{Setup, soon, subscriber};
 
 async fn is_refused_beyond_one(setup: Setup) {
@@ -91,4 +96,48 @@ async fn a_body_without_a_length_takes_room_for_what_it_is_only() {
         assert_eq!(reply.status, 204);
     };
     assert_eq!(service.push_held(&held, meanwhile).await.status, 204);
+}
+
+/// A chunked body whose last bytes come when the test says so.
+fn chunked(message: &TestMessage, end: tokio::sync::watch::Receiver<bool>) -> reqwest::Body {
+    let body = message.body();
+    let (first, last) = body.split_at(body.len() / 2);
+    let (first, last) = (first.to_owned(), last.to_owned());
+    let last = async move {
+        let mut end = end;
+        let _ = end.wait_for(|is_over| *is_over).await;
+        Ok::<_, std::io::Error>(last)
+    };
+    let first = futures_util::stream::iter([Ok(first)]);
+    reqwest::Body::wrap_stream(first.chain(futures_util::stream::once(last)))
+}
+
+#[tokio::test]
+async fn small_bodies_without_a_length_share_the_room_of_one_large_one() {
+    const BODIES: usize = 50;
+    let service = Arc::new(
+        Setup::new()
+            .setting("PUSHGATE_BODY_LIMIT_BYTES", 64 * 1024)
+            .setting("PUSHGATE_BODIES_BYTES", 64 * 1024)
+            .start()
+            .await,
+    );
+    let end = tokio::sync::watch::Sender::new(false);
+    let mut pushes = tokio::task::JoinSet::new();
+    for _ in 0..BODIES {
+        let (service, body) = (
+            Arc::clone(&service),
+            chunked(&service.message("ok"), end.subscribe()),
+        );
+        pushes.spawn(async move { service.push_body(body).await.status });
+    }
+    soon("all bodies on their way", async {
+        while end.receiver_count() < BODIES {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    end.send_replace(true);
+    let statuses = soon("all answers", pushes.join_all()).await;
+    assert!(statuses.iter().all(|status| *status == 204), "{statuses:?}");
 }
