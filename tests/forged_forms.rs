@@ -4,7 +4,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::forms::{PROBE, STRUCTURED, TIME, TYPE, event, metadata};
+use crate::harness::forms::{BINARY, PROBE, STRUCTURED, TIME, TYPE, event, metadata};
 use crate::harness::message::TestMessage;
 use crate::harness::{Service, Setup, soon, subscriber};
 
@@ -42,6 +42,27 @@ async fn what_a_publisher_makes_is_payload_or_attribute_and_never_googles_word()
     let at_another = service.push_as("/push/other", &metadata("9"), "ok").await;
     assert_eq!(at_another.status, 400);
     assert_eq!(service.runs(), 1);
+}
+
+#[tokio::test]
+async fn a_wrapped_push_for_an_unwrapped_subscriber_is_refused_at_every_path() {
+    let setup = Setup::new().subscriber(subscriber("probe").unwrapped());
+    let service = setup.start().await;
+    let wrapped = service.message("ok");
+    let events = [
+        (BINARY.as_slice(), wrapped.body()),
+        (&[STRUCTURED], event(&wrapped)),
+        (&[], wrapped.body()),
+    ];
+    for (headers, body) in events {
+        for path in ["/", "/push/probe"] {
+            let reply = service.push_as(path, headers, body.clone()).await;
+            assert_eq!(reply.status, 400, "{path} {headers:?}");
+        }
+    }
+    assert_eq!(service.runs(), 0);
+    let unwrapped = service.push_as("/", &metadata("7"), "ok").await;
+    assert_eq!((unwrapped.status, service.runs()), (204, 1));
 }
 
 #[tokio::test]

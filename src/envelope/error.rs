@@ -18,6 +18,8 @@ pub(crate) enum EnvelopeError {
     TwoIds,
     #[error("the message id has {0} bytes, expected 1 to {ID_LIMIT_BYTES}")]
     IdLength(usize),
+    #[error("the message id has a character NUL")]
+    NulInId,
     #[error("the publish time is not RFC 3339")]
     PublishTime(#[source] time::error::Parse),
     #[error("\"data\" is not base64")]
@@ -56,6 +58,10 @@ pub(crate) enum EnvelopeError {
         "no message id, since the push is payload without metadata: turn write_metadata on, or declare Idempotency by a payload key, or remove .unwrapped() if the subscription wraps after all"
     )]
     NoMessageId,
+    #[error(
+        "the push is wrapped, but its subscriber is declared .unwrapped(): let the subscription push to /push/SUBSCRIPTION, or remove .unwrapped() if it wraps after all"
+    )]
+    WrappedThoughUnwrapped,
     #[error("content-type is {0:?}, expected application/cloudevents+json: one event a push")]
     EventFormat(String),
     #[error("body is not a CloudEvent, though its content-type says so")]

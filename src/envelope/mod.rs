@@ -43,6 +43,8 @@ pub(crate) struct Envelope {
     pub(crate) attributes: BTreeMap<String, String>,
     pub(crate) ordering_key: Option<String>,
     pub(crate) delivery_attempt: Option<u32>,
+    /// True if the body is the message's data and nothing else.
+    pub(crate) is_unwrapped: bool,
 }
 
 /// Where a push came in.
@@ -80,6 +82,15 @@ impl Envelope {
                 .into_envelope()?
                 .at(endpoint),
         }
+    }
+
+    /// As it came, unless it is for a subscriber whose pushes are never wrapped: its publishers could have made the wrapper.
+    /// The path tells this earlier, but a push to `/` has none.
+    pub(crate) fn for_subscriber(self, subscriber: &Subscriber) -> Result<Self, EnvelopeError> {
+        if subscriber.form == Form::Unwrapped && !self.is_unwrapped {
+            return Err(EnvelopeError::WrappedThoughUnwrapped);
+        }
+        Ok(self)
     }
 
     /// As it came, if the path names its subscription or none.
@@ -134,6 +145,8 @@ fn parts(subscription: &str) -> Result<(&str, &str), EnvelopeError> {
 
 fn check_id(id: &str) -> Result<(), EnvelopeError> {
     match id.len() {
+        // Not every store can hold it.
+        1..=ID_LIMIT_BYTES if id.contains('\0') => Err(EnvelopeError::NulInId),
         1..=ID_LIMIT_BYTES => Ok(()),
         length => Err(EnvelopeError::IdLength(length)),
     }

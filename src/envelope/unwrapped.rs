@@ -76,6 +76,7 @@ pub(super) fn read(headers: &HeaderMap, body: Bytes) -> Result<Envelope, Envelop
         attributes: attributes(headers)?,
         ordering_key: ordering_key(headers)?,
         delivery_attempt: None,
+        is_unwrapped: true,
     })
 }
 
@@ -91,6 +92,7 @@ pub(super) fn payload(subscription: &str, body: Bytes) -> Envelope {
         attributes: BTreeMap::new(),
         ordering_key: None,
         delivery_attempt: None,
+        is_unwrapped: true,
     }
 }
 

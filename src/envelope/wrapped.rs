@@ -7,6 +7,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{Envelope, EnvelopeError, check_id, parse_time};
 
@@ -36,7 +37,7 @@ pub(super) struct Wire {
     message: Option<WireMessage>,
     subscription: Option<String>,
     #[serde(rename = "deliveryAttempt")]
-    delivery_attempt: Option<u32>,
+    delivery_attempt: Option<Box<RawValue>>,
 }
 
 /// Both spellings of id and time are on the wire, always equal; either will do.
@@ -72,9 +73,14 @@ impl Wire {
             subscription: self
                 .subscription
                 .ok_or(NotWrapped::Missing("subscription"))?,
-            delivery_attempt: self.delivery_attempt,
+            delivery_attempt: self.delivery_attempt.as_deref().and_then(number),
         })
     }
+}
+
+/// The number, also if it is written as a string. It is only information, so anything else is as good as none.
+fn number(json: &RawValue) -> Option<u32> {
+    json.get().trim_matches('"').parse().ok()
 }
 
 impl Wrapped {
@@ -105,6 +111,7 @@ impl Wrapped {
                 .or(message.ordering_key_too)
                 .filter(|key| !key.is_empty()),
             delivery_attempt: self.delivery_attempt,
+            is_unwrapped: false,
         })
     }
 }
@@ -211,6 +218,30 @@ mod tests {
             let envelope = read(pushed(&message)).expect("a push");
             assert!(envelope.data.is_empty() && envelope.delivery_attempt.is_none());
             assert_eq!(envelope.message_id.as_deref(), Some("1"));
+        }
+    }
+
+    #[test]
+    fn a_delivery_attempt_that_is_no_number_is_as_good_as_none() {
+        let cases = [
+            ("7", Some(7)),
+            (r#""7""#, Some(7)),
+            ("0", Some(0)),
+            ("-1", None),
+            ("7.5", None),
+            ("4294967296", None),
+            (r#""""#, None),
+            (r#""soon""#, None),
+            ("true", None),
+            ("null", None),
+            ("[7]", None),
+            (r#"{"at":7}"#, None),
+        ];
+        for (json, expected) in cases {
+            let push =
+                with(&json!({})).replacen('{', &format!(r#"{{"deliveryAttempt":{json},"#), 1);
+            let attempt = read(push).expect(json).delivery_attempt;
+            assert_eq!(attempt, expected, "{json}");
         }
     }
 
