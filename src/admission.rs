@@ -9,9 +9,6 @@ use crate::registered::Registered;
 /// A place that is given back when dropped.
 pub(crate) type Place = OwnedSemaphorePermit;
 
-/// Pushes in this process, those included that wait for keys before they have a place.
-const IN_SIGHT: usize = 10_000;
-
 /// Why there is no room.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OverCapacity {
@@ -19,8 +16,6 @@ pub(crate) enum OverCapacity {
         "{0} pushes are worked on in this process, and no more may be: see PUSHGATE_CONCURRENCY"
     )]
     Process(usize),
-    #[error("{IN_SIGHT} pushes have come and not been answered")]
-    InSight,
     #[error("no more messages of this subscription may be worked on at once: see .concurrency(…)")]
     Subscription,
 }
@@ -36,15 +31,6 @@ impl Admission {
         Self {
             limit,
             places: Arc::new(Semaphore::new(limit)),
-        }
-    }
-
-    /// Whether one more may even be looked at.
-    pub(crate) fn look_at(&self, in_sight: usize) -> Result<(), OverCapacity> {
-        if in_sight > IN_SIGHT {
-            Err(OverCapacity::InSight)
-        } else {
-            Ok(())
         }
     }
 

@@ -64,6 +64,8 @@ mod payload;
 mod pools;
 mod publisher;
 mod push;
+mod readiness;
+mod refusals;
 mod registered;
 mod registry;
 mod reply;

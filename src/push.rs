@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{HeaderMap, Request};
 use tokio::time::timeout;
 
 use crate::admission::{Admission, Place};
 use crate::attempt::Attempt;
-use crate::authentication::Authentication;
+use crate::authentication::{Authentication, Caller};
 use crate::body::Bodies;
 use crate::claim::{self, Asked};
 use crate::dedup::DedupStore;
@@ -18,6 +18,7 @@ use crate::drain::Leaving;
 use crate::envelope::Envelope;
 use crate::handling::Means;
 use crate::outcome::chain;
+use crate::readiness::Readiness;
 use crate::registry::Registry;
 use crate::reply::{Refusal, Report};
 use crate::settlement::Settlement;
@@ -34,11 +35,23 @@ pub(crate) struct Gate {
     pub(crate) means: Means,
     /// As far as anybody has asked; optimistic at first, so that the first trouble is logged.
     pub(crate) was_ready: AtomicBool,
+    pub(crate) readiness: Readiness,
 }
 
 impl Gate {
-    /// The path of a push. `report` learns on the way what the push is about.
+    /// The path of a push, and beside it what must not be left for the time after the response: there may be no CPU then.
     pub(crate) async fn receive(
+        &self,
+        path: Option<&str>,
+        request: Request<Body>,
+        report: &mut Report,
+    ) -> Result<Settlement, Refusal> {
+        let push = self.settle(path, request, report);
+        tokio::join!(push, self.authentication.refresh()).0
+    }
+
+    /// The path of a push. `report` learns on the way what the push is about.
+    async fn settle(
         &self,
         path: Option<&str>,
         request: Request<Body>,
@@ -65,16 +78,17 @@ impl Gate {
         request: Request<Body>,
         report: &mut Report,
     ) -> Result<(Attempt, [Place; 3]), Refusal> {
-        self.means.drain.check()?;
-        self.admission.look_at(self.means.drain.pushes.len())?;
-        let caller = self.authentication.check(request.headers()).await?; // before a byte of the body is read
+        let caller = self.authenticate(request.headers()).await?; // before a byte of the body is read
         self.registry.expects(&caller)?;
+        report.is_of_known_caller = true;
+        self.means.drain.check()?;
         let place = self.admission.enter()?;
         let (head, body) = request.into_parts();
         let (body, room) = self.bodies.read(body).await?;
         let envelope = Envelope::read(&self.registry.endpoint(path), &head.headers, body)?;
         report.learn(&envelope);
         let subscriber = self.registry.find(&envelope.subscription, &caller)?;
+        let envelope = envelope.for_subscriber(&subscriber.declared)?;
         let places = [place, room, self.admission.enter_subscription(subscriber)?];
         let pass = subscriber.pass()?;
         let stop = self.means.drain.stopping.child_token();
@@ -88,8 +102,24 @@ impl Gate {
         Ok((attempt.with(pass), places))
     }
 
-    /// Whether pushes can be taken. Changes are logged; anybody may ask, so answers are not.
-    pub(crate) async fn is_ready(&self) -> bool {
+    /// Who pushes. A service that leaves does not wait for keys.
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        if let Some(caller) = self.authentication.check_at_once(headers)? {
+            return Ok(caller);
+        }
+        self.means.drain.check()?;
+        Ok(self.authentication.check(headers).await?)
+    }
+
+    /// Whether pushes can be taken: as the latest check says, unless the service leaves.
+    pub(crate) async fn is_ready(self: &Arc<Self>) -> bool {
+        let gate = Arc::clone(self);
+        let check = async move { gate.check_and_log().await };
+        self.readiness.or_check(check).await && self.means.drain.check().is_ok()
+    }
+
+    /// Changes are logged; anybody may ask, so answers are not.
+    async fn check_and_log(&self) -> bool {
         let ready = self.check().await;
         let was_ready = self.was_ready.swap(ready.is_ok(), Ordering::Relaxed);
         match &ready {

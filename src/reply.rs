@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use crate::drain::Leaving;
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::excerpt::excerpt;
 use crate::outcome::chain;
+use crate::refusals::{Kind, Refusals};
 use crate::registry::RegistryError;
 use crate::settlement::Settlement;
 
@@ -60,7 +62,7 @@ pub(crate) enum NoEndpoint {
 
 /// How much a person should care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Level {
+pub(crate) enum Level {
     Info,
     Warn,
     /// A person must act.
@@ -137,6 +139,8 @@ impl Verdict {
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
     pub(crate) arrival: Instant,
+    /// True once the caller has proved that it may push here.
+    pub(crate) is_of_known_caller: bool,
     pub(crate) path: Option<String>,
     pub(crate) subscription: Option<String>,
     pub(crate) message_id: Option<String>,
@@ -147,16 +151,30 @@ pub(crate) struct Report {
     pub(crate) status: StatusCode,
     pub(crate) outcome: &'static str,
     pub(crate) reason: Option<String>,
+    /// The number of requests that this report is about, if it sums up several.
+    pub(crate) times: Option<u64>,
 }
 
 /// Who is told of each push's end; besides the log, `dev` prints a line.
 pub(crate) type Listener = Arc<dyn Fn(&Report) + Send + Sync>;
+
+/// Where reports go.
+#[derive(Default)]
+pub(crate) struct Reports {
+    pub(crate) listener: Option<Listener>,
+    pub(crate) refusals: Refusals,
+}
+
+/// Marks the response to a caller that may push here.
+#[derive(Clone, Copy)]
+pub(crate) struct ToKnownCaller;
 
 impl Report {
     /// `path` is the subscription's short name in the endpoint's path, before anything else is known.
     pub(crate) fn new(arrival: Instant, path: Option<&str>) -> Self {
         Self {
             arrival,
+            is_of_known_caller: false,
             path: path.map(excerpt),
             subscription: None,
             message_id: None,
@@ -166,6 +184,7 @@ impl Report {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             outcome: "refused",
             reason: None,
+            times: None,
         }
     }
 
@@ -183,34 +202,40 @@ impl Report {
     pub(crate) fn close(
         mut self,
         result: Result<Settlement, Refusal>,
-        listener: Option<&Listener>,
+        reports: &Reports,
     ) -> Response {
-        let (Verdict(status, outcome, level), reason, kind) = match result {
-            Ok(settlement) => (
-                Verdict::of_settlement(&settlement),
-                reason(settlement),
-                None,
-            ),
-            Err(refusal) => (
-                Verdict::of_refusal(&refusal),
-                Some(chain(&refusal)),
-                Some(refusal.to_string()),
-            ),
+        let refused = result
+            .as_ref()
+            .err()
+            .map(|refusal| (Kind::of(refusal), refusal.to_string()));
+        let (Verdict(status, outcome, level), reason) = match result {
+            Ok(settlement) => (Verdict::of_settlement(&settlement), reason(settlement)),
+            Err(refusal) => (Verdict::of_refusal(&refusal), Some(chain(&refusal))),
         };
         self.duration = self.arrival.elapsed();
         (self.status, self.outcome, self.reason) = (status, outcome, reason);
-        self.log(level);
-        if let Some(listener) = listener {
+        if let Some(listener) = &reports.listener {
             listener(&self);
         }
-        // The caller learns the kind of trouble only; what was found and expected is for the log.
-        match kind {
-            Some(kind) => (status, format!("{kind}\n")).into_response(),
-            None => status.into_response(),
+        match refused {
+            // Without a body, which a stranger could leave unread for ever.
+            Some((kind, _)) if !self.is_of_known_caller => {
+                reports.refusals.log(kind, self, level);
+                status.into_response()
+            }
+            // The caller learns the kind of trouble only; what was found and expected is for the log.
+            Some((_, kind)) => {
+                self.log(level);
+                (status, Extension(ToKnownCaller), format!("{kind}\n")).into_response()
+            }
+            None => {
+                self.log(level);
+                (status, Extension(ToKnownCaller)).into_response()
+            }
         }
     }
 
-    fn log(&self, level: Level) {
+    pub(crate) fn log(&self, level: Level) {
         macro_rules! line {
             ($event:ident) => {
                 tracing::$event!(
@@ -222,6 +247,7 @@ impl Report {
                     status = self.status.as_u16(),
                     duration_ms = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
                     reason = self.reason,
+                    times = self.times,
                     "push {}",
                     self.outcome
                 )

@@ -23,7 +23,7 @@ use crate::dedup::DedupStore;
 use crate::drain::LAST_WORDS;
 use crate::excerpt::excerpt;
 use crate::push::Gate;
-use crate::reply::{Listener, NoEndpoint, Refusal, Report};
+use crate::reply::{Listener, NoEndpoint, Refusal, Report, Reports};
 
 /// For the head of a request, and between two requests of a connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,13 +43,14 @@ const HEADERS: usize = 160;
 #[derive(Clone)]
 struct Served {
     gate: Arc<Gate>,
-    listener: Option<Listener>,
+    reports: Arc<Reports>,
 }
 
 /// A service that listens.
 pub struct Running {
     address: SocketAddr,
     gate: Arc<Gate>,
+    reports: Arc<Reports>,
     grace: Duration,
     accepting: tokio::task::JoinHandle<()>,
 }
@@ -73,6 +74,7 @@ impl Running {
         );
         self.gate.means.drain.run(self.grace).await;
         let _ = timeout(2 * GOODBYE, self.accepting).await;
+        self.reports.refusals.sum_up();
         tracing::info!("left");
     }
 }
@@ -87,6 +89,10 @@ pub(crate) async fn serve(
     let socket = TcpListener::bind(address).await?;
     let address = socket.local_addr()?;
     let gate = Arc::new(gate);
+    let reports = Arc::new(Reports {
+        listener,
+        ..Reports::default()
+    });
     let router = Router::new()
         .route("/", post(receive_any))
         .route("/push/{subscription}", post(receive_for))
@@ -96,7 +102,7 @@ pub(crate) async fn serve(
         .method_not_allowed_fallback(no_such_method)
         .with_state(Served {
             gate: Arc::clone(&gate),
-            listener,
+            reports: Arc::clone(&reports),
         });
     let accepting = tokio::spawn(accept(socket, router, Arc::clone(&gate)));
     let first = Arc::clone(&gate);
@@ -104,6 +110,7 @@ pub(crate) async fn serve(
     Ok(Running {
         address,
         gate,
+        reports,
         grace,
         accepting,
     })
@@ -131,26 +138,26 @@ async fn no_such_path(State(served): State<Served>, method: Method, uri: Uri) ->
     } else {
         NoEndpoint::Nothing(path)
     };
-    Report::new(Instant::now(), None).close(Err(refusal.into()), served.listener.as_ref())
+    Report::new(Instant::now(), None).close(Err(refusal.into()), &served.reports)
 }
 
 async fn no_such_method(State(served): State<Served>, method: Method) -> Response {
     let refusal = NoEndpoint::Method(excerpt(method.as_str()));
-    Report::new(Instant::now(), None).close(Err(refusal.into()), served.listener.as_ref())
+    Report::new(Instant::now(), None).close(Err(refusal.into()), &served.reports)
 }
 
 /// A disconnect drops this function, but not the task.
 async fn receive(served: Served, path: Option<String>, request: Request<Body>) -> Response {
     let gate = Arc::clone(&served.gate);
     let arrival = Instant::now();
-    let listener = served.listener.clone();
+    let reports = Arc::clone(&served.reports);
     let push = gate.means.drain.pushes.clone().spawn(async move {
         let mut report = Report::new(arrival, path.as_deref());
         let result = gate.receive(path.as_deref(), request, &mut report).await;
-        report.close(result, listener.as_ref())
+        report.close(result, &reports)
     });
     push.await.unwrap_or_else(|_panic| {
-        Report::new(arrival, None).close(Err(Refusal::Defect), served.listener.as_ref())
+        Report::new(arrival, None).close(Err(Refusal::Defect), &served.reports)
     })
 }
 

@@ -19,6 +19,7 @@ use crate::drain::Drain;
 use crate::handling::Means;
 use crate::pools::Pools;
 use crate::push::Gate;
+use crate::readiness::Readiness;
 use crate::registry::{Registry, faults};
 use crate::reply::Listener;
 use crate::server::{Running, serve};
@@ -155,6 +156,7 @@ impl Service {
             store,
             states,
             was_ready: AtomicBool::new(true),
+            readiness: Readiness::default(),
             means: Means {
                 drain: Drain::default(),
                 pools: Arc::new(pools),

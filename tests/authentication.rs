@@ -26,13 +26,13 @@ async fn each_forged_token_is_refused_and_reaches_no_handler() {
             .issuer()
             .forged(forgery, CALLER, AUDIENCE);
         let reply = service.push_with(&message, &token).await;
-        let (status, body) = match forgery {
-            Forgery::WrongAudience => (403, "not allowed to push here\n"),
-            _ => (401, "authentication failed\n"),
+        let status = match forgery {
+            Forgery::WrongAudience => 403,
+            _ => 401,
         };
         assert_eq!(
             (reply.status, reply.body.as_str()),
-            (status, body),
+            (status, ""),
             "{forgery:?}"
         );
     }
@@ -49,18 +49,19 @@ async fn a_genuine_token_of_somebody_else_is_refused() {
     let service = Service::start().await;
     let issuer = service.google.emulator.issuer();
     let message = service.message("ok");
-    for (email, audience) in [
-        ("stranger@elsewhere.iam.gserviceaccount.com", AUDIENCE),
-        (CALLER, "https://push.example.com/"),
-        (CALLER, "HTTPS://push.example.com"),
-        (OTHERS_CALLER, AUDIENCE),
+    let known = "not allowed to push here\n"; // but not to this subscription
+    for (email, audience, body) in [
+        ("stranger@elsewhere.iam.gserviceaccount.com", AUDIENCE, ""),
+        (CALLER, "https://push.example.com/", ""),
+        (CALLER, "HTTPS://push.example.com", ""),
+        (OTHERS_CALLER, AUDIENCE, known),
     ] {
         let reply = service
             .push_with(&message, &issuer.token(email, audience))
             .await;
         assert_eq!(
             (reply.status, reply.body.as_str()),
-            (403, "not allowed to push here\n"),
+            (403, body),
             "{email} {audience}"
         );
     }
@@ -167,7 +168,7 @@ async fn without_keys_a_push_is_asked_for_again_and_known_keys_go_on_serving() {
         while service.push(&message).await.status != 204 {}
     })
     .await;
-    assert_eq!(service.ready().await, 200);
+    soon("readiness", async { while service.ready().await != 200 {} }).await;
     google.say(Keys::Status(500));
     let stranger = service
         .google

@@ -322,16 +322,9 @@ async fn a_mistyped_endpoint_or_method_is_refused_and_told() {
             .post(format!("{}{path}", service.url))
             .body(body.clone());
         let answer = reply(request.send().await.expect("an answer")).await;
-        assert_eq!(
-            (answer.status, answer.body.as_str()),
-            (404, "no push endpoint\n"),
-            "{path}"
-        );
+        assert_eq!((answer.status, answer.body.as_str()), (404, ""), "{path}");
     }
     let request = client().put(&service.url).body(body);
     let answer = reply(request.send().await.expect("an answer")).await;
-    assert_eq!(
-        (answer.status, answer.body.as_str()),
-        (405, "no push endpoint\n")
-    );
+    assert_eq!((answer.status, answer.body.as_str()), (405, ""));
 }

@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod abuse;
 mod adding;
 mod authentication;
 mod canary;

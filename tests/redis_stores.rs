@@ -96,7 +96,10 @@ async fn readiness_follows_the_store() {
     let service = service_on(&server).await;
     soon("readiness", async { while service.ready().await != 200 {} }).await;
     server.kill();
-    assert_eq!(service.ready().await, 503);
+    soon("no readiness", async {
+        while service.ready().await != 503 {}
+    })
+    .await;
     server.restart().await;
     soon("readiness", async { while service.ready().await != 200 {} }).await;
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::http::HeaderMap;
@@ -10,7 +11,7 @@ use headers::{Age, CacheControl, HeaderMapExt};
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, PublicKeyUse};
 use serde::Deserialize;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -24,6 +25,15 @@ const FLOOR: Duration = Duration::from_secs(5);
 /// After a failed fetch, sooner: without keys every push is refused.
 const FLOOR_AFTER_FAILURE: Duration = Duration::from_secs(1);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pushes that may wait for a fetch at a time while keys are known: most of them bring invented key ids.
+const WAITING: usize = 100;
+/// The same without any keys, when all pushes must wait: as many as Cloud Run sends at once to an instance.
+const WAITING_FOR_FIRST: usize = 1000;
+/// How long a push waits, beside its handler, for the fetch of keys whose time is over. Without CPU between requests
+/// (`cpu_idle`) a fetch that outlives the last response fails.
+const REFRESH_WAIT: Duration = Duration::from_secs(2);
+/// Failures to replace keys that still serve are warnings only after this time: one alone harms no push.
+const QUIET: Duration = Duration::from_secs(60 * 60);
 /// Used when the issuer gives none.
 const DEFAULT_MAX_AGE: Duration = Duration::from_secs(60 * 60);
 /// Google's sets have two or three keys of 400 bytes.
@@ -49,6 +59,8 @@ pub(crate) enum FetchError {
     TooMany(usize),
     #[error("the keys were not fetched yet")]
     NotYet,
+    #[error("too many other pushes wait for the keys")]
+    TooManyWaiting,
     #[error("the last keys are more than a day too old")]
     TooOld,
 }
@@ -81,6 +93,10 @@ impl Known {
         self.next_fetch <= Instant::now()
     }
 
+    fn is_harmed(&self) -> bool {
+        self.keys.is_empty() || self.fresh_until + QUIET < Instant::now()
+    }
+
     fn get(&self, key_id: &str) -> Option<Arc<DecodingKey>> {
         self.keys
             .get(key_id)
@@ -111,11 +127,13 @@ impl Known {
                 (self.fresh_until, self.next_fetch) = (now + max_age, now + FLOOR);
             }
             Err(failure) => {
-                tracing::warn!(
-                    error = crate::outcome::chain(&failure),
-                    known_keys = self.keys.len(),
-                    "cannot fetch the issuer's signing keys"
-                );
+                const MESSAGE: &str = "cannot fetch the issuer's signing keys";
+                let (error, known_keys) = (crate::outcome::chain(&failure), self.keys.len());
+                if self.is_harmed() {
+                    tracing::warn!(error, known_keys, "{MESSAGE}");
+                } else {
+                    tracing::info!(error, known_keys, "{MESSAGE}");
+                }
                 (self.failure, self.next_fetch) = (Some(failure), now + FLOOR_AFTER_FAILURE);
             }
         }
@@ -126,6 +144,9 @@ impl Known {
 pub(crate) struct Keys {
     known: watch::Receiver<Known>,
     wanted: Arc<Notify>,
+    /// True from the wish for new keys to the end of the fetch.
+    is_refreshing: Arc<AtomicBool>,
+    waiting: Semaphore,
     keeper: AbortHandle,
 }
 
@@ -147,21 +168,39 @@ impl Keys {
         let (sender, known) = watch::channel(Known::nothing());
         let wanted = Arc::new(Notify::new());
         wanted.notify_one();
-        let keeper = tokio::spawn(keep(client, url, Arc::clone(&wanted), sender)).abort_handle();
+        let is_refreshing = Arc::new(AtomicBool::new(true));
+        let keeper = Keeper {
+            client,
+            url,
+            wanted: Arc::clone(&wanted),
+            is_refreshing: Arc::clone(&is_refreshing),
+            known: sender,
+        };
         Ok(Self {
             known,
             wanted,
-            keeper,
+            is_refreshing,
+            waiting: Semaphore::new(WAITING_FOR_FIRST),
+            keeper: tokio::spawn(keeper.keep()).abort_handle(),
         })
     }
 
     /// The key that the issuer has under this id, as far as is known without waiting.
     pub(crate) fn current(&self, key_id: &str) -> Option<Arc<DecodingKey>> {
-        let known = self.known.borrow();
-        if known.is_stale() && known.may_fetch() {
-            self.wanted.notify_one();
+        self.known.borrow().get(key_id)
+    }
+
+    /// Has keys fetched again whose time is over, and waits for it a little. Only one push waits; the others, and this one's
+    /// handler, go on with the old keys.
+    pub(crate) async fn refresh(&self) {
+        let is_due = |known: &Known| known.is_stale() && known.may_fetch();
+        if !is_due(&self.known.borrow()) || self.is_refreshing.swap(true, Ordering::Relaxed) {
+            return;
         }
-        known.get(key_id)
+        let mut known = self.known.clone();
+        known.mark_unchanged();
+        self.wanted.notify_one();
+        let _ = timeout(REFRESH_WAIT, known.changed()).await;
     }
 
     /// The key of this id, after a fetch if it is not known and none was made lately.
@@ -169,7 +208,11 @@ impl Keys {
         if let Some(key) = self.current(key_id) {
             return Ok(key);
         }
-        self.fetched().await;
+        {
+            let place = self.place_to_wait();
+            let _place = place.map_err(AuthenticationError::KeysUnavailable)?;
+            self.fetched().await;
+        }
         let known = self.known.borrow();
         match (known.get(key_id), known.unavailable()) {
             (Some(key), _) => Ok(key),
@@ -204,6 +247,17 @@ impl Keys {
             let _ = timeout(2 * FETCH_TIMEOUT, known.changed()).await;
         }
     }
+
+    /// A place among the pushes that wait for a fetch, if one is left.
+    fn place_to_wait(&self) -> Result<SemaphorePermit<'_>, FetchError> {
+        let has_keys = self.known.borrow().unavailable().is_none();
+        let waiting = WAITING_FOR_FIRST - self.waiting.available_permits();
+        if has_keys && waiting >= WAITING {
+            return Err(FetchError::TooManyWaiting);
+        }
+        let place = self.waiting.try_acquire();
+        place.map_err(|_full| FetchError::TooManyWaiting)
+    }
 }
 
 impl Drop for Keys {
@@ -212,13 +266,26 @@ impl Drop for Keys {
     }
 }
 
-/// Fetches whenever it is wanted and allowed. A wish that came during a fetch is met by that fetch.
-async fn keep(client: reqwest::Client, url: Url, wanted: Arc<Notify>, known: watch::Sender<Known>) {
-    loop {
-        wanted.notified().await;
-        if known.borrow().may_fetch() {
-            let fetched = fetch(&client, url.clone()).await;
-            known.send_modify(|known| known.learn(fetched));
+/// The task that fetches.
+struct Keeper {
+    client: reqwest::Client,
+    url: Url,
+    wanted: Arc<Notify>,
+    is_refreshing: Arc<AtomicBool>,
+    known: watch::Sender<Known>,
+}
+
+impl Keeper {
+    /// Fetches whenever it is wanted and allowed. A wish that came during a fetch is met by that fetch.
+    async fn keep(self) {
+        loop {
+            self.wanted.notified().await;
+            if self.known.borrow().may_fetch() {
+                self.is_refreshing.store(true, Ordering::Relaxed);
+                let fetched = fetch(&self.client, self.url.clone()).await;
+                self.known.send_modify(|known| known.learn(fetched));
+            }
+            self.is_refreshing.store(false, Ordering::Relaxed);
         }
     }
 }

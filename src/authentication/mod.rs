@@ -104,27 +104,52 @@ impl Authentication {
         })
     }
 
-    /// Who sent these headers.
+    /// Who sent these headers, if that can be told without waiting: not with a token by a key that is not known.
     ///
     /// # Errors
-    /// When the token is missing, not genuine or not valid now, or no keys are known to tell.
-    pub(crate) async fn check(&self, headers: &HeaderMap) -> Result<Caller, AuthenticationError> {
+    /// When the token is missing, not genuine or not valid now.
+    pub(crate) fn check_at_once(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<Caller>, AuthenticationError> {
         if self.mode == Mode::Platform && headers.contains_key(SERVERLESS_AUTHORIZATION) {
             return Err(AuthenticationError::CheckedElsewhere);
         }
         let token = bearer(headers)?;
         let hash = sha256(token);
         if let Some(verified) = self.remembered(&hash) {
-            return Ok(verified.caller);
+            return Ok(Some(verified.caller));
         }
         let token = Token::read(token)?;
         if self.mode == Mode::Platform && token.is_signature_removed() {
-            return Ok(self.rules.believe(&token)?);
+            return Ok(Some(self.rules.believe(&token)?));
         }
-        let key = self.keys.find(&token.key_id).await?;
+        let Some(key) = self.keys.current(&token.key_id) else {
+            return Ok(None);
+        };
         let verified = self.rules.verify(token, key)?;
         self.verified.insert(hash, verified.clone());
-        Ok(verified.caller)
+        Ok(Some(verified.caller))
+    }
+
+    /// Who sent these headers, after the keys were fetched if that may bring the token's.
+    ///
+    /// # Errors
+    /// When the token is missing, not genuine or not valid now, or no keys are known to tell.
+    pub(crate) async fn check(&self, headers: &HeaderMap) -> Result<Caller, AuthenticationError> {
+        if let Some(caller) = self.check_at_once(headers)? {
+            return Ok(caller);
+        }
+        let token = Token::read(bearer(headers)?)?;
+        let key = self.keys.find(&token.key_id).await?;
+        Ok(self.rules.verify(token, key)?.caller)
+    }
+
+    /// Has the keys fetched again when their time is over, so that withdrawn ones serve no longer.
+    pub(crate) async fn refresh(&self) {
+        if self.mode == Mode::Verify {
+            self.keys.refresh().await;
+        }
     }
 
     /// What this token proved earlier, if its key is still the issuer's. Each fetch brings new keys, and so one new check.

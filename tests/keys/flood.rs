@@ -12,6 +12,8 @@ use crate::harness::{Service, client_builder, soon, subscriber, time_passes};
 
 const STRANGERS: usize = 1000;
 const GOOD_PUSHES: usize = 200;
+/// So many pushes may wait for a fetch while keys are known.
+const WAITING: usize = 100;
 /// So few that all are answered long before a fetch is given up.
 const FEW: usize = 50;
 
@@ -85,7 +87,8 @@ async fn a_thousand_invented_key_ids_cause_one_fetch_and_every_good_push_is_acce
     })
     .await;
     let allowed = 1 + start.elapsed().as_secs() / FLOOR.as_secs();
-    assert_all(&strangers, STRANGERS, 401);
+    let is_refusal = |status: &u16| [401, 503].contains(status);
+    assert!(strangers.iter().all(is_refusal), "{strangers:?}");
     assert_all(&good, GOOD_PUSHES, 204);
     assert!((server.fetches() - before) as u64 <= allowed);
 }
@@ -109,6 +112,27 @@ async fn strangers_wait_together_for_a_slow_key_server_and_good_pushes_do_not() 
     let strangers = soon("all answers", strangers.join_all()).await;
     assert_all(&strangers, FEW, 401);
     assert_eq!(server.fetches(), before + 1);
+}
+
+#[tokio::test]
+async fn beyond_a_hundred_that_wait_for_keys_strangers_are_refused_at_once() {
+    let flood = Flood::start().await;
+    let server = &flood.issuer.server;
+    let before = server.fetches();
+    server.say(Answer::Held);
+    time_passes(FLOOR).await;
+    let mut strangers = flood.strangers(STRANGERS);
+    server.fetched(before + 1).await;
+    for _ in WAITING..STRANGERS {
+        let refused = soon("a refusal", strangers.join_next()).await;
+        assert_eq!(refused.expect("a stranger").expect("an answer"), 503);
+    }
+    let good = soon("all good pushes", flood.good(GOOD_PUSHES).join_all()).await;
+    assert_all(&good, GOOD_PUSHES, 204);
+    assert!(strangers.try_join_next().is_none(), "they wait");
+    server.say(Answer::keys(&[flood.issuer.key.jwk()]));
+    let strangers = soon("all answers", strangers.join_all()).await;
+    assert_all(&strangers, WAITING, 401);
 }
 
 #[tokio::test]

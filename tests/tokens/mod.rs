@@ -55,12 +55,7 @@ async fn check(service: &Service, key: &RsaKey, cases: Vec<Case>) {
         let request = request.body(service.message("ok").body());
         let reply = reply(request.send().await.expect("an answer")).await;
         runs += usize::from(case.status == 204);
-        let body = match case.status {
-            401 => "authentication failed\n",
-            403 => "not allowed to push here\n",
-            _ => "",
-        };
-        if (reply.status, reply.body.as_str()) != (case.status, body) {
+        if (reply.status, reply.body.as_str()) != (case.status, "") {
             surprises.push(format!("{}: {reply:?}", case.name));
         }
     }
