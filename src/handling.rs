@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
-
 use crate::admission::Place;
 use crate::attempt::Attempt;
 use crate::breaker::Pass;
 use crate::dead_letter::DeadLetters;
 use crate::drain::Drain;
-use crate::handler::Said;
 use crate::lease::LeaseKeeper;
 use crate::outcome::Outcome;
-use crate::pools::Pools;
+use crate::pools::{Job, Pools};
 use crate::retries::run_as_declared;
 use crate::run::{End, Run, end};
 use crate::settle::settle;
@@ -42,27 +39,30 @@ impl Means {
                 tell(pass, &end);
                 settle(&attempt, end, lease, &self.dead_letters, &self.drain).await
             }
-            Run::GoesOn(work) => {
+            Run::GoesOn(job) => {
                 tell(pass, &End::TimedOut);
+                let limit = attempt.subscriber.limits.hard;
                 log(
                     &attempt,
-                    "a handler does not stop at its hard limit: it must look at Context::is_stopping, or await",
+                    &format!(
+                        "a handler does not stop at its hard limit of {limit:?}: it must look at Context::is_stopping, or await"
+                    ),
                 );
                 let means = self.clone();
                 self.drain.pushes.spawn(async move {
-                    means.outlast(work, &attempt, lease).await;
+                    means.outlast(job, &attempt, lease).await;
                     drop(places);
                 });
-                Settlement::StillRunning
+                Settlement::StillRunning { limit }
             }
         }
     }
 
     /// Waits for a handler that nothing stops. If the process goes first, the claim is not released, since the handler may
     /// be at work to the last; it lapses by itself.
-    async fn outlast(&self, work: JoinHandle<Said>, attempt: &Attempt, lease: LeaseKeeper) {
+    async fn outlast(&self, job: Job, attempt: &Attempt, lease: LeaseKeeper) {
         let end = tokio::select! {
-            said = work => end(said, End::TimedOut),
+            said = job.task => end(said, End::TimedOut),
             () = self.drain.last_call.cancelled() => return log(attempt, "leaving while a handler goes on"),
         };
         let settlement = settle(attempt, end, lease, &self.dead_letters, &self.drain).await;

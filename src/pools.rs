@@ -1,54 +1,115 @@
 //! Where handlers run: on the executor, or on a bounded number of threads.
 
+use std::future::poll_fn;
+use std::io;
 use std::num::NonZero;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use crate::executor::Executor;
 use crate::handler::{Delivery, Said, Work};
+use crate::runs::{Entry, Runs};
+use crate::subscriber::Subscriber;
+use crate::threads::{Pool, Share};
+use crate::watchdog::Watchdog;
 
-/// How many messages of one subscription an `async` handler works on at once, unless declared.
-const ASYNC_ROOM: usize = 100;
+/// The most runs that outlast their hard limit and are replaced; half of the places of the process if that is less.
+const MOST_OUTLASTING: usize = 64;
 
-/// The threads for handlers that do not give theirs back, bounded by the container's CPUs.
+/// The executor for `async` handlers, and threads for the others, bounded by the container's CPUs.
 pub(crate) struct Pools {
-    blocking: (usize, Arc<Semaphore>),
-    cpu: (usize, Arc<Semaphore>),
+    pub(crate) executor: Executor,
+    pub(crate) watchdog: Arc<Watchdog>,
+    runs: Arc<Runs>,
+    blocking: Pool,
+    cpu: Pool,
+}
+
+/// A handler at work.
+pub(crate) struct Job {
+    pub(crate) task: JoinHandle<Said>,
+    entry: Arc<Entry>,
 }
 
 impl Pools {
-    /// Twice the cores or four more, whichever is more, for handlers that wait; as many as cores for those that compute.
-    pub(crate) fn new() -> Self {
+    /// Makes twice the cores or four more, whichever is more, of threads for handlers that wait; as many as cores for those
+    /// that compute. `places` is how many pushes the process takes at once. Called within a runtime.
+    pub(crate) fn new(places: usize, subscribers: &[Subscriber]) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let pool = |threads| (threads, Arc::new(Semaphore::new(threads)));
-        Self {
-            blocking: pool((2 * cores).max(cores + 4)),
-            cpu: pool(cores),
-        }
+        let works = || subscribers.iter().map(|subscriber| &subscriber.work);
+        let blocking = works().filter(|work| matches!(work, Work::Blocking(_)));
+        let cpu = works().filter(|work| matches!(work, Work::Cpu(_)));
+        let executor = Executor::new(places)?;
+        let runs = Arc::new(Runs::new(MOST_OUTLASTING.min(places / 2)));
+        Ok(Self {
+            blocking: Pool::new("blocking", (2 * cores).max(cores + 4), blocking.count()),
+            cpu: Pool::new("cpu", cores, cpu.count()),
+            watchdog: Watchdog::start(Arc::clone(&runs), executor.handle.clone())?,
+            executor,
+            runs,
+        })
     }
 
-    /// How many messages of one subscription may be inside at once, unless declared: for a pool, one runs and one waits.
-    pub(crate) fn room_for(&self, work: &Work) -> usize {
+    /// Returns the threads for a subscription with this work; `None` for an `async` handler, which needs none.
+    pub(crate) fn share(&self, work: &Work) -> Option<Share> {
         match work {
-            Work::Async(_) => ASYNC_ROOM,
-            Work::Blocking(_) => 2 * self.blocking.0,
-            Work::Cpu(_) => 2 * self.cpu.0,
+            Work::Async(_) => None,
+            Work::Blocking(_) => Some(self.blocking.share()),
+            Work::Cpu(_) => Some(self.cpu.share()),
         }
     }
 
     /// Starts the handler in a task of its own, once a thread is free. Dropping the returned future before that starts nothing.
-    pub(crate) async fn start(&self, work: &Work, delivery: Delivery) -> JoinHandle<Said> {
-        let (pool, handler) = match work {
-            Work::Async(handler) => return tokio::spawn(handler(delivery)),
-            Work::Blocking(handler) => (&self.blocking.1, Arc::clone(handler)),
-            Work::Cpu(handler) => (&self.cpu.1, Arc::clone(handler)),
+    pub(crate) async fn start(
+        &self,
+        work: &Work,
+        share: Option<&Share>,
+        delivery: Delivery,
+    ) -> Job {
+        let thread = match share {
+            Some(share) => share.thread().await,
+            None => None,
         };
-        // The semaphores are never closed, so there always is a permit in the end.
-        let permit = Arc::clone(pool).acquire_owned().await.ok();
-        tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            handler(&delivery)
-        })
+        let pool = share.map(|share| share.pool);
+        let listed = self.runs.list(pool, &delivery.context, thread);
+        let entry = Arc::clone(&listed.entry);
+        let executor = &self.executor.handle;
+        let task = match work {
+            Work::Async(handler) => {
+                let mut handling = handler(delivery);
+                executor.spawn(poll_fn(move |waking| {
+                    listed.poll(handling.as_mut(), waking)
+                }))
+            }
+            Work::Blocking(handler) | Work::Cpu(handler) => {
+                let handler = Arc::clone(handler);
+                executor.spawn_blocking(move || {
+                    let _listed = listed;
+                    handler(&delivery)
+                })
+            }
+        };
+        Job { task, entry }
+    }
+
+    /// Replaces the thread of a job that has passed its hard limit and cannot be stopped.
+    pub(crate) fn write_off(&self, job: &Job) {
+        self.runs.write_off(&job.entry);
+    }
+
+    /// Says why a handler was not begun in time.
+    pub(crate) fn too_late(&self, share: Option<&Share>, hard_limit: Duration) -> String {
+        let Some(share) = share else {
+            return format!(
+                "its hard limit of {hard_limit:?} passed before the handler could begin: see .ack_deadline(…)"
+            );
+        };
+        let (pool, size) = (share.pool, share.size);
+        format!(
+            "no thread of the {pool} pool was free in half of the hard limit of {hard_limit:?}: this subscription may use {size} at once, and at work are {}; see .concurrency(…), .ack_deadline(…), or give the container more CPUs",
+            self.runs.at_work(pool)
+        )
     }
 }

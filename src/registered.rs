@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -12,6 +13,10 @@ use crate::dead_letter;
 use crate::dedup::{MessageKey, Shielded, Ticket};
 use crate::pools::Pools;
 use crate::subscriber::{Idempotency, Identity, Limits, Subscriber};
+use crate::threads::Share;
+
+/// How many messages an `async` handler works on at once, unless declared.
+const ASYNC_ROOM: usize = 100;
 
 /// A subscriber with full names, who may push to it, and its own bounds.
 pub(crate) struct Registered {
@@ -25,6 +30,8 @@ pub(crate) struct Registered {
     pub(crate) limits: Limits,
     pub(crate) store: Shielded,
     pub(crate) places: Arc<Semaphore>,
+    /// The threads it may use; `None` for an `async` handler.
+    pub(crate) share: Option<Share>,
     breaker: Option<Arc<Breaker>>,
     pub(crate) audiences: HashSet<String>,
     pub(crate) callers: HashSet<String>,
@@ -51,6 +58,9 @@ impl Registered {
             .idempotency
             .as_ref()
             .is_some_and(Idempotency::is_guarded);
+        let share = pools.share(&declared.work);
+        // For a pool, one runs and one waits.
+        let room = share.as_ref().map_or(ASYNC_ROOM, |share| 2 * share.size);
         Self {
             name: format!("projects/{}/subscriptions/{}", config.project, declared.id).into(),
             dead_letter_topic: format!(
@@ -67,11 +77,8 @@ impl Registered {
             } else {
                 Shielded::none()
             },
-            places: Arc::new(Semaphore::new(
-                declared
-                    .concurrency
-                    .unwrap_or_else(|| pools.room_for(&declared.work)),
-            )),
+            places: Arc::new(Semaphore::new(declared.concurrency.unwrap_or(room))),
+            share,
             breaker: declared.circuit_breaker.map(|breaker| {
                 let rules = Rules {
                     failures: breaker.failures,
@@ -94,6 +101,15 @@ impl Registered {
                 audience: audience.clone(),
             })
         })
+    }
+
+    /// Returns how long after its arrival a message may still be given to the handler: one that cannot be stopped is not begun
+    /// with less than half of its time left.
+    pub(crate) fn begins_within(&self) -> Duration {
+        match self.share {
+            None => self.limits.hard,
+            Some(_) => self.limits.hard / 2,
+        }
     }
 
     /// Leave of the subscriber's circuit breaker, if it has one.

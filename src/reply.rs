@@ -89,11 +89,11 @@ impl Verdict {
             // A nack would surely run it again; an ack only might.
             Settlement::Unrecorded { .. } => (ACK, "unrecorded", Level::Error),
             Settlement::Failed { .. } => (AGAIN, "failed", Level::Warn),
-            Settlement::TimedOut => (AGAIN, "timed out", Level::Warn),
-            Settlement::StillRunning => (AGAIN, "still running", Level::Error),
+            Settlement::TimedOut { .. } => (AGAIN, "timed out", Level::Warn),
+            Settlement::StillRunning { .. } => (AGAIN, "still running", Level::Error),
             Settlement::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, "panicked", Level::Error),
             Settlement::Left => (AGAIN, "stopped to leave", Level::Warn),
-            Settlement::NotBegun => (AGAIN, "not begun", Level::Warn),
+            Settlement::NotBegun { .. } => (AGAIN, "not begun", Level::Warn),
             Settlement::FailedElsewhere => (AGAIN, "failed elsewhere", Level::Info),
             Settlement::Busy => (StatusCode::CONFLICT, "in progress elsewhere", Level::Info),
             Settlement::FencedOut => (StatusCode::CONFLICT, "fenced out", Level::Warn),
@@ -263,7 +263,15 @@ impl Report {
 
 fn reason(settlement: Settlement) -> Option<String> {
     match settlement {
-        Settlement::Discarded { reason } | Settlement::Failed { reason } => Some(reason),
+        Settlement::Discarded { reason }
+        | Settlement::Failed { reason }
+        | Settlement::NotBegun { reason } => Some(reason),
+        Settlement::TimedOut { limit } => Some(format!(
+            "the handler passed its hard limit of {limit:?}: see .ack_deadline(…) and .hard_limit(…)"
+        )),
+        Settlement::StillRunning { limit } => Some(format!(
+            "the handler passed its hard limit of {limit:?} and cannot be stopped; the message keeps its claim until it ends: see Context::is_stopping, .ack_deadline(…) and .hard_limit(…)"
+        )),
         Settlement::DeadLettered { reason, topic } => Some(format!(
             "{reason} (see topic {})",
             topic.rsplit('/').next().unwrap_or(&topic)
@@ -281,11 +289,8 @@ fn reason(settlement: Settlement) -> Option<String> {
         }
         Settlement::Handled
         | Settlement::DoneBefore
-        | Settlement::TimedOut
-        | Settlement::StillRunning
         | Settlement::Panicked
         | Settlement::Left
-        | Settlement::NotBegun
         | Settlement::FailedElsewhere
         | Settlement::Busy
         | Settlement::FencedOut => None,

@@ -17,10 +17,11 @@ use crate::subscriber::InProcess;
 /// One run, or more while the handler says "again" and its soft limit is not near. When the service closes, the next run
 /// begins at once and is the last.
 pub(crate) async fn run_as_declared(attempt: &Attempt, pools: &Pools, drain: &Drain) -> Run {
-    let soft_limit = attempt.arrival + attempt.subscriber.limits.soft;
+    let subscriber = &attempt.subscriber;
+    let last_begin = attempt.arrival + subscriber.limits.soft.min(subscriber.begins_within());
     let stop = &attempt.delivery.context.stop; // also when the claim is lost to another
     let try_once = || async {
-        match run(attempt, pools, &drain.leaving).await {
+        match run(attempt, pools, drain).await {
             Run::Ended(End::Said(Outcome::Retry { reason })) => Err(reason),
             other => Ok(other),
         }
@@ -28,7 +29,7 @@ pub(crate) async fn run_as_declared(attempt: &Attempt, pools: &Pools, drain: &Dr
     let ran = try_once
         .retry(pauses(attempt.subscriber.declared.in_process))
         .adjust(|_, pause| {
-            let has_time = |pause: &Duration| Instant::now() + *pause < soft_limit;
+            let has_time = |pause: &Duration| Instant::now() + *pause < last_begin;
             let is_over = drain.closing.is_cancelled() || stop.is_cancelled();
             pause.filter(has_time).filter(|_| !is_over)
         })

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinError;
 use tokio::time::{sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempt;
 use crate::dead_letter::Reason;
+use crate::drain::Drain;
 use crate::handler::{DeliveryError, Said};
 use crate::message::PayloadError;
 use crate::outcome::Outcome;
-use crate::pools::Pools;
+use crate::pools::{Job, Pools};
 
 /// How long a stopped `async` handler gets to reach its next `.await`.
 const ABORT_PATIENCE: Duration = Duration::from_millis(200);
@@ -28,18 +28,18 @@ pub(crate) enum End {
     TimedOut,
     /// The service left.
     Left,
-    /// The handler was not called: the service is leaving, its claim was lost, or no thread was free in time.
-    NotBegun,
+    /// The handler was not called, for this reason.
+    NotBegun(String),
 }
 
 /// A run, or one that has ended for its caller only: a thread cannot be stopped from outside, nor a task that never awaits.
 pub(crate) enum Run {
     Ended(End),
-    GoesOn(JoinHandle<Said>),
+    GoesOn(Job),
 }
 
 /// Runs the handler until it ends, its hard limit passes, or the service leaves.
-pub(crate) async fn run(attempt: &Attempt, pools: &Pools, leaving: &CancellationToken) -> Run {
+pub(crate) async fn run(attempt: &Attempt, pools: &Pools, drain: &Drain) -> Run {
     let Attempt {
         subscriber,
         delivery,
@@ -51,30 +51,48 @@ pub(crate) async fn run(attempt: &Attempt, pools: &Pools, leaving: &Cancellation
         *arrival + subscriber.limits.soft,
         *arrival + subscriber.limits.hard,
     );
-    let mut work = tokio::select! {
-        biased; // a handler that would be stopped at once is not begun
-        () = leaving.cancelled() => return Run::Ended(End::NotBegun),
-        () = stop.cancelled() => return Run::Ended(End::NotBegun), // its claim is lost, or the service is leaving
-        () = sleep_until(hard) => return Run::Ended(End::NotBegun), // no thread was free in all its time
-        work = pools.start(&subscriber.declared.work, delivery.clone()) => work,
+    let mut job = match begin(attempt, pools, drain).await {
+        Ok(job) => job,
+        Err(reason) => return Run::Ended(End::NotBegun(reason)),
     };
     tokio::select! {
         biased;
-        said = &mut work => return Run::Ended(end(said, End::Left)),
-        () = leaving.cancelled() => {}
+        said = &mut job.task => return Run::Ended(end(said, End::Left)),
+        () = drain.leaving.cancelled() => {}
         () = sleep_until(soft) => stop.cancel(),
     }
     let cut = tokio::select! {
         biased;
-        said = &mut work => return Run::Ended(end(said, End::Left)),
-        () = leaving.cancelled() => End::Left,
+        said = &mut job.task => return Run::Ended(end(said, End::Left)),
+        () = drain.leaving.cancelled() => End::Left,
         () = sleep_until(hard) => End::TimedOut,
     };
     stop.cancel();
-    work.abort();
-    match timeout(ABORT_PATIENCE, &mut work).await {
+    job.task.abort();
+    match timeout(ABORT_PATIENCE, &mut job.task).await {
         Ok(said) => Run::Ended(end(said, cut)),
-        Err(_) => Run::GoesOn(work),
+        Err(_) => {
+            pools.write_off(&job);
+            Run::GoesOn(job)
+        }
+    }
+}
+
+/// Starts the handler, or says why not. A handler that would be stopped at once is not begun.
+async fn begin(attempt: &Attempt, pools: &Pools, drain: &Drain) -> Result<Job, String> {
+    let Attempt {
+        subscriber,
+        delivery,
+        arrival,
+        ..
+    } = attempt;
+    let (work, share) = (&subscriber.declared.work, subscriber.share.as_ref());
+    tokio::select! {
+        biased;
+        () = drain.stopping.cancelled() => Err("the service is leaving".into()),
+        () = delivery.context.stop.cancelled() => Err("the claim was lost to another delivery".into()),
+        () = sleep_until(*arrival + subscriber.begins_within()) => Err(pools.too_late(share, subscriber.limits.hard)),
+        job = pools.start(work, share, delivery.clone()) => Ok(job),
     }
 }
 

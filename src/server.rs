@@ -96,7 +96,7 @@ pub(crate) async fn serve(
     let router = Router::new()
         .route("/", post(receive_any))
         .route("/push/{subscription}", post(receive_for))
-        .route("/health/live", get(|| async { "live\n" }))
+        .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
@@ -159,6 +159,13 @@ async fn receive(served: Served, path: Option<String>, request: Request<Body>) -
     push.await.unwrap_or_else(|_panic| {
         Report::new(arrival, None).close(Err(Refusal::Defect), &served.reports)
     })
+}
+
+async fn live(State(served): State<Served>) -> Response {
+    match served.gate.means.pools.watchdog.check() {
+        Ok(()) => "live\n".into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    }
 }
 
 async fn ready(State(served): State<Served>) -> Response {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -56,6 +57,9 @@ pub enum StartError {
     /// No HTTP client for the issuer's keys.
     #[error("cannot prepare to fetch the issuer's keys")]
     Keys(#[source] Box<dyn Error + Send + Sync>),
+    /// The threads that run handlers cannot be started.
+    #[error("cannot start the threads of the handlers")]
+    Threads(#[source] std::io::Error),
     /// The port is taken, or not allowed.
     #[error("cannot listen on {address}: check PORT")]
     Listen {
@@ -127,7 +131,8 @@ impl Service {
     /// # Errors
     /// When declarations or settings cannot be used, a state cannot be made, or the port cannot be had.
     pub async fn start(self, config: &Config) -> Result<Running, StartError> {
-        let pools = Pools::new();
+        let pools =
+            Pools::new(config.concurrency, &self.subscribers).map_err(StartError::Threads)?;
         let provided = self.provided();
         let store = self
             .store
@@ -142,7 +147,7 @@ impl Service {
             config.token_leeway,
         )
         .map_err(|error| StartError::Keys(Box::new(error)))?;
-        let states = open_states(&self.providers, &config.environment).await?;
+        let states = open_states(&self.providers, &config.environment, &pools).await?;
         let dead_letters = Arc::new(DeadLetters::new(config.pubsub_emulator.clone()));
         let gate = Gate {
             authentication,
@@ -174,14 +179,20 @@ impl Service {
 async fn open_states(
     providers: &[Provider],
     environment: &Environment,
+    pools: &Pools,
 ) -> Result<States, StartError> {
     let mut states = HashMap::new();
     for provider in providers {
         let name = provider.provides.name;
-        let state = provider
-            .open(environment.clone())
-            .await
-            .map_err(|source| StartError::State { name, source })?;
+        let opening = provider.open(environment.clone());
+        let opened = match pools.executor.handle.spawn(opening).await {
+            Ok(opened) => opened,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(cancelled) => Err(cancelled.into()),
+            },
+        };
+        let state = opened.map_err(|source| StartError::State { name, source })?;
         states.insert(provider.provides.id, state);
     }
     Ok(States(Arc::new(states)))

@@ -26,6 +26,9 @@ pub(crate) async fn settle(
     drain: &Drain,
 ) -> Settlement {
     let settling = Settling { attempt, drain };
+    let timed_out = Settlement::TimedOut {
+        limit: attempt.subscriber.limits.hard,
+    };
     match end {
         End::Said(Outcome::Success) => settling.finish(Settlement::Handled, lease).await,
         End::Said(Outcome::Discard { reason }) => {
@@ -62,13 +65,17 @@ pub(crate) async fn settle(
             settling.release(Settlement::Failed { reason }, lease).await
         }
         // Whether the effect happened before the cut is not known: the next delivery finds the claim lapsed, and is held.
-        End::TimedOut if attempt.holds() => settling.keep(Settlement::TimedOut, lease),
+        End::TimedOut if attempt.holds() => settling.keep(timed_out, lease),
         End::Panicked if attempt.holds() => settling.keep(Settlement::Panicked, lease),
         End::Left if attempt.holds() => settling.keep(Settlement::Left, lease),
-        End::TimedOut => settling.release(Settlement::TimedOut, lease).await,
+        End::TimedOut => settling.release(timed_out, lease).await,
         End::Panicked => settling.release(Settlement::Panicked, lease).await,
         End::Left => settling.release(Settlement::Left, lease).await,
-        End::NotBegun => settling.release(Settlement::NotBegun, lease).await,
+        End::NotBegun(reason) => {
+            settling
+                .release(Settlement::NotBegun { reason }, lease)
+                .await
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What became of a message, in one word.
 
+use std::time::Duration;
+
 /// What became of a message that was claimed, or that another delivery had claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Settlement {
@@ -22,15 +24,15 @@ pub(crate) enum Settlement {
     /// Given back, to be delivered again.
     Failed { reason: String },
     /// Given back, since the handler passed its hard limit.
-    TimedOut,
+    TimedOut { limit: Duration },
     /// The handler passed its hard limit and cannot be stopped; its claim is kept until it ends.
-    StillRunning,
+    StillRunning { limit: Duration },
     /// Given back; the handler panicked.
     Panicked,
     /// Given back, since the service is leaving.
     Left,
-    /// Given back; the handler was not called, since the service is leaving, the claim was lost, or no thread was free in time.
-    NotBegun,
+    /// Given back; the handler was not called.
+    NotBegun { reason: String },
     /// The delivery this one waited for has failed.
     FailedElsewhere,
     /// Another delivery holds the claim.

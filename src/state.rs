@@ -127,8 +127,8 @@ impl Provider {
         }
     }
 
-    pub(crate) async fn open(&self, environment: Environment) -> Opened {
-        (self.open)(environment).await
+    pub(crate) fn open(&self, environment: Environment) -> BoxFuture<'static, Opened> {
+        (self.open)(environment)
     }
 }
 

@@ -45,5 +45,6 @@ mod redis_stores;
 mod shutdown;
 mod snippets;
 mod stores;
+mod stuck;
 mod time_limits;
 mod tokens;

@@ -77,8 +77,9 @@ async fn a_handler_that_cannot_be_stopped_keeps_its_claim_and_its_late_success_c
     );
 }
 
+/// One that outlasts its limit is replaced, so that a few hung handlers do not end a subscription.
 #[tokio::test]
-async fn a_handler_without_a_free_thread_in_time_gives_its_message_back() {
+async fn a_thread_past_its_limit_is_replaced() {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let service = hurried(Subscriber::cpu("probe", probe_on_thread).concurrency(10 * cores))
         .start()
@@ -91,15 +92,6 @@ async fn a_handler_without_a_free_thread_in_time_gives_its_message_back() {
             "past its limit, and still running"
         );
     }
-    let waiting = service.message("ok");
-    assert_eq!(
-        (
-            service.push(&waiting).await.status,
-            service.probe.runs_of(&waiting.id)
-        ),
-        (503, 0)
-    );
+    assert_eq!(service.push(&service.message("ok")).await.status, 204);
     service.probe.open();
-    service.probe.ended(cores).await;
-    assert_eq!(service.push(&waiting).await.status, 204);
 }

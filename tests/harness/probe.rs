@@ -203,6 +203,17 @@ pub(crate) async fn probe(
     said
 }
 
+/// The same, but without giving its thread back while it waits.
+pub(crate) async fn probe_that_blocks(
+    message: Message<Raw>,
+    context: Context,
+    state: State<Probe>,
+) -> Result<Outcome, String> {
+    let handle = tokio::runtime::Handle::current();
+    let apart = move || handle.block_on(probe(message, context, state));
+    std::thread::spawn(apart).join().expect("the probe")
+}
+
 /// The same on a thread: there, `hold` cannot be stopped.
 pub(crate) fn probe_on_thread(
     message: Message<Raw>,

@@ -1,0 +1,109 @@
+//! The threads for handlers that keep theirs, shared so that no subscription takes them all.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A thread that may be used, given back when dropped.
+pub(crate) type Thread = [OwnedSemaphorePermit; 2];
+
+/// The threads for one kind of handler.
+pub(crate) struct Pool {
+    name: &'static str,
+    shared: Arc<Semaphore>,
+    share: usize,
+}
+
+/// The threads that one subscription may use: one of its own, and at most half of the shared ones. So it always has a thread,
+/// however many other subscriptions hang.
+pub(crate) struct Share {
+    /// The name of its pool.
+    pub(crate) pool: &'static str,
+    /// How many threads it may use at once.
+    pub(crate) size: usize,
+    free: Arc<Semaphore>,
+    own: Arc<Semaphore>,
+    shared: Arc<Semaphore>,
+}
+
+impl Pool {
+    /// A pool of so many threads, and one more for each subscription if there are several.
+    pub(crate) fn new(name: &'static str, threads: usize, subscriptions: usize) -> Self {
+        let is_shared = subscriptions > 1;
+        Self {
+            name,
+            shared: Arc::new(Semaphore::new(threads - usize::from(!is_shared))),
+            share: if is_shared { 1 + threads / 2 } else { threads },
+        }
+    }
+
+    pub(crate) fn share(&self) -> Share {
+        Share {
+            pool: self.name,
+            size: self.share,
+            free: Arc::new(Semaphore::new(self.share)),
+            own: Arc::new(Semaphore::new(1)),
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl Share {
+    /// Waits for a thread. The semaphores are never closed, so there always is one in the end.
+    pub(crate) async fn thread(&self) -> Option<Thread> {
+        let free = Arc::clone(&self.free).acquire_owned().await.ok()?;
+        let thread = tokio::select! {
+            biased;
+            own = Arc::clone(&self.own).acquire_owned() => own,
+            shared = Arc::clone(&self.shared).acquire_owned() => shared,
+        };
+        Some([free, thread.ok()?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn take(share: &Share) -> Option<Thread> {
+        share.thread().now_or_never().flatten()
+    }
+
+    fn take_all(share: &Share) -> Vec<Thread> {
+        std::iter::from_fn(|| take(share)).collect()
+    }
+
+    #[test]
+    fn each_of_many_subscriptions_has_a_thread_although_all_others_hang() {
+        for threads in 1..10 {
+            let pool = Pool::new("cpu", threads, 20);
+            let shares: Vec<Share> = (0..20).map(|_| pool.share()).collect();
+            let hung: Vec<Vec<Thread>> = shares.iter().map(take_all).collect();
+            assert!(
+                hung.iter().all(|taken| !taken.is_empty()),
+                "{threads} threads"
+            );
+            assert_eq!(hung.iter().map(Vec::len).sum::<usize>(), threads + 20);
+            assert_eq!(hung.first().map(Vec::len), Some(1 + threads / 2));
+        }
+    }
+
+    #[test]
+    fn a_subscription_alone_has_all_threads() {
+        for threads in 1..10 {
+            let taken = take_all(&Pool::new("cpu", threads, 1).share());
+            assert_eq!(taken.len(), threads);
+        }
+    }
+
+    #[test]
+    fn a_thread_that_is_given_back_can_be_used_again() {
+        let share = Pool::new("cpu", 2, 2).share();
+        let mut taken = take_all(&share);
+        assert!(take(&share).is_none());
+        taken.pop();
+        assert!(take(&share).is_some());
+    }
+}

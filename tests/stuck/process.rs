@@ -1,0 +1,140 @@
+//! The same of `serve`, as a process.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
+use tokio::task::JoinHandle;
+
+use crate::harness::google::Google;
+use crate::harness::message::TestMessage;
+use crate::harness::process::{Process, settings};
+use crate::harness::{AUDIENCE, CALLER, PATIENCE, Reply, get, push_to, soon};
+
+/// The example `stuck`, serving.
+struct Stuck {
+    process: Process,
+    url: String,
+    google: Arc<Google>,
+    /// Handlers connect to it, and wait until the connection is closed.
+    listener: TcpListener,
+}
+
+impl Stuck {
+    async fn serve(more: &[(&'static str, &str)]) -> Self {
+        let google = Arc::new(Google::start().await);
+        let mut settings = settings(&google, "memory:");
+        settings.extend(
+            more.iter()
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
+        let mut command = Command::new(executable());
+        command.arg("serve").env_clear().kill_on_drop(true);
+        let (process, url) = Process::listening(command, &settings).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Self {
+            process,
+            url,
+            google,
+            listener,
+        }
+    }
+
+    fn push(&self, subscription: &str) -> JoinHandle<Reply> {
+        let address = self.listener.local_addr().expect("an address").to_string();
+        let body = TestMessage::new(subscription, address).body();
+        let token = self.google.emulator.issuer().token(CALLER, AUDIENCE);
+        let url = self.url.clone();
+        tokio::spawn(async move { push_to(&url, body, &token).await })
+    }
+
+    /// Waits until so many handlers are stuck; they are until these are dropped.
+    async fn stuck(&self, handlers: usize) -> Vec<TcpStream> {
+        let mut stuck = Vec::new();
+        for _ in 0..handlers {
+            let accepted = soon("a handler", self.listener.accept()).await;
+            stuck.push(accepted.expect("a connection").0);
+        }
+        stuck
+    }
+
+    async fn live(&self) -> Reply {
+        let response = get(format!("{}/health/live", self.url)).await;
+        crate::harness::reply(response.expect("an answer")).await
+    }
+}
+
+fn executable() -> PathBuf {
+    let tests = std::env::current_exe().expect("a path");
+    let target = tests.ancestors().nth(2).expect("the target folder");
+    target.join("examples/stuck")
+}
+
+async fn status(push: JoinHandle<Reply>) -> u16 {
+    soon("a reply", push).await.expect("a reply").status
+}
+
+#[tokio::test]
+async fn async_handlers_that_block_stop_neither_health_nor_others_nor_the_exit() {
+    let mut service = Stuck::serve(&[("PUSHGATE_GRACE_SECONDS", "1")]).await;
+    let pushes: Vec<_> = (0..20).map(|_| service.push("blocks")).collect();
+    let _stuck = service.stuck(20).await;
+    assert_eq!(service.live().await.status, 200);
+    assert_eq!(status(service.push("succeeds")).await, 204);
+    let named = |line: &serde_json::Value| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.starts_with("a handler blocks its thread") && line["message.id"].is_string()
+    };
+    let line = service.process.log(named).await;
+    assert_eq!(
+        line["subscription"],
+        "projects/test-project/subscriptions/blocks"
+    );
+    let start = tokio::time::Instant::now();
+    service.process.signal("-TERM").await;
+    assert!(service.process.exit().await.success());
+    assert!(start.elapsed() < PATIENCE / 2, "{:?}", start.elapsed());
+    for push in pushes {
+        assert_eq!(status(push).await, 503);
+    }
+}
+
+#[tokio::test]
+async fn blocking_handlers_that_hang_leave_a_thread_to_other_subscriptions() {
+    let service = Stuck::serve(&[]).await;
+    let _pushes: Vec<_> = (0..40).map(|_| service.push("hangs")).collect();
+    let _stuck = service.stuck(3).await;
+    assert_eq!(status(service.push("succeeds-on-thread")).await, 204);
+    assert_eq!(service.live().await.status, 200);
+}
+
+#[tokio::test]
+async fn threads_past_their_limit_are_replaced_and_too_many_end_liveness_with_the_reason() {
+    let mut service = Stuck::serve(&[("PUSHGATE_CONCURRENCY", "4")]).await;
+    let mut stuck = Vec::new();
+    for is_live in [true, true, false] {
+        let push = service.push("hangs-past-its-limit");
+        stuck.extend(service.stuck(1).await);
+        assert_eq!(status(push).await, 503);
+        let live = service.live().await;
+        assert_eq!(live.status == 200, is_live, "{live:?}");
+    }
+    let reason = service.live().await.body;
+    assert!(reason.contains("hangs-past-its-limit (3)"), "{reason}");
+    let dead = |line: &serde_json::Value| line["severity"] == "ERROR" && line["reason"].is_string();
+    let line = service
+        .process
+        .log(|line| dead(line) && line["message"] == "not live: this instance must be restarted")
+        .await;
+    assert_eq!(line["reason"], reason.trim_end());
+    let still = service
+        .process
+        .log(|line| line["outcome"] == "still running")
+        .await;
+    let reason = still["reason"].as_str().expect("a reason");
+    assert!(
+        reason.contains("hard limit of 500ms") && reason.contains(".hard_limit("),
+        "{reason}"
+    );
+}
