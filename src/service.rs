@@ -128,6 +128,9 @@ impl Service {
 
     /// Starts receiving pushes, and returns once it listens.
     ///
+    /// Within a multi-thread runtime, handlers and the tasks that they spawn get a runtime of their own, so that one that
+    /// blocks stops neither leases nor health checks. Within a current-thread runtime they share it, and its clock.
+    ///
     /// # Errors
     /// When declarations or settings cannot be used, a state cannot be made, or the port cannot be had.
     pub async fn start(self, config: &Config) -> Result<Running, StartError> {

@@ -26,9 +26,6 @@ pub(crate) async fn settle(
     drain: &Drain,
 ) -> Settlement {
     let settling = Settling { attempt, drain };
-    let timed_out = Settlement::TimedOut {
-        limit: attempt.subscriber.limits.hard,
-    };
     match end {
         End::Said(Outcome::Success) => settling.finish(Settlement::Handled, lease).await,
         End::Said(Outcome::Discard { reason }) => {
@@ -65,10 +62,10 @@ pub(crate) async fn settle(
             settling.release(Settlement::Failed { reason }, lease).await
         }
         // Whether the effect happened before the cut is not known: the next delivery finds the claim lapsed, and is held.
-        End::TimedOut if attempt.holds() => settling.keep(timed_out, lease),
+        End::TimedOut if attempt.holds() => settling.keep(settling.timed_out(), lease),
         End::Panicked if attempt.holds() => settling.keep(Settlement::Panicked, lease),
         End::Left if attempt.holds() => settling.keep(Settlement::Left, lease),
-        End::TimedOut => settling.release(timed_out, lease).await,
+        End::TimedOut => settling.release(settling.timed_out(), lease).await,
         End::Panicked => settling.release(Settlement::Panicked, lease).await,
         End::Left => settling.release(Settlement::Left, lease).await,
         End::NotBegun(reason) => {
@@ -91,6 +88,11 @@ enum Recorded {
 }
 
 impl Settling<'_> {
+    fn timed_out(&self) -> Settlement {
+        let limit = self.attempt.subscriber.limits.hard;
+        Settlement::TimedOut { limit }
+    }
+
     /// The end of the time for settling: half of the margin between the hard limit and the ack deadline is left for the
     /// reply. One that is settled after that (its handler could not be stopped) gets a margin of its own.
     fn deadline(&self) -> Instant {

@@ -79,7 +79,8 @@ pub struct Subscriber {
 }
 
 impl Subscriber {
-    /// A subscriber with an `async` handler, for work that waits for others. `id` is the subscription's short name.
+    /// A subscriber with an `async` handler, for work that waits for others. A handler that waits or computes without an
+    /// `.await` for more than 1 s is named in the log: see [`blocking`](Self::blocking) and [`cpu`](Self::cpu). `id` is the subscription's short name.
     #[track_caller]
     pub fn new<A>(id: impl Into<String>, handler: impl Handler<A>) -> Self {
         let signature = signature_of_async(&handler);
@@ -90,7 +91,8 @@ impl Subscriber {
         )
     }
 
-    /// A subscriber whose handler waits without giving its thread back: synchronous clients, files.
+    /// A subscriber whose handler waits without giving its thread back: synchronous clients, files. It is not begun with less
+    /// than half of the time to its hard limit left, since it cannot be stopped.
     #[track_caller]
     pub fn blocking<A, H: BlockingHandler<A>>(id: impl Into<String>, handler: H) -> Self {
         Self::with(

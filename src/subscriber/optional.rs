@@ -74,7 +74,7 @@ impl Subscriber {
     }
 
     /// How many messages of this subscription are worked on at once; the next one is answered 429. By default 100 for an
-    /// `async` handler, and twice the size of its pool for the others.
+    /// `async` handler, and twice the threads it may use for the others.
     #[must_use]
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = Some(concurrency);
