@@ -16,6 +16,7 @@ use crate::outcome::chain;
 use crate::registered::Registered;
 use crate::state::States;
 use crate::subscriber::{AfterCrash, Conflict, Identity, StoreDown};
+use crate::trace::Trace;
 
 /// A delivery and its ticket.
 pub(crate) struct Attempt {
@@ -37,6 +38,7 @@ impl Attempt {
     pub(crate) fn new(
         subscriber: &Arc<Registered>,
         envelope: Envelope,
+        trace: Option<Trace>,
         arrival: Instant,
         stop: CancellationToken,
         states: States,
@@ -50,6 +52,7 @@ impl Attempt {
             delivery_attempt: envelope.delivery_attempt,
             deadline: arrival + subscriber.declared.ack_deadline,
             stop,
+            trace,
         };
         let delivery = Delivery {
             data: envelope.data,
@@ -127,10 +130,22 @@ impl Attempt {
 
     /// The claim was granted; `number` is above 1 if an earlier one lapsed because its instance vanished.
     pub(crate) fn granted(&mut self, number: u32) {
-        if number > 1 && self.holds() {
+        if number == 1 {
+            return;
+        }
+        let next = if self.holds() {
             self.is_held = true;
             self.doom.get_or_insert_with(Reason::outcome_unknown);
-        }
+            "the message is dead-lettered"
+        } else {
+            "it runs again now"
+        };
+        tracing::warn!(
+            subscription = %self.subscriber.name,
+            message_id = self.message_id(),
+            claim_attempt = number,
+            "an earlier delivery of this message vanished before it settled it; its run may have begun, and {next}"
+        );
     }
 
     /// Whether the subscriber runs although the store gave this answer to its claim.
@@ -144,7 +159,7 @@ impl Attempt {
         }
         tracing::debug!(
             subscription = %self.subscriber.name,
-            message.id = self.message_id(),
+            message_id = self.message_id(),
             declared = reason,
             error = chain(error),
             "the handler runs without deduplication"

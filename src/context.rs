@@ -36,6 +36,8 @@ pub struct Context {
     pub delivery_attempt: Option<u32>,
     pub(crate) deadline: Instant,
     pub(crate) stop: CancellationToken,
+    /// The trace of the message, or of the request that brought it.
+    pub(crate) trace: Option<Trace>,
 }
 
 impl Context {
@@ -51,6 +53,7 @@ impl Context {
             delivery_attempt: Some(1),
             deadline: Instant::now() + Duration::from_secs(60),
             stop: CancellationToken::new(),
+            trace: None,
         }
     }
 
@@ -71,11 +74,11 @@ impl Context {
         self.stop.is_cancelled()
     }
 
-    /// The trace that the message belongs to, if its publisher said so: `googclient_traceparent`, which Google's clients write,
-    /// or else `traceparent`.
+    /// The trace that the message belongs to: of its attribute `googclient_traceparent`, which Google's clients write, or
+    /// `traceparent`, or else of the push request.
     #[must_use]
     pub fn trace(&self) -> Option<Trace> {
-        Trace::of(&self.attributes)
+        Trace::of(&self.attributes).or_else(|| self.trace.clone())
     }
 
     /// Waits until the handler should come to an end; for `tokio::select!` beside the work.

@@ -238,7 +238,7 @@ fn attributes(delivery: &Delivery, reason: &Reason) -> BTreeMap<String, String> 
     );
     for (name, value) in context.attributes.iter() {
         if attributes.len() == ATTRIBUTE_LIMIT {
-            tracing::warn!(subscription = %context.subscription, message.id = %context.message_id, attribute = name, "a dead letter has no room for all attributes of its message");
+            tracing::warn!(subscription = %context.subscription, message_id = %context.message_id, attribute = name, "a dead letter has no room for all attributes of its message");
             break;
         }
         attributes

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use tracing::Span;
 
 use crate::context::Context;
 use crate::message::{Message, Payload, PayloadError};
@@ -30,6 +31,19 @@ impl Delivery {
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// Returns the span of a run: each line that the handler logs carries its fields. It has the level of errors, so that it
+    /// is there for every line that the log's filter lets pass.
+    pub(crate) fn span(&self) -> Span {
+        tracing::error_span!(
+            parent: None,
+            "handler",
+            subscription = %self.context.subscription,
+            message_id = %self.context.message_id,
+            delivery_attempt = self.context.delivery_attempt,
+            traceparent = self.context.trace.as_ref().map(display),
+        )
     }
 }
 
@@ -202,3 +216,125 @@ handlers!(A);
 handlers!(A, B);
 handlers!(A, B, C);
 handlers!(A, B, C, D);
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind, take_hook};
+
+    use futures_util::FutureExt;
+    use serde_json::Value;
+    use tracing::Instrument;
+    use tracing::subscriber::{set_default, with_default};
+
+    use super::*;
+    use crate::subscriber::Subscriber;
+    use crate::telemetry::captured::Captured;
+    use crate::telemetry::hide_panic_messages;
+
+    fn delivery() -> Delivery {
+        let mut context = Context::for_test("7");
+        context.trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+            .parse()
+            .ok();
+        Delivery {
+            data: Bytes::new(),
+            context,
+            states: States::default(),
+        }
+    }
+
+    /// The messages of lines that must carry the delivery.
+    fn messages(lines: &[Value]) -> Vec<&str> {
+        for line in lines {
+            assert_eq!(line["subscription"], "projects/test/subscriptions/test");
+            assert_eq!(line["message_id"], "7");
+            assert_eq!(line["delivery_attempt"], 1);
+            assert_eq!(
+                line["logging.googleapis.com/trace"],
+                "projects/test/traces/4bf92f3577b34da6a3ce929d0e0e4736"
+            );
+        }
+        lines
+            .iter()
+            .filter_map(|line| line["message"].as_str())
+            .collect()
+    }
+
+    async fn waits(_: Context) {
+        tracing::info!("begun");
+        let task = async { tracing::info!("in a task") };
+        let _ = tokio::spawn(task.in_current_span()).await;
+        tracing::info!("after waiting");
+    }
+
+    async fn panics_later(_: Context) {
+        tokio::task::yield_now().await;
+        panic!("hush");
+    }
+
+    fn panics(_: Context) {
+        tracing::info!("begun");
+        panic!("hush");
+    }
+
+    #[tokio::test]
+    async fn the_lines_of_an_async_handler_and_of_its_tasks_carry_the_delivery() {
+        let Work::Async(run) = Subscriber::new("test", waits).work else {
+            panic!("not async");
+        };
+        let captured = Captured::default();
+        let logging = set_default(captured.json());
+        for _attempt_in_process in 0..2 {
+            assert!(run(delivery()).await.is_ok());
+        }
+        tracing::info!("elsewhere");
+        drop(logging);
+        let mut lines = captured.lines();
+        let elsewhere = lines.pop().expect("a line");
+        assert_eq!(elsewhere["subscription"], Value::Null);
+        let once = ["begun", "in a task", "after waiting"];
+        assert_eq!(messages(&lines), [once, once].concat());
+    }
+
+    #[test]
+    fn the_lines_of_a_handler_on_a_thread_and_its_panic_carry_the_delivery() {
+        hide_panic_messages();
+        for subscriber in [
+            Subscriber::blocking("test", panics),
+            Subscriber::cpu("test", panics),
+        ] {
+            let (Work::Blocking(run) | Work::Cpu(run)) = subscriber.work else {
+                panic!("async");
+            };
+            let captured = Captured::default();
+            let run = || catch_unwind(AssertUnwindSafe(|| run(&delivery())));
+            assert!(with_default(captured.json(), run).is_err());
+            let lines = captured.lines();
+            let [begun, panicked] = messages(&lines)[..] else {
+                panic!("two lines, not {lines:?}");
+            };
+            assert_eq!(begun, "begun");
+            assert!(
+                panicked.starts_with("panic at src/handler.rs"),
+                "{panicked}"
+            );
+            assert_eq!(lines[1]["severity"], "ERROR");
+        }
+        drop(take_hook());
+    }
+
+    #[tokio::test]
+    async fn the_panic_of_an_async_handler_carries_the_delivery() {
+        hide_panic_messages();
+        let Work::Async(run) = Subscriber::new("test", panics_later).work else {
+            panic!("not async");
+        };
+        let captured = Captured::default();
+        let logging = set_default(captured.json());
+        let ended = AssertUnwindSafe(run(delivery())).catch_unwind().await;
+        drop((logging, take_hook()));
+        assert!(ended.is_err());
+        let lines = captured.lines();
+        assert!(messages(&lines)[0].starts_with("panic at src/handler.rs"));
+    }
+}

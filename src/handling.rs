@@ -84,5 +84,5 @@ fn tell(pass: Option<Pass>, end: &End) {
 }
 
 fn log(attempt: &Attempt, what: &str) {
-    tracing::error!(subscription = %attempt.subscriber.name, message.id = attempt.message_id(), "{what}");
+    tracing::error!(subscription = %attempt.subscriber.name, message_id = attempt.message_id(), "{what}");
 }

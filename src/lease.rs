@@ -58,7 +58,7 @@ impl Keeping {
                 Ok(Hold::Lost) => {
                     tracing::warn!(
                         subscription = ticket.key.subscription,
-                        message.id = %message_id,
+                        message_id = %message_id,
                         "a claim was lost while its handler runs"
                     );
                     return stop.cancel();
@@ -68,7 +68,7 @@ impl Keeping {
                     pause = (ticket.lease / 12).min(Duration::from_millis(500));
                     tracing::warn!(
                         subscription = ticket.key.subscription,
-                        message.id = %message_id,
+                        message_id = %message_id,
                         error = chain(&error),
                         "cannot renew a lease"
                     );

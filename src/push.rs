@@ -23,6 +23,7 @@ use crate::registry::Registry;
 use crate::reply::{Refusal, Report};
 use crate::settlement::Settlement;
 use crate::state::States;
+use crate::trace::Trace;
 
 /// Everything a push passes, in the order of the path.
 pub(crate) struct Gate {
@@ -86,7 +87,8 @@ impl Gate {
         let (head, body) = request.into_parts();
         let (body, room) = self.bodies.read(body).await?;
         let envelope = Envelope::read(&self.registry.endpoint(path), &head.headers, body)?;
-        report.learn(&envelope);
+        let trace = Trace::of(&envelope.attributes).or_else(|| Trace::of_request(&head.headers));
+        report.learn(&envelope, trace.as_ref());
         let subscriber = self.registry.find(&envelope.subscription, &caller)?;
         let envelope = envelope.for_subscriber(&subscriber.declared)?;
         let places = [place, room, self.admission.enter_subscription(subscriber)?];
@@ -95,6 +97,7 @@ impl Gate {
         let attempt = Attempt::new(
             subscriber,
             envelope,
+            trace,
             report.arrival,
             stop,
             self.states.clone(),

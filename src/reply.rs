@@ -20,6 +20,7 @@ use crate::outcome::chain;
 use crate::refusals::{Kind, Refusals};
 use crate::registry::RegistryError;
 use crate::settlement::Settlement;
+use crate::trace::Trace;
 
 /// Why a push never came to a claim.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +146,7 @@ pub(crate) struct Report {
     pub(crate) subscription: Option<String>,
     pub(crate) message_id: Option<String>,
     pub(crate) delivery_attempt: Option<u32>,
+    pub(crate) trace: Option<Trace>,
     /// Above 1 if an earlier claim lapsed because its owner vanished.
     pub(crate) claim: Option<u32>,
     pub(crate) duration: Duration,
@@ -179,6 +181,7 @@ impl Report {
             subscription: None,
             message_id: None,
             delivery_attempt: None,
+            trace: None,
             claim: None,
             duration: Duration::ZERO,
             status: StatusCode::INTERNAL_SERVER_ERROR,
@@ -188,7 +191,8 @@ impl Report {
         }
     }
 
-    pub(crate) fn learn(&mut self, envelope: &Envelope) {
+    pub(crate) fn learn(&mut self, envelope: &Envelope, trace: Option<&Trace>) {
+        self.trace = trace.cloned();
         self.subscription = Some(envelope.subscription.clone());
         self.message_id = Some(envelope.known_as.clone());
         self.delivery_attempt = envelope.delivery_attempt;
@@ -240,7 +244,7 @@ impl Report {
             ($event:ident) => {
                 tracing::$event!(
                     subscription = self.subscription.as_ref().or(self.path.as_ref()),
-                    message.id = self.message_id,
+                    message_id = self.message_id,
                     delivery_attempt = self.delivery_attempt,
                     claim_attempt = self.claim.filter(|attempt| *attempt > 1),
                     outcome = self.outcome,
@@ -248,6 +252,7 @@ impl Report {
                     duration_ms = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),
                     reason = self.reason,
                     times = self.times,
+                    traceparent = self.trace.as_ref().map(tracing::field::display),
                     "push {}",
                     self.outcome
                 )

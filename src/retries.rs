@@ -40,7 +40,7 @@ pub(crate) async fn run_as_declared(attempt: &Attempt, pools: &Pools, drain: &Dr
         .notify(|reason, pause| {
             tracing::debug!(
                 subscription = %attempt.subscriber.name,
-                message.id = attempt.message_id(),
+                message_id = attempt.message_id(),
                 reason,
                 pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
                 "the handler runs again in this process"

@@ -273,7 +273,7 @@ impl Settling<'_> {
     }
 
     fn warn(&self, what: &str) {
-        tracing::warn!(subscription = %self.attempt.subscriber.name, message.id = self.attempt.message_id(), "{what}");
+        tracing::warn!(subscription = %self.attempt.subscriber.name, message_id = self.attempt.message_id(), "{what}");
     }
 }
 

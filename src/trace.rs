@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::str::FromStr;
 
+use axum::http::HeaderMap;
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState as VendorState};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
-/// The name that W3C gives it, and generic instrumentation reads.
+/// The names that W3C gives it, and generic instrumentation reads.
 const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
 /// Google's clients put this before W3C's names (Google, *OpenTelemetry tracing*).
 const CLIENT_PREFIX: &str = "googclient_";
 
@@ -48,16 +50,35 @@ impl Trace {
         self.0.trace_id().to_string()
     }
 
+    /// The 16 hexadecimal digits of the span that published the message.
+    pub(crate) fn span_id(&self) -> String {
+        self.0.span_id().to_string()
+    }
+
+    pub(crate) fn is_sampled(&self) -> bool {
+        self.0.is_sampled()
+    }
+
     /// The one that a message's attributes name: what Google's clients write comes first, as these read it.
     pub(crate) fn of(attributes: &BTreeMap<String, String>) -> Option<Self> {
-        let read = |prefix: &str| {
-            let carried = [TRACEPARENT, "tracestate"].into_iter().filter_map(|name| {
-                let value = attributes.get(&format!("{prefix}{name}"))?;
-                Some((name.to_owned(), value.clone()))
-            });
+        let read = |parent: &str, state: &str| {
+            let parent = attributes.get(parent)?; // most messages have none
+            let carried = [
+                (TRACEPARENT, Some(parent)),
+                (TRACESTATE, attributes.get(state)),
+            ];
+            let carried = carried
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?.clone())));
             Self::carried_by(&carried.collect())
         };
-        read(CLIENT_PREFIX).or_else(|| read(""))
+        read("googclient_traceparent", "googclient_tracestate")
+            .or_else(|| read(TRACEPARENT, TRACESTATE))
+    }
+
+    /// The one that a request's header names.
+    pub(crate) fn of_request(headers: &HeaderMap) -> Option<Self> {
+        headers.get(TRACEPARENT)?.to_str().ok()?.parse().ok()
     }
 
     /// What a message of this trace carries, for both kinds of readers.
@@ -101,7 +122,13 @@ impl FromStr for Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.written().remove(TRACEPARENT).unwrap_or_default())
+        let flags = self.0.trace_flags() & TraceFlags::SAMPLED;
+        write!(
+            f,
+            "00-{}-{}-{flags:02x}",
+            self.0.trace_id(),
+            self.0.span_id()
+        )
     }
 }
 

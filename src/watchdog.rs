@@ -71,7 +71,7 @@ fn watch(watchdog: &Weak<Watchdog>, executor: &Handle) {
         for run in watchdog.runs.late(LATE) {
             tracing::warn!(
                 subscription = %run.subscription,
-                message.id = %run.message_id,
+                message_id = %run.message_id,
                 "a handler blocks its thread for more than 1 s without an .await: see Subscriber::blocking and Subscriber::cpu"
             );
         }

@@ -55,7 +55,11 @@ async fn reserve_stock(
     // If this run succeeds but cannot be recorded, a later one repeats the call: with the message id as its idempotency
     // key, the warehouse reserves once all the same.
     match warehouse.reserve(&order, &context.message_id).await {
-        Ok(()) => Ok(Outcome::Success),
+        Ok(()) => {
+            // The line carries the subscription, the message's id and its trace.
+            tracing::info!(lines = order.lines.len(), "stock reserved");
+            Ok(Outcome::Success)
+        }
         Err(WarehouseError::NoSuchArticle { line }) => Ok(Outcome::dead_letter(format!(
             "the warehouse has no such article as in line {line}"
         ))),

@@ -35,7 +35,7 @@ printf '%s\n' "$*" >>"$CALLS"
 case "$*" in
   "run services describe "*) [ "$MODE" != broken ] || exit 1; echo "$MODE" ;;
   "pubsub topics publish "*) echo 77 ;;
-  "logging read "*'"message.id"="77"'*) printf %s "$MESSAGE" ;;
+  "logging read "*'message_id="77"'*) printf %s "$MESSAGE" ;;
   "logging read "*'jsonPayload.outcome="refused"'*) printf %s "$REFUSED" ;;
   "logging read "*httpRequest.requestUrl*) printf %s "$REQUEST" ;;
   *) echo "not expected: $*" >&2; exit 1 ;;
@@ -266,7 +266,7 @@ async fn what_is_asked_of_gcloud_names_fields_that_the_service_writes() {
         );
     }
     assert_eq!(
-        handled["message.id"].as_str().map(str::is_empty),
+        handled["message_id"].as_str().map(str::is_empty),
         Some(false)
     );
     assert_eq!(

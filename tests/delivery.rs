@@ -6,12 +6,13 @@ use std::time::Duration;
 use emulator::{
     DeadLetterPolicy, DeliveryEvent, Message, PushConfig, RetryPolicy, SubscriptionConfig,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 
 use crate::harness::google::Google;
+use crate::harness::message::TestMessage;
 use crate::harness::process::{Process, settings};
-use crate::harness::{AUDIENCE, CALLER, PROJECT, Service, Setup, soon};
+use crate::harness::{AUDIENCE, CALLER, PROJECT, Service, Setup, client, soon};
 
 const TOPIC: &str = "projects/test-project/topics/tests";
 
@@ -211,7 +212,11 @@ async fn the_example_subscribers_do_their_work_once() {
         let name = format!("projects/{PROJECT}/subscriptions/{subscription}");
         let id = google.emulator.publish(TOPIC, publish).expect("published");
         let is_it = |line: &serde_json::Value| {
-            line["subscription"] == name.as_str() && line["message.id"] == id.as_str()
+            line["subscription"] == name.as_str()
+                && line["message_id"] == id.as_str()
+                && line["message"]
+                    .as_str()
+                    .is_some_and(|text| text.starts_with("push "))
         };
         assert_eq!(
             process.log(is_it).await["outcome"],
@@ -230,4 +235,61 @@ async fn the_example_subscribers_do_their_work_once() {
     assert_eq!(receipts, 2, "one for each order");
     assert!(fingerprints.join("letter.txt.1").exists());
     let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[tokio::test]
+async fn the_lines_of_a_push_and_of_its_handler_carry_the_message_and_its_trace() {
+    const ORDER: &str = r#"{"orderId":"A-1","customerEmail":"a@example.com","lines":[{"article":"teapot","quantity":1,"priceCents":1}]}"#;
+    const OF_CLIENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const OF_MESSAGE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+    const OF_REQUEST: &str = "00-11111111111111111111111111111111-2222222222222222-01";
+    let google = Google::start().await;
+    let (mut process, url) = Process::serve(&settings(&google, "memory:")).await;
+    let token = google.emulator.issuer().token(CALLER, AUDIENCE);
+    let message = || TestMessage::new("orders-fulfilment", ORDER);
+    let both = message()
+        .attribute("googclient_traceparent", OF_CLIENT)
+        .attribute("traceparent", OF_MESSAGE);
+    let plain = message().attribute("traceparent", OF_MESSAGE);
+    for (message, trace) in [
+        (both, OF_CLIENT),
+        (plain, OF_MESSAGE),
+        (message(), OF_REQUEST),
+    ] {
+        let push = client()
+            .post(&url)
+            .bearer_auth(&token)
+            .header("content-type", "application/json")
+            .header("traceparent", OF_REQUEST)
+            .body(message.body());
+        let answer = push.send().await.expect("an answer");
+        assert_eq!(answer.status(), 204);
+        let parts: Vec<&str> = trace.split('-').collect();
+        for text in ["stock reserved", "push handled"] {
+            let is_it = |line: &Value| line["message"] == text && line["message_id"] == message.id;
+            let line = process.log(is_it).await;
+            for (name, value) in [
+                (
+                    "subscription",
+                    json!(format!(
+                        "projects/{PROJECT}/subscriptions/orders-fulfilment"
+                    )),
+                ),
+                ("severity", json!("INFO")),
+                ("delivery_attempt", json!(1)),
+                (
+                    "logging.googleapis.com/trace",
+                    json!(format!("projects/{PROJECT}/traces/{}", parts[1])),
+                ),
+                ("logging.googleapis.com/spanId", json!(parts[2])),
+                (
+                    "logging.googleapis.com/trace_sampled",
+                    json!(parts[3] == "01"),
+                ),
+                ("traceparent", Value::Null),
+            ] {
+                assert_eq!(line[name], value, "{name} of {line}");
+            }
+        }
+    }
 }

@@ -37,10 +37,13 @@ async fn example_messages_show_what_the_product_is_for() {
         "✓ uploads-fingerprints  handled → 204",
         "✓ stock-reports         handled → 204",
         "✗ somebody              refused: authentication failed: token refused: the signature does not belong to this header and these claims → 401",
+        "INFO handler{subscription=projects/local/subscriptions/orders-fulfilment message_id=",
         "Publish your own",
     ] {
         process.line(line).await;
     }
+    let lines = process.lines();
+    assert!(!lines.iter().any(|line| line.contains("push handled")));
     process.signal("-INT").await;
     assert!(process.exit().await.success());
 }
@@ -74,6 +77,17 @@ async fn quiet_shows_no_examples_and_a_message_of_ones_own_all_the_same() {
     );
     process.signal("-TERM").await;
     assert!(process.exit().await.success());
+}
+
+#[tokio::test]
+async fn pushgate_log_decides_which_lines_are_shown() {
+    let (port, emulator_port) = (free_port().to_string(), free_port().to_string());
+    let mut dev = command(&["dev", "--port", &port, "--emulator-port", &emulator_port]);
+    dev.env("PUSHGATE_LOG", "error");
+    let mut process = Process::start(dev);
+    process.line("✓ orders-fulfilment").await;
+    let lines = process.lines();
+    assert!(!lines.iter().any(|line| line.contains("stock reserved")));
 }
 
 #[tokio::test]

@@ -167,6 +167,18 @@ async fn one_of_two_instances_is_killed(store: &str, more: &[(&'static str, Stri
         "{twice:?}"
     );
 
+    let survivor = instances.values_mut().next().expect("an instance");
+    let crash = survivor
+        .log(|line| line["severity"] == "WARNING" && line["claim_attempt"] == 2)
+        .await;
+    let text = "an earlier delivery of this message vanished before it settled it; its run may have begun, and it runs again now";
+    assert_eq!(crash["message"], text);
+    assert_eq!(
+        crash["subscription"],
+        "projects/test-project/subscriptions/orders-fulfilment"
+    );
+    assert!(crash["message_id"].is_string());
+
     emulator.publish_orders(ORDERS, 1, "unicorn").await;
     let letter = emulator.pull("dead-letters").await;
     let attribute = |name: &str| {
@@ -188,7 +200,6 @@ async fn one_of_two_instances_is_killed(store: &str, more: &[(&'static str, Stri
         "checkout",
         "the publisher's own attribute is kept"
     );
-    let survivor = instances.values_mut().next().expect("an instance");
     survivor.signal("-TERM").await;
     assert!(survivor.exit().await.success());
 }

@@ -16,6 +16,8 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use crate::handler::{BlockingHandler, Handler, Signature, Work};
 use crate::payload::PayloadType;
 
@@ -86,7 +88,10 @@ impl Subscriber {
         let signature = signature_of_async(&handler);
         Self::with(
             id.into(),
-            Work::Async(Arc::new(move |delivery| handler.clone().call(delivery))),
+            Work::Async(Arc::new(move |delivery| {
+                let span = delivery.span();
+                Box::pin(handler.clone().call(delivery).instrument(span))
+            })),
             signature,
         )
     }
@@ -97,7 +102,9 @@ impl Subscriber {
     pub fn blocking<A, H: BlockingHandler<A>>(id: impl Into<String>, handler: H) -> Self {
         Self::with(
             id.into(),
-            Work::Blocking(Arc::new(move |delivery| handler.call(delivery))),
+            Work::Blocking(Arc::new(move |delivery| {
+                delivery.span().in_scope(|| handler.call(delivery))
+            })),
             H::signature(),
         )
     }
@@ -107,7 +114,9 @@ impl Subscriber {
     pub fn cpu<A, H: BlockingHandler<A>>(id: impl Into<String>, handler: H) -> Self {
         Self::with(
             id.into(),
-            Work::Cpu(Arc::new(move |delivery| handler.call(delivery))),
+            Work::Cpu(Arc::new(move |delivery| {
+                delivery.span().in_scope(|| handler.call(delivery))
+            })),
             H::signature(),
         )
     }

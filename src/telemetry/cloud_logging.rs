@@ -1,4 +1,5 @@
-//! One JSON object a line with the fields Cloud Logging lifts: `severity`, `message`, `time` (Google, *Structured logging*).
+//! One JSON object a line with the fields Cloud Logging lifts: `severity`, `message`, `time`, and the trace (Google,
+//! *Structured logging*).
 
 use std::fmt;
 
@@ -6,44 +7,114 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tracing::field::{Field, Visit};
+use tracing::span::Record;
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::outcome::chain;
+use crate::trace::Trace;
+
+/// Writes events.
 pub(super) struct CloudLogging;
 
-impl<S, N> FormatEvent<S, N> for CloudLogging
+/// Writes the fields of a span as JSON, for the lines of its events.
+pub(super) struct SpanFields;
+
+impl<S> FormatEvent<S, SpanFields> for CloudLogging
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(
         &self,
-        _context: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, SpanFields>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut fields = Fields(Map::new());
+        let mut fields = Fields::default();
         event.record(&mut fields);
-        fields.0.insert(
+        let mut line = Map::new();
+        line.insert(
             "severity".into(),
             severity(*event.metadata().level()).into(),
         );
-        fields.0.insert(
-            "time".into(),
-            OffsetDateTime::now_utc()
-                .format(&Rfc3339)
-                .unwrap_or_default()
-                .into(),
-        );
-        fields
-            .0
-            .insert("target".into(), event.metadata().target().into());
-        writeln!(writer, "{}", Value::Object(fields.0))
+        let now = OffsetDateTime::now_utc().format(&Rfc3339);
+        line.insert("time".into(), now.unwrap_or_default().into());
+        line.insert("target".into(), event.metadata().target().into());
+        if let Some(message) = fields.0.remove("message") {
+            line.insert("message".into(), message);
+        }
+        // The outermost span comes first: it is the delivery's.
+        for span in context
+            .event_scope()
+            .into_iter()
+            .flat_map(|scope| scope.from_root())
+        {
+            if let Some(written) = span.extensions().get::<FormattedFields<SpanFields>>() {
+                add(&mut line, span.name(), Fields::of_span(written).0);
+            }
+        }
+        add(&mut line, "event", fields.0);
+        name_trace(&mut line);
+        writeln!(writer, "{}", Value::Object(line))
     }
 }
 
+impl<'a> FormatFields<'a> for SpanFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'a>, found: R) -> fmt::Result {
+        let mut fields = Fields::default();
+        found.record(&mut fields);
+        write!(writer, "{}", Value::Object(fields.0))
+    }
+
+    fn add_fields(
+        &self,
+        current: &'a mut FormattedFields<Self>,
+        found: &Record<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::of_span(current);
+        found.record(&mut fields);
+        current.fields = Value::Object(fields.0).to_string();
+        Ok(())
+    }
+}
+
+/// Adds fields to a line. A name that is taken gets a prefix, so that a handler's own `message_id` replaces nothing.
+fn add(line: &mut Map<String, Value>, prefix: &str, fields: Map<String, Value>) {
+    for (name, value) in fields {
+        let is_taken = line.contains_key(&name);
+        let name = if is_taken {
+            format!("{prefix}.{name}")
+        } else {
+            name
+        };
+        line.insert(name, value);
+    }
+}
+
+/// Writes `traceparent` as Cloud Logging expects a trace: in the project of the line's subscription (Google, *LogEntry*,
+/// `trace`, `spanId`, `traceSampled`).
+fn name_trace(line: &mut Map<String, Value>) -> Option<()> {
+    let trace: Trace = line.get("traceparent")?.as_str()?.parse().ok()?;
+    let subscription = line.get("subscription")?.as_str()?;
+    let (project, _) = subscription.strip_prefix("projects/")?.split_once('/')?;
+    let name = format!("projects/{project}/traces/{}", trace.trace_id());
+    line.insert("logging.googleapis.com/trace".into(), name.into());
+    line.insert(
+        "logging.googleapis.com/spanId".into(),
+        trace.span_id().into(),
+    );
+    line.insert(
+        "logging.googleapis.com/trace_sampled".into(),
+        trace.is_sampled().into(),
+    );
+    line.remove("traceparent");
+    Some(())
+}
+
+/// Google's names (Google, *LogEntry*, `LogSeverity`).
 fn severity(level: Level) -> &'static str {
     match level {
         Level::ERROR => "ERROR",
@@ -53,31 +124,119 @@ fn severity(level: Level) -> &'static str {
     }
 }
 
+/// The fields of an event or a span.
+#[derive(Default)]
 struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn of_span(written: &FormattedFields<SpanFields>) -> Self {
+        Self(serde_json::from_str(written).unwrap_or_default())
+    }
+
+    fn insert(&mut self, field: &Field, value: impl Into<Value>) {
+        let name = field.name();
+        let name = name.strip_prefix("r#").unwrap_or(name);
+        self.0.insert(name.into(), value.into());
+    }
+}
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0
-            .insert(field.name().into(), format!("{value:?}").into());
+        self.insert(field, format!("{value:?}"));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.insert(field, chain(value));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().into(), value.into());
+        self.insert(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.insert(field.name().into(), value.into());
+        self.insert(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.insert(field.name().into(), value.into());
+        self.insert(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.insert(field.name().into(), value.into());
+        self.insert(field, value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.0.insert(field.name().into(), value.into());
+        self.insert(field, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::subscriber::with_default;
+
+    use super::*;
+    use crate::telemetry::captured::Captured;
+
+    const SUBSCRIPTION: &str = "projects/shop/subscriptions/orders";
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    /// The lines that these events write, without their times.
+    fn lines(events: impl FnOnce()) -> Vec<Value> {
+        let captured = Captured::default();
+        with_default(captured.json(), events);
+        let mut lines = captured.lines();
+        for line in &mut lines {
+            line.as_object_mut().expect("an object").remove("time");
+        }
+        lines
+    }
+
+    #[test]
+    fn a_line_carries_the_fields_of_its_spans_and_replaces_none() {
+        let found = lines(|| {
+            let outer = tracing::info_span!(
+                "handler",
+                subscription = SUBSCRIPTION,
+                message_id = "7",
+                traceparent = TRACE,
+                late = tracing::field::Empty,
+            );
+            let _outer = outer.enter();
+            outer.record("late", true);
+            let _inner =
+                tracing::info_span!("order", message_id = "mine", message = "no", r#type = 1)
+                    .entered();
+            tracing::warn!(message_id = "other", severity = "none", half = 0.5, "done");
+        });
+        let expected = serde_json::json!({
+            "severity": "WARNING",
+            "message": "done",
+            "target": "pushgate::telemetry::cloud_logging::tests",
+            "subscription": SUBSCRIPTION,
+            "message_id": "7",
+            "late": true,
+            "logging.googleapis.com/trace": "projects/shop/traces/4bf92f3577b34da6a3ce929d0e0e4736",
+            "logging.googleapis.com/spanId": "00f067aa0ba902b7",
+            "logging.googleapis.com/trace_sampled": true,
+            "order.message_id": "mine",
+            "order.message": "no",
+            "type": 1,
+            "event.message_id": "other",
+            "event.severity": "none",
+            "half": 0.5,
+        });
+        assert_eq!(found, [expected]);
+    }
+
+    #[test]
+    fn what_names_no_trace_is_left_as_it_is() {
+        let found = lines(|| {
+            tracing::error!(subscription = SUBSCRIPTION, traceparent = "mine", "a");
+            tracing::debug!(traceparent = TRACE, "b");
+        });
+        let traces: Vec<_> = found.iter().map(|line| &line["traceparent"]).collect();
+        assert_eq!(traces, ["mine", TRACE]);
+        let severities: Vec<_> = found.iter().map(|line| &line["severity"]).collect();
+        assert_eq!(severities, ["ERROR", "DEBUG"]);
     }
 }

@@ -1,5 +1,7 @@
 //! Logs: one line an event to stderr, as text for people or as JSON for Cloud Logging.
 
+#[cfg(test)]
+pub(crate) mod captured;
 mod cloud_logging;
 mod lines;
 
@@ -9,7 +11,7 @@ use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use self::cloud_logging::CloudLogging;
+use self::cloud_logging::{CloudLogging, SpanFields};
 use self::lines::Lines;
 use crate::state::Environment;
 
@@ -33,7 +35,12 @@ pub(crate) fn install(environment: &Environment, default_filter: &str) -> Log {
     let is_coloured = std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none();
     // Whoever logs already (a test) goes on doing so.
     let _ = if format {
-        tracing::subscriber::set_global_default(builder.event_format(CloudLogging).finish())
+        tracing::subscriber::set_global_default(
+            builder
+                .fmt_fields(SpanFields)
+                .event_format(CloudLogging)
+                .finish(),
+        )
     } else {
         tracing::subscriber::set_global_default(
             builder.with_target(false).with_ansi(is_coloured).finish(),

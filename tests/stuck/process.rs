@@ -84,7 +84,7 @@ async fn async_handlers_that_block_stop_neither_health_nor_others_nor_the_exit()
     assert_eq!(status(service.push("succeeds")).await, 204);
     let named = |line: &serde_json::Value| {
         let message = line["message"].as_str().unwrap_or_default();
-        message.starts_with("a handler blocks its thread") && line["message.id"].is_string()
+        message.starts_with("a handler blocks its thread") && line["message_id"].is_string()
     };
     let line = service.process.log(named).await;
     assert_eq!(

@@ -191,7 +191,7 @@ impl Run {
         let (subscription, taken) = (&self.delivery.name, &started.taken);
         let (reply, reason) = (ended.reply, ended.reason.as_deref());
         tracing::debug!(
-            %subscription, message.id = taken.message.id, delivery_attempt = taken.attempt(), %reply, reason,
+            %subscription, message_id = taken.message.id, delivery_attempt = taken.attempt(), %reply, reason,
             duration_ms = ended.latency.as_secs_f64() * 1e3, ?settlement, "pushed"
         );
         let now = self.delivery.clock.now();

@@ -23,6 +23,9 @@ use crate::state::Environment;
 use crate::subscriber::{Form, Subscriber};
 use crate::telemetry;
 
+/// The screen shows what becomes of pushes, so the log has errors, mistakes of handlers, and their lines as in
+/// production.
+const LOG: &str = "error,pushgate::reply=off,pushgate::watchdog=warn,[handler]=info";
 const SERVICE_PORT: u16 = 8080;
 const EMULATOR_PORT: u16 = 8085;
 /// How many ports above the usual one are tried.
@@ -53,8 +56,7 @@ pub(super) async fn run(
 ) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let mut leave = Leave::listen()?;
-    // What happens is told on the screen; logs are for what should not.
-    let _log = telemetry::install(&environment, "error,pushgate::reply=off");
+    let _log = telemetry::install(&environment, LOG);
     let emulator_port = free_port(arguments.emulator_port);
     let cloud = Cloud::start(emulator_port, &arguments.project)?;
     let port = free_port(arguments.port);
