@@ -1,15 +1,19 @@
 //! One delivery of one message, ready to be claimed: for whom it is, what the handler would get, and its ticket.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use tokio::time::Instant;
+use backon::{ExponentialBuilder, Retryable};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::breaker::Pass;
 use crate::context::Context;
 use crate::dead_letter::Reason;
-use crate::dedup::{DedupStore, Fingerprint, StoreError, Ticket};
+use crate::dedup::{DedupStore, Fingerprint, Hold, StoreError, Ticket};
 use crate::envelope::Envelope;
 use crate::handler::Delivery;
 use crate::outcome::chain;
@@ -17,6 +21,9 @@ use crate::registered::Registered;
 use crate::state::States;
 use crate::subscriber::{AfterCrash, Conflict, Identity, StoreDown};
 use crate::trace::Trace;
+
+/// The lease of a claim whose run is still to begin, at most; the claim is renewed if that takes longer.
+const UNBEGUN_LEASE: Duration = Duration::from_secs(2);
 
 /// A delivery and its ticket.
 pub(crate) struct Attempt {
@@ -30,6 +37,8 @@ pub(crate) struct Attempt {
     pub(crate) doom: Option<Reason>,
     /// What the next delivery must still know if this one cannot settle: that an earlier one vanished.
     pub(crate) is_held: bool,
+    /// True once the store knows that the run has begun.
+    pub(crate) is_begun: Arc<AtomicBool>,
     /// The store did not answer the claim, and the subscriber runs all the same.
     pub(crate) is_unguarded: bool,
 }
@@ -79,6 +88,7 @@ impl Attempt {
             pass: None,
             doom,
             is_held: false,
+            is_begun: Arc::default(),
             is_unguarded: false,
         }
     }
@@ -128,23 +138,65 @@ impl Attempt {
         self.subscriber.declared.after_crash == AfterCrash::Hold
     }
 
-    /// The claim was granted; `number` is above 1 if an earlier one lapsed because its instance vanished.
-    pub(crate) fn granted(&mut self, number: u32) {
+    /// The ticket to claim with. A subscriber that must know whether a run was cut off marks its beginning, which also sets the
+    /// whole lease; until then the claim is short, so that one whose answer was lost delays no later delivery.
+    pub(crate) fn claiming(&self) -> Cow<'_, Ticket> {
+        if !self.holds() {
+            return Cow::Borrowed(&self.ticket);
+        }
+        Cow::Owned(Ticket {
+            lease: self.ticket.lease.min(UNBEGUN_LEASE),
+            ..self.ticket.clone()
+        })
+    }
+
+    /// Marks in the store that the run begins, for a subscriber that must know whether one was cut off. Fails with the
+    /// reason if the claim was lost, or the store has not answered by half of the hard limit: then the handler must not be called.
+    pub(crate) async fn begin(&self) -> Result<(), String> {
+        let is_begun = self.is_begun.load(Ordering::Relaxed);
+        if is_begun || self.is_unguarded || !self.holds() {
+            return Ok(());
+        }
+        let patience = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(25))
+            .with_max_delay(Duration::from_millis(500))
+            .with_jitter()
+            .without_max_times();
+        let try_once = || async { self.store().begin(&self.ticket).await };
+        let begin = try_once.retry(patience).when(StoreError::is_transient);
+        let half_of_its_time = self.arrival + self.subscriber.limits.hard / 2;
+        let begun = timeout_at(half_of_its_time, begin).await;
+        match begun.unwrap_or_else(|_| Err(StoreError::no_answer())) {
+            Ok(Hold::Held) => self.is_begun.store(true, Ordering::Relaxed),
+            Ok(Hold::Lost) => return Err("the claim was lost to another delivery".into()),
+            Err(error) => {
+                let error = chain(&error);
+                return Err(format!("cannot store that the run begins: {error}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The claim was granted. A `number` above 1 tells of an earlier one that lapsed; `is_run_lost`, that its run had begun, which
+    /// dooms the message if its subscriber holds such messages.
+    pub(crate) fn granted(&mut self, number: u32, is_run_lost: bool) {
         if number == 1 {
             return;
         }
-        let next = if self.holds() {
-            self.is_held = true;
-            self.doom.get_or_insert_with(Reason::outcome_unknown);
-            "the message is dead-lettered"
-        } else {
-            "it runs again now"
+        let (run, next) = match (self.holds(), is_run_lost) {
+            (true, true) => {
+                self.is_held = true;
+                self.doom.get_or_insert_with(Reason::outcome_unknown);
+                ("its run had begun", "the message is dead-lettered")
+            }
+            (true, false) => ("its run had not begun", "it runs now"),
+            (false, _) => ("its run may have begun", "it runs again now"),
         };
         tracing::warn!(
             subscription = %self.subscriber.name,
             message_id = self.message_id(),
             claim_attempt = number,
-            "an earlier delivery of this message vanished before it settled it; its run may have begun, and {next}"
+            "an earlier delivery of this message vanished before it settled it; {run}, and {next}"
         );
     }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::Waiting;
 use crate::attempt::Attempt;
 use crate::breaker::Pass;
 use crate::dedup::{Claim, DedupStore, Fingerprint, Record, StoreError, Ticket};
 use crate::drain::Drain;
-use crate::settle::give_back_later;
 use crate::settlement::Settlement;
 use crate::subscriber::Conflict;
 
@@ -26,17 +26,18 @@ pub(crate) enum Asked {
 }
 
 /// How long a delivery waits for another's claim.
-struct Patience {
+struct Patience<'a> {
     arrival: Instant,
     /// The handler's hard limit: nothing is begun or waited for after it.
     hard_limit: Duration,
     closing: CancellationToken,
+    room: &'a Waiting,
 }
 
 /// What the store says, before it is known what the subscriber makes of it.
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
-    Granted(u32),
+    Granted { attempt: u32, is_run_lost: bool },
     Done(Option<Fingerprint>),
     Elsewhere(Settlement),
     Leaving,
@@ -44,14 +45,19 @@ enum Told {
 
 /// Claims the attempt's message, waiting for another's claim as long as its handler may run, unless the service closes.
 pub(crate) async fn ask(attempt: &mut Attempt, drain: &Drain) -> Result<Asked, StoreError> {
+    let subscriber = Arc::clone(&attempt.subscriber);
     let patience = Patience {
         arrival: attempt.arrival,
-        hard_limit: attempt.subscriber.limits.hard,
+        hard_limit: subscriber.limits.hard,
         closing: drain.closing.clone(),
+        room: &subscriber.waiting,
     };
     loop {
-        let store = Arc::clone(&attempt.subscriber.store.asking);
-        let told = match ask_store(&store, &attempt.ticket, &patience, &mut attempt.pass).await {
+        let store = &subscriber.store.asking;
+        let mut pass = attempt.pass.take();
+        let told = ask_store(store, &attempt.claiming(), &patience, &mut pass).await;
+        attempt.pass = pass;
+        let told = match told {
             Ok(told) => told,
             // Where another delivery is at it, running without a claim would be running twice at once.
             Err(NoAnswer {
@@ -63,14 +69,20 @@ pub(crate) async fn ask(attempt: &mut Attempt, drain: &Drain) -> Result<Asked, S
                     return Ok(Asked::Granted { attempt: 1 });
                 }
                 if error.is_ambiguous() {
-                    give_back_later(attempt);
+                    attempt
+                        .subscriber
+                        .store
+                        .give_back_unanswered(&attempt.ticket);
                 }
                 return Err(error);
             }
         };
         return Ok(match told {
-            Told::Granted(number) => {
-                attempt.granted(number);
+            Told::Granted {
+                attempt: number,
+                is_run_lost,
+            } => {
+                attempt.granted(number, is_run_lost);
                 Asked::Granted { attempt: number }
             }
             Told::Done(before) => match attempt.conflict_with(before) {
@@ -98,7 +110,7 @@ struct NoAnswer {
 async fn ask_store(
     store: &Arc<dyn DedupStore>,
     ticket: &Ticket,
-    patience: &Patience,
+    patience: &Patience<'_>,
     pass: &mut Option<Pass>,
 ) -> Result<Told, NoAnswer> {
     let mut is_in_progress = false;
@@ -111,10 +123,21 @@ async fn ask_store(
             is_in_progress,
         };
         match store.claim(ticket).await.map_err(no_answer)? {
-            Claim::Granted { attempt } => return Ok(Told::Granted(attempt)),
+            Claim::Granted {
+                attempt,
+                is_run_lost,
+            } => {
+                return Ok(Told::Granted {
+                    attempt,
+                    is_run_lost,
+                });
+            }
             Claim::Done(fingerprint) => return Ok(Told::Done(fingerprint)),
             Claim::InProgress => is_in_progress = true,
         }
+        let Some(_place) = patience.room.enter(&ticket.key) else {
+            return Ok(Told::Elsewhere(Settlement::Busy));
+        };
         drop(pass.take()); // a probe that waits would keep all others out
         let waited = wait(store.as_ref(), ticket, patience).await;
         match waited.map_err(|error| NoAnswer {
@@ -137,7 +160,7 @@ enum Waited {
 async fn wait(
     store: &dyn DedupStore,
     ticket: &Ticket,
-    patience: &Patience,
+    patience: &Patience<'_>,
 ) -> Result<Waited, StoreError> {
     loop {
         let look_again = Instant::now() + patience.pause();
@@ -159,7 +182,7 @@ async fn wait(
     }
 }
 
-impl Patience {
+impl Patience<'_> {
     fn end(&self) -> Instant {
         self.arrival + self.hard_limit
     }
@@ -195,11 +218,12 @@ mod tests {
         )
     }
 
-    fn patience() -> Patience {
+    fn patience(room: &Waiting) -> Patience<'_> {
         Patience {
             arrival: Instant::now(),
             hard_limit: LIMIT,
             closing: CancellationToken::new(),
+            room,
         }
     }
 
@@ -212,14 +236,18 @@ mod tests {
         let holder = ticket(lease_seconds);
         assert_eq!(
             store.claim(&holder).await.expect("claimed"),
-            Claim::Granted { attempt: 1 }
+            Claim::Granted {
+                attempt: 1,
+                is_run_lost: false
+            }
         );
         let then = then(Arc::clone(&store), holder);
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(10)).await;
             then.await;
         });
-        let patience = patience();
+        let room = Waiting::of(100);
+        let patience = patience(&room);
         let asked = ask_store(&store, &ticket(60), &patience, &mut None)
             .await
             .ok()
@@ -248,7 +276,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_vanished_holders_message_is_taken_over_while_there_is_time() {
         let (asked, waited) = asked_while(15, |_, _| async {}).await;
-        assert_eq!(asked, Told::Granted(2));
+        assert!(matches!(asked, Told::Granted { attempt: 2, .. }));
         assert!(waited < Duration::from_secs(18), "{waited:?}");
         let (asked, _) = asked_while(30, |_, _| async {}).await;
         assert_eq!(
@@ -264,7 +292,8 @@ mod tests {
         assert_eq!((asked, waited), (Told::Elsewhere(Settlement::Busy), LIMIT));
         let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
         assert!(store.claim(&ticket(60)).await.is_ok());
-        let patience = patience();
+        let room = Waiting::of(100);
+        let patience = patience(&room);
         patience.closing.cancel();
         assert_eq!(
             ask_store(&store, &ticket(60), &patience, &mut None)

@@ -1,6 +1,7 @@
 //! Keeps a claim's lease while its handler runs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
@@ -24,6 +25,8 @@ impl LeaseKeeper {
             ticket: attempt.ticket.clone(),
             message_id: Arc::clone(&attempt.delivery.context.message_id),
             stop: attempt.delivery.context.stop.clone(),
+            is_begun: Arc::clone(&attempt.is_begun),
+            first_lease: attempt.claiming().lease,
         };
         Self(tokio::spawn(keeping.run()).abort_handle())
     }
@@ -40,25 +43,22 @@ struct Keeping {
     ticket: Ticket,
     message_id: Arc<str>,
     stop: CancellationToken,
+    is_begun: Arc<AtomicBool>,
+    first_lease: Duration,
 }
 
 impl Keeping {
     async fn run(self) {
-        let Self {
-            store,
-            ticket,
-            message_id,
-            stop,
-        } = self;
-        let mut pause = ticket.lease / 3;
+        let Self { ticket, stop, .. } = &self;
+        let mut pause = self.first_lease / 3;
         loop {
             sleep(pause).await;
-            match renew(store.as_ref(), &ticket).await {
+            match self.renew().await {
                 Ok(Hold::Held) => pause = ticket.lease / 3,
                 Ok(Hold::Lost) => {
                     tracing::warn!(
                         subscription = ticket.key.subscription,
-                        message_id = %message_id,
+                        message_id = %self.message_id,
                         "a claim was lost while its handler runs"
                     );
                     return stop.cancel();
@@ -68,7 +68,7 @@ impl Keeping {
                     pause = (ticket.lease / 12).min(Duration::from_millis(500));
                     tracing::warn!(
                         subscription = ticket.key.subscription,
-                        message_id = %message_id,
+                        message_id = %self.message_id,
                         error = chain(&error),
                         "cannot renew a lease"
                     );
@@ -76,15 +76,19 @@ impl Keeping {
             }
         }
     }
-}
 
-/// A store that has forgotten the claim, rather than given it to another, grants it again to the same ticket.
-async fn renew(store: &dyn DedupStore, ticket: &Ticket) -> Result<Hold, StoreError> {
-    if store.renew(ticket).await? == Hold::Held {
-        return Ok(Hold::Held);
-    }
-    match store.claim(ticket).await? {
-        Claim::Granted { .. } => Ok(Hold::Held),
-        Claim::InProgress | Claim::Done(_) => Ok(Hold::Lost),
+    /// A store that has forgotten the claim, rather than given it to another, grants it again to the same ticket.
+    async fn renew(&self) -> Result<Hold, StoreError> {
+        let Self { store, ticket, .. } = self;
+        if store.renew(ticket).await? == Hold::Held {
+            return Ok(Hold::Held);
+        }
+        match store.claim(ticket).await? {
+            Claim::Granted { .. } if self.is_begun.load(Ordering::Relaxed) => {
+                store.begin(ticket).await
+            }
+            Claim::Granted { .. } => Ok(Hold::Held),
+            Claim::InProgress | Claim::Done(_) => Ok(Hold::Lost),
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::executor::Executor;
 use crate::handler::{Delivery, Said, Work};
 use crate::runs::{Entry, Runs};
 use crate::subscriber::Subscriber;
-use crate::threads::{Pool, Share};
+use crate::threads::{Pool, Share, Thread};
 use crate::watchdog::Watchdog;
 
 /// The most runs that outlast their hard limit and are replaced; half of the places of the process if that is less.
@@ -61,17 +61,22 @@ impl Pools {
         }
     }
 
-    /// Starts the handler in a task of its own, once a thread is free. Dropping the returned future before that starts nothing.
-    pub(crate) async fn start(
+    /// Waits for a thread, which an `async` handler does not need.
+    pub(crate) async fn thread(&self, share: Option<&Share>) -> Option<Thread> {
+        match share {
+            Some(share) => share.thread().await,
+            None => None,
+        }
+    }
+
+    /// Starts the handler in a task of its own, with its thread.
+    pub(crate) fn start(
         &self,
         work: &Work,
         share: Option<&Share>,
+        thread: Option<Thread>,
         delivery: Delivery,
     ) -> Job {
-        let thread = match share {
-            Some(share) => share.thread().await,
-            None => None,
-        };
         let pool = share.map(|share| share.pool);
         let listed = self.runs.list(pool, &delivery.context, thread);
         let entry = Arc::clone(&listed.entry);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use crate::admission::Waiting;
 use crate::authentication::Caller;
 use crate::breaker::{Breaker, Open, Pass, Rules};
 use crate::config::Config;
@@ -32,6 +33,7 @@ pub(crate) struct Registered {
     pub(crate) places: Arc<Semaphore>,
     /// The threads it may use; `None` for an `async` handler.
     pub(crate) share: Option<Share>,
+    pub(crate) waiting: Waiting,
     breaker: Option<Arc<Breaker>>,
     pub(crate) audiences: HashSet<String>,
     pub(crate) callers: HashSet<String>,
@@ -61,6 +63,7 @@ impl Registered {
         let share = pools.share(&declared.work);
         // For a pool, one runs and one waits.
         let room = share.as_ref().map_or(ASYNC_ROOM, |share| 2 * share.size);
+        let places = declared.concurrency.unwrap_or(room);
         Self {
             name: format!("projects/{}/subscriptions/{}", config.project, declared.id).into(),
             dead_letter_topic: format!(
@@ -77,7 +80,8 @@ impl Registered {
             } else {
                 Shielded::none()
             },
-            places: Arc::new(Semaphore::new(declared.concurrency.unwrap_or(room))),
+            places: Arc::new(Semaphore::new(places)),
+            waiting: Waiting::of(places),
             share,
             breaker: declared.circuit_breaker.map(|breaker| {
                 let rules = Rules {
@@ -124,9 +128,11 @@ impl Registered {
             epoch: self.declared.epoch,
             id: identity.id,
         };
-        Ticket {
+        let mut ticket = Ticket {
             fingerprint: identity.fingerprint,
             ..Ticket::new(key, self.declared.lease, self.declared.dedup_window())
-        }
+        };
+        self.store.adopt(&mut ticket);
+        ticket
     }
 }

@@ -92,7 +92,11 @@ async fn begin(attempt: &Attempt, pools: &Pools, drain: &Drain) -> Result<Job, S
         () = drain.stopping.cancelled() => Err("the service is leaving".into()),
         () = delivery.context.stop.cancelled() => Err("the claim was lost to another delivery".into()),
         () = sleep_until(*arrival + subscriber.begins_within()) => Err(pools.too_late(share, subscriber.limits.hard)),
-        job = pools.start(work, share, delivery.clone()) => Ok(job),
+        job = async {
+            let thread = pools.thread(share).await;
+            attempt.begin().await?; // not earlier: a handler that waits for a thread has not begun
+            Ok(pools.start(work, share, thread, delivery.clone()))
+        } => job,
     }
 }
 

@@ -1,12 +1,9 @@
 //! From how a run ended to a settled message: recorded as done, dead-lettered, or given back. Always before the reply.
 
-use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ConstantBuilder, ExponentialBuilder, Retryable};
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use crate::attempt::Attempt;
 use crate::dead_letter::{DeadLetters, Reason};
@@ -146,8 +143,8 @@ impl Settling<'_> {
         };
         let finished = tokio::select! {
             finished = finish => finished,
-            () = sleep_until(self.deadline()) => return Recorded::No(last.unwrap_or_else(no_answer)),
-            () = self.drain.last_call.cancelled() => return Recorded::No(last.unwrap_or_else(no_answer)),
+            () = sleep_until(self.deadline()) => return Recorded::No(last.unwrap_or_else(StoreError::no_answer)),
+            () = self.drain.last_call.cancelled() => return Recorded::No(last.unwrap_or_else(StoreError::no_answer)),
         };
         finished.unwrap_or_else(Recorded::No)
     }
@@ -163,8 +160,8 @@ impl Settling<'_> {
         };
         tokio::select! {
             recorded = record => recorded,
-            () = sleep_until(self.deadline()) => Err(no_answer()),
-            () = self.drain.last_call.cancelled() => Err(no_answer()),
+            () = sleep_until(self.deadline()) => Err(StoreError::no_answer()),
+            () = self.drain.last_call.cancelled() => Err(StoreError::no_answer()),
         }
     }
 
@@ -215,44 +212,29 @@ impl Settling<'_> {
         match published {
             Ok(()) => {
                 let topic = subscriber.dead_letter_topic.clone();
-                // Under a key of the publisher's own, the one that vanished may have been another message: whoever comes with
-                // this key is for a person, too.
+                // Under a key of the publisher's own, the lost run may have been another message's, so the next message with
+                // this key is for a person, too: a release keeps the lost run known.
+                let reason = reason.text;
+                let settled = Settlement::DeadLettered { reason, topic };
                 if self.attempt.is_held && self.attempt.ticket.fingerprint.is_some() {
-                    let reason = reason.text;
-                    return self.keep(Settlement::DeadLettered { reason, topic }, lease);
+                    return self.release(settled, lease).await;
                 }
-                self.finish(
-                    Settlement::DeadLettered {
-                        reason: reason.text,
-                        topic,
-                    },
-                    lease,
-                )
-                .await
+                self.finish(settled, lease).await
             }
-            // Given back, it would look as if nobody had ever begun it.
-            Err(error) if self.attempt.is_held => Settlement::NotDeadLettered {
-                reason: reason.text,
-                error,
-            },
             Err(error) => {
-                self.release(
-                    Settlement::NotDeadLettered {
-                        reason: reason.text,
-                        error,
-                    },
-                    lease,
-                )
-                .await
+                let reason = reason.text;
+                self.release(Settlement::NotDeadLettered { reason, error }, lease)
+                    .await
             }
         }
     }
 
-    /// Gives the claim back. If the store cannot be told, the claim lapses by itself.
+    /// Gives the claim back. If the store does not answer before the deadline, that goes on in the background.
     async fn release(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
         drop(lease);
+        let (store, ticket) = (&self.attempt.subscriber.store, &self.attempt.ticket);
         if self.attempt.is_unguarded {
-            give_back_later(self.attempt);
+            store.give_back_unanswered(ticket);
             return settled;
         }
         let try_once = || async { self.attempt.store().release(&self.attempt.ticket).await };
@@ -261,11 +243,13 @@ impl Settling<'_> {
             .with_max_times(1);
         let released = tokio::select! {
             released = try_once.retry(once_more).when(StoreError::is_transient) => released,
-            () = self.drain.last_call.cancelled() => Err(no_answer()),
+            () = sleep_until(self.deadline()) => Err(StoreError::no_answer()),
+            () = self.drain.last_call.cancelled() => Err(StoreError::no_answer()),
         };
         if let Err(error) = released {
+            store.give_back_again(ticket);
             self.warn(&format!(
-                "cannot release a claim; it lapses by itself: {}",
+                "cannot release a claim; it is tried again, or else the claim lapses by itself: {}",
                 chain(&error)
             ));
         }
@@ -275,33 +259,4 @@ impl Settling<'_> {
     fn warn(&self, what: &str) {
         tracing::warn!(subscription = %self.attempt.subscriber.name, message_id = self.attempt.message_id(), "{what}");
     }
-}
-
-/// A claim whose answer was lost may be there, and would keep the next delivery waiting, or be taken for one whose instance
-/// vanished. It is given back without anybody waiting for that.
-pub(crate) fn give_back_later(attempt: &Attempt) {
-    static PLACES: Semaphore = Semaphore::const_new(64);
-    let Ok(place) = PLACES.try_acquire() else {
-        return; // it lapses by itself
-    };
-    let (store, ticket) = (Arc::clone(attempt.store()), attempt.ticket.clone());
-    tokio::spawn(async move {
-        let _place = place;
-        // The claim may even come after its release, on another connection.
-        let release = || async {
-            match store.release(&ticket).await {
-                Ok(Hold::Held) => Ok(()),
-                Ok(Hold::Lost) | Err(_) => Err(()),
-            }
-        };
-        let patience = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(250))
-            .with_max_delay(Duration::from_secs(4))
-            .without_max_times();
-        let _ = timeout(ticket.lease, release.retry(patience)).await;
-    });
-}
-
-fn no_answer() -> StoreError {
-    StoreError::Unavailable(Arc::new(io::Error::from(io::ErrorKind::TimedOut)))
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
+use pushgate::Idempotency;
 
 use crate::harness::faulty_store::{FaultyStore, Step};
 use crate::harness::message::TestMessage;
@@ -39,6 +40,34 @@ async fn a_full_subscription_answers_429_before_any_claim() {
 #[tokio::test]
 async fn a_full_process_answers_429_before_any_claim() {
     is_refused_beyond_one(Setup::new().setting("PUSHGATE_CONCURRENCY", 1)).await;
+}
+
+#[tokio::test]
+async fn duplicates_that_wait_leave_the_places_to_other_messages() {
+    let by_event = Idempotency::by_attribute("event");
+    let probe = subscriber("probe").concurrency(20).idempotency(by_event);
+    let service = Setup::new().subscriber(probe).start().await;
+    let publish = |data: &str, event: &str| service.message(data).attribute("event", event);
+    let held = publish("hold", "e-1");
+    let duplicates: Vec<_> = (0..150).map(|_| publish("hold", "e-1")).collect();
+    let waiting = stream::iter(&duplicates)
+        .map(|duplicate| service.push(duplicate))
+        .buffer_unordered(10);
+    let meanwhile = async {
+        service.probe.entered(1).await;
+        let refused = waiting.take(146).collect::<Vec<_>>();
+        for reply in refused.await {
+            assert_eq!(reply.status, 409);
+        }
+        for event in ["e-2", "e-3", "e-4"] {
+            assert_eq!(service.push(&publish("ok", event)).await.status, 204);
+        }
+        service.probe.open();
+    };
+    let (first, ()) = tokio::join!(service.push(&held), soon("other messages", meanwhile));
+    assert_eq!(first.status, 204);
+    assert_eq!(service.push(&duplicates[0]).await.status, 204);
+    assert_eq!(service.runs(), 4);
 }
 
 #[tokio::test]

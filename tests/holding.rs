@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::harness::faulty_store::{Fault, FaultyStore, Step};
 use crate::harness::message::TestMessage;
 use crate::harness::probe::probe_on_thread;
-use crate::harness::{Service, Setup, declared, push_to, soon, subscriber};
+use crate::harness::{Service, Setup, declared, push_to, soon, subscriber, time_passes};
 
 const SECOND: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(600);
@@ -43,7 +43,7 @@ async fn take_over(store: &FaultyStore, message: &TestMessage) {
     store.forget();
     let rival = Ticket::new(key(&message.id), LONG, LONG);
     let claimed = store.claim(&rival).await.expect("an answer");
-    assert_eq!(claimed, Claim::Granted { attempt: 1 });
+    assert!(matches!(claimed, Claim::Granted { attempt: 1, .. }));
 }
 
 #[tokio::test]
@@ -111,6 +111,56 @@ async fn a_claim_whose_answers_were_all_lost_is_given_back_and_no_sign_of_a_cras
 }
 
 #[tokio::test]
+async fn a_claim_that_nobody_gives_back_counts_as_no_run() {
+    let (service, store) = on(subscriber("probe")
+        .after_crash(AfterCrash::Hold)
+        .lease(LONG))
+    .await;
+    let (_other, url) = service.instance().await;
+    let message = service.message("ok");
+    store.fail(Step::Claim, Fault::LostReply, 2);
+    store.fail(Step::Release, Fault::Down, usize::MAX); // as in a process without CPU
+    assert_eq!(service.push(&message).await.status, 503);
+    let at_another = push_beside(&service, &url, &message);
+    assert_eq!(soon("the reply", at_another).await.expect("a push"), 204);
+    assert_eq!(service.runs(), 1);
+    assert_eq!(service.google.dead_letters().len(), 0);
+}
+
+#[tokio::test]
+async fn a_run_whose_beginning_cannot_be_stored_does_not_begin() {
+    let (service, store) = on(subscriber("probe").after_crash(AfterCrash::Hold)).await;
+    let message = service.message("ok");
+    store.fail(Step::Begin, Fault::LostReply, usize::MAX);
+    let first = push_beside(&service, &service.url, &message);
+    store.called(Step::Begin, 2).await;
+    time_passes(LONG / 2).await;
+    assert_eq!(soon("the reply", first).await.expect("a push"), 503);
+    assert_eq!(service.runs(), 0);
+    store.heal();
+    assert_eq!(service.push(&message).await.status, 204);
+    assert_eq!(service.runs(), 1);
+    assert_eq!(service.google.dead_letters().len(), 0);
+}
+
+#[tokio::test]
+async fn a_thousand_claims_whose_answers_were_lost_delay_no_redelivery() {
+    let (service, store) = on(subscriber("probe").lease(LONG)).await;
+    let messages: Vec<_> = (0..1000).map(|_| service.message("ok")).collect();
+    store.fail(Step::Claim, Fault::LostReply, 2 * messages.len());
+    for message in &messages {
+        assert_eq!(service.push(message).await.status, 503);
+    }
+    soon("all runs", async {
+        for message in &messages {
+            while service.push(message).await.status != 204 {}
+        }
+    })
+    .await;
+    assert_eq!(service.runs(), messages.len());
+}
+
+#[tokio::test]
 async fn who_runs_without_the_store_keeps_the_claim_that_it_may_have() {
     let open = StoreDown::open("a second mail is harmless");
     let (service, store) = on(subscriber("probe").lease(SECOND).when_store_is_down(open)).await;
@@ -160,6 +210,7 @@ async fn under_a_key_whose_outcome_is_unknown_nothing_is_acked_without_a_letter(
         ) // SHA-256 of e-1
     };
     store.claim(&ticket).await.expect("an answer");
+    store.begin(&ticket).await.expect("an answer");
     for (message, letters) in [(&other, 1), (&crashed, 2)] {
         assert_eq!(service.push(message).await.status, 204);
         let reasons = service.google.dead_letters();

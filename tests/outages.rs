@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pushgate::AfterCrash;
 use tokio::time::Instant;
 
 use crate::harness::backend::Backend;
@@ -226,6 +227,42 @@ async fn survives(backend: Backend, outage: Outage) {
     drop(story.when_a_dead_letter_is_recorded().await);
 }
 
+/// Pushes arrive while the store is frozen for longer than a lease, and what they asked of it is executed when it thaws.
+async fn counts_no_claim_as_a_run(backend: Backend) {
+    let store = backend.store(STORE_TIMEOUT);
+    let hold = subscriber("probe")
+        .after_crash(AfterCrash::Hold)
+        .concurrency(200)
+        .lease(Duration::from_secs(1));
+    let service = Setup::new().store(store).subscriber(hold).start().await;
+    service.google.keep_dead_letters();
+    let warm = service.message("ok");
+    soon("a first push", async {
+        while service.push(&warm).await.status != 204 {}
+    })
+    .await;
+    let messages: Vec<_> = (0..200).map(|_| service.message("ok")).collect();
+    backend.server.freeze();
+    let start = Instant::now();
+    let pushes = messages.iter().map(|message| service.push(message));
+    let replies = futures_util::future::join_all(pushes).await;
+    assert!(replies.iter().all(|reply| reply.status == 503));
+    while start.elapsed() < Duration::from_secs(2) {
+        service.push(&service.message("ok")).await;
+    }
+    backend.server.thaw();
+    soon("all acks", async {
+        for message in &messages {
+            while service.push(message).await.status != 204 {}
+        }
+    })
+    .await;
+    assert_eq!(service.google.dead_letters().len(), 0);
+    for message in &messages {
+        assert_eq!(service.probe.runs_of(&message.id), 1);
+    }
+}
+
 /// Time-outs in a row tell that a store is away; from then on only single probes wait for it.
 async fn costs_milliseconds(backend: Backend) {
     let google = Arc::new(Google::start().await);
@@ -252,7 +289,16 @@ async fn costs_milliseconds(backend: Backend) {
 macro_rules! stores {
     ($($store:ident, $needs:literal;)*) => {$(
         mod $store {
-            use super::{Backend, Outage, STORE_TIMEOUT, Weather, costs_milliseconds, survives};
+            use super::{
+                Backend, Outage, STORE_TIMEOUT, Weather, costs_milliseconds,
+                counts_no_claim_as_a_run, survives,
+            };
+
+            #[tokio::test]
+            #[ignore = $needs]
+            async fn frozen_for_longer_than_a_lease_dead_letters_no_message_that_never_ran() {
+                counts_no_claim_as_a_run(Backend::$store().await).await;
+            }
 
             #[tokio::test]
             #[ignore = $needs]

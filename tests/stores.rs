@@ -38,7 +38,10 @@ async fn a_full_memory_store_forgets_what_is_done_first_and_never_what_is_in_pro
     for ticket in [&done, &running] {
         assert_eq!(
             store.claim(ticket).await.expect("claimed"),
-            Claim::Granted { attempt: 1 }
+            Claim::Granted {
+                attempt: 1,
+                is_run_lost: false
+            }
         );
     }
     assert!(matches!(
@@ -48,7 +51,10 @@ async fn a_full_memory_store_forgets_what_is_done_first_and_never_what_is_in_pro
     assert!(store.finish(&done).await.is_ok());
     assert_eq!(
         store.claim(&ticket("more", 60)).await.expect("claimed"),
-        Claim::Granted { attempt: 1 }
+        Claim::Granted {
+            attempt: 1,
+            is_run_lost: false
+        }
     );
     assert_eq!(
         store.claim(&ticket("running", 60)).await.expect("answered"),

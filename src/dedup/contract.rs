@@ -17,10 +17,21 @@ use super::{Claim, DedupStore, Fingerprint, Hold, MessageKey, Record, Ticket};
 /// Two instances of one store.
 pub type Pair = [Arc<dyn DedupStore>; 2];
 
-const GRANTED: Claim = Claim::Granted { attempt: 1 };
+const GRANTED: Claim = granted(1);
+const AFTER_A_LOST_RUN: Claim = Claim::Granted {
+    attempt: 2,
+    is_run_lost: true,
+};
 const DONE: Claim = Claim::Done(None);
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(30);
+
+const fn granted(attempt: u32) -> Claim {
+    Claim::Granted {
+        attempt,
+        is_run_lost: false,
+    }
+}
 
 fn ticket() -> Ticket {
     ticket_for(&Uuid::new_v4().to_string())
@@ -59,6 +70,10 @@ async fn renew(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Hold {
     store.renew(ticket).await.expect("a renewal is answered")
 }
 
+async fn begin(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Hold {
+    store.begin(ticket).await.expect("a beginning is answered")
+}
+
 async fn look(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Record {
     store.look(&ticket.key).await.expect("a look is answered")
 }
@@ -84,6 +99,9 @@ pub async fn every_rule(stores: Pair) {
     a_lapsed_claim_is_taken_over_and_its_late_owner_fenced_out(one, other).await;
     a_lapsed_claim_that_nobody_took_is_still_its_owners(one).await;
     a_renewed_claim_does_not_lapse(one, other).await;
+    a_run_that_began_and_vanished_stays_known(one, other).await;
+    a_claim_that_never_began_is_no_lost_run(one, other).await;
+    a_begun_run_may_be_released_and_finished(one, other).await;
     a_ticket_that_was_never_granted_settles_nothing(one).await;
     subscriptions_epochs_and_ids_are_kept_apart(one).await;
     one.ping().await.expect("the store answers");
@@ -152,7 +170,7 @@ async fn a_finished_message_tells_the_fingerprint_of_what_was_handled(
         fingerprint: handled,
         ..rival(&vanished)
     };
-    assert_eq!(claim(other, &ticket).await, Claim::Granted { attempt: 2 });
+    assert_eq!(claim(other, &ticket).await, granted(2));
     assert_eq!(renew(other, &ticket).await, Hold::Held);
     assert_eq!(finish(other, &ticket).await, Hold::Held);
     assert_eq!(claim(one, &vanished).await, Claim::Done(handled));
@@ -199,7 +217,7 @@ async fn a_lapsed_claim_is_taken_over_and_its_late_owner_fenced_out(
     });
     assert_eq!(
         claim(other, &next).await,
-        Claim::Granted { attempt: 2 },
+        granted(2),
         "whoever takes over knows that it does"
     );
     assert_eq!(renew(one, &late).await, Hold::Lost);
@@ -249,10 +267,99 @@ async fn a_renewed_claim_does_not_lapse(one: &Arc<dyn DedupStore>, other: &Arc<d
     assert_eq!(claim(other, &rival(&short)).await, Claim::InProgress);
 }
 
+async fn a_run_that_began_and_vanished_stays_known(
+    one: &Arc<dyn DedupStore>,
+    other: &Arc<dyn DedupStore>,
+) {
+    let vanished = Ticket {
+        lease: SHORT,
+        ..ticket()
+    };
+    assert_eq!(claim(one, &vanished).await, GRANTED);
+    assert_eq!(begin(one, &vanished).await, Hold::Held);
+    until(one, &vanished, Record::Lapsed).await;
+    let [next, third, last] = [(); 3].map(|()| Ticket {
+        lease: LONG,
+        ..rival(&vanished)
+    });
+    assert_eq!(claim(other, &next).await, AFTER_A_LOST_RUN);
+    assert_eq!(
+        claim(other, &next).await,
+        AFTER_A_LOST_RUN,
+        "a repeated claim has the same answer"
+    );
+    assert_eq!(renew(other, &next).await, Hold::Held);
+    assert_eq!(claim(one, &rival(&next)).await, Claim::InProgress);
+    assert_eq!(release(other, &next).await, Hold::Held);
+    let third_attempt = Claim::Granted {
+        attempt: 3,
+        is_run_lost: true,
+    };
+    assert_eq!(
+        claim(one, &third).await,
+        third_attempt,
+        "a release does not hide the lost run, nor is its lease waited for"
+    );
+    assert_eq!(finish(one, &third).await, Hold::Held);
+    assert_eq!(claim(other, &last).await, DONE);
+}
+
+async fn a_claim_that_never_began_is_no_lost_run(
+    one: &Arc<dyn DedupStore>,
+    other: &Arc<dyn DedupStore>,
+) {
+    let vanished = Ticket {
+        lease: SHORT,
+        ..ticket()
+    };
+    assert_eq!(claim(one, &vanished).await, GRANTED);
+    assert_eq!(renew(one, &vanished).await, Hold::Held);
+    until(one, &vanished, Record::Lapsed).await;
+    let next = rival(&vanished);
+    assert_eq!(claim(other, &next).await, granted(2));
+    assert_eq!(
+        begin(one, &vanished).await,
+        Hold::Lost,
+        "a late owner begins nothing"
+    );
+    assert_eq!(begin(other, &next).await, Hold::Held);
+    until(other, &next, Record::Lapsed).await;
+    let third = Claim::Granted {
+        attempt: 3,
+        is_run_lost: true,
+    };
+    assert_eq!(claim(one, &rival(&next)).await, third);
+}
+
+async fn a_begun_run_may_be_released_and_finished(
+    one: &Arc<dyn DedupStore>,
+    other: &Arc<dyn DedupStore>,
+) {
+    let ticket = ticket();
+    assert_eq!(claim(one, &ticket).await, GRANTED);
+    assert_eq!(begin(one, &ticket).await, Hold::Held);
+    assert_eq!(begin(one, &ticket).await, Hold::Held);
+    assert_eq!(
+        claim(one, &ticket).await,
+        GRANTED,
+        "its own run is not lost"
+    );
+    assert_eq!(look(other, &ticket).await, Record::InProgress);
+    assert_eq!(release(one, &ticket).await, Hold::Held);
+    assert_eq!(look(other, &ticket).await, Record::Absent);
+    let next = rival(&ticket);
+    assert_eq!(claim(other, &next).await, GRANTED);
+    assert_eq!(begin(other, &next).await, Hold::Held);
+    assert_eq!(finish(other, &next).await, Hold::Held);
+    assert_eq!(begin(other, &next).await, Hold::Lost, "it is done");
+    assert_eq!(claim(one, &ticket).await, DONE);
+}
+
 async fn a_ticket_that_was_never_granted_settles_nothing(one: &Arc<dyn DedupStore>) {
     let ticket = ticket();
     assert_eq!(finish(one, &ticket).await, Hold::Lost);
     assert_eq!(release(one, &ticket).await, Hold::Lost);
+    assert_eq!(begin(one, &ticket).await, Hold::Lost);
     assert_eq!(renew(one, &ticket).await, Hold::Lost);
     assert_eq!(look(one, &ticket).await, Record::Absent);
 }
@@ -324,7 +431,7 @@ async fn race(stores: &Pair, contested: &Ticket, attempt: u32) -> (Vec<Ticket>, 
     let (mut granted, mut told) = (Vec::new(), 0);
     for (answer, ticket) in rivals.join_all().await {
         match answer {
-            Claim::Granted { attempt: found } => {
+            Claim::Granted { attempt: found, .. } => {
                 assert_eq!(found, attempt);
                 granted.push(ticket);
             }

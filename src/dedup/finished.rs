@@ -71,6 +71,10 @@ impl DedupStore for Remembering {
         }
     }
 
+    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.store.begin(ticket).await
+    }
+
     async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         self.store.renew(ticket).await
     }

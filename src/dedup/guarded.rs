@@ -71,6 +71,10 @@ impl DedupStore for Guarded {
             .await
     }
 
+    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.store.begin(ticket).await
+    }
+
     async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         self.store.renew(ticket).await
     }
@@ -114,6 +118,10 @@ mod tests {
             sleep(self.0).await;
             let error = io::Error::from(io::ErrorKind::TimedOut);
             Err(StoreError::Unavailable(Arc::new(error)))
+        }
+
+        async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+            Unguarded.begin(ticket).await
         }
 
         async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {

@@ -30,8 +30,43 @@ struct Entry {
 }
 
 enum State {
-    InProgress { lapses: Instant, attempt: u32 },
+    InProgress { lapses: Instant, held: Held },
     Done(Option<Fingerprint>),
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    attempt: u32,
+    run: Run,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Run {
+    NotBegun,
+    /// Begun by the claim's owner.
+    Begun,
+    /// Begun by an earlier owner, who never recorded its end.
+    Lost,
+}
+
+impl Held {
+    fn granted(self) -> Claim {
+        Claim::Granted {
+            attempt: self.attempt,
+            is_run_lost: self.run == Run::Lost,
+        }
+    }
+
+    /// By another owner, after the lease ended.
+    fn taken_over(self) -> Self {
+        Self {
+            attempt: self.attempt.saturating_add(1),
+            run: match self.run {
+                Run::NotBegun => Run::NotBegun,
+                Run::Begun | Run::Lost => Run::Lost,
+            },
+        }
+    }
 }
 
 impl MemoryStore {
@@ -108,16 +143,30 @@ impl Known {
         );
     }
 
-    /// The attempt of the claim, if this ticket still holds it: nobody has taken over, even if the lease has ended.
-    fn held_by(&self, ticket: &Ticket) -> Option<u32> {
+    /// The claim, if this ticket still holds it: nobody has taken over, even if the lease has ended.
+    fn held_by(&self, ticket: &Ticket) -> Option<Held> {
         match self.entries.get(&ticket.key)? {
             Entry {
                 owner,
-                state: State::InProgress { attempt, .. },
+                state: State::InProgress { held, .. },
                 ..
-            } if *owner == ticket.owner => Some(*attempt),
+            } if *owner == ticket.owner => Some(*held),
             _ => None,
         }
+    }
+
+    /// Lets the lease of the ticket's claim begin again, changed by `change`.
+    fn renew(&mut self, ticket: &Ticket, change: impl FnOnce(Held) -> Held) -> Hold {
+        let Some(held) = self.held_by(ticket) else {
+            return Hold::Lost;
+        };
+        self.hold(ticket, change(held));
+        Hold::Held
+    }
+
+    fn hold(&mut self, ticket: &Ticket, held: Held) {
+        let lapses = Instant::now() + ticket.lease;
+        self.put(ticket, State::InProgress { lapses, held });
     }
 }
 
@@ -126,52 +175,46 @@ impl DedupStore for MemoryStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
         let mut known = self.known();
         let now = Instant::now();
-        let attempt = match known.entries.get(&ticket.key) {
+        let held = match known.entries.get(&ticket.key) {
             Some(Entry {
                 state: State::Done(fingerprint),
                 ..
             }) => return Ok(Claim::Done(*fingerprint)),
             Some(Entry {
                 owner,
-                state: State::InProgress { attempt, .. },
+                state: State::InProgress { held, .. },
                 ..
-            }) if *owner == ticket.owner => *attempt,
+            }) if *owner == ticket.owner => *held,
             Some(Entry {
                 state: State::InProgress { lapses, .. },
                 ..
             }) if *lapses > now => return Ok(Claim::InProgress),
             Some(Entry {
-                state: State::InProgress { attempt, .. },
+                state: State::InProgress { held, .. },
                 ..
-            }) => attempt.saturating_add(1),
+            }) => held.taken_over(),
             None => {
                 known.make_room(self.capacity)?;
-                1
+                Held {
+                    attempt: 1,
+                    run: Run::NotBegun,
+                }
             }
         };
-        known.put(
-            ticket,
-            State::InProgress {
-                lapses: now + ticket.lease,
-                attempt,
-            },
-        );
-        Ok(Claim::Granted { attempt })
+        known.hold(ticket, held);
+        Ok(held.granted())
+    }
+
+    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        let begun = |held| Held {
+            run: Run::Begun,
+            ..held
+        };
+        Ok(self.known().renew(ticket, begun))
     }
 
     async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        let mut known = self.known();
-        let Some(attempt) = known.held_by(ticket) else {
-            return Ok(Hold::Lost);
-        };
-        known.put(
-            ticket,
-            State::InProgress {
-                lapses: Instant::now() + ticket.lease,
-                attempt,
-            },
-        );
-        Ok(Hold::Held)
+        Ok(self.known().renew(ticket, |held| held))
     }
 
     async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
@@ -189,10 +232,17 @@ impl DedupStore for MemoryStore {
 
     async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         let mut known = self.known();
-        if known.held_by(ticket).is_none() {
-            return Ok(Hold::Lost);
+        match known.held_by(ticket) {
+            None => return Ok(Hold::Lost),
+            Some(Held {
+                run: Run::NotBegun | Run::Begun,
+                ..
+            }) => known.remove(&ticket.key),
+            Some(held) => {
+                let lapses = Instant::now();
+                known.put(ticket, State::InProgress { lapses, held });
+            }
         }
-        known.remove(&ticket.key);
         Ok(Hold::Held)
     }
 

@@ -13,8 +13,10 @@ mod memory;
 mod redis;
 #[cfg(any(feature = "firestore", feature = "redis"))]
 mod renewable;
+mod unanswered;
 mod unguarded;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +34,7 @@ pub use redis::{RedisAddress, RedisAddressError, RedisStore};
 use crate::breaker::Open;
 use finished::{Finished, Remembering};
 use guarded::Guarded;
+use unanswered::Unanswered;
 use unguarded::Unguarded;
 
 /// Remembers which messages are being handled and which are done. [`contract`] is the full definition.
@@ -43,13 +46,18 @@ pub trait DedupStore: Send + Sync {
     /// Asks to handle the ticket's message alone. Repeated with the same ticket it answers `Granted` again.
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError>;
 
+    /// Marks that the claim's run begins, and lets its lease begin again. Called right before the handler of a subscriber that
+    /// must know whether a run was cut off; a claim that is never begun is no run, however it ended.
+    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
+
     /// Lets the claim's lease begin again.
     async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
 
     /// Marks the message done, remembered for the ticket's window.
     async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
 
-    /// Gives the claim back after a failed run, so that the next delivery may try at once.
+    /// Gives the claim back after a failed run, or before any, so that the next delivery may try at once. A run that an earlier
+    /// claim began and never ended stays known.
     async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
 
     /// What the store knows of a message; for those who wait for another's claim.
@@ -100,6 +108,8 @@ pub enum Claim {
     Granted {
         /// 1, or more after claims that lapsed because their owner vanished.
         attempt: u32,
+        /// True if an earlier claim began a run ([`DedupStore::begin`]) whose end was never recorded.
+        is_run_lost: bool,
     },
     /// Another ticket holds the message.
     InProgress,
@@ -137,6 +147,7 @@ pub(crate) struct Shielded {
     /// For the holder of a claim, which is to be kept and settled whatever the store did a moment ago.
     pub(crate) holding: Arc<dyn DedupStore>,
     finished: Finished,
+    unanswered: Unanswered,
 }
 
 impl Shielded {
@@ -152,6 +163,7 @@ impl Shielded {
             asking: remembering(Arc::new(Guarded::new(Arc::clone(&store)))),
             holding: remembering(store),
             finished: finished.clone(),
+            unanswered: Unanswered::default(),
         }
     }
 
@@ -161,7 +173,24 @@ impl Shielded {
             asking: Arc::new(Unguarded),
             holding: Arc::new(Unguarded),
             finished: Finished::default(),
+            unanswered: Unanswered::default(),
         }
+    }
+
+    /// Lets the ticket take over a claim that an earlier delivery of its message left in the store without knowing.
+    pub(crate) fn adopt(&self, ticket: &mut Ticket) {
+        self.unanswered.adopt(ticket);
+    }
+
+    /// Gives back a claim that the store may have granted without this process knowing. Left there, it would delay the next
+    /// delivery.
+    pub(crate) fn give_back_unanswered(&self, ticket: &Ticket) {
+        self.unanswered.give_back(&self.holding, ticket, false);
+    }
+
+    /// Gives back a claim whose release was not answered.
+    pub(crate) fn give_back_again(&self, ticket: &Ticket) {
+        self.unanswered.give_back(&self.holding, ticket, true);
     }
 
     /// Remembers here what the store could not be told.
@@ -193,6 +222,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The error of a step that was given up.
+    pub(crate) fn no_answer() -> Self {
+        Self::Unavailable(Arc::new(io::Error::from(io::ErrorKind::TimedOut)))
+    }
+
     /// Whether the step may have happened all the same: the store was asked, and its answer is not known.
     pub(crate) fn is_ambiguous(&self) -> bool {
         matches!(self, Self::Unavailable(error) if !error.is::<Open>())

@@ -10,7 +10,14 @@ pub(crate) struct Unguarded;
 #[async_trait]
 impl DedupStore for Unguarded {
     async fn claim(&self, _ticket: &Ticket) -> Result<Claim, StoreError> {
-        Ok(Claim::Granted { attempt: 1 })
+        Ok(Claim::Granted {
+            attempt: 1,
+            is_run_lost: false,
+        })
+    }
+
+    async fn begin(&self, _ticket: &Ticket) -> Result<Hold, StoreError> {
+        Ok(Hold::Held)
     }
 
     async fn renew(&self, _ticket: &Ticket) -> Result<Hold, StoreError> {

@@ -16,6 +16,7 @@ use super::{Service, Setup, subscriber};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
     Claim,
+    Begin,
     Renew,
     Finish,
     Release,
@@ -117,6 +118,10 @@ impl FaultyStore {
 impl DedupStore for FaultyStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
         self.answer(Step::Claim, self.store().claim(ticket)).await
+    }
+
+    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.answer(Step::Begin, self.store().begin(ticket)).await
     }
 
     async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {

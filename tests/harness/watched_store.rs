@@ -71,6 +71,10 @@ impl DedupStore for WatchedStore {
         self.note(Step::Claim, self.inner.claim(ticket).await)
     }
 
+    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.note(Step::Begin, self.inner.begin(ticket).await)
+    }
+
     async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         self.note(Step::Renew, self.inner.renew(ticket).await)
     }

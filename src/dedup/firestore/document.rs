@@ -2,7 +2,7 @@
 //!
 //! | field | type | meaning |
 //! |---|---|---|
-//! | `state` | string | `held` or `done` |
+//! | `state` | string | `held`, `begun` (the owner's run has begun), `lost` (held, and an earlier owner's run never ended) or `done` |
 //! | `owner` | string | whose claim it is or was |
 //! | `attempt` | integer | 1, or more after claims that lapsed |
 //! | `since` | timestamp | the server's time of the last write; a lease begins here |
@@ -29,17 +29,30 @@ pub(super) const SINCE: &str = "since";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Held,
+    /// Held, and the owner's run has begun.
+    Begun,
+    /// Held, and a run that an earlier owner began never ended.
+    Lost,
     Done,
 }
 
 impl State {
-    const HELD: &str = "held";
-    const DONE: &str = "done";
+    const ALL: [Self; 4] = [Self::Held, Self::Begun, Self::Lost, Self::Done];
 
     fn text(self) -> &'static str {
         match self {
-            Self::Held => Self::HELD,
-            Self::Done => Self::DONE,
+            Self::Held => "held",
+            Self::Begun => "begun",
+            Self::Lost => "lost",
+            Self::Done => "done",
+        }
+    }
+
+    /// The state once another owner has taken the claim over.
+    pub(super) fn taken_over(self) -> Self {
+        match self {
+            Self::Begun | Self::Lost => Self::Lost,
+            Self::Held | Self::Done => Self::Held,
         }
     }
 }
@@ -132,10 +145,9 @@ impl Record {
             _ => None,
         };
         Some(Self {
-            state: match string("state")? {
-                State::HELD => State::Held,
-                State::DONE => State::Done,
-                _ => return None,
+            state: {
+                let text = string("state")?;
+                State::ALL.into_iter().find(|state| state.text() == text)?
             },
             owner: string("owner")?.parse().ok()?,
             attempt: integer("attempt")?.try_into().ok()?,

@@ -45,11 +45,13 @@ pub struct FirestoreStore {
 struct Version {
     update_time: Timestamp,
     attempt: u32,
+    state: State,
 }
 
 /// What is done to a claim by its owner.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
+    Begin,
     Renew,
     Finish,
     Release,
@@ -89,24 +91,27 @@ impl FirestoreStore {
 
     /// Creates the document; if there is one already, does what it allows.
     async fn try_claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
-        let (mut attempt, mut condition) = (1, ConditionType::Exists(false));
+        let (mut attempt, mut state) = (1, State::Held);
+        let mut condition = ConditionType::Exists(false);
         for _ in 0..ROUNDS {
-            if self.write(ticket, State::Held, attempt, condition).await? {
-                return Ok(Claim::Granted { attempt });
+            if self.write(ticket, state, attempt, condition).await? {
+                return Ok(Claim::Granted {
+                    attempt,
+                    is_run_lost: state == State::Lost,
+                });
             }
             let seen = self.calls.read(&ticket.key).await?;
-            (attempt, condition) = match seen.record {
-                None => (1, ConditionType::Exists(false)),
+            condition = seen.unchanged();
+            (attempt, state) = match seen.record {
+                None => (1, State::Held),
                 Some(ref record) => match record.state {
-                    _ if seen.is_expired(record) => (1, seen.unchanged()),
+                    _ if seen.is_expired(record) => (1, State::Held),
                     State::Done => return Ok(Claim::Done(record.fingerprint)),
-                    State::Held if record.owner == ticket.owner => {
-                        (record.attempt, seen.unchanged())
+                    held if record.owner == ticket.owner => (record.attempt, held),
+                    held if seen.is_lapsed(record) => {
+                        (record.attempt.saturating_add(1), held.taken_over())
                     }
-                    State::Held if seen.is_lapsed(record) => {
-                        (record.attempt.saturating_add(1), seen.unchanged())
-                    }
-                    State::Held => return Ok(Claim::InProgress),
+                    State::Held | State::Begun | State::Lost => return Ok(Claim::InProgress),
                 },
             };
         }
@@ -123,10 +128,11 @@ impl FirestoreStore {
     ) -> Result<bool, StoreError> {
         let document = Document::of(ticket, state, attempt);
         match self.calls.put(&ticket.key, &document, condition).await? {
-            Committed::Yes(update_time) if state == State::Held => {
+            Committed::Yes(update_time) if state != State::Done => {
                 let version = Version {
                     update_time,
                     attempt,
+                    state,
                 };
                 self.versions.insert(ticket.owner, version);
                 Ok(true)
@@ -147,9 +153,10 @@ impl FirestoreStore {
                         record: Some(record),
                         update_time: Some(update_time),
                         ..
-                    }) if record.state == State::Held => Version {
+                    }) if record.state != State::Done => Version {
                         update_time,
                         attempt: record.attempt,
+                        state: record.state,
                     },
                     Some(_) if step == Step::Finish => return Ok(Hold::Held), // its answer was lost
                     _ => return Ok(Hold::Lost),
@@ -169,14 +176,17 @@ impl FirestoreStore {
         version: Version,
     ) -> Result<bool, StoreError> {
         let condition = ConditionType::UpdateTime(version.update_time);
+        let Version { attempt, state, .. } = version;
         match step {
-            Step::Renew => {
-                self.write(ticket, State::Held, version.attempt, condition)
-                    .await
-            }
-            Step::Finish => {
-                self.write(ticket, State::Done, version.attempt, condition)
-                    .await
+            Step::Begin => self.write(ticket, State::Begun, attempt, condition).await,
+            Step::Renew => self.write(ticket, state, attempt, condition).await,
+            Step::Finish => self.write(ticket, State::Done, attempt, condition).await,
+            Step::Release if state == State::Lost => {
+                let lapsed = Ticket {
+                    lease: Duration::ZERO,
+                    ..ticket.clone()
+                };
+                self.write(&lapsed, state, attempt, condition).await
             }
             Step::Release => {
                 let committed = self.calls.delete(&ticket.key, condition).await?;
@@ -190,6 +200,10 @@ impl FirestoreStore {
 impl DedupStore for FirestoreStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
         self.bounded(self.try_claim(ticket)).await
+    }
+
+    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.bounded(self.try_step(ticket, Step::Begin)).await
     }
 
     async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
@@ -211,8 +225,8 @@ impl DedupStore for FirestoreStore {
             Some(ref record) if seen.is_expired(record) => Record::Absent,
             Some(ref record) => match record.state {
                 State::Done => Record::Done(record.fingerprint),
-                State::Held if seen.is_lapsed(record) => Record::Lapsed,
-                State::Held => Record::InProgress,
+                _ if seen.is_lapsed(record) => Record::Lapsed,
+                State::Held | State::Begun | State::Lost => Record::InProgress,
             },
         })
     }

@@ -2,18 +2,20 @@
 
 mod address;
 mod advice;
+mod clock;
 mod link;
 mod scripts;
 mod sentinel;
 mod url;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use redis::{ErrorKind, FromRedisValue, RedisError, ServerErrorKind};
 
 pub use self::address::{RedisAddress, RedisAddressError};
+use self::clock::ServerClock;
 use self::link::Link;
 use self::scripts::{Scripts, Step};
 use super::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
@@ -22,6 +24,8 @@ use super::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
 pub struct RedisStore {
     link: Link,
     scripts: Scripts,
+    clock: ServerClock,
+    timeout: Duration,
 }
 
 impl RedisStore {
@@ -34,6 +38,8 @@ impl RedisStore {
         Ok(Self {
             link: Link::new(address, timeout).map_err(store_error)?,
             scripts: Scripts::new(),
+            clock: ServerClock::new(),
+            timeout,
         })
     }
 
@@ -62,8 +68,40 @@ impl RedisStore {
             ticket.lease.as_millis().to_string(),
             ticket.window.max(ticket.lease).as_millis().to_string(),
             fingerprint.unwrap_or_default(),
+            self.clock.deadline_ms(self.timeout).to_string(),
         ];
         self.run(step, &ticket.key, &arguments).await
+    }
+
+    /// `None` if the server received it too late, by what was known of its clock.
+    async fn try_claim(&self, ticket: &Ticket) -> Result<Option<Claim>, StoreError> {
+        let asked = Instant::now();
+        let (answer, attempt, fingerprint, is_run_lost, now): (String, u32, String, bool, i64) =
+            self.with(&self.scripts.claim, ticket).await?;
+        self.clock.learn(now, asked);
+        match answer.as_str() {
+            "granted" => Ok(Some(Claim::Granted {
+                attempt,
+                is_run_lost,
+            })),
+            "in progress" => Ok(Some(Claim::InProgress)),
+            "done" => Ok(Some(Claim::Done(fingerprint.parse().ok()))),
+            "late" => Ok(None),
+            _ => Err(StoreError::Corrupt),
+        }
+    }
+
+    /// `None` if the server received it too late, by what was known of its clock.
+    async fn try_begin(&self, ticket: &Ticket) -> Result<Option<Hold>, StoreError> {
+        let asked = Instant::now();
+        let (answer, now): (String, i64) = self.with(&self.scripts.begin, ticket).await?;
+        self.clock.learn(now, asked);
+        match answer.as_str() {
+            "held" => Ok(Some(Hold::Held)),
+            "lost" => Ok(Some(Hold::Lost)),
+            "late" => Ok(None),
+            _ => Err(StoreError::Corrupt),
+        }
     }
 
     async fn hold(&self, step: &Step, ticket: &Ticket) -> Result<Hold, StoreError> {
@@ -75,13 +113,17 @@ impl RedisStore {
 #[async_trait]
 impl DedupStore for RedisStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
-        let (answer, attempt, fingerprint): (String, u32, String) =
-            self.with(&self.scripts.claim, ticket).await?;
-        match answer.as_str() {
-            "granted" => Ok(Claim::Granted { attempt }),
-            "in progress" => Ok(Claim::InProgress),
-            "done" => Ok(Claim::Done(fingerprint.parse().ok())),
-            _ => Err(StoreError::Corrupt),
+        match self.try_claim(ticket).await? {
+            Some(claim) => Ok(claim),
+            // The answer told the server's time, so the second one has the right deadline.
+            None => self.try_claim(ticket).await?.ok_or_else(too_late),
+        }
+    }
+
+    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        match self.try_begin(ticket).await? {
+            Some(hold) => Ok(hold),
+            None => self.try_begin(ticket).await?.ok_or_else(too_late),
         }
     }
 
@@ -103,7 +145,7 @@ impl DedupStore for RedisStore {
             self.run(&self.scripts.look, key, &nobody).await?;
         match state.as_str() {
             "absent" => Ok(Record::Absent),
-            "h" => Ok(Record::InProgress),
+            "held" => Ok(Record::InProgress),
             "lapsed" => Ok(Record::Lapsed),
             "d" => Ok(Record::Done(fingerprint.parse().ok())),
             _ => Err(StoreError::Corrupt),
@@ -117,6 +159,14 @@ impl DedupStore for RedisStore {
     async fn advice(&self) -> Result<Vec<String>, StoreError> {
         advice::advice(&self.link).await.map_err(store_error)
     }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the server executed the step too late")]
+struct TooLate;
+
+fn too_late() -> StoreError {
+    StoreError::Unavailable(Arc::new(TooLate))
 }
 
 #[derive(Debug, thiserror::Error)]

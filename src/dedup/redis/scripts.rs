@@ -1,7 +1,8 @@
 //! One script a step, so that each step is atomic and keeps the server's time.
 //!
 //! Values: `h:OWNER:LAPSES:ATTEMPT:FINGERPRINT` while held, `d:OWNER:WHEN:ATTEMPT:FINGERPRINT` when done; times in
-//! milliseconds since 1970, the fingerprint empty where the ticket has none.
+//! milliseconds since 1970, the fingerprint empty where the ticket has none. A held claim begins with `b` once its run has begun,
+//! and with `l` if a run that an earlier owner began is lost.
 
 use redis::{Cmd, Script};
 
@@ -12,52 +13,68 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local value = redis.call('GET', KEYS[1])
 local state, owner, when, attempt, fingerprint = 'absent', '', 0, 0, ''
 if value then
-  state, owner, when, attempt, fingerprint = string.match(value, '^([hd]):(%x+):(%d+):(%d+):(%x*)$')
+  state, owner, when, attempt, fingerprint = string.match(value, '^([hbld]):(%x+):(%d+):(%d+):(%x*)$')
   if not state then return redis.error_reply('CORRUPT not a record of pushgate') end
   when, attempt = tonumber(when), tonumber(attempt)
 end
 local mine = owner == ARGV[1]
+local held = state == 'h' or state == 'b' or state == 'l'
 local function put(as, time)
   local record = string.format('%s:%s:%.0f:%d:%s', as, ARGV[1], time, attempt, ARGV[4])
   redis.call('SET', KEYS[1], record, 'PX', ARGV[3])
 end
 ";
 
-/// A crashed claim is remembered longer than its lease, so that whoever takes over knows that it does.
+/// A crashed claim is remembered longer than its lease, so that the next owner knows of it. One that a frozen server would execute
+/// after its sender has given it up changes nothing.
 const CLAIM: &str = r"
-if state == 'd' then return {'done', 0, fingerprint} end
-if state == 'h' and not mine and when > now then return {'in progress', 0, ''} end
-if not mine then attempt = attempt + 1 end
-put('h', now + ARGV[2])
-return {'granted', attempt, ''}
+if now > tonumber(ARGV[5]) then return {'late', 0, '', 0, now} end
+if state == 'd' then return {'done', 0, fingerprint, 0, now} end
+if held and not mine and when > now then return {'in progress', 0, '', 0, now} end
+if state == 'absent' then state = 'h' end
+if not mine then
+  attempt = attempt + 1
+  if state == 'b' then state = 'l' end
+end
+put(state, now + ARGV[2])
+return {'granted', attempt, '', state == 'l' and 1 or 0, now}
+";
+
+const BEGIN: &str = r"
+if now > tonumber(ARGV[5]) then return {'late', now} end
+if not held or not mine then return {'lost', now} end
+put('b', now + ARGV[2])
+return {'held', now}
 ";
 
 const RENEW: &str = r"
-if state ~= 'h' or not mine then return 0 end
-put('h', now + ARGV[2])
+if not held or not mine then return 0 end
+put(state, now + ARGV[2])
 return 1
 ";
 
 const FINISH: &str = r"
 if not mine then return 0 end
-if state == 'h' then put('d', now) end
+if held then put('d', now) end
 return 1
 ";
 
 const RELEASE: &str = r"
-if state ~= 'h' or not mine then return 0 end
-redis.call('DEL', KEYS[1])
+if not held or not mine then return 0 end
+if state == 'l' then put('l', 0) else redis.call('DEL', KEYS[1]) end
 return 1
 ";
 
 const LOOK: &str = r"
-if state == 'h' and when <= now then return {'lapsed', ''} end
+if held and when <= now then return {'lapsed', ''} end
+if held then return {'held', ''} end
 return {state, fingerprint}
 ";
 
 /// All steps.
 pub(super) struct Scripts {
     pub(super) claim: Step,
+    pub(super) begin: Step,
     pub(super) renew: Step,
     pub(super) finish: Step,
     pub(super) release: Step,
@@ -68,6 +85,7 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             claim: Step::new(CLAIM),
+            begin: Step::new(BEGIN),
             renew: Step::new(RENEW),
             finish: Step::new(FINISH),
             release: Step::new(RELEASE),

@@ -1,0 +1,40 @@
+//! The server's clock as this process knows it, for steps that must not be executed after their sender has given them up.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+/// The server's time, as its last answer told it; before the first answer, this machine's.
+pub(super) struct ServerClock {
+    start: Instant,
+    /// The server's time at `start`, in milliseconds since 1970.
+    at_start: AtomicI64,
+}
+
+impl ServerClock {
+    pub(super) fn new() -> Self {
+        let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        Self {
+            start: Instant::now(),
+            at_start: AtomicI64::new(milliseconds(since_1970)),
+        }
+    }
+
+    /// The end of `timeout` from now, on the server's clock, in milliseconds since 1970.
+    pub(super) fn deadline_ms(&self, timeout: Duration) -> i64 {
+        let since_start = self.start.elapsed() + timeout;
+        let at_start = self.at_start.load(Ordering::Relaxed);
+        at_start.saturating_add(milliseconds(since_start))
+    }
+
+    /// Takes over the time that a server told in its answer to a step sent at `sent`. The way back counts as the server's being
+    /// ahead, so that no step in time is refused.
+    pub(super) fn learn(&self, server_ms: i64, sent: Instant) {
+        let since_start = milliseconds(sent.saturating_duration_since(self.start));
+        self.at_start
+            .store(server_ms.saturating_sub(since_start), Ordering::Relaxed);
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
