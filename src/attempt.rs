@@ -35,7 +35,7 @@ pub(crate) struct Attempt {
     pub(crate) pass: Option<Pass>,
     /// Why the message is to be dead-lettered without a run, if so.
     pub(crate) doom: Option<Reason>,
-    /// What the next delivery must still know if this one cannot settle: that an earlier one vanished.
+    /// True if an earlier run of the message was lost, and a person is to decide.
     pub(crate) is_held: bool,
     /// True once the store knows that the run has begun.
     pub(crate) is_begun: Arc<AtomicBool>,

@@ -148,9 +148,11 @@ async fn a_thousand_claims_whose_answers_were_lost_delay_no_redelivery() {
     let (service, store) = on(subscriber("probe").lease(LONG)).await;
     let messages: Vec<_> = (0..1000).map(|_| service.message("ok")).collect();
     store.fail(Step::Claim, Fault::LostReply, 2 * messages.len());
+    store.fail(Step::Release, Fault::Down, usize::MAX);
     for message in &messages {
         assert_eq!(service.push(message).await.status, 503);
     }
+    store.heal();
     soon("all runs", async {
         for message in &messages {
             while service.push(message).await.status != 204 {}

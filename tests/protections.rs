@@ -211,7 +211,7 @@ fn key(message: &TestMessage) -> MessageKey {
     }
 }
 
-/// A message whose first claim's owner has vanished.
+/// A message whose first run has vanished.
 async fn crashed(probe: Subscriber) -> (Service, TestMessage) {
     let (service, store) = on_faulty_store_with(probe.lease(Duration::from_secs(1))).await;
     service.google.keep_dead_letters();
@@ -222,6 +222,7 @@ async fn crashed(probe: Subscriber) -> (Service, TestMessage) {
         Duration::from_secs(3600),
     );
     store.claim(&vanished).await.expect("claimed");
+    store.begin(&vanished).await.expect("begun");
     (service, message)
 }
 
