@@ -46,6 +46,7 @@ mod breaker;
 mod claim;
 mod commands;
 mod config;
+mod connections;
 mod context;
 mod dead_letter;
 mod decoding;

@@ -1,6 +1,7 @@
 //! Listens, answers health checks, and gives each push a task of its own, so that a vanished client cannot cut it short.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,29 +12,31 @@ use axum::extract::{Path, State};
 use axum::http::{Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::config::Config;
+use crate::connections::{Connections, Entry, IDLE};
 use crate::dedup::DedupStore;
 use crate::drain::LAST_WORDS;
 use crate::excerpt::excerpt;
 use crate::push::Gate;
-use crate::reply::{Listener, NoEndpoint, Refusal, Report, Reports};
+use crate::reply::{Listener, NoEndpoint, Refusal, Report, Reports, ToKnownCaller};
 
-/// For the head of a request, and between two requests of a connection.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// Cloud Run sends at most 1,000 requests at once to an instance.
-const CONNECTIONS: usize = 4096;
-const STREAMS: u32 = 1024;
+const STREAMS: u32 = 250;
+/// Of the system, for a client that does not read: replies are short.
+const SEND_BUFFER_BYTES: u32 = 64 * 1024;
+const BACKLOG: u32 = 1024;
 /// For connections to end after the last push has: the replies are written then.
 const GOODBYE: Duration = Duration::from_millis(250);
-/// What every HTTP/2 connection begins with (RFC 9113, 3.4).
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The head of a request; a token of Google has about 1 KB. Attributes that are headers (`no_wrapper`) may be longer than this;
 /// such a message is refused, since every connection of a stranger may need as much memory.
 const HEAD_LIMIT_BYTES: u32 = 64 * 1024;
@@ -81,12 +84,12 @@ impl Running {
 
 /// Listens and serves until drained.
 pub(crate) async fn serve(
-    address: SocketAddr,
+    config: &Config,
     gate: Gate,
-    grace: Duration,
+    connections: usize,
     listener: Option<Listener>,
 ) -> std::io::Result<Running> {
-    let socket = TcpListener::bind(address).await?;
+    let socket = listen(config.listen)?;
     let address = socket.local_addr()?;
     let gate = Arc::new(gate);
     let reports = Arc::new(Reports {
@@ -96,6 +99,7 @@ pub(crate) async fn serve(
     let router = Router::new()
         .route("/", post(receive_any))
         .route("/push/{subscription}", post(receive_for))
+        // Without bodies in good times, since a stranger could leave them unread for ever.
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .fallback(no_such_path)
@@ -104,14 +108,18 @@ pub(crate) async fn serve(
             gate: Arc::clone(&gate),
             reports: Arc::clone(&reports),
         });
-    let accepting = tokio::spawn(accept(socket, router, Arc::clone(&gate)));
+    let accepting = tokio::spawn(accept(socket, router, Arc::clone(&gate), connections));
     let first = Arc::clone(&gate);
-    tokio::spawn(async move { first.is_ready().await }); // so that the log says at once what is missing
+    tokio::spawn(async move {
+        // So that the log says at once what is missing. Its answer is kept for a second, so it does not hurry.
+        let _ = first.authentication.is_ready().await;
+        first.is_ready().await
+    });
     Ok(Running {
         address,
         gate,
         reports,
-        grace,
+        grace: config.grace,
         accepting,
     })
 }
@@ -163,62 +171,99 @@ async fn receive(served: Served, path: Option<String>, request: Request<Body>) -
 
 async fn live(State(served): State<Served>) -> Response {
     match served.gate.means.pools.watchdog.check() {
-        Ok(()) => "live\n".into_response(),
+        Ok(()) => StatusCode::OK.into_response(),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
 }
 
-async fn ready(State(served): State<Served>) -> Response {
+async fn ready(State(served): State<Served>) -> StatusCode {
     match served.gate.is_ready().await {
-        true => "ready\n".into_response(),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
 /// Accepts until the last push has been answered: while the service leaves, new pushes still hear that it does.
-async fn accept(socket: TcpListener, router: Router, gate: Arc<Gate>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let connections = GracefulShutdown::new();
-    loop {
-        let next = async {
-            let place = Arc::clone(&places).acquire_owned().await.ok();
-            socket.accept().await.map(|(stream, _)| (stream, place))
-        };
-        let accepted = tokio::select! {
-            accepted = next => accepted,
-            () = gate.means.drain.leaving.cancelled() => break,
-        };
-        let Ok((stream, place)) = accepted else {
-            // Out of file descriptors, most likely: connections that end will free some.
-            sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let watcher = connections.watcher();
-        let router = router.clone();
-        tokio::spawn(async move {
-            let _place = place;
-            if begins(&stream).await {
-                let _ = stream.set_nodelay(true);
-                let builder = connection_builder();
-                let connection = builder
-                    .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-                if let Err(error) = watcher.watch(connection.into_owned()).await {
-                    tracing::debug!(error, "connection ended");
-                }
-            }
-        });
+async fn accept(socket: TcpListener, router: Router, gate: Arc<Gate>, limit: usize) {
+    let connections = Connections::new(limit);
+    let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
+    let accepting = async {
+        loop {
+            let Ok((stream, peer)) = socket.accept().await else {
+                // Out of file descriptors, most likely.
+                connections.make_room();
+                sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let entry = connections.enter(peer.ip()).await;
+            tasks.spawn(serve_connection(
+                stream,
+                entry,
+                router.clone(),
+                closing.clone(),
+            ));
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = gate.means.drain.leaving.cancelled() => {}
     }
+    drop(socket);
     let _ = timeout(LAST_WORDS, gate.means.drain.pushes.wait()).await;
-    let _ = timeout(GOODBYE, connections.shutdown()).await;
+    closing.cancel();
+    tasks.close();
+    let _ = timeout(GOODBYE, tasks.wait()).await;
 }
 
-/// HTTP/1.1 and HTTP/2 without TLS on one port, told apart by their first bytes (RFC 9113, 3.3).
+/// Serves a connection until its client ends it, its place is needed, it is idle for too long, or the service has left.
+async fn serve_connection(
+    stream: TcpStream,
+    entry: Entry,
+    router: Router,
+    closing: CancellationToken,
+) {
+    let _ = stream.set_nodelay(true);
+    let (builder, router) = (connection_builder(), TowerToHyperService::new(router));
+    let connection = Arc::clone(&entry.connection);
+    let service = service_fn(move |request| {
+        let (router, connection) = (router.clone(), Arc::clone(&connection));
+        async move {
+            // Not before it is polled: hyper keeps a request that it cannot answer, since its client does not read.
+            let _in_use = connection.begin();
+            let response = router.call(request).await;
+            if let Ok(response) = &response
+                && response.extensions().get::<ToKnownCaller>().is_some()
+            {
+                connection.trust();
+            }
+            response
+        }
+    });
+    let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        biased; // what has arrived is read before the connection counts as idle
+        ended = served.as_mut() => {
+            if let Err(error) = ended {
+                tracing::debug!(error, "connection ended");
+            }
+            return;
+        }
+        () = entry.connection.evicted.cancelled() => return,
+        () = entry.connection.idled() => {}
+        () = closing.cancelled() => {}
+    }
+    served.as_mut().graceful_shutdown();
+    let _ = timeout(GOODBYE, served).await;
+}
+
+/// HTTP/1.1 and HTTP/2 without TLS on one port, told apart by their first bytes (RFC 9113, 3.3). It waits for them without a
+/// bound of its own, so a connection without a request counts as idle from its begin.
 fn connection_builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(IDLE)
         .max_headers(HEADERS)
         .max_buf_size(HEAD_LIMIT_BYTES as usize);
     builder
@@ -226,28 +271,21 @@ fn connection_builder() -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(HEAD_LIMIT_BYTES)
-        .keep_alive_interval(HEAD_TIMEOUT)
-        .keep_alive_timeout(HEAD_TIMEOUT);
+        .keep_alive_interval(IDLE)
+        .keep_alive_timeout(IDLE);
     builder
 }
 
-/// Waits until the first bytes tell the protocol; the builder itself would wait for ever for the rest of a preface.
-async fn begins(stream: &TcpStream) -> bool {
-    let mut first = [0; PREFACE.len()];
-    let enough = async {
-        loop {
-            match stream.peek(&mut first).await {
-                Ok(0) | Err(_) => return false,
-                Ok(read)
-                    if read == PREFACE.len()
-                        || !PREFACE.starts_with(first.get(..read).unwrap_or_default()) =>
-                {
-                    return true;
-                }
-                // They are readable at once from now on, so only time can bring more.
-                Ok(_) => sleep(Duration::from_millis(20)).await,
-            }
-        }
-    };
-    timeout(HEAD_TIMEOUT, enough).await.unwrap_or(false)
+/// A socket whose connections keep little for clients that do not read: connections inherit both options (Linux, *tcp(7)*).
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    #[cfg(target_os = "linux")]
+    SockRef::from(&socket).set_tcp_user_timeout(Some(IDLE))?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

@@ -10,6 +10,7 @@ use crate::admission::Admission;
 use crate::authentication::Authentication;
 use crate::body::Bodies;
 use crate::config::{Config, StoreSetting};
+use crate::connections;
 use crate::dead_letter::DeadLetters;
 #[cfg(feature = "firestore")]
 use crate::dedup::FirestoreStore;
@@ -152,9 +153,10 @@ impl Service {
         .map_err(|error| StartError::Keys(Box::new(error)))?;
         let states = open_states(&self.providers, &config.environment, &pools).await?;
         let dead_letters = Arc::new(DeadLetters::new(config.pubsub_emulator.clone()));
+        let (connections, pushes) = connections::limits(config.concurrency);
         let gate = Gate {
             authentication,
-            admission: Admission::new(config.concurrency),
+            admission: Admission::new(pushes),
             bodies: Bodies::new(
                 config.body_limit_bytes,
                 config.body_timeout,
@@ -171,7 +173,7 @@ impl Service {
                 dead_letters,
             },
         };
-        let running = serve(config.listen, gate, config.grace, self.listener).await;
+        let running = serve(config, gate, connections, self.listener).await;
         running.map_err(|source| StartError::Listen {
             address: config.listen,
             source,

@@ -1,5 +1,7 @@
 //! Keys that are withdrawn or replaced, while tokens by them are remembered.
 
+use std::pin::pin;
+
 use super::story::STALE;
 use crate::harness::key_server::Answer;
 use crate::harness::mint::{Issuer, RsaKey};
@@ -69,4 +71,26 @@ async fn known_keys_serve_for_a_day_after_their_time_and_no_longer() {
     issuer.server.say(Answer::keys(&[issuer.key.jwk()]));
     time_passes(STALE).await;
     assert_eq!(push(&service, &good).await, 204);
+}
+
+/// Without CPU between requests, nothing may be left for the time after the response.
+#[tokio::test]
+async fn a_push_that_finds_keys_too_old_is_answered_when_they_have_been_fetched() {
+    let issuer = Issuer::start().await;
+    let service = issuer.service().await;
+    let (old, next) = (issuer.key.good(), RsaKey::new("next"));
+    assert_eq!(push(&service, &old).await, 204);
+    let before = issuer.server.fetches();
+    issuer.server.say(Answer::Held);
+    time_passes(STALE).await;
+    let mut first = pin!(push(&service, &old));
+    tokio::select! {
+        status = &mut first => panic!("{status} before the fetch has ended"),
+        () = issuer.server.fetched(before + 1) => {}
+    }
+    assert_eq!(push(&service, &old).await, 204, "only one push waits");
+    issuer.server.say(Answer::keys(&[next.jwk()]));
+    assert_eq!(first.await, 204, "its handler did not wait");
+    assert_eq!(push(&service, &old).await, 401, "the key was withdrawn");
+    assert_eq!(issuer.server.fetches(), before + 1);
 }
