@@ -1,5 +1,6 @@
 //! Clients that mean no good, or do not read: they get no more than their share.
 
+use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -61,6 +62,18 @@ async fn a_log_that_is_not_read_stops_neither_pushes_nor_the_exit() {
     let mut stderr = process.stderr.take().expect("stderr");
     stderr.read_to_string(&mut log).await.expect("the log");
     assert!(log.len() > 50_000, "it was stuck: {} bytes", log.len());
+}
+
+#[tokio::test]
+async fn a_command_that_fails_exits_though_its_error_is_not_read() {
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer.write_all(&[b'x'; 64 * 1024]).expect("all its room");
+    let mut command = command(&["serve"]);
+    let command = command.env("GOOGLE_CLOUD_PROJECT", "p").stderr(writer);
+    let mut process = command.spawn().expect("pushgate starts");
+    let status = soon("the exit", process.wait()).await.expect("a status");
+    assert_eq!(status.code(), Some(1));
+    drop(reader);
 }
 
 #[tokio::test]

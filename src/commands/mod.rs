@@ -11,6 +11,7 @@ mod serve;
 
 use std::num::NonZero;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -103,21 +104,28 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
 }
 
 /// Where logs are JSON, several lines of text would be several entries without a severity.
+fn fail(error: &(dyn std::error::Error + 'static), is_json: bool, code: ExitCode) -> ExitCode {
+    let text = format!("pushgate: {}", whole_chain(error));
+    print_error(if is_json {
+        serde_json::json!({"severity": "ERROR", "message": text}).to_string()
+    } else {
+        text
+    });
+    code
+}
+
+/// Prints, but does not wait for a reader that does not read: the process is to exit.
 #[expect(
     clippy::print_stderr,
     reason = "a command's error belongs there, whatever the log filter says"
 )]
-fn fail(error: &(dyn std::error::Error + 'static), is_json: bool, code: ExitCode) -> ExitCode {
-    let text = format!("pushgate: {}", whole_chain(error));
-    if is_json {
-        eprintln!(
-            "{}",
-            serde_json::json!({"severity": "ERROR", "message": text})
-        );
-    } else {
+fn print_error(text: String) {
+    let (printed, waiting) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
         eprintln!("{text}");
-    }
-    code
+        drop(printed);
+    });
+    let _ = waiting.recv_timeout(Duration::from_secs(1));
 }
 
 /// Listens for SIGTERM, as Cloud Run sends it, and ctrl-C. Made before anything else is started, so that none is missed: the
