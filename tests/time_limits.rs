@@ -6,13 +6,10 @@ use pushgate::Subscriber;
 
 use crate::harness::faulty_store::{FaultyStore, Step};
 use crate::harness::probe::{probe, probe_on_thread};
-use crate::harness::{Setup, declared};
+use crate::harness::{Setup, declared, subscriber, time_passes};
 
-const SHORT: Duration = Duration::from_millis(300);
-
-fn hurried(subscriber: Subscriber) -> Setup {
-    Setup::new().subscriber(declared(subscriber).soft_limit(SHORT / 3).hard_limit(SHORT))
-}
+const SHORT: Duration = Duration::from_millis(500);
+const LONG: Duration = Duration::from_secs(50);
 
 #[tokio::test]
 async fn at_the_soft_limit_a_handler_is_asked_to_stop() {
@@ -36,22 +33,21 @@ async fn at_the_soft_limit_a_handler_is_asked_to_stop() {
 #[tokio::test]
 async fn at_the_hard_limit_an_async_handler_is_stopped_and_its_claim_released() {
     let store = FaultyStore::new();
-    let service = hurried(Subscriber::new("probe", probe))
+    let service = Setup::new()
+        .subscriber(subscriber("probe").hard_limit(LONG))
         .store(store.clone())
         .start()
         .await;
     let message = service.message("hang");
-    assert_eq!(service.push(&message).await.status, 503);
-    assert_eq!(service.push(&message).await.status, 503);
-    assert_eq!(
-        (
-            service.runs(),
-            store.calls(Step::Release),
-            store.calls(Step::Look)
-        ),
-        (2, 2, 0),
-        "the second ran at once"
-    );
+    for run in 1..=2 {
+        let limit = async {
+            service.probe.entered(run).await;
+            time_passes(LONG).await;
+        };
+        let (reply, ()) = tokio::join!(service.push(&message), limit);
+        assert_eq!((reply.status, store.calls(Step::Release)), (503, run));
+    }
+    assert_eq!(store.calls(Step::Look), 0, "the second ran at once");
 }
 
 /// A thread cannot be stopped from outside. Its claim is kept, so no second run begins beside it, and when it ends, its
@@ -59,16 +55,22 @@ async fn at_the_hard_limit_an_async_handler_is_stopped_and_its_claim_released() 
 #[tokio::test]
 async fn a_handler_that_cannot_be_stopped_keeps_its_claim_and_its_late_success_counts() {
     let store = FaultyStore::new();
-    let service = hurried(Subscriber::blocking("probe", probe_on_thread))
+    let on_thread = declared(Subscriber::blocking("probe", probe_on_thread));
+    let service = Setup::new()
+        .subscriber(on_thread.hard_limit(LONG))
         .store(store.clone())
         .start()
         .await;
     let message = service.message("hold");
-    assert_eq!(service.push(&message).await.status, 503);
-    assert_eq!(
-        (service.push(&message).await.status, service.runs()),
-        (409, 1)
-    );
+    for (step, expected) in [(Step::Claim, 503), (Step::Look, 409)] {
+        let limit = async {
+            store.called(step, 1).await;
+            service.probe.entered(1).await;
+            time_passes(LONG).await;
+        };
+        let (reply, ()) = tokio::join!(service.push(&message), limit);
+        assert_eq!((reply.status, service.runs()), (expected, 1));
+    }
     service.probe.open();
     store.called(Step::Finish, 1).await;
     assert_eq!(
@@ -81,16 +83,19 @@ async fn a_handler_that_cannot_be_stopped_keeps_its_claim_and_its_late_success_c
 #[tokio::test]
 async fn a_thread_past_its_limit_is_replaced() {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let service = hurried(Subscriber::cpu("probe", probe_on_thread).concurrency(10 * cores))
+    let on_thread = declared(Subscriber::cpu("probe", probe_on_thread));
+    let service = Setup::new()
+        .subscriber(on_thread.concurrency(10 * cores).hard_limit(LONG))
         .start()
         .await;
-    let held: Vec<_> = (0..cores).map(|_| service.message("hold")).collect();
-    for message in &held {
-        assert_eq!(
-            service.push(message).await.status,
-            503,
-            "past its limit, and still running"
-        );
+    for run in 1..=cores {
+        let held = service.message("hold");
+        let limit = async {
+            service.probe.entered(run).await;
+            time_passes(LONG).await;
+        };
+        let (reply, ()) = tokio::join!(service.push(&held), limit);
+        assert_eq!(reply.status, 503, "past its limit, and still running");
     }
     assert_eq!(service.push(&service.message("ok")).await.status, 204);
     service.probe.open();

@@ -150,7 +150,7 @@ async fn a_handler_that_blocks_keeps_its_lease_so_that_no_other_instance_runs_it
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_push_is_answered_at_its_hard_limit_although_its_handler_blocks() {
     let store: Arc<FaultyStore> = FaultyStore::new();
-    let limit = Duration::from_millis(300);
+    let limit = Duration::from_secs(1);
     let blocks = declared(Subscriber::new("probe", probe_that_blocks)).hard_limit(limit);
     let service = Setup::new()
         .subscriber(blocks)

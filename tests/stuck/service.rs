@@ -29,7 +29,7 @@ async fn succeed(_: Message<Raw>) {}
 fn succeed_on_thread(_: Message<Raw>) {}
 
 fn main() -> ExitCode {
-    let short = Duration::from_millis(500);
+    let short = Duration::from_secs(2);
     let subscribers = [
         Subscriber::new("blocks", block),
         Subscriber::blocking("hangs", hang).concurrency(100),
