@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
@@ -157,6 +157,9 @@ pub(crate) struct Report {
     pub(crate) times: Option<u64>,
 }
 
+/// Names the outcome of an authenticated push, so that a pusher's own history can show it. Pub/Sub ignores it.
+const OUTCOME_HEADER: HeaderName = HeaderName::from_static("pushgate-outcome");
+
 /// Who is told of each push's end; besides the log, `dev` prints a line.
 pub(crate) type Listener = Arc<dyn Fn(&Report) + Send + Sync>;
 
@@ -227,15 +230,30 @@ impl Report {
                 reports.refusals.log(kind, self, level);
                 status.into_response()
             }
-            // The caller learns the kind of trouble only; what was found and expected is for the log.
-            Some((_, kind)) => {
+            refused => {
                 self.log(level);
-                (status, Extension(ToKnownCaller), format!("{kind}\n")).into_response()
+                let kind = refused.map(|(_, kind)| kind);
+                self.to_known_caller(kind, reports.listener.is_some())
             }
-            None => {
-                self.log(level);
-                (status, Extension(ToKnownCaller)).into_response()
-            }
+        }
+    }
+
+    /// The caller learns the kind of trouble only; what was found and expected is for the log, and for `dev`.
+    fn to_known_caller(&self, kind: Option<String>, is_dev: bool) -> Response {
+        let text = match is_dev && self.status != StatusCode::NO_CONTENT {
+            true => self.reason.clone(),
+            false => kind,
+        };
+        let body = text.map(|text| format!("{text}\n")).unwrap_or_default();
+        let outcome = [(OUTCOME_HEADER, self.outcome_kind())];
+        (self.status, Extension(ToKnownCaller), outcome, body).into_response()
+    }
+
+    /// Returns the outcome as one word of a header.
+    fn outcome_kind(&self) -> String {
+        match self.outcome {
+            "done before" => "duplicate".to_owned(),
+            outcome => outcome.replace(' ', "-"),
         }
     }
 

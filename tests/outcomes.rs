@@ -62,6 +62,31 @@ async fn each_outcome_of_a_cpu_handler_has_its_status_and_acks_are_final() {
 }
 
 #[tokio::test]
+async fn a_reply_names_the_outcome_and_no_reason_to_authenticated_pushers() {
+    let service = Service::start().await;
+    service.google.keep_dead_letters();
+    for (data, first, again) in [
+        ("ok", "handled", "duplicate"),
+        ("discard", "discarded", "duplicate"),
+        ("fail", "failed", "failed"),
+        ("panic", "panicked", "panicked"),
+        ("dead", "dead-lettered", "duplicate"),
+    ] {
+        let message = service.message(data);
+        for outcome in [first, again] {
+            let reply = service.push(&message).await;
+            assert_eq!(reply.outcome.as_deref(), Some(outcome), "{data}");
+            assert_eq!(reply.body, "", "{data}");
+        }
+    }
+    let stranger = service.push_with(&service.message("ok"), "no token").await;
+    assert_eq!((stranger.status, stranger.outcome), (401, None));
+    let unreadable = service.push_body("{}").await;
+    let outcome = unreadable.outcome.as_deref();
+    assert_eq!((unreadable.status, outcome), (400, Some("refused")));
+}
+
+#[tokio::test]
 async fn what_can_never_succeed_is_dead_lettered_with_its_reason_before_it_is_acked() {
     let service = Service::start().await;
     service.google.keep_dead_letters();

@@ -153,6 +153,8 @@ pub(crate) struct Service {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: String,
+    /// The kind of outcome that the service names to authenticated pushers.
+    pub(crate) outcome: Option<String>,
 }
 
 impl Service {
@@ -289,8 +291,10 @@ pub(crate) async fn push_to(url: &str, body: impl Into<reqwest::Body>, token: &s
 }
 
 pub(crate) async fn reply(response: reqwest::Response) -> Reply {
+    let outcome = response.headers().get("pushgate-outcome");
     Reply {
         status: response.status().as_u16(),
+        outcome: outcome.map(|kind| kind.to_str().expect("a word").to_owned()),
         body: response.text().await.expect("a body"),
     }
 }
