@@ -130,7 +130,7 @@ fn service(package: &str, name: &str, messages: &str, rpcs: &[Rpc]) -> Service {
             .route_name(name)
             .input_type(format!("{messages}::{request}"))
             .output_type(answer)
-            .codec_path("::tonic_prost::ProstCodec");
+            .codec_path("crate::api::codec::RequestCodec");
         service = service.method(streaming(name, method).build());
     }
     service.build()

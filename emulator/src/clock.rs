@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// The farthest that the clock can be moved: further than any test needs, and short of the end of the calendar.
 const FARTHEST: Duration = Duration::from_secs(1_000 * 365 * 24 * 60 * 60);
@@ -38,6 +38,11 @@ impl Clock {
     /// For what is compared with times that others note, who have a finer clock.
     pub(crate) fn exact_utc(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc() + *self.ahead.borrow()
+    }
+
+    /// Waits until the present millisecond is over, so that clocks of whole milliseconds show a later time than now.
+    pub(crate) async fn next_millisecond(&self) {
+        sleep(rest_of_millisecond(OffsetDateTime::now_utc())).await;
     }
 
     /// Moves the clock forward, by a thousand years in all at most: whatever is due by then happens at once.
@@ -77,10 +82,18 @@ pub(crate) fn whole_milliseconds(time: OffsetDateTime) -> OffsetDateTime {
     time.replace_millisecond(time.millisecond()).unwrap_or(time)
 }
 
+/// Returns the time until the next whole millisecond, which is never none.
+fn rest_of_millisecond(time: OffsetDateTime) -> Duration {
+    const MILLISECOND: u32 = 1_000_000;
+    let rest = MILLISECOND - time.nanosecond() % MILLISECOND;
+    Duration::from_nanos(u64::from(rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::future::pending;
+    use time::macros::datetime;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -96,6 +109,21 @@ mod tests {
         clock.advance(DAY);
         assert_eq!(wait.await.unwrap(), None);
         assert!(clock.utc() - before >= DAY);
+    }
+
+    #[test]
+    fn a_time_after_the_rest_of_a_millisecond_is_a_later_one_in_whole_milliseconds() {
+        for time in [
+            datetime!(2030-01-02 03:04:05 UTC),
+            datetime!(2030-01-02 03:04:05.678 UTC),
+            datetime!(2030-01-02 03:04:05.678000001 UTC),
+            datetime!(2030-01-02 03:04:05.999999999 UTC),
+        ] {
+            let next = time + rest_of_millisecond(time);
+            let is_next =
+                whole_milliseconds(next) > time && next - time <= Duration::from_millis(1);
+            assert!(is_next, "{time} {next}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -53,6 +53,7 @@ mod keeping;
 mod labels;
 mod message;
 mod name;
+mod object;
 mod options;
 mod push;
 mod schema;
@@ -76,6 +77,7 @@ pub use crate::handles::{Pulled, SubscriptionHandle, TopicHandle};
 pub use crate::issuer::{Claim, Forgery, Issuer};
 pub use crate::journal::JournalError;
 pub use crate::message::{Message, ReceivedMessage};
+pub use crate::name::check_project;
 pub use crate::options::{MAX_HISTORY_MESSAGES, Options, StartError};
 pub use crate::snapshot::SnapshotConfig;
 pub use crate::subscription::{

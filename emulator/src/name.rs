@@ -91,8 +91,11 @@ pub(crate) fn project(name: &str) -> Result<&str, ApiError> {
     Ok(project)
 }
 
-/// Refuses what cannot be a project's id.
-pub(crate) fn check_project(project: &str) -> Result<(), ApiError> {
+/// Refuses what cannot be the id of a project.
+///
+/// # Errors
+/// If it has another character than letters, digits and `-_:.`, is empty, or has more than 255 bytes.
+pub fn check_project(project: &str) -> Result<(), ApiError> {
     if is_project(project) {
         return Ok(());
     }

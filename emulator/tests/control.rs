@@ -173,3 +173,35 @@ async fn it_ends_when_a_program_asks_and_not_for_a_foreign_page() {
     scene.emulator.stop().await;
     assert!(client.post(&url).send().await.unwrap_err().is_connect());
 }
+
+#[tokio::test]
+async fn a_body_is_an_object_and_has_each_field_once() {
+    let scene = Scene::eager([]).await;
+    let url = |path: &str| format!("{}/emulator/v1/{path}", scene.emulator.url());
+    let client = reqwest::Client::new();
+    let billing = "projects/shop/subscriptions/billing";
+    let (faults, again) = (
+        format!("{billing}/faults"),
+        format!("{billing}/deliverAgain"),
+    );
+    let array = "invalid type: sequence, expected an object";
+    for (method, path, body, words) in [
+        (Method::PUT, &*faults, "[0.5]", array),
+        (Method::PUT, &faults, r#"{"delay": [1, "0s", "1s"]}"#, array),
+        (
+            Method::PUT,
+            &faults,
+            r#"{"duplicate": 0, "duplicate": 1}"#,
+            "duplicate field `duplicate`",
+        ),
+        (Method::POST, &again, r#"["1"]"#, array),
+        (Method::POST, "clock:advance", r#"["1s"]"#, array),
+    ] {
+        let request = client.request(method, url(path)).body(body);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{body}");
+        let answer: Value = answer.json().await.unwrap();
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains(words), "{body}: {message}");
+    }
+}

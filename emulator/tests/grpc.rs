@@ -183,3 +183,97 @@ async fn both_interfaces_share_one_order_of_ids() {
     let second: u64 = published.message_ids[0].parse().unwrap();
     assert_eq!(second, first + 1);
 }
+
+/// A request to publish whose attributes may be any bytes.
+#[derive(Clone, PartialEq, prost::Message)]
+struct AnyPublish {
+    #[prost(string, tag = "1")]
+    topic: String,
+    #[prost(message, repeated, tag = "2")]
+    messages: Vec<AnyMessage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct AnyMessage {
+    #[prost(bytes = "vec", tag = "1")]
+    data: Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    attributes: Vec<AnyAttribute>,
+    #[prost(bytes = "vec", tag = "5")]
+    ordering_key: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct AnyAttribute {
+    #[prost(bytes = "vec", tag = "1")]
+    key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+async fn call(
+    scene: &Scene,
+    method: &'static str,
+    request: impl prost::Message + 'static,
+) -> Status {
+    let mut client = tonic::client::Grpc::new(channel(&scene.emulator).await);
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<_, PublishResponse>::default();
+    let path = tonic::codegen::http::uri::PathAndQuery::from_static(method);
+    let answer = client.unary(tonic::Request::new(request), path, codec);
+    answer.await.unwrap_err()
+}
+
+#[tokio::test]
+async fn what_is_no_such_message_is_refused_for_good() {
+    const PUBLISH: &str = "/google.pubsub.v1.Publisher/Publish";
+    // What Google's client for Node makes of the first half of an emoji.
+    const HALF: &[u8] = b"caf\xED\xA0\xBD";
+    let scene = Scene::eager([]).await;
+    let refused = async |message: AnyMessage, words: &str| {
+        let fine = AnyMessage {
+            data: b"hi".to_vec(),
+            ..AnyMessage::default()
+        };
+        let request = AnyPublish {
+            topic: TOPIC.to_owned(),
+            messages: vec![fine, message],
+        };
+        let status = call(&scene, PUBLISH, request).await;
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+        assert!(status.message().starts_with(words), "{status}");
+        assert!(!status.message().contains("caf"), "{status}");
+    };
+    let attribute = |key: &[u8], value: &[u8]| AnyMessage {
+        attributes: vec![AnyAttribute {
+            key: key.to_vec(),
+            value: value.to_vec(),
+        }],
+        ..AnyMessage::default()
+    };
+    let value = "The value of the attribute \"kind\" of messages[1] is not UTF-8";
+    refused(attribute(b"kind", HALF), value).await;
+    let key = "The attribute key \"\u{FFFD}\" of messages[1] is not UTF-8";
+    refused(attribute(b"\xFF", b"order"), key).await;
+    let ordering_key = AnyMessage {
+        ordering_key: HALF.to_vec(),
+        ..AnyMessage::default()
+    };
+    let place = "The request cannot be read: failed to decode Protobuf message: PubsubMessage.ordering_key: PublishRequest.messages";
+    refused(ordering_key, place).await;
+    assert!(scene.emulator.held(SUBSCRIPTION).is_empty());
+
+    let topic = AnyAttribute {
+        key: HALF.to_vec(),
+        value: Vec::new(),
+    };
+    for method in [
+        "/google.pubsub.v1.Publisher/GetTopic",
+        "/google.pubsub.v1.Subscriber/Pull",
+        "/google.pubsub.v1.SchemaService/CreateSchema",
+        "/google.iam.v1.IAMPolicy/GetIamPolicy",
+    ] {
+        let status = call(&scene, method, topic.clone()).await;
+        assert_eq!(status.code(), Code::InvalidArgument, "{method} {status}");
+    }
+}

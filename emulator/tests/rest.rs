@@ -791,3 +791,46 @@ async fn a_body_that_nothing_wants_does_not_cost_the_connection() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_seek_to_the_present_acks_all_that_was_published_also_in_whole_milliseconds() {
+    let emulator = with_topic().await;
+    put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
+    let client = reqwest::Client::new();
+    let post = async |path: String, body: Value| {
+        let url = format!("{}/v1/{path}", emulator.url());
+        let request = client.post(url).body(body.to_string());
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.bytes().await.unwrap();
+    };
+    for _ in 0..60 {
+        let message = json!({"messages": [{"data": "aGk="}]});
+        post(format!("{TOPIC}:publish"), message).await;
+        let now = time::OffsetDateTime::now_utc();
+        let now = now.replace_millisecond(now.millisecond()).unwrap();
+        let now = now.format(&time::format_description::well_known::Rfc3339);
+        post(
+            format!("{SUBSCRIPTION}:seek"),
+            json!({"time": now.unwrap()}),
+        )
+        .await;
+        assert!(emulator.held(SUBSCRIPTION).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn text_that_was_cut_in_the_middle_of_a_character_is_refused_for_good() {
+    let emulator = with_topic().await;
+    for body in [
+        &br#"{"messages": [{"attributes": {"kind": "\ud83d"}}]}"#[..],
+        b"{\"messages\": [{\"attributes\": {\"kind\": \"\xED\xA0\xBD\"}}]}",
+    ] {
+        let url = format!("{}/v1/{TOPIC}:publish", emulator.url());
+        let request = reqwest::Client::new().post(url).body(body);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 400);
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["error"]["status"], "INVALID_ARGUMENT", "{answer}");
+    }
+}

@@ -26,6 +26,7 @@ use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::issuer::Issuer;
 use crate::name::ResourceName;
+use crate::object::Object;
 
 /// The most messages that are shown at once.
 const MAX_HELD_MESSAGES: usize = 1_000;
@@ -223,7 +224,8 @@ impl Control {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Status> {
-    serde_json::from_slice(body).map_err(|error| {
+    let read = serde_json::from_slice(body).map_err(|error| {
         Status::invalid_argument(format!("Invalid JSON payload received: {error}"))
-    })
+    });
+    read.map(|Object(body)| body)
 }

@@ -4,6 +4,7 @@
 //! broker, and writes the answer. `grpc` and `rest` only carry them.
 
 mod clock_body;
+mod codec;
 mod control;
 mod descriptor;
 mod gate;

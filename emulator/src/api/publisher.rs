@@ -54,6 +54,9 @@ impl Publisher for Services {
             .broker
             .publish(&ResourceName::topic(&topic)?, messages)?;
         self.saved().await?;
+        // Many clients have a clock of milliseconds. Without this wait, a seek to their present time could name the
+        // millisecond of the message, which is then not one before that time (Google, *SeekRequest*, `time`).
+        self.broker.clock().next_millisecond().await;
         Ok(Response::new(PublishResponse { message_ids }))
     }
 

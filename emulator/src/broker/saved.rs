@@ -20,6 +20,7 @@ use crate::faults::Faults;
 use crate::journal::{Held, JournalError, Kind, Saved, SavedMessage, SavedResource};
 use crate::message::{Message as PublishedMessage, ReceivedMessage};
 use crate::name::ResourceName;
+use crate::object::Object;
 use crate::schema::Schemas;
 use crate::snapshot::Snapshot;
 use crate::storage::StoredMessage;
@@ -213,9 +214,10 @@ impl Broker {
                 self.policies.restore(&name, policy);
             }
             Kind::Faults => {
-                let faults: Faults = serde_json::from_slice(&value).map_err(|_| {
-                    ApiError::invalid(format!("the faults of {name} cannot be read"))
-                })?;
+                let Object(faults): Object<Faults> =
+                    serde_json::from_slice(&value).map_err(|_| {
+                        ApiError::invalid(format!("the faults of {name} cannot be read"))
+                    })?;
                 // Without its subscription they are of no use, and no reason not to start.
                 if let Ok(delivery) = self.subscription(&ResourceName::subscription(&name)?) {
                     delivery.set_faults(faults);

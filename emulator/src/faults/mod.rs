@@ -14,6 +14,7 @@ mod outage;
 mod plan;
 mod token;
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ pub(crate) use self::burst::BurstGate;
 pub use self::outage::Outage;
 pub use self::plan::Plan;
 pub use self::token::{ForgeryKind, TokenChoice, TokenFault};
+use crate::object::{self, Object};
 
 /// The largest seed: JSON numbers above it are rounded by many readers.
 pub(crate) const MAX_SEED: u64 = (1 << 53) - 1;
@@ -41,7 +43,10 @@ pub struct Faults {
     #[serde(skip_serializing_if = "is_never")]
     pub duplicate: f64,
     /// Deliveries that come late.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional"
+    )]
     pub delay: Option<Delay>,
     /// How probably a message lets later ones pass. One with an ordering key stays in its place where ordering is enabled.
     #[serde(skip_serializing_if = "is_never")]
@@ -51,10 +56,16 @@ pub struct Faults {
     #[serde(skip_serializing_if = "is_never")]
     pub drop_answer: f64,
     /// Pushes whose token must be refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional"
+    )]
     pub token: Option<TokenFault>,
     /// Messages that come in heaps.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object::optional"
+    )]
     pub burst: Option<Burst>,
     /// A time in which the endpoint cannot be reached.
     #[serde(skip_serializing_if = "Outage::is_off")]
@@ -88,6 +99,16 @@ pub struct FaultsError {
     pub found: String,
     /// What is expected.
     pub expected: &'static str,
+}
+
+/// Reads them from JSON.
+impl FromStr for Faults {
+    type Err = serde_json::Error;
+
+    fn from_str(json: &str) -> Result<Self, serde_json::Error> {
+        let Object(faults) = serde_json::from_str(json)?;
+        Ok(faults)
+    }
 }
 
 impl Faults {

@@ -1,10 +1,12 @@
 //! Bodies: proto3 JSON to and from messages (*ProtoJSON format*).
 
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, ReflectMessage, SerializeOptions};
+use serde::de::DeserializeSeed;
 use serde_json::error::Category;
 use serde_json::{Deserializer, Serializer, Value};
 use tonic::Status;
 
+use super::once::{GIVEN_TWICE, Once};
 use crate::api::descriptor;
 
 /// The most of a field's unknown name that a refusal repeats.
@@ -23,6 +25,7 @@ pub(super) fn read_over(message: &mut DynamicMessage, body: &[u8]) -> Result<(),
 }
 
 fn read(message: &MessageDescriptor, body: &[u8]) -> Result<DynamicMessage, Status> {
+    check_once(message, body)?;
     if message.get_field_by_name("update_mask").is_some() && !body.is_empty() {
         let value = serde_json::from_slice(body).map_err(|error| refusal(&error))?;
         return from_value(message, value);
@@ -40,6 +43,7 @@ pub(super) fn read_field(
     if let Some(field) = found
         && let Kind::Message(inner) = field.kind()
     {
+        check_once(&inner, body)?;
         message.set_field(&field, prost_reflect::Value::Message(parse(&inner, body)?));
     }
     Ok(())
@@ -80,6 +84,15 @@ pub(super) fn write(
 /// The beginning of a name that a client made up.
 pub(super) fn excerpt(name: &str) -> String {
     name.chars().take(MAX_NAME_CHARS).collect()
+}
+
+/// Refuses a body that gives a field twice. What else is wrong with it is found when it is read.
+fn check_once(message: &MessageDescriptor, body: &[u8]) -> Result<(), Status> {
+    let once = Once::of(message);
+    match once.deserialize(&mut Deserializer::from_slice(body)) {
+        Err(error) if error.is_data() => Err(refusal(&error)),
+        _ => Ok(()),
+    }
 }
 
 fn parse(message: &MessageDescriptor, body: &[u8]) -> Result<DynamicMessage, Status> {
@@ -131,6 +144,9 @@ fn data_reason(text: &str) -> String {
     if let Some(name) = unknown.and_then(|name| name.strip_suffix('\'')) {
         return format!("unknown name {:?}, there is no such field", excerpt(name));
     }
+    if text.ends_with(GIVEN_TWICE) {
+        return text.to_owned();
+    }
     if text.starts_with("multiple fields provided for oneof") {
         return text.to_owned();
     }
@@ -171,6 +187,51 @@ mod tests {
         let both = r#"{"time": "2030-01-02T03:04:05Z", "snapshot": "x"}"#;
         let oneof = "multiple fields provided for oneof 'target' at line 1 column 49";
         check("SeekRequest", both, oneof);
+    }
+
+    #[test]
+    fn a_field_that_is_given_twice_is_refused() {
+        for (name, body, field) in [
+            ("Topic", r#"{"name": "a", "name": "a"}"#, "name"),
+            (
+                "Subscription",
+                r#"{"ackDeadlineSeconds": 10, "ack_deadline_seconds": 10}"#,
+                "ack_deadline_seconds",
+            ),
+            (
+                "PublishRequest",
+                r#"{"messages": [{"data": "", "attributes": {"k": "1", "k": "2"}}]}"#,
+                "k",
+            ),
+            (
+                "Subscription",
+                r#"{"pushConfig": {"pushEndpoint": "a", "pushEndpoint": "b"}}"#,
+                "pushEndpoint",
+            ),
+        ] {
+            let message = descriptor::message(&format!("google.pubsub.v1.{name}")).unwrap();
+            let refused = read(&message, body.as_bytes()).unwrap_err();
+            let expected =
+                format!("Invalid JSON payload received: {field:?} is given twice at line 1 ");
+            assert!(refused.message().starts_with(&expected), "{refused}");
+        }
+        let different = r#"{"attributes": {"a_b": "1", "aB": "2"}}"#;
+        let message = descriptor::message("google.pubsub.v1.PubsubMessage").unwrap();
+        assert!(read(&message, different.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn an_array_is_no_message() {
+        for (name, body) in [
+            ("PublishRequest", r#"["projects/p/topics/t", []]"#),
+            ("PublishRequest", r#"{"messages": [["aGk="]]}"#),
+            ("PubsubMessage", r#"{"attributes": [["k", "v"]]}"#),
+            ("Subscription", r#"{"pushConfig": ["http://a/"]}"#),
+        ] {
+            let message = descriptor::message(&format!("google.pubsub.v1.{name}")).unwrap();
+            let refused = read(&message, body.as_bytes()).unwrap_err();
+            assert!(refused.message().contains("expected a map"), "{refused}");
+        }
     }
 
     #[test]

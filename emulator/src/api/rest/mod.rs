@@ -6,6 +6,7 @@
 
 mod body;
 mod json;
+mod once;
 mod path;
 mod query;
 mod refusal;

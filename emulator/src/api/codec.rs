@@ -1,0 +1,111 @@
+//! Reads requests of gRPC. One that is no such message is refused for good: clients send an `INTERNAL` again and again.
+
+use std::any::TypeId;
+use std::marker::PhantomData;
+
+use axum::body::Bytes;
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::PublishRequest;
+use prost::bytes::Buf;
+use prost::{DecodeError, Message};
+use tonic::Status;
+use tonic::codec::{Codec, DecodeBuf, Decoder};
+use tonic_prost::{ProstCodec, ProstEncoder};
+
+/// The most of an attribute's key that a refusal repeats.
+const MAX_KEY_CHARS: usize = 64;
+
+/// Writes answers as `tonic_prost` does, and reads requests with [`RequestDecoder`].
+pub(super) struct RequestCodec<T, U>(PhantomData<(T, U)>);
+
+/// Reads messages, and refuses other bytes as an invalid argument.
+pub(super) struct RequestDecoder<U>(PhantomData<U>);
+
+impl<T, U> Default for RequestCodec<T, U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, U> Codec for RequestCodec<T, U>
+where
+    T: Message + Send + 'static,
+    U: Message + Default + Send + 'static,
+{
+    type Encode = T;
+    type Decode = U;
+    type Encoder = ProstEncoder<T>;
+    type Decoder = RequestDecoder<U>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstCodec::<T, U>::default().encoder()
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        RequestDecoder(PhantomData)
+    }
+}
+
+impl<U: Message + Default + 'static> Decoder for RequestDecoder<U> {
+    type Item = U;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
+        let body = buffer.copy_to_bytes(buffer.remaining());
+        U::decode(body.clone())
+            .map(Some)
+            .map_err(|error| refusal::<U>(body, &error))
+    }
+}
+
+fn refusal<U: 'static>(body: Bytes, error: &DecodeError) -> Status {
+    let is_publish = TypeId::of::<U>() == TypeId::of::<PublishRequest>();
+    let attribute = is_publish.then(|| unreadable_attribute(body)).flatten();
+    Status::invalid_argument(match attribute {
+        Some(attribute) => format!(
+            "{attribute} is not UTF-8: perhaps its text was cut in the middle of a character"
+        ),
+        None => format!("The request cannot be read: {error}"),
+    })
+}
+
+/// A request to publish, as far as its attributes go, which may be any bytes here.
+#[derive(Clone, PartialEq, Message)]
+struct AnyPublish {
+    #[prost(message, repeated, tag = "2")]
+    messages: Vec<AnyMessage>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct AnyMessage {
+    #[prost(message, repeated, tag = "2")]
+    attributes: Vec<AnyAttribute>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct AnyAttribute {
+    #[prost(bytes = "bytes", tag = "1")]
+    key: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    value: Bytes,
+}
+
+/// Names the first attribute that is not text, without its value.
+fn unreadable_attribute(body: Bytes) -> Option<String> {
+    let request = AnyPublish::decode(body).ok()?;
+    for (place, message) in request.messages.iter().enumerate() {
+        for AnyAttribute { key, value } in &message.attributes {
+            let name: String = String::from_utf8_lossy(key)
+                .chars()
+                .take(MAX_KEY_CHARS)
+                .collect();
+            let of_message = format!("{name:?} of messages[{place}]");
+            if std::str::from_utf8(key).is_err() {
+                return Some(format!("The attribute key {of_message}"));
+            }
+            if std::str::from_utf8(value).is_err() {
+                return Some(format!("The value of the attribute {of_message}"));
+            }
+        }
+    }
+    None
+}
