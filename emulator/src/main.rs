@@ -3,8 +3,10 @@
 mod command;
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 
 use clap::Parser;
 use emulator::{Bootstrap, BootstrapDefaults, Emulator, Options};
@@ -12,8 +14,15 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::command::{Arguments, DEFAULT_PROJECT, Place, Refusal, announce};
 
+/// Names a file of the authorities to trust.
+const CERTIFICATES: &str = "SSL_CERT_FILE";
+
 #[tokio::main]
 async fn main() -> ExitCode {
+    if is_empty(CERTIFICATES) {
+        report(&again_without(CERTIFICATES));
+        return ExitCode::FAILURE;
+    }
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -79,12 +88,33 @@ fn explained(error: emulator::StartError) -> Box<dyn Error> {
     }
 }
 
+/// Runs the command anew without a variable. A library reads it, to which an empty one is not unset.
+fn again_without(variable: &str) -> std::io::Error {
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return error,
+    };
+    let mut command = Command::new(program);
+    command.arg0(name).args(arguments).env_remove(variable);
+    command.exec()
+}
+
+fn is_set(variable: &str) -> bool {
+    variable_of(variable).is_some_and(|value| !value.is_empty())
+}
+
+fn is_empty(variable: &str) -> bool {
+    variable_of(variable).is_some_and(|value| value.is_empty())
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the command's only look at its environment"
 )]
-fn is_set(variable: &str) -> bool {
-    std::env::var_os(variable).is_some()
+fn variable_of(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 fn report(error: &dyn Error) {

@@ -197,6 +197,10 @@ fn in_a_container_everything_names_the_public_url() {
 fn flags_that_would_have_no_effect_are_refused() {
     for (arguments, words) in [
         (
+            &["--faults", "[0.5]"][..],
+            "invalid type: sequence, expected an object",
+        ),
+        (
             &["--push-to", "http://127.0.0.1:8080"][..],
             "--bootstrap <FILE>",
         ),
@@ -349,4 +353,68 @@ fn it_ends_well_when_asked_to_as_googles_is() {
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(running.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_project_is_what_the_api_takes_for_one() {
+    let project = ["--project", "example.com:my_project"];
+    let running = Running::start(&[&FREE[..], &project].concat(), &[]);
+    let exported = "export PUBSUB_PROJECT_ID=example.com:my_project";
+    assert_eq!(running.exports[1], exported);
+    let said = refused(&["--project", "my project"], &[]);
+    assert!(
+        said.contains("expected letters, digits or any of -_:."),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    let empty = [
+        ("K_SERVICE", ""),
+        ("KUBERNETES_SERVICE_HOST", ""),
+        ("SSL_CERT_FILE", ""),
+    ];
+    let said = refused(&["--host-port", "0.0.0.0:0"], &empty);
+    assert!(said.contains("or say --allow-remote"), "{said}");
+    assert!(!said.contains("this seems to be"), "{said}");
+    let running = Running::start(&FREE, &empty);
+    let environment = format!("/proc/{}/environ", running.child.id());
+    let environment = std::fs::read_to_string(environment).unwrap();
+    assert!(environment.contains("K_SERVICE="), "{environment}");
+    assert!(!environment.contains("SSL_CERT_FILE"), "{environment}");
+}
+
+#[test]
+fn the_exit_code_is_the_same_if_nobody_reads() {
+    for (arguments, code) in [
+        (&["--help"][..], 0),
+        (&["--version"], 0),
+        (&["--no-such-flag"], 2),
+        (&["--bootstrap", "/nowhere.yaml"], 1),
+        (&["--host-port", "0.0.0.0:0"], 1),
+    ] {
+        let (reader, output) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = command(arguments, &[]);
+        command.stdout(output.try_clone().unwrap()).stderr(output);
+        assert_eq!(
+            command.status().unwrap().code(),
+            Some(code),
+            "{arguments:?}"
+        );
+    }
+    let (reader, output) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut running = command(&[&FREE[..], &["--log", "trace"]].concat(), &[])
+        .stdout(output)
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(running.stderr.take().unwrap()).lines();
+    let mut log = log.map(Result::unwrap);
+    assert!(log.any(|line| line.contains("Server started")));
+    drop(log);
+    let terminated = Command::new("kill").arg(running.id().to_string()).status();
+    assert!(terminated.unwrap().success());
+    assert!(running.wait().unwrap().success());
 }

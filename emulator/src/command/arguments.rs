@@ -135,13 +135,10 @@ fn resolve(host_port: &str) -> Result<SocketAddr, String> {
         .ok_or_else(|| "the host has no address".to_owned())
 }
 
-/// As the emulator's names have it.
 fn project(id: &str) -> Result<String, String> {
-    let fits = |each: char| each.is_ascii_alphanumeric() || "-:.".contains(each);
-    if !id.is_empty() && id.chars().all(fits) {
-        return Ok(id.to_owned());
-    }
-    Err("expected letters, digits or any of -:.".to_owned())
+    let checked = emulator::check_project(id);
+    checked.map_err(|error| error.to_string())?;
+    Ok(id.to_owned())
 }
 
 fn service(url: &str) -> Result<String, String> {
@@ -161,7 +158,9 @@ fn history(messages: &str) -> Result<usize, String> {
 }
 
 fn faults(json: &str) -> Result<Faults, String> {
-    let faults: Faults = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let faults: Faults = json
+        .parse()
+        .map_err(|error: serde_json::Error| error.to_string())?;
     faults.check().map_err(|error| error.to_string())?;
     Ok(faults)
 }
