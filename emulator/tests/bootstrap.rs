@@ -188,14 +188,139 @@ fn what_is_wrong_is_told_with_its_place_and_what_is_expected() {
     refused("topics: {orders", "shop.yaml:1:9: unclosed bracket '{'");
 }
 
+/// The message that a value of `json` becomes.
+fn published(json: &str) -> String {
+    let file = format!("topics:\n  orders:\n    messages:\n      - json: {json}\n");
+    let found = parsed(&file);
+    String::from_utf8(found.messages[0].1.data.to_vec()).unwrap()
+}
+
 #[test]
-fn a_number_whose_digits_would_be_lost_is_refused() {
-    for number in ["12345678901234567890123", "-9223372036854775809"] {
-        refused(
-            &format!("topics:\n  orders:\n    messages:\n      - json: {{ids: [{number}]}}"),
-            "shop.yaml:4:9: json has a number beyond 64 bits, whose last digits would be lost",
+fn words_are_what_the_core_schema_takes_them_for() {
+    for (yaml, json) in [
+        (
+            "{country: NO, size: n, on: y}",
+            r#"{"country":"NO","size":"n","on":"y"}"#,
+        ),
+        (
+            "[yes, No, Off, on, Y, N]",
+            r#"["yes","No","Off","on","Y","N"]"#,
+        ),
+        ("[true, True, FALSE]", "[true,true,false]"),
+        ("[~, null, NULL, Null]", "[null,null,null,null]"),
+        ("{a: , yes: 1}", r#"{"a":null,"yes":1}"#),
+        ("~", "null"),
+        ("NO", r#""NO""#),
+        ("[1:30, 190:20:30]", r#"["1:30","190:20:30"]"#),
+        (
+            "[2026-11-30, 2026-11-30T01:02:03Z]",
+            r#"["2026-11-30","2026-11-30T01:02:03Z"]"#,
+        ),
+        ("[1_000, 0b11, 0X1F]", r#"["1_000","0b11","0X1F"]"#),
+        ("[0o14, 0x1f, +12, -7]", "[12,31,12,-7]"),
+        ("[.5, 1., -.25, +1.5]", "[0.5,1.0,-0.25,1.5]"),
+        (
+            r#"["012", '1', "no", !!str 7, !!str 012]"#,
+            r#"["012","1","no","7","012"]"#,
+        ),
+        ("[!!int 7, !!bool true]", "[7,true]"),
+        ("{012: a, 1: b}", r#"{"012":"a","1":"b"}"#),
+        ("{\"<<\": {a: 1}}", r#"{"<<":{"a":1}}"#),
+    ] {
+        assert_eq!(published(yaml), json, "{yaml}");
+    }
+}
+
+#[test]
+fn what_has_no_one_meaning_is_refused() {
+    let check = |json: &str, words: &str| {
+        let file = format!("topics:\n  orders:\n    messages:\n      - json: {json}\n");
+        refused(&file, &format!("shop.yaml:4:{words}"));
+    };
+    check("{zip: 012}", "21: 012 begins with a zero, which other");
+    check("[1, -007]", "19: -007 begins with a zero");
+    check("[.inf]", "16: .inf has no form in JSON: write \".inf\"");
+    check("[-.INF]", "16: -.INF has no form in JSON");
+    check("[.nan]", "16: .nan has no form in JSON");
+    check("!Ref name", "20: unsupported tag `!Ref`");
+    check("{a: !custom 1}", "27: unsupported tag `!custom`");
+    check("{a: 1, a: 2}", "22: \"a\" is there twice, expected once");
+    check("{~: 1}", "");
+}
+
+#[test]
+fn numbers_and_fields_are_published_as_they_are_written() {
+    let json = r#"{"z":1.0,"a":1.10,"10":1E400,"2":123456789012345678901234567890,"n":-0.0,"s":"\u0000é"}"#;
+    assert_eq!(published(json), json);
+    let file = "x: &z\ntopics: {}";
+    refused(file, "unknown key \"x\"");
+    let anchored = "[&price 1.10, *price]";
+    assert_eq!(published(anchored), "[1.10,1.10]");
+    let umlaut = "{ü: [ä, 1.10]}";
+    assert_eq!(published(umlaut), r#"{"ü":["ä",1.10]}"#);
+}
+
+#[test]
+fn a_setting_is_true_or_false_and_an_object_no_list() {
+    let subscription = |settings: &str| {
+        format!("topics:\n  orders:\n    subscriptions:\n      billing: {settings}\n")
+    };
+    refused(
+        &subscription("{enableMessageOrdering: yes}"),
+        "found yes}, expected true or false",
+    );
+    let labels = parsed(&subscription("{labels: {country: no, zip: 012}}"));
+    let labels = &labels.subscriptions[0].labels;
+    assert_eq!(
+        (labels["country"].as_str(), labels["zip"].as_str()),
+        ("no", "012")
+    );
+    for settings in [
+        "[orders]",
+        "{pushConfig: [http://127.0.0.1:8080/]}",
+        "{retryPolicy: [1s, 2s]}",
+        "{faults: [0.5]}",
+        "{faults: {burst: [2, 1s]}}",
+        "{labels: [a, b]}",
+    ] {
+        refused(&subscription(settings), "expected");
+    }
+    refused("[shop]", "expected keys, each with a colon and its value");
+    refused("topics: {orders: {messages: [[{a: 1}]]}}", "expected keys");
+    let twice = "topics: {orders: {}}\ntopics: {}";
+    refused(twice, "\"topics\" is there twice, expected once");
+}
+
+#[test]
+fn a_file_may_have_a_byte_order_mark_and_must_be_utf_8() {
+    let folder = std::env::temp_dir().join(format!("emulator-encodings-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = "{\r\n\t\"topics\": {\r\n\t\t\"orders\": {}\r\n\t}\r\n}\r\n";
+    let utf_16 = |order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        let units = "\u{FEFF}".encode_utf16().chain(text.encode_utf16());
+        units.flat_map(order).collect()
+    };
+    let read = |bytes: &[u8]| {
+        let file = folder.join("shop.json");
+        std::fs::write(&file, bytes).unwrap();
+        Bootstrap::read(&[&file], &defaults()).map_err(|error| error.to_string())
+    };
+    assert_eq!(read(text.as_bytes()).unwrap().topics.len(), 1);
+    let marked = format!("\u{FEFF}{text}");
+    assert_eq!(read(marked.as_bytes()).unwrap().topics.len(), 1);
+    for bytes in [utf_16(u16::to_le_bytes), utf_16(u16::to_be_bytes)] {
+        let error = read(&bytes).unwrap_err();
+        assert!(
+            error.ends_with("shop.json: is UTF-16, expected UTF-8"),
+            "{error}"
         );
     }
+    let error = read(b"topics: {caf\xE9: {}}").unwrap_err();
+    assert!(
+        error.ends_with("shop.json: is not UTF-8, expected UTF-8"),
+        "{error}"
+    );
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

@@ -7,8 +7,8 @@ use serde_saphyr::{Location, Spanned};
 use super::document::{
     Document, MessageEntry, SchemaEntry, SchemaSettingsEntry, SubscriptionEntry, TopicEntry,
 };
-use super::place::{BootstrapFault, Source};
-use super::{Bootstrap, BootstrapDefaults, SchemaDeclaration, message, subscription};
+use super::place::{BootstrapFault, Source, read_text};
+use super::{Bootstrap, BootstrapDefaults, SchemaDeclaration, message, subscription, yaml};
 use crate::error::ApiError;
 use crate::name::{ResourceName, check_project};
 use crate::schema::Schemas;
@@ -36,6 +36,7 @@ pub(super) struct Reference {
 /// A file that is being read.
 struct File<'a> {
     source: &'a Source,
+    text: &'a str,
     project: String,
 }
 
@@ -53,11 +54,11 @@ impl<'a> Collection<'a> {
         }
     }
 
-    pub(super) fn unreadable(&mut self, file: String, error: &std::io::Error) {
+    pub(super) fn unreadable(&mut self, file: String, text: String) {
         self.faults.push(BootstrapFault {
             file,
             place: None,
-            text: format!("cannot be read: {error}"),
+            text,
         });
     }
 
@@ -71,7 +72,7 @@ impl<'a> Collection<'a> {
 
     /// Adds what a file in our own form declares.
     pub(super) fn document(&mut self, source: &Source, text: &str) {
-        let document: Document = match serde_saphyr::from_str(text) {
+        let document: Document = match yaml::read(text) {
             Ok(document) => document,
             Err(error) => return self.fault(BootstrapFault::of_form(source, text, &error)),
         };
@@ -83,6 +84,7 @@ impl<'a> Collection<'a> {
         }
         let file = File {
             source,
+            text,
             project: project.value,
         };
         for (name, entry) in document.schemas.0 {
@@ -215,7 +217,7 @@ impl<'a> Collection<'a> {
         topic: &ResourceName,
     ) -> Checked<()> {
         let place = entry.referenced;
-        let message = message::read(entry.value)
+        let message = message::read(entry.value, file.text)
             .map_err(|(own, text)| BootstrapFault::new(file.source, own.unwrap_or(place), text))?;
         self.found.messages.push((topic.to_string(), message));
         let place = BootstrapFault::new(file.source, place, "");
@@ -306,8 +308,8 @@ impl File<'_> {
 
     fn read(&self, path: &Spanned<String>) -> Checked<String> {
         let whole = self.source.folder.join(&path.value);
-        std::fs::read_to_string(&whole).map_err(|error| {
-            let text = format!("{} cannot be read: {error}", whole.display());
+        read_text(&whole).map_err(|why| {
+            let text = format!("{} {why}", whole.display());
             BootstrapFault::new(self.source, path.referenced, text)
         })
     }

@@ -10,7 +10,7 @@ use serde_saphyr::{Location, Spanned};
 use super::collect::{Collection, refused};
 use super::document::Seconds;
 use super::place::{BootstrapFault, Source};
-use super::{SchemaDeclaration, SchemaLanguage};
+use super::{SchemaDeclaration, SchemaLanguage, yaml};
 use crate::error::ApiError;
 use crate::name::ResourceName;
 use crate::schema::Schemas;
@@ -91,7 +91,7 @@ enum DeclaredForm {
 
 /// Adds the topics and subscriptions of a service.
 pub(super) fn collect(collection: &mut Collection<'_>, source: &Source, text: &str) {
-    let described: Described = match serde_saphyr::from_str(text) {
+    let described: Described = match yaml::read(text) {
         Ok(described) => described,
         Err(error) => return collection.fault(BootstrapFault::of_form(source, text, &error)),
     };

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use super::SchemaLanguage;
+use super::json::{self, Json};
 use crate::duration;
 use crate::faults::Faults;
 use crate::topic::Encoding;
@@ -134,7 +134,8 @@ pub(super) struct ExpirationPolicyEntry {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct MessageEntry {
-    pub(super) json: Option<Value>,
+    #[serde(deserialize_with = "json::present")]
+    pub(super) json: Option<Spanned<Json>>,
     pub(super) text: Option<String>,
     pub(super) base64: Option<Spanned<String>>,
     pub(super) attributes: BTreeMap<String, String>,

@@ -8,10 +8,12 @@ mod apply;
 mod collect;
 mod described;
 mod document;
+mod json;
 mod message;
 mod place;
 mod references;
 mod subscription;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,8 +24,8 @@ use serde::de::IgnoredAny;
 
 pub use self::apply::Bootstrapped;
 use self::collect::Collection;
-use self::place::Source;
 pub use self::place::{BootstrapError, BootstrapFault};
+use self::place::{Source, read_text};
 use crate::faults::Faults;
 use crate::message::Message;
 use crate::subscription::SubscriptionConfig;
@@ -119,10 +121,10 @@ impl Bootstrap {
             let name = file.display().to_string();
             let folder = file.parent().map(Path::to_owned).unwrap_or_default();
             let source = Source { name, folder };
-            match std::fs::read_to_string(file) {
+            match read_text(file) {
                 Ok(text) if is_described(&text) => described.push((source, text)),
                 Ok(text) => collection.document(&source, &text),
-                Err(error) => collection.unreadable(source.name, &error),
+                Err(why) => collection.unreadable(source.name, why),
             }
         }
         for (source, text) in described {
@@ -173,6 +175,6 @@ fn is_described(text: &str) -> bool {
     struct Mark {
         pushgate_describe: Option<IgnoredAny>,
     }
-    let mark: Option<Mark> = serde_saphyr::from_str(text).ok();
+    let mark: Option<Mark> = yaml::read(text).ok();
     mark.is_some_and(|mark| mark.pushgate_describe.is_some())
 }

@@ -1,7 +1,7 @@
 //! Where something is wrong in a file, and what.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_saphyr::{Error, Location};
 
@@ -14,6 +14,27 @@ pub(super) struct Source {
     pub(super) name: String,
     /// Where the files are that it names.
     pub(super) folder: PathBuf,
+}
+
+/// Reads a file of UTF-8, without a byte order mark.
+///
+/// # Errors
+/// What is wrong with it, to be put after its name.
+pub(super) fn read_text(file: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
+    let is_utf_16 = bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF");
+    let text = String::from_utf8(bytes).map_err(|_| {
+        let found = if is_utf_16 {
+            "is UTF-16"
+        } else {
+            "is not UTF-8"
+        };
+        format!("{found}, expected UTF-8")
+    })?;
+    Ok(match text.strip_prefix('\u{FEFF}') {
+        Some(text) => text.to_owned(),
+        None => text,
+    })
 }
 
 /// One thing that is wrong in a file.
@@ -70,6 +91,9 @@ impl BootstrapFault {
             }
             Error::Unexpected { expected, .. } => {
                 format!("found {}, expected {}", found(), kind(expected))
+            }
+            Error::InvalidBooleanStrict { .. } => {
+                format!("found {}, expected true or false", found())
             }
             Error::InvalidScalar { ty, .. } => format!("found {}, expected {}", found(), kind(ty)),
             Error::MultipleDocuments { .. } => "found a second document, expected one".to_owned(),
