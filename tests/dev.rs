@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::client;
 use crate::harness::free_port;
@@ -88,6 +88,38 @@ async fn pushgate_log_decides_which_lines_are_shown() {
     process.line("✓ orders-fulfilment").await;
     let lines = process.lines();
     assert!(!lines.iter().any(|line| line.contains("stock reserved")));
+}
+
+#[tokio::test]
+async fn the_console_shows_what_the_service_decided_and_why() {
+    let (mut process, host) = dev(&[]).await;
+    process.line("failed: the hall is locked → 503").await;
+    process.line("not run again → 204").await;
+    let get = async |path: &str| {
+        let answer = client().get(format!("http://{host}/console/api/{path}"));
+        let answer = answer.send().await.expect("an answer");
+        answer.json::<Value>().await.expect("JSON")
+    };
+    let mut answers = Vec::new();
+    for message in get("messages").await["messages"]
+        .as_array()
+        .expect("a list")
+    {
+        let life = get(&format!(
+            "messages/{}",
+            message["id"].as_str().expect("an id")
+        ))
+        .await;
+        for leg in life["legs"].as_array().expect("a list") {
+            answers.extend(leg["attempts"].as_array().expect("a list").clone());
+        }
+    }
+    let body_of = |outcome: &str| {
+        let found = answers.iter().find(|each| each["outcome"] == outcome);
+        found.map(|each| each["answer"]["body"]["text"].clone())
+    };
+    assert_eq!(body_of("failed"), Some(json!("the hall is locked\n")));
+    assert_eq!(body_of("duplicate"), Some(json!("")));
 }
 
 #[tokio::test]

@@ -375,6 +375,166 @@ async fn a_dead_letter_says_why_and_a_push_which_token_it_had() {
     .await;
 }
 
+/// Compact, with white space of its own, in lines, and no JSON at all.
+const TEXTS: [&str; 9] = [
+    r#"{"qty":1.0,"id":1,"id":2,"e":1E400,"10":"ten","2":"two"}"#,
+    r#"{"a": [1.10, -0.0, 12345678901234567890123], "b":{}, "c" : [ ], "d":{ "e":"x  {,}\"\\" }}"#,
+    r#"[[[]],{"a":[{}]},"\u0041\/",true,null]"#,
+    "  [1 ,2]  ",
+    "{\n  \"a\" : 1\n}",
+    r#"{"a":1,}"#,
+    "\"only text  here\"",
+    "1.0",
+    "no JSON {\"a\":1}",
+];
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn a_payload_is_shown_to_the_letter() {
+    let scene = Scene::eager([]).await;
+    let first = scene.publish(Message::new(TEXTS[0]));
+    browse(scene.emulator.url(), LIGHT, |page| async move {
+        page.open(&format!("#/messages/{first}")).await;
+        page.sees("\"qty\": 1.0").await;
+        let shown = page.run("return document.querySelector('#data').textContent");
+        let lines = "{\n  \"qty\": 1.0,\n  \"id\": 1,\n  \"id\": 2,\n  \"e\": 1E400,\n  \"10\": \"ten\",\n  \"2\": \"two\"\n}";
+        assert_eq!(shown.await, lines);
+        for text in TEXTS {
+            let script = format!(
+                "const done = arguments[0];
+                 import('/console/words.js').then(({{ readable }}) => done(readable({{ encoding: 'text', text: {}, isCut: false }})));",
+                json!(text)
+            );
+            let shown = page.client.execute_async(&script, Vec::new()).await.unwrap();
+            let shown = shown.as_str().unwrap();
+            // What was published is left when some of the white space is left out.
+            let mut rest = text.chars().peekable();
+            let added: String = shown
+                .chars()
+                .filter(|each| rest.next_if_eq(each).is_none())
+                .collect();
+            assert_eq!(added.trim(), "", "{text}: {shown}");
+            assert_eq!(rest.next(), None, "{text}: {shown}");
+        }
+        drop(scene);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn what_the_service_decided_is_seen_and_leads_to_the_dead_letter() {
+    let answers = [
+        Answer::Said(503, "failed", "the hall is locked\n"),
+        Answer::Said(204, "handled", ""),
+        Answer::Said(204, "discarded", ""),
+        Answer::Said(204, "dead-lettered", ""),
+    ];
+    let mut scene = Scene::eager(answers).await;
+    let first = scene.publish(Message::new("one"));
+    scene.acked(&first).await;
+    for data in ["two", "three"] {
+        let id = scene.publish(Message::new(data));
+        scene.acked(&id).await;
+        if data == "three" {
+            let letter = Message::new(data)
+                .with_attribute("CloudPubSubDeadLetterSourceSubscription", "billing")
+                .with_attribute("CloudPubSubDeadLetterSourceSubscriptionProject", "shop")
+                .with_attribute("pushgate-source-message-id", &id);
+            scene.emulator.publish(DEAD_TOPIC, letter).unwrap();
+        }
+    }
+    browse(scene.emulator.url(), LIGHT, |page| async move {
+        page.open("#/messages").await;
+        page.sees("✓ Acked: handled").await;
+        page.sees("✓ Acked: discarded").await;
+        page.sees("✗ Dead-lettered by the service").await;
+        page.check_accessibility().await;
+        page.open("#/messages?state=dead-lettered").await;
+        page.sees("1 message like this").await;
+        click(&page, "its dead letter").await;
+        page.sees("dead-lettered by its service").await;
+        click(&page, "message ").await;
+        page.sees("Its dead letter is message").await;
+        page.sees("204: dead-lettered").await;
+        page.open(&format!("#/messages/{first}")).await;
+        page.sees("503: failed").await;
+        page.sees("the hall is locked").await;
+        page.check_accessibility().await;
+        drop(scene);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn a_seek_asks_and_says_what_it_does() {
+    let scene = Scene::eager([Answer::Held]).await;
+    scene.publish(Message::new("waits"));
+    let billing = scene.emulator.subscription(SUBSCRIPTION).unwrap();
+    browse(scene.emulator.url(), LIGHT, move |page| async move {
+        page.open("#/subscriptions/shop/billing").await;
+        page.until("document.querySelector('input[type=datetime-local]')")
+            .await;
+        page.run("document.querySelector('input[type=datetime-local]').value = '2099-01-01T00:00'")
+            .await;
+        for (answer, held) in [("Cancel", 1), ("Seek", 0)] {
+            page.run("document.querySelector('input[type=datetime-local]').form.querySelector('button').click()")
+                .await;
+            page.sees("Seek this subscription?").await;
+            page.sees("published before 2099-01-01 00:00:00.000 count as acknowledged by")
+                .await;
+            let focus = page.run("return document.activeElement.textContent").await;
+            assert_eq!(focus, "Cancel");
+            page.check_accessibility().await;
+            let press = format!("[...document.querySelectorAll('dialog button')].find((each) => each.textContent === '{answer}').click()");
+            page.run(&press).await;
+            page.until("!document.querySelector('dialog[open]')").await;
+            if answer == "Seek" {
+                page.sees("Done.").await;
+            }
+            assert_eq!(billing.held().len(), held, "{answer}");
+        }
+        drop(scene);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn what_is_not_there_is_not_offered_to_be_changed() {
+    let emulator = emulator(Pace::Eager);
+    browse(emulator.url(), LIGHT, |page| async move {
+        let forms = "return document.querySelectorAll('main form, main button, main table').length";
+        for (view, words) in [
+            (
+                "topics/shop/missing",
+                "Resource not found (resource=missing)",
+            ),
+            (
+                "subscriptions/shop/missing",
+                "Resource not found (resource=missing)",
+            ),
+            ("messages/17", "The console does not know this message"),
+        ] {
+            page.open(&format!("#/{view}")).await;
+            page.sees(words).await;
+            assert_eq!(page.run(forms).await, 0, "{view}");
+            page.check_accessibility().await;
+        }
+        page.open("#/topics/shop/missing").await;
+        page.sees("Resource not found").await;
+        emulator
+            .create_topic("projects/shop/topics/missing")
+            .unwrap();
+        page.sees("Add an attribute").await;
+        let url = format!("{}/v1/projects/shop/topics/missing", emulator.url());
+        reqwest::Client::new().delete(url).send().await.unwrap();
+        page.until("!document.querySelector('main form')").await;
+    })
+    .await;
+}
+
 /// Names as long and as strange as Google allows. Gives the long one, and the id of a message.
 async fn strange() -> (Scene, String, String) {
     let scene = Scene::eager([]).await;
@@ -465,7 +625,45 @@ async fn shop() -> (Scene, String) {
         scene.publish(Message::new(format!("{{\"order\": {order}}}")));
         scene.ended().await;
     }
+    publish_letter(&scene, &id);
     (scene, id)
+}
+
+/// Publishes a letter as a service does, for want of a field of the message `of`.
+fn publish_letter(scene: &Scene, of: &str) {
+    let letter = Message::new(
+        "{\"order\": 66, \"item\": \"a teapot with a lid\", \"customer\": \"ada@example.com\"}",
+    )
+    .with_attribute(
+        "CloudPubSubDeadLetterSourceSubscription",
+        "orders-fulfilment-warehouse",
+    )
+    .with_attribute("CloudPubSubDeadLetterSourceSubscriptionProject", "shop")
+    .with_attribute(
+        "CloudPubSubDeadLetterSourceTopicPublishTime",
+        "2030-01-02T03:04:05.678Z",
+    )
+    .with_attribute("pushgate-dead-letter-reason", "payload")
+    .with_attribute(
+        "pushgate-dead-letter-error",
+        "payload does not fit: the document (line 1, column 15): missing field `customerEmail`",
+    )
+    .with_attribute("pushgate-source-message-id", of);
+    scene.emulator.publish(DEAD_TOPIC, letter).unwrap();
+    let source = SubscriptionConfig::new(
+        "projects/shop/subscriptions/orders-fulfilment-warehouse",
+        TOPIC,
+    );
+    scene.emulator.create_subscription(source).unwrap();
+}
+
+/// No table is wider than its place, so that no button is out of sight beside it.
+async fn check_nothing_is_out_of_sight(page: &Page) {
+    let wide = "return [...document.querySelectorAll('main .scroll')]
+        .filter((each) => each.scrollWidth > each.clientWidth + 1)
+        .map((each) => `${each.getAttribute('aria-label')}: ${each.scrollWidth} of ${each.clientWidth}`)";
+    let place = page.client.current_url().await.unwrap();
+    assert_eq!(page.run(wide).await, json!([]), "{place}");
 }
 
 async fn check_all_views(look: Look) {
@@ -483,17 +681,23 @@ async fn check_all_views(look: Look) {
         page.check_accessibility().await;
         page.picture(&format!("overview-{}-{}", look.is_dark, look.width))
             .await;
+        check_nothing_is_out_of_sight(&page).await;
         for (view, text) in [
             ("#/topics/shop/orders".to_owned(), "warehouse"),
             ("#/subscriptions/shop/billing".to_owned(), "Signed as"),
             ("#/messages".to_owned(), "Acked"),
-            ("#/dead-letters".to_owned(), "Where dead letters go"),
+            ("#/dead-letters".to_owned(), "Replay…"),
             ("#/throughput".to_owned(), "Highest in these 5 minutes"),
             (format!("#/messages/{id}"), "delivered again not before"),
         ] {
             page.open(&view).await;
             page.sees(text).await;
             page.check_accessibility().await;
+            check_nothing_is_out_of_sight(&page).await;
+            let name = view.trim_start_matches("#/").replace(&id, "one");
+            let name = name.replace('/', "-");
+            page.picture(&format!("{name}-{}-{}", look.is_dark, look.width))
+                .await;
         }
         click(&page, "Request and answer of attempt 1").await;
         page.sees("Bearer <token, ").await;

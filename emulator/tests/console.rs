@@ -14,6 +14,8 @@ use crate::harness::{
 };
 
 const PUBLISH: &str = "topics/shop/orders/publish";
+/// Longer than any outcome that is shown.
+const LONG: &str = "a-very-long-word-that-no-service-would-have";
 
 fn request(emulator: &Emulator, method: Method, path: &str) -> RequestBuilder {
     Client::new().request(method, format!("{}/console/{path}", emulator.url()))
@@ -338,8 +340,9 @@ async fn a_request_is_shown_without_the_signature_of_its_token() {
         format!("Bearer <token, {} bytes>", token.len())
     ]);
     assert!(headers.contains(&authorization), "{headers:?}");
-    assert_eq!(shown["token"]["claims"]["email"], "push@shop.example");
-    assert_eq!(shown["token"]["claims"]["aud"], "me");
+    let claims = claims(&shown);
+    assert_eq!(claims["email"], "push@shop.example");
+    assert_eq!(claims["aud"], "me");
     let body: Value = serde_json::from_str(shown["body"]["text"].as_str().unwrap()).unwrap();
     assert_eq!(body, push.body);
     for (name, value) in headers.iter().map(|header| (&header[0], &header[1])) {
@@ -347,6 +350,11 @@ async fn a_request_is_shown_without_the_signature_of_its_token() {
             assert_eq!(push.header(name.as_str().unwrap()), value.as_str());
         }
     }
+}
+
+/// What a token says that a request is shown with.
+fn claims(shown: &Value) -> Value {
+    serde_json::from_str(shown["token"]["claims"]["text"].as_str().unwrap()).unwrap()
 }
 
 async fn signed(answers: Vec<Answer>) -> Scene {
@@ -399,7 +407,7 @@ async fn a_forged_token_is_shown_as_it_was_sent() {
             attempt["startedAt"].as_str().unwrap()
         );
         let shown = get(&scene.emulator, &path).await;
-        issuers.push(shown["token"]["claims"]["iss"].clone());
+        issuers.push(claims(&shown)["iss"].clone());
     }
     assert_eq!(
         issuers,
@@ -553,6 +561,143 @@ async fn the_history_keeps_as_many_messages_as_it_is_told() {
     );
 }
 
+#[tokio::test]
+async fn a_burst_larger_than_the_history_loses_no_topic() {
+    let emulator = Emulator::start_with(Options {
+        history_messages: 10,
+        pace: Pace::Eager,
+        ..Options::default()
+    })
+    .unwrap();
+    emulator.create_topic(TOPIC).unwrap();
+    let billing = SubscriptionConfig::new(SUBSCRIPTION, TOPIC);
+    emulator.create_subscription(billing).unwrap();
+    for _ in 0..25 {
+        emulator.publish(TOPIC, Message::new("hi")).unwrap();
+    }
+    // From the oldest on, which the history has forgotten.
+    let billing = emulator.subscription(SUBSCRIPTION).unwrap();
+    for _ in 0..12 {
+        billing.next().await.unwrap().ack();
+    }
+    let found = get(&emulator, &format!("messages?topic={TOPIC}")).await;
+    assert_eq!(found["total"], 10);
+    let messages = found["messages"].as_array().unwrap();
+    assert!(messages.iter().all(|message| message["topic"] == TOPIC));
+}
+
+#[tokio::test]
+async fn a_message_that_left_the_history_says_which_setting_keeps_more() {
+    let keeping = |history_messages: usize| {
+        let options = Options {
+            history_messages,
+            ..Options::default()
+        };
+        let emulator = Emulator::start_with(options).unwrap();
+        emulator.create_topic(TOPIC).unwrap();
+        let first = emulator.publish(TOPIC, Message::new("first")).unwrap();
+        emulator.publish(TOPIC, Message::new("second")).unwrap();
+        (emulator, first)
+    };
+    let check = async |emulator: &Emulator, id: &str, words: &str| {
+        let path = format!("api/messages/{id}");
+        let answer = request(emulator, Method::GET, &path).send().await.unwrap();
+        assert_eq!(answer.status(), 404, "{words}");
+        let answer: Value = answer.json().await.unwrap();
+        let said = answer["error"]["message"].as_str().unwrap();
+        assert!(said.contains(words), "{said}");
+    };
+    let (emulator, first) = keeping(1);
+    let left = "has left the console's history, which keeps the latest 1 messages, in at most 8 MiB. Start the emulator with a larger --history";
+    check(&emulator, &first, left).await;
+    let later = u64::MAX.to_string();
+    check(&emulator, &later, "does not know this message").await;
+    check(&emulator, "none", "Resource not found (resource=none)").await;
+    let (emulator, first) = keeping(0);
+    check(&emulator, &first, "was started with --history 0").await;
+}
+
+async fn stand_of(emulator: &Emulator, id: &str) -> Value {
+    let life = get(emulator, &format!("messages/{id}")).await;
+    life["legs"][0]["stand"].clone()
+}
+
+#[tokio::test]
+async fn what_the_service_decided_is_shown_with_its_reason() {
+    let answers = [
+        Answer::Said(503, "failed", "the hall is locked\n"),
+        Answer::Said(204, "handled", ""),
+        Answer::Said(204, "duplicate", ""),
+        Answer::Said(204, "discarded", ""),
+        Answer::Said(204, "<b>markup", ""),
+        Answer::Said(204, LONG, ""),
+    ];
+    let mut scene = Scene::eager(answers).await;
+    let first = scene.publish(Message::new("hi"));
+    scene.acked(&first).await;
+    // A duplicate is no other outcome of the message.
+    let again = json!({"messageId": first});
+    let path = "subscriptions/shop/billing/redeliver";
+    assert_eq!(post(&scene.emulator, path, again).await.0, 200);
+    scene.acked(&first).await;
+    let attempts = attempts(&scene.emulator, &first).await;
+    let outcomes: Vec<&Value> = attempts.iter().map(|each| &each["outcome"]).collect();
+    assert_eq!(outcomes, ["failed", "handled", "duplicate"]);
+    let body = &attempts[0]["answer"]["body"];
+    assert_eq!(body["text"], "the hall is locked\n");
+    assert_eq!(
+        stand_of(&scene.emulator, &first).await["outcome"],
+        "handled"
+    );
+    for outcome in [json!("discarded"), Value::Null, Value::Null] {
+        let id = scene.publish(Message::new("hi"));
+        scene.acked(&id).await;
+        let stand = stand_of(&scene.emulator, &id).await;
+        assert_eq!(
+            (&stand["state"], &stand["outcome"]),
+            (&json!("acked"), &outcome)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_letter_that_the_service_published_is_linked_both_ways() {
+    let dead_lettered = Answer::Said(204, "dead-lettered", "");
+    let duplicate = Answer::Said(204, "duplicate", "");
+    let mut scene = Scene::eager([dead_lettered, duplicate]).await;
+    let message = Message::new("bad").with_attribute("kind", "order");
+    let id = scene.publish(message.clone());
+    let letter = message
+        .with_attribute("CloudPubSubDeadLetterSourceSubscription", "billing")
+        .with_attribute("CloudPubSubDeadLetterSourceSubscriptionProject", "shop")
+        .with_attribute("pushgate-dead-letter-reason", "payload")
+        .with_attribute("pushgate-source-message-id", &id)
+        .with_attribute("pushgate-source-publish-time", "2030-01-02T03:04:05Z");
+    let letter = scene.emulator.publish(DEAD_TOPIC, letter).unwrap();
+    scene.acked(&id).await;
+    let again = json!({"messageId": id});
+    post(
+        &scene.emulator,
+        "subscriptions/shop/billing/redeliver",
+        again,
+    )
+    .await;
+    scene.acked(&id).await;
+    let stand = stand_of(&scene.emulator, &id).await;
+    assert_eq!(stand["state"], "dead-lettered");
+    assert_eq!(stand["letter"], json!(letter));
+    let found = get(&scene.emulator, "messages?state=dead-lettered").await;
+    assert_eq!(found["messages"][0]["id"], json!(id));
+    assert_eq!(found["total"], 1);
+
+    let of = json!({"id": id, "isKnown": true, "lastReply": null});
+    let life = get(&scene.emulator, &format!("messages/{letter}")).await;
+    assert_eq!(
+        (&life["letterOf"], &life["isDeadLetter"]),
+        (&of, &json!(true))
+    );
+}
+
 /// One message that was given up, and its id.
 async fn gave_up() -> (Scene, String) {
     let policy = |config: &mut SubscriptionConfig| {
@@ -561,7 +706,9 @@ async fn gave_up() -> (Scene, String) {
     let scene = Scene::start(Pace::Eager, statuses([500; 5]), policy).await;
     let message = Message::new("bad")
         .with_attribute("kind", "order")
-        .with_ordering_key("customer");
+        .with_ordering_key("customer")
+        .with_attribute("pushgate-source-message-id", "1")
+        .with_attribute("pushgate-source-publish-time", "2030-01-02T03:04:05Z");
     let id = scene.publish(message.with_attribute("pushgate-dead-letter-reason", "rejected"));
     (scene, id)
 }
@@ -628,6 +775,7 @@ async fn a_dead_letter_leads_to_the_message_that_was_given_up() {
     assert_eq!(get(&scene.emulator, &path).await["letterOf"], expected);
     let original = get(&scene.emulator, &format!("messages/{id}")).await;
     assert_eq!(original["letterOf"], Value::Null);
+    assert_eq!(original["legs"][0]["stand"]["letter"], letter["id"]);
 }
 
 #[tokio::test]
@@ -839,6 +987,50 @@ async fn what_cannot_be_done_to_a_subscription_is_refused() {
             json!({})
         };
         assert_eq!(post(&scene.emulator, &missing, body).await.0, 404, "{verb}");
+    }
+}
+
+#[tokio::test]
+async fn an_action_is_an_object_and_has_each_field_once() {
+    let scene = Scene::eager([]).await;
+    let billing = "subscriptions/shop/billing";
+    let array = "expected an object";
+    for (path, body, words) in [
+        (PUBLISH.to_owned(), r#"["hi"]"#, array),
+        (
+            PUBLISH.to_owned(),
+            r#"{"data": "hi", "data": "ho"}"#,
+            "duplicate field `data`",
+        ),
+        (
+            PUBLISH.to_owned(),
+            r#"{"data": "hi", "attributes": {"k": "1", "k": "2"}}"#,
+            "\"k\" is given twice",
+        ),
+        (format!("{billing}/redeliver"), r#"["1"]"#, array),
+        (
+            format!("{billing}/seek"),
+            r#"["2030-01-02T03:04:05Z"]"#,
+            array,
+        ),
+        (format!("{billing}/purge"), "[]", array),
+        (format!("{billing}/faults"), "[0.5]", array),
+        (
+            format!("{billing}/faults"),
+            r#"{"burst": [2, "1s"]}"#,
+            array,
+        ),
+        ("dead-letters/replay".to_owned(), r#"["a", "1"]"#, array),
+    ] {
+        let request = request(&scene.emulator, Method::POST, &format!("api/{path}"));
+        let request = request
+            .header("content-type", "application/json")
+            .body(body);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{path} {body}");
+        let answer: Value = answer.json().await.unwrap();
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains(words), "{path} {body}: {message}");
     }
 }
 

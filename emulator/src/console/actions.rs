@@ -16,10 +16,12 @@ use time::format_description::well_known::Rfc3339;
 use super::Console;
 use super::overview::{subscription_name, topic_name};
 use crate::error::ApiError;
+use crate::faults::Faults;
 use crate::message::{MAX_PUBLISH_BYTES, Message};
+use crate::object::{self, Object};
 
 /// A body as axum hands it over: read, or refused.
-pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
+pub(super) type Body<T> = Result<Json<Object<T>>, JsonRejection>;
 type Named = Path<(String, String)>;
 
 /// What the form for publishing sends.
@@ -30,7 +32,7 @@ pub(super) struct Publish {
     data: String,
     #[serde(default)]
     encoding: Encoding,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::texts")]
     attributes: BTreeMap<String, String>,
     #[serde(default)]
     ordering_key: String,
@@ -134,7 +136,7 @@ pub(super) async fn purge(
 pub(super) async fn set_faults(
     State(console): State<Console>,
     Path((project, id)): Named,
-    body: Body<Value>,
+    body: Body<Faults>,
 ) -> Result<Json<Value>, ApiError> {
     let name = subscription_name(&project, &id)?;
     console.source.set_faults(&name, read(body)?)?;
@@ -164,7 +166,7 @@ impl Encoding {
 
 pub(super) fn read<T>(body: Body<T>) -> Result<T, ApiError> {
     match body {
-        Ok(Json(body)) => Ok(body),
+        Ok(Json(Object(body))) => Ok(body),
         Err(rejection) => Err(ApiError::invalid(rejection.body_text())),
     }
 }

@@ -12,14 +12,12 @@ use super::actions::{Body, read};
 use super::source::Source;
 use super::{Console, view};
 use crate::error::ApiError;
-use crate::history::Life;
+use crate::history::{self, LETTER_ATTRIBUTES, LetterOf, SOURCE};
 use crate::message::{Message, ReceivedMessage};
 use crate::name::ResourceName;
 use crate::storage::StoredMessage;
 use crate::subscription::SubscriptionConfig;
 
-/// What Pub/Sub adds to a letter (Google, *Dead-letter topics*).
-const SOURCE: &str = "CloudPubSubDeadLetterSource";
 /// What a service that forwards its own letters may add.
 const REASON: &str = "pushgate-dead-letter-";
 const PAGE: usize = 50;
@@ -127,13 +125,12 @@ fn letters(source: &Source, configs: &Configs) -> (Vec<Letter>, Vec<String>) {
 }
 
 /// The message that a letter was made of and how its last delivery ended, as far as the history knows.
-pub(super) fn original_view(source: &Source, letter: &Life) -> Value {
+pub(super) fn original_view(source: &Source, letter_of: Option<LetterOf>) -> Value {
     let history = source.history();
-    let of = letter.letter_of;
-    of.map_or(Value::Null, |of| {
+    letter_of.map_or(Value::Null, |of| {
         json!({
             "id": of.sequence.to_string(), "isKnown": history.life(of.sequence).is_some(),
-            "lastReply": view::reply(of.reply),
+            "lastReply": of.reply.map(view::reply),
         })
     })
 }
@@ -152,6 +149,11 @@ fn letter_view(
     let receivers: Vec<&str> = receivers.map(|(name, _)| name.as_str()).collect();
     let original = original(letter);
     let life = source.history().life(letter.sequence);
+    let named = history::source(letter).map(|named| LetterOf {
+        sequence: named.sequence,
+        reply: None,
+    });
+    let letter_of = life.and_then(|life| life.letter_of).or(named);
     json!({
         "id": letter.id, "holder": holder.as_str(), "publishedAt": view::time(letter.publish_time),
         "content": view::message_content(letter, MAX_PREVIEW_BYTES),
@@ -160,14 +162,14 @@ fn letter_view(
         "firstPublishedAt": attribute(&format!("{SOURCE}TopicPublishTime")),
         "reason": attribute(&format!("{REASON}reason")), "error": attribute(&format!("{REASON}error")),
         "originalAttributes": original.attributes, "receivers": receivers,
-        "letterOf": life.map_or(Value::Null, |life| original_view(source, &life)),
+        "letterOf": original_view(source, letter_of),
     })
 }
 
 /// The message as it was published first.
 fn original(letter: &ReceivedMessage) -> Message {
     let mut message = letter.to_message();
-    let is_added = |key: &str| key.starts_with(SOURCE) || key.starts_with(REASON);
+    let is_added = |key: &str| LETTER_ATTRIBUTES.iter().any(|begin| key.starts_with(begin));
     message.attributes.retain(|key, _| !is_added(key));
     message
 }

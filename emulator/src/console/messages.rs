@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::refusal::Refusal;
 use super::source::PushRequest;
 use super::{Console, letters, view};
 use crate::error::ApiError;
@@ -60,11 +61,11 @@ pub(super) async fn list(
 pub(super) async fn life(
     State(console): State<Console>,
     Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Value>, Refusal> {
     let life = find(&console, &id)?;
     let source = &console.source;
     let now = source.history().now();
-    let letter_of = letters::original_view(source, &life);
+    let letter_of = letters::original_view(source, life.letter_of);
     let exists = |name: &ResourceName| source.exists(name);
     Ok(Json(view::life(&life, now, exists, letter_of)))
 }
@@ -74,14 +75,13 @@ pub(super) async fn request(
     State(console): State<Console>,
     Path(id): Path<String>,
     Query(which): Query<WhichPush>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Value>, Refusal> {
     let life = find(&console, &id)?;
     let name = ResourceName::subscription(&which.subscription)?;
     let config = console.source.subscription(&name)?.config;
     let Content::Kept(message) = &life.content else {
-        return Err(ApiError::precondition(
-            "The history no longer has the payload of this message",
-        ));
+        let gone = "The history no longer has the payload of this message";
+        return Err(ApiError::precondition(gone).into());
     };
     let token = which.token(&life);
     let request = console
@@ -127,12 +127,16 @@ impl Wanted {
     }
 }
 
-fn find(console: &Console, id: &str) -> Result<Life, ApiError> {
-    let life = id
-        .parse()
-        .ok()
-        .and_then(|sequence| console.source.history().life(sequence));
-    life.ok_or_else(|| ApiError::NotFound(id.to_owned()))
+fn find(console: &Console, id: &str) -> Result<Life, Refusal> {
+    let history = console.source.history();
+    let unknown = || ApiError::NotFound(id.to_owned());
+    let sequence = id.parse().map_err(|_| unknown())?;
+    let life = history.life(sequence);
+    life.ok_or_else(|| match history.max_messages() {
+        0 => Refusal::NoHistory,
+        messages if history.may_have_forgotten(sequence) => Refusal::Forgotten { messages },
+        _ => Refusal::NotSeen,
+    })
 }
 
 /// A token is shown by its length and what it says; with its signature anyone could use it.
@@ -154,5 +158,5 @@ fn shown(request: &PushRequest) -> Value {
 }
 
 fn decoded(part: &str) -> Option<Value> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+    Some(view::body(&URL_SAFE_NO_PAD.decode(part).ok()?))
 }

@@ -1,6 +1,7 @@
 //! Refusals of the API, as the page is told of them.
 
 use axum::Json;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tonic::Status;
@@ -8,11 +9,45 @@ use tonic::Status;
 use crate::api::status::http;
 use crate::error::ApiError;
 
+/// Why the console does not show a message.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    #[error(
+        "This message has left the console's history, which keeps the latest {messages} messages, in at most 8 MiB. \
+         Start the emulator with a larger --history to follow more of them. The message itself is not lost: subscriptions \
+         hold it until it is acknowledged"
+    )]
+    Forgotten { messages: usize },
+    #[error(
+        "The console does not know this message: nothing has happened to a message of this id since the emulator was started"
+    )]
+    NotSeen,
+    #[error(
+        "The console follows no messages, since the emulator was started with --history 0. Start it with a larger --history"
+    )]
+    NoHistory,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Api(error) => error.into_response(),
+            other => refused(StatusCode::NOT_FOUND, &other.to_string(), "NOT_FOUND"),
+        }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = Status::from(self);
         let (code, name) = http(status.code());
-        let error = json!({"code": code.as_u16(), "message": status.message(), "status": name});
-        (code, Json(json!({"error": error}))).into_response()
+        refused(code, status.message(), name)
     }
+}
+
+fn refused(code: StatusCode, message: &str, status: &str) -> Response {
+    let error = json!({"code": code.as_u16(), "message": message, "status": status});
+    (code, Json(json!({"error": error}))).into_response()
 }

@@ -9,7 +9,6 @@ use axum::http::header::AUTHORIZATION;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Collected};
 use serde::Serialize;
-use serde_json::Value;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -210,9 +209,7 @@ impl Source {
         self.broker.seek_to_time(name, END_OF_TIME)
     }
 
-    pub(super) fn set_faults(&self, name: &ResourceName, faults: Value) -> Result<(), ApiError> {
-        let faults = serde_json::from_value(faults);
-        let faults = faults.map_err(|error| ApiError::invalid(error.to_string()))?;
+    pub(super) fn set_faults(&self, name: &ResourceName, faults: Faults) -> Result<(), ApiError> {
         self.broker.set_faults(name, faults)
     }
 

@@ -115,7 +115,7 @@ pub(super) fn summary(life: &Life) -> Value {
         "content": content(&life.content, PREVIEW_BYTES),
         "stands": stands.map(stand).collect::<Vec<_>>(),
         "moreStands": life.legs.len().saturating_sub(MAX_STANDS) + life.more_legs,
-        "isDeadLetter": is_dead_letter(&life.content),
+        "isDeadLetter": is_dead_letter(life),
     })
 }
 
@@ -137,7 +137,7 @@ pub(super) fn life(
         "publishedAt": timestamp(life.publish_time),
         "content": content(&life.content, MAX_SHOWN_BYTES),
         "legs": legs.collect::<Vec<_>>(), "moreLegs": life.more_legs, "now": timestamp(now),
-        "isDeadLetter": is_dead_letter(&life.content), "letterOf": letter_of,
+        "isDeadLetter": is_dead_letter(life), "letterOf": letter_of,
     })
 }
 
@@ -168,6 +168,7 @@ fn stand(leg: &Leg) -> Value {
         "subscription": leg.subscription.as_str(), "state": state(stand), "nextAt": next,
         "attemptCount": leg.attempts.len() + leg.forgotten,
         "reply": end.map(|end| reply(end.reply)), "latencyMs": end.and_then(|end| end.latency).map(milliseconds),
+        "outcome": leg.outcome(), "letter": leg.letter.map(|letter| letter.to_string()),
     })
 }
 
@@ -195,6 +196,7 @@ fn attempt(attempt: &Attempt) -> Value {
         "reply": end.map(|end| reply(end.reply)), "reason": end.and_then(|end| end.reason.as_ref()),
         "latencyMs": end.and_then(|end| end.latency).map(milliseconds),
         "settlement": settlement, "answer": answer, "faults": faults(attempt),
+        "outcome": end.and_then(|end| end.answer.as_ref()?.outcome.as_deref()),
     })
 }
 
@@ -271,11 +273,12 @@ pub(super) fn body(bytes: &[u8]) -> Value {
     data(bytes, MAX_SHOWN_BYTES)
 }
 
-fn is_dead_letter(content: &Content) -> bool {
-    match content {
+fn is_dead_letter(life: &Life) -> bool {
+    let is_letter = match &life.content {
         Content::Kept(message) => super::letters::is_letter(message),
         Content::Released { .. } => false,
-    }
+    };
+    is_letter || life.letter_of.is_some()
 }
 
 pub(super) fn noted(noted: &Noted) -> Value {

@@ -145,6 +145,12 @@ impl Delivery {
         self.origin.clone()
     }
 
+    /// Returns the name of its topic, even if that was deleted.
+    fn topic(&self) -> Option<ResourceName> {
+        let origin = self.origin.as_ref()?;
+        ResourceName::topic(&origin.topic).ok()
+    }
+
     pub(crate) fn config(&self) -> SubscriptionConfig {
         self.state().config.clone()
     }

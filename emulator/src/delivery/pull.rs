@@ -226,8 +226,9 @@ impl Delivery {
         let stream = want.stream.map(|stream| stream.number);
         let (taken, plan) = self.take(state, Taker::Pull(now + lease, stream))?;
         let attempt = taken.attempt();
+        let topic = || self.topic();
         self.history
-            .started(&self.name, &taken.message, attempt, Way::Pull, plan);
+            .started(&self.name, topic, &taken.message, attempt, Way::Pull, plan);
         let ack_id = AckId {
             tag: self.tag,
             lease: taken.lease,

@@ -98,7 +98,8 @@ impl Run {
         };
         let history = &self.delivery.history;
         let (name, attempt) = (&self.delivery.name, taken.attempt());
-        history.started(name, &taken.message, attempt, Way::Push, plan);
+        let topic = || self.delivery.topic();
+        history.started(name, topic, &taken.message, attempt, Way::Push, plan);
         let is_recorded = history.is_on();
         let push = async move {
             if plan.unreachable {

@@ -94,7 +94,8 @@ impl Delivery {
         let mut state = self.state();
         let settlement = match forwarded {
             Ok(id) => {
-                self.history.forwarded(&id, sequence, letter.reply);
+                self.history
+                    .forwarded(&self.name, &id, sequence, letter.reply);
                 state.backlog.settle(sequence);
                 let settlement = Settlement::DeadLettered {
                     topic: letter.topic,

@@ -76,7 +76,7 @@ impl End {
             let headers: usize = headers
                 .map(|(name, value)| 64 + name.len() + value.len())
                 .sum();
-            headers + answer.body.len()
+            headers + answer.body.len() + answer.outcome.as_ref().map_or(0, String::len)
         });
         answer + self.reason.as_ref().map_or(0, String::len)
     }

@@ -28,6 +28,8 @@ pub(super) struct Kept {
     pub(super) payload_bytes: usize,
     pub(super) notes: VecDeque<Noted>,
     pub(super) statistics: Statistics,
+    /// The latest message that was ever forgotten.
+    pub(super) latest_forgotten: u64,
     /// Grows with every change.
     pub(super) version: u64,
 }
@@ -62,6 +64,16 @@ impl Kept {
         self.bytes = self.bytes + life.bytes() - before;
     }
 
+    /// Notes on a message that a dead letter was made of it.
+    pub(super) fn link(&mut self, subscription: &ResourceName, sequence: u64, letter: u64) {
+        self.change(sequence, |life| {
+            let mut legs = life.legs.iter_mut();
+            if let Some(leg) = legs.find(|leg| leg.subscription == *subscription) {
+                leg.letter = Some(letter);
+            }
+        });
+    }
+
     /// Forgets the oldest until the bounds are kept.
     pub(super) fn shrink(&mut self, max_messages: usize) -> Forgotten {
         let (mut lives, mut payloads) = (Vec::new(), Vec::new());
@@ -69,6 +81,7 @@ impl Kept {
             && let Some(oldest) = self.order.pop_front()
         {
             if let Some(life) = self.lives.remove(&oldest) {
+                self.latest_forgotten = self.latest_forgotten.max(oldest);
                 self.discount(&life);
                 lives.push(life);
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::end::{End, Way};
+use super::letter;
 use crate::delivery::{Reply, Settlement};
 use crate::faults::Plan;
 use crate::name::ResourceName;
@@ -16,6 +17,10 @@ use crate::storage::StoredMessage;
 const MAX_ATTEMPTS: usize = 50;
 /// Subscriptions of one message that are followed.
 const MAX_LEGS: usize = 100;
+
+/// Outcomes, as a subscriber may name them in its replies, that decide how a message is shown.
+const DEAD_LETTERED: &str = "dead-lettered";
+const DUPLICATE: &str = "duplicate";
 
 /// What these take, with their share of the collections that they are in.
 const LIFE_BYTES: usize = 256;
@@ -45,8 +50,8 @@ pub(crate) struct Life {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct LetterOf {
     pub(crate) sequence: u64,
-    /// What its last delivery was answered.
-    pub(crate) reply: Reply,
+    /// The reply to its last delivery; none if the subscriber published the letter itself.
+    pub(crate) reply: Option<Reply>,
 }
 
 /// The message, or what is left of it when the history let go of its payload.
@@ -69,6 +74,8 @@ pub(crate) struct Leg {
     pub(crate) forgotten: usize,
     /// What was done to the message since the last attempt, by a seek or a purge.
     pub(crate) moved: Option<Moved>,
+    /// The sequence of the latest dead letter that was made of the message here.
+    pub(crate) letter: Option<u64>,
 }
 
 /// What a seek or a purge of the subscription did to a message.
@@ -120,7 +127,10 @@ impl Life {
             publish_time: message.published_at,
             content: Content::Kept(Arc::clone(message)),
             more_legs: to.len() - legs.len(),
-            letter_of: None,
+            letter_of: letter::source(message).map(|source| LetterOf {
+                sequence: source.sequence,
+                reply: None,
+            }),
             changed: 0,
             attempts: 0,
             bytes: LIFE_BYTES + legs.len() * LEG_BYTES,
@@ -233,10 +243,11 @@ impl Leg {
             attempts: VecDeque::new(),
             forgotten: 0,
             moved: None,
+            letter: None,
         }
     }
 
-    /// How the message stands with this subscription.
+    /// Returns how the message stands with this subscription.
     pub(crate) fn stand(&self) -> Stand {
         match self.moved {
             Some(Moved::Purged) => return Stand::Purged,
@@ -246,7 +257,24 @@ impl Leg {
         }
         // An attempt beside another says nothing about the message.
         let mut attempts = self.attempts.iter().rev();
-        attempts.find_map(Attempt::stand).unwrap_or(Stand::Waiting)
+        match attempts.find_map(Attempt::stand).unwrap_or(Stand::Waiting) {
+            Stand::Acked if self.outcome() == Some(DEAD_LETTERED) => Stand::DeadLettered,
+            stand => stand,
+        }
+    }
+
+    /// Returns the subscriber's own word for what became of the message, from the replies that acknowledged it. A duplicate
+    /// does not replace an earlier outcome.
+    pub(crate) fn outcome(&self) -> Option<&str> {
+        let acks = self.attempts.iter().rev().filter_map(Attempt::acked_as);
+        let mut last = None;
+        for outcome in acks {
+            last = last.or(Some(outcome));
+            if outcome != DUPLICATE {
+                return Some(outcome);
+            }
+        }
+        last
     }
 
     /// Whether nothing is to come any more.
@@ -269,6 +297,13 @@ impl Attempt {
             Settlement::Again { after } => Some(Stand::Retrying(later(ended.0, *after))),
             Settlement::Elsewhere => None,
         }
+    }
+
+    fn acked_as(&self) -> Option<&str> {
+        let (_, end) = &**self.end.as_ref()?;
+        let answer = end.answer.as_ref()?;
+        let outcome = answer.outcome.as_deref();
+        outcome.filter(|_| end.settlement == Settlement::Acked)
     }
 
     fn bytes(&self) -> usize {

@@ -6,6 +6,7 @@
 mod end;
 mod histogram;
 mod kept;
+mod letter;
 mod life;
 mod statistics;
 
@@ -15,6 +16,7 @@ use time::OffsetDateTime;
 
 pub(crate) use self::end::{End, Note, Way};
 use self::kept::Kept;
+pub(crate) use self::letter::{LETTER_ATTRIBUTES, SOURCE, source};
 pub(crate) use self::life::{Attempt, Content, Leg, LetterOf, Life, Moved, Stand};
 pub(crate) use self::statistics::{Counts, Failing, Glance, SECONDS, Series};
 use crate::clock::Clock;
@@ -68,15 +70,19 @@ impl History {
         let mut kept = self.kept();
         kept.statistics.published(now.unix_timestamp(), to);
         kept.insert(life);
+        if let Some(source) = source(message) {
+            kept.link(&source.subscription, source.sequence, message.sequence);
+        }
         let forgotten = kept.shrink(self.max_messages);
         drop(kept);
         drop(forgotten);
     }
 
-    /// A delivery begins.
+    /// A delivery begins. `topic` names the topic of a message that was forgotten.
     pub(crate) fn started(
         &self,
         subscription: &ResourceName,
+        topic: impl FnOnce() -> Option<ResourceName>,
         message: &Arc<StoredMessage>,
         attempt: u32,
         way: Way,
@@ -93,7 +99,7 @@ impl History {
         let mut kept = self.kept();
         kept.statistics.started(now.unix_timestamp(), subscription);
         if !kept.lives.contains_key(&message.sequence) {
-            kept.insert(Life::new(None, message, &[]));
+            kept.insert(Life::new(topic().as_ref(), message, &[]));
         }
         kept.change(message.sequence, |life| life.start(subscription, attempt));
         let forgotten = kept.shrink(self.max_messages);
@@ -117,13 +123,21 @@ impl History {
         drop(forgotten);
     }
 
-    /// A message was given up and published once more as a dead letter, of this id.
-    pub(crate) fn forwarded(&self, letter_id: &str, sequence: u64, reply: Reply) {
+    /// A subscription gave a message up, and it was published once more as a dead letter, of this id.
+    pub(crate) fn forwarded(
+        &self,
+        subscription: &ResourceName,
+        letter_id: &str,
+        sequence: u64,
+        reply: Reply,
+    ) {
         let Ok(letter) = letter_id.parse() else {
             return;
         };
+        let reply = Some(reply);
         let letter_of = LetterOf { sequence, reply };
         let mut kept = self.kept();
+        kept.link(subscription, sequence, letter);
         kept.change(letter, |life| life.letter_of = Some(letter_of));
     }
 
@@ -159,9 +173,19 @@ impl History {
         kept.apply(subscription, gone, is_unacked);
     }
 
-    /// Whether messages are followed at all.
+    /// Returns the number of messages that are followed at most.
+    pub(crate) fn max_messages(&self) -> usize {
+        self.max_messages
+    }
+
+    /// True if messages are followed at all.
     pub(crate) fn is_on(&self) -> bool {
         self.max_messages > 0
+    }
+
+    /// True if a message may have been forgotten.
+    pub(crate) fn may_have_forgotten(&self, sequence: u64) -> bool {
+        sequence <= self.kept().latest_forgotten
     }
 
     /// A number that grows with every change.
@@ -291,11 +315,25 @@ mod tests {
         let message = stored(7, 4);
         history.published(&topic(), &message, &[billing()]);
         assert_eq!(stand(&history, 7), Stand::Waiting);
-        history.started(&billing(), &message, 1, Way::Push, Plan::FAULTLESS);
+        history.started(
+            &billing(),
+            || Some(topic()),
+            &message,
+            1,
+            Way::Push,
+            Plan::FAULTLESS,
+        );
         assert_eq!(stand(&history, 7), Stand::Delivering);
         history.ended(&billing(), 7, 1, end(again()));
         assert!(matches!(stand(&history, 7), Stand::Retrying(next) if next > history.now()));
-        history.started(&billing(), &message, 2, Way::Push, Plan::FAULTLESS);
+        history.started(
+            &billing(),
+            || Some(topic()),
+            &message,
+            2,
+            Way::Push,
+            Plan::FAULTLESS,
+        );
         history.ended(&billing(), 7, 2, end(Settlement::Acked));
         assert_eq!(stand(&history, 7), Stand::Acked);
         let life = history.life(7).unwrap();
@@ -325,8 +363,15 @@ mod tests {
         history.published(&topic(), &old, &[billing()]);
         published(&history, 2..4, 4);
         assert!(history.life(1).is_none());
-        history.started(&billing(), &old, 1, Way::Push, Plan::FAULTLESS);
-        assert_eq!(history.life(1).unwrap().topic, None);
+        history.started(
+            &billing(),
+            || Some(topic()),
+            &old,
+            1,
+            Way::Push,
+            Plan::FAULTLESS,
+        );
+        assert_eq!(history.life(1).unwrap().topic, Some(topic()));
         assert!(history.life(2).is_none() && history.life(3).is_some());
     }
 
@@ -347,7 +392,14 @@ mod tests {
         let history = history(10);
         let message = stored(1, 4);
         for attempt in 1..=200 {
-            history.started(&billing(), &message, attempt, Way::Push, Plan::FAULTLESS);
+            history.started(
+                &billing(),
+                || Some(topic()),
+                &message,
+                attempt,
+                Way::Push,
+                Plan::FAULTLESS,
+            );
             history.ended(&billing(), 1, attempt, end(again()));
         }
         let life = history.life(1).unwrap();
@@ -370,9 +422,17 @@ mod tests {
             let message = stored(sequence, 4);
             history.published(&topic(), &message, &[billing()]);
             for attempt in 1..=5 {
-                history.started(&billing(), &message, attempt, Way::Push, Plan::FAULTLESS);
+                history.started(
+                    &billing(),
+                    || Some(topic()),
+                    &message,
+                    attempt,
+                    Way::Push,
+                    Plan::FAULTLESS,
+                );
                 let answer = Answer {
                     status: 500,
+                    outcome: None,
                     headers: vec![("x-long".to_owned(), "v".repeat(1_000)); 100],
                     body: vec![b'x'; 10_000],
                 };
@@ -397,14 +457,14 @@ mod tests {
         let history = history(10);
         history.published(&topic(), &stored(7, 4), &[]);
         let version = history.version();
-        history.forwarded("7", 1, Reply::Status(500));
+        history.forwarded(&billing(), "7", 1, Reply::Status(500));
         let letter_of = LetterOf {
             sequence: 1,
-            reply: Reply::Status(500),
+            reply: Some(Reply::Status(500)),
         };
         assert_eq!(history.life(7).unwrap().letter_of, Some(letter_of));
         assert!(history.version() > version);
-        history.forwarded("8", 1, Reply::Status(500));
+        history.forwarded(&billing(), "8", 1, Reply::Status(500));
         assert!(history.life(8).is_none());
     }
 
@@ -415,6 +475,7 @@ mod tests {
         for sequence in 100..200 {
             history.started(
                 &billing(),
+                || None,
                 &stored(sequence, 9),
                 1,
                 Way::Push,
@@ -435,7 +496,14 @@ mod tests {
         let history = history(10);
         published(&history, 1..3, 4);
         let message = stored(1, 4);
-        history.started(&billing(), &message, 1, Way::Push, Plan::FAULTLESS);
+        history.started(
+            &billing(),
+            || Some(topic()),
+            &message,
+            1,
+            Way::Push,
+            Plan::FAULTLESS,
+        );
         history.ended(&billing(), 1, 1, end(Settlement::Acked));
         history.sought(&billing(), Note::Purged, |_| false);
         assert_eq!(

@@ -12,6 +12,9 @@ const MAX_READ_BYTES: usize = 64 * 1024;
 /// How long a body may take. An endpoint that never ends its answer has answered all the same.
 pub(super) const MAX_READ_TIME: Duration = Duration::from_millis(100);
 const MAX_KEPT_HEADERS: usize = 32;
+/// Names what became of the message, in a word of the endpoint's own. It has no meaning to Pub/Sub.
+const OUTCOME_HEADER: &str = "pushgate-outcome";
+const MAX_OUTCOME_BYTES: usize = 40;
 /// The most of a body that is kept.
 pub(crate) const MAX_KEPT_BYTES: usize = 2 * 1024;
 
@@ -19,6 +22,8 @@ pub(crate) const MAX_KEPT_BYTES: usize = 2 * 1024;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// The endpoint's word for what became of the message: lower-case letters, digits and hyphens.
+    pub(crate) outcome: Option<String>,
     /// The first 32, in their order; a value that is not UTF-8 is mended.
     pub(crate) headers: Vec<(String, String)>,
     /// The first 2 KiB of the body, as far as they came in a tenth of a second.
@@ -30,6 +35,7 @@ impl Answer {
     pub(super) fn of(response: &Response<Incoming>) -> Self {
         Self {
             status: response.status().as_u16(),
+            outcome: outcome(response.headers()),
             headers: shown(response.headers()),
             body: Vec::new(),
         }
@@ -38,6 +44,7 @@ impl Answer {
     pub(super) fn interim(status: u16) -> Self {
         Self {
             status,
+            outcome: None,
             headers: Vec::new(),
             body: Vec::new(),
         }
@@ -56,6 +63,13 @@ fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
         (name.to_string(), value.into_owned())
     });
     headers.collect()
+}
+
+fn outcome(headers: &HeaderMap) -> Option<String> {
+    let word = headers.get(OUTCOME_HEADER)?.to_str().ok()?;
+    let is_plain = |each: u8| each.is_ascii_lowercase() || each.is_ascii_digit() || each == b'-';
+    let is_word = (1..=MAX_OUTCOME_BYTES).contains(&word.len()) && word.bytes().all(is_plain);
+    is_word.then(|| word.to_owned())
 }
 
 /// Reads the body, and says whether it came to its end.

@@ -22,6 +22,8 @@ use super::PATIENCE;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Answer {
     Status(u16),
+    /// This status, with the endpoint's word for what became of the message, and a body.
+    Said(u16, &'static str, &'static str),
     /// 301 to a path that would answer 204.
     Redirect,
     /// 204, as soon as `Endpoint::release` allows.
@@ -175,6 +177,10 @@ async fn receive(
     script.pushes.send(push).ok();
     match answer.unwrap_or(Answer::Status(204)) {
         Answer::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        Answer::Said(status, outcome, body) => {
+            let status = StatusCode::from_u16(status).unwrap();
+            (status, [("pushgate-outcome", outcome)], body).into_response()
+        }
         Answer::Redirect => {
             (StatusCode::MOVED_PERMANENTLY, [("location", "/elsewhere")]).into_response()
         }

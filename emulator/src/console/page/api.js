@@ -1,14 +1,19 @@
 // The console's own interface.
 
 /** A refusal, in the emulator's words. */
-export class Refused extends Error {}
+export class Refused extends Error {
+  constructor(message, isMissing) {
+    super(message);
+    this.isMissing = isMissing;
+  }
+}
 
 async function call(path, options = {}) {
   const response = await fetch(`/console/api/${path}`, options);
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
     const error = answer.error || {};
-    throw new Refused(error.message ? `${error.message} (${error.status})` : `The emulator answered ${response.status}`);
+    throw new Refused(error.message ? `${error.message} (${error.status})` : `The emulator answered ${response.status}`, response.status === 404);
   }
   return answer;
 }

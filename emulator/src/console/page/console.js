@@ -64,9 +64,18 @@ async function look() {
   const view = current;
   try {
     await view.refresh();
+    if (view === current && view.isGone) main.replaceChildren(...view.nodes);
+    [view.isShown, view.isGone] = [true, false];
     main.querySelector("#trouble")?.remove();
   } catch (error) {
-    if (view === current) trouble(error);
+    if (view === current) {
+      // What is not there can neither be read nor be changed, so nothing else is offered.
+      if (error.isMissing && !(view.isShown && view.staysWhenGone)) {
+        view.isGone = true;
+        main.replaceChildren(view.nodes[0]);
+      }
+      trouble(error);
+    }
   }
   looked = Date.now();
   looking = false;

@@ -4,10 +4,10 @@ import { announce, confirm, element, empty, notice, panel, setText } from "./dom
 import { pager } from "./messages.js";
 import { place } from "./overview.js";
 import { table } from "./table.js";
-import { clock, messageHref, named, nameCell, plural, preview, shortName, whyGivenUp } from "./words.js";
+import { clock, messageCell, messageHref, named, nameCell, plural, preview, shortName, whyGivenUp } from "./words.js";
 
 export function show() {
-  const list = table("Dead letters", [["Letter"], ["Why"], ["Given up by"], ["First published", "nowrap"], ["Data", "clip mono"], ["Held by"], ["Replay"]]);
+  const list = table("Dead letters", [["Letter"], ["Why", "why"], ["Subscription"], ["Data", "clip mono"], ["Replay"]]);
   const routes = table("Where dead letters go", [["Subscription"], ["Gives up after"], ["Dead-letter topic"], ["Held there by"]]);
   const where = element("div"), routesPlace = element("div"), result = element("div", { role: "status" }), count = element("p", { class: "hint" }), full = element("p", { class: "notice warn", hidden: true });
   let page = 1;
@@ -36,9 +36,10 @@ export function show() {
     list.update(found.letters.map((letter) => ({
       key: `${letter.holder} ${letter.id}`,
       cells: [
-        { text: letter.id, href: messageHref(letter.id) }, why(letter), letter.source ? nameCell(letter.source) : "unknown",
-        letter.firstPublishedAt ? clock(letter.firstPublishedAt) : "–",
-        preview(letter.content), nameCell(letter.holder),
+        { items: [{ key: "id", parts: [messageCell(letter.id)] }, ...(letter.firstPublishedAt ? [{ key: "time", parts: [{ text: `of ${clock(letter.firstPublishedAt)}`, class: "faint", title: "When the message was first published" }] }] : [])] },
+        why(letter),
+        { items: [{ key: "source", parts: ["given up by", letter.source ? nameCell(letter.source) : "one unknown"] }, { key: "holder", parts: ["held by", nameCell(letter.holder)] }] },
+        preview(letter.content),
         letter.sourceTopic ? { button: () => replay(letter), text: "Replay…", label: `Replay letter ${letter.id}` } : { text: "its source is gone", class: "faint" },
       ],
     })));

@@ -1,7 +1,7 @@
 // The life of one message.
 import { get, post } from "./api.js";
 import { announce, element, notice, setText } from "./dom.js";
-import { bytes, chip, clock, duration, faultsOfAttempt, messageLink, nameLink, plural, readable, tone, whyGivenUp } from "./words.js";
+import { bytes, chip, clock, duration, faultsOfAttempt, messageLink, nameLink, outcomeTone, plural, readable, tone, whyGivenUp } from "./words.js";
 
 export function show(id) {
   const content = element("div"), legs = element("div");
@@ -9,7 +9,7 @@ export function show(id) {
   let shownContent = "";
   const shownLegs = new Map();
   return {
-    title: `Message ${id}`, section: "messages",
+    title: `Message ${id}`, section: "messages", staysWhenGone: true,
     nodes: [element("h1", { text: `Message ${id}` }), topic, element("section", { class: "panel", "aria-label": "Content" }, content), legs],
     async refresh() {
       const found = await get(`messages/${encodeURIComponent(id)}`);
@@ -57,7 +57,7 @@ function pairs(caption, rows) {
 }
 
 function legSection(id, first, found) {
-  const heading = element("h2"), life = element("ol", { class: "life" }), next = element("li");
+  const heading = element("h2"), life = element("ol", { class: "life" }), next = element("li"), letter = element("p", { hidden: true });
   const steps = new Map();
   const result = element("div", { role: "status" });
   const again = element("button", { type: "button", text: "Deliver again", onclick: async () => {
@@ -71,12 +71,17 @@ function legSection(id, first, found) {
     }
   } });
   life.append(step("", element("time", { datetime: found.publishedAt, text: clock(found.publishedAt) }), element("strong", { text: "Published" })), next);
-  const node = element("section", { class: "panel", "aria-label": `With ${first.subscription}` }, heading, life, element("p", {}, first.exists ? again : null), result);
+  const node = element("section", { class: "panel", "aria-label": `With ${first.subscription}` }, heading, life, letter, element("p", {}, first.exists ? again : null), result);
   let shownHeading = "";
   return {
     node,
     update(leg, now) {
-      if (shownHeading !== (shownHeading = `${leg.stand.state} ${leg.exists}`)) heading.replaceChildren("With ", nameLink(leg.subscription), " ", chip(leg.stand.state), leg.exists ? "" : " (this subscription was deleted)");
+      if (shownHeading !== (shownHeading = `${leg.stand.state} ${leg.stand.outcome} ${leg.exists}`)) heading.replaceChildren("With ", nameLink(leg.subscription), " ", chip(leg.stand), leg.exists ? "" : " (this subscription was deleted)");
+      if (leg.stand.letter && letter.dataset.id !== leg.stand.letter) {
+        letter.dataset.id = leg.stand.letter;
+        letter.replaceChildren("Its dead letter is ", messageLink(leg.stand.letter, `message ${leg.stand.letter}`), ".");
+        letter.hidden = false;
+      }
       leg.attempts.forEach((attempt, place) => {
         const key = `${attempt.startedAt} ${attempt.number} ${place === 0 ? 0 : place + leg.forgottenAttempts}`;
         const written = JSON.stringify(attempt) + (place < leg.attempts.length - 1);
@@ -110,16 +115,24 @@ function step(kind, ...parts) {
 
 function attemptStep(id, leg, attempt, isLast) {
   const { settlement } = attempt;
-  const kind = !settlement ? "busy" : settlement.kind === "acked" ? "good" : settlement.kind === "dead-lettered" ? "bad" : "warn";
+  const said = attempt.outcome;
+  const kind = !settlement ? "busy" : settlement.kind === "acked" ? (said ? outcomeTone(said) : "good") : settlement.kind === "dead-lettered" ? "bad" : "warn";
   const parts = [element("time", { datetime: attempt.startedAt, text: clock(attempt.startedAt) }), element("strong", { text: `${attempt.way === "push" ? "Push" : "Pull"}, attempt ${attempt.number}` })];
   if (!settlement) parts.push(element("span", { text: isLast ? "under way" : "no end known: it was aborted, or goes on" }));
-  else parts.push(element("span", { class: `chip ${kind}`, text: attempt.reply }), element("span", { text: `after ${duration(attempt.latencyMs)}` }), outcome(settlement));
+  else parts.push(element("span", { class: `chip ${kind}`, text: said ? `${attempt.reply}: ${said}` : attempt.reply }), element("span", { text: `after ${duration(attempt.latencyMs)}` }), outcome(settlement));
   const made = step(kind, ...parts);
   const faults = faultsOfAttempt(attempt.faults);
   if (faults.length) made.append(element("p", { class: "step" }, element("span", { class: "chip warn", text: "Fault" }), " ", faults.join(". ") + "."));
-  if (attempt.reason) made.append(element("p", { class: "faint", text: attempt.reason }));
+  const reason = attempt.reason || reasonIn(attempt);
+  if (reason) made.append(element("p", { class: "faint", text: reason }));
   if (attempt.way === "push") made.append(exchange(id, leg, attempt));
   return made;
+}
+
+/** The first line that came with a failure. */
+function reasonIn({ settlement, answer }) {
+  const text = settlement?.kind !== "acked" && answer?.body.encoding === "text" ? answer.body.text.trim().split("\n")[0] : "";
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 function outcome(settlement) {
@@ -149,7 +162,7 @@ async function requestOf(id, leg, attempt) {
       attempt.faults?.unreachable && element("p", { text: "It was not sent: an outage was asked for. It would have been:" }),
       element("pre", { tabindex: "0", "aria-label": "Request", text: `${found.method} ${found.url}\n${headerLines(found.headers)}\n\n${readable(found.body)}${found.body.isCut ? "\n…" : ""}` }),
     ];
-    if (found.token) parts.push(element("h3", { text: "What its token says" }), element("p", { class: "hint", text: `${attempt.faults?.token ? "A token forged in the same way" : "A token"} as it would be sent now, without its signature.` }), element("pre", { tabindex: "0", "aria-label": "Token", text: [found.token.header, found.token.claims].map((part) => JSON.stringify(part, null, 2)).join("\n.\n") }));
+    if (found.token) parts.push(element("h3", { text: "What its token says" }), element("p", { class: "hint", text: `${attempt.faults?.token ? "A token forged in the same way" : "A token"} as it would be sent now, without its signature.` }), element("pre", { tabindex: "0", "aria-label": "Token", text: [found.token.header, found.token.claims].map((part) => part ? readable(part) : "(it cannot be read)").join("\n.\n") }));
     return parts.filter(Boolean);
   } catch (error) {
     return [element("p", { text: error.message })];

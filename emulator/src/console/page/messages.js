@@ -3,7 +3,7 @@ import { get } from "./api.js";
 import { element, empty, field, select, setText } from "./dom.js";
 import { place } from "./overview.js";
 import { table } from "./table.js";
-import { STATE_OPTIONS, clock, duration, messageHref, nameCell, number, plural, preview, shortName, stateCell } from "./words.js";
+import { STATE_OPTIONS, clock, duration, messageCell, messageHref, nameCell, number, plural, preview, shortName, stateCell } from "./words.js";
 
 export function show(query = "") {
   const asked = new URLSearchParams(query);
@@ -59,17 +59,18 @@ function options(control, none, all, chosen) {
 
 function row(message) {
   const stands = message.stands.map((stand) => {
-    const parts = [nameCell(stand.subscription), stateCell(stand.state)];
+    const parts = [nameCell(stand.subscription), stateCell(stand)];
+    if (stand.letter) parts.push({ text: "its dead letter", href: messageHref(stand.letter), title: `Message ${stand.letter}` });
     if (stand.state === "acked" && stand.latencyMs !== null) parts.push(duration(stand.latencyMs));
     if (stand.state === "retrying") parts.push(stand.reply || "");
     if (stand.attemptCount > 1) parts.push(`${stand.attemptCount} attempts`);
     return { key: stand.subscription, parts };
   });
-  if (!stands.length) stands.push({ key: "none", parts: [stateCell("unrouted")] });
+  if (!stands.length) stands.push({ key: "none", parts: [stateCell({ state: "unrouted" })] });
   if (message.moreStands) stands.push({ key: "more", parts: [`and ${message.moreStands} more`] });
   return {
     key: message.id,
-    cells: [{ text: message.id, href: messageHref(message.id) }, { items: stands }, message.topic ? nameCell(message.topic) : "unknown", clock(message.publishedAt), preview(message.content)],
+    cells: [messageCell(message.id), { items: stands }, message.topic ? nameCell(message.topic) : "unknown", clock(message.publishedAt), preview(message.content)],
   };
 }
 

@@ -5,7 +5,7 @@ import { everySecond, knownSeconds, plot } from "./plot.js";
 import { table } from "./table.js";
 import { duration, faultsInWords, named, nameCell, number, plural, rate, shortName } from "./words.js";
 
-const NOW = ["published", "delivered", "failed", "latency, half within", "latency, 99 % within", "published since start"];
+const NOW = ["published", "acknowledged", "failed", "median latency (p50)", "99th percentile (p99)", "published since start"];
 
 function now(all) {
   const { publishedPerSecond, ackedPerSecond, failedPerSecond, p50Ms, p99Ms, totals } = all;
@@ -74,7 +74,7 @@ export function noSubscriptionsOf(topic, project) {
 
 /** The table of subscriptions, with or without their projects and topics. What matters most is seen in a narrow window, too. */
 export function subscriptionTable(withTopic) {
-  const made = table("Subscriptions", [["Subscription"], ["Condition", "condition"], ...(withTopic ? [["Project"], ["Topic"]] : []), ["Delivery"], ["Backlog", "number"], ["Outstanding", "number"], ["Oldest unacked", "number"], ["Delivered", "number"], ["99 % within", "number"]]);
+  const made = table("Subscriptions", [["Subscription"], ["Condition", "condition"], ...(withTopic ? [["Project"], ["Topic"]] : []), ["Delivery"], ["Backlog", "number"], ["Outstanding", "number"], ["Oldest unacked", "number"], ["Delivered", "number"], ["p99 latency", "number"]]);
   return {
     node: made.node,
     update: (all) => made.update(all.map((each) => ({
@@ -146,7 +146,7 @@ export function throughput() {
 export function statisticsPlots() {
   const perSecond = (value) => `${Number(value.toPrecision(3))}/s`;
   const counts = plot("Messages per second", ["published", "acknowledged", "failed"], perSecond);
-  const latency = plot("Latency", ["half within", "99 % within"], duration);
+  const latency = plot("Latency", ["median (p50)", "99th percentile (p99)"], duration);
   const unknown = notice("warn", "Too many subscriptions are busy for each to be counted by the second, and this one is not.");
   unknown.hidden = true;
   return {

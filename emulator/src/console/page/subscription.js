@@ -7,7 +7,7 @@ import { FORGERIES, clock, duration, faultsInWords, nameLink, number, plural, ra
 export function show(project, id) {
   const name = `projects/${project}/subscriptions/${id}`;
   const path = `subscriptions/${encodeURIComponent(project)}/${encodeURIComponent(id)}`;
-  const flow = figures(["backlog", "outstanding", "waiting after a failure", "oldest unacked", "delivered", "failed", "at once, at most", "paused for"]);
+  const flow = figures(["backlog", "outstanding", "waiting after a failure", "oldest unacked", "delivered", "failed", "at once, at most", "pause after failures"]);
   const state = element("p"), settings = element("dl", { class: "settings" }), notes = element("div"), actions = element("div", { class: "stack" });
   const plots = statisticsPlots();
   let shownSettings = "", shownNotes = "", shownState = "", forms = null;
@@ -26,7 +26,7 @@ export function show(project, id) {
       flow.update([
         number(found.backlog), number(found.outstanding), number(found.delayed),
         found.backlog ? duration(found.oldestUnackedMs) : "–", found.flow ? rate(found.flow.ackedPerSecond) : "–", found.flow ? rate(found.flow.failedPerSecond) : "–",
-        found.endpoint ? number(found.window) : "–", found.pausedMs === null ? "not paused" : duration(found.pausedMs),
+        found.endpoint ? number(found.window) : "–", found.pausedMs === null ? "none" : duration(found.pausedMs),
       ]);
       const words = conditions(found).filter((word) => word.class !== "faint");
       const explained = explain(found);
@@ -92,7 +92,7 @@ function actionForms(path, name, capabilities) {
   };
   const forms = [];
   if (capabilities.redeliver) forms.push(redeliverForm(path, act));
-  if (capabilities.seek) forms.push(seekForm(path, act));
+  if (capabilities.seek) forms.push(seekForm(path, name, act));
   if (capabilities.purge) forms.push(purgeForm(path, name, act));
   const faults = capabilities.faults ? faultsForm(path, act) : null;
   if (faults) forms.push(faults.node);
@@ -108,12 +108,19 @@ function redeliverForm(path, act) {
   return form;
 }
 
-function seekForm(path, act) {
+function seekForm(path, name, act) {
   const time = element("input", { type: "datetime-local", step: "1", required: true });
   const now = new Date(Date.now() - new Date().getTimezoneOffset() * 60000);
   time.value = now.toISOString().slice(0, 19);
   const form = element("form", { class: "row" }, field("Seek to", time, { wide: true, hint: "Older messages count as acked, newer ones are delivered again" }), element("button", { text: "Seek" }));
-  form.addEventListener("submit", act("Done.", () => post(`${path}/seek`, { time: new Date(time.value).toISOString() })));
+  form.addEventListener("submit", act("Done.", async () => {
+    const to = new Date(time.value);
+    const sure = await confirm("Seek this subscription?", [
+      `All messages that were published before ${clock(to)} count as acknowledged by ${name}: those that it has not delivered are lost to it.`,
+      "Messages published since then are delivered again, as far as they are kept. Other subscriptions keep theirs.",
+    ], "Seek", true);
+    return sure ? post(`${path}/seek`, { time: to.toISOString() }) : false;
+  }));
   return form;
 }
 

@@ -6,9 +6,10 @@ import { element, setText } from "./dom.js";
  * a text, `{text, href, class, title}`, `{items: [{key, parts}]}` for several of these, or `{button, text, label}`.
  */
 export function table(caption, columns) {
-  const body = element("tbody");
-  const head = columns.map(([name, kind]) => element("th", { scope: "col", class: kind || null, text: name }));
-  const made = element("table", {}, element("caption", { class: "unseen", text: caption }), element("thead", {}, element("tr", {}, head)), body);
+  const body = element("tbody", { role: "rowgroup" });
+  const head = columns.map(([name, kind]) => element("th", { scope: "col", role: "columnheader", class: kind || null, text: name }));
+  // The roles are said, as a narrow window shows a row as a card, and a browser then takes it for no row of a table.
+  const made = element("table", { class: "cards", role: "table" }, element("caption", { class: "unseen", text: caption }), element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, head)), body);
   const rows = new Map();
   return {
     node: element("div", { class: "scroll", role: "group", "aria-label": caption, tabindex: "0" }, made),
@@ -18,7 +19,7 @@ export function table(caption, columns) {
       wanted.forEach(({ key, cells }, place) => {
         let row = rows.get(key);
         if (!row) {
-          row = { node: element("tr", {}, columns.map(([, kind], at) => element(at === 0 ? "th" : "td", at === 0 ? { scope: "row", class: kind || null } : { class: kind || null }))), shown: [] };
+          row = { node: element("tr", { role: "row" }, columns.map(([name, kind], at) => element(at === 0 ? "th" : "td", { ...(at === 0 ? { scope: "row", role: "rowheader" } : { role: "cell" }), class: kind || null, "data-column": name }))), shown: [] };
           rows.set(key, row);
         }
         cells.forEach((cell, at) => {

@@ -29,7 +29,7 @@ export function show(project, id) {
 
 function publishForm(path, name) {
   const data = element("textarea", { id: "publish-data", spellcheck: "false", autocomplete: "off" });
-  data.value = '{"order": 1}';
+  data.value = "{}";
   const encoding = select([["json", "JSON"], ["text", "Text"], ["base64", "Base64 of bytes"]]);
   const orderingKey = element("input", { autocomplete: "off" });
   const count = element("input", { type: "number", min: "1", max: "1000", value: "1", required: true });
@@ -47,12 +47,12 @@ function publishForm(path, name) {
     result);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const attributes = {};
-    for (const row of rows.children) {
-      const [key, value] = row.querySelectorAll("input");
-      if (key.value || value.value) attributes[key.value] = value.value;
-    }
+    const pairs = [...rows.children].map((row) => [...row.querySelectorAll("input")].map((input) => input.value)).filter(([key, value]) => key || value);
+    const twice = pairs.find(([key], place) => pairs.findIndex(([other]) => other === key) < place);
     try {
+      if (twice) throw new Error(`the attribute ${JSON.stringify(twice[0])} is there twice`);
+      // As own properties, whatever their names.
+      const attributes = Object.fromEntries(pairs);
       const { messageIds } = await post(`${path}/publish`, { data: data.value, encoding: encoding.value, attributes, orderingKey: orderingKey.value, count: Number(count.value) });
       result.replaceChildren(published(messageIds, name));
       announce(`${plural(messageIds.length, "message")} published`, true);

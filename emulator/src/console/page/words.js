@@ -14,13 +14,23 @@ const STATES = {
 
 export const STATE_OPTIONS = [["", "any state"], ...Object.entries(STATES).map(([state, [text]]) => [state, text.replace(/^[✓✗] /, "")])];
 
-export function stateCell(state) {
-  const [text, tone, title] = STATES[state] || [state, "", ""];
-  return { text, class: `chip ${tone}`, title };
+/** The tones of outcomes that services name in their replies; the others stand for something unusual. */
+const OUTCOMES = { handled: "good", duplicate: "", discarded: "busy", "dead-lettered": "bad" };
+
+export function outcomeTone(outcome) {
+  return OUTCOMES[outcome] ?? "warn";
 }
 
-export function chip(state) {
-  const cell = stateCell(state);
+/** How a message stands, with the service's own word for it if there is one. */
+export function stateCell({ state, outcome }) {
+  const [text, tone, title] = STATES[state] || [state, "", ""];
+  if (!outcome || !["acked", "dead-lettered"].includes(state)) return { text, class: `chip ${tone}`, title };
+  if (state === "dead-lettered") return { text: `${text} by the service`, class: "chip bad", title: "The service acknowledged it, and says that it published it to the dead-letter topic itself" };
+  return { text: `${text}: ${outcome}`, class: `chip ${outcomeTone(outcome)}`, title: "Delivered and acknowledged; what became of it is the service's own word" };
+}
+
+export function chip(stand) {
+  const cell = stateCell(stand);
   return element("span", { class: cell.class, title: cell.title, text: cell.text });
 }
 
@@ -49,6 +59,10 @@ export function nameLink(name) {
 
 export function messageHref(id) {
   return `#/messages/${encodeURIComponent(id)}`;
+}
+
+export function messageCell(id) {
+  return { text: id, href: messageHref(id), class: "id" };
 }
 
 export function messageLink(id, text = id) {
@@ -103,6 +117,7 @@ export function faultsInWords(faults) {
 
 /** How the deliveries of a dead letter ended, as far as it is known. */
 export function whyGivenUp(attempts, letterOf) {
+  if (letterOf && !letterOf.lastReply) return "dead-lettered by its service";
   const reply = letterOf?.lastReply;
   const counted = attempts ? plural(Number(attempts), "attempt") : null;
   const answers = { "given back": "was given back" };
@@ -137,12 +152,11 @@ export function plural(count, one, many = `${one}s`) {
   return `${number(count)} ${count === 1 ? one : many}`;
 }
 
-/** The time of day, and the date if it is another one. */
+/** The date and the time of day, of this browser's time zone. */
 export function clock(time) {
   const at = new Date(time);
   const two = (part, width = 2) => String(part).padStart(width, "0");
-  const day = at.toDateString() === new Date().toDateString() ? "" : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
-  return `${day}${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${two(at.getMilliseconds(), 3)}`;
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${two(at.getMilliseconds(), 3)}`;
 }
 
 /** One line of a payload. */
@@ -150,18 +164,44 @@ export function preview(content) {
   if (!content.kept) return `${bytes(content.dataBytes)}, no longer kept`;
   const { text, encoding, isCut } = content.data;
   if (content.dataBytes === 0) return "(no data)";
-  return `${encoding === "base64" ? `Base64: ${text}` : text.replace(/\s+/g, " ")}${isCut ? "…" : ""}`;
+  return `${encoding === "base64" ? `Base64: ${text}` : text.replace(/[\r\n\t]/g, " ")}${isCut ? "…" : ""}`;
 }
 
-/** Bytes as a page shows them: JSON is indented. */
+/** Bytes as a page shows them: JSON is indented, and otherwise as it came. */
 export function readable(data) {
-  if (data.encoding !== "text" || data.isCut) return data.text;
+  return data.encoding === "text" && !data.isCut && isJsonOfOneLine(data.text) ? indented(data.text) : data.text;
+}
+
+function isJsonOfOneLine(text) {
+  if (!/^[ \t]*[{[]/.test(text) || /[\r\n]/.test(text)) return false;
   try {
-    // Numbers beyond what JavaScript holds exactly would be shown wrong.
-    if (/\d{16}/.test(data.text.replace(/"(?:[^"\\]|\\.)*"/g, ""))) return data.text;
-    const parsed = JSON.parse(data.text);
-    return typeof parsed === "object" && parsed !== null ? JSON.stringify(parsed, null, 2) : data.text;
+    JSON.parse(text);
+    return true;
   } catch {
-    return data.text;
+    return false;
   }
+}
+
+/** Adds white space to JSON and changes nothing else: values that were read and written again would not be those that came. */
+function indented(text) {
+  const tokens = text.match(/"(?:[^"\\]|\\.)*"|[ \t]+|[{}[\],:]|[^"\s{}[\],:]+/g);
+  const isSpace = (token) => /^[ \t]/.test(token ?? "");
+  let depth = 0, shown = "";
+  // White space that follows counts as a part of the indent.
+  const line = (space) => `\n${" ".repeat(Math.max(0, 2 * depth - space.length))}`;
+  tokens.forEach((token, place) => {
+    const space = isSpace(tokens[place + 1]) ? tokens[place + 1] : "";
+    const next = tokens[place + (space ? 2 : 1)];
+    const before = tokens[place - (isSpace(tokens[place - 1]) ? 2 : 1)];
+    if (token === "{" || token === "[") {
+      depth += 1;
+      shown += token + (next === "}" || next === "]" ? "" : line(space));
+    } else if (token === "}" || token === "]") {
+      depth -= 1;
+      shown += (before === "{" || before === "[" ? "" : line("")) + token;
+    } else if (token === ",") shown += token + line(space);
+    else if (token === ":") shown += token + (space ? "" : " ");
+    else shown += token;
+  });
+  return shown;
 }
