@@ -244,9 +244,12 @@ impl Report {
             true => self.reason.clone(),
             false => kind,
         };
-        let body = text.map(|text| format!("{text}\n")).unwrap_or_default();
         let outcome = [(OUTCOME_HEADER, self.outcome_kind())];
-        (self.status, Extension(ToKnownCaller), outcome, body).into_response()
+        let known = Extension(ToKnownCaller);
+        match text {
+            Some(text) => (self.status, known, outcome, format!("{text}\n")).into_response(),
+            None => (self.status, known, outcome).into_response(),
+        }
     }
 
     /// Returns the outcome as one word of a header.
