@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::breaker::Pass;
-use crate::context::Context;
+use crate::context::{Context, idempotency_key};
 use crate::dead_letter::Reason;
 use crate::dedup::{DedupStore, Fingerprint, Hold, StoreError, Ticket};
 use crate::envelope::Envelope;
@@ -58,12 +58,13 @@ impl Attempt {
             publish_time: envelope.publish_time,
             attributes: Arc::new(envelope.attributes),
             ordering_key: envelope.ordering_key.map(Into::into),
+            idempotency_key: Arc::from(""), // made of what the message is known by, below
             delivery_attempt: envelope.delivery_attempt,
             deadline: arrival + subscriber.declared.ack_deadline,
             stop,
             trace,
         };
-        let delivery = Delivery {
+        let mut delivery = Delivery {
             data: envelope.data,
             context,
             states,
@@ -80,6 +81,7 @@ impl Attempt {
                 Some(Reason::idempotency(error.to_string())),
             ),
         };
+        delivery.context.idempotency_key = idempotency_key(&subscriber.name, &identity.id).into();
         Self {
             ticket: subscriber.ticket(identity),
             subscriber: Arc::clone(subscriber),

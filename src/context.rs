@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::hash;
 use crate::trace::Trace;
 
 /// The circumstances of one run of a handler. Take it as an argument: `async fn handle(order: Message<Order>, context: Context)`.
@@ -15,8 +16,9 @@ use crate::trace::Trace;
 pub struct Context {
     /// The subscription's full name, `projects/P/subscriptions/S`.
     pub subscription: Arc<str>,
-    /// Given by Pub/Sub at publish, equal on each redelivery, unique within the topic: a good idempotency key for calls
-    /// to other services (Google, *PubsubMessage*, `messageId`).
+    /// Given by Pub/Sub at publish, equal on each redelivery, unique within the topic (Google, *PubsubMessage*, `messageId`).
+    /// For calls to other services use [`idempotency_key`](Self::idempotency_key): a second publish of the same event has
+    /// another message id.
     ///
     /// A push of payload alone ([`Subscriber::unwrapped`](crate::Subscriber::unwrapped), without `write_metadata`) has none;
     /// then this is `payload:` and a hash of the data, so two messages with the same data have the same.
@@ -34,6 +36,7 @@ pub struct Context {
     /// From 1, approximate, and present only if the subscription has a dead-letter policy (Google, *ReceivedMessage*,
     /// `deliveryAttempt`).
     pub delivery_attempt: Option<u32>,
+    pub(crate) idempotency_key: Arc<str>,
     pub(crate) deadline: Instant,
     pub(crate) stop: CancellationToken,
     /// The trace of the message, or of the request that brought it.
@@ -41,11 +44,14 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context as a test of a handler needs it: no attributes, first attempt, a minute left.
+    /// A context as a test of a handler needs it: no attributes, first attempt, a minute left, and an idempotency key that
+    /// follows from `message_id`.
     #[must_use]
     pub fn for_test(message_id: &str) -> Self {
+        const SUBSCRIPTION: &str = "projects/test/subscriptions/test";
         Self {
-            subscription: "projects/test/subscriptions/test".into(),
+            subscription: SUBSCRIPTION.into(),
+            idempotency_key: idempotency_key(SUBSCRIPTION, message_id).into(),
             message_id: message_id.into(),
             publish_time: OffsetDateTime::UNIX_EPOCH,
             attributes: Arc::default(),
@@ -55,6 +61,20 @@ impl Context {
             stop: CancellationToken::new(),
             trace: None,
         }
+    }
+
+    /// Returns the idempotency key for the handler's own effects: calls to other services, event ids, names of files.
+    ///
+    /// It is the same in every run of what the declared [`Idempotency`](crate::Idempotency) takes for one message, on every
+    /// instance: in redeliveries, in a second publish under the same key, and in a replay with a new
+    /// [`epoch`](crate::Subscriber::epoch). It differs between subscriptions. Under
+    /// [`Idempotency::none`](crate::Idempotency::none) and `by_message_id` it follows from the message id.
+    ///
+    /// 32 hexadecimal digits of a hash, so it holds nothing of the message and may be logged. A handler with several effects
+    /// of one kind adds a suffix for each: `format!("{}-receipt", context.idempotency_key())`.
+    #[must_use]
+    pub fn idempotency_key(&self) -> &str {
+        &self.idempotency_key
     }
 
     /// Asks this run to stop, as its soft limit would; for a test of what the handler does then.
@@ -85,4 +105,9 @@ impl Context {
     pub async fn stopping(&self) {
         self.stop.cancelled().await;
     }
+}
+
+/// Returns what a handler gets as its idempotency key. `id` is what the message is known by.
+pub(crate) fn idempotency_key(subscription: &str, id: &str) -> String {
+    hash::digits(format!("{subscription}/{id}").as_bytes()) // no subscription's name can hold another slash
 }

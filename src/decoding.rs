@@ -1,40 +1,56 @@
-//! Decoding with serde into errors that can be logged: they name places and expectations, never a value.
+//! Decoding JSON into errors that can be logged: they name places and expectations, never a value.
 
-use serde::de::DeserializeOwned;
-use serde_path_to_error::{Path, Segment};
+use std::marker::PhantomData;
 
-/// Decodes, or says where it does not fit and what was expected there.
-pub(crate) fn decode<'de, T: DeserializeOwned>(
-    source: impl serde::Deserializer<'de, Error = serde_json::Error>,
-) -> Result<T, String> {
-    serde_path_to_error::deserialize(source).map_err(|error| {
-        let place = place(error.path());
-        format!(
-            "{place}{}: {}",
-            position(error.inner()),
-            expectation(error.inner())
-        )
-    })
+use serde::Deserialize;
+use serde::de::DeserializeSeed;
+
+use crate::strict::{Clean, Step, Strict, Trail};
+
+/// Decodes one JSON document, with structs from objects only.
+///
+/// # Errors
+/// Where it does not fit and what was expected there.
+pub(crate) fn decode<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, String> {
+    decode_noting(text, &Trail::default())
 }
 
-/// The path within limits. A key of a map is data, so it is shown only if it looks like the name of a field.
-fn place(path: &Path) -> String {
+/// The same, for a caller who wants to know what is noted meanwhile.
+pub(crate) fn decode_noting<'de, T: Deserialize<'de>>(
+    text: &'de [u8],
+    trail: &Trail,
+) -> Result<T, String> {
+    decode_seed(text, trail, PhantomData::<T>)
+}
+
+/// The same, with a seed.
+pub(crate) fn decode_seed<'de, S: DeserializeSeed<'de>>(
+    text: &'de [u8],
+    trail: &Trail,
+    seed: S,
+) -> Result<S::Value, String> {
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let decoded = seed.deserialize(Strict::new(&mut json, trail));
+    let decoded = decoded.map_err(|Clean(error)| {
+        let place = place(&trail.steps());
+        format!("{place}{}: {}", position(&error), expectation(&error))
+    })?;
+    json.end()
+        .map_err(|error| format!("more data after the JSON document{}", position(&error)))?;
+    Ok(decoded)
+}
+
+/// Writes the path within limits.
+fn place(steps: &[Step]) -> String {
     const DEEPEST: usize = 16;
-    let is_name = |key: &str| {
-        key.len() <= 64
-            && key
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-    };
     let mut place = String::new();
-    for segment in path.iter().take(DEEPEST) {
-        match segment {
-            Segment::Seq { index } => place.push_str(&format!("[{index}]")),
-            Segment::Map { key } | Segment::Enum { variant: key } => {
+    for step in steps.iter().take(DEEPEST) {
+        match step {
+            Step::Index(index) => place.push_str(&format!("[{index}]")),
+            Step::Key(key) => {
                 place.push_str(if place.is_empty() { "" } else { "." });
-                place.push_str(if is_name(key) { key } else { "…" });
+                place.push_str(key.as_deref().unwrap_or("…"));
             }
-            Segment::Unknown => place.push('…'),
         }
     }
     if place.is_empty() {
@@ -44,15 +60,15 @@ fn place(path: &Path) -> String {
     }
 }
 
-/// Where in a text; a value that was parsed before has no lines.
-pub(crate) fn position(error: &serde_json::Error) -> String {
+/// The place in the text.
+fn position(error: &serde_json::Error) -> String {
     match error.line() {
         0 => String::new(),
         line => format!(" (line {line}, column {})", error.column()),
     }
 }
 
-/// What serde wanted, without what it found: the texts of `serde_json` quote values before the last "expected".
+/// What was expected, without what was found: `serde_json` itself may quote a value before the last "expected".
 fn expectation(error: &serde_json::Error) -> String {
     if error.is_syntax() || error.is_eof() {
         return "not valid JSON".to_owned();
@@ -63,6 +79,9 @@ fn expectation(error: &serde_json::Error) -> String {
         .map_or(text.as_str(), |(before, _)| before);
     if text.starts_with("missing field `") {
         return text.to_owned();
+    }
+    if let Some(field) = text.strip_prefix("duplicate field ") {
+        return format!("field {field} is given twice");
     }
     match text.rsplit_once(", expected ") {
         Some((_, expected)) => format!("expected {expected}"),

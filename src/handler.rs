@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tracing::Span;
+use tracing::{Instrument, Span};
 
 use crate::context::Context;
 use crate::message::{Message, Payload, PayloadError};
@@ -145,64 +145,69 @@ pub(crate) enum Work {
     Cpu(Arc<dyn Fn(&Delivery) -> Said + Send + Sync>),
 }
 
-/// An `async` function of up to four arguments that each are [`FromDelivery`].
+/// A function of up to four arguments. Its bounds are checked one by one where it is declared, so that the compiler names
+/// the argument, the derive or the return value that is wrong.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an async handler",
-    note = "a handler is an `async fn` of up to four arguments, each `Message<T>`, `Context` or `State<S>`, that returns `()`, `Outcome` or a `Result` of them; for a plain `fn` use `Subscriber::blocking` or `Subscriber::cpu`"
+    message = "`{Self}` is not a handler",
+    note = "a handler is a function of one to four arguments, each `Message<T>`, `Context` or `State<S>`"
 )]
-pub trait Handler<Arguments>: Clone + Send + Sync + 'static {
-    /// Runs the function on the delivery.
-    fn call(self, delivery: Delivery) -> BoxFuture<'static, Result<Outcome, DeliveryError>>;
-    /// What its arguments are.
+pub trait Handler<Arguments>: Send + Sync + 'static {
+    /// The value that the function returns: a future, if it is `async`.
+    type Answer;
+
+    /// Calls the function.
+    fn call(&self, arguments: Arguments) -> Self::Answer;
+}
+
+/// The arguments of a handler, each of which is [`FromDelivery`].
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot take the arguments `{Self}`",
+    note = "handlers take one to four arguments, each `Message<T>`, `Context` or `State<S>`"
+)]
+pub trait Arguments: Sized + Send + 'static {
+    /// Takes all arguments from the delivery.
+    ///
+    /// # Errors
+    /// When the payload does not fit its type.
+    fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError>;
+
+    /// Returns what the arguments' types say.
     #[must_use]
     fn signature() -> Signature;
 }
 
-/// A plain function of up to four arguments that each are [`FromDelivery`].
+/// What an `async` handler returns: a future of its outcome.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a blocking handler",
-    note = "a blocking handler is a plain `fn` of up to four arguments, each `Message<T>`, `Context` or `State<S>`, that returns `()`, `Outcome` or a `Result` of them"
+    message = "an async handler returns a future, and this one returns `{Self}`",
+    note = "make the handler an `async fn`; or declare a plain `fn` with `Subscriber::blocking` if it waits, and with `Subscriber::cpu` if it computes"
 )]
-pub trait BlockingHandler<Arguments>: Send + Sync + 'static {
-    /// Runs the function on the delivery.
-    ///
-    /// # Errors
-    /// When the payload does not fit its type.
-    fn call(&self, delivery: &Delivery) -> Result<Outcome, DeliveryError>;
-    /// What its arguments are.
-    #[must_use]
-    fn signature() -> Signature;
+pub trait AsyncAnswer: Future<Output = Self::Reply> {
+    /// The value that the future comes to.
+    type Reply;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: Future> AsyncAnswer for F {
+    type Reply = F::Output;
 }
 
 macro_rules! handlers {
     ($($argument:ident),*) => {
-        impl<Function, Answer, Reply, $($argument),*> Handler<($($argument,)*)> for Function
+        impl<Function, Answer, $($argument),*> Handler<($($argument,)*)> for Function
         where
-            Function: Fn($($argument),*) -> Answer + Clone + Send + Sync + 'static,
-            Answer: Future<Output = Reply> + Send + 'static,
-            Reply: IntoOutcome,
-            $($argument: FromDelivery,)*
+            Function: Fn($($argument),*) -> Answer + Send + Sync + 'static,
         {
-            fn call(self, delivery: Delivery) -> BoxFuture<'static, Said> {
-                Box::pin(async move {
-                    let answer = self($($argument::from_delivery(&delivery)?),*);
-                    Ok(answer.await.into_outcome())
-                })
-            }
+            type Answer = Answer;
 
-            fn signature() -> Signature {
-                Signature::default()$(.with::<$argument>())*
+            #[expect(non_snake_case, reason = "values are named after their types")]
+            fn call(&self, ($($argument,)*): ($($argument,)*)) -> Answer {
+                self($($argument),*)
             }
         }
 
-        impl<Function, Reply, $($argument),*> BlockingHandler<($($argument,)*)> for Function
-        where
-            Function: Fn($($argument),*) -> Reply + Send + Sync + 'static,
-            Reply: IntoOutcome,
-            $($argument: FromDelivery,)*
-        {
-            fn call(&self, delivery: &Delivery) -> Said {
-                Ok(self($($argument::from_delivery(delivery)?),*).into_outcome())
+        impl<$($argument: FromDelivery),*> Arguments for ($($argument,)*) {
+            fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError> {
+                Ok(($($argument::from_delivery(delivery)?,)*))
             }
 
             fn signature() -> Signature {
@@ -217,19 +222,62 @@ handlers!(A, B);
 handlers!(A, B, C);
 handlers!(A, B, C, D);
 
+impl Work {
+    pub(crate) fn of_async<A, H>(handler: H) -> Self
+    where
+        A: Arguments,
+        H: Handler<A>,
+        H::Answer: AsyncAnswer + Send + 'static,
+        <H::Answer as AsyncAnswer>::Reply: IntoOutcome,
+    {
+        let handler = Arc::new(handler);
+        Self::Async(Arc::new(move |delivery: Delivery| {
+            let handler = Arc::clone(&handler);
+            let span = delivery.span();
+            let run = async move {
+                let arguments = A::from_delivery(&delivery)?;
+                drop(delivery);
+                Ok(handler.call(arguments).await.into_outcome())
+            };
+            Box::pin(run.instrument(span))
+        }))
+    }
+}
+
+/// Makes a plain function that takes a delivery of a handler on a thread.
+pub(crate) fn plain<A, H>(handler: H) -> Arc<dyn Fn(&Delivery) -> Said + Send + Sync>
+where
+    A: Arguments,
+    H: Handler<A>,
+    H::Answer: IntoOutcome,
+{
+    Arc::new(move |delivery| {
+        delivery.span().in_scope(|| {
+            let arguments = A::from_delivery(delivery)?;
+            Ok(handler.call(arguments).into_outcome())
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind, take_hook};
 
     use futures_util::FutureExt;
     use serde_json::Value;
-    use tracing::Instrument;
     use tracing::subscriber::{set_default, with_default};
 
     use super::*;
     use crate::subscriber::Subscriber;
     use crate::telemetry::captured::Captured;
     use crate::telemetry::hide_panic_messages;
+
+    /// Compiles handlers with one mistake each, and compares what the compiler says with the files beside them. After a
+    /// change of either, `TRYBUILD=overwrite cargo nextest run -p pushgate --all-features -E 'test(mistake)'` writes them.
+    #[test]
+    fn the_compiler_names_the_mistake_in_a_handler() {
+        trybuild::TestCases::new().compile_fail("tests/mistakes/*.rs");
+    }
 
     fn delivery() -> Delivery {
         let mut context = Context::for_test("7");

@@ -56,11 +56,16 @@ mod drain;
 mod envelope;
 mod excerpt;
 mod executor;
+mod field_names;
 mod handler;
 mod handling;
+mod hash;
+mod json_pointer;
+mod large;
 mod lease;
 mod message;
 mod metadata;
+mod objects;
 mod outcome;
 mod payload;
 mod pools;
@@ -79,10 +84,12 @@ mod service;
 mod settle;
 mod settlement;
 mod state;
+mod strict;
 mod subscriber;
 mod telemetry;
 mod threads;
 mod trace;
+mod violations;
 mod watchdog;
 
 pub use bytes::Bytes;
@@ -91,7 +98,9 @@ pub use context::Context;
 pub use dead_letter::{
     ERROR_ATTRIBUTE, KEPT_PREFIX, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
 };
-pub use handler::{BlockingHandler, Delivery, DeliveryError, FromDelivery, Handler, Signature};
+pub use handler::{
+    Arguments, AsyncAnswer, Delivery, DeliveryError, FromDelivery, Handler, Signature,
+};
 pub use message::{Attributes, Message, Payload, PayloadError, Raw};
 pub use outcome::{IntoOutcome, Outcome};
 pub use payload::{Content, PayloadType};

@@ -50,7 +50,8 @@ impl Outcome {
 /// What handlers may return: nothing, an [`Outcome`], or a `Result` of either, so that `?` means "again, later".
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
-    note = "return `()`, `Outcome`, or `Result` of one of them with an error that is `std::error::Error`, `anyhow::Error` or a string"
+    note = "return `()`, `Outcome`, or `Result` of one of them with an error that is `std::error::Error`, `anyhow::Error` or a string",
+    note = "an `async fn`, which returns a future, is declared with `Subscriber::new`"
 )]
 pub trait IntoOutcome {
     /// The outcome this value stands for.
@@ -69,6 +70,7 @@ impl IntoOutcome for () {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoOutcome, E: Into<Box<dyn Error + Send + Sync>>> IntoOutcome for Result<T, E> {
     fn into_outcome(self) -> Outcome {
         match self {

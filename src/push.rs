@@ -17,6 +17,7 @@ use crate::dedup::DedupStore;
 use crate::drain::Leaving;
 use crate::envelope::Envelope;
 use crate::handling::Means;
+use crate::large::beside_executor;
 use crate::outcome::chain;
 use crate::readiness::Readiness;
 use crate::registry::Registry;
@@ -86,7 +87,9 @@ impl Gate {
         let place = self.admission.enter()?;
         let (head, body) = request.into_parts();
         let (body, room) = self.bodies.read(body).await?;
-        let envelope = Envelope::read(&self.registry.endpoint(path), &head.headers, body)?;
+        let endpoint = self.registry.endpoint(path);
+        let bytes = body.len();
+        let envelope = beside_executor(bytes, || Envelope::read(&endpoint, &head.headers, body))?;
         let trace = Trace::of(&envelope.attributes).or_else(|| Trace::of_request(&head.headers));
         report.learn(&envelope, trace.as_ref());
         let subscriber = self.registry.find(&envelope.subscription, &caller)?;
@@ -94,14 +97,10 @@ impl Gate {
         let places = [place, room, self.admission.enter_subscription(subscriber)?];
         let pass = subscriber.pass()?;
         let stop = self.means.drain.stopping.child_token();
-        let attempt = Attempt::new(
-            subscriber,
-            envelope,
-            trace,
-            report.arrival,
-            stop,
-            self.states.clone(),
-        );
+        let states = self.states.clone();
+        let attempt = beside_executor(bytes, || {
+            Attempt::new(subscriber, envelope, trace, report.arrival, stop, states)
+        });
         Ok((attempt.with(pass), places))
     }
 

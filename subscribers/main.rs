@@ -16,6 +16,10 @@ use crate::stock_reports::Reports;
 use crate::uploads_fingerprints::Archive;
 use crate::warehouse::Warehouse;
 
+/// After a large message it gives memory back to the system, which the C library's own allocator does not.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     Service::new()
         .state(Warehouse::open)

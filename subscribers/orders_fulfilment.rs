@@ -52,9 +52,10 @@ async fn reserve_stock(
     warehouse: State<Warehouse>,
     context: Context,
 ) -> Result<Outcome, WarehouseError> {
-    // If this run succeeds but cannot be recorded, a later one repeats the call: with the message id as its idempotency
-    // key, the warehouse reserves once all the same.
-    match warehouse.reserve(&order, &context.message_id).await {
+    // If this run succeeds but cannot be recorded, a later one repeats the call with the same idempotency key, so that the
+    // warehouse reserves once all the same.
+    let reserved = warehouse.reserve(&order, context.idempotency_key()).await;
+    match reserved {
         Ok(()) => {
             // The line carries the subscription, the message's id and its trace.
             tracing::info!(lines = order.lines.len(), "stock reserved");

@@ -42,6 +42,45 @@ async fn a_second_publish_of_an_event_runs_nothing() {
 }
 
 #[tokio::test]
+async fn the_idempotency_key_of_a_message_is_the_same_in_every_run() {
+    // A failed run releases its claim, so each push runs.
+    let keys = async |idempotency: Idempotency| {
+        let setup = Setup::new()
+            .subscriber(subscriber("probe").idempotency(idempotency.clone()))
+            .also(subscriber("other").idempotency(idempotency));
+        let service = setup.start().await;
+        let (_running, url) = service.instance().await;
+        let mut keys = Vec::new();
+        for (subscription, id, url) in [
+            ("probe", "e-1-first", &service.url),
+            ("probe", "e-1-first", &url),
+            ("probe", "e-1-second", &url),
+            ("other", "e-1-third", &url),
+        ] {
+            let mut message = TestMessage::new(subscription, "fail").attribute("event", "e-1");
+            message.id = id.to_owned();
+            let reply = push_to(url, message.body(), &service.token()).await;
+            assert_eq!(reply.status, 503);
+            keys.push(service.probe.context(id).idempotency_key().to_owned());
+        }
+        keys
+    };
+    for (idempotency, is_one_event) in [
+        (Idempotency::by_attribute("event"), true),
+        (Idempotency::by_function(|_| Some("e-1".into())), true),
+        (Idempotency::by_message_id(), false),
+        (Idempotency::none("the test wants runs"), false),
+    ] {
+        let keys = keys(idempotency.clone()).await;
+        assert_eq!(keys[0], keys[1], "another instance, {idempotency:?}");
+        assert_eq!(keys[0] == keys[2], is_one_event, "{idempotency:?}");
+        assert_ne!(keys[0], keys[3], "another subscription, {idempotency:?}");
+        let is_hash = |key: &String| key.len() == 32 && key.chars().all(|c| c.is_ascii_hexdigit());
+        assert!(keys.iter().all(is_hash), "{keys:?}");
+    }
+}
+
+#[tokio::test]
 async fn two_publishes_of_an_event_at_two_instances_at_once_run_once() {
     let service = service(Idempotency::by_attribute("event")).await;
     let (_other, url) = service.instance().await;

@@ -29,6 +29,7 @@ mod idempotency;
 mod ingress;
 mod keys;
 mod leases;
+mod memory;
 mod modes;
 mod official;
 mod official_forms;

@@ -10,14 +10,5 @@ use crate::decoding;
 /// Where it does not fit and what was expected there, without any value.
 pub(super) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
     let text = std::str::from_utf8(json).map_err(|_| "not UTF-8".to_owned())?;
-    // `serde` would take a list of the fields' values for the object.
-    if !text.trim_start().starts_with('{') {
-        return Err("not a JSON object".to_owned());
-    }
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let object = decoding::decode(&mut reader)?;
-    reader
-        .end()
-        .map_err(|_| "something follows the JSON object".to_owned())?;
-    Ok(object)
+    decoding::decode(text.as_bytes())
 }

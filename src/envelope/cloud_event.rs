@@ -5,7 +5,7 @@
 use axum::http::HeaderMap;
 use serde::Deserialize;
 
-use super::wrapped::{Malformed, Wire, Wrapped, decode};
+use super::wrapped::{Text, Wire, Wrapped, decode, parse};
 use super::{Envelope, EnvelopeError, header};
 use crate::excerpt::excerpt;
 
@@ -30,9 +30,11 @@ struct Head {
 }
 
 #[derive(Deserialize)]
-struct Event {
-    data: Option<Wire>,
-    data_base64: Option<String>,
+struct Event<'a> {
+    #[serde(borrow)]
+    data: Option<Wire<'a>>,
+    #[serde(borrow)]
+    data_base64: Option<Text<'a>>,
 }
 
 impl Mode {
@@ -66,26 +68,30 @@ impl Mode {
 /// # Errors
 /// When it is an event that is not ours, or carries no push.
 pub(super) fn read(mode: Mode, body: &[u8]) -> Result<Envelope, EnvelopeError> {
-    let wrapped = match mode {
-        Mode::Binary => Wrapped::parse(body),
-        Mode::Structured => {
-            let head: Head = parse(body)?;
-            check(head.specversion.as_deref(), head.kind.as_deref())?;
-            let event: Event = parse(body)?;
-            match (event.data, event.data_base64) {
-                (Some(_), Some(_)) => return Err(EnvelopeError::TwoData),
-                (None, Some(encoded)) => Wrapped::parse(&decode(encoded)?),
-                (wire, None) => wire.unwrap_or_default().complete(),
-            }
+    match mode {
+        Mode::Binary => Wrapped::parse(body)
+            .map_err(EnvelopeError::EventWithoutPush)?
+            .into_envelope(),
+        Mode::Structured => read_structured(body),
+    }
+}
+
+fn read_structured(body: &[u8]) -> Result<Envelope, EnvelopeError> {
+    let head: Head = parse(body).map_err(EnvelopeError::NotAnEvent)?;
+    check(head.specversion.as_deref(), head.kind.as_deref())?;
+    let event: Event = parse(body).map_err(EnvelopeError::NotAnEvent)?;
+    let decoded;
+    let wrapped = match (event.data, event.data_base64) {
+        (Some(_), Some(_)) => return Err(EnvelopeError::TwoData),
+        (None, Some(Text(encoded))) => {
+            decoded = decode(&encoded)?;
+            Wrapped::parse(&decoded)
         }
+        (wire, None) => wire.unwrap_or_default().complete(),
     };
     wrapped
         .map_err(EnvelopeError::EventWithoutPush)?
         .into_envelope()
-}
-
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, EnvelopeError> {
-    serde_json::from_slice(body).map_err(|error| EnvelopeError::NotAnEvent(Malformed::from(&error)))
 }
 
 fn check(version: Option<&str>, kind: Option<&str>) -> Result<(), EnvelopeError> {
@@ -202,10 +208,16 @@ mod tests {
 
     #[test]
     fn bodies_of_other_events_and_broken_ones_are_refused() {
-        let unreadable = "body is not a CloudEvent, though its content-type says so: line 1";
+        let unreadable =
+            "body is not a CloudEvent, though its content-type says so: the document (line 1";
         check(&[STRUCTURED], "hush", unreadable);
         check(&[STRUCTURED], "[]", unreadable);
-        check(&[STRUCTURED], &"{\"data\":".repeat(100_000), unreadable);
+        check(&[STRUCTURED], "[]", "expected an object, not an array");
+        check(
+            &[STRUCTURED],
+            &"{\"data\":".repeat(100_000),
+            "not valid JSON",
+        );
         let check = |change: Value, expected| check(&[STRUCTURED], &event(&change), expected);
         let storage = "google.cloud.storage.object.v1.finalized";
         check(json!({"type": storage, "data": "hush"}), "of type google");
@@ -214,13 +226,19 @@ mod tests {
             "specversion 1.0.2, expected",
         );
         check(json!({"data": null}), "field \"message\" is missing");
-        check(json!({"data": "hush"}), "wrong type");
+        check(json!({"data": "hush"}), "expected struct Wire");
         check(json!({"data_base64": "hush"}), "both \"data\" and");
         check(json!({"data": null, "data_base64": "?"}), "not base64");
         check(
             json!({"data": null, "data_base64": "aHVzaA=="}),
-            "line 1, column 1",
+            "(line 1, column 1): not valid JSON",
         );
+        for data in [
+            json!([{}, "s"]),
+            json!({"message": [], "subscription": "s"}),
+        ] {
+            check(json!({"data": data}), "expected an object, not an array");
+        }
         let bare = json!({"data": {"message": {}, "subscription": "s"}});
         check(bare, "\"message.publishTime\" is missing");
     }

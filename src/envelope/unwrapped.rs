@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use time::OffsetDateTime;
 
 use super::{Envelope, EnvelopeError, check_id, header, parse_time};
+use crate::hash;
 
 const OWN_PREFIX: &str = "x-goog-pubsub-";
 const SUBSCRIPTION: &str = "x-goog-pubsub-subscription-name";
@@ -98,9 +98,7 @@ pub(super) fn payload(subscription: &str, body: Bytes) -> Envelope {
 
 /// The same for each delivery of the same data.
 fn content_id(data: &[u8]) -> String {
-    let hash = digest(&SHA256, data);
-    let digits = hash.as_ref().iter().take(16);
-    digits.fold("payload:".to_owned(), |id, byte| format!("{id}{byte:02x}"))
+    format!("payload:{}", hash::digits(data))
 }
 
 fn required<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, EnvelopeError> {

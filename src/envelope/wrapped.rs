@@ -1,5 +1,6 @@
 //! Pub/Sub's own form: a JSON object with the message's data in base64 (Google, *Push subscriptions*: wrapped messages).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Envelope, EnvelopeError, check_id, parse_time};
+use crate::decoding;
 
 /// Why something is not a wrapped push at all.
 #[derive(Debug, thiserror::Error)]
@@ -22,19 +24,16 @@ pub(crate) enum NotWrapped {
     Missing(&'static str),
 }
 
-/// JSON that cannot be read. The texts of `serde_json` may quote values; its places and categories do not.
+/// JSON that is not of the wire form, with the place and what was expected there.
 #[derive(Debug, thiserror::Error)]
-#[error("line {line}, column {column}: {what}")]
-pub(crate) struct Malformed {
-    line: usize,
-    column: usize,
-    what: &'static str,
-}
+#[error("{0}")]
+pub(crate) struct Malformed(String);
 
 /// The wire form; unknown keys are ignored, as Google adds some.
 #[derive(Default, Deserialize)]
-pub(super) struct Wire {
-    message: Option<WireMessage>,
+pub(super) struct Wire<'a> {
+    #[serde(borrow)]
+    message: Option<WireMessage<'a>>,
     subscription: Option<String>,
     #[serde(rename = "deliveryAttempt")]
     delivery_attempt: Option<Box<RawValue>>,
@@ -42,8 +41,9 @@ pub(super) struct Wire {
 
 /// Both spellings of id and time are on the wire, always equal; either will do.
 #[derive(Deserialize)]
-struct WireMessage {
-    data: Option<String>,
+struct WireMessage<'a> {
+    #[serde(borrow)]
+    data: Option<Text<'a>>,
     attributes: Option<BTreeMap<String, String>>,
     #[serde(rename = "messageId")]
     message_id: Option<String>,
@@ -59,15 +59,20 @@ struct WireMessage {
     ordering_key_too: Option<String>,
 }
 
+/// A text that is borrowed from the body where no escape stands in it, since it may be as large as the body.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
 /// What has the parts of a push.
-pub(super) struct Wrapped {
-    message: WireMessage,
+pub(super) struct Wrapped<'a> {
+    message: WireMessage<'a>,
     subscription: String,
     delivery_attempt: Option<u32>,
 }
 
-impl Wire {
-    pub(super) fn complete(self) -> Result<Wrapped, NotWrapped> {
+impl<'a> Wire<'a> {
+    pub(super) fn complete(self) -> Result<Wrapped<'a>, NotWrapped> {
         Ok(Wrapped {
             message: self.message.ok_or(NotWrapped::Missing("message"))?,
             subscription: self
@@ -83,13 +88,12 @@ fn number(json: &RawValue) -> Option<u32> {
     json.get().trim_matches('"').parse().ok()
 }
 
-impl Wrapped {
-    pub(super) fn parse(body: &[u8]) -> Result<Self, NotWrapped> {
+impl<'a> Wrapped<'a> {
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, NotWrapped> {
         if body.is_empty() {
             return Err(NotWrapped::Empty);
         }
-        let wire: Wire = serde_json::from_slice(body).map_err(|error| Malformed::from(&error))?;
-        wire.complete()
+        parse::<Wire<'a>>(body)?.complete()
     }
 
     pub(super) fn into_envelope(self) -> Result<Envelope, EnvelopeError> {
@@ -104,7 +108,7 @@ impl Wrapped {
             message_id: Some(id.clone()),
             known_as: id,
             publish_time: parse_time(&publish_time)?,
-            data: decode(message.data.unwrap_or_default())?,
+            data: decode(&message.data.unwrap_or_default().0)?,
             attributes: message.attributes.unwrap_or_default(),
             ordering_key: message
                 .ordering_key
@@ -116,21 +120,9 @@ impl Wrapped {
     }
 }
 
-impl From<&serde_json::Error> for Malformed {
-    fn from(error: &serde_json::Error) -> Self {
-        let what = match error.classify() {
-            serde_json::error::Category::Eof => "it ends too early",
-            serde_json::error::Category::Syntax => "not valid JSON",
-            serde_json::error::Category::Data | serde_json::error::Category::Io => {
-                "a field has the wrong type or stands there twice"
-            }
-        };
-        Self {
-            line: error.line(),
-            column: error.column(),
-            what,
-        }
-    }
+/// Decodes JSON of the wire form.
+pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
+    decoding::decode(body).map_err(Malformed)
 }
 
 fn the_id(one: Option<String>, other: Option<String>) -> Result<String, EnvelopeError> {
@@ -145,7 +137,7 @@ fn the_id(one: Option<String>, other: Option<String>) -> Result<String, Envelope
 }
 
 /// Standard base64 as Google sends it, lenient about padding; the URL alphabet as hand-made requests sometimes have it.
-pub(super) fn decode(data: String) -> Result<Bytes, EnvelopeError> {
+pub(super) fn decode(data: &str) -> Result<Bytes, EnvelopeError> {
     const LENIENT: GeneralPurposeConfig =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
@@ -254,6 +246,34 @@ mod tests {
     }
 
     #[test]
+    fn arrays_and_fields_given_twice_are_refused() {
+        for (body, expected) in [
+            (
+                r#"{"message":{},"message":{}}"#,
+                "field `message` is given twice",
+            ),
+            (
+                r#"{"message":{"data":"","data":""}}"#,
+                "field `data` is given twice",
+            ),
+            (
+                r#"[{"messageId":"1"},"projects/p/subscriptions/s",1]"#,
+                "expected an object, not an array",
+            ),
+            (
+                r#"{"message":["hush"],"subscription":"s"}"#,
+                "expected an object, not an array",
+            ),
+        ] {
+            let text = crate::outcome::chain(&read(body).expect_err(body));
+            assert!(
+                text.contains(expected) && !text.contains("hush"),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
     fn what_is_no_push_is_refused_with_its_place_and_never_a_value() {
         let check = |body: &[u8], expected: &str| {
             let text = crate::outcome::chain(&read(body.to_vec()).expect_err("no push"));
@@ -265,15 +285,17 @@ mod tests {
         };
         check(b"", "it is empty");
         check(b"hush", "is payload unwrapping, no_wrapper, on?");
-        check(b"hush", "line 1, column 1: not valid JSON");
-        check(br#"{"message":"#, "it ends too early");
+        check(b"hush", "the document (line 1, column 1): not valid JSON");
+        check(br#"{"message":"#, "not valid JSON");
         check(b"{\"message\":{\"data\":\"\xff\"}}", "not valid JSON");
-        check(br#"{"message":"hush"}"#, "wrong type");
+        check(
+            br#"{"message":"hush"}"#,
+            "`message` (line 1, column 17): expected",
+        );
         check(
             br#"{"message":{"attributes":{"k":{"hush":1}}}}"#,
-            "wrong type",
+            "`message.attributes.k` (line 1, column 31): expected",
         );
-        check(br#"{"message":{},"message":{}}"#, "stands there twice");
         check("[".repeat(100_000).as_bytes(), "not a wrapped Pub/Sub push");
         check(
             br#"{"subscription":"projects/p/subscriptions/s"}"#,

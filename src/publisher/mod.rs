@@ -49,7 +49,7 @@ pub const EVENT_ID_ATTRIBUTE: &str = "event-id";
 ///     let event = Outgoing::new(StockReserved { order_id: "A-1".into() })
 ///         .caused_by(context)
 ///         // The same in each run of the handler, so that subscribers can tell a repetition.
-///         .event_id(format!("{}-reserved", context.message_id));
+///         .event_id(format!("{}-reserved", context.idempotency_key()));
 ///     reservations.publish(event).await?;
 ///     Ok(())
 /// }

@@ -54,7 +54,7 @@ impl<T> Outgoing<T> {
     /// [`Idempotency::by_attribute("event-id")`](crate::Idempotency::by_attribute) run once for it.
     ///
     /// A handler may run again, so in a handler make it from what stays the same, such as
-    /// `format!("{}-reserved", context.message_id)`.
+    /// `format!("{}-reserved", context.idempotency_key())`.
     #[must_use]
     pub fn event_id(mut self, event_id: impl Into<String>) -> Self {
         self.event_id = event_id.into();

@@ -4,10 +4,10 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
-
 use crate::dedup::Fingerprint;
 use crate::handler::Delivery;
+use crate::hash;
+use crate::json_pointer;
 
 /// Which deliveries count as the same message.
 ///
@@ -211,22 +211,16 @@ impl Identity {
 }
 
 fn from_payload(data: &[u8], pointer: &str) -> Result<String, NoKey> {
-    use serde_json::Value;
-    let payload: Value = serde_json::from_slice(data).map_err(|_| NoKey::NotJson)?;
-    match payload.pointer(pointer) {
-        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
-        // Other numbers are rounded when they are read, so that two could become one.
-        Some(Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
-        Some(Value::Bool(flag)) => Ok(flag.to_string()),
-        _ => Err(NoKey::Payload(pointer.to_owned())),
+    match json_pointer::find(data, pointer) {
+        Ok(Some(key)) if !key.is_empty() => Ok(key),
+        Ok(_) => Err(NoKey::Payload(pointer.to_owned())),
+        Err(_may_quote) => Err(NoKey::NotJson),
     }
 }
 
-/// 128 bits of a hash; no message id of Google's looks like that.
+/// No message id of Google's looks like that.
 fn hashed(key: &str) -> String {
-    let hash = digest(&SHA256, key.as_bytes());
-    let half = hash.as_ref().iter().take(16);
-    half.fold(String::from("key:"), |id, byte| format!("{id}{byte:02x}"))
+    format!("key:{}", hash::digits(key.as_bytes()))
 }
 
 impl fmt::Debug for Key {

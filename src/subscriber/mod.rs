@@ -13,12 +13,10 @@ mod terms;
 mod topic_schema;
 
 use std::panic::Location;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::Instrument;
-
-use crate::handler::{BlockingHandler, Handler, Signature, Work};
+use crate::handler::{Arguments, AsyncAnswer, Handler, Signature, Work, plain};
+use crate::outcome::IntoOutcome;
 use crate::payload::PayloadType;
 
 pub(crate) use self::forms::Form;
@@ -84,41 +82,37 @@ impl Subscriber {
     /// A subscriber with an `async` handler, for work that waits for others. A handler that waits or computes without an
     /// `.await` for more than 1 s is named in the log: see [`blocking`](Self::blocking) and [`cpu`](Self::cpu). `id` is the subscription's short name.
     #[track_caller]
-    pub fn new<A>(id: impl Into<String>, handler: impl Handler<A>) -> Self {
-        let signature = signature_of_async(&handler);
-        Self::with(
-            id.into(),
-            Work::Async(Arc::new(move |delivery| {
-                let span = delivery.span();
-                Box::pin(handler.clone().call(delivery).instrument(span))
-            })),
-            signature,
-        )
+    pub fn new<A, H>(id: impl Into<String>, handler: H) -> Self
+    where
+        A: Arguments,
+        H: Handler<A>,
+        H::Answer: AsyncAnswer + Send + 'static,
+        <H::Answer as AsyncAnswer>::Reply: IntoOutcome,
+    {
+        Self::with(id.into(), Work::of_async(handler), A::signature())
     }
 
     /// A subscriber whose handler waits without giving its thread back: synchronous clients, files. It is not begun with less
     /// than half of the time to its hard limit left, since it cannot be stopped.
     #[track_caller]
-    pub fn blocking<A, H: BlockingHandler<A>>(id: impl Into<String>, handler: H) -> Self {
-        Self::with(
-            id.into(),
-            Work::Blocking(Arc::new(move |delivery| {
-                delivery.span().in_scope(|| handler.call(delivery))
-            })),
-            H::signature(),
-        )
+    pub fn blocking<A, H>(id: impl Into<String>, handler: H) -> Self
+    where
+        A: Arguments,
+        H: Handler<A>,
+        H::Answer: IntoOutcome,
+    {
+        Self::with(id.into(), Work::Blocking(plain(handler)), A::signature())
     }
 
     /// A subscriber whose handler computes: as many run at once as there are cores.
     #[track_caller]
-    pub fn cpu<A, H: BlockingHandler<A>>(id: impl Into<String>, handler: H) -> Self {
-        Self::with(
-            id.into(),
-            Work::Cpu(Arc::new(move |delivery| {
-                delivery.span().in_scope(|| handler.call(delivery))
-            })),
-            H::signature(),
-        )
+    pub fn cpu<A, H>(id: impl Into<String>, handler: H) -> Self
+    where
+        A: Arguments,
+        H: Handler<A>,
+        H::Answer: IntoOutcome,
+    {
+        Self::with(id.into(), Work::Cpu(plain(handler)), A::signature())
     }
 
     #[track_caller]
@@ -233,8 +227,4 @@ impl Subscriber {
             hard,
         }
     }
-}
-
-fn signature_of_async<A, H: Handler<A>>(_handler: &H) -> Signature {
-    H::signature()
 }

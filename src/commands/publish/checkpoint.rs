@@ -9,6 +9,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
 use super::source::{Line, Lines, SourceError};
+use crate::decoding::decode;
 use crate::publisher::new_event_id;
 
 const VERSION: u32 = 1;
@@ -127,7 +128,7 @@ impl Checkpoint {
             Err(error) => return Err(CheckpointError::Read(path, error)),
         };
         let foreign = || CheckpointError::Foreign(path.clone());
-        let saved: Saved = serde_json::from_slice(&text).map_err(|_| foreign())?;
+        let saved: Saved = decode(&text).map_err(|_| foreign())?;
         if saved.pushgate_publish != VERSION {
             return Err(foreign());
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::source::Line;
-use crate::decoding;
+use crate::decoding::decode;
 use crate::publisher::{Draft, new_event_id};
 use crate::trace::Trace;
 
@@ -114,18 +114,6 @@ impl Form {
             (None, None) => Ok(new_event_id()),
         }
     }
-}
-
-fn decode<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, String> {
-    let mut json = serde_json::Deserializer::from_slice(text);
-    let decoded = decoding::decode(&mut json)?;
-    json.end().map_err(|error| {
-        format!(
-            "more data after the JSON document{}",
-            decoding::position(&error)
-        )
-    })?;
-    Ok(decoded)
 }
 
 /// The text or whole number at a place in the data.
@@ -248,7 +236,7 @@ mod tests {
         check(
             &form,
             r#"{"attributes":{"a":["hush"]}}"#,
-            Err("`attributes.a` (line 1, column 19): expected a string"),
+            Err("`attributes.a` (line 1, column 20): expected a string"),
         );
         check(
             &form,

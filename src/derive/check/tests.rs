@@ -327,7 +327,7 @@ fn hostile_plans_are_refused() {
     refused(b"\xff\xfe", "not valid JSON");
     refused(b"{\"values\": \"hush", "not valid JSON");
     refused(b"[]", "expected");
-    refused(b"{} {}", "more follows");
+    refused(b"{} {}", "more data after");
     refused(b"{}", "neither planned_values");
     refused(
         br#"{"format_version": "2.0", "values": {}}"#,

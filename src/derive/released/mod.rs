@@ -135,6 +135,7 @@ fn read(path: &Path) -> Result<Value, ReleasedError> {
     let schema = is_small.then(|| serde_json::from_slice(&text).ok());
     schema
         .flatten()
+        .filter(Value::is_object)
         .ok_or_else(|| ReleasedError::NotJson(path.to_owned()))
 }
 

@@ -108,11 +108,7 @@ pub(super) fn resources(text: &[u8]) -> Result<Vec<Resource>, PlanError> {
     if text.len() > LIMIT_BYTES {
         return Err(PlanError::TooLarge);
     }
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    let document: Document = decoding::decode(&mut reader).map_err(PlanError::NotJson)?;
-    if reader.end().is_err() {
-        return Err(PlanError::NotJson("more follows after the document".into()));
-    }
+    let document: Document = decoding::decode(text).map_err(PlanError::NotJson)?;
     let format = document.format_version.unwrap_or_default();
     if !["", "0", "1"].contains(&format.split('.').next().unwrap_or_default()) {
         return Err(PlanError::Format(format.chars().take(20).collect()));

@@ -1,0 +1,10 @@
+//! Names made of hashes.
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+/// Returns 128 bits of the SHA-256 of these bytes in hexadecimal digits.
+pub(crate) fn digits(bytes: &[u8]) -> String {
+    let hash = digest(&SHA256, bytes);
+    let half = hash.as_ref().iter().take(16);
+    half.fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
+}

@@ -1,0 +1,146 @@
+//! What a message of Pub/Sub's maximum size makes the service allocate, and that it gives it back.
+
+use std::path::Path;
+
+use pushgate::{Config, Environment, Idempotency, Message, Subscriber};
+use tokio::process::Command;
+
+use crate::harness::google::Google;
+use crate::harness::message::TestMessage;
+use crate::harness::process::{Process, settings};
+use crate::harness::{AUDIENCE, CALLER, declared, push_to, soon};
+
+/// The most that a message may hold (Google, *Quotas and limits*), less the attributes of a dead letter.
+const MESSAGE_BYTES: usize = 10_000_000 - 4_096;
+const SERVER: &str = "PUSHGATE_TEST_SERVES";
+
+#[derive(serde::Deserialize, validator::Validate, schemars::JsonSchema)]
+struct Slip {
+    id: String,
+    quantity: Option<u32>,
+}
+
+async fn handle(slip: Message<Slip>) {
+    drop((slip.0.id, slip.0.quantity));
+}
+
+/// The service of this file, as a process of its own.
+#[expect(clippy::print_stdout, reason = "the test reads where it listens")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it serves the other tests of this file, and does nothing without them"]
+async fn serves() {
+    let environment = Environment::of_process();
+    if environment.get(SERVER).is_none() {
+        return;
+    }
+    let config = Config::read(&environment).expect("settings");
+    let slips = declared(Subscriber::new("slips", handle));
+    let service = pushgate::Service::new()
+        .subscriber(slips.idempotency(Idempotency::by_payload("/id")))
+        .start(&config.on_loopback(0))
+        .await
+        .expect("it starts");
+    let address = service.address().to_string();
+    println!(
+        "\n{}",
+        serde_json::json!({"message": "listening", "address": address})
+    );
+    std::future::pending::<()>().await;
+}
+
+/// A figure of the process's memory.
+fn bytes(process: &Process, figure: &str) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id()));
+    let status = status.expect("Linux");
+    let line = status.lines().find(|line| line.starts_with(figure));
+    let kibibytes = line.and_then(|line| line.split_whitespace().nth(1));
+    kibibytes
+        .expect("the figure")
+        .parse::<usize>()
+        .expect("a number")
+        * 1024
+}
+
+/// Pushes the message, which is acked, and returns how far the process's memory grew meanwhile.
+async fn growth(process: &Process, url: &str, google: &Google, message: &TestMessage) -> usize {
+    let token = google.emulator.issuer().token(CALLER, AUDIENCE);
+    let body = message.body();
+    let before = bytes(process, "VmRSS");
+    let peak = format!("/proc/{}/clear_refs", process.id());
+    std::fs::write(Path::new(&peak), "5").expect("the peak is forgotten");
+    assert_eq!(push_to(url, body, &token).await.status, 204);
+    bytes(process, "VmHWM").saturating_sub(before)
+}
+
+/// A slip of the maximum size that holds `element` again and again.
+fn slip(id: usize, begin: &str, element: impl Fn(usize) -> String, end: &str) -> TestMessage {
+    let mut data = format!(r#"{{"id":"s-{id}",{begin}"#);
+    for number in 0.. {
+        let element = element(number);
+        if data.len() + element.len() + end.len() > MESSAGE_BYTES {
+            break;
+        }
+        data.push_str(&element);
+    }
+    data.push_str(end);
+    TestMessage::new("slips", data)
+}
+
+#[tokio::test]
+async fn a_message_of_the_maximum_size_takes_four_times_its_size_whatever_it_holds() {
+    let google = Google::start().await;
+    let mut command = Command::new(std::env::current_exe().expect("this test"));
+    command
+        .args(["memory::serves", "--exact", "--ignored", "--nocapture"])
+        .env_clear()
+        .env(SERVER, "true")
+        .kill_on_drop(true);
+    let (process, url) = Process::listening(command, &settings(&google, "memory:")).await;
+    let small = TestMessage::new("slips", r#"{"id":"small"}"#);
+    growth(&process, &url, &google, &small).await;
+
+    let same = |element: &'static str| move |_| element.to_owned();
+    let messages = [
+        slip(1, r#""pad":["#, same("0,"), "0]}"),
+        slip(2, r#""pad":["#, same(r#"{"":0},"#), "[]]}"),
+        slip(3, r#""pad":{"#, |n| format!(r#""{n}":0,"#), r#""":0}}"#),
+        slip(4, r#""pad":""#, same(r"\u0041"), r#""}"#),
+        slip(5, r#""quantity":""#, same("\u{7f}"), r#""}"#), // does not fit, and an error that quoted it would be larger
+        slip(6, r#""pad":"#, same(r#"{"":"#), ""),           // not JSON
+    ];
+    for message in messages {
+        let growth = growth(&process, &url, &google, &message).await;
+        let begin = String::from_utf8_lossy(&message.data[..40]).into_owned();
+        assert!(growth <= 4 * MESSAGE_BYTES, "{growth} bytes for {begin}");
+    }
+}
+
+/// `pushgate serve` itself, whose handler's own type is large here.
+#[tokio::test]
+async fn memory_that_a_large_payload_took_is_given_back() {
+    let google = Google::start().await;
+    google
+        .emulator
+        .create_topic("projects/test-project/topics/orders-fulfilment-dead-letter")
+        .expect("a topic");
+    let (process, url) = Process::serve(&settings(&google, "memory:")).await;
+    let order = |lines: &[String]| {
+        let head = r#"{"orderId":"A-1","customerEmail":"ada@example.com","lines":["#;
+        TestMessage::new("orders-fulfilment", format!("{head}{}]}}", lines.join(",")))
+    };
+    let line = r#"{"article":"teapot","quantity":0,"priceCents":1}"#.to_owned();
+    let small = order(&[line.replace("\":0", "\":1")]);
+    growth(&process, &url, &google, &small).await;
+    let at_first = bytes(&process, "VmRSS");
+
+    let lines = vec![line; 200_000]; // too many, and each breaks a rule
+    let growth = growth(&process, &url, &google, &order(&lines)).await;
+    assert!(growth <= 7 * MESSAGE_BYTES, "{growth} bytes");
+    soon("memory that is given back", async {
+        while bytes(&process, "VmRSS") > at_first + MESSAGE_BYTES {
+            let token = google.emulator.issuer().token(CALLER, AUDIENCE);
+            push_to(&url, small.body(), &token).await;
+        }
+    })
+    .await;
+}

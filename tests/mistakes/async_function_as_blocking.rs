@@ -1,0 +1,15 @@
+use pushgate::{Message, Outcome, Subscriber};
+
+#[derive(serde::Deserialize, validator::Validate, schemars::JsonSchema)]
+struct Refund {
+    order_id: String,
+}
+
+async fn pay_back(refund: Message<Refund>) -> Result<Outcome, std::io::Error> {
+    drop(refund.0.order_id);
+    Ok(Outcome::Success)
+}
+
+fn main() {
+    Subscriber::blocking("refunds-payment", pay_back);
+}

@@ -1,0 +1,15 @@
+use pushgate::{Message, Outcome, Subscriber};
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Refund {
+    order_id: String,
+}
+
+fn pay_back(refund: Message<Refund>) -> Outcome {
+    drop(refund.0.order_id);
+    Outcome::Success
+}
+
+fn main() {
+    Subscriber::cpu("refunds-payment", pay_back);
+}
