@@ -453,8 +453,8 @@ mod tests {
             drop((read.parcels, read.carrier, read.at));
         }
         for (bad, expected) in [
-            ("[]", "the document (line 1, column 1)"),
-            ("[{}]", "the document (line 1, column 2)"),
+            ("[]", "the document (line 1, column 2)"),
+            ("[{}]", "the document (line 1, column 1)"),
             (
                 r#"{"parcels":{"a":[[1]]}}"#,
                 "`parcels.a[0]` (line 1, column 19)",
