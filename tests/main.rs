@@ -14,6 +14,7 @@ mod adding;
 mod authentication;
 mod canary;
 mod capacity;
+mod chaos;
 mod check;
 mod command_line;
 mod container;

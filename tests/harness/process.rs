@@ -28,6 +28,15 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
+/// `serve` of the example whose handlers wait for the test.
+pub(crate) fn obedient() -> Command {
+    let tests = std::env::current_exe().expect("a path");
+    let target = tests.ancestors().nth(2).expect("the target folder");
+    let mut command = Command::new(target.join("examples/stuck"));
+    command.arg("serve").env_clear().kill_on_drop(true);
+    command
+}
+
 /// The settings of `pushgate serve` for Google's side, on a free port.
 pub(crate) fn settings(google: &Google, store: &str) -> Vec<(&'static str, String)> {
     vec![

@@ -1,15 +1,13 @@
 //! The same of `serve`, as a process.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::Command;
 use tokio::task::JoinHandle;
 
 use crate::harness::google::Google;
 use crate::harness::message::TestMessage;
-use crate::harness::process::{Process, settings};
+use crate::harness::process::{Process, obedient, settings};
 use crate::harness::{AUDIENCE, CALLER, PATIENCE, Reply, get, push_to, soon};
 
 /// The example `stuck`, serving.
@@ -29,9 +27,7 @@ impl Stuck {
             more.iter()
                 .map(|(name, value)| (*name, (*value).to_owned())),
         );
-        let mut command = Command::new(executable());
-        command.arg("serve").env_clear().kill_on_drop(true);
-        let (process, url) = Process::listening(command, &settings).await;
+        let (process, url) = Process::listening(obedient(), &settings).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         Self {
             process,
@@ -63,12 +59,6 @@ impl Stuck {
         let response = get(format!("{}/health/live", self.url)).await;
         crate::harness::reply(response.expect("an answer")).await
     }
-}
-
-fn executable() -> PathBuf {
-    let tests = std::env::current_exe().expect("a path");
-    let target = tests.ancestors().nth(2).expect("the target folder");
-    target.join("examples/stuck")
 }
 
 async fn status(push: JoinHandle<Reply>) -> u16 {

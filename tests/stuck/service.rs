@@ -7,7 +7,8 @@ use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use pushgate::{Idempotency, Message, Raw, Service, Subscriber};
+use pushgate::{AfterCrash, Context, Idempotency, Message, Raw, Service, Subscriber};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Waits until the test closes the connection.
 fn wait_for_test(address: &[u8]) {
@@ -24,6 +25,18 @@ fn hang(address: Message<Raw>) {
     wait_for_test(&address);
 }
 
+/// Tells the test which process runs which message, and ends as the test says: `s` succeeds, once the test knows that it did.
+async fn obey(address: Message<Raw>, context: Context) -> Result<(), std::io::Error> {
+    let address = std::str::from_utf8(&address).expect("an address");
+    let mut connection = tokio::net::TcpStream::connect(address).await?;
+    let begun = format!("{} {}\n", std::process::id(), context.message_id);
+    connection.write_all(begun.as_bytes()).await?;
+    match connection.read_u8().await? {
+        b's' => connection.write_all(b"done\n").await,
+        _ => Err(std::io::Error::other("told to fail")),
+    }
+}
+
 async fn succeed(_: Message<Raw>) {}
 
 fn succeed_on_thread(_: Message<Raw>) {}
@@ -34,6 +47,10 @@ fn main() -> ExitCode {
         Subscriber::new("blocks", block),
         Subscriber::blocking("hangs", hang).concurrency(100),
         Subscriber::blocking("hangs-past-its-limit", hang).hard_limit(short),
+        Subscriber::new("obeys", obey),
+        Subscriber::new("obeys-once", obey)
+            .lease(6 * short)
+            .after_crash(AfterCrash::Hold),
         Subscriber::new("succeeds", succeed),
         Subscriber::blocking("succeeds-on-thread", succeed_on_thread),
     ];
@@ -44,6 +61,7 @@ fn main() -> ExitCode {
                 .topic("tests")
                 .purpose("Gets stuck.")
                 .producers(["the test"])
+                .dead_letter_topic("probe-dead-letter")
                 .idempotency(Idempotency::by_message_id()),
         );
     }
