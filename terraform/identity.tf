@@ -189,6 +189,23 @@ resource "google_secret_manager_secret_iam_member" "service_store_secret" {
   member    = google_service_account.service.member
 }
 
+# Google: a new right counts "typically" after 2 minutes, "potentially" after 7 or more. A service whose first revision is not ready
+# in time cannot simply be applied again (README.md, "If the first apply fails"), so it is made when its rights are some minutes old.
+resource "terraform_data" "rights" {
+  # Another right is waited for, too; another wait is not.
+  triggers_replace = [
+    google_service_account.service.unique_id,
+    google_project_iam_member.service_store[*].id,
+    [for right in google_secret_manager_secret_iam_member.service_secret : right.id],
+    [for right in google_secret_manager_secret_iam_member.service_store_secret : right.id],
+  ]
+  input = { seconds = var.rights_wait_seconds }
+
+  provisioner "local-exec" {
+    command = "sleep ${self.input.seconds}"
+  }
+}
+
 # Deploying
 
 locals {

@@ -119,11 +119,12 @@ resource "google_cloud_run_v2_service" "service" {
         }
       }
 
-      # Two minutes. A revision that cannot reach its store or the issuer's keys never gets a push, and the one before goes on.
+      # Four minutes, the longest that every Cloud Run takes: of the first revision's rights some may not count yet. A revision that
+      # cannot reach its store or the issuer's keys never gets a push, and the one before goes on.
       startup_probe {
         period_seconds    = 5
         timeout_seconds   = 4
-        failure_threshold = 24
+        failure_threshold = 48
         http_get {
           path = var.startup_probe_path
           port = 8080
@@ -170,9 +171,7 @@ resource "google_cloud_run_v2_service" "service" {
 
   # A revision starts only with what it needs to be ready.
   depends_on = [
-    google_project_iam_member.service_store,
     google_project_service.api,
-    google_secret_manager_secret_iam_member.service_secret,
-    google_secret_manager_secret_iam_member.service_store_secret,
+    terraform_data.rights,
   ]
 }

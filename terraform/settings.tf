@@ -167,8 +167,20 @@ variable "startup_probe_path" {
   }
 }
 
+variable "rights_wait_seconds" {
+  description = "How long the service waits for its account's new rights before it is made, 0 to 1800 s; Google says that they take minutes. Only for new rights: other applies do not wait. Needs the command sleep where Terraform runs."
+  type        = number
+  default     = 180
+  nullable    = false
+
+  validation {
+    condition     = var.rights_wait_seconds >= 0 && var.rights_wait_seconds <= 1800 && floor(var.rights_wait_seconds) == var.rights_wait_seconds
+    error_message = "rights_wait_seconds must be a whole number from 0 to 1800."
+  }
+}
+
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to delete the service. Off only to remove it."
+  description = "Whether Terraform refuses to delete the service. Off only to remove it; not to recover a first apply that failed: README.md."
   type        = bool
   default     = true
   nullable    = false

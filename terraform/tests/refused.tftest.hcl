@@ -76,13 +76,14 @@ run "too_little_or_a_schema_without_a_definition" {
     min_instances        = -1
     memory_mib           = 256
     timeout_seconds      = 9
+    rights_wait_seconds  = -1
     memorystore          = { memory_size_gb = 0 }
     topic_retention      = "599s"
     image                = "europe-west1-docker.pkg.dev/my-project/pushgate/pushgate"
     audience             = ""
     additional_audiences = [""]
   }
-  expect_failures = [var.topics, var.concurrency, var.min_instances, var.memory_mib, var.timeout_seconds, var.memorystore, var.topic_retention, var.image, var.audience, var.additional_audiences]
+  expect_failures = [var.topics, var.concurrency, var.min_instances, var.memory_mib, var.timeout_seconds, var.rights_wait_seconds, var.memorystore, var.topic_retention, var.image, var.audience, var.additional_audiences]
 }
 
 run "too_much_or_a_schema_that_two_topics_define_differently" {

@@ -14,7 +14,9 @@ variables {
   subscriptions     = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "shared-dead" } }
   eventarc_triggers = { two = { topic = "orders", purpose = "Two.", dead_letter_topic = "shared-dead" } }
   schedules         = {}
-  network           = { network = "projects/net/global/networks/main", subnetwork = "projects/net/regions/europe-west1/subnetworks/run" }
+  # Nothing is waited for here.
+  rights_wait_seconds = 0
+  network             = { network = "projects/net/global/networks/main", subnetwork = "projects/net/regions/europe-west1/subnetworks/run" }
 }
 
 run "all_is_made" {}
