@@ -203,15 +203,12 @@ impl Shielded {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Not reached, or no answer in time; the step may have happened or not.
-    #[error(
-        "the deduplication store does not answer: check PUSHGATE_STORE, with TLS PUSHGATE_STORE_CA_FILE, with an emulator FIRESTORE_EMULATOR_HOST"
-    )]
+    /// Not reached, or no answer in time; the step may have happened or not. The source names the store's address and the
+    /// settings that decide it.
+    #[error("the deduplication store does not answer")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The store answers, but refuses: wrong password, read-only, out of memory.
-    #[error(
-        "the deduplication store refuses: check PUSHGATE_STORE, PUSHGATE_STORE_PASSWORD and the server"
-    )]
+    #[error("the deduplication store refuses")]
     Refused(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// Something else writes where pushgate keeps its records.
     #[error("the deduplication store holds something unknown under a key of pushgate")]

@@ -275,9 +275,14 @@ impl Calls {
         made.unwrap_or_else(|never| match never {})
     }
 
-    /// Where Firestore is, for errors.
+    /// Where Firestore is, and what decides that, for errors.
     pub(super) fn server(&self) -> String {
-        self.endpoint.uri().to_string()
+        let uri = self.endpoint.uri();
+        let setting = match uri.scheme_str() {
+            Some("http") => "FIRESTORE_EMULATOR_HOST",
+            _ => "PUSHGATE_STORE",
+        };
+        format!("{uri} ({}, check {setting})", self.database)
     }
 
     /// A channel that does not answer may lead nowhere, and would not notice for some time.

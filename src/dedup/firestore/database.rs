@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::metadata::is_project_id;
+
 /// A project and one of its databases, as `PROJECT/DATABASE`; the default database is `(default)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FirestoreDatabase {
@@ -23,15 +25,12 @@ impl FromStr for FirestoreDatabase {
             Some((project, database)) => (project, database),
             None => (text.trim_end_matches('/'), "(default)"),
         };
-        let is_name = |name: &str, others: &str| {
+        let is_name = |name: &str| {
             !name.is_empty()
                 && name.len() <= 128
-                && name
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         };
-        let is_right =
-            is_name(project, "-:.") && (database == "(default)" || is_name(database, "-"));
+        let is_right = is_project_id(project) && (database == "(default)" || is_name(database));
         is_right
             .then(|| Self {
                 project: project.to_owned(),

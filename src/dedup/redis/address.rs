@@ -58,6 +58,11 @@ pub enum RedisAddressError {
         "has a port that is no number from 1 to 65535; a special character before it is percent-encoded"
     )]
     Port,
+    /// One log-in counts for all nodes.
+    #[error(
+        "has a user or a password before each host, or a comma in one of them: they stand once, before the first host, with @ as %40 and , as %2C"
+    )]
+    LoginEach,
     /// The user or the password ends at the first one.
     #[error("has a / before its @, which is written as %2F there")]
     Slash,

@@ -26,6 +26,21 @@ pub struct RedisStore {
     scripts: Scripts,
     clock: ServerClock,
     timeout: Duration,
+    place: Place,
+}
+
+/// Where the store is, for errors; passwords are masked.
+struct Place {
+    address: String,
+    is_tls: bool,
+}
+
+/// What was asked does not answer, or refuses.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}")]
+struct At {
+    place: String,
+    source: RedisError,
 }
 
 impl RedisStore {
@@ -35,11 +50,16 @@ impl RedisStore {
     /// # Errors
     /// When the certificates that the address trusts cannot be used.
     pub fn new(address: &RedisAddress, timeout: Duration) -> Result<Self, StoreError> {
+        let place = Place {
+            address: address.to_string(),
+            is_tls: address.is_tls,
+        };
         Ok(Self {
-            link: Link::new(address, timeout).map_err(store_error)?,
+            link: Link::new(address, timeout).map_err(|error| place.fails(error))?,
             scripts: Scripts::new(),
             clock: ServerClock::new(),
             timeout,
+            place,
         })
     }
 
@@ -56,7 +76,7 @@ impl RedisStore {
             }
             answer => answer,
         }
-        .map_err(store_error)
+        .map_err(|error| self.place.fails(error))
     }
 
     async fn with<T: FromRedisValue>(&self, step: &Step, ticket: &Ticket) -> Result<T, StoreError> {
@@ -153,11 +173,13 @@ impl DedupStore for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.link.ping().await.map_err(store_error)
+        let answer = self.link.ping().await;
+        answer.map_err(|error| self.place.fails(error))
     }
 
     async fn advice(&self) -> Result<Vec<String>, StoreError> {
-        advice::advice(&self.link).await.map_err(store_error)
+        let answer = advice::advice(&self.link).await;
+        answer.map_err(|error| self.place.fails(error))
     }
 }
 
@@ -175,14 +197,8 @@ struct IsACluster(#[source] RedisError);
 
 /// Whatever may have happened in the network passes; what the server itself says (`NOAUTH`, `OOM`) wants a person, but for a
 /// server that is still loading its data or failing over.
-fn store_error(error: RedisError) -> StoreError {
-    if error.code() == Some("CORRUPT") {
-        return StoreError::Corrupt;
-    }
-    if error.kind() == ErrorKind::Server(ServerErrorKind::Moved) {
-        return StoreError::Refused(Arc::new(IsACluster(error)));
-    }
-    let passes = error.is_io_error()
+fn passes(error: &RedisError) -> bool {
+    error.is_io_error()
         || error.is_timeout()
         || error.is_connection_dropped()
         || error.is_cluster_error()
@@ -193,10 +209,29 @@ fn store_error(error: RedisError) -> StoreError {
         || matches!(
             error.kind(),
             ErrorKind::Io | ErrorKind::ClusterConnectionNotFound
-        );
-    if passes {
-        StoreError::Unavailable(Arc::new(error))
-    } else {
-        StoreError::Refused(Arc::new(error))
+        )
+}
+
+impl Place {
+    fn fails(&self, source: RedisError) -> StoreError {
+        if source.code() == Some("CORRUPT") {
+            return StoreError::Corrupt;
+        }
+        if source.kind() == ErrorKind::Server(ServerErrorKind::Moved) {
+            return StoreError::Refused(Arc::new(IsACluster(source)));
+        }
+        let address = &self.address;
+        let is_passing = passes(&source);
+        let place = match (is_passing, self.is_tls) {
+            (true, false) => format!("{address}, check PUSHGATE_STORE"),
+            (true, true) => format!("{address}, check PUSHGATE_STORE and PUSHGATE_STORE_CA_FILE"),
+            (false, _) => format!("{address}, check PUSHGATE_STORE and PUSHGATE_STORE_PASSWORD"),
+        };
+        let at = Arc::new(At { place, source });
+        if is_passing {
+            StoreError::Unavailable(at)
+        } else {
+            StoreError::Refused(at)
+        }
     }
 }

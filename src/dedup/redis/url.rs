@@ -23,6 +23,9 @@ impl FromStr for RedisAddress {
             Some((user, hosts)) => (Some(user), hosts),
             None => (None, authority),
         };
+        if user.is_some_and(|user| is_of_each(user, scheme)) {
+            return Err(RedisAddressError::LoginEach);
+        }
         let is_tls = scheme.starts_with("rediss");
         let (kind, database, port) = match scheme {
             "redis" | "rediss" => (Kind::Single, database(path)?, PORT),
@@ -34,7 +37,11 @@ impl FromStr for RedisAddress {
                 let (kind, database) = sentinel(path.unwrap_or_default(), query)?;
                 (kind, database, SENTINEL_PORT)
             }
-            other => return Err(RedisAddressError::Scheme(other.to_owned())),
+            other if is_scheme(other) => {
+                return Err(RedisAddressError::Scheme(other.to_owned()));
+            }
+            // Perhaps it has a password in it.
+            _ => return Err(RedisAddressError::NoUrl),
         };
         if query.is_some() && !matches!(kind, Kind::Sentinel { .. }) {
             return Err(RedisAddressError::Query);
@@ -54,6 +61,22 @@ impl FromStr for RedisAddress {
             database,
             authorities: None,
         })
+    }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.len() <= 30
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+}
+
+/// Returns true if what stands before the last `@` is the log-in of one node and the next nodes, or could be.
+fn is_of_each(user: &str, scheme: &str) -> bool {
+    let is_one_server = matches!(scheme, "redis" | "rediss");
+    match user.rsplit_once(',') {
+        Some((before, _)) => !is_one_server || before.contains('@'),
+        None => false,
     }
 }
 
@@ -201,6 +224,7 @@ mod tests {
             ("rediss://h:7000/3", "rediss://h:7000/3"),
             ("redis://u:hush@[::1]:7000", "redis://u:***@[::1]:7000"),
             ("redis://:hu@sh@h", "redis://:***@h:6379"),
+            ("redis://u:hu,sh@h", "redis://u:***@h:6379"),
             ("redis://u@h", "redis://u@h:6379"),
             (
                 "redis-cluster://a,b:7000,[::1]",
@@ -231,7 +255,13 @@ mod tests {
             ("hush", Wrong::NoUrl),
             ("redis:u:hush@h", Wrong::NoUrl),
             ("mysql://u:hush@h", Wrong::Scheme("mysql".into())),
+            ("u:hush@redis://h", Wrong::NoUrl),
             ("redis://", Wrong::Host),
+            ("redis-cluster://u:hush@a:1,u:hush@b:2", Wrong::LoginEach),
+            ("rediss-cluster://a:1,u:hush@b:2", Wrong::LoginEach),
+            ("redis-cluster://:hush@[::1]:1,:hush@b", Wrong::LoginEach),
+            ("redis-sentinel://u:hush@a,u:hush@b/main", Wrong::LoginEach),
+            ("redis://u:hush@a:1,u:hush@b:2", Wrong::LoginEach),
             ("redis://u:hu/sh@h", Wrong::Slash),
             ("redis://hu#sh", Wrong::Host),
             ("redis://[hush]", Wrong::Host),
