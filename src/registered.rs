@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::dead_letter;
 use crate::dedup::{MessageKey, Shielded, Ticket};
 use crate::pools::Pools;
-use crate::subscriber::{Idempotency, Identity, Limits, Subscriber};
+use crate::subscriber::{Form, Idempotency, Identity, Limits, Subscriber};
 use crate::threads::Share;
 
 /// How many messages an `async` handler works on at once, unless declared.
@@ -37,6 +37,8 @@ pub(crate) struct Registered {
     breaker: Option<Arc<Breaker>>,
     pub(crate) audiences: HashSet<String>,
     pub(crate) callers: HashSet<String>,
+    /// The Cloud Run service of this process, whose URLs are audiences, too: of Eventarc's tokens no audience can be declared.
+    own_service: Option<String>,
 }
 
 impl Registered {
@@ -94,6 +96,7 @@ impl Registered {
             }),
             audiences: audiences.iter().cloned().collect(),
             callers: callers.iter().cloned().collect(),
+            own_service: own_service(&declared, config),
             declared,
         }
     }
@@ -116,6 +119,17 @@ impl Registered {
         }
     }
 
+    /// Returns true if tokens for this audience may push here.
+    pub(crate) fn is_for(&self, audience: &str) -> bool {
+        let is_url = |service: &String| is_url_of(service, audience);
+        self.audiences.contains(audience) || self.own_service.as_ref().is_some_and(is_url)
+    }
+
+    /// Returns true if this caller may push here.
+    pub(crate) fn expects(&self, caller: &Caller) -> bool {
+        self.callers.contains(&caller.email) && self.is_for(&caller.audience)
+    }
+
     /// Leave of the subscriber's circuit breaker, if it has one.
     pub(crate) fn pass(&self) -> Result<Option<Pass>, Open> {
         self.breaker.as_ref().map(Breaker::enter).transpose()
@@ -134,5 +148,67 @@ impl Registered {
         };
         self.store.adopt(&mut ticket);
         ticket
+    }
+}
+
+/// The name of this Cloud Run service, for a subscriber that Eventarc pushes to.
+fn own_service(declared: &Subscriber, config: &Config) -> Option<String> {
+    let is_eventarc = declared.form == Form::Eventarc;
+    let name = config.environment.get("K_SERVICE");
+    name.filter(|_| is_eventarc).map(str::to_owned)
+}
+
+/// Returns true for the two URLs that Cloud Run gives a service (Google, *Cloud Run, deterministic and non-deterministic URLs*):
+/// `https://SERVICE-NUMBER.REGION.run.app` and `https://SERVICE-HASH-REGION.a.run.app`. Number and hash are not known here; who
+/// pushes is told by the caller's e-mail, and a token of that account for a service of the same name elsewhere is not a
+/// stranger's.
+fn is_url_of(service: &str, audience: &str) -> bool {
+    let url = audience.strip_prefix("https://").unwrap_or_default();
+    let rest = url
+        .strip_prefix(service)
+        .and_then(|rest| rest.strip_prefix('-'));
+    let Some((own, domain)) = rest.and_then(|rest| rest.split_once('.')) else {
+        return false;
+    };
+    let is_word = |text: &str| {
+        !text.is_empty()
+            && text
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    let is_number = !own.is_empty() && own.chars().all(|c| c.is_ascii_digit());
+    let is_hash = own
+        .split_once('-')
+        .is_some_and(|(hash, region)| is_word(hash) && is_word(region));
+    let region = domain.strip_suffix(".run.app").unwrap_or_default();
+    let is_region = !region.is_empty() && region.split('-').all(is_word);
+    is_number && is_region || is_hash && domain == "a.run.app"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cloud_run_service_has_two_urls() {
+        for url in [
+            "https://shop-gate-123456789012.europe-west1.run.app",
+            "https://shop-gate-u5jzw3umja-ew.a.run.app",
+        ] {
+            assert!(is_url_of("shop-gate", url), "{url}");
+        }
+        for url in [
+            "http://shop-gate-u5jzw3umja-ew.a.run.app",
+            "https://other-u5jzw3umja-ew.a.run.app",
+            "https://shop-gate-u5jzw3umja-ew.a.run.app.example.com",
+            "https://shop-gate-u5jzw3umja-ew.a.run.app/push",
+            "https://shop-gate-x-u5jzw3umja-ew.a.run.app",
+            "https://shop-gate-12a.europe-west1.run.app",
+            "https://shop-gate-123456789012.run.app",
+            "https://shop-gate.a.run.app",
+            "",
+        ] {
+            assert!(!is_url_of("shop-gate", url), "{url}");
+        }
     }
 }

@@ -10,7 +10,8 @@ use serde_json::json;
 use crate::harness::forms::{BINARY, PROBE, STRUCTURED, TYPE, event, metadata};
 use crate::harness::message::TestMessage;
 use crate::harness::{
-    AUDIENCE, OTHERS_CALLER, PROJECT, Service, Setup, client_builder, push_to, subscriber,
+    AUDIENCE, CALLER, OTHERS_CALLER, PROJECT, Service, Setup, client, client_builder, push_to,
+    subscriber,
 };
 
 /// For pushes without a message id; until they have another key, each is run.
@@ -190,4 +191,43 @@ async fn payload_alone_with_a_key_in_it_runs_once() {
         1,
         "the one without a key"
     );
+}
+
+#[tokio::test]
+async fn eventarcs_query_and_either_url_of_the_service_are_accepted() {
+    // The endpoint and the audience of an export of one of its subscriptions.
+    const PATH: &str = "/push/orders?__GCP_CloudEventsMode=CE_PUBSUB_BINDING";
+    let setup = Setup::new()
+        .setting("K_SERVICE", "shop")
+        .setting("PUSHGATE_STORE", "memory:a test")
+        .also(subscriber("orders").eventarc());
+    let service = setup.start().await;
+    let push = async |path: &str, audience: &str| {
+        let message = TestMessage::new("eventarc-europe-west1-orders-sub-042", "ok");
+        let token = service.google.emulator.issuer().token(CALLER, audience);
+        let url = format!("{}{path}", service.url);
+        let mut request = client().post(url).bearer_auth(token).body(message.body());
+        for (name, value) in BINARY {
+            request = request.header(name, value);
+        }
+        request.send().await.expect("an answer").status().as_u16()
+    };
+    for audience in [
+        "https://shop-u5jzw3umja-ew.a.run.app",
+        "https://shop-123456789012.europe-west1.run.app",
+        AUDIENCE,
+    ] {
+        assert_eq!(push(PATH, audience).await, 204, "{audience}");
+    }
+    let others = "https://other-u5jzw3umja-ew.a.run.app";
+    assert_eq!(push(PATH, others).await, 403);
+    let issuer = service.google.emulator.issuer();
+    let token = issuer.token(CALLER, "https://shop-u5jzw3umja-ew.a.run.app");
+    let url = format!("{}/push/probe", service.url);
+    let reply = push_to(&url, service.message("ok").body(), &token).await;
+    assert_eq!(
+        reply.status, 403,
+        "a subscription of one's own has its own audience"
+    );
+    assert_eq!(service.runs(), 3);
 }
