@@ -53,6 +53,7 @@ mod decoding;
 pub mod dedup;
 mod derive;
 mod drain;
+mod encoding;
 mod envelope;
 mod excerpt;
 mod executor;

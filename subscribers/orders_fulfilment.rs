@@ -18,7 +18,7 @@ pub(crate) fn subscriber() -> Subscriber {
         .idempotency(Idempotency::by_message_id())
         .ack_deadline(Duration::from_secs(60))
         .retry(Backoff::from_secs(10, 600))
-        .attempts(10)
+        .attempts(25)
         .expected_throughput(5.0)
         .expected_latency(Duration::from_secs(2))
         .alerts(

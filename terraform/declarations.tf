@@ -51,7 +51,7 @@ variable "subscriptions" {
     ack_deadline_seconds       = optional(number, 60)        # 10 to 600; for a push the time-out of the request.
     minimum_backoff            = optional(string, "10s")     # 0s to 600s: the pause before a failed message comes again,
     maximum_backoff            = optional(string, "600s")    # growing up to this.
-    max_delivery_attempts      = optional(number, 5)         # 5 to 100, then the message is dead-lettered.
+    max_delivery_attempts      = optional(number, 25)        # 5 to 100, then the message is dead-lettered.
     dead_letter_topic          = string                      # Made here, with a subscription of the same name.
     message_retention_duration = optional(string, "604800s") # 600s to 2678400s: how long an unhandled message is kept.
     enable_message_ordering    = optional(bool, false)       # Changing it replaces the subscription: see README.md.
@@ -189,7 +189,7 @@ variable "eventarc_triggers" {
     ack_deadline_seconds       = optional(number, 60)
     minimum_backoff            = optional(string, "10s")
     maximum_backoff            = optional(string, "600s")
-    max_delivery_attempts      = optional(number, 5)
+    max_delivery_attempts      = optional(number, 25)
     dead_letter_topic          = string
     message_retention_duration = optional(string, "604800s")
     enable_message_ordering    = optional(bool, false)

@@ -373,3 +373,43 @@ async fn asyncapi_the_judge_finds_what_is_broken() {
         assert!(codes(verdict).contains(code), "{to}: {verdict}");
     }
 }
+
+#[tokio::test]
+async fn files_that_git_gave_other_line_ends_are_not_stale_and_keep_them() {
+    let copy = Copy::of(&DERIVED);
+    let files = copy.files();
+    for path in &files {
+        copy.put(path, copy.read(path).replace('\n', "\r\n"));
+    }
+    let fresh = generate(&copy.root, &["--check"]).await;
+    assert_eq!((fresh.code, fresh.stdout.as_str()), (Some(0), ""));
+    for path in [
+        "m2m/README.md",
+        "m2m/asyncapi.yaml",
+        "terraform/subscriptions.auto.tfvars.json",
+    ] {
+        copy.put(
+            path,
+            copy.read(path).replacen("orders-fulfilment", "nothing", 1),
+        );
+    }
+    let stale = generate(&copy.root, &["--check"]).await;
+    assert_eq!(stale.code, Some(1));
+    assert_eq!(
+        stale.stdout.matches("differs").count(),
+        3,
+        "{}",
+        stale.stdout
+    );
+    assert_eq!(generate(&copy.root, &[]).await.code, Some(0));
+    for path in &files {
+        let (here, text) = (std::fs::read(root().join(path)), copy.read(path));
+        let unix = text.replace("\r\n", "\n");
+        assert_eq!(unix.as_bytes(), here.expect("a file"), "{path}");
+        assert_eq!(
+            unix.replace('\n', "\r\n"),
+            text,
+            "{path} has mixed line ends"
+        );
+    }
+}

@@ -151,17 +151,17 @@ impl DerivedFile {
         }
     }
 
-    /// How it differs from what is on disk, if it does.
+    /// How it differs from what is on disk, if it does: as text, since git may end lines in another way (`core.autocrlf`).
     ///
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn staleness(&self, root: &Path) -> Result<Option<Staleness>, DeriveError> {
         match fs::read(root.join(&self.path)) {
-            Ok(bytes) if bytes == self.text.as_bytes() => Ok(None),
-            Ok(bytes) => Ok(Some(first_difference(
-                &String::from_utf8_lossy(&bytes),
-                &self.text,
-            ))),
+            Ok(bytes) => {
+                let (found, expected) = (String::from_utf8_lossy(&bytes), &self.text);
+                let (found, expected) = (with_line_feeds(&found), with_line_feeds(expected));
+                Ok((found != expected).then(|| first_difference(&found, &expected)))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(Staleness::Missing)),
             Err(source) => Err(DeriveError::Read {
                 path: self.path.clone(),
@@ -170,13 +170,20 @@ impl DerivedFile {
         }
     }
 
-    /// Puts it there whole, or not at all; whoever reads meanwhile sees the old one.
+    /// Puts it there whole, or not at all; whoever reads meanwhile sees the old one. Lines end as in the file that is there.
     ///
     /// # Errors
     /// When the system refuses.
     pub(crate) fn put(&self, root: &Path) -> Result<(), DeriveError> {
         let target = root.join(&self.path);
-        replace(&target, &self.text).map_err(|source| DeriveError::Write {
+        let there = fs::read_to_string(&target).unwrap_or_default();
+        // A file around our part ends its lines by itself.
+        let keeps_ends = there.contains("\r\n") && !self.text.contains("\r\n");
+        let text = match keeps_ends {
+            true => self.text.replace('\n', "\r\n"),
+            false => self.text.clone(),
+        };
+        replace(&target, &text).map_err(|source| DeriveError::Write {
             path: self.path.clone(),
             source,
         })
@@ -195,8 +202,12 @@ fn replace(target: &Path, text: &str) -> io::Result<()> {
     written
 }
 
+fn with_line_feeds(text: &str) -> String {
+    text.replace("\r\n", "\n")
+}
+
 fn first_difference(found: &str, expected: &str) -> Staleness {
-    // With their ends, so that a missing final newline and another kind of line end show, too.
+    // With their ends, so that a missing final newline shows, too.
     let (mut found, mut expected) = (found.split_inclusive('\n'), expected.split_inclusive('\n'));
     let mut line = 1;
     loop {

@@ -204,7 +204,7 @@ mod tests {
                 "topics": {"orders": {"schema": null}},
                 "subscriptions": {"orders-mail": {
                     "topic": "orders", "purpose": "Mails.", "owner": null, "ack_deadline_seconds": 60,
-                    "minimum_backoff": "10s", "maximum_backoff": "600s", "max_delivery_attempts": 5,
+                    "minimum_backoff": "10s", "maximum_backoff": "600s", "max_delivery_attempts": 25,
                     "dead_letter_topic": "orders-mail-dead-letter", "message_retention_duration": "604800s",
                     "enable_message_ordering": false, "filter": null, "unwrapped": false, "audience": null,
                     "service_account_email": null, "expected": null,

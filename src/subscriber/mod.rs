@@ -7,6 +7,7 @@ mod forms;
 mod idempotency;
 mod operation;
 mod optional;
+mod outage;
 mod reach;
 mod schedule;
 mod terms;
@@ -129,7 +130,7 @@ impl Subscriber {
             idempotency: None,
             ack_deadline: 60 * SECOND,
             backoff: Backoff::from_secs(10, 600),
-            attempts: 5,
+            attempts: 25,
             soft_limit: None,
             hard_limit: None,
             lease: 10 * SECOND,

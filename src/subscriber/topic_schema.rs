@@ -51,7 +51,8 @@ impl TopicSchema {
             name,
             language,
             encoding: SchemaEncoding::Json,
-            definition,
+            // What include_str! reads has the line ends of the checkout.
+            definition: definition.replace("\r\n", "\n"),
         }
     }
 

@@ -94,7 +94,7 @@ run "what_is_declared_is_what_pub_sub_gets" {
       google_pubsub_subscription.subscription["plain"].ack_deadline_seconds == 60 &&
       google_pubsub_subscription.subscription["plain"].retry_policy[0].minimum_backoff == "10s" &&
       google_pubsub_subscription.subscription["plain"].retry_policy[0].maximum_backoff == "600s" &&
-      google_pubsub_subscription.subscription["plain"].dead_letter_policy[0].max_delivery_attempts == 5 &&
+      google_pubsub_subscription.subscription["plain"].dead_letter_policy[0].max_delivery_attempts == 25 &&
       google_pubsub_subscription.subscription["plain"].message_retention_duration == "604800s" &&
       google_pubsub_subscription.subscription["plain"].enable_message_ordering == false &&
       var.subscriptions["plain"].filter == null

@@ -306,3 +306,19 @@ async fn a_plan_cannot_write_into_the_terminal_and_all_rules_are_told() {
             .is_some_and(|rules| rules.len() > 40)
     );
 }
+
+#[tokio::test]
+async fn a_plan_with_a_byte_order_mark_is_read_and_one_in_utf_16_named() {
+    let marked = Plan::write(&format!("\u{feff}{STATE}"));
+    assert_eq!(check(&["--plan", marked.path()]).await.code, Some(0));
+    let utf16: Vec<u8> = STATE.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let plan = Plan::write("");
+    std::fs::write(&plan.0, utf16).expect("written");
+    let said = check(&["--plan", plan.path()]).await;
+    assert_eq!(said.code, Some(2));
+    assert!(
+        said.stderr.contains("is UTF-16, expected UTF-8"),
+        "{}",
+        said.stderr
+    );
+}

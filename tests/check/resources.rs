@@ -48,6 +48,14 @@ async fn topics_schemas_dead_letters_and_schedules_that_differ_are_found() {
         })
     };
     let topic = "google_pubsub_topic.topic[\"stock-reports\"]";
+    for (address, name) in [
+        (topic, "message_transforms"),
+        (DEAD, "message_transforms"),
+        (topic, "ingestion_data_source_settings"),
+    ] {
+        let changed = state(address, |values| values[name] = json!([{}]));
+        tampered(&changed, "plan-drift", name).await;
+    }
     tampered(
         &drift(topic, "/schema_settings", json!([])),
         "plan-drift",

@@ -37,7 +37,7 @@ async fn a_subscription_that_differs_is_found() {
         (
             "/dead_letter_policy/0/max_delivery_attempts",
             json!(5),
-            "declared is 10",
+            "declared is 25",
         ),
         (
             "/dead_letter_policy/0/dead_letter_topic",
@@ -87,6 +87,10 @@ async fn a_subscription_that_differs_is_found() {
         tampered(&changed, "plan-drift", says).await;
     }
     for (name, value) in [
+        (
+            "message_transforms",
+            json!([{"disabled": true}, {"javascript_udf": [{"function_name": "f", "code": "hush"}]}]),
+        ),
         ("filter", json!("attributes:a")),
         ("enable_exactly_once_delivery", json!(true)),
     ] {
@@ -113,6 +117,15 @@ async fn a_subscription_that_differs_is_found() {
         values["push_config"][0]["push_endpoint"] = json!(format!("{url}/push/orders-fulfilment"))
     });
     assert_eq!(findings(&same).await, Vec::<Value>::new());
+    let unused = state(FULFILMENT, |values| {
+        values["message_transforms"] = json!([{"disabled": true}]);
+        values["push_config"][0]["attributes"] = json!({"x-goog-version": "v1"});
+    });
+    assert_eq!(findings(&unused).await, Vec::<Value>::new());
+    let old = state(FULFILMENT, |values| {
+        values["push_config"][0]["attributes"] = json!({"x-goog-version": "v1beta1"})
+    });
+    tampered(&old, "plan-drift", "x-goog-version is").await;
     let unwrapped = state(FULFILMENT, |values| {
         values["push_config"][0]["no_wrapper"] = json!([{"write_metadata": true}])
     });

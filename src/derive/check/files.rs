@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::finding::Finding;
-use super::rules::{BREAKS, FILES, GONE, INCOMPARABLE, REMOVES, UNRELEASED};
+use super::rules::{BREAKS, EPOCH, FILES, GONE, INCOMPARABLE, KEYS, REMOVES, UNRELEASED};
 use crate::derive::files::{Staleness, stale};
-use crate::derive::released::{self, Change, Comparison, Effect, FOLDER, ReleasedError, Since};
+use crate::derive::released::{
+    self, Change, Comparison, Effect, FOLDER, Keys, ReleasedError, Since, released_keys,
+};
 use crate::outcome::whole_chain;
 use crate::subscriber::Subscriber;
 
@@ -57,6 +59,32 @@ pub(super) fn released(
                 format!("{FOLDER}/{name}.json was released, and no subscriber reads this type"),
                 format!("keep a subscriber that reads it, or delete {FOLDER}/{name}.json once nobody publishes it"),
             )),
+        }
+    }
+    Ok(findings)
+}
+
+/// Whether messages are known by what they were known by at the last release. What a function gives cannot be compared.
+pub(super) fn keys(subscribers: &[Subscriber], root: &Path) -> Result<Vec<Finding>, ReleasedError> {
+    let mut findings = Vec::new();
+    for subscriber in subscribers {
+        let Some(released) = released_keys(subscriber, root)? else {
+            continue;
+        };
+        let declared = Keys::of(subscriber);
+        if !declared.names_as(&released) {
+            findings.push(KEYS.found(
+                &subscriber.id,
+                format!("it names a message by {}, released was {}", declared.shown(), released.shown()),
+                "take back the change of .idempotency(…); or, if running again is harmless or nothing is left to come again, run pushgate generate --release",
+            ));
+        }
+        if declared.epoch != released.epoch {
+            findings.push(EPOCH.found(
+                &subscriber.id,
+                format!("its epoch is {}, released was {}", declared.epoch, released.epoch),
+                "if the replay is wanted, run pushgate generate --release; otherwise take back the change of .epoch(…)",
+            ));
         }
     }
     Ok(findings)

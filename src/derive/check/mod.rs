@@ -48,6 +48,7 @@ pub(crate) fn findings(input: &Input<'_>) -> Result<Vec<Finding>, ReleasedError>
     findings.extend(dead_letters::findings(subscribers));
     findings.extend(messages::findings(subscribers));
     findings.extend(files::released(subscribers, input.root)?);
+    findings.extend(files::keys(subscribers, input.root)?);
     // From declarations that contradict themselves nothing is derived.
     if input.faults.is_empty() {
         findings.extend(files::generated(subscribers, input.root));

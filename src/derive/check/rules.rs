@@ -45,6 +45,11 @@ pub(super) const RETRIES_RISK: Rule = warning(
     "the attempts are used up before the retention ends, even if every pause is as long as it may be",
     "Pub/Sub's back-off is best effort and has no documented steps; at its longest a failing message is deleted before it is dead-lettered",
 );
+pub(super) const OUTAGE: Rule = warning(
+    "outage-survival",
+    "a message survives an outage of one hour: of the store, of the key server, or behind an open circuit breaker",
+    "each refused push counts as an attempt, whatever its status, and Pub/Sub's pauses may be shorter than declared: a longer outage dead-letters messages whose handler never ran",
+);
 pub(super) const LOOP: Rule = error(
     "dead-letter-loop",
     "no dead letter comes back to the topic that it left",
@@ -135,6 +140,16 @@ pub(super) const GONE: Rule = error(
     "every released message type is still read",
     "publishers may still send it",
 );
+pub(super) const KEYS: Rule = error(
+    "idempotency-changed",
+    "each subscription names a message as at the last release: .idempotency(…)",
+    "what was handled before is remembered under other keys: its redeliveries, second publishes and replays run again",
+);
+pub(super) const EPOCH: Rule = warning(
+    "epoch-changed",
+    "each subscription has the epoch of the last release",
+    "another epoch forgets all that was handled before: redeliveries and replays run again, also those that nobody wants",
+);
 pub(super) const FILES: Rule = error(
     "generated-files",
     "the generated files are those of the declarations",
@@ -208,7 +223,7 @@ pub(super) const SERVICE_BODY: Rule = warning(
 pub(super) const SERVICE_STORE: Rule = error(
     "service-store",
     "the deployed service remembers handled messages in a store that instances share",
-    "each instance remembers only its own messages, and nothing after it is gone: duplicates run",
+    "each instance would remember only its own messages, and nothing after it is gone, so the service does not start",
 );
 pub(super) const SERVICE_EMULATOR: Rule = error(
     "service-emulator",
@@ -233,12 +248,13 @@ pub(super) const SERVICE_GRACE: Rule = warning(
 );
 
 /// All of them.
-pub(crate) const RULES: [&Rule; 42] = [
+pub(crate) const RULES: [&Rule; 45] = [
     &DECLARATION,
     &LEASE,
     &WINDOW,
     &RETRIES,
     &RETRIES_RISK,
+    &OUTAGE,
     &LOOP,
     &CLASH,
     &SHARED,
@@ -257,6 +273,8 @@ pub(crate) const RULES: [&Rule; 42] = [
     &REMOVES,
     &INCOMPARABLE,
     &GONE,
+    &KEYS,
+    &EPOCH,
     &FILES,
     &PLAN_EMPTY,
     &PLAN_LOSS,

@@ -58,6 +58,56 @@ fn found(subscribers: &[Subscriber]) -> Vec<Finding> {
         .collect()
 }
 
+/// What is found with this released record of `orders-mail`, which is declared so.
+fn found_since(record: &str, declared: Subscriber) -> Vec<(&'static str, String)> {
+    let root = std::env::temp_dir().join(format!("pushgate-check-{}", uuid::Uuid::new_v4()));
+    let folder = root.join("m2m/released/subscriptions");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("orders-mail.json"), record).expect("written");
+    let subscribers = [declared];
+    let input = Input {
+        subscribers: &subscribers,
+        faults: &[],
+        root: &root,
+        plan: None,
+    };
+    let found = findings(&input).map_err(|error| error.to_string());
+    std::fs::remove_dir_all(&root).expect("removed");
+    let found = found.expect("checked").into_iter();
+    found
+        .filter(|each| each.rule != "generated-files")
+        .map(|each| (each.rule, each.what))
+        .collect()
+}
+
+#[test]
+fn another_key_or_epoch_than_the_released_one_is_found() {
+    const RELEASED: &str =
+        r#"{"epoch": 2, "idempotency": {"key": "event-id", "kind": "attribute"}}"#;
+    let declared = |idempotency| subscriber("orders-mail").epoch(2).idempotency(idempotency);
+    let by_event = || Idempotency::by_attribute("event-id");
+    assert_eq!(found_since(RELEASED, declared(by_event())), []);
+    for (idempotency, named) in [
+        (
+            Idempotency::by_attribute("order-id"),
+            "attribute \"order-id\"",
+        ),
+        (
+            Idempotency::by_payload("/event-id"),
+            "payload \"/event-id\"",
+        ),
+        (Idempotency::by_message_id(), "messageId"),
+        (Idempotency::none("harmless"), "none"),
+    ] {
+        let what = format!("it names a message by {named}, released was attribute \"event-id\"");
+        let found = found_since(RELEASED, declared(idempotency));
+        assert_eq!(found, [("idempotency-changed", what)]);
+    }
+    let replayed = found_since(RELEASED, declared(by_event()).epoch(3));
+    let what = "its epoch is 3, released was 2".to_owned();
+    assert_eq!(replayed, [("epoch-changed", what)]);
+}
+
 /// These declarations break this rule alone, and the mend names the call.
 fn check(subscribers: &[Subscriber], rule: &str, mend: &str) {
     let found = found(subscribers);
@@ -83,7 +133,7 @@ fn good_declarations_have_no_finding() {
 #[test]
 fn what_serve_refuses_is_found_all_at_once_and_the_rest_is_checked_all_the_same() {
     let wrong = subscriber("orders-mail")
-        .attempts(4)
+        .attempts(101)
         .window(MINUTE * 2)
         .hard_limit(MINUTE);
     let rules: Vec<_> = found(&[wrong])
@@ -117,22 +167,20 @@ fn times_that_do_not_outlast_each_other_are_found() {
         ".lease(…) of 3s or more",
     );
     one(base().window(DAY), "window-retention", ".window(…)");
-    let short = || {
-        base()
-            .retention(MINUTE * 10)
-            .alerts(Alerts::default().oldest_unacked_age(MINUTE * 9))
-    };
     one(
-        short().attempts(20).retry(Backoff::from_secs(10, 60)),
+        base().retention(MINUTE * 120).attempts(50),
         "retries-retention",
         "a longer .retention(…)",
     );
-    let hour = base().retention(MINUTE * 60).attempts(10);
+    let hours = base().retention(MINUTE * 60 * 4);
     one(
-        hour.ack_deadline(MINUTE / 6),
+        hours.ack_deadline(MINUTE / 6),
         "retries-retention-risk",
         ".retry(…)",
     );
+    one(base().attempts(17), "outage-survival", ".attempts(…)");
+    let quick = Backoff::from_secs(10, 60);
+    one(base().retry(quick), "outage-survival", ".retry(…)");
     one(
         base()
             .idempotency(Idempotency::none("harmless"))
@@ -233,7 +281,8 @@ fn alerts_that_always_or_never_fire_are_found() {
     );
     let slow = base()
         .ack_deadline(MINUTE * 10)
-        .retry(Backoff::from_secs(10, 60))
+        .retry(Backoff::from_secs(10, 240))
+        .attempts(60)
         .expected_latency(MINUTE * 5);
     check(
         &[slow.alerts(alerts().oldest_unacked_age(MINUTE * 5))],
@@ -324,7 +373,7 @@ fn hostile_plans_are_refused() {
         );
     };
     refused(b"", "not valid JSON");
-    refused(b"\xff\xfe", "not valid JSON");
+    refused(b"\xff\xfe", "is UTF-16, expected UTF-8");
     refused(b"{\"values\": \"hush", "not valid JSON");
     refused(b"[]", "expected");
     refused(b"{} {}", "more data after");

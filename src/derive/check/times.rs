@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::finding::Finding;
-use super::rules::{LEASE, RETRIES, RETRIES_RISK, WINDOW};
+use super::rules::{LEASE, OUTAGE, RETRIES, RETRIES_RISK, WINDOW};
+use crate::derive::documents::words::rough;
 use crate::registry::shortest_lease;
 use crate::subscriber::{Form, Idempotency, Subscriber};
 
@@ -11,6 +12,7 @@ pub(super) fn findings(subscriber: &Subscriber) -> Vec<Finding> {
     window(subscriber)
         .into_iter()
         .chain(retries(subscriber))
+        .chain(outage(subscriber))
         .collect()
 }
 
@@ -69,6 +71,21 @@ fn retries(subscriber: &Subscriber) -> Option<Finding> {
             "{attempts} attempts take up to {longest:?} if every pause is the longest, and the retention is {retention:?}"
         );
         RETRIES_RISK.found(&subscriber.id, what, mend)
+    })
+}
+
+fn outage(subscriber: &Subscriber) -> Option<Finding> {
+    const LEAST: Duration = Duration::from_secs(60 * 60);
+    let survived = subscriber.survived_outage()?;
+    (survived < LEAST).then(|| {
+        OUTAGE.found(
+            &subscriber.id,
+            format!(
+                "a message survives an outage of {}: {} attempts with pauses of {:?} to {:?}",
+                rough(survived), subscriber.attempts, subscriber.backoff.minimum, subscriber.backoff.maximum
+            ),
+            "declare more .attempts(…), longer pauses in .retry(…) or a longer .retention(…), or accept it: --accept outage-survival=SUBSCRIPTION",
+        )
     })
 }
 

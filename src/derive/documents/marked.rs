@@ -7,7 +7,8 @@ const END: &str = "<!-- pushgate:end -->";
 const FRAME: &str = "# Messages between services\n\nThis folder is the contract between publishers and subscribers. Write what you like \
 around the part below; `pushgate generate` writes that part.\n\n<!-- pushgate:begin -->\n<!-- pushgate:end -->\n";
 
-/// The file with this part instead of the one that is there; all around it stays, byte for byte. Without a file, one is made.
+/// The file with this part instead of the one that is there; all around it stays, byte for byte, and the part's lines end as the
+/// line that marks its beginning. Without a file, one is made.
 ///
 /// # Errors
 /// What is wrong with the lines that mark the part.
@@ -17,7 +18,7 @@ pub(super) fn replaced(file: Option<&str>, part: &str) -> Result<String, String>
     let mut position = 0;
     for (index, line) in file.split_inclusive('\n').enumerate() {
         let after = position + line.len();
-        match line.trim_end() {
+        match line.trim_start_matches('\u{feff}').trim_end() {
             BEGIN => begins.push((index + 1, after)),
             END => ends.push((index + 1, position)),
             _ => {}
@@ -30,6 +31,10 @@ pub(super) fn replaced(file: Option<&str>, part: &str) -> Result<String, String>
     };
     let parts = file.get(..begin.1).zip(file.get(end.1..));
     match parts {
+        // Lines end as those around them.
+        Some((before, after)) if begin.0 < end.0 && before.ends_with("\r\n") => {
+            Ok(format!("{before}{}{after}", part.replace('\n', "\r\n")))
+        }
         Some((before, after)) if begin.0 < end.0 => Ok(format!("{before}{part}{after}")),
         _ => Err(format!(
             "line {} is {END:?} and line {} is {BEGIN:?}, expected them the other way round",
@@ -59,7 +64,7 @@ mod tests {
 
     #[test]
     fn what_stands_around_the_part_stays_byte_for_byte() {
-        let file = "\u{feff}# Mine\r\n  <!-- pushgate:begin --> in a sentence\r\n<!-- pushgate:begin -->\r\nold\n<!-- pushgate:end -->  \nafter, without an end";
+        let file = "\u{feff}# Mine\r\n  <!-- pushgate:begin --> in a sentence\r\n<!-- pushgate:begin -->\r\nold\r\n<!-- pushgate:end -->  \nafter, without an end";
         let new = replaced(Some(file), "new\n").expect("replaced");
         assert_eq!(new, file.replace("old", "new"));
         assert_eq!(replaced(Some(&new), "new\n"), Ok(new));

@@ -5,7 +5,7 @@ mod markdown;
 mod marked;
 mod places;
 mod view;
-mod words;
+pub(super) mod words;
 
 use std::fs;
 use std::io;
@@ -22,6 +22,7 @@ use super::schemas::Schemas;
 use crate::dead_letter::{
     ERROR_ATTRIBUTE, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
 };
+use crate::encoding::utf8;
 use crate::subscriber::{AfterCrash, Form, StoreDown, Subscriber};
 
 const README: &str = "m2m/README.md";
@@ -67,21 +68,26 @@ pub(super) fn write(
     schemas: &Schemas<'_>,
     root: &Path,
 ) -> Result<String, DeriveError> {
-    let there = match fs::read_to_string(root.join(README)) {
-        Ok(text) => Some(text),
+    let unreadable = |source| DeriveError::Read {
+        path: README.into(),
+        source,
+    };
+    let there = match fs::read(root.join(README)) {
+        Ok(bytes) => Some(text(bytes).map_err(unreadable)?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(source) => {
-            return Err(DeriveError::Read {
-                path: README.into(),
-                source,
-            });
-        }
+        Err(error) => return Err(unreadable(error)),
     };
     let section = section(subscribers, schemas).map_err(DeriveError::serialize("the documents"))?;
     marked::replaced(there.as_deref(), &section).map_err(|fault| DeriveError::Markers {
         path: README.into(),
         fault,
     })
+}
+
+/// The whole text, a byte order mark included: it stays as it is.
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    utf8(&bytes).map_err(io::Error::other)?;
+    String::from_utf8(bytes).map_err(io::Error::other)
 }
 
 fn section(subscribers: &[Subscriber], schemas: &Schemas<'_>) -> askama::Result<String> {
@@ -294,7 +300,7 @@ mod tests {
         check(
             subscriber(),
             "At the end",
-            "After about 5 deliveries a message goes to [`orders-mail-dead-letter`](#dead-letters-orders-mail-dead-letter)",
+            "After about 25 deliveries a message goes to [`orders-mail-dead-letter`](#dead-letters-orders-mail-dead-letter)",
         );
     }
 }

@@ -157,6 +157,11 @@ impl<'a> SubscriptionView<'a> {
         }
     }
 
+    /// Returns the outage that a message survives, in words.
+    pub(super) fn survived_outage(&self) -> Option<String> {
+        self.declared.survived_outage().map(words::rough)
+    }
+
     pub(super) fn is_eventarc(&self) -> bool {
         self.declared.form == Form::Eventarc
     }

@@ -24,6 +24,17 @@ pub(super) fn time(duration: Duration) -> String {
     }
 }
 
+/// Hours and minutes, or minutes, without the rest; below a minute, seconds.
+pub(in crate::derive) fn rough(duration: Duration) -> String {
+    let (hours, minutes) = (duration.as_secs() / 3600, duration.as_secs() / 60 % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{} s", duration.as_secs()),
+        (0, _) => format!("{minutes} min"),
+        (_, 0) => format!("{hours} h"),
+        _ => format!("{hours} h {minutes} min"),
+    }
+}
+
 /// A share of one as a percentage.
 pub(super) fn percent(share: f64) -> String {
     let percent = (share * 10_000.0).round() / 100.0;
@@ -46,6 +57,14 @@ mod tests {
             (604_800_000, "7 days"),
         ] {
             assert_eq!(time(Duration::from_millis(milliseconds)), expected);
+        }
+        for (seconds, expected) in [
+            (59, "59 s"),
+            (119, "1 min"),
+            (3_600, "1 h"),
+            (6_059, "1 h 40 min"),
+        ] {
+            assert_eq!(rough(Duration::from_secs(seconds)), expected);
         }
         assert_eq!(percent(0.5), "50 %");
         assert_eq!(percent(0.001), "0.1 %");

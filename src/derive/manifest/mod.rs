@@ -71,6 +71,9 @@ pub(super) struct Declared<'a> {
     /// Deliveries before Pub/Sub dead-letters.
     #[schemars(range(min = 5, max = 100))]
     attempts: u32,
+    /// The longest outage of the store, of the key server or behind an open circuit breaker that a message survives, at
+    /// least; null for Eventarc, whose subscription has a retry policy of its own.
+    survived_outage: Option<Seconds>,
     dead_letter_topic: &'a str,
     lease: Seconds,
     window: Seconds,
@@ -131,6 +134,7 @@ impl<'a> Declared<'a> {
             hard_limit: Seconds(limits.hard),
             retry_policy: RetryPolicy::of(subscriber.backoff),
             attempts: subscriber.attempts,
+            survived_outage: subscriber.survived_outage().map(Seconds),
             dead_letter_topic: &subscriber.dead_letter_topic,
             lease: Seconds(subscriber.lease),
             window: Seconds(subscriber.dedup_window()),
@@ -198,7 +202,7 @@ mod tests {
                 "alerts": {"oldestUnackedAge": "1800s", "undeliveredMessages": null, "failedPushShare": 0.5},
                 "idempotency": {"kind": "messageId", "onConflict": "deadLetter"},
                 "ackDeadlineSeconds": 60, "softLimit": "44s", "hardLimit": "55s",
-                "retryPolicy": {"minimumBackoff": "10s", "maximumBackoff": "600s"}, "attempts": 5,
+                "retryPolicy": {"minimumBackoff": "10s", "maximumBackoff": "600s"}, "attempts": 25, "survivedOutage": "5715s",
                 "deadLetterTopic": "orders-mail-dead-letter",
                 "lease": "10s", "window": "604800s", "epoch": 0, "concurrency": null,
                 "audiences": [], "callers": [],

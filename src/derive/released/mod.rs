@@ -1,8 +1,10 @@
-//! The message types as they were last released, `m2m/released/<Type>.json`: what publishers elsewhere still write by.
+//! What was last released: the message types, `m2m/released/<Type>.json`, by which publishers elsewhere still write, and what the
+//! keys of each subscription are made of.
 
 mod change;
 mod comparison;
 mod flat;
+mod keys;
 mod limits;
 mod values;
 
@@ -14,7 +16,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 pub(crate) use self::change::{Change, Effect};
+pub(crate) use self::keys::{Keys, released_keys};
 use super::schemas::{is_file_name, json_type};
+use crate::encoding::{Utf16, utf8};
 use crate::subscriber::Subscriber;
 
 /// Where they are, from the project's root.
@@ -29,6 +33,10 @@ pub(crate) enum ReleasedError {
     File(PathBuf, #[source] io::Error),
     #[error("{} is no JSON of at most {LIMIT_BYTES} bytes", .0.display())]
     NotJson(PathBuf),
+    #[error("{} is no record of a subscription: write it again by pushgate generate --release", .0.display())]
+    NoRecord(PathBuf),
+    #[error("cannot read {}", .0.display())]
+    Encoding(PathBuf, #[source] Utf16),
     #[error("the message type {0:?} cannot name a file")]
     Name(String),
 }
@@ -74,7 +82,7 @@ pub(crate) fn compare(
     Ok(Comparison::Since(changed))
 }
 
-/// Makes the current types the released ones. The file of a type that is gone stays: whoever no longer fears its publishers
+/// Makes the current types and keys the released ones. The file of a type that is gone stays: whoever no longer fears its publishers
 /// deletes it.
 ///
 /// # Errors
@@ -95,6 +103,7 @@ pub(crate) fn write(
         fs::write(&path, text).map_err(|error| ReleasedError::File(path.clone(), error))?;
         written.push(path);
     }
+    written.extend(keys::write(subscribers, root)?);
     Ok(written)
 }
 
@@ -132,7 +141,8 @@ fn read(path: &Path) -> Result<Value, ReleasedError> {
         .read_to_end(&mut text)
         .map_err(failed)?;
     let is_small = u64::try_from(text.len()).is_ok_and(|length| length <= LIMIT_BYTES);
-    let schema = is_small.then(|| serde_json::from_slice(&text).ok());
+    let text = utf8(&text).map_err(|error| ReleasedError::Encoding(path.to_owned(), error))?;
+    let schema = is_small.then(|| serde_json::from_slice(text).ok());
     schema
         .flatten()
         .filter(Value::is_object)

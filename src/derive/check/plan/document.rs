@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::resource::Resource;
 use crate::decoding;
+use crate::encoding::{self, Utf16};
 
 /// A plan of a thousand subscriptions is some 20 MB.
 pub(crate) const LIMIT_BYTES: usize = 128 << 20;
@@ -16,6 +17,8 @@ pub(crate) const LIMIT_BYTES: usize = 128 << 20;
 pub(crate) enum PlanError {
     #[error("it has more than {LIMIT_BYTES} bytes")]
     TooLarge,
+    #[error(transparent)]
+    Encoding(#[from] Utf16),
     #[error("{0}; expected what terraform show -json FILE prints")]
     NotJson(String),
     #[error(
@@ -108,7 +111,7 @@ pub(super) fn resources(text: &[u8]) -> Result<Vec<Resource>, PlanError> {
     if text.len() > LIMIT_BYTES {
         return Err(PlanError::TooLarge);
     }
-    let document: Document = decoding::decode(text).map_err(PlanError::NotJson)?;
+    let document: Document = decoding::decode(encoding::utf8(text)?).map_err(PlanError::NotJson)?;
     let format = document.format_version.unwrap_or_default();
     if !["", "0", "1"].contains(&format.split('.').next().unwrap_or_default()) {
         return Err(PlanError::Format(format.chars().take(20).collect()));

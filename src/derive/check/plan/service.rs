@@ -135,11 +135,18 @@ fn store(service: &Resource, settings: Settings<'_>) -> Option<Finding> {
     let store = settings.get("PUSHGATE_STORE")?;
     let what = match store {
         "" => "PUSHGATE_STORE is not set, and the service does not start without it",
-        store if store.starts_with("memory") => "PUSHGATE_STORE is memory:",
+        store if is_unexplained(store) => {
+            "PUSHGATE_STORE is memory:, and the service does not start with it on Cloud Run"
+        }
         _ => return None,
     };
-    let mend = "set PUSHGATE_STORE to a Firestore or Redis, as terraform/store.tf does";
+    let mend = "set PUSHGATE_STORE to a Firestore or Redis, as terraform/store.tf does, or to memory:REASON";
     Some(SERVICE_STORE.found(&service.address, what, mend))
+}
+
+fn is_unexplained(store: &str) -> bool {
+    let reason = store.strip_prefix("memory");
+    reason.is_some_and(|reason| reason.trim_start_matches(':').trim().is_empty())
 }
 
 fn grace(service: &Resource, settings: Settings<'_>) -> Option<Finding> {

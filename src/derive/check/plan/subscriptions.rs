@@ -52,6 +52,8 @@ fn drift(resource: &Resource, subscriber: &Subscriber, service: Option<&Resource
     basics(&mut drift, subscriber);
     policies(&mut drift, subscriber);
     push(&mut drift, subscriber, service);
+    version(&mut drift);
+    transforms(&mut drift);
     drift.findings
 }
 
@@ -152,6 +154,33 @@ pub(super) fn never_expires(drift: &mut Drift<'_>) {
         "/expiration_policy/0/ttl",
         "\"\", which is never",
         "Pub/Sub deletes a subscription that was idle for so long, and what is published later is lost",
+    );
+}
+
+/// Checks that nothing changes or drops messages on their way (Google, *MessageTransform*).
+pub(super) fn transforms(drift: &mut Drift<'_>) {
+    let pointer = "/message_transforms";
+    let resource = drift.resource;
+    let list = resource.at(pointer).and_then(Value::as_array);
+    let count = list.map_or(0, Vec::len);
+    let is_on = |place| resource.flag(&format!("{pointer}/{place}/disabled")) == Some(false);
+    if (0..count).any(is_on) {
+        drift.add(
+            "it has message_transforms, declared is none".into(),
+            "the message that arrives has other data or attributes than the published one, or does not arrive",
+        );
+    }
+}
+
+/// The older form has neither the message id nor the subscription where they are read (Google, *PushConfig*, `attributes`).
+fn version(drift: &mut Drift<'_>) {
+    let pointer = "/push_config/0/attributes/x-goog-version";
+    let is_current = |found: &str| ["", "v1", "v1beta2"].contains(&found);
+    drift.check(
+        drift.resource.text(pointer).map(is_current),
+        pointer,
+        "\"v1\" or nothing",
+        "pushes have another form, which the service answers with 400",
     );
 }
 

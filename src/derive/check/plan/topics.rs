@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::resource::Resource;
 use super::stack::{DEAD_LETTER_SUBSCRIPTION, DEAD_LETTER_TOPIC, SCHEMA, Stack, TOPIC};
-use super::subscriptions::never_expires;
+use super::subscriptions::{never_expires, transforms};
 use super::{Drift, is_beside, missing, superfluous};
 use crate::derive::check::finding::Finding;
 use crate::subscriber::{SchemaLanguage, Subscriber, TopicSchema};
@@ -29,6 +29,8 @@ pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Fin
             Some(resource) => {
                 let mut drift = Drift::of(resource);
                 settings(&mut drift, schema_of(topic, subscribers));
+                transforms(&mut drift);
+                ingestion(&mut drift);
                 findings.extend(drift.findings);
             }
         }
@@ -78,6 +80,17 @@ fn settings(drift: &mut Drift<'_>, schema: Option<&TopicSchema>) {
     );
 }
 
+/// Checks that publishers alone fill the topic (Google, *IngestionDataSourceSettings*).
+fn ingestion(drift: &mut Drift<'_>) {
+    let pointer = "/ingestion_data_source_settings";
+    drift.check(
+        drift.resource.has_block(pointer).map(|found| !found),
+        pointer,
+        "none",
+        "the handlers get what another system holds, in its form, beside what the declared producers publish",
+    );
+}
+
 fn schemas(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Finding> {
     let declared = subscribers
         .iter()
@@ -123,7 +136,7 @@ fn schemas(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Finding> {
 /// White space in JSON means nothing.
 fn is_same(found: &str, declared: &TopicSchema) -> bool {
     let parsed = |text: &str| serde_json::from_str::<Value>(text).ok();
-    found.trim() == declared.definition.trim()
+    found.replace("\r\n", "\n").trim() == declared.definition.trim()
         || declared.language == SchemaLanguage::Avro
             && parsed(found).is_some_and(|found| Some(found) == parsed(&declared.definition))
 }
@@ -183,6 +196,7 @@ fn dead_letter_drift(resource: &Resource, name: &str) -> Vec<Finding> {
         "none",
         "dead letters that it leaves out are lost",
     );
+    transforms(&mut drift);
     never_expires(&mut drift);
     drift.findings
 }

@@ -241,7 +241,10 @@ fn what_is_released_is_compared_and_what_is_gone_is_named() {
     let root = folder("released");
     assert!(matches!(compare_in(&root), Comparison::Never));
     let written = write(&subscribers(), &root).expect("written");
-    assert_eq!(written, [root.join("m2m/released/Mail.json")]);
+    let files = ["Mail.json", "subscriptions/mails.json"];
+    assert_eq!(written, files.map(|file| root.join(FOLDER).join(file)));
+    let keys = released_keys(&subscribers()[0], &root).expect("read");
+    assert_eq!(keys, Some(Keys::of(&subscribers()[0])));
     assert!(matches!(compare_in(&root), Comparison::Since(since) if since.is_empty()));
     let old = json!({"type": "object", "properties": {"to": {"type": "string"}}});
     fs::write(root.join("m2m/released/Mail.json"), old.to_string()).expect("written");
