@@ -208,7 +208,7 @@ async fn a_store_that_does_not_answer_is_told_at_start() {
     assert!(
         line["reason"]
             .as_str()
-            .is_some_and(|reason| reason.contains("check PUSHGATE_STORE")),
+            .is_some_and(|reason| reason.contains("redis://127.0.0.1:1, check PUSHGATE_STORE: ")),
         "{line}"
     );
 }
@@ -229,4 +229,57 @@ fn the_readme_lists_every_setting_with_its_default() {
             "{row}"
         );
     }
+}
+
+#[tokio::test]
+async fn memory_on_cloud_run_is_refused_without_a_reason() {
+    let mut environment = ENOUGH.to_vec();
+    environment.extend([("K_SERVICE", "shop"), ("PUSHGATE_STORE", "memory:")]);
+    let said = run(&["serve"], &environment).await;
+    assert!(
+        !said.is_success
+            && said
+                .stderr
+                .contains("PUSHGATE_STORE is memory: on Cloud Run"),
+        "{}",
+        said.stderr
+    );
+    environment.push(("PUSHGATE_STORE", "memory:handlers only read"));
+    let said = run(&["serve", "--print-config"], &environment).await;
+    assert!(said.is_success, "{}", said.stderr);
+}
+
+#[tokio::test]
+async fn readers_that_have_gone_change_no_exit_status() {
+    let file = std::env::temp_dir().join(format!("pushgate-stale-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir_all(file.join("m2m")).expect("a folder");
+    std::fs::write(file.join("Cargo.toml"), "").expect("written");
+    let stale = file.to_str().expect("text");
+    let order = r#"{"orderId":"A","customerEmail":"ada@example.com","lines":[{"article":"teapot","quantity":1,"priceCents":1}]}"#;
+    for (arguments, code) in [
+        (&["--help"][..], 0),
+        (&["--nonsense"], 2),
+        (&["serve", "--print-config"], 1),
+        (&["describe"], 0),
+        (&["describe", "--schema"], 0),
+        (&["check", "--rules"], 0),
+        (&["check", "--root", stale], 1),
+        (&["check", "--root", "/"], 2),
+        (&["generate", "--root", stale, "--check"], 1),
+        (&["generate", "--root", stale, "--release"], 0),
+        (&["generate", "--root", stale, "--check"], 0),
+        (&["publish", "orders", "--dry-run", "--json", order], 0),
+        (&["publish", "orders", "--dry-run", "--json", "{}"], 1),
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = command(arguments);
+        command
+            .env("GCE_METADATA_HOST", "127.0.0.1:1")
+            .stdout(writer.try_clone().expect("a pipe"))
+            .stderr(writer);
+        let status = command.status().await.expect("it runs");
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
+    }
+    std::fs::remove_dir_all(file).expect("removed");
 }

@@ -147,3 +147,66 @@ async fn it_ends_with_its_emulator() {
     assert_eq!(asked.send().await.expect("an answer").status(), 200);
     assert!(process.exit().await.success());
 }
+
+#[tokio::test]
+async fn an_empty_variable_is_none_and_any_project_that_pub_sub_takes_is_one() {
+    for (project, named, caller) in [
+        ("", "local", "push@local."),
+        ("my_project", "my_project", "push@my_project."),
+        (
+            "Example.com:shop",
+            "Example.com:shop",
+            "push@shop.example.com.",
+        ),
+    ] {
+        let (port, emulator_port) = (free_port().to_string(), free_port().to_string());
+        let mut command = command(&["dev", "--emulator-port", &emulator_port]);
+        command.env("GOOGLE_CLOUD_PROJECT", project);
+        match project {
+            "" => command.env("PORT", "").args(["--port", &port]),
+            _ => command.env("PORT", &port),
+        };
+        let mut process = Process::start(command);
+        process.line(&format!("project {named}; clients:")).await;
+        process.line("✓ orders-fulfilment     handled → 204").await;
+        let url = format!(
+            "http://127.0.0.1:{emulator_port}/v1/projects/{named}/subscriptions/orders-fulfilment"
+        );
+        let subscription = client().get(url).send().await.expect("an answer");
+        let subscription = subscription.text().await.expect("a body");
+        assert!(subscription.contains(caller), "{subscription}");
+    }
+    for (name, value) in [("GOOGLE_CLOUD_PROJECT", "a/b"), ("PORT", "high")] {
+        let mut command = command(&["dev"]);
+        command.env(name, value);
+        let said = command.output().await.expect("it runs");
+        let told = String::from_utf8(said.stderr).expect("text");
+        assert!(
+            told.contains(&format!("{name} is \"{value}\", expected")),
+            "{told}"
+        );
+        assert_eq!(said.status.code(), Some(1));
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_told() {
+    let (port, emulator_port) = (free_port().to_string(), free_port().to_string());
+    let mut command = command(&[
+        "dev",
+        "-q",
+        "--port",
+        &port,
+        "--emulator-port",
+        &emulator_port,
+    ]);
+    command.env("PUSHGATE_STORE", "redis://app:hush@127.0.0.1:1");
+    let mut process = Process::start(command);
+    let told = process
+        .line("messages are not handled, since the deduplication store does not answer: redis://app:***@127.0.0.1:1, check PUSHGATE_STORE: ")
+        .await;
+    assert!(
+        !told.contains("FIRESTORE") && !told.contains("TLS"),
+        "{told}"
+    );
+}

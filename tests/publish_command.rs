@@ -530,3 +530,80 @@ async fn a_run_that_is_told_to_end_records_what_is_on_its_way() {
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     assert_eq!(scene.held().len(), 200, "none twice");
 }
+
+#[tokio::test]
+async fn a_byte_order_mark_is_skipped_and_another_encoding_or_form_is_named() {
+    let scene = Scene::start().await;
+    let marked = scene.write("marked.jsonl", format!("\u{feff}{}", orders(2)));
+    let said = scene.publish(&["--file", &marked]).await;
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert_eq!(scene.held().len(), 2);
+    let utf16: Vec<u8> = format!("\u{feff}{}", orders(2))
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let indented = "{\n  \"orderId\": \"A-1\"\n}\n";
+    for (file, expected) in [
+        (
+            scene.write("utf16.jsonl", utf16),
+            "line 1: the text is UTF-16, expected UTF-8",
+        ),
+        (
+            scene.write("indented.json", indented),
+            "line 1: the JSON document does not end in this line, expected a whole one in each line",
+        ),
+    ] {
+        for form in [&["--file", &file][..], &["--file", &file, "--messages"]] {
+            let said = scene.publish(form).await;
+            assert_eq!(said.code, Some(1));
+            assert!(said.stderr.contains(expected), "{}", said.stderr);
+        }
+    }
+    assert_eq!(scene.held().len(), 2);
+}
+
+#[tokio::test]
+async fn a_printed_id_that_nobody_reads_stops_no_other_message() {
+    let scene = Scene::start().await;
+    let file = scene.write("orders.jsonl", orders(50));
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = scene.command(&["--file", &file, "--output", "json"]);
+    command
+        .stdout(writer.try_clone().expect("a pipe"))
+        .stderr(writer);
+    let status = soon("the end", command.status()).await.expect("it runs");
+    assert_eq!((status.code(), scene.held().len()), (Some(0), 50));
+}
+
+#[tokio::test]
+async fn a_project_is_what_pub_sub_takes() {
+    let scene = Scene::start().await;
+    let create = |project: &str| {
+        let name = format!("projects/{project}/topics/orders");
+        let topic = scene.emulator.create_topic(&name).expect("a topic");
+        topic.subscribe("watch").expect("a subscription")
+    };
+    let order = order("A-1");
+    for project in ["my_project", "example.com:shop"] {
+        let subscription = create(project);
+        let flagged = scene
+            .publish(&["--json", &order, "--project", project])
+            .await;
+        assert_eq!(flagged.code, Some(0), "{}", flagged.stderr);
+        let mut named = scene.command(&["--json", &order]);
+        named.env("GOOGLE_CLOUD_PROJECT", project);
+        assert_eq!(said(named).await.code, Some(0));
+        assert_eq!(subscription.held().len(), 2);
+    }
+    let wrong = scene.publish(&["--json", &order, "--project", "a/b"]).await;
+    assert_eq!(wrong.code, Some(2));
+    let mut wrong = scene.command(&["--json", &order]);
+    wrong.env("GOOGLE_CLOUD_PROJECT", "a b");
+    let wrong = said(wrong).await;
+    assert!(
+        wrong.stderr.contains("projects/a b/topics/orders"),
+        "{}",
+        wrong.stderr
+    );
+}

@@ -1,5 +1,6 @@
 //! Who pushes? From the headers to a [`Caller`], before a byte of the body is read.
 
+mod expected;
 mod json;
 mod keys;
 mod token;
@@ -13,6 +14,7 @@ use axum::http::header::AUTHORIZATION;
 use moka::sync::Cache;
 use url::Url;
 
+pub(crate) use crate::authentication::expected::{audience_fault, caller_fault, issuer_fault};
 pub(crate) use crate::authentication::keys::FetchError;
 use crate::authentication::keys::Keys;
 use crate::authentication::token::{Token, Verified};

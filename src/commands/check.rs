@@ -3,12 +3,13 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::output::print;
 use super::root::Root;
 use crate::derive::check::{
     Counts, Finding, Input, LIMIT_BYTES, Level, Plan, PlanError, RULES, findings,
@@ -103,10 +104,6 @@ pub(super) fn run(service: &Service, arguments: &Arguments) -> Result<ExitCode, 
     } else {
         ExitCode::SUCCESS
     })
-}
-
-fn print(text: &str) -> io::Result<()> {
-    io::stdout().write_all(text.as_bytes())
 }
 
 fn read(path: &Path) -> Result<Plan, CheckError> {

@@ -1,10 +1,10 @@
 //! `pushgate describe`: the declarations as JSON, without settings, store or network.
 
 use std::error::Error;
-use std::io::Write as _;
 
 use serde::Serialize;
 
+use super::output::print;
 use crate::derive::Manifest;
 use crate::service::Service;
 
@@ -17,13 +17,13 @@ pub(super) struct Arguments {
 
 pub(super) fn run(service: &Service, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.schema {
-        return print(&Manifest::schema());
+        return show(&Manifest::schema());
     }
-    print(&Manifest::of(service.declarations()?))
+    show(&Manifest::of(service.declarations()?))
 }
 
-fn print(document: &impl Serialize) -> Result<(), Box<dyn Error>> {
+fn show(document: &impl Serialize) -> Result<(), Box<dyn Error>> {
     let mut text = serde_json::to_string_pretty(document)?;
     text.push('\n');
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
+    Ok(print(&text)?)
 }

@@ -2,9 +2,9 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 
+use super::output::print;
 use super::root::Root;
 use crate::derive::{Staleness, derived, released, stale, superfluous};
 use crate::excerpt::excerpt;
@@ -49,17 +49,15 @@ pub(super) fn run(service: &Service, arguments: &Arguments) -> Result<(), Box<dy
 
 /// What publishers elsewhere will write by from now on.
 fn release(subscribers: &[Subscriber], root: &Path) -> Result<(), Box<dyn Error>> {
-    let mut out = std::io::stdout();
     for path in released::write(subscribers, root)? {
         let path = path.strip_prefix(root).unwrap_or(&path);
-        writeln!(out, "{:<9}  {}", "released", path.display())?;
+        print(&format!("{:<9}  {}\n", "released", path.display()))?;
     }
     Ok(())
 }
 
 fn write(subscribers: &[Subscriber], root: &Path) -> Result<(), Box<dyn Error>> {
     let files = derived(subscribers, root)?;
-    let mut out = std::io::stdout();
     for file in &files {
         let verb = match file.staleness(root)? {
             None => "unchanged",
@@ -68,36 +66,35 @@ fn write(subscribers: &[Subscriber], root: &Path) -> Result<(), Box<dyn Error>> 
                 "written"
             }
         };
-        writeln!(out, "{verb:<9}  {}", file.path.display())?;
+        print(&format!("{verb:<9}  {}\n", file.path.display()))?;
     }
     for path in superfluous(&files, root)? {
         fs::remove_file(root.join(&path))?;
-        writeln!(out, "{:<9}  {}", "removed", path.display())?;
+        print(&format!("{:<9}  {}\n", "removed", path.display()))?;
     }
     Ok(())
 }
 
 fn check(subscribers: &[Subscriber], root: &Path) -> Result<(), Box<dyn Error>> {
     let stale = stale(subscribers, root)?;
-    let mut out = std::io::stdout();
     for file in &stale {
         let path = file.path.display();
-        match &file.kind {
-            Staleness::Missing => writeln!(out, "missing      {path}")?,
-            Staleness::Superfluous => writeln!(
-                out,
-                "superfluous  {path}: no handler reads this type any more"
-            )?,
+        let text = match &file.kind {
+            Staleness::Missing => format!("missing      {path}\n"),
+            Staleness::Superfluous => {
+                format!("superfluous  {path}: no handler reads this type any more\n")
+            }
             Staleness::Differs {
                 line,
                 found,
                 expected,
-            } => {
-                writeln!(out, "differs      {path}:{line}")?;
-                writeln!(out, "  found      {}", shown(found.as_deref()))?;
-                writeln!(out, "  expected   {}", shown(expected.as_deref()))?;
-            }
-        }
+            } => format!(
+                "differs      {path}:{line}\n  found      {}\n  expected   {}\n",
+                shown(found.as_deref()),
+                shown(expected.as_deref())
+            ),
+        };
+        print(&text)?;
     }
     match stale.len() {
         0 => Ok(()),

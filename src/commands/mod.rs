@@ -5,6 +5,7 @@ mod describe;
 #[cfg(feature = "dev")]
 mod dev;
 mod generate;
+mod output;
 mod publish;
 mod root;
 mod serve;
@@ -38,6 +39,9 @@ enum Command {
     /// The whole system on this machine: emulator and service, tokens checked for real, example messages flowing.
     #[cfg(feature = "dev")]
     Dev(dev::Arguments),
+    #[cfg(not(feature = "dev"))]
+    #[command(hide = true)]
+    Dev(Absent),
     /// The declarations as JSON: needs no settings and no store, and says what is wrong with them as serve does.
     Describe(describe::Arguments),
     /// Writes what follows from the declarations: documents, schemas, Terraform's variables. Needs no settings either.
@@ -49,6 +53,17 @@ enum Command {
     #[command(after_help = publish::HELP)]
     Publish(Box<publish::Arguments>),
 }
+
+/// The arguments of a command that this build leaves out.
+#[cfg(not(feature = "dev"))]
+#[derive(clap::Args)]
+struct Absent {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _arguments: Vec<std::ffi::OsString>,
+}
+
+#[cfg(not(feature = "dev"))]
+const WITHOUT_DEV: &str = "this program is built without pushgate's feature \"dev\": add features = [\"dev\"] to pushgate in Cargo.toml, or a feature of your own that turns pushgate/dev on, and build again";
 
 impl Command {
     /// What a failure ends with.
@@ -91,6 +106,8 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
             Command::Serve(arguments) => serve::run(service, &arguments, environment).await,
             #[cfg(feature = "dev")]
             Command::Dev(arguments) => dev::run(service, &arguments, environment).await,
+            #[cfg(not(feature = "dev"))]
+            Command::Dev(_) => Err(WITHOUT_DEV.into()),
             Command::Describe(arguments) => describe::run(&service, &arguments),
             Command::Publish(arguments) => publish::run(&service, *arguments, environment).await,
             Command::Check(arguments) => return check::run(&service, &arguments),
@@ -115,14 +132,10 @@ fn fail(error: &(dyn std::error::Error + 'static), is_json: bool, code: ExitCode
 }
 
 /// Prints, but does not wait for a reader that does not read: the process is to exit.
-#[expect(
-    clippy::print_stderr,
-    reason = "a command's error belongs there, whatever the log filter says"
-)]
 fn print_error(text: String) {
     let (printed, waiting) = std::sync::mpsc::channel::<()>();
     std::thread::spawn(move || {
-        eprintln!("{text}");
+        output::complain(&text);
         drop(printed);
     });
     let _ = waiting.recv_timeout(Duration::from_secs(1));
@@ -156,5 +169,22 @@ impl Leave {
             () = running.drain() => {}
             () = self.told() => tracing::warn!("told to leave twice: running handlers are not waited for"),
         }
+    }
+}
+
+#[cfg(all(test, not(feature = "dev")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dev_without_its_feature_names_the_feature() {
+        let arguments = Arguments::try_parse_from(["pushgate", "dev", "--port", "8080", "-q"]);
+        let is_dev = matches!(
+            arguments,
+            Ok(Arguments {
+                command: Command::Dev(_)
+            })
+        );
+        assert!(is_dev && WITHOUT_DEV.contains("features = [\"dev\"]"));
     }
 }

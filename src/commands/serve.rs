@@ -2,13 +2,13 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 
 use super::Leave;
+use super::output::print;
 use crate::authentication::Mode;
 use crate::config::{Config, SETTINGS};
 use crate::dedup::DedupStore;
@@ -36,7 +36,7 @@ pub(super) async fn run(
         tracing::warn!("{name} is no setting of pushgate: see pushgate serve --help");
     }
     if arguments.print_config {
-        return Ok(std::io::stdout().write_all(table(&config).as_bytes())?);
+        return Ok(print(&table(&config))?);
     }
     if config.authentication == Mode::Platform && environment.get("K_SERVICE").is_none() {
         tracing::error!(

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_service_would_refuse_is_found_and_what_is_not_known_is_no_fault() {
+    fn what_the_service_would_refuse_is_found() {
         check(&[], &[], &[]);
         check(
             &[("PUSHGATE_AUTHENTICATION", Some("verfiy"))],
@@ -125,6 +125,13 @@ mod tests {
             &["PUSHGATE_CALLERS is not set"],
         );
         check(
+            &[("PUSHGATE_CALLERS", Some("serviceAccount:push@shop.example"))],
+            &[],
+            &[
+                "PUSHGATE_CALLERS holds \"serviceAccount:push@shop.example\", which is written as a member of an IAM policy",
+            ],
+        );
+        check(
             &[("PUSHGATE_KEYS_URL", Some("http://app:hush@x/keys"))],
             &[],
             &["PUSHGATE_KEYS_URL is (hidden), expected an https URL"],
@@ -134,6 +141,10 @@ mod tests {
             &["PUSHGATE_LOG_FORMAT"],
             &["PUSHGATE_LOG_FORMAT is (hidden)"],
         );
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_fault() {
         for changes in [
             [("PUSHGATE_CONCURRENCY", None), ("PUSHGATE_STORE", None)],
             [

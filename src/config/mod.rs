@@ -227,7 +227,7 @@ mod tests {
             "GOOGLE_CLOUD_PROJECT is not set",
             "PUSHGATE_STORE is not set",
             "PUSHGATE_AUDIENCE is not set",
-            "PUSHGATE_CALLERS is \"me\", expected e-mails",
+            "PUSHGATE_CALLERS holds \"me\", which is no e-mail, expected e-mails as tokens have them",
         ] {
             assert!(error.contains(expected), "{error}");
         }
@@ -238,6 +238,10 @@ mod tests {
         for (name, value) in [
             ("PORT", "65536"),
             ("GOOGLE_CLOUD_PROJECT", "a/b"),
+            ("PUSHGATE_CALLERS", "serviceAccount:push@shop.example"),
+            ("PUSHGATE_CALLERS", "push@shop.example,Push@shop.example"),
+            ("PUSHGATE_AUDIENCE", "push.example.com"),
+            ("PUSHGATE_ISSUER", "accounts.google.com/"),
             ("PUSHGATE_AUTHENTICATION", "none"),
             ("PUSHGATE_AUDIENCE", " , "),
             ("PUSHGATE_ISSUER", "https://issuer.example.com"),
@@ -261,6 +265,17 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn memory_on_cloud_run_needs_a_reason() {
+        let on_cloud_run = |store| read(&[("K_SERVICE", "orders"), ("PUSHGATE_STORE", store)]);
+        for store in ["memory:", "memory", "memory: "] {
+            let error = on_cloud_run(store).expect_err(store).to_string();
+            assert!(error.contains("write memory:REASON"), "{error}");
+        }
+        assert!(on_cloud_run("memory:handlers only read").is_ok());
+        assert!(read(&[("K_SERVICE", ""), ("PUSHGATE_STORE", "memory:")]).is_ok());
     }
 
     #[test]

@@ -11,7 +11,8 @@ use super::settings::{
     STORE_CA_FILE, STORE_PASSWORD, STORE_TIMEOUT, Setting,
 };
 use super::{Config, Fault, StoreSetting};
-use crate::authentication::{Mode, is_google};
+use crate::authentication::{Mode, audience_fault, caller_fault, is_google, issuer_fault};
+use crate::metadata::is_project_id;
 use crate::state::Environment;
 use crate::telemetry;
 
@@ -28,16 +29,16 @@ impl Reader<'_> {
             .number(&PORT, 0, u64::from(u16::MAX))
             .and_then(|port| u16::try_from(port).ok());
         let project = self.read(&PROJECT, |value| {
-            is_project(value).then(|| value.to_owned())
+            is_project_id(value).then(|| value.to_owned())
         });
         let emulator = self.optional(&FIRESTORE_EMULATOR, host_and_port);
         let store = self.store(emulator.flatten());
-        let audiences = self.read(&AUDIENCE, |value| {
-            Some(list(value)).filter(|list| !list.is_empty())
-        });
-        let callers = self.read(&CALLERS, emails);
+        let audiences = self.list(&AUDIENCE, audience_fault);
+        let callers = self.list(&CALLERS, caller_fault);
         let authentication = self.read(&AUTHENTICATION, Mode::parse);
-        let issuer = self.read(&ISSUER, |value| Some(value.to_owned()));
+        let issuer = self.read(&ISSUER, |value| {
+            issuer_fault(value).is_none().then(|| value.to_owned())
+        });
         let keys_url = self.keys_of(issuer.as_deref());
         let pubsub_emulator = self.optional(&EMULATOR, host_and_port);
         let concurrency = self.number(&CONCURRENCY, 1, 10_000);
@@ -109,6 +110,22 @@ impl Reader<'_> {
         }
     }
 
+    /// What stands between commas, each item of a form that a token can have.
+    fn list(
+        &mut self,
+        setting: &Setting,
+        fault: impl Fn(&str) -> Option<&'static str>,
+    ) -> Option<Vec<String>> {
+        let items = self.read(setting, |value| {
+            Some(list(value)).filter(|items| !items.is_empty())
+        })?;
+        let wrong = items.iter().find_map(|item| Some((item, fault(item)?)));
+        match wrong {
+            Some((item, why)) => self.fault(setting, format!("holds {item:?}, which {why}")),
+            None => Some(items),
+        }
+    }
+
     fn number(&mut self, setting: &Setting, least: u64, most: u64) -> Option<u64> {
         self.read(setting, |value| {
             value
@@ -141,10 +158,11 @@ impl Reader<'_> {
             }
         }
         if value == "memory" || value.starts_with("memory:") {
-            return Some(StoreSetting::Memory);
+            return self.memory(value.strip_prefix("memory:").unwrap_or_default());
         }
         let scheme = value.split_once("://").map_or("", |(scheme, _)| scheme);
-        if let Some(feature) = left_out(scheme) {
+        let is_scheme = !scheme.contains([':', '@']); // or a password may be in it
+        if let Some(feature) = left_out(scheme).filter(|_| is_scheme) {
             let found = format!(
                 "has the scheme {scheme:?}, which this build leaves out: build with --features {feature}"
             );
@@ -164,6 +182,15 @@ impl Reader<'_> {
         return self.redis(value).map(StoreSetting::Redis);
         #[cfg(not(feature = "redis"))]
         self.fault(&STORE, "is no store of this build".into())
+    }
+
+    /// On Cloud Run, which sets `K_SERVICE`, each instance would remember its own messages only, so a reason is needed.
+    fn memory(&mut self, reason: &str) -> Option<StoreSetting> {
+        if self.environment.get("K_SERVICE").is_some() && reason.trim().is_empty() {
+            let found = "is memory: on Cloud Run (K_SERVICE is set), where instances come and go and each remembers only its own messages; write memory:REASON, with the reason why running a message again is harmless";
+            return self.fault(&STORE, found.into());
+        }
+        Some(StoreSetting::Memory)
     }
 
     pub(super) fn fault<T>(&mut self, setting: &Setting, found: String) -> Option<T> {
@@ -186,13 +213,6 @@ pub(super) fn left_out(scheme: &str) -> Option<&'static str> {
     }
 }
 
-fn is_project(value: &str) -> bool {
-    !value.is_empty()
-        && value
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-:.".contains(c))
-}
-
 /// What stands between commas.
 fn list(value: &str) -> Vec<String> {
     let items = value.split(',').map(str::trim);
@@ -200,16 +220,6 @@ fn list(value: &str) -> Vec<String> {
         .filter(|item| !item.is_empty())
         .map(str::to_owned)
         .collect()
-}
-
-fn emails(value: &str) -> Option<Vec<String>> {
-    let emails = list(value);
-    (!emails.is_empty()
-        && emails.iter().all(|email| {
-            email.matches('@').count() == 1
-                && !email.contains(|c: char| c.is_whitespace() || c == ';')
-        }))
-    .then_some(emails)
 }
 
 /// Keys that travel in clear text could be anybody's.

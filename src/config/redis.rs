@@ -6,6 +6,7 @@ use rustls::pki_types::pem::PemObject;
 use super::reader::Reader;
 use super::settings::{STORE, STORE_CA_FILE, STORE_PASSWORD};
 use crate::dedup::{RedisAddress, RedisAddressError};
+use crate::encoding::utf8;
 
 impl Reader<'_> {
     /// The address with its password and the certificates it trusts.
@@ -39,11 +40,13 @@ impl Reader<'_> {
 }
 
 fn certificates(path: &str) -> Result<Vec<u8>, String> {
-    let pem = std::fs::read(path)
-        .map_err(|error| format!("is {path:?}, which cannot be read: {error}"))?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let unreadable =
+        |error: &dyn std::error::Error| format!("is {path:?}, which cannot be read: {error}");
+    let file = std::fs::read(path).map_err(|error| unreadable(&error))?;
+    let pem = utf8(&file).map_err(|error| unreadable(&error))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(pem),
+        Ok(certificates) if !certificates.is_empty() => Ok(pem.to_vec()),
         _ => Err(format!("is {path:?}, where no PEM certificate is")),
     }
 }

@@ -47,7 +47,7 @@ pub(super) const AUDIENCE: Setting = setting(
 pub(super) const CALLERS: Setting = setting(
     "PUSHGATE_CALLERS",
     "the service accounts allowed to push",
-    "e-mails, separated by commas",
+    "e-mails as tokens have them, in small letters, separated by commas",
     None,
 );
 pub(super) const AUTHENTICATION: Setting = setting(
@@ -148,13 +148,13 @@ pub(super) const LOG_FORMAT: Setting = setting(
 );
 
 const STORE_FORM: &str = if cfg!(all(feature = "redis", feature = "firestore")) {
-    "redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis-cluster://[USER:PASSWORD@]HOST[:PORT],…, redis-sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB][?sentinel_username=…&sentinel_password=…], each with TLS as rediss…, firestore://PROJECT[/DATABASE], or memory: (one instance, forgotten at its end)"
+    "redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis-cluster://[USER:PASSWORD@]HOST[:PORT],…, redis-sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB][?sentinel_username=…&sentinel_password=…], each with TLS as rediss…, firestore://PROJECT[/DATABASE], or memory:[REASON] (one instance, forgotten at its end; on Cloud Run the reason why running a message again is harmless)"
 } else if cfg!(feature = "redis") {
-    "redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis-cluster://[USER:PASSWORD@]HOST[:PORT],…, redis-sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB][?sentinel_username=…&sentinel_password=…], each with TLS as rediss…, or memory: (one instance, forgotten at its end)"
+    "redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis-cluster://[USER:PASSWORD@]HOST[:PORT],…, redis-sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB][?sentinel_username=…&sentinel_password=…], each with TLS as rediss…, or memory:[REASON] (one instance, forgotten at its end; on Cloud Run the reason why running a message again is harmless)"
 } else if cfg!(feature = "firestore") {
-    "firestore://PROJECT[/DATABASE], or memory: (one instance, forgotten at its end)"
+    "firestore://PROJECT[/DATABASE], or memory:[REASON] (one instance, forgotten at its end; on Cloud Run the reason why running a message again is harmless)"
 } else {
-    "memory: (one instance, forgotten at its end)"
+    "memory:[REASON] (one instance, forgotten at its end; on Cloud Run the reason why running a message again is harmless)"
 };
 
 /// Everything pushgate reads from the environment, in the order of its documentation.

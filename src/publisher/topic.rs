@@ -1,7 +1,7 @@
 //! The name of a topic.
 
 use super::PublishError;
-use crate::metadata;
+use crate::metadata::{self, is_project_id};
 use crate::state::Environment;
 
 /// The full name of a topic, by its short name or its full one. The project is that of the environment, or the metadata
@@ -28,13 +28,17 @@ pub(crate) async fn full_name(
     let project = environment
         .get("GOOGLE_CLOUD_PROJECT")
         .ok_or_else(|| PublishError::NoProject(topic.to_owned()))?;
-    Ok(format!("projects/{project}/topics/{topic}"))
+    let full = format!("projects/{project}/topics/{topic}");
+    match short_name(&full) {
+        Some(_) => Ok(full),
+        None => Err(PublishError::TopicName(full)),
+    }
 }
 
 /// The last part of a full name.
 pub(crate) fn short_name(full: &str) -> Option<&str> {
     match full.split('/').collect::<Vec<_>>()[..] {
-        ["projects", project, "topics", topic] if !project.is_empty() && !topic.is_empty() => {
+        ["projects", project, "topics", topic] if is_project_id(project) && !topic.is_empty() => {
             Some(topic)
         }
         _ => None,

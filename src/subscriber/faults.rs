@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::authentication::{audience_fault, caller_fault};
+
 use super::{
     AfterCrash, Backoff, Form, Idempotency, InProcess, Limits, SECOND, StoreDown, Subscriber,
 };
@@ -99,15 +101,28 @@ impl Subscriber {
                 ),
             ),
             (
-                self.concurrency.is_none_or(|concurrency| (1..=10_000).contains(&concurrency)),
-                format!("concurrency is {}, expected 1 to 10000: see .concurrency(…)", self.concurrency.unwrap_or_default()),
-            ),
-            (
-                self.callers.iter().all(|email| email.contains('@') && !email.contains(','))
-                    && !self.audiences.iter().any(|audience| audience.is_empty() || audience.contains(',')),
-                "an empty audience, a caller that is no e-mail, or one that holds a comma: call .audience(…) once for each, and give .callers([…]) a list".into(),
+                self.concurrency
+                    .is_none_or(|concurrency| (1..=10_000).contains(&concurrency)),
+                format!(
+                    "concurrency is {}, expected 1 to 10000: see .concurrency(…)",
+                    self.concurrency.unwrap_or_default()
+                ),
             ),
         ];
+        checks.extend(self.callers.iter().filter_map(|email| {
+            let why = caller_fault(email)?;
+            Some((
+                false,
+                format!("the caller {email:?} {why}: see .callers([…])"),
+            ))
+        }));
+        checks.extend(self.audiences.iter().filter_map(|audience| {
+            let why = audience_fault(audience)?;
+            Some((
+                false,
+                format!("the audience {audience:?} {why}: see .audience(…)"),
+            ))
+        }));
         checks.extend(self.examples.iter().map(|example| {
             let is_message =
                 !example.is_broken && (!example.data.is_empty() || !example.attributes.is_empty());
@@ -375,10 +390,17 @@ mod tests {
         check(declared().window(Duration::MAX), "at most 366 days");
         check(declared().concurrency(0), "concurrency is 0");
         check(declared().concurrency(usize::MAX), "expected 1 to 10000");
-        check(declared().callers(["me"]), "a caller that is no e-mail");
-        check(declared().audience(""), "an empty audience");
-        check(declared().audience("a,b"), "one that holds a comma");
-        check(declared().callers(["a@b,c@d"]), "one that holds a comma");
+        check(declared().callers(["me"]), "the caller \"me\" is no e-mail");
+        check(declared().audience(""), "the audience \"\" is empty");
+        check(declared().audience("a,b"), "has white space, a comma");
+        check(
+            declared().callers(["a@b,c"]),
+            "has a character that no e-mail",
+        );
+        check(
+            declared().callers(["serviceAccount:push@shop.example"]),
+            "is written as a member of an IAM policy",
+        );
         check(
             declared().examples([Example::raw("nothing", [])]),
             "example \"nothing\" is empty",

@@ -45,10 +45,7 @@ impl Cloud {
         let given = [
             ("GOOGLE_CLOUD_PROJECT", self.project.clone()),
             ("PUSHGATE_AUDIENCE", format!("http://127.0.0.1:{port}")),
-            (
-                "PUSHGATE_CALLERS",
-                format!("push@{}.iam.gserviceaccount.com", self.project),
-            ),
+            ("PUSHGATE_CALLERS", push_account(&self.project)),
             ("PUSHGATE_ISSUER", issuer.url().to_owned()),
             ("PUSHGATE_KEYS_URL", issuer.keys_url()),
             ("PUBSUB_EMULATOR_HOST", self.emulator.address().to_string()),
@@ -56,7 +53,7 @@ impl Cloud {
                 "PUSHGATE_STORE",
                 environment
                     .get("PUSHGATE_STORE")
-                    .unwrap_or("memory:")
+                    .unwrap_or("memory:on one machine")
                     .to_owned(),
             ),
             ("PORT", port.to_string()),
@@ -159,6 +156,16 @@ impl Cloud {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The e-mail that a service account of this project would have. In it the domain of an old project stands behind its id.
+fn push_account(project: &str) -> String {
+    let project = project.to_ascii_lowercase();
+    let project = match project.split_once(':') {
+        Some((domain, id)) => format!("{id}.{domain}"),
+        None => project,
+    };
+    format!("push@{project}.iam.gserviceaccount.com")
 }
 
 /// What any subscriber of this topic declares.

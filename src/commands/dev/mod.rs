@@ -17,7 +17,10 @@ use self::cloud::Cloud;
 use self::screen::Screen;
 use super::Leave;
 use crate::config::Config;
+use crate::metadata::project_id;
+use crate::outcome::chain;
 use crate::reply::{Listener, Report};
+use crate::server::Running;
 use crate::service::Service;
 use crate::state::Environment;
 use crate::subscriber::{Form, Subscriber};
@@ -38,15 +41,66 @@ pub(super) struct Arguments {
     /// Publish no example messages.
     #[arg(long, short)]
     quiet: bool,
-    /// Where the service listens, on 127.0.0.1; the next free port if it is taken.
-    #[arg(long, env = "PORT", default_value_t = SERVICE_PORT)]
-    port: u16,
+    /// Where the service listens, on 127.0.0.1; the next free port if it is taken. By default PORT, or 8080.
+    #[arg(long)]
+    port: Option<u16>,
     /// Where the emulator listens, on 127.0.0.1; the next free port if it is taken.
     #[arg(long, default_value_t = EMULATOR_PORT)]
     emulator_port: u16,
-    /// The project of topics and subscriptions; need not exist.
-    #[arg(long, env = "GOOGLE_CLOUD_PROJECT", default_value = "local", value_parser = project)]
-    project: String,
+    /// The project of topics and subscriptions; need not exist. By default GOOGLE_CLOUD_PROJECT, or local.
+    #[arg(long, value_parser = project_id)]
+    project: Option<String>,
+}
+
+/// A variable that stands for a flag, and cannot be used. clap reads variables, too, but takes an empty one for a value.
+#[derive(Debug, thiserror::Error)]
+#[error("{name} is {value:?}, {expected}")]
+struct Unusable {
+    name: &'static str,
+    value: String,
+    expected: String,
+}
+
+impl Arguments {
+    /// The project, and where the service should listen.
+    fn place(&self, environment: &Environment) -> Result<(String, u16), Unusable> {
+        Ok((self.project(environment)?, self.port(environment)?))
+    }
+
+    fn port(&self, environment: &Environment) -> Result<u16, Unusable> {
+        let parse = |value: &str| {
+            let port = value.parse();
+            port.map_err(|_| "expected a port, 0 to 65535".to_owned())
+        };
+        let port = self.port.map_or_else(
+            || variable(environment, "PORT", parse),
+            |port| Ok(Some(port)),
+        )?;
+        Ok(port.unwrap_or(SERVICE_PORT))
+    }
+
+    fn project(&self, environment: &Environment) -> Result<String, Unusable> {
+        let project = match &self.project {
+            Some(project) => Some(project.clone()),
+            None => variable(environment, "GOOGLE_CLOUD_PROJECT", project_id)?,
+        };
+        Ok(project.unwrap_or_else(|| "local".into()))
+    }
+}
+
+fn variable<T>(
+    environment: &Environment,
+    name: &'static str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, Unusable> {
+    let Some(value) = environment.get(name) else {
+        return Ok(None);
+    };
+    parse(value).map(Some).map_err(|expected| Unusable {
+        name,
+        value: value.to_owned(),
+        expected,
+    })
 }
 
 pub(super) async fn run(
@@ -57,9 +111,10 @@ pub(super) async fn run(
     let start = Instant::now();
     let mut leave = Leave::listen()?;
     let _log = telemetry::install(&environment, LOG);
+    let (project, wanted_port) = arguments.place(&environment)?;
     let emulator_port = free_port(arguments.emulator_port);
-    let cloud = Cloud::start(emulator_port, &arguments.project)?;
-    let port = free_port(arguments.port);
+    let cloud = Cloud::start(emulator_port, &project)?;
+    let port = free_port(wanted_port);
     let config = Config::read(&cloud.settings(&environment, port))?.on_loopback(port);
     let declared = without_eventarc(&mut service);
     let (listener, reports) = listener();
@@ -68,14 +123,14 @@ pub(super) async fn run(
     let subscriptions = cloud.subscribe(declared, running.address(), &config)?;
     let screen = Screen::new(&subscriptions);
     screen.ready(
-        &arguments.project,
+        &project,
         running.address(),
         cloud.emulator.address(),
         &subscriptions,
         start.elapsed(),
     );
-    screen.store(&config);
-    screen.port(arguments.port, port);
+    remark(&screen, &config, &running).await;
+    screen.port(wanted_port, port);
     screen.port(arguments.emulator_port, emulator_port);
     let lines = tokio::spawn(
         screen
@@ -101,6 +156,15 @@ pub(super) async fn run(
     Ok(())
 }
 
+/// Says what is not as it may be expected. A store that does not answer is no reason not to start, since that may pass.
+async fn remark(screen: &Screen, config: &Config, running: &Running) {
+    screen.store(config);
+    if let Err(error) = running.store().ping().await {
+        let why = chain(&error);
+        screen.trouble(&format!("messages are not handled, since {why}"));
+    }
+}
+
 /// There is no Eventarc here: what it would deliver as events comes as Pub/Sub's own pushes.
 fn without_eventarc(service: &mut Service) -> Vec<Subscriber> {
     for subscriber in &mut service.subscribers {
@@ -118,19 +182,6 @@ fn listener() -> (Listener, mpsc::Receiver<Report>) {
         Arc::new(move |report: &Report| drop(sender.try_send(report.clone()))),
         receiver,
     )
-}
-
-/// A project's id, as part of every name.
-fn project(value: &str) -> Result<String, String> {
-    let is_id = !value.is_empty()
-        && value
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-:.".contains(c));
-    if is_id {
-        Ok(value.to_owned())
-    } else {
-        Err("expected letters, digits, -, : or .".into())
-    }
 }
 
 /// This port, or the next one that nobody listens on.

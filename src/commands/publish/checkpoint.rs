@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source::{Line, Lines, SourceError};
 use crate::decoding::decode;
+use crate::encoding::utf8;
 use crate::publisher::new_event_id;
 
 const VERSION: u32 = 1;
@@ -128,7 +129,9 @@ impl Checkpoint {
             Err(error) => return Err(CheckpointError::Read(path, error)),
         };
         let foreign = || CheckpointError::Foreign(path.clone());
-        let saved: Saved = decode(&text).map_err(|_| foreign())?;
+        let text = utf8(&text)
+            .map_err(|error| CheckpointError::Read(path.clone(), io::Error::other(error)))?;
+        let saved: Saved = decode(text).map_err(|_| foreign())?;
         if saved.pushgate_publish != VERSION {
             return Err(foreign());
         }
@@ -160,6 +163,7 @@ impl Checkpoint {
                 Err(SourceError::Read { source, .. } | SourceError::Open(_, source)) => {
                     return Err(read(source));
                 }
+                Err(SourceError::Encoding(error)) => return Err(read(io::Error::other(error))),
             };
             if line.number > last {
                 break;

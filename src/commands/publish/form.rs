@@ -72,7 +72,7 @@ impl Form {
         let mut attributes = self.attributes.clone();
         if !self.is_message {
             if self.is_checked {
-                decode::<IgnoredAny>(&text)?;
+                self.decode::<IgnoredAny>(&text)?;
             }
             let draft = Draft {
                 data: text.into(),
@@ -81,7 +81,7 @@ impl Form {
             };
             return Ok((draft, None));
         }
-        let whole: Whole = decode(&text)?;
+        let whole: Whole = self.decode(&text)?;
         attributes.extend(whole.attributes);
         let data = whole.data.map_or_else(Bytes::new, |data| {
             Bytes::copy_from_slice(data.get().as_bytes())
@@ -97,6 +97,18 @@ impl Form {
             },
             whole.event_id,
         ))
+    }
+
+    /// Decodes a line, which must hold the whole document.
+    fn decode<T: serde::de::DeserializeOwned>(&self, text: &[u8]) -> Result<T, String> {
+        let ends_later = |_: &String| {
+            self.is_many
+                && serde_json::from_slice::<IgnoredAny>(text).is_err_and(|error| error.is_eof())
+        };
+        decode(text).map_err(|error| match ends_later(&error) {
+            true => "the JSON document does not end in this line, expected a whole one in each line, as jq -c . FILE writes them".into(),
+            false => error,
+        })
     }
 
     fn ordering_key(&self, data: &[u8]) -> Result<String, String> {

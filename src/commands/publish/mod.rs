@@ -23,6 +23,7 @@ use self::recorder::Recorder;
 use self::run::Run;
 use self::source::Source;
 use super::Leave;
+use crate::metadata::project_id;
 use crate::publisher::{Channel, EVENT_ID_ATTRIBUTE, Settings, full_name, short_name};
 use crate::service::Service;
 use crate::state::Environment;
@@ -92,7 +93,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     traceparent: Option<Trace>,
     /// The project of the topic; by default GOOGLE_CLOUD_PROJECT, or what the metadata server says
-    #[arg(long)]
+    #[arg(long, value_parser = project_id)]
     project: Option<String>,
     /// Messages that may be unconfirmed at once
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::super::output::unless_gone;
 use super::Output;
 use super::checkpoint::{Checkpoint, CheckpointError, Fingerprint};
 
@@ -99,7 +100,7 @@ impl Record {
             }
             checkpoint.save()?;
         }
-        self.print(group).map_err(RecordError::Print)?;
+        unless_gone(self.print(group)).map_err(RecordError::Print)?;
         self.published
             .fetch_add(group.len() as u64, Ordering::Relaxed);
         Ok(())

@@ -168,6 +168,10 @@ impl Run<'_> {
                 self.failed(*number, &[whole_chain(error)]);
                 Next::Stop
             }
+            SourceError::Encoding(_) => {
+                self.failed(1, &[whole_chain(error)]);
+                Next::Stop
+            }
             SourceError::Open(..) => Next::Stop,
         }
     }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
+use crate::encoding::{Utf16, utf8};
+
 /// More than the largest message needs, its attributes and the white space around it included.
 const LINE_BYTES: u64 = 16 << 20;
 /// Lines that wait to be published.
@@ -33,6 +35,8 @@ pub(super) enum SourceError {
     Open(String, #[source] io::Error),
     #[error("longer than {LINE_BYTES} bytes")]
     TooLong { number: u64 },
+    #[error(transparent)]
+    Encoding(#[from] Utf16),
     #[error("cannot be read")]
     Read {
         number: u64,
@@ -72,7 +76,10 @@ impl Source {
 
 fn send(reader: impl BufRead, sender: &mpsc::Sender<Result<Line, SourceError>>) {
     for line in Lines::of(reader) {
-        let is_last = matches!(line, Err(SourceError::Read { .. }));
+        let is_last = matches!(
+            line,
+            Err(SourceError::Read { .. } | SourceError::Encoding(_))
+        );
         // Nobody reads on: the command ends.
         if sender.blocking_send(line).is_err() || is_last {
             return;
@@ -120,6 +127,13 @@ impl<R: BufRead> Iterator for Lines<R> {
             Ok(Some(text)) if text.len() as u64 > LINE_BYTES => {
                 Some(Err(SourceError::TooLong { number }))
             }
+            Ok(Some(text)) if number == 1 => Some(match utf8(&text) {
+                Ok(text) => Ok(Line {
+                    number,
+                    text: text.to_vec(),
+                }),
+                Err(error) => Err(error.into()),
+            }),
             Ok(Some(text)) => Some(Ok(Line { number, text })),
             Err(source) => Some(Err(SourceError::Read { number, source })),
         }
@@ -150,6 +164,19 @@ mod tests {
         assert_eq!(lines(b"a\r\n\nb"), ["1 a", "2 ", "3 b"]);
         assert_eq!(lines(b"a\n"), ["1 a"]);
         assert!(lines(b"").is_empty());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped_and_utf_16_is_refused() {
+        assert_eq!(
+            lines(b"\xef\xbb\xbf{}\n\xef\xbb\xbf"),
+            ["1 {}", "2 \u{feff}"]
+        );
+        let refused = lines(b"\xff\xfe{\0}\0");
+        assert!(
+            refused[0].contains("is UTF-16, expected UTF-8"),
+            "{refused:?}"
+        );
     }
 
     #[test]

@@ -1,0 +1,150 @@
+//! Callers, audiences and issuers that no token can have: refused at start instead of answering 401 or 403 to every push.
+
+use url::Url;
+
+use super::is_google;
+
+/// Returns why no token can come from this caller, if none can.
+pub(crate) fn caller_fault(email: &str) -> Option<&'static str> {
+    let (name, domain) = email.split_once('@').unwrap_or_default();
+    if email.contains(':') {
+        Some("is written as a member of an IAM policy: expected the e-mail alone")
+    } else if name.is_empty() || domain.is_empty() || domain.contains('@') {
+        Some("is no e-mail")
+    } else if email.contains(is_foreign) || email.contains(['/', '\\', '(', ')', '[', ']']) {
+        Some("has a character that no e-mail in a token has")
+    } else if email.contains(|each: char| each.is_uppercase()) {
+        Some("has capital letters, which no e-mail in a token has")
+    } else {
+        None
+    }
+}
+
+/// Returns why no token can be for this audience, if none can.
+pub(crate) fn audience_fault(audience: &str) -> Option<&'static str> {
+    if audience.is_empty() {
+        Some("is empty")
+    } else if audience.contains(is_foreign) {
+        Some("has white space, a comma, a semicolon or a quotation mark")
+    } else if is_http(audience) && !is_url(audience) {
+        Some("is no URL although it begins like one")
+    } else if looks_like_a_host(audience) {
+        Some("is a URL without its scheme, such as https://")
+    } else {
+        None
+    }
+}
+
+/// Returns why no token can be issued by this issuer, if none can.
+pub(crate) fn issuer_fault(issuer: &str) -> Option<&'static str> {
+    if is_google(issuer) {
+        None
+    } else if issuer.contains(is_foreign) || !is_url(issuer) {
+        Some("is no http or https URL")
+    } else if Url::parse(issuer).is_ok_and(|url| url.host_str() == Some("accounts.google.com")) {
+        Some("is not as Google writes itself in tokens: https://accounts.google.com")
+    } else {
+        None
+    }
+}
+
+fn is_foreign(each: char) -> bool {
+    each.is_whitespace() || each.is_control() || [',', ';', '"', '\'', '<', '>'].contains(&each)
+}
+
+fn is_http(text: &str) -> bool {
+    let scheme = text.split(':').next().unwrap_or_default();
+    text.contains(':') && ["http", "https"].contains(&scheme.to_ascii_lowercase().as_str())
+}
+
+fn is_url(text: &str) -> bool {
+    let rest = text.split_once("://").map(|(_, rest)| rest);
+    let begins_well = rest.is_some_and(|rest| !rest.starts_with('/'));
+    is_http(text) && begins_well && Url::parse(text).is_ok_and(|url| url.has_host())
+}
+
+/// An audience may be any text, but a host name, perhaps with a port and a path, is one that lacks its scheme. The client ids of
+/// Google's OAuth look like host names, too.
+fn looks_like_a_host(text: &str) -> bool {
+    let rest = text.trim_start_matches('/');
+    let host = rest.split(['/', ':', '?']).next().unwrap_or_default();
+    let labels: Vec<&str> = host.split('.').collect();
+    let is_label = |label: &&str| {
+        !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    let is_name = labels.len() > 1 && labels.iter().all(is_label);
+    text.starts_with("//") || is_name && !host.ends_with(".apps.googleusercontent.com")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_that_no_token_names_is_refused() {
+        for email in [
+            "push@shop.iam.gserviceaccount.com",
+            "push@my_shop.iam.gserviceaccount.com",
+            "123-compute@developer.gserviceaccount.com",
+        ] {
+            assert_eq!(caller_fault(email), None, "{email}");
+        }
+        for (email, fault) in [
+            ("serviceAccount:push@shop.iam.gserviceaccount.com", "IAM"),
+            ("user:ada@example.com", "IAM"),
+            ("projects/-/serviceAccounts/push@shop.com", "a character"),
+            ("push", "no e-mail"),
+            ("@shop.com", "no e-mail"),
+            ("push@", "no e-mail"),
+            ("push@a@b", "no e-mail"),
+            ("Push@shop.com", "capital letters"),
+            ("<push@shop.com>", "a character"),
+            ("pu sh@shop.com", "a character"),
+        ] {
+            let found = caller_fault(email).expect(email);
+            assert!(found.contains(fault), "{email}: {found}");
+        }
+    }
+
+    #[test]
+    fn an_audience_that_no_token_is_for_is_refused() {
+        for audience in [
+            "orders",
+            "https://push.example.com",
+            "https://pushgate.europe-west1.shop.internal",
+            "http://127.0.0.1:8080",
+            "32555940559-abc.apps.googleusercontent.com",
+        ] {
+            assert_eq!(audience_fault(audience), None, "{audience}");
+        }
+        for (audience, fault) in [
+            ("", "empty"),
+            ("push.example.com", "without its scheme"),
+            ("//push.example.com/push", "without its scheme"),
+            ("push.example.com:443/push/orders", "without its scheme"),
+            ("https:/push.example.com", "no URL"),
+            ("https:///push", "no URL"),
+            ("https://", "no URL"),
+            ("\"https://push.example.com\"", "quotation"),
+            ("https://push.example.com /", "white space"),
+        ] {
+            let found = audience_fault(audience).expect(audience);
+            assert!(found.contains(fault), "{audience}: {found}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_that_no_token_has_is_refused() {
+        for issuer in ["accounts.google.com", "http://127.0.0.1:8085"] {
+            assert_eq!(issuer_fault(issuer), None, "{issuer}");
+        }
+        for issuer in [
+            "issuer.example.com",
+            "https:/issuer.example.com",
+            "https://accounts.google.com/",
+            "https://issuer.example.com ",
+        ] {
+            assert!(issuer_fault(issuer).is_some(), "{issuer}");
+        }
+    }
+}
