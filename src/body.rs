@@ -83,8 +83,8 @@ impl Bodies {
         Ok((read.freeze(), place))
     }
 
-    /// The place, made large enough for so many bytes. Of two bodies that need the last room one gets it: the other gives its
-    /// own back before the first can ask in vain.
+    /// Extends the place to so many bytes. If two bodies need the last room, one is refused and frees its room before the other
+    /// tries.
     fn grown(&self, mut place: Place, bytes: usize) -> Result<Place, BodyError> {
         let more = kibibytes(bytes).saturating_sub(place.num_permits());
         if more > 0 {

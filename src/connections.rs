@@ -1,9 +1,9 @@
 //! The open connections: how many there may be, and which are closed to make room for others.
 //!
-//! Strangers can hold connections for nothing. So a connection without a request is closed after a while, or at once when
-//! its place is needed: first those that never brought a push of a known caller, the longest idle before the others. A
-//! connection with a request is never closed for another, and there are more places than requests at a time, so that a new
-//! client always finds one: a health check, too.
+//! Holding a connection costs a stranger nothing. So a connection without a request is closed after [`IDLE`], or at once when
+//! its place is needed: connections that never brought a push of a known caller first, and of these the longest idle one. A
+//! connection with a request is never closed for another. There are more places than requests at a time, so a new connection
+//! always finds a place, also for a health check.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -19,18 +19,17 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const IDLE: Duration = Duration::from_secs(30);
 /// Cloud Run sends at most 1,000 requests at once to an instance.
 const MOST: usize = 4096;
-/// Of one address. Cloud Run's front end and other proxies have one for all clients, so it only decides whose idle connections
-/// are closed.
+/// The part of all connections (a quarter) beyond which one address loses idle connections of its own. It never refuses a
+/// connection, since all clients of Cloud Run's front end or of a proxy share an address.
 const SHARE_OF_A_PEER: usize = 4;
-/// So many are closed at a time, a part of all: to find them takes a look at each connection.
+/// The part of all connections that is closed at a time: finding idle ones costs a look at each connection.
 const PART_CLOSED: usize = 64;
-/// A request that arrives just now may take all places for a moment.
+/// The time until idle connections are looked for again, if all had a request at that moment.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Between two lines of the log about it.
+/// The time between two log lines about a full table.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// How many connections there may be when so many pushes are worked on at once, and how many pushes that allows, given how
-/// many files this process may have open.
+/// Returns the limits of connections and of pushes at a time. Both shrink if this process may open few files.
 pub(crate) fn limits(concurrency: usize) -> (usize, usize) {
     let wanted = MOST.max(concurrency + concurrency / 2);
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
@@ -64,7 +63,7 @@ pub(crate) struct Connections {
 struct Open {
     connections: HashMap<u64, Arc<Connection>>,
     by_peer: HashMap<IpAddr, usize>,
-    told: Option<Instant>,
+    logged: Option<Instant>,
 }
 
 /// One connection.
@@ -103,7 +102,7 @@ impl Connections {
         })
     }
 
-    /// A place for a connection of this peer; if need be, one that is idle is closed for it.
+    /// Returns a place for a connection of this peer, after closing idle connections if none is free.
     pub(crate) async fn enter(self: &Arc<Self>, peer: IpAddr) -> Entry {
         let of_peer = self.open().by_peer.get(&peer).copied().unwrap_or_default();
         if of_peer >= self.limit / SHARE_OF_A_PEER {
@@ -164,8 +163,8 @@ impl Connections {
         for (_, connection) in idle.into_iter().take(enough) {
             connection.evicted.cancel();
         }
-        if open.told.is_none_or(|told| told.elapsed() >= QUIET) {
-            open.told = Some(Instant::now());
+        if open.logged.is_none_or(|logged| logged.elapsed() >= QUIET) {
+            open.logged = Some(Instant::now());
             tracing::warn!(
                 connections = count,
                 closed = enough,
@@ -221,7 +220,7 @@ impl Connection {
         }
     }
 
-    /// If it has no request: the order in which connections are closed.
+    /// Returns the order in which connections are closed, or `None` while it has a request.
     fn idle(&self) -> Option<(bool, Instant)> {
         let usage = self.usage();
         (usage.requests == 0).then_some((usage.is_of_known_caller, usage.idle_since))

@@ -104,7 +104,7 @@ impl Gate {
         Ok((attempt.with(pass), places))
     }
 
-    /// Who pushes. A service that leaves does not wait for keys.
+    /// Returns the caller. A service that shuts down does not wait for keys.
     async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         if let Some(caller) = self.authentication.check_at_once(headers)? {
             return Ok(caller);
@@ -113,14 +113,14 @@ impl Gate {
         Ok(self.authentication.check(headers).await?)
     }
 
-    /// Whether pushes can be taken: as the latest check says, unless the service leaves.
+    /// True if pushes can be taken: the answer of the latest check, unless the service shuts down.
     pub(crate) async fn is_ready(self: &Arc<Self>) -> bool {
         let gate = Arc::clone(self);
         let check = async move { gate.check_and_log().await };
         self.readiness.or_check(check).await && self.means.drain.check().is_ok()
     }
 
-    /// Changes are logged; anybody may ask, so answers are not.
+    /// Checks, and logs a change.
     async fn check_and_log(&self) -> bool {
         let ready = self.check().await;
         let was_ready = self.was_ready.swap(ready.is_ok(), Ordering::Relaxed);

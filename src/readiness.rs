@@ -16,7 +16,8 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
-    /// Answers as the latest check does, or begins one if that is a second ago. A check goes on when its client vanishes.
+    /// Returns the answer of the latest check, or begins a new check if that one began a second ago. A client that disconnects
+    /// does not cancel the check.
     pub(crate) async fn or_check(
         &self,
         check: impl Future<Output = bool> + Send + 'static,

@@ -163,7 +163,7 @@ const OUTCOME_HEADER: HeaderName = HeaderName::from_static("pushgate-outcome");
 /// Who is told of each push's end; besides the log, `dev` prints a line.
 pub(crate) type Listener = Arc<dyn Fn(&Report) + Send + Sync>;
 
-/// Where reports go.
+/// The destinations of reports.
 #[derive(Default)]
 pub(crate) struct Reports {
     pub(crate) listener: Option<Listener>,
@@ -225,7 +225,7 @@ impl Report {
             listener(&self);
         }
         match refused {
-            // Without a body, which a stranger could leave unread for ever.
+            // A stranger could leave a body unread for ever.
             Some((kind, _)) if !self.is_of_known_caller => {
                 reports.refusals.log(kind, self, level);
                 status.into_response()

@@ -32,7 +32,7 @@ use crate::push::Gate;
 use crate::reply::{Listener, NoEndpoint, Refusal, Report, Reports, ToKnownCaller};
 
 const STREAMS: u32 = 250;
-/// Of the system, for a client that does not read: replies are short.
+/// The kernel's buffer for a client that does not read. Replies are short.
 const SEND_BUFFER_BYTES: u32 = 64 * 1024;
 const BACKLOG: u32 = 1024;
 /// For connections to end after the last push has: the replies are written then.
@@ -99,7 +99,7 @@ pub(crate) async fn serve(
     let router = Router::new()
         .route("/", post(receive_any))
         .route("/push/{subscription}", post(receive_for))
-        // Without bodies in good times, since a stranger could leave them unread for ever.
+        // Success has no body, which a stranger could leave unread for ever.
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .fallback(no_such_path)
@@ -111,7 +111,7 @@ pub(crate) async fn serve(
     let accepting = tokio::spawn(accept(socket, router, Arc::clone(&gate), connections));
     let first = Arc::clone(&gate);
     tokio::spawn(async move {
-        // So that the log says at once what is missing. Its answer is kept for a second, so it does not hurry.
+        // Logs at the start what is missing. The answer is kept for a second, so the first keys are waited for.
         let _ = first.authentication.is_ready().await;
         first.is_ready().await
     });
@@ -228,7 +228,7 @@ async fn serve_connection(
     let service = service_fn(move |request| {
         let (router, connection) = (router.clone(), Arc::clone(&connection));
         async move {
-            // Not before it is polled: hyper keeps a request that it cannot answer, since its client does not read.
+            // Counted when polled: hyper does not poll a request while the client reads no replies.
             let _in_use = connection.begin();
             let response = router.call(request).await;
             if let Ok(response) = &response
@@ -256,8 +256,8 @@ async fn serve_connection(
     let _ = timeout(GOODBYE, served).await;
 }
 
-/// HTTP/1.1 and HTTP/2 without TLS on one port, told apart by their first bytes (RFC 9113, 3.3). It waits for them without a
-/// bound of its own, so a connection without a request counts as idle from its begin.
+/// HTTP/1.1 and HTTP/2 without TLS on one port, told apart by their first bytes (RFC 9113, 3.3). The builder waits for them
+/// without a time-out, so a connection counts as idle from its start.
 fn connection_builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -276,7 +276,7 @@ fn connection_builder() -> Builder<TokioExecutor> {
     builder
 }
 
-/// A socket whose connections keep little for clients that do not read: connections inherit both options (Linux, *tcp(7)*).
+/// Binds a socket that keeps little for clients that do not read: its connections inherit both options (Linux, *tcp(7)*).
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),

@@ -27,12 +27,12 @@ const FLOOR_AFTER_FAILURE: Duration = Duration::from_secs(1);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pushes that may wait for a fetch at a time while keys are known: most of them bring invented key ids.
 const WAITING: usize = 100;
-/// The same without any keys, when all pushes must wait: as many as Cloud Run sends at once to an instance.
+/// The same while no keys are known and every push must wait: Cloud Run sends at most so many requests at once to an instance.
 const WAITING_FOR_FIRST: usize = 1000;
-/// How long a push waits, beside its handler, for the fetch of keys whose time is over. Without CPU between requests
+/// The time that a push waits, beside its handler, for stale keys to be fetched again. Without CPU between requests
 /// (`cpu_idle`) a fetch that outlives the last response fails.
 const REFRESH_WAIT: Duration = Duration::from_secs(2);
-/// Failures to replace keys that still serve are warnings only after this time: one alone harms no push.
+/// The time for which stale keys serve before a failed fetch is a warning: until then it harms no push.
 const QUIET: Duration = Duration::from_secs(60 * 60);
 /// Used when the issuer gives none.
 const DEFAULT_MAX_AGE: Duration = Duration::from_secs(60 * 60);
@@ -144,7 +144,7 @@ impl Known {
 pub(crate) struct Keys {
     known: watch::Receiver<Known>,
     wanted: Arc<Notify>,
-    /// True from the wish for new keys to the end of the fetch.
+    /// True from the request for new keys to the end of the fetch.
     is_refreshing: Arc<AtomicBool>,
     waiting: Semaphore,
     keeper: AbortHandle,
@@ -190,8 +190,8 @@ impl Keys {
         self.known.borrow().get(key_id)
     }
 
-    /// Has keys fetched again whose time is over, and waits for it a little. Only one push waits; the others, and this one's
-    /// handler, go on with the old keys.
+    /// Fetches stale keys again, and waits for at most [`REFRESH_WAIT`]. Only one push waits; its handler and all other pushes
+    /// go on with the stale keys.
     pub(crate) async fn refresh(&self) {
         let is_due = |known: &Known| known.is_stale() && known.may_fetch();
         if !is_due(&self.known.borrow()) || self.is_refreshing.swap(true, Ordering::Relaxed) {
@@ -248,7 +248,7 @@ impl Keys {
         }
     }
 
-    /// A place among the pushes that wait for a fetch, if one is left.
+    /// Takes a place among the pushes that wait for a fetch.
     fn place_to_wait(&self) -> Result<SemaphorePermit<'_>, FetchError> {
         let has_keys = self.known.borrow().unavailable().is_none();
         let waiting = WAITING_FOR_FIRST - self.waiting.available_permits();

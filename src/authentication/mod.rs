@@ -106,7 +106,7 @@ impl Authentication {
         })
     }
 
-    /// Who sent these headers, if that can be told without waiting: not with a token by a key that is not known.
+    /// Returns the sender of these headers, or `None` if its token's key is not known, so that keys must be fetched first.
     ///
     /// # Errors
     /// When the token is missing, not genuine or not valid now.
@@ -134,7 +134,7 @@ impl Authentication {
         Ok(Some(verified.caller))
     }
 
-    /// Who sent these headers, after the keys were fetched if that may bring the token's.
+    /// Returns the sender of these headers, after a fetch of the keys if the token's key is not known.
     ///
     /// # Errors
     /// When the token is missing, not genuine or not valid now, or no keys are known to tell.
@@ -147,7 +147,7 @@ impl Authentication {
         Ok(self.rules.verify(token, key)?.caller)
     }
 
-    /// Has the keys fetched again when their time is over, so that withdrawn ones serve no longer.
+    /// Fetches stale keys again, so that revoked ones are refused.
     pub(crate) async fn refresh(&self) {
         if self.mode == Mode::Verify {
             self.keys.refresh().await;

@@ -131,7 +131,7 @@ fn fail(error: &(dyn std::error::Error + 'static), is_json: bool, code: ExitCode
     code
 }
 
-/// Prints, but does not wait for a reader that does not read: the process is to exit.
+/// Prints to stderr, and exits after a second also when stderr is not read.
 fn print_error(text: String) {
     let (printed, waiting) = std::sync::mpsc::channel::<()>();
     std::thread::spawn(move || {

@@ -84,8 +84,8 @@ impl Envelope {
         }
     }
 
-    /// As it came, unless it is for a subscriber whose pushes are never wrapped: its publishers could have made the wrapper.
-    /// The path tells this earlier, but a push to `/` has none.
+    /// Refuses a wrapped push for a subscriber declared `.unwrapped()`: a publisher could have made the wrapper. A path that
+    /// names the subscriber decides this earlier; a push to `/` has none.
     pub(crate) fn for_subscriber(self, subscriber: &Subscriber) -> Result<Self, EnvelopeError> {
         if subscriber.form == Form::Unwrapped && !self.is_unwrapped {
             return Err(EnvelopeError::WrappedThoughUnwrapped);

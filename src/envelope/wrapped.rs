@@ -83,7 +83,7 @@ impl<'a> Wire<'a> {
     }
 }
 
-/// The number, also if it is written as a string. It is only information, so anything else is as good as none.
+/// Reads a number, or a string of digits. The delivery attempt is only information, so anything else counts as none.
 fn number(json: &RawValue) -> Option<u32> {
     json.get().trim_matches('"').parse().ok()
 }

@@ -8,9 +8,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// For the lines that are not written yet. A line that does not fit is dropped and counted.
+/// The bound of the lines that are not written yet. A line that does not fit is dropped and counted.
 const LIMIT_BYTES: usize = 4 * 1024 * 1024;
-/// For the last lines when the process exits. With the default grace the exit stays within the 10 s that Cloud Run gives.
+/// The time that the exit waits for the last lines. With the default grace the exit stays within the 10 s that Cloud Run gives.
 const FLUSH: Duration = Duration::from_millis(250);
 
 /// Lines on their way to the output.
@@ -45,7 +45,7 @@ impl Lines {
             if dropped > 0 {
                 report(dropped);
             }
-            // Without a reader there is no place left to complain.
+            // A failure to write the log cannot be logged.
             let _ = output.write_all(&lines).and_then(|()| output.flush());
             self.waiting().is_writing = false;
             self.changed.notify_all();
@@ -63,7 +63,7 @@ impl Lines {
         (std::mem::take(&mut waiting.lines), dropped)
     }
 
-    /// Waits until everything is written, but not longer than a reader deserves.
+    /// Waits until everything is written, for at most [`FLUSH`].
     pub(super) fn flush(&self) {
         let is_unwritten = |waiting: &mut Waiting| {
             waiting.is_writing || !waiting.lines.is_empty() || waiting.dropped > 0
