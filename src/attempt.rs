@@ -12,10 +12,11 @@ use uuid::Uuid;
 
 use crate::breaker::Pass;
 use crate::context::{Context, idempotency_key};
-use crate::dead_letter::Reason;
+use crate::dead_letter::{Reason, replayed};
 use crate::dedup::{DedupStore, Fingerprint, Hold, StoreError, Ticket};
 use crate::envelope::Envelope;
 use crate::handler::Delivery;
+use crate::hash;
 use crate::outcome::chain;
 use crate::registered::Registered;
 use crate::state::States;
@@ -74,7 +75,7 @@ impl Attempt {
             || Ok(Identity::of_message(&delivery)),
             |idempotency| idempotency.identify(&delivery),
         );
-        let (identity, doom) = match identified {
+        let (mut identity, doom) = match identified {
             Ok(identity) => (identity, None),
             Err(error) => (
                 Identity::of_message(&delivery),
@@ -82,6 +83,12 @@ impl Attempt {
             ),
         };
         delivery.context.idempotency_key = idempotency_key(&subscriber.name, &identity.id).into();
+        if let Some(original) = replayed(&delivery.context)
+            && identity.fingerprint.is_some()
+        {
+            // Under a key of the publisher's own it would count as handled, since its dead letter does.
+            identity.id += &format!(":replay:{}", hash::digits(original.as_bytes()));
+        }
         Self {
             ticket: subscriber.ticket(identity),
             subscriber: Arc::clone(subscriber),

@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::breaker::{Open, Rules};
+use crate::context::Context;
 use crate::handler::Delivery;
 use crate::outcome::chain;
 use crate::publisher::{PublishError, connect};
@@ -249,6 +250,15 @@ fn attributes(delivery: &Delivery, reason: &Reason) -> BTreeMap<String, String> 
         .values_mut()
         .for_each(|value| cut(value, VALUE_LIMIT_BYTES));
     attributes
+}
+
+/// Returns the id of the message whose dead letter was published again, if this is one, and of this subscription: Pub/Sub delivers it
+/// to the topic's other subscriptions, too.
+pub(crate) fn replayed(context: &Context) -> Option<&str> {
+    let attribute = |name| context.attributes.get(name).map(String::as_str);
+    let (project, subscription) = (attribute(SOURCE_PROJECT)?, attribute(SOURCE_SUBSCRIPTION)?);
+    let source = format!("projects/{project}/subscriptions/{subscription}");
+    attribute(MESSAGE_ID_ATTRIBUTE).filter(|_| source == *context.subscription)
 }
 
 /// A name that may be published: those beginning with `goog` are reserved.

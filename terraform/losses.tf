@@ -73,7 +73,7 @@ resource "google_monitoring_alert_policy" "dead_lettered" {
 
       **Why it hurts**: nobody handles it any more; its effect is missing.
 
-      **What to do**: look for its message id in the log, and mend the cause. Then pull it from the subscription `${each.value.dead_letter_topic}` and publish it to `${each.value.topic}` again.
+      **What to do**: look for its message id in the log, and mend the cause. Then pull it from the subscription `${each.value.dead_letter_topic}` and publish it to `${each.value.topic}` again, with its attributes.
 
       ${local.about[each.key]}
     TEXT
@@ -111,7 +111,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
 
       **Why it hurts**: their effects are missing, and after 31 days they are gone.
 
-      **What to do**: `gcloud pubsub subscriptions pull ${each.key} --limit=10 --project=${var.project}` shows them. The attribute `pushgate-dead-letter-reason` says why the service gave one up; without it Pub/Sub did, after too many attempts. Mend the cause, publish what shall be handled again, and ack what is settled.
+      **What to do**: `gcloud pubsub subscriptions pull ${each.key} --limit=10 --project=${var.project}` shows them. The attribute `pushgate-dead-letter-reason` says why the service gave one up; without it Pub/Sub did, after too many attempts. Mend the cause, publish what shall be handled again, with its attributes, and ack what is settled.
 
       - Dead letters of: ${local.dead_letter_sources[each.key]}
     TEXT

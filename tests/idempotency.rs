@@ -177,3 +177,37 @@ async fn a_failed_event_may_be_published_again_with_another_payload() {
         (2, 0)
     );
 }
+
+/// The dead letter as it is published to the topic again.
+fn replay(service: &Service, letter: &emulator::ReceivedMessage, data: &str) -> TestMessage {
+    let attributes = letter.attributes.iter();
+    attributes.fold(service.message(data), |message, (name, value)| {
+        message.attribute(name, value)
+    })
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_is_published_again_runs_once_more() {
+    let service = service(Idempotency::by_attribute("event")).await;
+    let dead = event(&service, "e-1", "dead");
+    assert_eq!(service.push(&dead).await.status, 204);
+    let letter = service.google.dead_letters().remove(0);
+    for data in ["ok", "ok"] {
+        let replayed = replay(&service, &letter, data);
+        assert_eq!(service.push(&replayed).await.status, 204);
+    }
+    assert_eq!(service.runs(), 2);
+    assert_eq!(service.google.dead_letters().len(), 1);
+}
+
+#[tokio::test]
+async fn a_dead_letter_of_another_subscription_is_a_duplicate_here() {
+    let service = service(Idempotency::by_attribute("event")).await;
+    let dead = event(&service, "e-1", "dead");
+    assert_eq!(service.push(&dead).await.status, 204);
+    let letter = service.google.dead_letters().remove(0);
+    let others = replay(&service, &letter, "dead")
+        .attribute("CloudPubSubDeadLetterSourceSubscription", "another");
+    assert_eq!(service.push(&others).await.status, 204);
+    assert_eq!(service.runs(), 1);
+}
