@@ -131,3 +131,22 @@ async fn threads_past_their_limit_are_replaced_and_too_many_end_liveness_with_th
         "{reason}"
     );
 }
+
+#[tokio::test]
+async fn a_push_without_a_thread_says_why_in_the_log() {
+    let mut service = Stuck::serve(&[]).await;
+    let _pushes: Vec<_> = (0..40)
+        .map(|_| service.push("hangs-past-its-limit"))
+        .collect();
+    let is_not_begun = |line: &serde_json::Value| line["outcome"] == "not begun";
+    let line = service.process.log(is_not_begun).await;
+    let reason = line["reason"].as_str().expect("a reason");
+    for part in [
+        "no thread of the blocking pool",
+        "hard limit of 2s",
+        "hangs-past-its-limit (",
+        ".concurrency(",
+    ] {
+        assert!(reason.contains(part), "{reason}");
+    }
+}
