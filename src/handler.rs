@@ -11,6 +11,7 @@ use crate::message::{Message, Payload, PayloadError};
 use crate::outcome::{IntoOutcome, Outcome};
 use crate::payload::PayloadType;
 use crate::state::{State, StateType, States};
+use crate::telemetry::HANDLERS;
 
 /// One message on its way into a handler.
 #[derive(Clone)]
@@ -37,6 +38,7 @@ impl Delivery {
     /// is there for every line that the log's filter lets pass.
     pub(crate) fn span(&self) -> Span {
         tracing::error_span!(
+            target: HANDLERS,
             parent: None,
             "handler",
             subscription = %self.context.subscription,
@@ -270,7 +272,7 @@ mod tests {
     use super::*;
     use crate::subscriber::Subscriber;
     use crate::telemetry::captured::Captured;
-    use crate::telemetry::hide_panic_messages;
+    use crate::telemetry::{self, hide_panic_messages};
 
     /// Compiles handlers with one mistake each, and compares what the compiler says with the files beside them. After a
     /// change of either, `TRYBUILD=overwrite cargo nextest run -p pushgate --all-features -E 'test(mistake)'` writes them.
@@ -369,6 +371,24 @@ mod tests {
             assert_eq!(lines[1]["severity"], "ERROR");
         }
         drop(take_hook());
+    }
+
+    #[test]
+    fn a_filter_that_names_other_targets_keeps_the_fields_of_handlers() {
+        for (directives, is_there) in [
+            ("mine=debug", true),
+            ("error", true),
+            ("pushgate=off,info", true),
+            ("off", false),
+        ] {
+            let filter = telemetry::filter(directives).expect("directives");
+            let log = tracing_subscriber::fmt()
+                .with_env_filter(telemetry::with_handlers(filter))
+                .with_writer(std::io::sink)
+                .finish();
+            let is_disabled = with_default(log, || delivery().span().is_disabled());
+            assert_eq!(!is_disabled, is_there, "{directives}");
+        }
     }
 
     #[tokio::test]

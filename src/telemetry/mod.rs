@@ -15,12 +15,15 @@ use self::cloud_logging::{CloudLogging, SpanFields};
 use self::lines::Lines;
 use crate::state::Environment;
 
+/// The target of the spans of handlers.
+pub(crate) const HANDLERS: &str = "pushgate::handler";
+
 /// Begins logging; on Cloud Run, which sets `K_SERVICE` (Google, *Container runtime contract*), as JSON. Settings that cannot
 /// be used are reported with all the others later, and until then the log is as by default.
 pub(crate) fn install(environment: &Environment, default_filter: &str) -> Log {
     let format = wants_json(environment);
     let wanted = environment.get("PUSHGATE_LOG").and_then(filter);
-    let filter = wanted.unwrap_or_else(|| EnvFilter::new(default_filter));
+    let filter = with_handlers(wanted.unwrap_or_else(|| EnvFilter::new(default_filter)));
     let lines = Lines::to(std::io::stderr(), |lines| {
         tracing::warn!(
             lines,
@@ -77,6 +80,16 @@ pub(crate) fn filter(directives: &str) -> Option<EnvFilter> {
         None
     } else {
         EnvFilter::try_new(directives).ok()
+    }
+}
+
+/// Lets the spans of handlers pass whatever targets the filter names, since the lines of handlers need their fields.
+pub(crate) fn with_handlers(filter: EnvFilter) -> EnvFilter {
+    match format!("{HANDLERS}=error").parse() {
+        Ok(spans) if filter.max_level_hint() != Some(LevelFilter::OFF) => {
+            filter.add_directive(spans)
+        }
+        _ => filter,
     }
 }
 
