@@ -375,7 +375,11 @@ fn hostile_plans_are_refused() {
     refused(b"", "not valid JSON");
     refused(b"\xff\xfe", "is UTF-16, expected UTF-8");
     refused(b"{\"values\": \"hush", "not valid JSON");
-    refused(b"[]", "expected");
+    refused(b"[]", "expected an object, not an array");
+    refused(
+        br#"{"planned_values": {"root_module": [[], []]}}"#,
+        "(line 1, column 36): expected an object, not an array",
+    );
     refused(b"{} {}", "more data after");
     refused(b"{}", "neither planned_values");
     refused(
