@@ -62,17 +62,13 @@ pub(crate) async fn ask(attempt: &mut Attempt, drain: &Drain) -> Result<Asked, S
             // Where another delivery is at it, running without a claim would be running twice at once.
             Err(NoAnswer {
                 error,
-                is_in_progress,
-            }) => {
-                let dares = !is_in_progress && attempt.dares_without(&error);
-                if dares {
-                    return Ok(Asked::Granted { attempt: 1 });
-                }
+                is_in_progress: false,
+            }) if attempt.dares_without(&error) => {
+                return Ok(Asked::Granted { attempt: 1 });
+            }
+            Err(NoAnswer { error, .. }) => {
                 if error.is_ambiguous() {
-                    attempt
-                        .subscriber
-                        .store
-                        .give_back_unanswered(&attempt.ticket);
+                    subscriber.store.give_back_unanswered(&attempt.ticket);
                 }
                 return Err(error);
             }

@@ -6,12 +6,10 @@ use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 
 /// Workers beside those for handlers: for tasks that handlers spawn, and for the drivers of network and time.
 const SPARE_WORKERS: usize = 2;
-/// More than this many polls that block at once are too many; idle workers cost only their stacks.
-const MOST_WORKERS: usize = 256;
 /// Threads for what handlers and their libraries give to `spawn_blocking`; tokio's own default.
 const SPARE_THREADS: usize = 512;
 
-/// A runtime with a worker for each handler: a poll that blocks takes one worker, and the others go on.
+/// A runtime with more workers than handlers may be polled on at once: a poll that blocks takes one worker, and the others go on.
 ///
 /// Within a current-thread runtime, as tests have it, there is no runtime of its own: only such a runtime can pause its
 /// clock, and the clock of another would not stand still with it.
@@ -22,8 +20,8 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    /// Makes room for `handlers` at once. Called within a runtime.
-    pub(crate) fn new(handlers: usize) -> io::Result<Self> {
+    /// Makes `workers` for polls, and threads for `handlers` that keep theirs. Called within a runtime.
+    pub(crate) fn new(workers: usize, handlers: usize) -> io::Result<Self> {
         let current = Handle::current();
         if current.runtime_flavor() == RuntimeFlavor::CurrentThread {
             return Ok(Self {
@@ -32,7 +30,7 @@ impl Executor {
             });
         }
         let runtime = Builder::new_multi_thread()
-            .worker_threads(handlers.min(MOST_WORKERS) + SPARE_WORKERS)
+            .worker_threads(workers + SPARE_WORKERS)
             .max_blocking_threads(handlers + SPARE_THREADS)
             .thread_name("handlers")
             .enable_all()

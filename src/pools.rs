@@ -4,23 +4,26 @@ use std::future::poll_fn;
 use std::io;
 use std::num::NonZero;
 use std::sync::Arc;
+use std::task::ready;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
 use crate::executor::Executor;
 use crate::handler::{Delivery, Said, Work};
+use crate::registered::Registered;
 use crate::runs::{Entry, Runs};
 use crate::subscriber::Subscriber;
-use crate::threads::{Pool, Share, Thread};
+use crate::threads::{Pool, Share, Thread, Turn};
 use crate::watchdog::Watchdog;
 
 /// The most runs that outlast their hard limit and are replaced; half of the places of the process if that is less.
 const MOST_OUTLASTING: usize = 64;
 
-/// The executor for `async` handlers, and threads for the others, bounded by the container's CPUs.
+/// The executor for `async` handlers with its workers, and threads for the others, bounded by the container's CPUs.
 pub(crate) struct Pools {
     pub(crate) executor: Executor,
+    workers: Pool,
     pub(crate) watchdog: Arc<Watchdog>,
     runs: Arc<Runs>,
     blocking: Pool,
@@ -41,13 +44,18 @@ impl Pools {
         let works = || subscribers.iter().map(|subscriber| &subscriber.work);
         let blocking = works().filter(|work| matches!(work, Work::Blocking(_)));
         let cpu = works().filter(|work| matches!(work, Work::Cpu(_)));
-        let executor = Executor::new(places)?;
+        let polling = works()
+            .filter(|work| matches!(work, Work::Async(_)))
+            .count();
+        let workers = Pool::new("async", (4 * cores).max(8), polling);
+        let executor = Executor::new(workers.size(), places)?;
         let runs = Arc::new(Runs::new(MOST_OUTLASTING.min(places / 2)));
         Ok(Self {
             blocking: Pool::new("blocking", (2 * cores).max(cores + 4), blocking.count()),
             cpu: Pool::new("cpu", cores, cpu.count()),
             watchdog: Watchdog::start(Arc::clone(&runs), executor.handle.clone())?,
             executor,
+            workers,
             runs,
         })
     }
@@ -61,6 +69,11 @@ impl Pools {
         }
     }
 
+    /// Returns the workers on which a subscription's `async` handler may be polled at once.
+    pub(crate) fn workers(&self) -> Arc<Share> {
+        Arc::new(self.workers.share())
+    }
+
     /// Waits for a thread, which an `async` handler does not need.
     pub(crate) async fn thread(&self, share: Option<&Share>) -> Option<Thread> {
         match share {
@@ -69,22 +82,22 @@ impl Pools {
         }
     }
 
-    /// Starts the handler in a task of its own, with its thread.
+    /// Starts the handler of a subscriber in a task of its own, with its thread.
     pub(crate) fn start(
         &self,
-        work: &Work,
-        share: Option<&Share>,
+        subscriber: &Registered,
         thread: Option<Thread>,
         delivery: Delivery,
     ) -> Job {
-        let pool = share.map(|share| share.pool);
+        let pool = subscriber.share.as_ref().map(|share| share.pool);
         let listed = self.runs.list(pool, &delivery.context, thread);
         let entry = Arc::clone(&listed.entry);
         let executor = &self.executor.handle;
-        let task = match work {
+        let task = match &subscriber.declared.work {
             Work::Async(handler) => {
-                let mut handling = handler(delivery);
+                let (mut handling, mut turn) = (handler(delivery), Turn::of(&subscriber.workers));
                 executor.spawn(poll_fn(move |waking| {
+                    let _worker = ready!(turn.poll(waking));
                     listed.poll(handling.as_mut(), waking)
                 }))
             }

@@ -33,6 +33,8 @@ pub(crate) struct Registered {
     pub(crate) places: Arc<Semaphore>,
     /// The threads it may use; `None` for an `async` handler.
     pub(crate) share: Option<Share>,
+    /// The workers on which its `async` handler may be polled.
+    pub(crate) workers: Arc<Share>,
     pub(crate) waiting: Waiting,
     breaker: Option<Arc<Breaker>>,
     pub(crate) audiences: HashSet<String>,
@@ -58,10 +60,7 @@ impl Registered {
         } else {
             &declared.audiences
         };
-        let is_guarded = declared
-            .idempotency
-            .as_ref()
-            .is_some_and(Idempotency::is_guarded);
+        let idempotency = declared.idempotency.as_ref();
         let share = pools.share(&declared.work);
         // For a pool, one runs and one waits.
         let room = share.as_ref().map_or(ASYNC_ROOM, |share| 2 * share.size);
@@ -77,14 +76,14 @@ impl Registered {
                 dead_letter::RULES,
             ),
             limits: declared.limits(),
-            store: if is_guarded {
-                store.clone()
-            } else {
-                Shielded::none()
+            store: match idempotency.is_some_and(Idempotency::is_guarded) {
+                true => store.clone(),
+                false => Shielded::none(),
             },
             places: Arc::new(Semaphore::new(places)),
             waiting: Waiting::of(places),
             share,
+            workers: pools.workers(),
             breaker: declared.circuit_breaker.map(|breaker| {
                 let rules = Rules {
                     failures: breaker.failures,

@@ -86,7 +86,7 @@ async fn begin(attempt: &Attempt, pools: &Pools, drain: &Drain) -> Result<Job, S
         arrival,
         ..
     } = attempt;
-    let (work, share) = (&subscriber.declared.work, subscriber.share.as_ref());
+    let share = subscriber.share.as_ref();
     tokio::select! {
         biased;
         () = drain.stopping.cancelled() => Err("the service is leaving".into()),
@@ -95,7 +95,7 @@ async fn begin(attempt: &Attempt, pools: &Pools, drain: &Drain) -> Result<Job, S
         job = async {
             let thread = pools.thread(share).await;
             attempt.begin().await?; // not earlier: a handler that waits for a thread has not begun
-            Ok(pools.start(work, share, thread, delivery.clone()))
+            Ok(pools.start(subscriber, thread, delivery.clone()))
         } => job,
     }
 }

@@ -1,6 +1,8 @@
-//! The threads for handlers that keep theirs, shared so that no subscription takes them all.
+//! The threads for handlers, shared so that no subscription takes them all.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -12,6 +14,7 @@ pub(crate) struct Pool {
     name: &'static str,
     shared: Arc<Semaphore>,
     share: usize,
+    size: usize,
 }
 
 /// The threads that one subscription may use: one of its own, and at most half of the shared ones. So it always has a thread,
@@ -34,7 +37,13 @@ impl Pool {
             name,
             shared: Arc::new(Semaphore::new(threads - usize::from(!is_shared))),
             share: if is_shared { 1 + threads / 2 } else { threads },
+            size: threads + if is_shared { subscriptions } else { 0 },
         }
+    }
+
+    /// How many threads all subscriptions may use at once.
+    pub(crate) fn size(&self) -> usize {
+        self.size
     }
 
     pub(crate) fn share(&self) -> Share {
@@ -48,7 +57,46 @@ impl Pool {
     }
 }
 
+/// The right of one `async` handler to be polled, which it waits for like a thread: polls that block take the workers of their own
+/// subscription only.
+pub(crate) struct Turn {
+    workers: Arc<Share>,
+    waiting: Option<Pin<Box<dyn Future<Output = Option<Thread>> + Send>>>,
+}
+
+impl Turn {
+    pub(crate) fn of(workers: &Arc<Share>) -> Self {
+        Self {
+            workers: Arc::clone(workers),
+            waiting: None,
+        }
+    }
+
+    /// Returns a worker for one poll, or lets the handler be woken when there is one.
+    pub(crate) fn poll(&mut self, waking: &mut Context<'_>) -> Poll<Option<Thread>> {
+        if self.waiting.is_none()
+            && let Some(worker) = self.workers.try_thread()
+        {
+            return Poll::Ready(Some(worker));
+        }
+        let waiting = self.waiting.get_or_insert_with(|| {
+            let workers = Arc::clone(&self.workers);
+            Box::pin(async move { workers.thread().await })
+        });
+        let worker = ready!(waiting.as_mut().poll(waking));
+        self.waiting = None;
+        Poll::Ready(worker)
+    }
+}
+
 impl Share {
+    fn try_thread(&self) -> Option<Thread> {
+        let free = Arc::clone(&self.free).try_acquire_owned().ok()?;
+        let own = Arc::clone(&self.own).try_acquire_owned();
+        let thread = own.or_else(|_| Arc::clone(&self.shared).try_acquire_owned());
+        Some([free, thread.ok()?])
+    }
+
     /// Waits for a thread. The semaphores are never closed, so there always is one in the end.
     pub(crate) async fn thread(&self) -> Option<Thread> {
         let free = Arc::clone(&self.free).acquire_owned().await.ok()?;

@@ -68,8 +68,8 @@ async fn status(push: JoinHandle<Reply>) -> u16 {
 #[tokio::test]
 async fn async_handlers_that_block_stop_neither_health_nor_others_nor_the_exit() {
     let mut service = Stuck::serve(&[("PUSHGATE_GRACE_SECONDS", "1")]).await;
-    let pushes: Vec<_> = (0..20).map(|_| service.push("blocks")).collect();
-    let _stuck = service.stuck(20).await;
+    let pushes: Vec<_> = (0..100).map(|_| service.push("blocks")).collect();
+    let _stuck = service.stuck(3).await;
     assert_eq!(service.live().await.status, 200);
     assert_eq!(status(service.push("succeeds")).await, 204);
     let named = |line: &serde_json::Value| {

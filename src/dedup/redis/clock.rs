@@ -1,7 +1,9 @@
 //! The server's clock as this process knows it, for steps that must not be executed after their sender has given them up.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
 
 /// The server's time, as its last answer told it; before the first answer, this machine's.
 pub(super) struct ServerClock {

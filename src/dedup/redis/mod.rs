@@ -9,10 +9,11 @@ mod sentinel;
 mod url;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::{ErrorKind, FromRedisValue, RedisError, ServerErrorKind};
+use tokio::time::Instant;
 
 pub use self::address::{RedisAddress, RedisAddressError};
 use self::clock::ServerClock;
