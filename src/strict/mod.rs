@@ -108,6 +108,11 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
         inner.deserialize_any(reading).map_err(Clean)
     }
 
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        let (inner, reading) = self.split(visitor, Target::Map);
+        inner.deserialize_any(reading).map_err(Clean)
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -131,7 +136,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
     others! {
         deserialize_char() deserialize_str() deserialize_string() deserialize_unit()
         deserialize_unit_struct(_name: &'static str) deserialize_seq() deserialize_tuple(_length: usize)
-        deserialize_tuple_struct(_name: &'static str, _length: usize) deserialize_map() deserialize_identifier()
+        deserialize_tuple_struct(_name: &'static str, _length: usize) deserialize_identifier()
     }
 
     fn is_human_readable(&self) -> bool {
@@ -143,6 +148,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Target {
     Struct,
+    /// Also the fields of an enum's variant.
+    Map,
     Number,
     /// A value of any kind; or what `serde` keeps first and reads later, for tagged and untagged enums and flattened structs.
     Anything,
@@ -230,7 +237,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Reading<'_, V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        if self.target == Target::Struct {
+        if matches!(self.target, Target::Struct | Target::Map) {
             return Err(A::Error::invalid_type(
                 Unexpected::Seq,
                 &"an object, not an array",
