@@ -234,7 +234,7 @@ async fn the_log_explains_each_refusal_in_one_line_without_a_payload_or_token() 
         (
             token.clone(),
             secret.as_str(),
-            "push to /push/SUBSCRIPTION): line 1, column ",
+            "push to /push/SUBSCRIPTION): `message.messageId` (line 1, column ",
         ),
         (
             stranger,
