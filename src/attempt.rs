@@ -147,7 +147,7 @@ impl Attempt {
         self.subscriber.declared.after_crash == AfterCrash::Hold
     }
 
-    /// The ticket to claim with. A subscriber that must know whether a run was cut off marks its beginning, which also sets the
+    /// Returns the ticket to claim with. A subscriber that must know whether a run was cut off marks its beginning, which also sets the
     /// whole lease; until then the claim is short, so that one whose answer was lost delays no later delivery.
     pub(crate) fn claiming(&self) -> Cow<'_, Ticket> {
         if !self.holds() {
@@ -186,8 +186,8 @@ impl Attempt {
         Ok(())
     }
 
-    /// The claim was granted. A `number` above 1 tells of an earlier one that lapsed; `is_run_lost`, that its run had begun, which
-    /// dooms the message if its subscriber holds such messages.
+    /// Notes that the claim was granted. A `number` above 1 means that an earlier claim lapsed; `is_run_lost` means that its run had
+    /// begun, which dooms the message if its subscriber holds such messages.
     pub(crate) fn granted(&mut self, number: u32, is_run_lost: bool) {
         if number == 1 {
             return;

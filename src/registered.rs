@@ -16,7 +16,7 @@ use crate::pools::Pools;
 use crate::subscriber::{Form, Idempotency, Identity, Limits, Subscriber};
 use crate::threads::Share;
 
-/// How many messages an `async` handler works on at once, unless declared.
+/// The messages that an `async` handler works on at once, unless declared.
 const ASYNC_ROOM: usize = 100;
 
 /// A subscriber with full names, who may push to it, and its own bounds.

@@ -11,7 +11,7 @@ use crate::threads::Thread;
 
 /// The runs of a service.
 pub(crate) struct Runs {
-    /// How many runs may outlast their hard limit before the process counts as dead.
+    /// The most runs that may outlast their hard limit before the process counts as dead.
     most_outlasting: usize,
     next: AtomicU64,
     /// The watchdog's clock. It stands still while the process is frozen, so that a thawed one accuses no handler.
@@ -93,7 +93,7 @@ impl Runs {
         late.cloned().collect()
     }
 
-    /// Why the process cannot go on, if so: too many runs outlast their hard limit.
+    /// Fails with the reason if too many runs outlast their hard limit for the process to go on.
     pub(crate) fn check(&self) -> Result<(), String> {
         let (count, most) = (self.outlasting(), self.most_outlasting);
         if count <= most {

@@ -22,7 +22,7 @@ pub(crate) struct Pool {
 pub(crate) struct Share {
     /// The name of its pool.
     pub(crate) pool: &'static str,
-    /// How many threads it may use at once.
+    /// The most threads that it may use at once.
     pub(crate) size: usize,
     free: Arc<Semaphore>,
     own: Arc<Semaphore>,
@@ -41,7 +41,7 @@ impl Pool {
         }
     }
 
-    /// How many threads all subscriptions may use at once.
+    /// Returns the most threads that all subscriptions may use at once.
     pub(crate) fn size(&self) -> usize {
         self.size
     }

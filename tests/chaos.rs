@@ -36,7 +36,7 @@ fn random(below: u64) -> u64 {
     u64::try_from(Uuid::new_v4().as_u128() % u128::from(below)).expect("small")
 }
 
-/// What handlers have told the test.
+/// The effects and the processes that the test knows of.
 #[derive(Default)]
 struct Effects {
     /// Completed effects of a message, with the process of each.

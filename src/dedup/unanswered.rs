@@ -9,15 +9,16 @@ use tokio::time::{Instant, sleep};
 
 use super::{DedupStore, Hold, StoreError, Ticket};
 
-/// Some 4 MB. Further ones lapse by themselves.
+/// The most claims that are kept, some 4 MB. Further ones lapse by themselves.
 const KEPT: usize = 10_000;
 /// Releases that are under way at once.
 const AT_ONCE: usize = 64;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// A claim without an end of its lease in sight is given back for at least this long: a store may be frozen for longer than a lease.
+/// The shortest time for which releases are tried: a store may be frozen for longer than a lease.
 const LONGEST_OUTAGE: Duration = Duration::from_secs(5 * 60);
-/// A claim may arrive after its release, on another connection, so a release that found nothing is repeated so often.
+/// The number of releases that must find nothing before a claim is forgotten: a claim may arrive after its release, on another
+/// connection.
 const EMPTY_ANSWERS: u32 = 3;
 
 /// Claims to give back. Until the first try to release one, the next delivery of its message may adopt it instead.
@@ -77,7 +78,7 @@ impl Unanswered {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next claims to release; none ends the work.
+    /// Takes the next claims to release; an empty list ends the work.
     fn next(&self) -> Vec<Given> {
         let mut queue = self.queue();
         let number = queue.claims.len().min(AT_ONCE);
@@ -114,7 +115,7 @@ impl Unanswered {
 }
 
 impl Given {
-    /// The claim as it is to be tried again, if so.
+    /// Returns the claim if its release must be tried again.
     fn after(mut self, answer: &Result<Hold, StoreError>) -> Option<Self> {
         self.is_release_sent = true;
         match answer {

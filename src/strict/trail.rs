@@ -1,4 +1,4 @@
-//! What is noted while a document is decoded, and how much of it is left out.
+//! The notes taken while a document is decoded, and how much of it is left out.
 
 use std::cell::{Cell, RefCell};
 
@@ -10,7 +10,7 @@ pub(crate) enum Step {
     Key(Option<String>),
 }
 
-/// What is noted while a document is decoded, and how much of it is left out.
+/// The notes taken while a document is decoded, and how much of it is left out.
 #[derive(Default)]
 pub(crate) struct Trail {
     /// The path to the place that does not fit, innermost step first.

@@ -1,4 +1,4 @@
-//! How long an outage may last before Pub/Sub dead-letters a message whose handler never ran.
+//! The longest outage before Pub/Sub dead-letters a message whose handler never ran.
 
 use std::time::Duration;
 

@@ -21,15 +21,15 @@ impl ServerClock {
         }
     }
 
-    /// The end of `timeout` from now, on the server's clock, in milliseconds since 1970.
+    /// Returns the end of `timeout` from now, on the server's clock, in milliseconds since 1970.
     pub(super) fn deadline_ms(&self, timeout: Duration) -> i64 {
         let since_start = self.start.elapsed() + timeout;
         let at_start = self.at_start.load(Ordering::Relaxed);
         at_start.saturating_add(milliseconds(since_start))
     }
 
-    /// Takes over the time that a server told in its answer to a step sent at `sent`. The way back counts as the server's being
-    /// ahead, so that no step in time is refused.
+    /// Takes over the time that a server told in its answer to a step sent at `sent`. The deadline errs on
+    /// the late side, by the time that the step took, so that no step in time is refused.
     pub(super) fn learn(&self, server_ms: i64, sent: Instant) {
         let since_start = milliseconds(sent.saturating_duration_since(self.start));
         self.at_start

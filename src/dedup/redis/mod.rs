@@ -30,13 +30,13 @@ pub struct RedisStore {
     place: Place,
 }
 
-/// Where the store is, for errors; passwords are masked.
+/// The address of the store, for errors; passwords are masked.
 struct Place {
     address: String,
     is_tls: bool,
 }
 
-/// What was asked does not answer, or refuses.
+/// The error of a server that does not answer, or refuses.
 #[derive(Debug, thiserror::Error)]
 #[error("{place}")]
 struct At {
