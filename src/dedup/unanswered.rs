@@ -126,3 +126,60 @@ impl Given {
         (self.empty_answers < EMPTY_ANSWERS && Instant::now() < self.until).then_some(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Claim, MemoryStore, MessageKey, Record};
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn ticket() -> Ticket {
+        let key = MessageKey {
+            subscription: "projects/p/subscriptions/s".into(),
+            epoch: 0,
+            id: "1".into(),
+        };
+        Ticket::new(key, LONG, LONG)
+    }
+
+    fn store() -> Arc<dyn DedupStore> {
+        Arc::new(MemoryStore::default())
+    }
+
+    fn adopts(unanswered: &Unanswered, owner: &Ticket) -> bool {
+        let mut next = ticket();
+        unanswered.adopt(&mut next);
+        next.owner == owner.owner
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_delivery_adopts_a_claim_that_was_never_released() {
+        let (unanswered, lost) = (Unanswered::default(), ticket());
+        unanswered.give_back(&store(), &lost, false);
+        assert!(adopts(&unanswered, &lost));
+        assert!(
+            !adopts(&unanswered, &lost),
+            "a second one would run beside it"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_delivery_adopts_a_claim_whose_release_was_sent() {
+        let (unanswered, lost) = (Unanswered::default(), ticket());
+        unanswered.give_back(&store(), &lost, true);
+        assert!(!adopts(&unanswered, &lost));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_claim_that_was_granted_unseen_is_released() {
+        let (unanswered, lost, store) = (Unanswered::default(), ticket(), store());
+        let claim = store.claim(&lost).await.expect("an answer");
+        assert!(matches!(claim, Claim::Granted { .. }));
+        unanswered.give_back(&store, &lost, false);
+        while store.look(&lost.key).await.expect("an answer") != Record::Absent {
+            sleep(SHORTEST_PAUSE).await;
+        }
+        assert!(!adopts(&unanswered, &lost));
+    }
+}
