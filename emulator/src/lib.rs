@@ -30,57 +30,48 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod age;
 mod api;
 mod bootstrap;
 mod broker;
 mod clock;
-mod connections;
 mod console;
 mod convert;
 mod delivery;
-mod duration;
-mod emulator;
 mod error;
+mod event;
 mod faults;
 mod filter;
-mod handles;
 mod history;
 mod iam;
 mod issuer;
 mod journal;
-mod keeping;
-mod labels;
-mod message;
-mod name;
+mod library;
+mod messages;
 mod object;
-mod options;
 mod push;
+mod resources;
 mod schema;
 mod server;
-mod snapshot;
-mod storage;
-mod subscription;
-mod topic;
 
 pub use crate::bootstrap::{
-    Bootstrap, BootstrapDefaults, BootstrapError, BootstrapFault, Bootstrapped, SchemaDeclaration,
-    SchemaLanguage,
+    Bootstrap, BootstrapDefaults, BootstrapError, BootstrapFault, SchemaDeclaration, SchemaLanguage,
 };
-pub use crate::delivery::{DeliveryEvent, Pace, Progress, Reply, Settlement};
-pub use crate::emulator::Emulator;
+pub use crate::delivery::Pace;
 pub use crate::error::ApiError;
+pub use crate::event::{DeliveryEvent, Progress, Reply, Settlement};
 pub use crate::faults::{
     Burst, Delay, Faults, FaultsError, ForgeryKind, Outage, Plan, TokenChoice, TokenFault,
 };
-pub use crate::handles::{Pulled, SubscriptionHandle, TopicHandle};
 pub use crate::issuer::{Claim, Forgery, Issuer};
 pub use crate::journal::JournalError;
-pub use crate::message::{Message, ReceivedMessage};
-pub use crate::name::check_project;
-pub use crate::options::{MAX_HISTORY_MESSAGES, Options, StartError};
-pub use crate::snapshot::SnapshotConfig;
-pub use crate::subscription::{
+pub use crate::library::{
+    Bootstrapped, Emulator, MAX_HISTORY_MESSAGES, Options, Pulled, StartError, SubscriptionHandle,
+    TopicHandle,
+};
+pub use crate::messages::message::{Message, ReceivedMessage};
+pub use crate::resources::name::check_project;
+pub use crate::resources::snapshot::SnapshotConfig;
+pub use crate::resources::subscription::{
     DeadLetterPolicy, OidcToken, PushConfig, PushForm, RetryPolicy, SubscriptionConfig,
 };
-pub use crate::topic::{Encoding, SchemaSettings, TopicConfig};
+pub use crate::resources::topic::{Encoding, SchemaSettings, TopicConfig};

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 #[serde(deny_unknown_fields)]
 pub(super) struct AdvanceBody {
     /// By how much; what is due by then happens at once. Time does not go back.
-    #[serde(deserialize_with = "crate::duration::deserialize_seconds")]
+    #[serde(deserialize_with = "crate::resources::duration::deserialize_seconds")]
     pub(super) seconds: Duration,
 }
 

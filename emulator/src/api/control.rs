@@ -25,8 +25,8 @@ use crate::delivery::Delivery;
 use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::issuer::Issuer;
-use crate::name::ResourceName;
 use crate::object::Object;
+use crate::resources::name::ResourceName;
 
 /// The most messages that are shown at once.
 const MAX_HELD_MESSAGES: usize = 1_000;

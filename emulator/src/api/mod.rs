@@ -18,7 +18,6 @@ mod pull;
 mod refusals;
 mod rest;
 mod schemas;
-pub(crate) mod status;
 mod subscriber;
 
 use std::sync::Arc;

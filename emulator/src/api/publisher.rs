@@ -14,8 +14,8 @@ use super::grpc::Publisher;
 use super::mask;
 use super::page::page;
 use crate::convert::{topic_from, topic_to};
-use crate::message::{MAX_PUBLISH_BYTES, Message};
-use crate::name::{ResourceName, project};
+use crate::messages::message::{MAX_PUBLISH_BYTES, Message};
+use crate::resources::name::{ResourceName, project};
 
 #[tonic::async_trait]
 impl Publisher for Services {

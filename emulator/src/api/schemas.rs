@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 use super::Services;
 use super::grpc::SchemaService;
 use super::page::page;
-use crate::name::project;
+use crate::resources::name::project;
 use crate::schema::{SchemaRef, Schemas};
 
 #[tonic::async_trait]

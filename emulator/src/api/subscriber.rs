@@ -21,8 +21,8 @@ use crate::convert::{
 };
 use crate::delivery::Delivery;
 use crate::error::ApiError;
-use crate::name::{ResourceName, project};
-use crate::subscription::SubscriptionConfig;
+use crate::resources::name::{ResourceName, project};
+use crate::resources::subscription::SubscriptionConfig;
 
 impl Services {
     fn show(&self, config: SubscriptionConfig) -> Subscription {

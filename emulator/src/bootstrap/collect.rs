@@ -10,10 +10,10 @@ use super::document::{
 use super::place::{BootstrapFault, Source, read_text};
 use super::{Bootstrap, BootstrapDefaults, SchemaDeclaration, message, subscription, yaml};
 use crate::error::ApiError;
-use crate::name::{ResourceName, check_project};
+use crate::resources::name::{ResourceName, check_project};
+use crate::resources::subscription::SubscriptionConfig;
+use crate::resources::topic::{SchemaSettings, TopicConfig};
 use crate::schema::Schemas;
-use crate::subscription::SubscriptionConfig;
-use crate::topic::{SchemaSettings, TopicConfig};
 
 /// What was found so far.
 pub(super) struct Collection<'a> {

@@ -12,10 +12,12 @@ use super::document::Seconds;
 use super::place::{BootstrapFault, Source};
 use super::{SchemaDeclaration, SchemaLanguage, yaml};
 use crate::error::ApiError;
-use crate::name::ResourceName;
+use crate::resources::name::ResourceName;
+use crate::resources::subscription::{
+    DeadLetterPolicy, PushConfig, RetryPolicy, SubscriptionConfig,
+};
+use crate::resources::topic::{Encoding, SchemaSettings, TopicConfig};
 use crate::schema::Schemas;
-use crate::subscription::{DeadLetterPolicy, PushConfig, RetryPolicy, SubscriptionConfig};
-use crate::topic::{Encoding, SchemaSettings, TopicConfig};
 
 /// The version that is understood.
 const VERSION: u32 = 1;

@@ -11,9 +11,9 @@ use serde_saphyr::Spanned;
 
 use super::SchemaLanguage;
 use super::json::{self, Json};
-use crate::duration;
 use crate::faults::Faults;
-use crate::topic::Encoding;
+use crate::resources::duration;
+use crate::resources::topic::Encoding;
 
 /// A whole file.
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use serde_saphyr::Location;
 
 use super::document::MessageEntry;
 use super::json;
-use crate::message::{Message, check_request};
+use crate::messages::message::{Message, check_request};
 
 /// Returns a message of the file `text`, or where it is wrong (if that is a place of its own) and why.
 pub(super) fn read(entry: MessageEntry, text: &str) -> Result<Message, (Option<Location>, String)> {

@@ -4,7 +4,6 @@
 //! `described` does the same with what `pushgate describe` prints, `place` says where something is wrong, and `apply` creates
 //! what was found. Nothing is created unless all of it is right.
 
-mod apply;
 mod collect;
 mod described;
 mod document;
@@ -22,14 +21,13 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Schema, schema};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-pub use self::apply::Bootstrapped;
 use self::collect::Collection;
 pub use self::place::{BootstrapError, BootstrapFault};
 use self::place::{Source, read_text};
 use crate::faults::Faults;
-use crate::message::Message;
-use crate::subscription::SubscriptionConfig;
-use crate::topic::TopicConfig;
+use crate::messages::message::Message;
+use crate::resources::subscription::SubscriptionConfig;
+use crate::resources::topic::TopicConfig;
 
 /// What files say is to be there at the start, checked and complete: every name is full, and every name that is referred to
 /// is declared.

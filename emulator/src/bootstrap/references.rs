@@ -7,10 +7,10 @@ use time::OffsetDateTime;
 use super::Bootstrap;
 use super::collect::{Collection, Reference};
 use super::place::{BootstrapError, BootstrapFault, unknown};
-use crate::name::ResourceName;
+use crate::resources::name::ResourceName;
+use crate::resources::subscription::SubscriptionConfig;
+use crate::resources::topic::{SchemaSettings, TopicConfig};
 use crate::schema::Schemas;
-use crate::subscription::SubscriptionConfig;
-use crate::topic::{SchemaSettings, TopicConfig};
 
 impl Collection<'_> {
     /// All that was found, if nothing is wrong.

@@ -9,7 +9,7 @@ use super::document::{
     DeadLetterPolicyEntry, ExpirationPolicyEntry, PushConfigEntry, RetryPolicyEntry, Seconds,
     SubscriptionEntry,
 };
-use crate::subscription::{
+use crate::resources::subscription::{
     DeadLetterPolicy, OidcToken, PushConfig, PushForm, RetryPolicy, SubscriptionConfig,
 };
 

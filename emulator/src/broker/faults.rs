@@ -6,7 +6,7 @@ use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::history::Note;
 use crate::journal::Kind;
-use crate::name::ResourceName;
+use crate::resources::name::ResourceName;
 
 impl Broker {
     /// # Errors

@@ -27,13 +27,13 @@ use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::history::History;
 use crate::iam::Policies;
-use crate::keeping::{Keeper, Keeping};
-use crate::name::ResourceName;
+use crate::journal::keeping::{Keeper, Keeping};
+use crate::messages::storage::Storage;
 use crate::push::Courier;
+use crate::resources::name::ResourceName;
+use crate::resources::snapshot::Snapshot;
+use crate::resources::topic::Topic;
 use crate::schema::Schemas;
-use crate::snapshot::Snapshot;
-use crate::storage::Storage;
-use crate::topic::Topic;
 
 /// All topics, subscriptions and snapshots. What it does, it does at once; the tasks that it starts deliver.
 ///

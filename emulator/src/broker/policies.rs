@@ -4,7 +4,7 @@ use googleapis_tonic_google_iam_v1::google::iam::v1::Policy;
 
 use super::{Broker, Resources};
 use crate::error::ApiError;
-use crate::name::ResourceName;
+use crate::resources::name::ResourceName;
 
 impl Broker {
     /// Whether there is a resource of this name, which may be of any kind.

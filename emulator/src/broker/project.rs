@@ -4,7 +4,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::SchemaView;
 
 use super::Broker;
 use crate::error::ApiError;
-use crate::name::{ResourceName, project};
+use crate::resources::name::{ResourceName, project};
 
 impl Broker {
     /// Deletes every subscription, snapshot, topic and schema of a project, with all messages. Message ids go on.

@@ -8,9 +8,9 @@ use time::OffsetDateTime;
 use super::{Broker, Resources};
 use crate::delivery::{Delivery, Remembered};
 use crate::error::ApiError;
-use crate::message::{Message, ReceivedMessage, check_request};
-use crate::name::ResourceName;
-use crate::storage::StoredMessage;
+use crate::messages::message::{Message, ReceivedMessage, check_request};
+use crate::messages::storage::StoredMessage;
+use crate::resources::name::ResourceName;
 
 impl Broker {
     /// Publishes the messages of one request, all or none, and gives their ids in the same order.

@@ -7,7 +7,7 @@ use prost_types::Timestamp;
 use crate::convert::{timestamp, to_timestamp};
 use crate::delivery::{Delivery, Sought};
 use crate::error::ApiError;
-use crate::topic::Origin;
+use crate::resources::topic::Origin;
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TopicRecord {

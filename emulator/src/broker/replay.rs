@@ -10,9 +10,9 @@ use crate::delivery::{Delivery, Sought};
 use crate::error::ApiError;
 use crate::history::Note;
 use crate::journal::Kind;
-use crate::name::ResourceName;
-use crate::snapshot::{Snapshot, SnapshotConfig};
-use crate::storage::StoredMessage;
+use crate::messages::storage::StoredMessage;
+use crate::resources::name::ResourceName;
+use crate::resources::snapshot::{Snapshot, SnapshotConfig};
 
 /// As many as a project may have (Google, *Quotas and limits*).
 const MAX_SNAPSHOTS: usize = 5_000;

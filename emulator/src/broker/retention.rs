@@ -9,7 +9,7 @@ use super::{Broker, Resources};
 use crate::clock::Clock;
 use crate::delivery::Delivery;
 use crate::journal::Kind;
-use crate::name::ResourceName;
+use crate::resources::name::ResourceName;
 
 /// How often age is looked at. Retention is counted in minutes at least.
 const PERIOD: Duration = Duration::from_secs(5);

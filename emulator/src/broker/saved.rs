@@ -18,13 +18,13 @@ use crate::delivery::{Delivery, Hold, Sought};
 use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::journal::{Held, JournalError, Kind, Saved, SavedMessage, SavedResource};
-use crate::message::{Message as PublishedMessage, ReceivedMessage};
-use crate::name::ResourceName;
+use crate::messages::message::{Message as PublishedMessage, ReceivedMessage};
+use crate::messages::storage::StoredMessage;
 use crate::object::Object;
+use crate::resources::name::ResourceName;
+use crate::resources::snapshot::Snapshot;
+use crate::resources::topic::{Origin, Topic as OpenTopic};
 use crate::schema::Schemas;
-use crate::snapshot::Snapshot;
-use crate::storage::StoredMessage;
-use crate::topic::{Origin, Topic as OpenTopic};
 
 type Messages = BTreeMap<u64, (String, Arc<StoredMessage>)>;
 

@@ -8,10 +8,10 @@ use super::Broker;
 use crate::bootstrap::SchemaDeclaration;
 use crate::error::ApiError;
 use crate::journal::Kind;
-use crate::message::Message;
-use crate::name::{DELETED_SCHEMA, ResourceName};
+use crate::messages::message::Message;
+use crate::resources::name::{DELETED_SCHEMA, ResourceName};
+use crate::resources::topic::SchemaSettings;
 use crate::schema::Schemas;
-use crate::topic::SchemaSettings;
 
 impl Broker {
     /// All schemas. Whoever has them does not ask for the resources.

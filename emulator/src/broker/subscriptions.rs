@@ -8,9 +8,9 @@ use crate::delivery::{AckId, Delivery, Letter, Outcome, Run, Shared};
 use crate::error::ApiError;
 use crate::history::Note;
 use crate::journal::Kind;
-use crate::name::ResourceName;
-use crate::subscription::{PushConfig, SubscriptionConfig};
-use crate::topic::Origin;
+use crate::resources::name::ResourceName;
+use crate::resources::subscription::{PushConfig, SubscriptionConfig};
+use crate::resources::topic::Origin;
 
 /// As many as a project may have (Google, *Quotas and limits*).
 const MAX_SUBSCRIPTIONS: usize = 10_000;

@@ -3,8 +3,8 @@
 use super::{Broker, check_count};
 use crate::error::ApiError;
 use crate::journal::Kind;
-use crate::name::{DELETED_TOPIC, ResourceName};
-use crate::topic::{Topic, TopicConfig};
+use crate::resources::name::{DELETED_TOPIC, ResourceName};
+use crate::resources::topic::{Topic, TopicConfig};
 
 /// As many as a project may have (Google, *Quotas and limits*).
 const MAX_TOPICS: usize = 10_000;

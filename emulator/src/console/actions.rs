@@ -17,7 +17,7 @@ use super::Console;
 use super::overview::{subscription_name, topic_name};
 use crate::error::ApiError;
 use crate::faults::Faults;
-use crate::message::{MAX_PUBLISH_BYTES, Message};
+use crate::messages::message::{MAX_PUBLISH_BYTES, Message};
 use crate::object::{self, Object};
 
 /// A body as axum hands it over: read, or refused.

@@ -13,10 +13,10 @@ use super::source::Source;
 use super::{Console, view};
 use crate::error::ApiError;
 use crate::history::{self, LETTER_ATTRIBUTES, LetterOf, SOURCE};
-use crate::message::{Message, ReceivedMessage};
-use crate::name::ResourceName;
-use crate::storage::StoredMessage;
-use crate::subscription::SubscriptionConfig;
+use crate::messages::message::{Message, ReceivedMessage};
+use crate::messages::storage::StoredMessage;
+use crate::resources::name::ResourceName;
+use crate::resources::subscription::SubscriptionConfig;
 
 /// What a service that forwards its own letters may add.
 const REASON: &str = "pushgate-dead-letter-";

@@ -13,7 +13,7 @@ use super::{Console, letters, view};
 use crate::error::ApiError;
 use crate::faults::TokenChoice;
 use crate::history::{Content, Leg, Life};
-use crate::name::ResourceName;
+use crate::resources::name::ResourceName;
 
 const PAGE: usize = 50;
 

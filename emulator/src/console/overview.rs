@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Console, view};
 use crate::error::ApiError;
 use crate::history::{SECONDS, Series};
-use crate::name::ResourceName;
+use crate::resources::name::ResourceName;
 
 /// Topics, and subscriptions, that one answer lists.
 const MAX_LISTED: usize = 500;

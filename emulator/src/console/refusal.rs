@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tonic::Status;
 
-use crate::api::status::http;
 use crate::error::ApiError;
+use crate::server::status::http;
 
 /// Why the console does not show a message.
 #[derive(Debug, thiserror::Error)]

@@ -17,11 +17,11 @@ use crate::error::ApiError;
 use crate::faults::{Faults, TokenChoice};
 use crate::history::{History, Note};
 use crate::issuer::Issuer;
-use crate::message::Message;
-use crate::name::ResourceName;
+use crate::messages::message::Message;
+use crate::messages::storage::StoredMessage;
 use crate::push::{Destination, Outgoing, PushError};
-use crate::storage::StoredMessage;
-use crate::subscription::SubscriptionConfig;
+use crate::resources::name::ResourceName;
+use crate::resources::subscription::SubscriptionConfig;
 
 /// Everything was published before it.
 const END_OF_TIME: OffsetDateTime = datetime!(9999-12-31 0:00 UTC);

@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::source::{SubscriptionView, TopicView};
-use crate::delivery::{Reply, Settlement};
+use crate::event::{Reply, Settlement};
 use crate::faults::{Plan, TokenChoice};
 use crate::history::{
     Attempt, Content, Counts, Failing, Glance, Leg, Life, Note, Noted, Stand, Way,
 };
-use crate::message::ReceivedMessage;
-use crate::name::{DELETED_TOPIC, ResourceName};
+use crate::messages::message::ReceivedMessage;
 use crate::push::{MAX_KEPT_BYTES, timestamp};
-use crate::subscription::{PushForm, SubscriptionConfig};
+use crate::resources::name::{DELETED_TOPIC, ResourceName};
+use crate::resources::subscription::{PushForm, SubscriptionConfig};
 
 /// The most of a payload or of a request's body that is shown.
 const MAX_SHOWN_BYTES: usize = 64 * 1024;

@@ -16,7 +16,7 @@ pub(crate) use self::subscription::{subscription_from, subscription_to};
 use self::time::{duration, to_duration};
 pub(crate) use self::time::{timestamp, to_timestamp};
 pub(crate) use self::topic::{topic_from, topic_to};
-use crate::message::{Message, ReceivedMessage};
+use crate::messages::message::{Message, ReceivedMessage};
 
 /// A message as clients see it.
 pub(crate) fn message(message: &ReceivedMessage) -> PubsubMessage {

@@ -8,7 +8,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::push_config::{
 };
 
 use crate::error::ApiError;
-use crate::subscription::{OidcToken, PushConfig, PushForm};
+use crate::resources::subscription::{OidcToken, PushConfig, PushForm};
 
 const VERSION_ATTRIBUTE: &str = "x-goog-version";
 

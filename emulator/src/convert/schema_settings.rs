@@ -5,8 +5,8 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 };
 
 use crate::error::ApiError;
+use crate::resources::topic::{Encoding, SchemaSettings};
 use crate::schema::required_encoding;
-use crate::topic::{Encoding, SchemaSettings};
 
 pub(super) fn schema_settings_from(
     settings: SchemaSettingsMessage,

@@ -4,7 +4,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::Snapshot;
 
 use super::{timestamp, to_timestamp};
 use crate::error::ApiError;
-use crate::snapshot::SnapshotConfig;
+use crate::resources::snapshot::SnapshotConfig;
 
 /// # Errors
 /// If it has no end, or one that no clock could show.

@@ -10,7 +10,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 use super::refusal::refuse;
 use super::{duration, push_config_from, push_config_to, to_duration};
 use crate::error::ApiError;
-use crate::subscription::{DeadLetterPolicy, RetryPolicy, SubscriptionConfig};
+use crate::resources::subscription::{DeadLetterPolicy, RetryPolicy, SubscriptionConfig};
 
 /// The subscription, with Google's defaults for what is not set.
 ///

@@ -6,7 +6,7 @@ use super::refusal::refuse;
 use super::schema_settings::{schema_settings_from, schema_settings_to};
 use super::{duration, to_duration};
 use crate::error::ApiError;
-use crate::topic::TopicConfig;
+use crate::resources::topic::TopicConfig;
 
 /// # Errors
 /// If a field is wrong, or the emulator would not act upon it.

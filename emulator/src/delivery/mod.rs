@@ -2,7 +2,6 @@
 
 mod ack_id;
 mod backlog;
-mod event;
 mod faulty;
 mod news;
 mod pull;
@@ -25,7 +24,6 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::ack_id::AckId;
 use self::backlog::Backlog;
 pub(crate) use self::backlog::{Hold, Remembered};
-pub use self::event::{DeliveryEvent, Progress, Reply, Settlement};
 use self::faulty::Faulty;
 pub(crate) use self::pull::{Handed, Outcome, StreamLimits, Want};
 pub(crate) use self::run::Run;
@@ -38,12 +36,12 @@ use crate::error::ApiError;
 use crate::filter::Filter;
 use crate::history::History;
 use crate::journal::Held;
-use crate::keeping::Keeper;
-use crate::name::ResourceName;
+use crate::journal::keeping::Keeper;
+use crate::messages::storage::StoredMessage;
 use crate::push::Destination;
-use crate::storage::StoredMessage;
-use crate::subscription::SubscriptionConfig;
-use crate::topic::Origin;
+use crate::resources::name::ResourceName;
+use crate::resources::subscription::SubscriptionConfig;
+use crate::resources::topic::Origin;
 
 /// One subscription at work. Its task pushes and ends leases; others add, pull and acknowledge, and wake it.
 pub(crate) struct Delivery {

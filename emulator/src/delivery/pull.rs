@@ -10,10 +10,11 @@ use tokio::sync::futures::Notified;
 
 use super::faulty::Taker;
 use super::settle::Letter;
-use super::{AckId, Delivery, Reply, Settlement, State};
+use super::{AckId, Delivery, State};
 use crate::error::ApiError;
+use crate::event::{Reply, Settlement};
 use crate::history::{End, Way};
-use crate::storage::StoredMessage;
+use crate::messages::storage::StoredMessage;
 
 /// How much is asked for.
 #[derive(Clone, Copy, Debug)]

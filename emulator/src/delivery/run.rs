@@ -9,11 +9,11 @@ use tokio::time::Instant;
 
 use super::Delivery;
 use super::backlog::Taken;
-use super::event::{Progress, Reply, Settlement};
 use super::faulty::Taker;
 use super::news::News;
 use super::settle::{Forward, Letter};
 use crate::broker::Broker;
+use crate::event::{Progress, Reply, Settlement};
 use crate::faults::{Plan, TokenChoice};
 use crate::history::{End, Way};
 use crate::push::{Courier, Destination, Ended, Outgoing};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::{Delivery, State};
-use crate::storage::StoredMessage;
+use crate::messages::storage::StoredMessage;
 
 /// A seek to a snapshot, which keeps what it brought back until the snapshot ends.
 #[derive(Clone, Copy, Debug)]

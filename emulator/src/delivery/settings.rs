@@ -2,9 +2,9 @@
 
 use super::Delivery;
 use crate::error::ApiError;
-use crate::name::DELETED_TOPIC;
 use crate::push::Destination;
-use crate::subscription::{PushConfig, SubscriptionConfig};
+use crate::resources::name::DELETED_TOPIC;
+use crate::resources::subscription::{PushConfig, SubscriptionConfig};
 
 impl Delivery {
     /// Changes where messages are pushed; those not yet delivered stay (Google, *ModifyPushConfig*). What was learnt about

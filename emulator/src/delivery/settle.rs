@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Delivery, Reply, Settlement, State};
+use super::{Delivery, State};
 use crate::error::ApiError;
-use crate::message::Message;
-use crate::name::ResourceName;
+use crate::event::{Reply, Settlement};
+use crate::messages::message::Message;
+use crate::messages::storage::StoredMessage;
 use crate::push::timestamp;
-use crate::storage::StoredMessage;
+use crate::resources::name::ResourceName;
 
 /// Where nobody answers, trying again at once would only burn the processor; this wait is ours.
 const UNANSWERED_WAIT: Duration = Duration::from_millis(100);

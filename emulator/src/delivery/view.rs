@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Delivery;
-use crate::subscription::SubscriptionConfig;
+use crate::resources::subscription::SubscriptionConfig;
 
 /// What a subscription has to do, and how it goes.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::FaultsError;
-use crate::duration;
+use crate::resources::duration;
 
 const MOST: u32 = 10_000;
 const LONGEST_HOLD: Duration = Duration::from_secs(600);
@@ -18,7 +18,7 @@ pub struct Burst {
     /// 2 to 10,000.
     pub size: u32,
     /// At most 600 s.
-    #[serde(with = "crate::duration")]
+    #[serde(with = "crate::resources::duration")]
     pub hold: Duration,
 }
 

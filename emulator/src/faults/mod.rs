@@ -82,10 +82,10 @@ pub struct Delay {
     /// How probably a delivery is late.
     pub probability: f64,
     /// The least lateness.
-    #[serde(with = "crate::duration", default)]
+    #[serde(with = "crate::resources::duration", default)]
     pub min: Duration,
     /// The most, up to 600 s.
-    #[serde(with = "crate::duration")]
+    #[serde(with = "crate::resources::duration")]
     pub max: Duration,
 }
 
@@ -236,7 +236,7 @@ impl Delay {
     fn check(&self) -> Result<(), FaultsError> {
         chance::check("delay.probability", self.probability)?;
         if self.max.is_zero() || self.max > LONGEST_DELAY {
-            let found = crate::duration::write(self.max);
+            let found = crate::resources::duration::write(self.max);
             return Err(FaultsError::new(
                 "delay.max",
                 found,
@@ -244,7 +244,7 @@ impl Delay {
             ));
         }
         if self.min > self.max {
-            let found = crate::duration::write(self.min);
+            let found = crate::resources::duration::write(self.min);
             return Err(FaultsError::new("delay.min", found, "at most delay.max"));
         }
         Ok(())

@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::FaultsError;
-use crate::duration;
-use crate::subscription::DAY;
+use crate::resources::duration;
+use crate::resources::subscription::DAY;
 
 const LONGEST: Duration = DAY;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::delivery::{Reply, Settlement};
+use crate::event::{Reply, Settlement};
 use crate::push::{Answer, MAX_KEPT_BYTES};
 
 const MAX_HEADERS: usize = 32;

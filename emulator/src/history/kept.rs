@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 use super::life::{Life, Moved};
 use super::statistics::Statistics;
 use super::{Note, Noted};
-use crate::name::ResourceName;
-use crate::storage::StoredMessage;
+use crate::messages::storage::StoredMessage;
+use crate::resources::name::ResourceName;
 
 /// What the history may take beside the payloads.
 pub(super) const MAX_BYTES: usize = 8 * 1024 * 1024;

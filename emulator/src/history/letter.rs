@@ -1,7 +1,7 @@
 //! Where a dead letter comes from, as its attributes say.
 
-use crate::message::ReceivedMessage;
-use crate::name::ResourceName;
+use crate::messages::message::ReceivedMessage;
+use crate::resources::name::ResourceName;
 
 /// The beginning of what Pub/Sub adds to a letter (Google, *Dead-letter topics*).
 pub(crate) const SOURCE: &str = "CloudPubSubDeadLetterSource";

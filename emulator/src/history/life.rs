@@ -8,10 +8,10 @@ use time::OffsetDateTime;
 
 use super::end::{End, Way};
 use super::letter;
-use crate::delivery::{Reply, Settlement};
+use crate::event::{Reply, Settlement};
 use crate::faults::Plan;
-use crate::name::ResourceName;
-use crate::storage::StoredMessage;
+use crate::messages::storage::StoredMessage;
+use crate::resources::name::ResourceName;
 
 /// Attempts kept of one message, the first of each subscription and the latest; each subscription has two in any case.
 const MAX_ATTEMPTS: usize = 50;

@@ -20,10 +20,10 @@ pub(crate) use self::letter::{LETTER_ATTRIBUTES, SOURCE, source};
 pub(crate) use self::life::{Attempt, Content, Leg, LetterOf, Life, Moved, Stand};
 pub(crate) use self::statistics::{Counts, Failing, Glance, SECONDS, Series};
 use crate::clock::Clock;
-use crate::delivery::Reply;
+use crate::event::Reply;
 use crate::faults::Plan;
-use crate::name::ResourceName;
-use crate::storage::StoredMessage;
+use crate::messages::storage::StoredMessage;
+use crate::resources::name::ResourceName;
 
 /// Messages whose history is kept, unless it is set otherwise.
 pub(crate) const DEFAULT_MESSAGES: usize = 2_000;
@@ -259,10 +259,10 @@ impl History {
 mod tests {
     use super::kept::MAX_BYTES;
     use super::*;
-    use crate::delivery::Settlement;
-    use crate::message::{Message, ReceivedMessage};
+    use crate::event::Settlement;
+    use crate::messages::message::{Message, ReceivedMessage};
+    use crate::messages::storage::Storage;
     use crate::push::Answer;
-    use crate::storage::Storage;
     use std::time::Duration;
 
     fn topic() -> ResourceName {

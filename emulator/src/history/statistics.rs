@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::histogram::Histogram;
-use crate::delivery::{Reply, Settlement};
+use crate::event::{Reply, Settlement};
 use crate::history::End;
-use crate::name::ResourceName;
+use crate::resources::name::ResourceName;
 
 /// How far back the seconds reach.
 pub(crate) const SECONDS: i64 = 300;

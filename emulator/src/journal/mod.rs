@@ -10,6 +10,7 @@ mod batch;
 mod change;
 mod error;
 mod file;
+pub(crate) mod keeping;
 mod queue;
 mod tables;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::unwrapped::write_metadata;
 use super::{Outgoing, PushError, TokenChoice, wrapped};
 use crate::error::ApiError;
 use crate::issuer::{Bearer, Issuer};
-use crate::subscription::{PushConfig, PushForm, SubscriptionConfig};
+use crate::resources::subscription::{PushConfig, PushForm, SubscriptionConfig};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Of an unwrapped push, unless an attribute says otherwise: it says nothing about the data, as nothing is known. What

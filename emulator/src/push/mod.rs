@@ -25,10 +25,10 @@ pub(crate) use self::destination::Destination;
 use self::reason::reason;
 pub(crate) use self::wrapped::timestamp;
 use crate::clock::Clock;
-use crate::delivery::{DeliveryEvent, Progress, Reply};
+use crate::event::{DeliveryEvent, Progress, Reply};
 use crate::faults::TokenChoice;
 use crate::issuer::Issuer;
-use crate::storage::StoredMessage;
+use crate::messages::storage::StoredMessage;
 
 /// Events that a slow listener may fall behind before it loses the oldest.
 const KEPT_EVENTS: usize = 4_096;
@@ -234,9 +234,9 @@ async fn finish(
 mod tests {
     use super::*;
     use crate::issuer::Forgery;
-    use crate::message::{Message, ReceivedMessage};
-    use crate::storage::Storage;
-    use crate::subscription::{PushConfig, SubscriptionConfig};
+    use crate::messages::message::{Message, ReceivedMessage};
+    use crate::messages::storage::Storage;
+    use crate::resources::subscription::{PushConfig, SubscriptionConfig};
     use time::OffsetDateTime;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;

@@ -4,7 +4,7 @@ use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use super::wrapped::timestamp;
-use crate::message::ReceivedMessage;
+use crate::messages::message::ReceivedMessage;
 
 /// What begins so is said by Pub/Sub alone (Google, *NoWrapper*, `writeMetadata`).
 const PREFIX: &str = "x-goog-";
@@ -80,7 +80,7 @@ fn is_reserved(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Message;
+    use crate::messages::message::Message;
     use time::macros::datetime;
 
     fn written(message: Message) -> HeaderMap {

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-use crate::message::ReceivedMessage;
+use crate::messages::message::ReceivedMessage;
 
 /// RFC 3339 with milliseconds, as in Google's samples (Google, *Push subscriptions*, "Receive messages").
 const MILLISECONDS: &[BorrowedFormatItem<'_>] =
@@ -84,7 +84,7 @@ pub(crate) fn timestamp(time: OffsetDateTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Message;
+    use crate::messages::message::Message;
     use serde_json::{Value, json};
     use time::macros::datetime;
 

@@ -7,7 +7,7 @@ use super::avro;
 use super::definition::{Definition, shortened};
 use super::revision::Revision;
 use crate::error::ApiError;
-use crate::name::ResourceName;
+use crate::resources::name::ResourceName;
 
 /// # Errors
 /// If one of the `earlier` revisions does not go together with the new one.

@@ -8,7 +8,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::schema::Type;
 use super::avro::Avro;
 use super::protobuf::Protobuf;
 use crate::error::ApiError;
-use crate::topic::Encoding;
+use crate::resources::topic::Encoding;
 
 /// 300 KB (Google, *Schema overview*, *Quotas and limits for schemas*).
 const MAX_BYTES: usize = 300_000;

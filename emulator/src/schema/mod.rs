@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use self::revision::Revision;
 pub(crate) use self::validation::{SchemaRef, required_encoding};
 use crate::error::ApiError;
-use crate::name::{ResourceName, check_project};
+use crate::resources::name::{ResourceName, check_project};
 
 /// (Google, *Schema overview*, *Quotas and limits for schemas*.)
 const MAX_SCHEMAS_PER_PROJECT: usize = 10_000;

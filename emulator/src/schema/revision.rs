@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::definition::Definition;
 use crate::error::ApiError;
-use crate::name::ResourceName;
+use crate::resources::name::ResourceName;
 
 pub(super) struct Revision {
     schema: Schema,

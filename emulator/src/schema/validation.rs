@@ -6,8 +6,8 @@ use super::definition::{Definition, Misfit};
 use super::revision::Revision;
 use super::{Schemas, position};
 use crate::error::ApiError;
-use crate::name::{DELETED_SCHEMA, ResourceName};
-use crate::topic::{Encoding, SchemaSettings};
+use crate::resources::name::{DELETED_SCHEMA, ResourceName};
+use crate::resources::topic::{Encoding, SchemaSettings};
 
 /// Which schema a message is held against (Google, *ValidateMessageRequest*, `schema_spec`).
 pub(crate) enum SchemaRef {

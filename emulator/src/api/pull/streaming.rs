@@ -21,7 +21,7 @@ use crate::api::unsaved;
 use crate::broker::Broker;
 use crate::delivery::{AckId, Delivery, StreamLimits, Want};
 use crate::error::ApiError;
-use crate::name::ResourceName;
+use crate::resources::name::ResourceName;
 
 /// Answers on their way to a client. A slow client gets no more than these, and what the transport takes.
 const MAX_WAITING_ANSWERS: usize = 4;

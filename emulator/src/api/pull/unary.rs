@@ -13,7 +13,7 @@ use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, re
 use crate::broker::Broker;
 use crate::delivery::{Delivery, Outcome, Want};
 use crate::error::ApiError;
-use crate::name::ResourceName;
+use crate::resources::name::ResourceName;
 
 /// How long a pull waits for a first message; how long Google waits is not documented, and clients ask again.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tonic::Status;
 
 use crate::api::descriptor;
-use crate::api::status;
+use crate::server::status;
 
 /// Google's form of an error (Google, *Errors*, "HTTP mapping").
 #[derive(Serialize)]

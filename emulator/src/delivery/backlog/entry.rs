@@ -5,7 +5,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::storage::StoredMessage;
+use crate::messages::storage::StoredMessage;
 
 /// An unacknowledged message, with what happened to its deliveries so far.
 #[derive(Clone, Debug)]

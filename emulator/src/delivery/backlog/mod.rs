@@ -22,8 +22,8 @@ use self::leases::{InHand, Leases};
 use self::order::Lane;
 pub(crate) use self::recent::Remembered;
 use self::settled::{Done, Settled};
-use crate::age::Oldest;
-use crate::storage::StoredMessage;
+use crate::messages::age::Oldest;
+use crate::messages::storage::StoredMessage;
 
 const MAX_MESSAGES: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
@@ -348,8 +348,8 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Message, ReceivedMessage};
-    use crate::storage::Storage;
+    use crate::messages::message::{Message, ReceivedMessage};
+    use crate::messages::storage::Storage;
     use std::time::Duration;
     use time::OffsetDateTime;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::{Backlog, Entry, Place};
-use crate::storage::StoredMessage;
+use crate::messages::storage::StoredMessage;
 
 impl Backlog {
     /// Makes exactly the `wanted` of the messages in reach unacknowledged (Google, *Seek*), and tells which are in reach no

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::recent::{Recent, Remembered};
-use crate::age::Oldest;
-use crate::storage::StoredMessage;
+use crate::messages::age::Oldest;
+use crate::messages::storage::StoredMessage;
 
 /// A message that is done, as it was then.
 #[derive(Clone, Debug)]

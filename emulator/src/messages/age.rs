@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::storage::StoredMessage;
+use crate::messages::storage::StoredMessage;
 
 /// A time before which none of some messages was published. Messages go without being counted out, so it can be too early,
 /// never too late. The order of publishing does not tell it: a restart takes a clock back that was moved forward.

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::age::Oldest;
 use crate::delivery::Delivery;
 use crate::error::ApiError;
-use crate::labels;
-use crate::name::ResourceName;
-use crate::storage::StoredMessage;
-use crate::subscription::{DAY, within};
+use crate::messages::age::Oldest;
+use crate::messages::storage::StoredMessage;
+use crate::resources::labels;
+use crate::resources::name::ResourceName;
+use crate::resources::subscription::{DAY, within};
 
 /// A topic as it is declared (Google, *Topic*).
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -17,19 +17,20 @@ use crate::bootstrap::SchemaDeclaration;
 use crate::broker::{Broker, Ground};
 use crate::clock::Clock;
 use crate::console::{self, Source};
-use crate::delivery::{DeliveryEvent, Pace};
+use crate::delivery::Pace;
 use crate::error::ApiError;
-use crate::handles::{SubscriptionHandle, TopicHandle};
+use crate::event::DeliveryEvent;
 use crate::history::History;
 use crate::issuer::Issuer;
-use crate::keeping::{Keeper, Keeping};
-use crate::message::{Message, ReceivedMessage};
-use crate::name::ResourceName;
-use crate::options::{MAX_HISTORY_MESSAGES, Options, StartError};
+use crate::journal::keeping::{Keeper, Keeping};
+use crate::library::handles::{SubscriptionHandle, TopicHandle};
+use crate::library::options::{MAX_HISTORY_MESSAGES, Options, StartError};
+use crate::messages::message::{Message, ReceivedMessage};
 use crate::push::Courier;
+use crate::resources::name::ResourceName;
+use crate::resources::subscription::{PushConfig, SubscriptionConfig};
+use crate::resources::topic::TopicConfig;
 use crate::server::{self, listen, serve, url};
-use crate::subscription::{PushConfig, SubscriptionConfig};
-use crate::topic::TopicConfig;
 
 /// A running emulator; dropping it stops everything that it started.
 ///

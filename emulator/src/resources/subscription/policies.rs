@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::within;
 use crate::error::ApiError;
-use crate::name::ResourceName;
+use crate::resources::name::ResourceName;
 
 /// How long a message waits after a nack or an expired deadline (Google, *RetryPolicy*).
 #[derive(Clone, Debug, Eq, PartialEq)]

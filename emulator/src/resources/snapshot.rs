@@ -7,11 +7,11 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::error::ApiError;
-use crate::labels;
-use crate::name::ResourceName;
-use crate::storage::StoredMessage;
-use crate::subscription::DAY;
-use crate::topic::Origin;
+use crate::messages::storage::StoredMessage;
+use crate::resources::labels;
+use crate::resources::name::ResourceName;
+use crate::resources::subscription::DAY;
+use crate::resources::topic::Origin;
 
 /// A snapshot lives for seven days, less the age of the oldest message in it, and is not made for less than an hour (Google,
 /// *Snapshot*, `expireTime`).

@@ -1,5 +1,8 @@
 //! Serves the published surface until the emulator stops.
 
+mod connections;
+pub(crate) mod status;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -8,8 +11,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::connections::Connections;
-use crate::options::StartError;
+use self::connections::Connections;
+use crate::library::StartError;
 
 /// How long clients have to take the end of their answers when the emulator stops, before their connections are cut.
 const STOP_TIME: Duration = Duration::from_secs(2);

@@ -10,9 +10,9 @@ use crate::broker::Broker;
 use crate::delivery::{AckId, Delivery, Handed, Outcome, Want};
 use crate::error::ApiError;
 use crate::faults::Faults;
-use crate::message::{Message, ReceivedMessage};
-use crate::name::ResourceName;
-use crate::subscription::{PushConfig, SubscriptionConfig};
+use crate::messages::message::{Message, ReceivedMessage};
+use crate::resources::name::ResourceName;
+use crate::resources::subscription::{PushConfig, SubscriptionConfig};
 
 /// A topic of a running emulator. What is done with it is done when the call returns; like everything that the library does
 /// without `await`, it does not wait for a data folder: see [`crate::Emulator::stop`].

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::convert::{self, to_timestamp};
 use crate::delivery::Hold;
 use crate::journal::{Change, Held, Journal, JournalError, Kind, Saved};
-use crate::name::ResourceName;
-use crate::storage::StoredMessage;
+use crate::messages::storage::StoredMessage;
+use crate::resources::name::ResourceName;
 
 /// The journal of an emulator with a data folder. What is dropped while the emulator stops is kept all the same.
 pub(crate) struct Keeping {

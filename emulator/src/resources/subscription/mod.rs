@@ -10,7 +10,7 @@ pub use self::policies::{DeadLetterPolicy, RetryPolicy};
 pub use self::push_config::{OidcToken, PushConfig, PushForm};
 use crate::error::ApiError;
 use crate::filter::Filter;
-use crate::labels;
+use crate::resources::labels;
 
 /// About ten thousand years (*google.protobuf.Duration*, `seconds`).
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(315_576_000_000);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serializer};
 
-use crate::subscription::MAX_DURATION;
+use crate::resources::subscription::MAX_DURATION;
 
 /// What `"600s"` or `"0.500s"` says.
 pub(crate) fn read(text: &str) -> Option<Duration> {
@@ -38,7 +38,7 @@ pub(crate) fn refusal(text: &str) -> String {
     )
 }
 
-/// For `#[serde(with = "crate::duration")]`.
+/// For `#[serde(with = "crate::resources::duration")]`.
 pub(crate) fn serialize<S: Serializer>(
     duration: &Duration,
     serializer: S,
@@ -46,7 +46,7 @@ pub(crate) fn serialize<S: Serializer>(
     serializer.serialize_str(&write(*duration))
 }
 
-/// For `#[serde(with = "crate::duration")]`.
+/// For `#[serde(with = "crate::resources::duration")]`.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Duration, D::Error> {

@@ -1,7 +1,7 @@
 //! Creates what files declare, and keeps what is there.
 
-use super::Bootstrap;
-use crate::emulator::Emulator;
+use super::Emulator;
+use crate::bootstrap::Bootstrap;
 use crate::error::ApiError;
 
 /// What became of a declaration.

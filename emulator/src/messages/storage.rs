@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
-use crate::keeping::Keeper;
-use crate::message::ReceivedMessage;
+use crate::journal::keeping::Keeper;
+use crate::messages::message::ReceivedMessage;
 
 /// The most that the messages of one emulator may take.
 const MAX_BYTES: usize = 1024 * 1024 * 1024;
@@ -110,7 +110,7 @@ fn exhausted() -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Message;
+    use crate::messages::message::Message;
     use time::OffsetDateTime;
 
     fn received(message: Message) -> ReceivedMessage {

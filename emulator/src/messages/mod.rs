@@ -1,0 +1,5 @@
+//! Messages, and the memory that they take.
+
+pub(crate) mod age;
+pub(crate) mod message;
+pub(crate) mod storage;
