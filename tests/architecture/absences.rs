@@ -1,0 +1,148 @@
+//! The invariants of ARCHITECTURE.md that say where something does not occur.
+
+use crate::graph::Crate;
+
+/// Paths of other crates that only a few places may name.
+struct Absence {
+    sentence: &'static str,
+    /// Beginnings of files it is about.
+    within: &'static [&'static str],
+    /// Beginnings of files that are exempt.
+    except: &'static [&'static str],
+    /// Beginnings of paths.
+    paths: &'static [&'static str],
+}
+
+const LIBRARY: &[Absence] = &[
+    Absence {
+        sentence: "no status code of a push outside push/reply",
+        within: &["push/", "delivery/"],
+        except: &["push/reply"],
+        paths: &[
+            "axum::http::StatusCode",
+            "http::StatusCode",
+            "hyper::StatusCode",
+        ],
+    },
+    Absence {
+        sentence: "delivery knows no HTTP",
+        within: &["delivery/"],
+        except: &[],
+        paths: &["axum::", "http::", "hyper::", "headers::", "reqwest::"],
+    },
+    Absence {
+        sentence: "the process's environment is read once",
+        within: &[""],
+        except: &["environment.rs"],
+        paths: &["std::env::var"],
+    },
+    Absence {
+        sentence: "the clock of the wall is read where a token, a line or a record needs it",
+        within: &[""],
+        except: &[
+            "push/authentication/token.rs",
+            "push/forms/unwrapped.rs",
+            "telemetry/cloud_logging.rs",
+            "dedup/redis/clock.rs",
+            "dedup/firestore/calls.rs",
+        ],
+        paths: &[
+            "std::time::SystemTime::now",
+            "std::time::SystemTime::UNIX_EPOCH",
+            "std::time::UNIX_EPOCH",
+            "time::OffsetDateTime::now_utc",
+        ],
+    },
+    Absence {
+        sentence: "the library knows no message of a service",
+        within: &[""],
+        except: &[],
+        paths: &["m2m::", "subscribers::"],
+    },
+    Absence {
+        sentence: "the emulator only behind the feature dev",
+        within: &[""],
+        except: &["commands/dev/"],
+        paths: &["emulator::"],
+    },
+];
+
+const EMULATOR: &[Absence] = &[
+    Absence {
+        sentence: "no time but clock.rs",
+        within: &[""],
+        except: &["clock.rs"],
+        paths: &[
+            "std::time::SystemTime::now",
+            "std::time::Instant::now",
+            "time::OffsetDateTime::now_utc",
+            "tokio::time::Instant::now",
+        ],
+    },
+    Absence {
+        sentence: "no API status outside api/ and server/",
+        within: &[""],
+        except: &["api/", "server/"],
+        paths: &["tonic::Code", "tonic::Status"],
+    },
+    Absence {
+        sentence: "the process's environment is read by the binary only",
+        within: &[""],
+        except: &["main.rs", "command/"],
+        paths: &["std::env::var"],
+    },
+    Absence {
+        sentence: "the emulator depends on none of our crates",
+        within: &[""],
+        except: &[],
+        paths: &["pushgate::", "m2m::"],
+    },
+];
+
+#[test]
+#[ignore = "the library moves into its new folders"]
+fn the_library_names_nothing_where_it_must_not() {
+    check(&crate::library(), LIBRARY);
+}
+
+#[test]
+#[ignore = "the emulator moves into its new folders"]
+fn the_emulator_names_nothing_where_it_must_not() {
+    check(&crate::emulator(), EMULATOR);
+}
+
+#[test]
+fn every_package_forbids_unsafe_code() {
+    let read = |file: &str| std::fs::read_to_string(crate::root().join(file)).expect("a manifest");
+    assert!(read("Cargo.toml").contains("[workspace.lints.rust]\nunsafe_code = \"forbid\"\n"));
+    for package in [
+        "",
+        "emulator/",
+        "m2m/",
+        "subscribers/",
+        "tests/architecture/",
+    ] {
+        let manifest = read(&format!("{package}Cargo.toml"));
+        assert!(
+            manifest.contains("[lints]\nworkspace = true\n"),
+            "{package}"
+        );
+    }
+}
+
+fn check(checked: &Crate, absences: &[Absence]) {
+    let mut faults = Vec::new();
+    for (file, line, path) in checked.foreign() {
+        let begins =
+            |beginnings: &[&str], text: &str| beginnings.iter().any(|one| text.starts_with(one));
+        let broken = absences.iter().filter(|absence| {
+            begins(absence.within, file)
+                && !begins(absence.except, file)
+                && begins(absence.paths, &path)
+        });
+        faults.extend(
+            broken.map(|absence| format!("{file}:{line} names {path}: {}", absence.sentence)),
+        );
+    }
+    crate::expect_none(&faults);
+}
