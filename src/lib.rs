@@ -38,79 +38,41 @@
 //! 7. `settle.rs`, `dead_letter.rs`: recorded, dead-lettered or given back
 //! 8. `reply.rs`: the status and the one log line
 
-mod admission;
-mod attempt;
-mod authentication;
-mod body;
 mod breaker;
-mod claim;
+mod check;
 mod commands;
 mod config;
-mod connections;
-mod context;
-mod dead_letter;
-mod decoding;
 pub mod dedup;
-mod derive;
-mod drain;
-mod encoding;
-mod envelope;
-mod excerpt;
-mod executor;
-mod field_names;
+mod delivery;
+mod generate;
 mod handler;
-mod handling;
-mod hash;
-mod json_pointer;
-mod large;
-mod lease;
-mod message;
-mod metadata;
-mod objects;
-mod outcome;
-mod payload;
-mod pools;
+mod loggable;
 mod publisher;
 mod push;
-mod readiness;
-mod refusals;
-mod registered;
-mod registry;
-mod reply;
-mod retries;
-mod run;
-mod runs;
 mod server;
 mod service;
-mod settle;
-mod settlement;
-mod state;
-mod strict;
 mod subscriber;
 mod telemetry;
-mod threads;
 mod trace;
-mod violations;
-mod watchdog;
 
 pub use bytes::Bytes;
 pub use config::{Config, ConfigError, SETTINGS, Setting};
-pub use context::Context;
-pub use dead_letter::{
+pub use delivery::dead_letter::{
     ERROR_ATTRIBUTE, KEPT_PREFIX, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
 };
+pub use handler::context::Context;
+pub use handler::message::{Attributes, Message, Payload, PayloadError, Raw};
+pub use handler::outcome::{IntoOutcome, Outcome};
+pub use handler::payload::{Content, PayloadType};
+pub use handler::state::{Environment, State, StateType};
 pub use handler::{
     Arguments, AsyncAnswer, Delivery, DeliveryError, FromDelivery, Handler, Signature,
 };
-pub use message::{Attributes, Message, Payload, PayloadError, Raw};
-pub use outcome::{IntoOutcome, Outcome};
-pub use payload::{Content, PayloadType};
 pub use publisher::{
     Confirmation, EVENT_ID_ATTRIBUTE, Outgoing, PublishError, Publisher, PublisherBuilder,
 };
 pub use server::Running;
 pub use service::{Service, StartError};
-pub use state::{Environment, State, StateType};
 pub use subscriber::{
     AfterCrash, Alerts, Backoff, CircuitBreaker, Conflict, Example, Idempotency, Schedule,
     StoreDown, Subscriber, TopicSchema,

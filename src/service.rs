@@ -6,26 +6,26 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::admission::Admission;
-use crate::authentication::Authentication;
-use crate::body::Bodies;
 use crate::config::{Config, StoreSetting};
-use crate::connections;
-use crate::dead_letter::DeadLetters;
 #[cfg(feature = "firestore")]
 use crate::dedup::FirestoreStore;
 #[cfg(feature = "redis")]
 use crate::dedup::RedisStore;
 use crate::dedup::{DedupStore, MemoryStore, Shielded, StoreError};
-use crate::drain::Drain;
-use crate::handling::Means;
-use crate::pools::Pools;
+use crate::delivery::Means;
+use crate::delivery::admission::Admission;
+use crate::delivery::dead_letter::DeadLetters;
+use crate::delivery::drain::Drain;
+use crate::delivery::pools::Pools;
+use crate::handler::state::{Environment, Provider, StateType, States};
 use crate::push::Gate;
-use crate::readiness::Readiness;
-use crate::registry::{Registry, faults};
-use crate::reply::Listener;
+use crate::push::authentication::Authentication;
+use crate::push::binding::{Registry, faults};
+use crate::push::body::Bodies;
+use crate::push::readiness::Readiness;
+use crate::push::reply::Listener;
+use crate::server::connections;
 use crate::server::{Running, serve};
-use crate::state::{Environment, Provider, StateType, States};
 use crate::subscriber::Subscriber;
 
 /// The subscribers of a service, and the states they share.

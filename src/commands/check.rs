@@ -11,9 +11,7 @@ use serde_json::json;
 
 use super::output::print;
 use super::root::Root;
-use crate::derive::check::{
-    Counts, Finding, Input, LIMIT_BYTES, Level, Plan, PlanError, RULES, findings,
-};
+use crate::check::{Counts, Finding, Input, LIMIT_BYTES, Level, Plan, PlanError, RULES, findings};
 use crate::service::Service;
 
 /// The form of `--json`: a new field may come at any time; the version changes when one means something else or is gone.

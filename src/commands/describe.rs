@@ -5,7 +5,7 @@ use std::error::Error;
 use serde::Serialize;
 
 use super::output::print;
-use crate::derive::Manifest;
+use crate::generate::Manifest;
 use crate::service::Service;
 
 #[derive(clap::Args)]

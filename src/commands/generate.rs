@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::output::print;
 use super::root::Root;
-use crate::derive::{Staleness, derived, released, stale, superfluous};
-use crate::excerpt::excerpt;
+use crate::generate::{Staleness, derived, released, stale, superfluous};
+use crate::loggable::excerpt::excerpt;
 use crate::service::Service;
 use crate::subscriber::Subscriber;
 

@@ -17,10 +17,10 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::outcome::whole_chain;
+use crate::handler::outcome::whole_chain;
+use crate::handler::state::Environment;
 use crate::server::Running;
 use crate::service::Service;
-use crate::state::Environment;
 use crate::telemetry;
 
 /// Receives Google Cloud Pub/Sub pushes and runs each message's handler once.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::derive::{DeriveError, project_root};
+use crate::generate::{DeriveError, project_root};
 
 #[derive(clap::Args)]
 pub(super) struct Root {

@@ -9,12 +9,13 @@ use backon::{ExponentialBuilder, Retryable};
 
 use super::Leave;
 use super::output::print;
-use crate::authentication::Mode;
+use crate::config::metadata;
 use crate::config::{Config, SETTINGS};
 use crate::dedup::DedupStore;
+use crate::handler::state::Environment;
+use crate::push::authentication::Mode;
 use crate::service::Service;
-use crate::state::Environment;
-use crate::{metadata, telemetry};
+use crate::telemetry;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {

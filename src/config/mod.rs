@@ -1,6 +1,7 @@
 //! Every setting, with its unit and default; the only reader of the environment.
 
 mod given;
+pub(crate) mod metadata;
 mod reader;
 #[cfg(feature = "redis")]
 mod redis;
@@ -16,12 +17,12 @@ pub(crate) use self::given::{Given, unreadable};
 use self::reader::Reader;
 pub(crate) use self::reader::host_and_port;
 pub use self::settings::{SETTINGS, Setting};
-use crate::authentication::Mode;
 #[cfg(feature = "firestore")]
 use crate::dedup::FirestoreDatabase;
 #[cfg(feature = "redis")]
 use crate::dedup::RedisAddress;
-use crate::state::Environment;
+use crate::handler::state::Environment;
+use crate::push::authentication::Mode;
 use crate::telemetry;
 
 /// The effective settings of a service.

@@ -6,7 +6,7 @@ use rustls::pki_types::pem::PemObject;
 use super::reader::Reader;
 use super::settings::{STORE, STORE_CA_FILE, STORE_PASSWORD};
 use crate::dedup::{RedisAddress, RedisAddressError};
-use crate::encoding::utf8;
+use crate::loggable::encoding::utf8;
 
 impl Reader<'_> {
     /// The address with its password and the certificates it trusts.
@@ -54,7 +54,7 @@ fn certificates(path: &str) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
-    use crate::state::Environment;
+    use crate::handler::state::Environment;
 
     /// The settings as text, or what is wrong with them.
     fn read(changes: &[(&str, &str)]) -> Result<String, String> {

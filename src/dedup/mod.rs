@@ -1,20 +1,17 @@
 //! Has this message been handled, or is it being handled now?
 
+#[cfg(any(feature = "firestore", feature = "redis"))]
+mod connection;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod fingerprint;
-mod finished;
 #[cfg(feature = "firestore")]
 mod firestore;
-mod guarded;
 mod key;
+mod layers;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
-#[cfg(any(feature = "firestore", feature = "redis"))]
-mod renewable;
-mod unanswered;
-mod unguarded;
 
 use std::io;
 use std::sync::Arc;
@@ -32,10 +29,10 @@ pub use memory::MemoryStore;
 pub use redis::{RedisAddress, RedisAddressError, RedisStore};
 
 use crate::breaker::Open;
-use finished::{Finished, Remembering};
-use guarded::Guarded;
-use unanswered::Unanswered;
-use unguarded::Unguarded;
+use layers::circuit::Guarded;
+use layers::local_cache::{Finished, Remembering};
+use layers::none::Unguarded;
+use layers::unanswered::Unanswered;
 
 /// Remembers which messages are being handled and which are done. [`contract`] is the full definition.
 ///

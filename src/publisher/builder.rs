@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::channel::Channel;
 use super::settings::Settings;
 use super::{EVENT_ID_ATTRIBUTE, PublishError, Publisher};
-use crate::state::Environment;
+use crate::handler::state::Environment;
 
 /// Sets up a [`Publisher`]; ranges are checked when it is opened.
 #[must_use]

@@ -19,7 +19,7 @@ use super::draft::Draft;
 use super::settings::Settings;
 use super::topic::full_name;
 use crate::config::host_and_port;
-use crate::state::Environment;
+use crate::handler::state::Environment;
 
 /// What a message costs beside its bytes: its task, its channel, its place in maps.
 const OVERHEAD_BYTES: usize = 1_024;

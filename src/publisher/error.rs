@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use google_cloud_gax::error::rpc::Code;
 
-use crate::message::PayloadError;
+use crate::handler::message::PayloadError;
 
 /// Why a message is not published, or a publisher cannot be made. No text holds payload data or an attribute's value.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -24,7 +24,7 @@ pub use self::error::PublishError;
 pub use self::outgoing::Outgoing;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::topic::{full_name, short_name};
-use crate::state::Environment;
+use crate::handler::state::Environment;
 
 /// The attribute that says which event a message is about, unless another name is chosen.
 pub const EVENT_ID_ATTRIBUTE: &str = "event-id";

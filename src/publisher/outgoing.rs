@@ -8,8 +8,8 @@ use validator::Validate;
 
 use super::PublishError;
 use super::draft::{Draft, new_event_id};
-use crate::context::Context;
-use crate::message::PayloadError;
+use crate::handler::context::Context;
+use crate::handler::message::PayloadError;
 use crate::trace::Trace;
 
 /// A message to be published, with what goes beside its payload. Cloned and published again it is the same event.

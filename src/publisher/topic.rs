@@ -1,8 +1,8 @@
 //! The name of a topic.
 
 use super::PublishError;
-use crate::metadata::{self, is_project_id};
-use crate::state::Environment;
+use crate::config::metadata::{self, is_project_id};
+use crate::handler::state::Environment;
 
 /// The full name of a topic, by its short name or its full one. The project is that of the environment, or the metadata
 /// server's.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::authentication::{audience_fault, caller_fault};
+use crate::push::authentication::{audience_fault, caller_fault};
 
 use super::{
     AfterCrash, Backoff, Form, Idempotency, InProcess, Limits, SECOND, StoreDown, Subscriber,
@@ -262,7 +262,7 @@ pub(super) fn is_resource_id(id: &str) -> bool {
 mod tests {
     use super::super::{Alerts, CircuitBreaker, Example, Schedule, TopicSchema};
     use super::*;
-    use crate::context::Context;
+    use crate::handler::context::Context;
 
     fn declared() -> Subscriber {
         Subscriber::new("orders-fulfilment", async |_: Context| ())

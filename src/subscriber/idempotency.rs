@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::dedup::Fingerprint;
 use crate::handler::Delivery;
-use crate::hash;
-use crate::json_pointer;
+use crate::loggable::hash;
+use crate::subscriber::json_pointer;
 
 /// Which deliveries count as the same message.
 ///
@@ -238,8 +238,8 @@ impl fmt::Debug for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::Context;
-    use crate::state::States;
+    use crate::handler::context::Context;
+    use crate::handler::state::States;
 
     fn delivery(data: &'static str) -> Delivery {
         let mut context = Context::for_test("17");

@@ -5,6 +5,7 @@ mod faults;
 mod filter;
 mod forms;
 mod idempotency;
+pub(crate) mod json_pointer;
 mod operation;
 mod optional;
 mod outage;
@@ -16,9 +17,9 @@ mod topic_schema;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::handler::outcome::IntoOutcome;
+use crate::handler::payload::PayloadType;
 use crate::handler::{Arguments, AsyncAnswer, Handler, Signature, Work, plain};
-use crate::outcome::IntoOutcome;
-use crate::payload::PayloadType;
 
 pub(crate) use self::forms::Form;
 pub(crate) use self::idempotency::Identity;

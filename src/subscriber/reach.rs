@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Subscriber, filter};
-use crate::context::Context;
 use crate::handler::Delivery;
-use crate::state::States;
+use crate::handler::context::Context;
+use crate::handler::state::States;
 
 impl Subscriber {
     /// Whether its filter lets a message with these attributes through.

@@ -17,12 +17,12 @@ use self::cloud::Cloud;
 use self::screen::Screen;
 use super::Leave;
 use crate::config::Config;
-use crate::metadata::project_id;
-use crate::outcome::chain;
-use crate::reply::{Listener, Report};
+use crate::config::metadata::project_id;
+use crate::handler::outcome::chain;
+use crate::handler::state::Environment;
+use crate::push::reply::{Listener, Report};
 use crate::server::Running;
 use crate::service::Service;
-use crate::state::Environment;
 use crate::subscriber::{Form, Subscriber};
 use crate::telemetry;
 

@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::cloud::Subscription;
 use crate::config::{Config, StoreSetting};
-use crate::reply::Report;
+use crate::push::reply::Report;
 
 const BOLD: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();

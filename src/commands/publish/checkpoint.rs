@@ -9,8 +9,8 @@ use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
 use super::source::{Line, Lines, SourceError};
-use crate::decoding::decode;
-use crate::encoding::utf8;
+use crate::loggable::decoding::decode;
+use crate::loggable::encoding::utf8;
 use crate::publisher::new_event_id;
 
 const VERSION: u32 = 1;

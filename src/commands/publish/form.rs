@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::source::Line;
-use crate::decoding::decode;
+use crate::loggable::decoding::decode;
 use crate::publisher::{Draft, new_event_id};
 use crate::trace::Trace;
 

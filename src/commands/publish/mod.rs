@@ -23,10 +23,10 @@ use self::recorder::Recorder;
 use self::run::Run;
 use self::source::Source;
 use super::Leave;
-use crate::metadata::project_id;
+use crate::config::metadata::project_id;
+use crate::handler::state::Environment;
 use crate::publisher::{Channel, EVENT_ID_ATTRIBUTE, Settings, full_name, short_name};
 use crate::service::Service;
-use crate::state::Environment;
 use crate::trace::Trace;
 
 /// What `--help` ends with.

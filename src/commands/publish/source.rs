@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
-use crate::encoding::{Utf16, utf8};
+use crate::loggable::encoding::{Utf16, utf8};
 
 /// More than the largest message needs, its attributes and the white space around it included.
 const LINE_BYTES: u64 = 16 << 20;

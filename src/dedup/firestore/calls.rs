@@ -22,7 +22,7 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status};
 
-use super::super::renewable::{InUse, Renewable};
+use super::super::connection::{InUse, Renewable};
 use super::super::{MessageKey, StoreError};
 use super::channel::{Client, endpoint};
 use super::database::FirestoreDatabase;

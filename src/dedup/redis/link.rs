@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::address::{Kind, RedisAddress};
 use super::sentinel::Sentinels;
-use crate::dedup::renewable::Renewable;
+use crate::dedup::connection::Renewable;
 
 pub(super) struct Link {
     route: Route,

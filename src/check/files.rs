@@ -1,0 +1,112 @@
+//! Files beside the code: those that are generated, and those of the last release.
+
+use std::path::Path;
+
+use super::finding::Finding;
+use super::rules::{BREAKS, EPOCH, FILES, GONE, INCOMPARABLE, KEYS, REMOVES, UNRELEASED};
+use crate::generate::files::{Staleness, stale};
+use crate::generate::released::{
+    self, Change, Comparison, Effect, FOLDER, Keys, ReleasedError, Since, released_keys,
+};
+use crate::handler::outcome::whole_chain;
+use crate::subscriber::Subscriber;
+
+/// Those that are not what the declarations say.
+pub(super) fn generated(subscribers: &[Subscriber], root: &Path) -> Vec<Finding> {
+    let mend = "run pushgate generate, and commit what it writes";
+    match stale(subscribers, root) {
+        Ok(stale) => stale
+            .into_iter()
+            .map(|stale| {
+                let what = match stale.kind {
+                    Staleness::Missing => "it is missing".into(),
+                    Staleness::Differs { line, .. } => {
+                        format!("it is not what the declarations say, from line {line} on")
+                    }
+                    Staleness::Superfluous => "nothing is declared that it would be of".into(),
+                };
+                FILES.found(stale.path.display().to_string(), what, mend)
+            })
+            .collect(),
+        Err(error) => vec![FILES.found("generated files", whole_chain(&error), mend)],
+    }
+}
+
+/// What publishers of the last release will meet.
+pub(super) fn released(
+    subscribers: &[Subscriber],
+    root: &Path,
+) -> Result<Vec<Finding>, ReleasedError> {
+    let since = match released::compare(subscribers, root)? {
+        Comparison::Since(since) => since,
+        Comparison::Never if released::current(subscribers).is_empty() => return Ok(Vec::new()),
+        Comparison::Never => {
+            return Ok(vec![UNRELEASED.found(
+                FOLDER,
+                "no message type was ever released",
+                "run pushgate generate --release when this is deployed, and commit what it writes",
+            )]);
+        }
+    };
+    let mut findings = Vec::new();
+    for (name, since) in since {
+        match since {
+            Since::Changed(changes) => {
+                findings.extend(changes.into_iter().map(|change| changed(&name, &change)));
+            }
+            Since::Gone => findings.push(GONE.found(
+                &name,
+                format!("{FOLDER}/{name}.json was released, and no subscriber reads this type"),
+                format!("keep a subscriber that reads it, or delete {FOLDER}/{name}.json once nobody publishes it"),
+            )),
+        }
+    }
+    Ok(findings)
+}
+
+/// Whether messages are known by what they were known by at the last release. What a function gives cannot be compared.
+pub(super) fn keys(subscribers: &[Subscriber], root: &Path) -> Result<Vec<Finding>, ReleasedError> {
+    let mut findings = Vec::new();
+    for subscriber in subscribers {
+        let Some(released) = released_keys(subscriber, root)? else {
+            continue;
+        };
+        let declared = Keys::of(subscriber);
+        if !declared.names_as(&released) {
+            findings.push(KEYS.found(
+                &subscriber.id,
+                format!("it names a message by {}, released was {}", declared.shown(), released.shown()),
+                "take back the change of .idempotency(…); or, if running again is harmless or nothing is left to come again, run pushgate generate --release",
+            ));
+        }
+        if declared.epoch != released.epoch {
+            findings.push(EPOCH.found(
+                &subscriber.id,
+                format!("its epoch is {}, released was {}", declared.epoch, released.epoch),
+                "if the replay is wanted, run pushgate generate --release; otherwise take back the change of .epoch(…)",
+            ));
+        }
+    }
+    Ok(findings)
+}
+
+fn changed(name: &str, change: &Change) -> Finding {
+    let what = format!("{}: {}", change.place, change.what);
+    match change.effect {
+        Effect::Breaks => BREAKS.found(
+            name,
+            what,
+            "take back the change, make a new field optional, or read a new type from a new topic; if no old publisher is left, run pushgate generate --release",
+        ),
+        Effect::Removes => REMOVES.found(
+            name,
+            what,
+            "make sure that nothing needs it, tell the publishers, and run pushgate generate --release",
+        ),
+        Effect::Incomparable => INCOMPARABLE.found(
+            name,
+            what,
+            "compare by hand whether old messages still fit, and run pushgate generate --release",
+        ),
+    }
+}

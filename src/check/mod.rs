@@ -1,0 +1,105 @@
+//! `pushgate check`: what goes wrong in production and can be known before. One file a family of rules.
+
+mod dead_letters;
+mod declaration;
+mod delivery;
+mod files;
+mod finding;
+mod messages;
+mod operation;
+mod plan;
+mod rules;
+mod times;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+pub(crate) use self::finding::{Finding, Level};
+pub(crate) use self::plan::{LIMIT_BYTES, Plan, PlanError};
+pub(crate) use self::rules::RULES;
+use crate::config::SETTINGS;
+use crate::generate::released::ReleasedError;
+use crate::subscriber::Subscriber;
+
+/// What is looked at.
+pub(crate) struct Input<'a> {
+    pub(crate) subscribers: &'a [Subscriber],
+    /// What `serve` would refuse, a sentence each.
+    pub(crate) faults: &'a [String],
+    /// The project's root.
+    pub(crate) root: &'a Path,
+    pub(crate) plan: Option<&'a Plan>,
+}
+
+/// Everything that is wrong, always in the same order.
+///
+/// # Errors
+/// When the released schemas cannot be read.
+pub(crate) fn findings(input: &Input<'_>) -> Result<Vec<Finding>, ReleasedError> {
+    let subscribers = input.subscribers;
+    let mut findings = declaration::findings(input.faults);
+    findings.extend(times::leases(subscribers, store_timeout(input.plan)));
+    for subscriber in subscribers {
+        findings.extend(times::findings(subscriber));
+        findings.extend(delivery::findings(subscriber));
+        findings.extend(operation::findings(subscriber));
+    }
+    findings.extend(dead_letters::findings(subscribers));
+    findings.extend(messages::findings(subscribers));
+    findings.extend(files::released(subscribers, input.root)?);
+    findings.extend(files::keys(subscribers, input.root)?);
+    // From declarations that contradict themselves nothing is derived.
+    if input.faults.is_empty() {
+        findings.extend(files::generated(subscribers, input.root));
+    }
+    if let Some(plan) = input.plan {
+        findings.extend(plan.findings(subscribers));
+    }
+    Ok(findings)
+}
+
+/// The longest that a deployment has; the default where none is known.
+fn store_timeout(plan: Option<&Plan>) -> Duration {
+    const NAME: &str = "PUSHGATE_STORE_TIMEOUT_MILLISECONDS";
+    let planned = plan.and_then(|plan| plan.store_timeouts().into_iter().max());
+    let setting = SETTINGS.iter().find(|setting| setting.name == NAME);
+    let default = setting.and_then(|setting| setting.default?.parse().ok());
+    planned.unwrap_or_else(|| Duration::from_millis(default.unwrap_or_default()))
+}
+
+/// How much was looked at.
+pub(crate) struct Counts {
+    pub(crate) subscriptions: usize,
+    pub(crate) topics: usize,
+    pub(crate) schedules: usize,
+    pub(crate) types: usize,
+    pub(crate) rules: usize,
+    /// None without a plan or state.
+    pub(crate) resources: Option<usize>,
+}
+
+impl Counts {
+    pub(crate) fn of(input: &Input<'_>) -> Self {
+        let topics: BTreeSet<&str> = input
+            .subscribers
+            .iter()
+            .map(|each| each.topic.as_str())
+            .collect();
+        Self {
+            subscriptions: input.subscribers.len(),
+            topics: topics.len(),
+            schedules: input
+                .subscribers
+                .iter()
+                .map(|each| each.schedules.len())
+                .sum(),
+            types: crate::generate::released::current(input.subscribers).len(),
+            rules: RULES.len(),
+            resources: input.plan.map(Plan::len),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

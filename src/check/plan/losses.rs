@@ -1,0 +1,47 @@
+//! What would be deleted although it holds something.
+
+use super::resource::Resource;
+use crate::check::finding::Finding;
+use crate::check::rules::PLAN_LOSS;
+
+pub(super) fn findings(resources: &[Resource]) -> Vec<Finding> {
+    let deleted = resources.iter().filter(|each| each.is_deleted);
+    deleted.filter_map(loss).collect()
+}
+
+fn loss(resource: &Resource) -> Option<Finding> {
+    let why = match resource.kind.as_str() {
+        "google_pubsub_subscription" => {
+            "its backlog is lost: every message that it holds, unacked or dead"
+        }
+        "google_pubsub_topic" => {
+            "its subscriptions are left without a topic: nothing that is published under its name reaches them again"
+        }
+        "google_pubsub_schema" => "a topic whose schema is gone refuses every message",
+        "google_eventarc_trigger" => {
+            "Eventarc deletes the subscription of a trigger with it, and its backlog is lost"
+        }
+        "google_firestore_database" | "google_redis_instance" | "google_memorystore_instance" => {
+            "what was handled is forgotten: every message that comes again runs again"
+        }
+        _ => return None,
+    };
+    let replaced = resource.remains();
+    let mut what = String::from(if replaced {
+        "it is replaced"
+    } else {
+        "it is deleted"
+    });
+    if !resource.replaced_for.is_empty() {
+        what.push_str(&format!(
+            ", because of {}",
+            resource.replaced_for.join(", ")
+        ));
+    }
+    let mend = if replaced {
+        "take back what replaces it, or declare the change under a new name beside it, and remove the old one when it is empty"
+    } else {
+        "keep it until it is empty: stop the publishers, let it run out, replay or discard its dead letters, then remove it alone"
+    };
+    Some(PLAN_LOSS.found(&resource.address, what, mend).because(why))
+}

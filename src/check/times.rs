@@ -1,0 +1,114 @@
+//! Times that must outlast each other.
+
+use std::time::Duration;
+
+use super::finding::Finding;
+use super::rules::{LEASE, OUTAGE, RETRIES, RETRIES_RISK, WINDOW};
+use crate::generate::documents::words::rough;
+use crate::push::binding::shortest_lease;
+use crate::subscriber::{Form, Idempotency, Subscriber};
+
+pub(super) fn findings(subscriber: &Subscriber) -> Vec<Finding> {
+    window(subscriber)
+        .into_iter()
+        .chain(retries(subscriber))
+        .chain(outage(subscriber))
+        .collect()
+}
+
+/// Leases, with what the settings give a step in the store.
+pub(super) fn leases(subscribers: &[Subscriber], store_timeout: Duration) -> Vec<Finding> {
+    let least = shortest_lease(store_timeout);
+    let short = subscribers.iter().filter(|each| each.lease < least);
+    short
+        .map(|each| {
+            LEASE.found(
+                &each.id,
+                format!(
+                    "the lease is {:?}, expected at least {least:?}: a store step may take {store_timeout:?}",
+                    each.lease
+                ),
+                format!(
+                    "declare .lease(…) of {least:?} or more, or set PUSHGATE_STORE_TIMEOUT_MILLISECONDS lower"
+                ),
+            )
+        })
+        .collect()
+}
+
+fn window(subscriber: &Subscriber) -> Option<Finding> {
+    let is_guarded = subscriber
+        .idempotency
+        .as_ref()
+        .is_some_and(Idempotency::is_guarded);
+    let (window, retention) = (subscriber.dedup_window(), subscriber.retention);
+    (is_guarded && window < retention).then(|| {
+        WINDOW.found(
+            &subscriber.id,
+            format!("a handled message is remembered for {window:?}, and Pub/Sub keeps an unacked one for {retention:?}"),
+            "leave .window(…) out, which makes it as long as the retention, or declare a shorter .retention(…)",
+        )
+    })
+}
+
+/// Eventarc's subscriptions are not ours to set.
+fn retries(subscriber: &Subscriber) -> Option<Finding> {
+    if subscriber.form == Form::Eventarc {
+        return None;
+    }
+    let retention = subscriber.retention;
+    let (doubling, longest) = (doubling(subscriber), longest(subscriber));
+    let attempts = subscriber.attempts;
+    let mend = "declare a longer .retention(…), fewer .attempts(…), or a shorter .retry(…) or .ack_deadline(…)";
+    if doubling >= retention {
+        let what = format!(
+            "{attempts} attempts with their pauses take {doubling:?}, and the retention is {retention:?}"
+        );
+        return Some(RETRIES.found(&subscriber.id, what, mend));
+    }
+    (longest >= retention).then(|| {
+        let what = format!(
+            "{attempts} attempts take up to {longest:?} if every pause is the longest, and the retention is {retention:?}"
+        );
+        RETRIES_RISK.found(&subscriber.id, what, mend)
+    })
+}
+
+fn outage(subscriber: &Subscriber) -> Option<Finding> {
+    const LEAST: Duration = Duration::from_secs(60 * 60);
+    let survived = subscriber.survived_outage()?;
+    (survived < LEAST).then(|| {
+        OUTAGE.found(
+            &subscriber.id,
+            format!(
+                "a message survives an outage of {}: {} attempts with pauses of {:?} to {:?}",
+                rough(survived), subscriber.attempts, subscriber.backoff.minimum, subscriber.backoff.maximum
+            ),
+            "declare more .attempts(…), longer pauses in .retry(…) or a longer .retention(…), or accept it: --accept outage-survival=SUBSCRIPTION",
+        )
+    })
+}
+
+/// Every attempt runs into its deadline, and each pause is twice the one before.
+fn doubling(subscriber: &Subscriber) -> Duration {
+    let (mut pause, mut sum) = (subscriber.backoff.minimum, Duration::ZERO);
+    for _ in 1..subscriber.attempts.min(MOST_ATTEMPTS) {
+        sum = sum.saturating_add(pause);
+        pause = pause.saturating_mul(2).min(subscriber.backoff.maximum);
+    }
+    sum.saturating_add(deadlines(subscriber))
+}
+
+/// Google names the bounds of a pause, and no steps between them (Google, *RetryPolicy*).
+fn longest(subscriber: &Subscriber) -> Duration {
+    let pauses = subscriber.attempts.saturating_sub(1);
+    let pauses = subscriber.backoff.maximum.saturating_mul(pauses);
+    pauses.saturating_add(deadlines(subscriber))
+}
+
+fn deadlines(subscriber: &Subscriber) -> Duration {
+    subscriber.ack_deadline.saturating_mul(subscriber.attempts)
+}
+
+/// More are refused as a declaration.
+const MOST_ATTEMPTS: u32 = 100;

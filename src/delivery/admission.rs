@@ -1,0 +1,108 @@
+//! Is there room? Answered at once, before any claim: Pub/Sub slows down when it hears 429.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::dedup::MessageKey;
+use crate::delivery::registered::Registered;
+
+/// A place that is given back when dropped.
+pub(crate) type Place = OwnedSemaphorePermit;
+
+/// Why there is no room.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OverCapacity {
+    #[error(
+        "{0} pushes are worked on in this process, and no more may be: see PUSHGATE_CONCURRENCY"
+    )]
+    Process(usize),
+    #[error("no more messages of this subscription may be worked on at once: see .concurrency(…)")]
+    Subscription,
+}
+
+/// The places of the process.
+pub(crate) struct Admission {
+    limit: usize,
+    places: Arc<Semaphore>,
+}
+
+impl Admission {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            places: Arc::new(Semaphore::new(limit)),
+        }
+    }
+
+    /// A place in the process. Taken before the body is read, so that bodies are bounded, too.
+    pub(crate) fn enter(&self) -> Result<Place, OverCapacity> {
+        Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| OverCapacity::Process(self.limit))
+    }
+
+    /// A place with the subscriber.
+    pub(crate) fn enter_subscription(
+        &self,
+        subscriber: &Registered,
+    ) -> Result<Place, OverCapacity> {
+        Arc::clone(&subscriber.places)
+            .try_acquire_owned()
+            .map_err(|_| OverCapacity::Subscription)
+    }
+}
+
+/// Deliveries of one subscription that wait for another delivery of their message. Each keeps a place that other messages need.
+pub(crate) struct Waiting {
+    limit: usize,
+    by_key: Mutex<HashMap<MessageKey, usize>>,
+}
+
+/// A delivery that waits, until dropped.
+pub(crate) struct Waiter<'a> {
+    waiting: &'a Waiting,
+    key: &'a MessageKey,
+}
+
+impl Waiting {
+    /// Of one message: Pub/Sub seldom delivers a message more often at once, but a publisher may publish one event in a loop.
+    const SAME_MESSAGE: usize = 4;
+
+    /// For a subscription with so many places.
+    pub(crate) fn of(places: usize) -> Self {
+        Self {
+            limit: (places / 4).max(1),
+            by_key: Mutex::default(),
+        }
+    }
+
+    /// `None` if too many deliveries of this message, or of the subscription, wait already.
+    pub(crate) fn enter<'a>(&'a self, key: &'a MessageKey) -> Option<Waiter<'a>> {
+        let mut by_key = self.by_key();
+        let all: usize = by_key.values().sum();
+        let same = by_key.get(key).copied().unwrap_or_default();
+        if all >= self.limit || same >= Self::SAME_MESSAGE {
+            return None;
+        }
+        by_key.insert(key.clone(), same + 1);
+        Some(Waiter { waiting: self, key })
+    }
+
+    fn by_key(&self) -> MutexGuard<'_, HashMap<MessageKey, usize>> {
+        self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        let mut by_key = self.waiting.by_key();
+        if let Some(same) = by_key.get_mut(self.key) {
+            *same -= 1;
+            if *same == 0 {
+                by_key.remove(self.key);
+            }
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! Dead-lettering at once what can never succeed: published as Google would after the last attempt, with the reason beside it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use google_cloud_pubsub::client::BasePublisher;
+use google_cloud_pubsub::model::Message;
+use time::format_description::well_known::Rfc3339;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+use crate::breaker::{Open, Rules};
+use crate::delivery::registered::Registered;
+use crate::handler::Delivery;
+use crate::handler::context::Context;
+use crate::handler::outcome::chain;
+use crate::publisher::{PublishError, connect};
+
+/// The kind of trouble: `handler`, `payload`, `idempotency key` or `outcome unknown`.
+pub const REASON_ATTRIBUTE: &str = "pushgate-dead-letter-reason";
+/// The reason in words, from the handler or from the check of the payload.
+pub const ERROR_ATTRIBUTE: &str = "pushgate-dead-letter-error";
+/// The id under which the message was delivered: Pub/Sub gives the dead letter an id of its own.
+pub const MESSAGE_ID_ATTRIBUTE: &str = "pushgate-source-message-id";
+/// The time at which the message was published, in RFC 3339.
+pub const PUBLISH_TIME_ATTRIBUTE: &str = "pushgate-source-publish-time";
+/// The prefix of attributes whose names only Google and its clients may use, so that nothing is lost. Their names begin with
+/// `goog`, so no prefixed name equals one of the attributes above.
+pub const KEPT_PREFIX: &str = "pushgate-source-";
+
+const SOURCE_COUNT: &str = "CloudPubSubDeadLetterSourceDeliveryCount";
+const SOURCE_SUBSCRIPTION: &str = "CloudPubSubDeadLetterSourceSubscription";
+const SOURCE_PROJECT: &str = "CloudPubSubDeadLetterSourceSubscriptionProject";
+const SOURCE_TIME: &str = "CloudPubSubDeadLetterSourceTopicPublishTime";
+/// The attributes that are left out, in this order, of a request that would be too large.
+const EXPENDABLE: [&str; 5] = [
+    ERROR_ATTRIBUTE,
+    SOURCE_TIME,
+    SOURCE_COUNT,
+    SOURCE_PROJECT,
+    SOURCE_SUBSCRIPTION,
+];
+
+/// Limits of a message and of a publish request (Google, *Quotas and limits*).
+const VALUE_LIMIT_BYTES: usize = 1024;
+const KEY_LIMIT_BYTES: usize = 256;
+const ATTRIBUTE_LIMIT: usize = 100;
+const REQUEST_LIMIT_BYTES: usize = 10_000_000;
+/// The most that tags and lengths add to one attribute, and to the rest of a request.
+const ATTRIBUTE_FRAMING_BYTES: usize = 10;
+const REQUEST_FRAMING_BYTES: usize = 24;
+
+/// The longest time that a dead letter may take, with connecting and a token: its message keeps its places meanwhile.
+const PUBLISH_LIMIT: Duration = Duration::from_secs(2);
+/// Google's client repeats a publish for so long. It ends earlier, since its error is more exact than the time-out.
+const RETRY_LIMIT: Duration = Duration::from_millis(1_800);
+
+/// When a subscriber's dead letters are held back: after one failure, since each failure keeps places of other messages.
+pub(crate) const RULES: Rules = Rules {
+    failures: 1,
+    shortest_pause: Duration::from_secs(2),
+    longest_pause: Duration::from_secs(60),
+    probes: 1,
+};
+
+/// Why a message is given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    pub(crate) kind: &'static str,
+    pub(crate) text: String,
+}
+
+impl Reason {
+    /// The message's idempotency key is missing, or belongs to another message.
+    pub(crate) fn idempotency(text: String) -> Self {
+        Self {
+            kind: "idempotency key",
+            text,
+        }
+    }
+
+    /// For subscribers that declare `AfterCrash::Hold`.
+    pub(crate) fn outcome_unknown() -> Self {
+        Self {
+            kind: "outcome unknown",
+            text: "outcome unknown: an earlier run began, and its instance vanished before it could record the end".into(),
+        }
+    }
+}
+
+/// Why a message could not be dead-lettered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeadLetterError {
+    #[error("no Pub/Sub client: check the service's credentials, or PUBSUB_EMULATOR_HOST")]
+    Client(#[source] google_cloud_gax::client_builder::Error),
+    #[error("no Pub/Sub client: its task has ended")]
+    NoClient,
+    #[error(transparent)]
+    Publish(PublishError),
+    #[error("no answer from Pub/Sub within {} s", PUBLISH_LIMIT.as_secs())]
+    NoAnswer,
+    #[error(
+        "the publish request would have {bytes} bytes, at most {REQUEST_LIMIT_BYTES} are allowed; Pub/Sub forwards the message after its last delivery attempt"
+    )]
+    TooLarge { bytes: usize },
+    #[error("the dead-letter topic is not tried now: {0}")]
+    Paused(Open),
+}
+
+impl DeadLetterError {
+    /// True if other messages can be dead-lettered all the same.
+    fn is_of_this_message(&self) -> bool {
+        matches!(self, Self::Publish(error) if error.refuses_the_message())
+    }
+}
+
+/// Publishes to dead-letter topics. The client is made when first needed: most services never need it.
+pub(crate) struct DeadLetters {
+    emulator: Option<String>,
+    client: Arc<OnceCell<BasePublisher>>,
+}
+
+impl DeadLetters {
+    /// `emulator` is the `HOST:PORT` of `PUBSUB_EMULATOR_HOST`, which Google's Rust client does not read by itself.
+    pub(crate) fn new(emulator: Option<String>) -> Self {
+        Self {
+            emulator,
+            client: Arc::default(),
+        }
+    }
+
+    /// Publishes the message; when this returns, Pub/Sub has taken it. After a failure the subscriber's next messages fail
+    /// at once for a pause, so that they do not keep the places of others.
+    pub(crate) async fn publish(
+        &self,
+        subscriber: &Registered,
+        delivery: &Delivery,
+        reason: &Reason,
+    ) -> Result<(), DeadLetterError> {
+        let topic = &subscriber.dead_letter_topic;
+        let letter = letter(topic, delivery, reason)?;
+        let permit = subscriber
+            .dead_letters
+            .enter()
+            .map_err(DeadLetterError::Paused)?;
+        let sent = timeout(PUBLISH_LIMIT, self.send(topic, letter))
+            .await
+            .unwrap_or(Err(DeadLetterError::NoAnswer));
+        match &sent {
+            Ok(()) => permit.succeed(),
+            Err(error) if error.is_of_this_message() => drop(permit),
+            Err(error) => permit.fail(&chain(error)),
+        }
+        sent
+    }
+
+    async fn send(&self, topic: &str, letter: Message) -> Result<(), DeadLetterError> {
+        // One publisher a letter: a kept one would keep a task for every ordering key it has seen, and refuse a key after a
+        // failure. Letters are rare, and the connection is the client's.
+        let publisher = self
+            .client()
+            .await?
+            .publisher(topic)
+            .set_message_count_threshold(1)
+            .build();
+        let published = publisher.publish(letter).await;
+        published
+            .map(drop)
+            .map_err(|error| DeadLetterError::Publish(PublishError::of_client(topic, error)))
+    }
+
+    /// Returns the client. A client that takes too long for this letter is there for the next one.
+    async fn client(&self) -> Result<BasePublisher, DeadLetterError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client.clone());
+        }
+        let (kept, emulator) = (Arc::clone(&self.client), self.emulator.clone());
+        let made = tokio::spawn(async move {
+            let client = kept.get_or_try_init(|| connect(emulator.as_deref(), RETRY_LIMIT));
+            client.await.cloned()
+        });
+        made.await
+            .map_err(|_| DeadLetterError::NoClient)?
+            .map_err(DeadLetterError::Client)
+    }
+}
+
+/// Returns the dead letter of a message, with as much beside its own data and attributes as the limits allow.
+fn letter(topic: &str, delivery: &Delivery, reason: &Reason) -> Result<Message, DeadLetterError> {
+    let key = delivery.context.ordering_key.as_deref().unwrap_or_default();
+    let mut attributes = attributes(delivery, reason);
+    let fixed = topic.len() + delivery.data.len() + key.len() + REQUEST_FRAMING_BYTES;
+    let size = |attributes: &BTreeMap<String, String>| {
+        attributes.iter().fold(fixed, |bytes, (name, value)| {
+            bytes + name.len() + value.len() + ATTRIBUTE_FRAMING_BYTES
+        })
+    };
+    let excess = size(&attributes).saturating_sub(REQUEST_LIMIT_BYTES);
+    if let Some(error) = attributes.get_mut(ERROR_ATTRIBUTE) {
+        cut(error, error.len().saturating_sub(excess));
+    }
+    let mut expendable = EXPENDABLE.into_iter();
+    while size(&attributes) > REQUEST_LIMIT_BYTES {
+        let Some(name) = expendable.next() else {
+            let bytes = size(&attributes);
+            return Err(DeadLetterError::TooLarge { bytes });
+        };
+        attributes.remove(name);
+    }
+    Ok(Message::new()
+        .set_data(delivery.data.clone())
+        .set_attributes(attributes)
+        .set_ordering_key(key))
+}
+
+/// Google's four attributes of a dead letter, the reason, the message's id and time, and the original attributes as far as
+/// the limits allow. An original attribute never replaces one of ours.
+fn attributes(delivery: &Delivery, reason: &Reason) -> BTreeMap<String, String> {
+    let context = &delivery.context;
+    let name: Vec<&str> = context.subscription.split('/').collect();
+    let part = |index: usize| name.get(index).copied().unwrap_or_default().to_owned();
+    let published = context.publish_time.format(&Rfc3339).unwrap_or_default();
+    let mut attributes = BTreeMap::from(
+        [
+            (
+                SOURCE_COUNT,
+                context.delivery_attempt.unwrap_or(1).to_string(),
+            ),
+            (SOURCE_SUBSCRIPTION, part(3)),
+            (SOURCE_PROJECT, part(1)),
+            (SOURCE_TIME, published.clone()),
+            (REASON_ATTRIBUTE, reason.kind.to_owned()),
+            (ERROR_ATTRIBUTE, reason.text.clone()),
+            (MESSAGE_ID_ATTRIBUTE, context.message_id.to_string()),
+            (PUBLISH_TIME_ATTRIBUTE, published),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    for (name, value) in context.attributes.iter() {
+        if attributes.len() == ATTRIBUTE_LIMIT {
+            tracing::warn!(subscription = %context.subscription, message_id = %context.message_id, attribute = name, "a dead letter has no room for all attributes of its message");
+            break;
+        }
+        attributes
+            .entry(publishable(name))
+            .or_insert_with(|| value.clone());
+    }
+    attributes
+        .values_mut()
+        .for_each(|value| cut(value, VALUE_LIMIT_BYTES));
+    attributes
+}
+
+/// Returns the id of the message whose dead letter was published again, if this is one, and of this subscription: Pub/Sub delivers it
+/// to the topic's other subscriptions, too.
+pub(crate) fn replayed(context: &Context) -> Option<&str> {
+    let attribute = |name| context.attributes.get(name).map(String::as_str);
+    let (project, subscription) = (attribute(SOURCE_PROJECT)?, attribute(SOURCE_SUBSCRIPTION)?);
+    let source = format!("projects/{project}/subscriptions/{subscription}");
+    attribute(MESSAGE_ID_ATTRIBUTE).filter(|_| source == *context.subscription)
+}
+
+/// A name that may be published: those beginning with `goog` are reserved.
+fn publishable(name: &str) -> String {
+    let mut name = if name.starts_with("goog") {
+        format!("{KEPT_PREFIX}{name}")
+    } else {
+        name.to_owned()
+    };
+    cut(&mut name, KEY_LIMIT_BYTES);
+    name
+}
+
+/// Cuts at the last character that fits.
+fn cut(text: &mut String, limit_bytes: usize) {
+    text.truncate(text.floor_char_boundary(limit_bytes));
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::handler::context::Context;
+    use crate::handler::state::States;
+
+    fn delivery(
+        data: impl Into<bytes::Bytes>,
+        original: impl IntoIterator<Item = (String, String)>,
+    ) -> Delivery {
+        let mut context = Context::for_test("7");
+        context.subscription = "projects/shop/subscriptions/orders".into();
+        context.delivery_attempt = Some(3);
+        context.attributes = Arc::new(original.into_iter().collect());
+        Delivery {
+            data: data.into(),
+            context,
+            states: States::default(),
+        }
+    }
+
+    fn reason(error: &str) -> Reason {
+        Reason {
+            kind: "handler",
+            text: error.into(),
+        }
+    }
+
+    fn attributes_of(
+        original: impl IntoIterator<Item = (String, String)>,
+        error: &str,
+    ) -> BTreeMap<String, String> {
+        attributes(&delivery("x", original), &reason(error))
+    }
+
+    #[test]
+    fn a_dead_letter_says_where_it_comes_from_and_why() {
+        let found = attributes_of(
+            [
+                ("region".into(), "eu".into()),
+                ("googclient_traceparent".into(), "00-1-2-01".into()),
+            ],
+            "no such article",
+        );
+        let expected = [
+            ("CloudPubSubDeadLetterSourceDeliveryCount", "3"),
+            ("CloudPubSubDeadLetterSourceSubscription", "orders"),
+            ("CloudPubSubDeadLetterSourceSubscriptionProject", "shop"),
+            (
+                "CloudPubSubDeadLetterSourceTopicPublishTime",
+                "1970-01-01T00:00:00Z",
+            ),
+            ("pushgate-dead-letter-error", "no such article"),
+            ("pushgate-dead-letter-reason", "handler"),
+            ("pushgate-source-googclient_traceparent", "00-1-2-01"),
+            ("pushgate-source-message-id", "7"),
+            ("pushgate-source-publish-time", "1970-01-01T00:00:00Z"),
+            ("region", "eu"),
+        ];
+        assert_eq!(
+            found,
+            expected
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into()
+        );
+    }
+
+    #[test]
+    fn too_long_and_too_many_attributes_are_cut_at_a_character() {
+        let found = attributes_of(
+            [(format!("goog{}", "k".repeat(252)), "v".into())],
+            &"ü".repeat(1000),
+        );
+        assert_eq!(found["pushgate-dead-letter-error"].len(), 1024);
+        assert!(found.keys().all(|name| name.len() <= 256));
+        let many = attributes_of(
+            (0..100).map(|number| (format!("a{number}"), String::new())),
+            &"€".repeat(342),
+        );
+        assert_eq!(many.len(), 100);
+        assert_eq!(many["pushgate-source-message-id"], "7");
+        assert_eq!(
+            many["pushgate-dead-letter-error"].len(),
+            1023,
+            "a character of three bytes is not cut in two"
+        );
+    }
+
+    #[test]
+    fn a_publisher_cannot_forge_what_the_service_adds() {
+        for (name, real) in [
+            ("pushgate-dead-letter-reason", "handler"),
+            ("pushgate-dead-letter-error", "real"),
+            ("pushgate-source-message-id", "7"),
+            ("pushgate-source-publish-time", "1970-01-01T00:00:00Z"),
+        ] {
+            let found = attributes_of([(name.into(), "forged".into())], "real");
+            assert_eq!(found[name], real);
+        }
+        let forged = "pushgate-source-googclient_traceparent".to_owned();
+        let real = "googclient_traceparent".to_owned();
+        let found = attributes_of(
+            [(forged.clone(), "forged".into()), (real, "real".into())],
+            "",
+        );
+        assert_eq!(found[&forged], "real");
+    }
+
+    #[test]
+    fn a_letter_that_is_too_large_loses_its_error_then_googles_attributes_and_never_its_own() {
+        let topic = "projects/shop/topics/dead";
+        let letter = |data_bytes: usize| {
+            let original = ("region".to_owned(), "eu".to_owned());
+            let delivery = delivery(vec![0; data_bytes], [original]);
+            letter(topic, &delivery, &reason(&"e".repeat(1_000)))
+        };
+        let added = |data_bytes| {
+            let letter = letter(data_bytes).expect("it fits");
+            let error = letter.attributes.get(ERROR_ATTRIBUTE).map(String::len);
+            let needed = ["region", REASON_ATTRIBUTE, MESSAGE_ID_ATTRIBUTE];
+            for name in needed {
+                assert!(letter.attributes.contains_key(name), "{name}");
+            }
+            (error, letter.attributes.contains_key(SOURCE_SUBSCRIPTION))
+        };
+        assert_eq!(added(9_998_000), (Some(1_000), true));
+        let (error, has_source) = added(9_999_000);
+        assert!(error.is_some_and(|bytes| (1..1_000).contains(&bytes)) && has_source);
+        assert_eq!(added(9_999_760), (None, false));
+        let refused = letter(9_999_999).expect_err("no room for the reason");
+        assert!(
+            refused.to_string().ends_with(
+                "at most 10000000 are allowed; Pub/Sub forwards the message after its last delivery attempt"
+            ),
+            "{refused}"
+        );
+    }
+
+    /// Publishes to a server that takes connections and never answers.
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_letter_without_an_answer_is_given_up_within_2_seconds() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = silent.local_addr().expect("an address");
+        let letters = DeadLetters::new(Some(address.to_string()));
+        let letter = letter("projects/p/topics/t", &delivery("x", []), &reason("")).expect("fits");
+        let begin = Instant::now();
+        let sent = timeout(PUBLISH_LIMIT, letters.send("projects/p/topics/t", letter)).await;
+        assert!(
+            matches!(sent, Ok(Err(DeadLetterError::Publish(_)))),
+            "{sent:?}"
+        );
+        assert!(begin.elapsed() <= Duration::from_secs(2));
+    }
+}

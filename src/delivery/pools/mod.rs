@@ -1,0 +1,138 @@
+//! Where handlers run: on the executor, or on a bounded number of threads.
+
+pub(crate) mod executor;
+pub(crate) mod runs;
+pub(crate) mod threads;
+pub(crate) mod watchdog;
+
+use std::future::poll_fn;
+use std::io;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::task::ready;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::delivery::pools::executor::Executor;
+use crate::delivery::pools::runs::{Entry, Runs};
+use crate::delivery::pools::threads::{Pool, Share, Thread, Turn};
+use crate::delivery::pools::watchdog::Watchdog;
+use crate::delivery::registered::Registered;
+use crate::handler::{Delivery, Said, Work};
+use crate::subscriber::Subscriber;
+
+/// The most runs that outlast their hard limit and are replaced; half of the places of the process if that is less.
+const MOST_OUTLASTING: usize = 64;
+
+/// The executor for `async` handlers with its workers, and threads for the others, bounded by the container's CPUs.
+pub(crate) struct Pools {
+    pub(crate) executor: Executor,
+    workers: Pool,
+    pub(crate) watchdog: Arc<Watchdog>,
+    runs: Arc<Runs>,
+    blocking: Pool,
+    cpu: Pool,
+}
+
+/// A handler at work.
+pub(crate) struct Job {
+    pub(crate) task: JoinHandle<Said>,
+    entry: Arc<Entry>,
+}
+
+impl Pools {
+    /// Makes twice the cores or four more, whichever is more, of threads for handlers that wait; as many as cores for those
+    /// that compute. `places` is how many pushes the process takes at once. Called within a runtime.
+    pub(crate) fn new(places: usize, subscribers: &[Subscriber]) -> io::Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let works = || subscribers.iter().map(|subscriber| &subscriber.work);
+        let blocking = works().filter(|work| matches!(work, Work::Blocking(_)));
+        let cpu = works().filter(|work| matches!(work, Work::Cpu(_)));
+        let polling = works()
+            .filter(|work| matches!(work, Work::Async(_)))
+            .count();
+        let workers = Pool::new("async", (4 * cores).max(8), polling);
+        let executor = Executor::new(workers.size(), places)?;
+        let runs = Arc::new(Runs::new(MOST_OUTLASTING.min(places / 2)));
+        Ok(Self {
+            blocking: Pool::new("blocking", (2 * cores).max(cores + 4), blocking.count()),
+            cpu: Pool::new("cpu", cores, cpu.count()),
+            watchdog: Watchdog::start(Arc::clone(&runs), executor.handle.clone())?,
+            executor,
+            workers,
+            runs,
+        })
+    }
+
+    /// Returns the threads for a subscription with this work; `None` for an `async` handler, which needs none.
+    pub(crate) fn share(&self, work: &Work) -> Option<Share> {
+        match work {
+            Work::Async(_) => None,
+            Work::Blocking(_) => Some(self.blocking.share()),
+            Work::Cpu(_) => Some(self.cpu.share()),
+        }
+    }
+
+    /// Returns the workers on which a subscription's `async` handler may be polled at once.
+    pub(crate) fn workers(&self) -> Arc<Share> {
+        Arc::new(self.workers.share())
+    }
+
+    /// Waits for a thread, which an `async` handler does not need.
+    pub(crate) async fn thread(&self, share: Option<&Share>) -> Option<Thread> {
+        match share {
+            Some(share) => share.thread().await,
+            None => None,
+        }
+    }
+
+    /// Starts the handler of a subscriber in a task of its own, with its thread.
+    pub(crate) fn start(
+        &self,
+        subscriber: &Registered,
+        thread: Option<Thread>,
+        delivery: Delivery,
+    ) -> Job {
+        let pool = subscriber.share.as_ref().map(|share| share.pool);
+        let listed = self.runs.list(pool, &delivery.context, thread);
+        let entry = Arc::clone(&listed.entry);
+        let executor = &self.executor.handle;
+        let task = match &subscriber.declared.work {
+            Work::Async(handler) => {
+                let (mut handling, mut turn) = (handler(delivery), Turn::of(&subscriber.workers));
+                executor.spawn(poll_fn(move |waking| {
+                    let _worker = ready!(turn.poll(waking));
+                    listed.poll(handling.as_mut(), waking)
+                }))
+            }
+            Work::Blocking(handler) | Work::Cpu(handler) => {
+                let handler = Arc::clone(handler);
+                executor.spawn_blocking(move || {
+                    let _listed = listed;
+                    handler(&delivery)
+                })
+            }
+        };
+        Job { task, entry }
+    }
+
+    /// Replaces the thread of a job that has passed its hard limit and cannot be stopped.
+    pub(crate) fn write_off(&self, job: &Job) {
+        self.runs.write_off(&job.entry);
+    }
+
+    /// Says why a handler was not begun in time.
+    pub(crate) fn too_late(&self, share: Option<&Share>, hard_limit: Duration) -> String {
+        let Some(share) = share else {
+            return format!(
+                "its hard limit of {hard_limit:?} passed before the handler could begin: see .ack_deadline(…)"
+            );
+        };
+        let (pool, size) = (share.pool, share.size);
+        format!(
+            "no thread of the {pool} pool was free in half of the hard limit of {hard_limit:?}: this subscription may use {size} at once, and at work are {}; see .concurrency(…), .ack_deadline(…), or give the container more CPUs",
+            self.runs.at_work(pool)
+        )
+    }
+}

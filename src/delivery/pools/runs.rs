@@ -1,0 +1,180 @@
+//! All runs of handlers at this moment: those that block the executor, and those that outlast their hard limit.
+
+use std::collections::{BTreeMap, HashMap};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context as Waking, Poll};
+
+use crate::delivery::pools::threads::Thread;
+use crate::handler::context::Context;
+
+/// The runs of a service.
+pub(crate) struct Runs {
+    /// The most runs that may outlast their hard limit before the process counts as dead.
+    most_outlasting: usize,
+    next: AtomicU64,
+    /// The watchdog's clock. It stands still while the process is frozen, so that a thawed one accuses no handler.
+    tick: AtomicU32,
+    current: Mutex<HashMap<u64, Arc<Entry>>>,
+}
+
+/// One run.
+pub(crate) struct Entry {
+    id: u64,
+    /// The name of the pool whose thread it uses, if it does.
+    pool: Option<&'static str>,
+    pub(crate) subscription: Arc<str>,
+    pub(crate) message_id: Arc<str>,
+    /// The tick at which a poll began that has not ended; 0 between polls.
+    polled: AtomicU32,
+    is_named: AtomicBool,
+    outlasts: AtomicBool,
+    thread: Mutex<Option<Thread>>,
+}
+
+/// Takes a run off the list when dropped.
+pub(crate) struct Listed {
+    runs: Arc<Runs>,
+    pub(crate) entry: Arc<Entry>,
+}
+
+impl Runs {
+    pub(crate) fn new(most_outlasting: usize) -> Self {
+        Self {
+            most_outlasting,
+            next: AtomicU64::new(0),
+            tick: AtomicU32::new(1),
+            current: Mutex::default(),
+        }
+    }
+
+    /// Lists a run, with the thread that it uses.
+    pub(crate) fn list(
+        self: &Arc<Self>,
+        pool: Option<&'static str>,
+        context: &Context,
+        thread: Option<Thread>,
+    ) -> Listed {
+        let entry = Arc::new(Entry {
+            id: self.next.fetch_add(1, Ordering::Relaxed),
+            pool,
+            subscription: Arc::clone(&context.subscription),
+            message_id: Arc::clone(&context.message_id),
+            polled: AtomicU32::new(0),
+            is_named: AtomicBool::new(false),
+            outlasts: AtomicBool::new(false),
+            thread: Mutex::new(thread),
+        });
+        self.lock().insert(entry.id, Arc::clone(&entry));
+        Listed {
+            runs: Arc::clone(self),
+            entry,
+        }
+    }
+
+    /// Writes a run off that has passed its hard limit and cannot be stopped: others may use a thread in its place, unless
+    /// too many were written off already.
+    pub(crate) fn write_off(&self, entry: &Entry) {
+        entry.outlasts.store(true, Ordering::Relaxed);
+        if self.outlasting() <= self.most_outlasting {
+            entry.give_thread_back();
+        }
+    }
+
+    /// Moves the watchdog's clock, and returns the runs whose poll began at least so many ticks ago, each once.
+    pub(crate) fn late(&self, ticks: u32) -> Vec<Arc<Entry>> {
+        let now = self.tick.fetch_add(1, Ordering::Relaxed) + 1;
+        let current = self.lock();
+        let late = current.values().filter(|entry| {
+            let began = entry.polled.load(Ordering::Relaxed);
+            began != 0 && now - began >= ticks && !entry.is_named.swap(true, Ordering::Relaxed)
+        });
+        late.cloned().collect()
+    }
+
+    /// Fails with the reason if too many runs outlast their hard limit for the process to go on.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let (count, most) = (self.outlasting(), self.most_outlasting);
+        if count <= most {
+            return Ok(());
+        }
+        Err(format!(
+            "{count} handlers passed their hard limit and cannot be stopped, and at most {most} are replaced: {}; a handler must look at Context::is_stopping, and its clients need time-outs",
+            self.counted(|entry| entry.outlasts.load(Ordering::Relaxed))
+        ))
+    }
+
+    /// The subscriptions at work in this pool, with the number of their runs.
+    pub(crate) fn at_work(&self, pool: &'static str) -> String {
+        self.counted(|entry| entry.pool == Some(pool))
+    }
+
+    /// The subscriptions whose handlers are in a poll, with their number.
+    pub(crate) fn in_polls(&self) -> String {
+        self.counted(|entry| entry.polled.load(Ordering::Relaxed) != 0)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn outlasting(&self) -> usize {
+        let current = self.lock();
+        let outlasting = |entry: &&Arc<Entry>| entry.outlasts.load(Ordering::Relaxed);
+        current.values().filter(outlasting).count()
+    }
+
+    fn counted(&self, is_wanted: impl Fn(&Entry) -> bool) -> String {
+        let mut counts = BTreeMap::new();
+        for entry in self.lock().values().filter(|entry| is_wanted(entry)) {
+            *counts
+                .entry(Arc::clone(&entry.subscription))
+                .or_insert(0_usize) += 1;
+        }
+        let text = |(name, count): (&Arc<str>, &usize)| {
+            format!("{} ({count})", name.rsplit('/').next().unwrap_or(name))
+        };
+        match counts.is_empty() {
+            true => "none".into(),
+            false => counts.iter().map(text).collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Entry>>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn give_thread_back(&self) {
+        drop(
+            self.thread
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+    }
+}
+
+impl Listed {
+    /// Polls the handler, so that the watchdog sees a poll that does not return.
+    pub(crate) fn poll<F: Future + ?Sized>(
+        &self,
+        handler: Pin<&mut F>,
+        waking: &mut Waking<'_>,
+    ) -> Poll<F::Output> {
+        let now = self.runs.tick.load(Ordering::Relaxed);
+        self.entry.polled.store(now, Ordering::Relaxed);
+        let polled = handler.poll(waking);
+        self.entry.polled.store(0, Ordering::Relaxed);
+        polled
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.entry.give_thread_back();
+        self.runs.lock().remove(&self.entry.id);
+    }
+}

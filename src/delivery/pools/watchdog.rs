@@ -1,0 +1,88 @@
+//! A thread of its own that names handlers which block the executor, and decides whether the process is live.
+
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::delivery::pools::runs::Runs;
+
+const TICK: Duration = Duration::from_millis(250);
+/// A poll is named in this tick after its begin: after 1 to 1.25 s.
+const LATE: u32 = 5;
+/// An executor that has not run an empty task for so many ticks, 10 s, is blocked.
+const BLOCKED: u32 = 40;
+
+/// Watches the runs and the executor until dropped.
+pub(crate) struct Watchdog {
+    runs: Arc<Runs>,
+    /// For how many ticks the executor has not run an empty task.
+    silence: Arc<AtomicU32>,
+}
+
+impl Watchdog {
+    pub(crate) fn start(runs: Arc<Runs>, executor: Handle) -> io::Result<Arc<Self>> {
+        let watchdog = Arc::new(Self {
+            runs,
+            silence: Arc::default(),
+        });
+        let watched = Arc::downgrade(&watchdog);
+        thread::Builder::new()
+            .name("watchdog".into())
+            .spawn(move || watch(&watched, &executor))?;
+        Ok(watchdog)
+    }
+
+    /// Returns why only a restart helps, if so.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.silence.load(Ordering::Relaxed) >= BLOCKED {
+            return Err(format!(
+                "all threads for async handlers are blocked: {}; see Subscriber::blocking and Subscriber::cpu",
+                self.runs.in_polls()
+            ));
+        }
+        self.runs.check()
+    }
+
+    /// Gives the executor an empty task while handlers run. This also wakes a worker, which then drives network and time: the
+    /// worker that did so before may have gone on to a handler that blocks.
+    fn poke(&self, executor: &Handle) {
+        if self.silence.load(Ordering::Relaxed) > 0 {
+            self.silence.fetch_add(1, Ordering::Relaxed);
+        } else if !self.runs.is_empty() {
+            self.silence.store(1, Ordering::Relaxed);
+            let silence = Arc::clone(&self.silence);
+            executor.spawn(async move { silence.store(0, Ordering::Relaxed) });
+        }
+    }
+}
+
+fn watch(watchdog: &Weak<Watchdog>, executor: &Handle) {
+    let mut was_live = true;
+    loop {
+        thread::sleep(TICK);
+        let Some(watchdog) = watchdog.upgrade() else {
+            return;
+        };
+        watchdog.poke(executor);
+        for run in watchdog.runs.late(LATE) {
+            tracing::warn!(
+                subscription = %run.subscription,
+                message_id = %run.message_id,
+                "a handler blocks its thread for more than 1 s without an .await: see Subscriber::blocking and Subscriber::cpu"
+            );
+        }
+        let live = watchdog.check();
+        match &live {
+            Err(reason) if was_live => {
+                tracing::error!(reason, "not live: this instance must be restarted");
+            }
+            Ok(()) if !was_live => tracing::info!("live again"),
+            _ => {}
+        }
+        was_live = live.is_ok();
+    }
+}

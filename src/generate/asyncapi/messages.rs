@@ -1,0 +1,309 @@
+//! What is on a channel, and how it is published.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::BINDING_VERSION;
+use super::reference::{Reference, key};
+use crate::delivery::dead_letter::{
+    ERROR_ATTRIBUTE, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
+};
+use crate::generate::schemas::{Schemas, json_type};
+use crate::generate::topics::Topic;
+use crate::handler::payload::Content;
+
+pub(super) const DEAD_LETTER: &str = "dead-letter";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Message<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<String>,
+    content_type: &'static str,
+    headers: Headers<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<SchemaFile>,
+    bindings: Bindings<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    examples: Vec<Example<'a>>,
+}
+
+/// The type's own file, beside the document.
+#[derive(Serialize)]
+struct SchemaFile {
+    #[serde(rename = "$ref")]
+    path: String,
+}
+
+/// A message's attributes, as a JSON Schema.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Headers<'a> {
+    r#type: &'static str,
+    properties: BTreeMap<&'a str, Attribute>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    required: Vec<&'a str>,
+    additional_properties: Attribute,
+}
+
+#[derive(Serialize, Clone)]
+struct Attribute {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    description: String,
+}
+
+#[derive(Serialize)]
+struct Bindings<'a> {
+    googlepubsub: Binding<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Binding<'a> {
+    /// By name, what each says.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ordering_key: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<SchemaName>,
+    binding_version: &'static str,
+}
+
+#[derive(Serialize)]
+struct SchemaName {
+    name: String,
+}
+
+#[derive(Serialize)]
+struct Example<'a> {
+    name: &'a str,
+    payload: Value,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    headers: &'a BTreeMap<String, String>,
+}
+
+/// The messages of a topic, by their keys among the components.
+pub(super) fn of_topic<'a>(
+    topic: &Topic<'a>,
+    schemas: &Schemas<'_>,
+) -> BTreeMap<String, Message<'a>> {
+    let names = names(topic).into_iter();
+    names
+        .map(|name| (component(topic.id, name), Message::of(topic, name, schemas)))
+        .collect()
+}
+
+/// The same, as the channel names them.
+pub(super) fn references<'a>(topic: &Topic<'a>) -> BTreeMap<&'a str, Reference> {
+    let names = names(topic).into_iter();
+    names
+        .map(|name| {
+            let component = component(topic.id, name);
+            (name, Reference::to(["components", "messages", &component]))
+        })
+        .collect()
+}
+
+/// The types that are read from the topic; or else, what its data are.
+pub(super) fn names<'a>(topic: &Topic<'a>) -> Vec<&'a str> {
+    let types = topic.types();
+    if !types.is_empty() {
+        return types.into_iter().collect();
+    }
+    let reads_data = topic.subscribers.iter().any(|subscriber| {
+        let payload = subscriber.payload();
+        payload.is_some_and(|payload| matches!(payload.content, Content::Bytes))
+    });
+    vec![if reads_data { "bytes" } else { "attributes" }]
+}
+
+pub(super) fn dead_letter_references(topic: &str) -> BTreeMap<&'static str, Reference> {
+    let component = dead_letter_key(topic);
+    let reference = Reference::to(["components", "messages", &component]);
+    BTreeMap::from([(DEAD_LETTER, reference)])
+}
+
+pub(super) fn dead_letter_key(topic: &str) -> String {
+    component(topic, DEAD_LETTER)
+}
+
+fn component(topic: &str, name: &str) -> String {
+    format!("{}.{name}", key(topic))
+}
+
+/// The attributes of a dead letter besides those of its message, with their meanings.
+const LETTER_ATTRIBUTES: [(&str, &str); 8] = [
+    (
+        REASON_ATTRIBUTE,
+        "The kind of reason, where the service gave it up.",
+    ),
+    (
+        ERROR_ATTRIBUTE,
+        "The reason in words, where the service gave it up.",
+    ),
+    (
+        MESSAGE_ID_ATTRIBUTE,
+        "The message's id before, where the service gave it up.",
+    ),
+    (
+        PUBLISH_TIME_ATTRIBUTE,
+        "When the message was published, where the service gave it up.",
+    ),
+    (
+        "CloudPubSubDeadLetterSourceDeliveryCount",
+        "How often it was delivered.",
+    ),
+    (
+        "CloudPubSubDeadLetterSourceSubscription",
+        "The subscription that it comes from.",
+    ),
+    (
+        "CloudPubSubDeadLetterSourceSubscriptionProject",
+        "The project of that subscription.",
+    ),
+    (
+        "CloudPubSubDeadLetterSourceTopicPublishTime",
+        "When it was published first.",
+    ),
+];
+
+impl<'a> Message<'a> {
+    fn of(topic: &Topic<'a>, name: &'a str, schemas: &Schemas<'_>) -> Self {
+        let is_json = topic.types().contains(name);
+        let attributes = attributes(topic);
+        Self {
+            name,
+            summary: schemas.description(name).map(str::to_owned),
+            content_type: if is_json {
+                "application/json"
+            } else {
+                "application/octet-stream"
+            },
+            headers: Headers::of(topic, &attributes),
+            payload: is_json.then(|| SchemaFile {
+                path: format!("./schemas/{name}.json"),
+            }),
+            bindings: Bindings {
+                googlepubsub: Binding {
+                    attributes,
+                    ordering_key: (!topic.ordered().is_empty()).then_some(
+                        "Messages that must be handled in order have the same one, of at most 1024 bytes.",
+                    ),
+                    schema: topic.schema().map(|schema| SchemaName {
+                        name: format!("projects/{{project}}/schemas/{}", schema.name),
+                    }),
+                    binding_version: BINDING_VERSION,
+                },
+            },
+            examples: examples(topic, name),
+        }
+    }
+
+    /// What was given up is as it was published, but for attributes.
+    pub(super) fn dead_letter() -> Self {
+        let attributes = LETTER_ATTRIBUTES.map(|(name, meaning)| (name, meaning.to_owned()));
+        let attributes = BTreeMap::from(attributes);
+        Self {
+            name: DEAD_LETTER,
+            summary: Some("A message as it was published, with why it was given up.".into()),
+            content_type: "application/octet-stream",
+            headers: Headers {
+                r#type: "object",
+                properties: described(&attributes),
+                required: Vec::new(),
+                additional_properties: Attribute::new(""),
+            },
+            payload: None,
+            bindings: Bindings {
+                googlepubsub: Binding {
+                    attributes,
+                    ordering_key: None,
+                    schema: None,
+                    binding_version: BINDING_VERSION,
+                },
+            },
+            examples: Vec::new(),
+        }
+    }
+}
+
+impl<'a> Headers<'a> {
+    fn of(topic: &Topic<'a>, attributes: &BTreeMap<&'a str, String>) -> Self {
+        // A subscription with a filter sees some of the messages, so it cannot ask for an attribute of all.
+        let unfiltered = topic
+            .subscribers
+            .iter()
+            .filter(|subscriber| subscriber.filter.is_none());
+        let mut required: Vec<&str> = unfiltered
+            .filter_map(|subscriber| subscriber.idempotency.as_ref()?.attribute())
+            .collect();
+        required.sort_unstable();
+        required.dedup();
+        Self {
+            r#type: "object",
+            properties: described(attributes),
+            required,
+            additional_properties: Attribute::new(""),
+        }
+    }
+}
+
+impl Attribute {
+    fn new(description: &str) -> Self {
+        Self {
+            r#type: "string",
+            description: description.to_owned(),
+        }
+    }
+}
+
+fn described<'a>(attributes: &BTreeMap<&'a str, String>) -> BTreeMap<&'a str, Attribute> {
+    let attributes = attributes.iter();
+    attributes
+        .map(|(name, description)| (*name, Attribute::new(description)))
+        .collect()
+}
+
+/// All attributes that declarations name: as keys, and in examples and schedules.
+fn attributes<'a>(topic: &Topic<'a>) -> BTreeMap<&'a str, String> {
+    let examples = topic.examples().into_iter();
+    let schedules = topic.schedules().into_iter();
+    let shown = examples
+        .flat_map(|(_, example)| &example.attributes)
+        .chain(schedules.flat_map(|(_, schedule)| &schedule.attributes));
+    let mut attributes: BTreeMap<&str, String> = shown
+        .map(|(name, _)| (name.as_str(), String::from("As the examples show.")))
+        .collect();
+    for subscriber in &topic.subscribers {
+        let idempotency = subscriber.idempotency.as_ref();
+        if let Some(name) = idempotency.and_then(|idempotency| idempotency.attribute()) {
+            let text = "Names the event: the same value for every publish of one event, another for another event.";
+            attributes.insert(name, text.into());
+        }
+    }
+    attributes
+}
+
+fn examples<'a>(topic: &Topic<'a>, name: &str) -> Vec<Example<'a>> {
+    let examples = topic.examples().into_iter();
+    examples
+        .filter(|(r#type, _)| *r#type == Some(name))
+        .filter_map(|(_, example)| {
+            Some(Example {
+                name: &example.title,
+                payload: serde_json::from_slice(&example.data).ok()?,
+                headers: &example.attributes,
+            })
+        })
+        .collect()
+}
+
+/// The keys of what a subscription gets, as its channel names them.
+pub(super) fn read_by<'a>(topic: &Topic<'a>, subscriber: &'a crate::Subscriber) -> Vec<&'a str> {
+    json_type(subscriber).map_or_else(|| names(topic), |(name, _)| vec![name])
+}

@@ -1,0 +1,306 @@
+//! The section "Asynchronous Components" of `m2m/README.md`, for people: whoever reads it can publish, and knows what happens then.
+
+mod example;
+mod markdown;
+mod marked;
+mod places;
+mod view;
+pub(crate) mod words;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use askama::Template;
+
+pub(crate) use self::markdown::Markdown;
+use self::markdown::filters;
+use self::places::Topics;
+use self::view::{DeadLetterView, ScheduleView, SubscriptionView, TopicView, View};
+use super::error::DeriveError;
+use super::schemas::Schemas;
+use crate::delivery::dead_letter::{
+    ERROR_ATTRIBUTE, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
+};
+use crate::loggable::encoding::utf8;
+use crate::subscriber::{AfterCrash, Form, StoreDown, Subscriber};
+
+const README: &str = "m2m/README.md";
+
+/// The head, with a table of all there is.
+#[derive(Template)]
+#[template(path = "index.md")]
+struct Index<'a> {
+    view: &'a View<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "topic.md")]
+struct TopicPart<'a> {
+    view: &'a TopicView<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "subscription.md")]
+struct SubscriptionPart<'a> {
+    view: &'a SubscriptionView<'a>,
+    declared: &'a Subscriber,
+}
+
+#[derive(Template)]
+#[template(path = "schedule.md")]
+struct SchedulePart<'a> {
+    view: &'a ScheduleView<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "dead_letters.md")]
+struct DeadLetterPart<'a> {
+    view: &'a DeadLetterView<'a>,
+}
+
+/// The whole file: what stands around the markers, and the section between them.
+///
+/// # Errors
+/// When the file cannot be read, or its markers are not one pair.
+pub(super) fn write(
+    subscribers: &[Subscriber],
+    schemas: &Schemas<'_>,
+    root: &Path,
+) -> Result<String, DeriveError> {
+    let unreadable = |source| DeriveError::Read {
+        path: README.into(),
+        source,
+    };
+    let there = match fs::read(root.join(README)) {
+        Ok(bytes) => Some(text(bytes).map_err(unreadable)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(unreadable(error)),
+    };
+    let section = section(subscribers, schemas).map_err(DeriveError::serialize("the documents"))?;
+    marked::replaced(there.as_deref(), &section).map_err(|fault| DeriveError::Markers {
+        path: README.into(),
+        fault,
+    })
+}
+
+/// The whole text, a byte order mark included: it stays as it is.
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    utf8(&bytes).map_err(io::Error::other)?;
+    String::from_utf8(bytes).map_err(io::Error::other)
+}
+
+fn section(subscribers: &[Subscriber], schemas: &Schemas<'_>) -> askama::Result<String> {
+    let topics = Topics::of(subscribers);
+    let view = View::of(subscribers, &topics, schemas);
+    let mut parts = vec![Index { view: &view }.render()?];
+    for view in &view.topics {
+        parts.push(TopicPart { view }.render()?);
+    }
+    for view in &view.subscriptions {
+        let declared = view.declared;
+        parts.push(SubscriptionPart { view, declared }.render()?);
+    }
+    for view in &view.schedules {
+        parts.push(SchedulePart { view }.render()?);
+    }
+    for view in &view.dead_letters {
+        parts.push(DeadLetterPart { view }.render()?);
+    }
+    let parts: Vec<&str> = parts.iter().map(|part| part.trim()).collect();
+    Ok(format!("{}\n", parts.join("\n\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+
+    use super::*;
+    use crate::{
+        Backoff, CircuitBreaker, Conflict, Example, Idempotency, Message, Raw, Schedule,
+        TopicSchema,
+    };
+
+    fn subscriber() -> Subscriber {
+        Subscriber::new("orders-mail", async |_: Message<Raw>| ())
+            .topic("orders")
+            .purpose("Mails.")
+            .producers(["checkout"])
+            .idempotency(Idempotency::by_message_id())
+    }
+
+    fn written(subscriber: Subscriber) -> String {
+        let subscribers = [subscriber];
+        let schemas = Schemas::of(&subscribers).expect("schemas");
+        section(&subscribers, &schemas).expect("a section")
+    }
+
+    /// How many cells each row of each table has, and all HTML but comments.
+    fn shape(text: &str) -> (Vec<Vec<usize>>, Vec<String>) {
+        let (mut tables, mut html) = (Vec::new(), Vec::new());
+        let (mut rows, mut cells) = (Vec::new(), 0);
+        for event in Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_MATH) {
+            match event {
+                Event::Html(part) | Event::InlineHtml(part) if !part.starts_with("<!--") => {
+                    html.push(part.into_string());
+                }
+                Event::End(TagEnd::TableCell) => cells += 1,
+                Event::End(TagEnd::TableRow) => rows.push(std::mem::take(&mut cells)),
+                Event::End(TagEnd::TableHead) => cells = 0,
+                Event::End(TagEnd::Table) => tables.push(std::mem::take(&mut rows)),
+                Event::Start(Tag::Image { .. }) => html.push("an image".into()),
+                _ => {}
+            }
+        }
+        (tables, html)
+    }
+
+    #[test]
+    fn hostile_texts_change_nothing_but_the_words() {
+        let hostile =
+            "a | b <script>alert(1)</script>\n\n# c `d` ![e](f) <!-- pushgate:end --> $g$ \\";
+        let everywhere = |text: &str| {
+            let schedule = Schedule::cron("0 6 * * *").raw(text).attribute(text, text);
+            let example = Example::raw(text, format!("```\n{text}")).attribute(text, text);
+            written(
+                subscriber()
+                    .purpose(text)
+                    .owner(text)
+                    .producers([text])
+                    .filter(text)
+                    .audience(text)
+                    .callers([text])
+                    .idempotency(Idempotency::none(text))
+                    .when_store_is_down(crate::StoreDown::open(text))
+                    .topic_schema(TopicSchema::avro("mails", text))
+                    .schedule(schedule.purpose(text))
+                    .examples([example]),
+            )
+        };
+        let (plain, spoilt) = (everywhere("plain"), everywhere(hostile));
+        assert_eq!(shape(&spoilt), shape(&plain));
+        assert_eq!(shape(&plain).0.len(), 5);
+        let marked = |line: &str| line.trim() == "<!-- pushgate:end -->";
+        assert!(!spoilt.lines().any(marked));
+    }
+
+    /// The row of a field in the table of the subscription.
+    fn check(subscriber: Subscriber, field: &str, expected: &str) {
+        let text = written(subscriber);
+        let table = text
+            .split("### Subscription")
+            .nth(1)
+            .expect("a subscription");
+        let row = table
+            .lines()
+            .find(|line| line.starts_with(&format!("| {field} |")));
+        let row = row.unwrap_or_else(|| panic!("no {field}"));
+        assert!(row.contains(expected), "{row}");
+    }
+
+    #[test]
+    fn each_idempotency_is_told_in_words() {
+        let keyed = |idempotency| subscriber().idempotency(idempotency);
+        let field = "Idempotency";
+        check(
+            subscriber(),
+            field,
+            "By message id: a publish is handled once",
+        );
+        let by_attribute = Idempotency::by_attribute("event-id").on_conflict(Conflict::Ignore);
+        check(
+            keyed(by_attribute),
+            field,
+            "By the attribute `event-id`: all publishes with one value are one event",
+        );
+        check(
+            keyed(Idempotency::by_attribute("event-id")),
+            field,
+            "a known value and other data is dead-lettered.",
+        );
+        check(
+            keyed(Idempotency::by_payload("/id").on_conflict(Conflict::Retry)),
+            field,
+            "By the value at `/id` in the data",
+        );
+        check(
+            keyed(Idempotency::by_function(|_| None)),
+            field,
+            "computes from the message, see its source",
+        );
+        check(
+            keyed(Idempotency::none("It only counts.")),
+            field,
+            "duplicates included. It only counts.",
+        );
+        check(
+            keyed(Idempotency::none("It only counts.")),
+            "Deduplication window",
+            "none: nothing is remembered",
+        );
+        check(
+            subscriber().retention(Duration::from_secs(86_400)),
+            "Deduplication window",
+            "for 1 day. Replay epoch 0",
+        );
+    }
+
+    #[test]
+    fn what_pub_sub_does_is_told_in_words() {
+        check(
+            subscriber().filter("attributes:paid"),
+            "Filter",
+            "`attributes:paid`: other messages count as acked",
+        );
+        check(subscriber().ordered(), "Ordering", "one after the other");
+        check(
+            subscriber().unwrapped(),
+            "Delivery",
+            "Push to `/push/orders-mail`, without Pub/Sub's wrapper",
+        );
+        check(
+            subscriber().eventarc(),
+            "At the end",
+            "Eventarc's own subscription",
+        );
+    }
+
+    #[test]
+    fn what_happens_to_failures_is_told_in_words() {
+        check(
+            subscriber().after_crash(AfterCrash::Hold),
+            "After a crash",
+            "is dead-lettered, since",
+        );
+        check(
+            subscriber().circuit_breaker(CircuitBreaker::after(7)),
+            "Circuit breaker",
+            "After 7 failures in a row pushes are answered 503 for 1 s to 60 s; 3 probes",
+        );
+        check(
+            subscriber().attempts_in_process(3, Backoff::from_millis(100, 2_000)),
+            "Errors and retries",
+            "up to 3 times for one delivery, with random pauses of up to 100 ms",
+        );
+        check(
+            subscriber()
+                .expected_throughput(2.5)
+                .expected_latency(Duration::from_secs(3)),
+            "Performance",
+            "| 2.5 messages a second, 3 s from publish to ack",
+        );
+        check(subscriber(), "Performance", "| none declared |");
+        check(
+            subscriber(),
+            "Monitoring and alerts",
+            "older than 30 minutes, when more than 50 % of the pushes",
+        );
+        check(
+            subscriber(),
+            "At the end",
+            "After about 25 deliveries a message goes to [`orders-mail-dead-letter`](#dead-letters-orders-mail-dead-letter)",
+        );
+    }
+}

@@ -1,0 +1,309 @@
+//! The declarations as data, for whoever builds on them: the emulator, Terraform, alerts, a reviewer with `jq`.
+//!
+//! Fields have Google's names where Google has them, and durations its form (`"600s"`). A new field may come at any time; the
+//! version changes when one that was there means something else or is gone. `describe --schema` prints its JSON Schema.
+
+mod seconds;
+mod terms;
+mod topics;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+
+pub(super) use self::seconds::Seconds;
+pub(super) use self::terms::ScheduleTerms;
+use self::terms::{
+    AlertTerms, BreakerTerms, CrashTerm, Expected, FormTerm, HandlerKind, IdempotencyTerms,
+    InProcessTerms, RetryPolicy, StoreDownTerms,
+};
+use self::topics::Topic;
+use super::schemas::json_type;
+use crate::subscriber::Subscriber;
+
+const VERSION: u32 = 1;
+
+/// Everything that is declared, as `pushgate describe` prints it.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "pushgate describe")]
+pub(crate) struct Manifest<'a> {
+    /// The mark by which this JSON is recognised: the release that wrote it.
+    pushgate_describe: &'static str,
+    /// The version of this form.
+    #[schemars(range(min = 1, max = 1))]
+    version: u32,
+    /// The topics that subscriptions listen to, by name.
+    topics: Vec<Topic<'a>>,
+    /// In the order of `main.rs`.
+    subscriptions: Vec<Declared<'a>>,
+}
+
+/// One subscription and what is declared about it, defaults included. What is null is left to the settings, or to the kind of
+/// handler.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Subscription")]
+pub(super) struct Declared<'a> {
+    /// The short name.
+    id: &'a str,
+    /// The topic's short name.
+    topic: &'a str,
+    purpose: &'a str,
+    owner: Option<&'a str>,
+    /// The file that declares it, from the root of the source.
+    source: &'a str,
+    producers: &'a [String],
+    handler: HandlerKind,
+    form: FormTerm,
+    /// The name of the payload's type, a key of the topic's `messages`; null for bytes and attributes.
+    message: Option<&'a str>,
+    idempotency: IdempotencyTerms<'a>,
+    /// Google's syntax; null takes every message.
+    filter: Option<&'a str>,
+    enable_message_ordering: bool,
+    message_retention_duration: Seconds,
+    #[schemars(range(min = 10, max = 600))]
+    ack_deadline_seconds: u64,
+    soft_limit: Seconds,
+    hard_limit: Seconds,
+    retry_policy: RetryPolicy,
+    /// Deliveries before Pub/Sub dead-letters.
+    #[schemars(range(min = 5, max = 100))]
+    attempts: u32,
+    /// The longest outage of the store, of the key server or behind an open circuit breaker that a message survives, at
+    /// least; null for Eventarc, whose subscription has a retry policy of its own.
+    survived_outage: Option<Seconds>,
+    dead_letter_topic: &'a str,
+    lease: Seconds,
+    window: Seconds,
+    epoch: u32,
+    concurrency: Option<usize>,
+    audiences: &'a [String],
+    callers: &'a [String],
+    attempts_in_process: InProcessTerms,
+    circuit_breaker: Option<BreakerTerms>,
+    after_crash: CrashTerm,
+    store_down: StoreDownTerms<'a>,
+    schedules: Vec<ScheduleTerms<'a>>,
+    expected: Expected,
+    alerts: AlertTerms,
+    /// The titles of example messages.
+    examples: Vec<&'a str>,
+}
+
+impl<'a> Manifest<'a> {
+    /// Of these declarations, which are good ones.
+    pub(crate) fn of(subscribers: &'a [Subscriber]) -> Self {
+        Self {
+            pushgate_describe: env!("CARGO_PKG_VERSION"),
+            version: VERSION,
+            topics: Topic::all(subscribers),
+            subscriptions: subscribers.iter().map(Declared::of).collect(),
+        }
+    }
+
+    /// The JSON Schema of what is printed.
+    pub(crate) fn schema() -> Schema {
+        let settings = SchemaSettings::draft07().for_serialize();
+        settings
+            .into_generator()
+            .into_root_schema_for::<Manifest<'_>>()
+    }
+}
+
+impl<'a> Declared<'a> {
+    pub(super) fn of(subscriber: &'a Subscriber) -> Self {
+        let limits = subscriber.limits();
+        Self {
+            id: &subscriber.id,
+            topic: &subscriber.topic,
+            purpose: &subscriber.purpose,
+            owner: subscriber.owner.as_deref(),
+            source: subscriber.source,
+            producers: &subscriber.producers,
+            handler: HandlerKind::of(&subscriber.work),
+            form: FormTerm::of(subscriber.form),
+            message: json_type(subscriber).map(|(name, _)| name),
+            idempotency: IdempotencyTerms::of(subscriber),
+            filter: subscriber.filter.as_deref(),
+            enable_message_ordering: subscriber.is_ordered,
+            message_retention_duration: Seconds(subscriber.retention),
+            ack_deadline_seconds: subscriber.ack_deadline.as_secs(),
+            soft_limit: Seconds(limits.soft),
+            hard_limit: Seconds(limits.hard),
+            retry_policy: RetryPolicy::of(subscriber.backoff),
+            attempts: subscriber.attempts,
+            survived_outage: subscriber.survived_outage().map(Seconds),
+            dead_letter_topic: &subscriber.dead_letter_topic,
+            lease: Seconds(subscriber.lease),
+            window: Seconds(subscriber.dedup_window()),
+            epoch: subscriber.epoch,
+            concurrency: subscriber.concurrency,
+            audiences: &subscriber.audiences,
+            callers: &subscriber.callers,
+            attempts_in_process: InProcessTerms::of(subscriber.in_process),
+            circuit_breaker: subscriber.circuit_breaker.map(BreakerTerms::of),
+            after_crash: CrashTerm::of(subscriber.after_crash),
+            store_down: StoreDownTerms::of(&subscriber.store_down),
+            schedules: ScheduleTerms::all(subscriber),
+            expected: Expected::of(subscriber.expected),
+            alerts: AlertTerms::of(subscriber.alerts),
+            examples: titles(subscriber),
+        }
+    }
+}
+
+fn titles(subscriber: &Subscriber) -> Vec<&str> {
+    let examples = subscriber.examples.iter();
+    examples.map(|example| example.title.as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        AfterCrash, Alerts, Backoff, CircuitBreaker, Conflict, Example, Idempotency, Outcome, Raw,
+        Schedule, StoreDown, TopicSchema,
+    };
+    use serde_json::{Value, json};
+
+    async fn handle(_: crate::Message<Raw>) -> Outcome {
+        Outcome::Success
+    }
+
+    fn described(subscriber: Subscriber) -> Value {
+        let subscribers = [subscriber];
+        let manifest = serde_json::to_value(Manifest::of(&subscribers)).expect("JSON");
+        assert_eq!(manifest["version"], 1);
+        manifest["subscriptions"][0].clone()
+    }
+
+    fn subscriber() -> Subscriber {
+        Subscriber::new("orders-mail", handle)
+            .topic("orders")
+            .purpose("Mails.")
+            .producers(["checkout"])
+            .idempotency(Idempotency::by_message_id())
+    }
+
+    #[test]
+    fn defaults_are_described_as_they_are() {
+        assert_eq!(
+            described(subscriber()),
+            json!({
+                "id": "orders-mail", "topic": "orders", "purpose": "Mails.", "owner": null, "producers": ["checkout"],
+                "source": "src/generate/manifest/mod.rs",
+                "handler": "async", "form": "evident", "message": null,
+                "filter": null, "enableMessageOrdering": false, "messageRetentionDuration": "604800s",
+                "schedules": [], "expected": {"messagesPerSecond": null, "latency": null},
+                "alerts": {"oldestUnackedAge": "1800s", "undeliveredMessages": null, "failedPushShare": 0.5},
+                "idempotency": {"kind": "messageId", "onConflict": "deadLetter"},
+                "ackDeadlineSeconds": 60, "softLimit": "44s", "hardLimit": "55s",
+                "retryPolicy": {"minimumBackoff": "10s", "maximumBackoff": "600s"}, "attempts": 25, "survivedOutage": "5715s",
+                "deadLetterTopic": "orders-mail-dead-letter",
+                "lease": "10s", "window": "604800s", "epoch": 0, "concurrency": null,
+                "audiences": [], "callers": [],
+                "attemptsInProcess": {"attempts": 1, "minimumPause": "0.100s", "maximumPause": "2s"},
+                "circuitBreaker": null, "afterCrash": "rerun", "storeDown": {"kind": "closed"}, "examples": [],
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_declared_is_described() {
+        let described = described(
+            subscriber()
+                .idempotency(Idempotency::by_payload("/order/id").on_conflict(Conflict::Ignore))
+                .circuit_breaker(CircuitBreaker::after(5).open_for(Backoff::from_secs(2, 30)))
+                .after_crash(AfterCrash::Rerun)
+                .when_store_is_down(StoreDown::open("mails may come twice"))
+                .hard_limit(Duration::from_millis(1_500))
+                .concurrency(7)
+                .audience("a")
+                .audience("b")
+                .callers(["push@shop.example"])
+                .examples([Example::raw("an order", "hush")])
+                .unwrapped()
+                .filter("attributes:paid")
+                .ordered()
+                .retention(Duration::from_secs(1200))
+                .owner("mail team")
+                .expected_throughput(2.5)
+                .expected_latency(Duration::from_secs(3))
+                .alerts(
+                    Alerts::default()
+                        .undelivered_messages(7)
+                        .failed_push_share(0.1),
+                )
+                .schedule(Schedule::cron("0 6 * * *").attribute("kind", "daily")),
+        );
+        let expected = json!({
+            "filter": "attributes:paid", "enableMessageOrdering": true, "messageRetentionDuration": "1200s",
+            "window": "1200s", "owner": "mail team", "expected": {"messagesPerSecond": 2.5, "latency": "3s"},
+            "alerts": {"oldestUnackedAge": "1800s", "undeliveredMessages": 7, "failedPushShare": 0.1},
+            "schedules": [{"name": "orders-mail", "purpose": "Mails.", "cron": "0 6 * * *", "timeZone": "Etc/UTC",
+                "data": "", "attributes": {"kind": "daily"}}],
+            "idempotency": {"kind": "payload", "key": "/order/id", "onConflict": "ignore"},
+            "circuitBreaker": {"failures": 5, "minimumPause": "2s", "maximumPause": "30s", "probes": 3},
+            "storeDown": {"kind": "open", "reason": "mails may come twice"},
+            "softLimit": "1.200s", "hardLimit": "1.500s", "concurrency": 7,
+            "audiences": ["a", "b"], "callers": ["push@shop.example"],
+            "examples": ["an order"], "form": "unwrapped",
+        });
+        for (field, expected) in expected.as_object().expect("an object") {
+            assert_eq!(&described[field], expected, "{field}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_idempotency_has_a_name() {
+        let kind =
+            |idempotency| described(subscriber().idempotency(idempotency))["idempotency"].clone();
+        let conflict = "deadLetter";
+        assert_eq!(
+            kind(Idempotency::by_attribute("event")),
+            json!({"kind": "attribute", "key": "event", "onConflict": conflict})
+        );
+        assert_eq!(
+            kind(Idempotency::by_function(|_| None)),
+            json!({"kind": "function", "onConflict": conflict})
+        );
+        assert_eq!(
+            kind(Idempotency::none("it only reads")),
+            json!({"kind": "none", "reason": "it only reads", "onConflict": conflict})
+        );
+    }
+
+    #[derive(serde::Deserialize, validator::Validate, JsonSchema)]
+    struct Mail {
+        #[validate(email)]
+        to: String,
+    }
+
+    #[test]
+    fn a_topic_has_the_schemas_that_its_subscribers_read_and_that_pub_sub_keeps() {
+        let read = async |mail: crate::Message<Mail>| drop(mail.0.to);
+        let avro = TopicSchema::avro("mails", "{}");
+        let subscribers = [
+            subscriber(),
+            Subscriber::new("orders-print", read)
+                .topic("orders")
+                .topic_schema(avro),
+        ];
+        let manifest = serde_json::to_value(Manifest::of(&subscribers)).expect("JSON");
+        assert_eq!(manifest["subscriptions"][1]["message"], "Mail");
+        let topics = manifest["topics"].as_array().expect("topics");
+        assert_eq!(topics.len(), 1);
+        assert_eq!(
+            topics[0]["messages"]["Mail"]["properties"]["to"]["format"],
+            "email"
+        );
+        assert_eq!(
+            topics[0]["schema"],
+            json!({"name": "mails", "type": "AVRO", "encoding": "JSON", "definition": "{}"})
+        );
+    }
+}

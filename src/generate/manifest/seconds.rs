@@ -1,0 +1,37 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Serialize, Serializer};
+
+/// A length of time in Google's JSON (*ProtoJSON format*, `Duration`).
+pub(in crate::generate) struct Seconds(pub(crate) Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, milliseconds) = (self.0.as_secs(), self.0.subsec_millis());
+        // Declarations have milliseconds at most; limits are shares of them, of which a millisecond is enough.
+        if milliseconds == 0 {
+            write!(f, "{seconds}s")
+        } else {
+            write!(f, "{seconds}.{milliseconds:03}s")
+        }
+    }
+}
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Seconds {
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": r"^[0-9]+(\.[0-9]{3})?s$", "description": "Seconds, as in \"600s\"."})
+    }
+}

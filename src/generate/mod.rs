@@ -1,0 +1,15 @@
+//! What follows from the declarations, so that nothing is written twice.
+
+pub(crate) mod asyncapi;
+pub(crate) mod documents;
+pub(crate) mod error;
+pub(crate) mod files;
+pub(crate) mod manifest;
+pub(crate) mod released;
+pub(crate) mod schemas;
+pub(crate) mod terraform;
+pub(crate) mod topics;
+
+pub(crate) use self::error::DeriveError;
+pub(crate) use self::files::{Staleness, derived, project_root, stale, superfluous};
+pub(crate) use self::manifest::Manifest;

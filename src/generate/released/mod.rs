@@ -1,0 +1,153 @@
+//! What was last released: the message types, `m2m/released/<Type>.json`, by which publishers elsewhere still write, and what the
+//! keys of each subscription are made of.
+
+mod change;
+mod comparison;
+mod flat;
+mod keys;
+mod limits;
+mod values;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+pub(crate) use self::change::{Change, Effect};
+pub(crate) use self::keys::{Keys, released_keys};
+use super::schemas::{is_file_name, json_type};
+use crate::loggable::encoding::{Utf16, utf8};
+use crate::subscriber::Subscriber;
+
+/// Where they are, from the project's root.
+pub(crate) const FOLDER: &str = "m2m/released";
+/// A schema is some kilobytes.
+const LIMIT_BYTES: u64 = 1 << 20;
+
+/// Why the released schemas cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReleasedError {
+    #[error("cannot read or write {}", .0.display())]
+    File(PathBuf, #[source] io::Error),
+    #[error("{} is no JSON of at most {LIMIT_BYTES} bytes", .0.display())]
+    NotJson(PathBuf),
+    #[error("{} is no record of a subscription: write it again by pushgate generate --release", .0.display())]
+    NoRecord(PathBuf),
+    #[error("cannot read {}", .0.display())]
+    Encoding(PathBuf, #[source] Utf16),
+    #[error("the message type {0:?} cannot name a file")]
+    Name(String),
+}
+
+/// What has become of the released types.
+#[derive(Debug)]
+pub(crate) enum Comparison {
+    /// Nothing was ever released.
+    Never,
+    /// By type; a type without changes is not named.
+    Since(BTreeMap<String, Since>),
+}
+
+/// What has become of one released type.
+#[derive(Debug)]
+pub(crate) enum Since {
+    Changed(Vec<Change>),
+    Gone,
+}
+
+/// Compares the types that are read now with those that were released.
+///
+/// # Errors
+/// When the folder cannot be read, or a file in it holds no JSON.
+pub(crate) fn compare(
+    subscribers: &[Subscriber],
+    root: &Path,
+) -> Result<Comparison, ReleasedError> {
+    let Some(released) = released(&root.join(FOLDER))? else {
+        return Ok(Comparison::Never);
+    };
+    let current = current(subscribers);
+    let mut changed = BTreeMap::new();
+    for (name, old) in released {
+        let since = match current.get(name.as_str()) {
+            Some(new) => Since::Changed(comparison::compare(&old, new)),
+            None => Since::Gone,
+        };
+        if !matches!(&since, Since::Changed(changes) if changes.is_empty()) {
+            changed.insert(name, since);
+        }
+    }
+    Ok(Comparison::Since(changed))
+}
+
+/// Makes the current types and keys the released ones. The file of a type that is gone stays: whoever no longer fears its publishers
+/// deletes it.
+///
+/// # Errors
+/// When the folder or a file cannot be written, or a type's name cannot be a file's.
+pub(crate) fn write(
+    subscribers: &[Subscriber],
+    root: &Path,
+) -> Result<Vec<PathBuf>, ReleasedError> {
+    let folder = root.join(FOLDER);
+    fs::create_dir_all(&folder).map_err(|error| ReleasedError::File(folder.clone(), error))?;
+    let mut written = Vec::new();
+    for (name, schema) in current(subscribers) {
+        if !is_file_name(name) {
+            return Err(ReleasedError::Name(name.to_owned()));
+        }
+        let path = folder.join(format!("{name}.json"));
+        let text = format!("{schema:#}\n");
+        fs::write(&path, text).map_err(|error| ReleasedError::File(path.clone(), error))?;
+        written.push(path);
+    }
+    written.extend(keys::write(subscribers, root)?);
+    Ok(written)
+}
+
+/// The JSON Schemas of all types that are read, by name.
+pub(crate) fn current(subscribers: &[Subscriber]) -> BTreeMap<&str, Value> {
+    let mut types = BTreeMap::new();
+    for (name, schema) in subscribers.iter().filter_map(json_type) {
+        types.entry(name).or_insert_with(|| schema().to_value());
+    }
+    types
+}
+
+fn released(folder: &Path) -> Result<Option<BTreeMap<String, Value>>, ReleasedError> {
+    let failed = |error| ReleasedError::File(folder.to_owned(), error);
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        entries => entries.map_err(failed)?,
+    };
+    let mut released = BTreeMap::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_stem().and_then(|name| name.to_str());
+        if let (Some(name), Some("json")) = (name, path.extension().and_then(|end| end.to_str())) {
+            released.insert(name.to_owned(), read(&path)?);
+        }
+    }
+    Ok(Some(released).filter(|released| !released.is_empty()))
+}
+
+fn read(path: &Path) -> Result<Value, ReleasedError> {
+    let failed = |error| ReleasedError::File(path.to_owned(), error);
+    let mut text = Vec::new();
+    let file = fs::File::open(path).map_err(failed)?;
+    file.take(LIMIT_BYTES + 1)
+        .read_to_end(&mut text)
+        .map_err(failed)?;
+    let is_small = u64::try_from(text.len()).is_ok_and(|length| length <= LIMIT_BYTES);
+    let text = utf8(&text).map_err(|error| ReleasedError::Encoding(path.to_owned(), error))?;
+    let schema = is_small.then(|| serde_json::from_slice(text).ok());
+    schema
+        .flatten()
+        .filter(Value::is_object)
+        .ok_or_else(|| ReleasedError::NotJson(path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! What a handler reads, as its argument's type tells: for documents, and to check a message before it is published.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::Value;
+
+use crate::handler::message::{Payload, PayloadError};
+
+/// What the data of a message are.
+#[derive(Clone)]
+pub enum Content {
+    /// A JSON document.
+    Json {
+        /// The type's name in documents: letters, digits, `_`, `.` and `-`.
+        name: Cow<'static, str>,
+        /// Its JSON Schema, draft 7, which AsyncAPI and validators of every language read.
+        schema: fn() -> Schema,
+    },
+    /// Bytes, of which nothing is known here.
+    Bytes,
+    /// The handler reads the attributes alone.
+    Attributes,
+}
+
+impl Content {
+    /// A JSON document of this type.
+    #[must_use]
+    pub fn json<T: JsonSchema>() -> Self {
+        Self::Json {
+            name: T::schema_name(),
+            schema: || {
+                SchemaSettings::draft07()
+                    .with_transform(RecursiveTransform(name_bounds))
+                    .into_generator()
+                    .into_root_schema_for::<T>()
+            },
+        }
+    }
+}
+
+/// `uint32` and its like are formats that only Rust knows: what they mean is said by bounds.
+fn name_bounds(schema: &mut Schema) {
+    let bounds: (Value, Value) = match schema.get("format").and_then(Value::as_str) {
+        Some("uint8") => (0.into(), u8::MAX.into()),
+        Some("uint16") => (0.into(), u16::MAX.into()),
+        Some("uint32") => (0.into(), u32::MAX.into()),
+        Some("uint64" | "uint") => (0.into(), u64::MAX.into()),
+        Some("int8") => (i8::MIN.into(), i8::MAX.into()),
+        Some("int16") => (i16::MIN.into(), i16::MAX.into()),
+        Some("int32") => (i32::MIN.into(), i32::MAX.into()),
+        Some("int64" | "int") => (i64::MIN.into(), i64::MAX.into()),
+        Some("float" | "double") => {
+            schema.remove("format");
+            return;
+        }
+        _ => return,
+    };
+    schema.remove("format");
+    for (bound, value) in [("minimum", bounds.0), ("maximum", bounds.1)] {
+        if schema.get(bound).is_none() {
+            schema.insert(bound.to_owned(), value);
+        }
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json { name, .. } => write!(f, "Json({name})"),
+            Self::Bytes => f.write_str("Bytes"),
+            Self::Attributes => f.write_str("Attributes"),
+        }
+    }
+}
+
+type Check = fn(&Bytes, &Arc<BTreeMap<String, String>>) -> Result<(), PayloadError>;
+
+/// The payload that a handler takes.
+#[derive(Clone, Debug)]
+pub struct PayloadType {
+    pub(crate) content: Content,
+    check: Check,
+}
+
+impl PayloadType {
+    /// Of a handler that takes `Message<T>`.
+    #[must_use]
+    pub fn of<T: Payload>() -> Self {
+        Self {
+            content: T::content(),
+            check: |data, attributes| T::decode(data, attributes).map(drop),
+        }
+    }
+
+    /// Whether the handler could read this message, as it would find out itself.
+    ///
+    /// # Errors
+    /// Names every place that does not fit, never a value.
+    pub fn check(
+        &self,
+        data: &Bytes,
+        attributes: &Arc<BTreeMap<String, String>>,
+    ) -> Result<(), PayloadError> {
+        (self.check)(data, attributes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Attributes, Raw};
+
+    #[derive(serde::Deserialize, validator::Validate, JsonSchema)]
+    #[serde(rename_all = "camelCase")]
+    struct Refund {
+        /// The order.
+        #[validate(length(min = 1, max = 64))]
+        order_id: String,
+        #[validate(range(min = 1))]
+        cents: u32,
+        note: Option<String>,
+    }
+
+    #[test]
+    fn the_schema_holds_names_rules_and_comments_as_the_handler_applies_them() {
+        let Content::Json { name, schema } = PayloadType::of::<Refund>().content else {
+            panic!("JSON");
+        };
+        assert_eq!(name, "Refund");
+        let schema = schema().to_value();
+        assert_eq!(
+            schema["properties"]["orderId"],
+            serde_json::json!({"type": "string", "description": "The order.", "minLength": 1, "maxLength": 64})
+        );
+        assert_eq!(schema["properties"]["cents"]["minimum"], 1);
+        assert_eq!(schema["required"], serde_json::json!(["orderId", "cents"]));
+        let refund = Refund {
+            order_id: "A-1".into(),
+            cents: 1,
+            note: None,
+        };
+        assert!(refund.order_id.len() + refund.cents as usize + refund.note.iter().len() > 0);
+    }
+
+    #[test]
+    fn a_message_is_checked_as_the_handler_would_read_it() {
+        let payload = PayloadType::of::<Refund>();
+        let check = |data: &'static str| payload.check(&data.into(), &Arc::default());
+        assert!(check(r#"{"orderId": "A-1", "cents": 5}"#).is_ok());
+        let found = check(r#"{"orderId": "A-1", "cents": 0}"#).map_err(|error| error.to_string());
+        assert!(
+            found.as_ref().is_err_and(|text| text.contains("cents")),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn bytes_and_attributes_have_no_schema() {
+        assert!(matches!(PayloadType::of::<Raw>().content, Content::Bytes));
+        let attributes = PayloadType::of::<Attributes>().content;
+        assert!(matches!(attributes, Content::Attributes));
+    }
+}

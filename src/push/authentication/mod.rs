@@ -1,0 +1,200 @@
+//! Who pushes? From the headers to a [`Caller`], before a byte of the body is read.
+
+mod expected;
+mod json;
+mod keys;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use moka::sync::Cache;
+use url::Url;
+
+pub(crate) use crate::push::authentication::expected::{
+    audience_fault, caller_fault, issuer_fault,
+};
+pub(crate) use crate::push::authentication::keys::FetchError;
+use crate::push::authentication::keys::Keys;
+use crate::push::authentication::token::{Token, Verified};
+pub(crate) use crate::push::authentication::token::{TokenError, is_google};
+
+/// Pub/Sub reuses a token for up to an hour (Google, *Authenticate push subscriptions*), so a few are in use at a time.
+const REMEMBERED_TOKENS: u64 = 10_000;
+
+const SERVERLESS_AUTHORIZATION: &str = "x-serverless-authorization";
+
+/// The service account that pushed, proven by a token. Only this module makes one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Caller {
+    pub(crate) email: String,
+    pub(crate) audience: String,
+}
+
+/// Why the caller is not known.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AuthenticationError {
+    #[error(
+        "no Authorization header: does the subscription's push configuration have an oidc_token?"
+    )]
+    NoToken,
+    #[error("{0} Authorization headers, expected one")]
+    SeveralHeaders(usize),
+    #[error("the Authorization header is not of the form Bearer TOKEN")]
+    NotBearer,
+    /// Cloud Run's IAM check looks at that header instead of Authorization (Google, *Authenticating service-to-service*), so
+    /// it says nothing about the token that is here; Pub/Sub does not send it.
+    #[error(
+        "an X-Serverless-Authorization header, so Cloud Run has not checked the other one: PUSHGATE_AUTHENTICATION is platform"
+    )]
+    CheckedElsewhere,
+    #[error("token refused")]
+    Token(#[from] TokenError),
+    /// Passing trouble, not forgery: Pub/Sub is asked to push again.
+    #[error("cannot check the token without the issuer's signing keys: check PUSHGATE_KEYS_URL")]
+    KeysUnavailable(#[source] FetchError),
+}
+
+impl AuthenticationError {
+    /// Whether the same request may be accepted a moment later.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, Self::KeysUnavailable(_))
+    }
+}
+
+/// Who checks signatures. Nothing but the setting changes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// This service does.
+    Verify,
+    /// Cloud Run's IAM check has done it where it has put its marker in place of the signature. Every claim is checked all
+    /// the same, and so is a signature that is still there.
+    Platform,
+}
+
+impl Mode {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "verify" => Some(Self::Verify),
+            "platform" => Some(Self::Platform),
+            _ => None,
+        }
+    }
+}
+
+/// Checks tokens, with the issuer's keys and a memory of tokens that were checked already.
+pub(crate) struct Authentication {
+    mode: Mode,
+    keys: Keys,
+    rules: token::Rules,
+    verified: Cache<[u8; 32], Verified>,
+}
+
+impl Authentication {
+    pub(crate) fn new(
+        mode: Mode,
+        issuer: &str,
+        keys_url: Url,
+        leeway: Duration,
+    ) -> Result<Self, FetchError> {
+        Ok(Self {
+            mode,
+            keys: Keys::new(keys_url)?,
+            rules: token::Rules::new(issuer, leeway),
+            verified: Cache::new(REMEMBERED_TOKENS),
+        })
+    }
+
+    /// Returns the sender of these headers, or `None` if its token's key is not known, so that keys must be fetched first.
+    ///
+    /// # Errors
+    /// When the token is missing, not genuine or not valid now.
+    pub(crate) fn check_at_once(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<Caller>, AuthenticationError> {
+        if self.mode == Mode::Platform && headers.contains_key(SERVERLESS_AUTHORIZATION) {
+            return Err(AuthenticationError::CheckedElsewhere);
+        }
+        let token = bearer(headers)?;
+        let hash = sha256(token);
+        if let Some(verified) = self.remembered(&hash) {
+            return Ok(Some(verified.caller));
+        }
+        let token = Token::read(token)?;
+        if self.mode == Mode::Platform && token.is_signature_removed() {
+            return Ok(Some(self.rules.believe(&token)?));
+        }
+        let Some(key) = self.keys.current(&token.key_id) else {
+            return Ok(None);
+        };
+        let verified = self.rules.verify(token, key)?;
+        self.verified.insert(hash, verified.clone());
+        Ok(Some(verified.caller))
+    }
+
+    /// Returns the sender of these headers, after a fetch of the keys if the token's key is not known.
+    ///
+    /// # Errors
+    /// When the token is missing, not genuine or not valid now, or no keys are known to tell.
+    pub(crate) async fn check(&self, headers: &HeaderMap) -> Result<Caller, AuthenticationError> {
+        if let Some(caller) = self.check_at_once(headers)? {
+            return Ok(caller);
+        }
+        let token = Token::read(bearer(headers)?)?;
+        let key = self.keys.find(&token.key_id).await?;
+        Ok(self.rules.verify(token, key)?.caller)
+    }
+
+    /// Fetches stale keys again, so that revoked ones are refused.
+    pub(crate) async fn refresh(&self) {
+        if self.mode == Mode::Verify {
+            self.keys.refresh().await;
+        }
+    }
+
+    /// What this token proved earlier, if its key is still the issuer's. Each fetch brings new keys, and so one new check.
+    fn remembered(&self, hash: &[u8; 32]) -> Option<Verified> {
+        let verified = self.verified.get(hash)?;
+        let key = self.keys.current(&verified.key_id)?;
+        let is_good = Arc::ptr_eq(&key, &verified.key) && self.rules.is_valid_now(&verified);
+        is_good.then_some(verified)
+    }
+
+    /// Whether keys are known, fetching them if that was not tried lately. Behind the platform's check they may never be needed.
+    pub(crate) async fn is_ready(&self) -> Result<(), FetchError> {
+        match self.mode {
+            Mode::Verify => self.keys.ready().await,
+            Mode::Platform => Ok(()),
+        }
+    }
+}
+
+/// The token of exactly one header: of two, a front end may have checked the other one.
+fn bearer(headers: &HeaderMap) -> Result<&str, AuthenticationError> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().ok_or(AuthenticationError::NoToken)?;
+    match values.count() {
+        0 => {}
+        more => return Err(AuthenticationError::SeveralHeaders(more + 1)),
+    }
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .ok_or(AuthenticationError::NotBearer)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(token.trim())
+    } else {
+        Err(AuthenticationError::NotBearer)
+    }
+}
+
+fn sha256(token: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    hash
+}

@@ -1,0 +1,292 @@
+//! From one push to one [`Envelope`], in whichever form Google delivers.
+//!
+//! A publisher chooses the payload and the attributes of a message. In some forms these look like what Google says in
+//! others: an unwrapped payload may be a wrapped push, an attribute may become a header `ce-type`. So the form is decided by
+//! what no publisher can make: the headers that are Google's own, and the declaration of the subscriber that the path names.
+
+mod cloud_event;
+mod error;
+mod header;
+mod unwrapped;
+mod wrapped;
+
+use std::collections::BTreeMap;
+
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use self::cloud_event::Mode;
+pub(crate) use self::error::EnvelopeError;
+use self::wrapped::Wrapped;
+use crate::loggable::excerpt::excerpt;
+use crate::subscriber::{Form, Subscriber};
+
+/// Ids are keys in the store. Google's have at most 20 digits today, and are documented as opaque.
+const ID_LIMIT_BYTES: usize = 512;
+
+/// A project's id has at most 30 characters, a subscription's 255 (Google, *Subscription*, `name`).
+const NAME_LIMIT_BYTES: usize = 512;
+
+/// One message as it was pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Envelope {
+    /// The full name, `projects/P/subscriptions/S`.
+    pub(crate) subscription: String,
+    /// Google's, in every form but payload without metadata.
+    pub(crate) message_id: Option<String>,
+    /// What logs and handlers call the message: Google's id, or else one that follows from its data.
+    pub(crate) known_as: String,
+    pub(crate) publish_time: OffsetDateTime,
+    pub(crate) data: Bytes,
+    pub(crate) attributes: BTreeMap<String, String>,
+    pub(crate) ordering_key: Option<String>,
+    pub(crate) delivery_attempt: Option<u32>,
+    /// True if the body is the message's data and nothing else.
+    pub(crate) is_unwrapped: bool,
+}
+
+/// Where a push came in.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Endpoint<'a> {
+    /// The subscription's short name, where the path gives one.
+    pub(crate) path: Option<&'a str>,
+    /// The subscriber of that name with its subscription's full name, where one is declared.
+    pub(crate) declared: Option<(&'a str, &'a Subscriber)>,
+}
+
+impl Envelope {
+    /// Reads a push.
+    ///
+    /// # Errors
+    /// When it is none, or one for another subscription than the path says.
+    pub(crate) fn read(
+        endpoint: &Endpoint<'_>,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Self, EnvelopeError> {
+        if unwrapped::has_metadata(headers) {
+            return unwrapped::read(headers, body)?.at(endpoint);
+        }
+        if let Some((name, subscriber)) = endpoint.declared_as(Form::Unwrapped) {
+            if subscriber.needs_message_id() {
+                return Err(EnvelopeError::NoMessageId);
+            }
+            return Ok(unwrapped::payload(name, body));
+        }
+        match Mode::of(headers)? {
+            Some(mode) => cloud_event::read(mode, &body)?.at_trigger(endpoint),
+            None => Wrapped::parse(&body)
+                .map_err(EnvelopeError::NotWrapped)?
+                .into_envelope()?
+                .at(endpoint),
+        }
+    }
+
+    /// Refuses a wrapped push for a subscriber declared `.unwrapped()`: a publisher could have made the wrapper. A path that
+    /// names the subscriber decides this earlier; a push to `/` has none.
+    pub(crate) fn for_subscriber(self, subscriber: &Subscriber) -> Result<Self, EnvelopeError> {
+        if subscriber.form == Form::Unwrapped && !self.is_unwrapped {
+            return Err(EnvelopeError::WrappedThoughUnwrapped);
+        }
+        Ok(self)
+    }
+
+    /// As it came, if the path names its subscription or none.
+    fn at(self, endpoint: &Endpoint<'_>) -> Result<Self, EnvelopeError> {
+        let (_, id) = parts(&self.subscription)?;
+        match endpoint.path {
+            Some(path) if path != id => Err(EnvelopeError::OtherSubscription {
+                path: excerpt(path),
+                found: excerpt(&self.subscription),
+            }),
+            _ => Ok(self),
+        }
+    }
+
+    /// The same for an event, but for a subscriber that says that Eventarc owns its subscription: that one is named by the
+    /// path. The project must still be its own, as for every other push.
+    fn at_trigger(mut self, endpoint: &Endpoint<'_>) -> Result<Self, EnvelopeError> {
+        let Some((name, _)) = endpoint.declared_as(Form::Eventarc) else {
+            return self.at(endpoint);
+        };
+        if parts(&self.subscription)?.0 != parts(name)?.0 {
+            return Err(EnvelopeError::OtherProject {
+                found: excerpt(&self.subscription),
+                expected: name.to_owned(),
+            });
+        }
+        name.clone_into(&mut self.subscription);
+        Ok(self)
+    }
+}
+
+impl<'a> Endpoint<'a> {
+    /// The subscriber that the path names, if it is declared to get this form.
+    fn declared_as(&self, form: Form) -> Option<(&'a str, &'a Subscriber)> {
+        self.declared
+            .filter(|(_, subscriber)| subscriber.form == form)
+    }
+}
+
+/// Project and short name.
+fn parts(subscription: &str) -> Result<(&str, &str), EnvelopeError> {
+    let parts: Vec<&str> = subscription.split('/').collect();
+    match parts.as_slice() {
+        ["projects", project, "subscriptions", id]
+            if !project.is_empty() && !id.is_empty() && subscription.len() <= NAME_LIMIT_BYTES =>
+        {
+            Ok((project, id))
+        }
+        _ => Err(EnvelopeError::SubscriptionName(excerpt(subscription))),
+    }
+}
+
+fn check_id(id: &str) -> Result<(), EnvelopeError> {
+    match id.len() {
+        // Not every store can hold it.
+        1..=ID_LIMIT_BYTES if id.contains('\0') => Err(EnvelopeError::NulInId),
+        1..=ID_LIMIT_BYTES => Ok(()),
+        length => Err(EnvelopeError::IdLength(length)),
+    }
+}
+
+fn parse_time(text: &str) -> Result<OffsetDateTime, EnvelopeError> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(EnvelopeError::PublishTime)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+    use crate::handler::context::Context;
+    use crate::subscriber::Idempotency;
+
+    const NAME: &str = "projects/p/subscriptions/orders";
+    const EVENT: [(&str, &str); 2] = [("ce-specversion", "1.0"), ("ce-type", cloud_event::TYPE)];
+    const METADATA: [(&str, &str); 3] = [
+        ("x-goog-pubsub-subscription-name", NAME),
+        ("x-goog-pubsub-message-id", "7"),
+        ("x-goog-pubsub-publish-time", "2030-01-02T03:04:05.6Z"),
+    ];
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn wrapped(subscription: &str) -> Bytes {
+        let message = json!({"messageId": "1", "publishTime": "2030-01-02T03:04:05Z"});
+        let push = json!({"message": message, "subscription": subscription});
+        push.to_string().into()
+    }
+
+    fn declared() -> Subscriber {
+        Subscriber::new("orders", async |_: Context| ())
+            .idempotency(Idempotency::none("for the test"))
+    }
+
+    /// As it comes to the path of `orders`, declared so.
+    fn at(
+        subscriber: &Subscriber,
+        head: &[(&'static str, &'static str)],
+        body: Bytes,
+    ) -> Result<Envelope, EnvelopeError> {
+        let endpoint = Endpoint {
+            path: Some("orders"),
+            declared: Some((NAME, subscriber)),
+        };
+        Envelope::read(&endpoint, &headers(head), body)
+    }
+
+    #[test]
+    fn a_path_must_name_the_subscription_of_the_push() {
+        let read = |path, subscription: &str| {
+            let endpoint = Endpoint {
+                path,
+                declared: None,
+            };
+            Envelope::read(&endpoint, &HeaderMap::new(), wrapped(subscription))
+        };
+        assert!(read(Some("orders"), NAME).is_ok() && read(None, NAME).is_ok());
+        for path in ["other", "", NAME] {
+            let error = read(Some(path), NAME).expect_err(path);
+            assert!(matches!(error, EnvelopeError::OtherSubscription { .. }));
+        }
+        let long = format!("projects/p/subscriptions/{}", "s".repeat(500));
+        let wrong = "orders projects/p/topics/t projects//subscriptions/s projects/p/subscriptions/a/b projects/p/subscriptions/";
+        for name in wrong.split(' ').chain(["", &long]) {
+            let error = read(None, name).expect_err("no name");
+            let is_of_name = matches!(error, EnvelopeError::SubscriptionName(_));
+            assert!(is_of_name, "{name}");
+        }
+    }
+
+    #[test]
+    fn metadata_of_google_makes_the_body_payload_whatever_else_is_there() {
+        let other = wrapped("projects/p/subscriptions/other");
+        let attributes = [
+            ("content-type", "application/cloudevents+json"),
+            ("ce-type", "anything"),
+            ("ce-specversion", "1.0"),
+        ];
+        for subscriber in [declared(), declared().unwrapped(), declared().eventarc()] {
+            let head = [METADATA.as_slice(), attributes.as_slice()].concat();
+            let envelope = at(&subscriber, &head, other.clone()).expect("a push");
+            assert_eq!(envelope.data, other);
+            assert_eq!(
+                (envelope.subscription, envelope.known_as),
+                (NAME.into(), "7".into())
+            );
+            assert!(envelope.attributes.contains_key("ce-type"));
+        }
+        for (index, (missing, _)) in METADATA.iter().enumerate() {
+            let mut head = METADATA.to_vec();
+            head.remove(index);
+            let error = at(&declared().unwrapped(), &head, wrapped(NAME)).expect_err(missing);
+            assert!(matches!(error, EnvelopeError::MissingHeader(name) if name == *missing));
+        }
+    }
+
+    #[test]
+    fn an_unwrapped_subscribers_bodies_are_payload_also_if_they_look_like_a_push() {
+        let unwrapped = declared().unwrapped();
+        for head in [
+            EVENT.as_slice(),
+            &[("content-type", "application/cloudevents-batch+json")],
+            &[],
+        ] {
+            let body = wrapped("projects/p/subscriptions/other");
+            let envelope = at(&unwrapped, head, body.clone()).expect("payload");
+            assert_eq!((envelope.data, envelope.message_id), (body, None));
+            assert_eq!(envelope.subscription, NAME);
+        }
+        let needing = unwrapped.idempotency(Idempotency::by_message_id());
+        let error = at(&needing, &[], wrapped(NAME)).expect_err("no id");
+        assert!(matches!(error, EnvelopeError::NoMessageId));
+        assert!(at(&needing, &METADATA, Bytes::new()).is_ok());
+    }
+
+    #[test]
+    fn an_event_belongs_to_the_path_only_where_eventarc_is_declared_and_in_the_same_project() {
+        let created = "projects/p/subscriptions/eventarc-europe-west1-orders-sub-042";
+        let envelope = at(&declared().eventarc(), &EVENT, wrapped(created)).expect("a push");
+        assert_eq!(envelope.subscription, NAME);
+        let check = |subscriber, head, name: &str, expected: &str| {
+            let error = at(&subscriber, head, wrapped(name)).expect_err("none");
+            assert!(error.to_string().contains(expected), "{error} ({expected})");
+        };
+        let (event, foreign) = (EVENT.as_slice(), "projects/q/subscriptions/orders");
+        check(declared(), event, created, "declare the subscriber .event");
+        let eventarc = declared().eventarc();
+        check(eventarc.clone(), &[], created, "the push is from");
+        check(eventarc.clone(), event, foreign, "GOOGLE_CLOUD_PROJECT");
+        check(eventarc, event, "orders", "expected projects/");
+    }
+}

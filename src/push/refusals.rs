@@ -1,0 +1,98 @@
+//! The log of refusals whose sender is not known: the first of a kind in a second are logged one by one, the others are
+//! counted. So strangers cannot fill the log, and a mistake in a push subscription still shows with its reason.
+
+use std::collections::HashMap;
+use std::mem::{Discriminant, discriminant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::push::authentication::{AuthenticationError, TokenError};
+use crate::push::binding::RegistryError;
+use crate::push::reply::{Level, NoEndpoint, Refusal, Report};
+
+const PERIOD: Duration = Duration::from_secs(1);
+/// Lines of one kind in a period, besides the one that sums up the rest.
+const LINES: u64 = 3;
+
+/// The variants of a refusal and of its cause, without anything that the stranger wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Kind {
+    refusal: Discriminant<Refusal>,
+    authentication: Option<Discriminant<AuthenticationError>>,
+    token: Option<Discriminant<TokenError>>,
+    registry: Option<Discriminant<RegistryError>>,
+    endpoint: Option<Discriminant<NoEndpoint>>,
+}
+
+impl Kind {
+    pub(crate) fn of(refusal: &Refusal) -> Self {
+        let mut kind = Self {
+            refusal: discriminant(refusal),
+            authentication: None,
+            token: None,
+            registry: None,
+            endpoint: None,
+        };
+        match refusal {
+            Refusal::Authentication(error) => {
+                kind.authentication = Some(discriminant(error));
+                if let AuthenticationError::Token(error) = error {
+                    kind.token = Some(discriminant(error));
+                }
+            }
+            Refusal::Registry(error) => kind.registry = Some(discriminant(error)),
+            Refusal::Endpoint(error) => kind.endpoint = Some(discriminant(error)),
+            _ => {}
+        }
+        kind
+    }
+}
+
+/// The refusals of the current period.
+#[derive(Clone, Default)]
+pub(crate) struct Refusals(Arc<Mutex<HashMap<Kind, Seen>>>);
+
+#[derive(Default)]
+struct Seen {
+    lines: u64,
+    /// Those without a line of their own, and the last of them.
+    rest: u64,
+    last: Option<(Report, Level)>,
+}
+
+impl Refusals {
+    /// Logs it now, or with the others of its kind when the period ends.
+    pub(crate) fn log(&self, kind: Kind, report: Report, level: Level) {
+        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = kinds.is_empty();
+        let seen = kinds.entry(kind).or_default();
+        if seen.lines < LINES {
+            seen.lines += 1;
+            drop(kinds);
+            report.log(level);
+        } else {
+            seen.rest += 1;
+            seen.last = Some((report, level));
+        }
+        if is_first {
+            let refusals = self.clone();
+            tokio::spawn(async move {
+                sleep(PERIOD).await;
+                refusals.sum_up();
+            });
+        }
+    }
+
+    /// Ends the period: logs a line for all that had none.
+    pub(crate) fn sum_up(&self) {
+        let kinds = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for seen in kinds.into_values() {
+            if let Some((mut report, level)) = seen.last {
+                report.times = Some(seen.rest);
+                report.log(level);
+            }
+        }
+    }
+}
