@@ -19,6 +19,8 @@ COPY Cargo.toml Cargo.lock ./
 COPY emulator/Cargo.toml emulator/
 COPY m2m/Cargo.toml m2m/
 COPY subscribers/Cargo.toml subscribers/
+COPY tests/Cargo.toml tests/
+COPY tests/architecture/Cargo.toml tests/architecture/
 RUN mkdir -p src emulator/src m2m/src \
     && for file in src/lib.rs emulator/src/lib.rs m2m/src/lib.rs; do echo '//! Empty.' >"$file"; done \
     && for file in emulator/build.rs emulator/src/main.rs subscribers/main.rs; do printf '//! Empty.\nfn main() {}\n' >"$file"; done

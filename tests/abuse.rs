@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::harness::google::Google;
 use crate::harness::message::TestMessage;
-use crate::harness::process::{Process, command, settings};
+use crate::harness::process::{Process, command, pushgate, settings};
 use crate::harness::{
     AUDIENCE, CALLER, Service, client, free_port, get, push_to, soon, time_passes,
 };
@@ -214,7 +214,7 @@ async fn strangers_connections_keep_out_neither_pushes_nor_health_checks_nor_the
     let mut limited = Command::new("sh");
     limited
         .args(["-c", "ulimit -n 256 && exec \"$0\" serve"])
-        .arg(env!("CARGO_BIN_EXE_pushgate"))
+        .arg(pushgate())
         .env_clear()
         .kill_on_drop(true);
     let (mut process, url) = Process::listening(limited, &settings(&google, "memory:")).await;

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::harness::google::Google;
 use crate::harness::official::option;
-use crate::harness::process::settings;
+use crate::harness::process::{pushgate, settings};
 use crate::harness::{AUDIENCE, CALLER, PROJECT, soon};
 
 #[path = "clients/publish_order.rs"]
@@ -156,9 +156,8 @@ async fn the_snippet_for_gcloud_of_the_official_sdk_publishes_an_order() {
 #[tokio::test]
 async fn the_snippet_for_pushgate_itself_publishes_an_order() {
     let scene = Scene::start().await;
-    let folder = std::path::Path::new(env!("CARGO_BIN_EXE_pushgate"))
-        .parent()
-        .expect("a folder");
+    let pushgate = pushgate();
+    let folder = pushgate.parent().expect("a folder");
     let path = format!("PATH={}:/usr/bin:/bin", folder.display());
     let printed = scene.run("env", &[&path, "sh", "-c"], "pushgate").await;
     let context = scene.receives(&printed).await;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::files::composed;
-use crate::harness::process::{Process, command};
+use crate::harness::process::{Process, command, pushgate};
 use crate::harness::redis_server::RedisServer;
 use crate::harness::{client, free_port, get, soon};
 
@@ -28,7 +28,7 @@ impl Composed {
             ("8080", free_port().to_string()),
             ("8085", free_port().to_string()),
             ("/declarations/", format!("{}/", folder.display())),
-            ("/pushgate ", format!("{} ", env!("CARGO_BIN_EXE_pushgate"))),
+            ("/pushgate ", format!("{} ", pushgate().display())),
             ("/busybox/sh", "sh".into()),
         ];
         let services = composed()["services"].take();
@@ -101,7 +101,7 @@ async fn redis_a_composed_system_handles_a_message_that_is_published_to_its_emul
     assert!(status.success());
 
     // Beside the service, where `cargo` puts the programs of the workspace.
-    let emulator = PathBuf::from(env!("CARGO_BIN_EXE_pushgate")).with_file_name("emulator");
+    let emulator = pushgate().with_file_name("emulator");
     let arguments = composed.words(&services["emulator"]["command"]);
     let mut emulator = Process::start(quiet(emulator, &arguments));
     composed.is_healthy("emulator").await;

@@ -1,7 +1,9 @@
 //! The binary `pushgate` as a process, with its log read line by line.
 
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -17,9 +19,39 @@ pub(crate) struct Process {
     lines: watch::Receiver<Vec<String>>,
 }
 
+/// The binary `pushgate`, which another package makes, beside this test.
+///
+/// # Panics
+/// If it is missing or older than its sources, since Cargo does not make it for a test of this package alone.
+pub(crate) fn pushgate() -> PathBuf {
+    let binary = target().join("pushgate");
+    let built = modified(&binary);
+    let sources = std::fs::read_to_string(binary.with_extension("d")).unwrap_or_default();
+    let changed = sources
+        .split_whitespace()
+        .skip(1)
+        .find(|source| modified(Path::new(source)) > built);
+    assert!(
+        built.is_some() && changed.is_none(),
+        "{} is missing or older than its sources: run ./test, or `cargo build --workspace --all-features --all-targets` first",
+        binary.display()
+    );
+    binary
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().and_then(|data| data.modified()).ok()
+}
+
+/// The folder of this build, such as `target/debug`.
+fn target() -> PathBuf {
+    let tests = std::env::current_exe().expect("a path");
+    tests.ancestors().nth(2).expect("the target folder").into()
+}
+
 /// `pushgate` with these arguments and nothing of the test's own environment but the path.
 pub(crate) fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pushgate"));
+    let mut command = Command::new(pushgate());
     command
         .args(arguments)
         .env_clear()
@@ -30,9 +62,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 
 /// `serve` of the example whose handlers wait for the test.
 pub(crate) fn obedient() -> Command {
-    let tests = std::env::current_exe().expect("a path");
-    let target = tests.ancestors().nth(2).expect("the target folder");
-    let mut command = Command::new(target.join("examples/stuck"));
+    let mut command = Command::new(target().join("examples/stuck"));
     command.arg("serve").env_clear().kill_on_drop(true);
     command
 }
