@@ -93,7 +93,7 @@ async fn no_run_begins_on_a_thread_after_the_claim_was_lost() {
 #[tokio::test]
 async fn a_claim_whose_answers_were_all_lost_is_given_back_and_no_sign_of_a_crash() {
     let (service, store) = on(subscriber("probe")
-        .after_crash(AfterCrash::Hold)
+        .after_crash(AfterCrash::Park)
         .lease(LONG))
     .await;
     let message = service.message("ok");
@@ -113,7 +113,7 @@ async fn a_claim_whose_answers_were_all_lost_is_given_back_and_no_sign_of_a_cras
 #[tokio::test]
 async fn a_claim_that_nobody_gives_back_counts_as_no_run() {
     let (service, store) = on(subscriber("probe")
-        .after_crash(AfterCrash::Hold)
+        .after_crash(AfterCrash::Park)
         .lease(LONG))
     .await;
     let (_other, url) = service.instance().await;
@@ -129,7 +129,7 @@ async fn a_claim_that_nobody_gives_back_counts_as_no_run() {
 
 #[tokio::test]
 async fn a_run_whose_beginning_cannot_be_stored_does_not_begin() {
-    let (service, store) = on(subscriber("probe").after_crash(AfterCrash::Hold)).await;
+    let (service, store) = on(subscriber("probe").after_crash(AfterCrash::Park)).await;
     let message = service.message("ok");
     store.fail(Step::Begin, Fault::LostReply, usize::MAX);
     let first = push_beside(&service, &service.url, &message);
@@ -199,7 +199,7 @@ async fn under_a_key_whose_outcome_is_unknown_nothing_is_acked_without_a_letter(
     let by_event = Idempotency::by_attribute("event").on_conflict(Conflict::Ignore);
     let hold = subscriber("probe")
         .idempotency(by_event)
-        .after_crash(AfterCrash::Hold);
+        .after_crash(AfterCrash::Park);
     let (service, store) = on(hold.lease(SECOND)).await;
     let publish = |data: &str| service.message(data).attribute("event", "e-1");
     let (crashed, other) = (publish("ok"), publish("other"));
@@ -228,10 +228,10 @@ async fn under_a_key_whose_outcome_is_unknown_nothing_is_acked_without_a_letter(
 }
 
 #[tokio::test]
-async fn a_run_that_a_deploy_has_cut_off_is_held_like_one_that_crashed() {
+async fn a_run_that_a_deploy_interrupted_is_parked_like_one_that_crashed() {
     let store = FaultyStore::new();
     let hold = subscriber("probe")
-        .after_crash(AfterCrash::Hold)
+        .after_crash(AfterCrash::Park)
         .lease(SECOND);
     let setup = Setup::new()
         .subscriber(hold)

@@ -231,7 +231,7 @@ async fn survives(backend: Backend, outage: Outage) {
 async fn counts_no_claim_as_a_run(backend: Backend) {
     let store = backend.store(STORE_TIMEOUT);
     let hold = subscriber("probe")
-        .after_crash(AfterCrash::Hold)
+        .after_crash(AfterCrash::Park)
         .concurrency(200)
         .lease(Duration::from_secs(1));
     let service = Setup::new().store(store).subscriber(hold).start().await;

@@ -237,9 +237,9 @@ async fn after_a_crash_a_message_runs_again_by_default() {
 }
 
 #[tokio::test]
-async fn after_a_crash_a_message_is_held_for_a_person_where_declared() {
-    let hold = subscriber("probe").after_crash(AfterCrash::Hold);
-    let (service, message) = crashed(hold).await;
+async fn after_a_crash_a_message_is_parked_where_declared() {
+    let parked = subscriber("probe").after_crash(AfterCrash::Park);
+    let (service, message) = crashed(parked).await;
     for _ in 0..2 {
         assert_eq!(service.push(&message).await.status, 204);
     }
@@ -250,9 +250,9 @@ async fn after_a_crash_a_message_is_held_for_a_person_where_declared() {
 }
 
 #[tokio::test]
-async fn a_held_message_that_cannot_be_dead_lettered_is_never_run() {
-    let hold = subscriber("probe").after_crash(AfterCrash::Hold);
-    let (service, message) = crashed(hold.dead_letter_topic("not-there")).await;
+async fn a_parked_message_that_cannot_be_dead_lettered_is_never_run() {
+    let parked = subscriber("probe").after_crash(AfterCrash::Park);
+    let (service, message) = crashed(parked.dead_letter_topic("not-there")).await;
     for _ in 0..3 {
         assert_eq!(service.push(&message).await.status, 503);
     }

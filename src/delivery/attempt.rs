@@ -144,7 +144,7 @@ impl Attempt {
 
     /// Whether a run of it that was cut off is for a person to look at.
     pub(crate) fn holds(&self) -> bool {
-        self.subscriber.declared.after_crash == AfterCrash::Hold
+        self.subscriber.declared.after_crash == AfterCrash::Park
     }
 
     /// Returns the ticket to claim with. A subscriber that must know whether a run was cut off marks its beginning, which also sets the

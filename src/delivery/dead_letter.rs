@@ -80,7 +80,7 @@ impl Reason {
         }
     }
 
-    /// For subscribers that declare `AfterCrash::Hold`.
+    /// For subscribers that declare `AfterCrash::Park`.
     pub(crate) fn outcome_unknown() -> Self {
         Self {
             kind: "outcome unknown",

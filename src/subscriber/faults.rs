@@ -139,7 +139,7 @@ impl Subscriber {
 
     /// Declarations that cannot both be meant.
     fn contradictions(&self) -> Vec<(bool, String)> {
-        let is_held = self.after_crash == AfterCrash::Hold;
+        let is_parked = self.after_crash == AfterCrash::Park;
         let idempotency = self.idempotency.as_ref();
         let is_unguarded = idempotency.is_some_and(|idempotency| !idempotency.is_guarded());
         let attribute = idempotency.and_then(Idempotency::attribute);
@@ -147,12 +147,12 @@ impl Subscriber {
             && attribute.is_some_and(|name| name.chars().any(|c| c.is_ascii_uppercase()));
         vec![
             (
-                !(is_held && matches!(self.store_down, StoreDown::Open(_))),
-                "AfterCrash::Hold promises no second run, and StoreDown::open allows one: see .after_crash(…) and .when_store_is_down(…)".into(),
+                !(is_parked && matches!(self.store_down, StoreDown::Open(_))),
+                "AfterCrash::Park promises no second run, and StoreDown::open allows one: see .after_crash(…) and .when_store_is_down(…)".into(),
             ),
             (
-                !(is_held && is_unguarded),
-                "AfterCrash::Hold needs a store, and Idempotency::none uses none: see .after_crash(…) and .idempotency(…)".into(),
+                !(is_parked && is_unguarded),
+                "AfterCrash::Park needs a store, and Idempotency::none uses none: see .after_crash(…) and .idempotency(…)".into(),
             ),
             (
                 !is_lost_in_headers,
@@ -325,13 +325,13 @@ mod tests {
     fn declarations_that_cannot_both_be_meant_are_refused() {
         check(
             declared()
-                .after_crash(AfterCrash::Hold)
+                .after_crash(AfterCrash::Park)
                 .when_store_is_down(StoreDown::open("why")),
             "promises no second run",
         );
         check(
             declared()
-                .after_crash(AfterCrash::Hold)
+                .after_crash(AfterCrash::Park)
                 .idempotency(Idempotency::none("why")),
             "needs a store",
         );

@@ -32,15 +32,15 @@ impl Backoff {
     }
 }
 
-/// What becomes of a message whose handler began and was cut off: its instance vanished before it could record the end, or
-/// stopped it at its hard limit or to leave, or it panicked. Whether the effect has happened is not known.
+/// The fate of a message whose run began and was interrupted: the instance died, the handler panicked, or it was stopped at
+/// the hard limit or at shutdown. It is not known if its effect has happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AfterCrash {
-    /// The next delivery runs it again: right where running twice is harmless, as it is for effects with an idempotency key.
+    /// The next delivery runs it again. This is right if a second run is harmless, as with effects that carry an idempotency key.
     #[default]
     Rerun,
-    /// It goes to the dead-letter topic with the reason `outcome unknown`, for a person to decide.
-    Hold,
+    /// The message is parked: it goes to the dead-letter topic with the reason `outcome unknown`, and a person decides.
+    Park,
 }
 
 /// What becomes of a push while the deduplication store does not answer.

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Subscriber::new("obeys", obey),
         Subscriber::new("obeys-once", obey)
             .lease(6 * short)
-            .after_crash(AfterCrash::Hold),
+            .after_crash(AfterCrash::Park),
         Subscriber::new("succeeds", succeed),
         Subscriber::blocking("succeeds-on-thread", succeed_on_thread),
     ];

@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn what_happens_to_failures_is_told_in_words() {
         check(
-            subscriber().after_crash(AfterCrash::Hold),
+            subscriber().after_crash(AfterCrash::Park),
             "After a crash",
             "is dead-lettered, since",
         );

@@ -32,12 +32,12 @@ pub(super) enum FormTerm {
     Eventarc,
 }
 
-/// What becomes of a message whose run was cut off.
+/// The fate of a message whose run was interrupted.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum CrashTerm {
     Rerun,
-    Hold,
+    Park,
 }
 
 /// What becomes of a known key with another payload.
@@ -159,7 +159,7 @@ impl CrashTerm {
     pub(super) fn of(after_crash: AfterCrash) -> Self {
         match after_crash {
             AfterCrash::Rerun => Self::Rerun,
-            AfterCrash::Hold => Self::Hold,
+            AfterCrash::Park => Self::Park,
         }
     }
 }
