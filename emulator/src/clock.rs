@@ -78,6 +78,16 @@ impl Clock {
     }
 }
 
+/// Returns the machine's time, which no test moves: tokens are dated by it, and connections age by it.
+pub(crate) fn machine_utc() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
+/// Returns an instant of the machine's clock, for measuring and for idle connections.
+pub(crate) fn machine_instant() -> Instant {
+    Instant::now()
+}
+
 pub(crate) fn whole_milliseconds(time: OffsetDateTime) -> OffsetDateTime {
     time.replace_millisecond(time.millisecond()).unwrap_or(time)
 }

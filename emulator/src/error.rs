@@ -2,8 +2,6 @@
 
 use std::error::Error;
 
-use crate::journal::JournalError;
-
 /// Why the emulator refuses a request; the interfaces in `api/` alone know the status codes.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -59,7 +57,7 @@ impl ApiError {
     }
 
     /// The answer to a change that was made in memory and cannot be kept, or was not made for that reason.
-    pub(crate) fn unsaved(error: &JournalError) -> Self {
+    pub(crate) fn unsaved(error: &dyn Error) -> Self {
         let mut message = format!("The data folder cannot be written: {error}");
         let mut source = error.source();
         while let Some(cause) = source {

@@ -53,9 +53,7 @@ mod resources;
 mod schema;
 mod server;
 
-pub use crate::bootstrap::{
-    Bootstrap, BootstrapDefaults, BootstrapError, BootstrapFault, SchemaDeclaration, SchemaLanguage,
-};
+pub use crate::bootstrap::{Bootstrap, BootstrapDefaults, BootstrapError, BootstrapFault};
 pub use crate::delivery::Pace;
 pub use crate::error::ApiError;
 pub use crate::event::{DeliveryEvent, Progress, Reply, Settlement};
@@ -75,3 +73,4 @@ pub use crate::resources::subscription::{
     DeadLetterPolicy, OidcToken, PushConfig, PushForm, RetryPolicy, SubscriptionConfig,
 };
 pub use crate::resources::topic::{Encoding, SchemaSettings, TopicConfig};
+pub use crate::schema::{SchemaDeclaration, SchemaLanguage};

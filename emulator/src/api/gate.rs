@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use tonic::Status;
 
 use super::refuse;
-use crate::console::{self, authorities};
+use crate::server::hosts::{authorities, host};
 
 /// Ends of names that nobody can register, so that no foreign page has such a name (RFC 6761, RFC 6762, RFC 8375; ICANN has
 /// reserved `internal`). Kubernetes' names of services end with `svc` or `svc.cluster.local`.
@@ -56,7 +56,7 @@ enum Refusal {
 impl Gate {
     pub(super) fn new(public_url: &str) -> Self {
         Self {
-            public: console::host(public_url),
+            public: host(public_url),
         }
     }
 

@@ -34,10 +34,10 @@ use self::gate::Gate;
 use self::rest::Rest;
 pub(crate) use self::rest::refuse;
 use crate::broker::Broker;
-use crate::console;
 use crate::error::ApiError;
 use crate::issuer::{CERTIFICATES_PATH, Issuer, KEYS_PATH};
 use crate::journal::JournalError;
+use crate::server::front_door::front_door;
 
 /// The largest body of a request to Google's interfaces.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -56,7 +56,7 @@ pub(crate) fn router(
 ) -> Router {
     let gate = Gate::new(issuer.url());
     let documents = Router::new()
-        .route("/", get(console::front_door))
+        .route("/", get(front_door))
         .route(KEYS_PATH, get(keys::keys))
         .route(CERTIFICATES_PATH, get(keys::certificates))
         .route("/.well-known/openid-configuration", get(keys::discovery))

@@ -8,12 +8,12 @@ use super::document::{
     Document, MessageEntry, SchemaEntry, SchemaSettingsEntry, SubscriptionEntry, TopicEntry,
 };
 use super::place::{BootstrapFault, Source, read_text};
-use super::{Bootstrap, BootstrapDefaults, SchemaDeclaration, message, subscription, yaml};
+use super::{Bootstrap, BootstrapDefaults, message, subscription, yaml};
 use crate::error::ApiError;
 use crate::resources::name::{ResourceName, check_project};
 use crate::resources::subscription::SubscriptionConfig;
 use crate::resources::topic::{SchemaSettings, TopicConfig};
-use crate::schema::Schemas;
+use crate::schema::{SchemaDeclaration, Schemas};
 
 /// What was found so far.
 pub(super) struct Collection<'a> {

@@ -10,14 +10,14 @@ use serde_saphyr::{Location, Spanned};
 use super::collect::{Collection, refused};
 use super::document::Seconds;
 use super::place::{BootstrapFault, Source};
-use super::{SchemaDeclaration, SchemaLanguage, yaml};
+use super::yaml;
 use crate::error::ApiError;
 use crate::resources::name::ResourceName;
 use crate::resources::subscription::{
     DeadLetterPolicy, PushConfig, RetryPolicy, SubscriptionConfig,
 };
 use crate::resources::topic::{Encoding, SchemaSettings, TopicConfig};
-use crate::schema::Schemas;
+use crate::schema::{SchemaDeclaration, SchemaLanguage, Schemas};
 
 /// The version that is understood.
 const VERSION: u32 = 1;

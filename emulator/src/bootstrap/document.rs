@@ -9,11 +9,11 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-use super::SchemaLanguage;
 use super::json::{self, Json};
 use crate::faults::Faults;
 use crate::resources::duration;
 use crate::resources::topic::Encoding;
+use crate::schema::SchemaLanguage;
 
 /// A whole file.
 #[derive(Deserialize)]

@@ -17,7 +17,6 @@ mod yaml;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Schema, schema};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -28,6 +27,7 @@ use crate::faults::Faults;
 use crate::messages::message::Message;
 use crate::resources::subscription::SubscriptionConfig;
 use crate::resources::topic::TopicConfig;
+use crate::schema::SchemaDeclaration;
 
 /// What files say is to be there at the start, checked and complete: every name is full, and every name that is referred to
 /// is declared.
@@ -45,42 +45,6 @@ pub struct Bootstrap {
     pub messages: Vec<(String, Message)>,
     /// What a reader of the files may not expect, a sentence each.
     pub notes: Vec<String>,
-}
-
-/// A schema as a file declares it (Google, *Schema*).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SchemaDeclaration {
-    /// `projects/PROJECT/schemas/ID`.
-    pub name: String,
-    /// In which language it is written.
-    pub language: SchemaLanguage,
-    /// The schema itself.
-    pub definition: String,
-}
-
-impl SchemaDeclaration {
-    /// The schema as Google's interface has it.
-    pub(crate) fn to_schema(&self) -> Schema {
-        let language = match self.language {
-            SchemaLanguage::Avro => schema::Type::Avro,
-            SchemaLanguage::ProtocolBuffer => schema::Type::ProtocolBuffer,
-        };
-        Schema {
-            r#type: language.into(),
-            definition: self.definition.clone(),
-            ..Schema::default()
-        }
-    }
-}
-
-/// The language of a schema, in Google's words (Google, *Schema.Type*).
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum SchemaLanguage {
-    /// Apache Avro.
-    Avro,
-    /// Protocol Buffers.
-    ProtocolBuffer,
 }
 
 /// What files leave to whoever starts the emulator.

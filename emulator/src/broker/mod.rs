@@ -9,6 +9,7 @@ mod replay;
 mod retention;
 mod saved;
 mod schemas;
+mod snapshot;
 mod subscriptions;
 mod topics;
 
@@ -21,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::publish::first_sequence;
+use self::snapshot::Snapshot;
+use self::topics::Topic;
 use crate::clock::Clock;
 use crate::delivery::{Delivery, Pace, Remembered};
 use crate::error::ApiError;
@@ -31,8 +34,6 @@ use crate::journal::keeping::{Keeper, Keeping};
 use crate::messages::storage::Storage;
 use crate::push::Courier;
 use crate::resources::name::ResourceName;
-use crate::resources::snapshot::Snapshot;
-use crate::resources::topic::Topic;
 use crate::schema::Schemas;
 
 /// All topics, subscriptions and snapshots. What it does, it does at once; the tasks that it starts deliver.

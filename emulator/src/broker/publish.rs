@@ -1,11 +1,12 @@
 //! Publishing: one message to every subscription of its topic, or to none.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
 
+use super::records::message_record;
 use super::{Broker, Resources};
+use crate::clock::machine_utc;
 use crate::delivery::{Delivery, Remembered};
 use crate::error::ApiError;
 use crate::messages::message::{Message, ReceivedMessage, check_request};
@@ -68,7 +69,9 @@ impl Resources {
             return Err(full.exhausted());
         }
         if let Some(keeping) = &broker.keeper {
-            keeping.messages(name, &stored);
+            let records = stored.iter();
+            let records = records.map(|message| (message.sequence, message_record(message)));
+            keeping.messages(name, records.collect());
         }
         for message in &stored {
             let receivers = topic.deliveries.iter().filter(|each| each.wants(message));
@@ -99,7 +102,6 @@ impl Resources {
 /// Ids go on from the clock, so that a receiver that remembers ids over a restart of the emulator takes no new message for
 /// an old one.
 pub(super) fn first_sequence() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let nanoseconds = since_epoch.unwrap_or(Duration::ZERO).as_nanos();
+    let nanoseconds = machine_utc().unix_timestamp_nanos();
     u64::try_from(nanoseconds).unwrap_or_default()
 }

@@ -1,12 +1,13 @@
 //! What the data folder holds of a resource beside what Google shows of it.
 
-use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Snapshot, Topic};
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{PubsubMessage, Snapshot, Topic};
 use prost::Message;
 use prost_types::Timestamp;
 
-use crate::convert::{timestamp, to_timestamp};
+use crate::convert::{self, timestamp, to_timestamp};
 use crate::delivery::{Delivery, Sought};
 use crate::error::ApiError;
+use crate::messages::storage::StoredMessage;
 use crate::resources::topic::Origin;
 
 #[derive(Clone, PartialEq, Message)]
@@ -92,4 +93,12 @@ impl TryFrom<SoughtRecord> for Sought {
             before: record.before,
         })
     }
+}
+
+pub(super) fn message_record(message: &StoredMessage) -> Vec<u8> {
+    PubsubMessage {
+        publish_time: Some(to_timestamp(message.published_at)),
+        ..convert::message(message)
+    }
+    .encode_to_vec()
 }

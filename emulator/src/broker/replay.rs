@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use super::snapshot::Snapshot;
 use super::{Broker, Resources, check_count};
 use crate::delivery::{Delivery, Sought};
 use crate::error::ApiError;
@@ -12,7 +13,7 @@ use crate::history::Note;
 use crate::journal::Kind;
 use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
-use crate::resources::snapshot::{Snapshot, SnapshotConfig};
+use crate::resources::snapshot::SnapshotConfig;
 
 /// As many as a project may have (Google, *Quotas and limits*).
 const MAX_SNAPSHOTS: usize = 5_000;

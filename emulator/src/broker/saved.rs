@@ -10,20 +10,22 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 use prost::Message;
 
 use super::records::{OriginRecord, SnapshotRecord, SubscriptionRecord, TopicRecord};
+use super::snapshot::Snapshot;
+use super::topics::Topic as OpenTopic;
 use super::{Broker, Resources};
 use crate::convert::{
     snapshot_from, snapshot_to, subscription_from, subscription_to, timestamp, topic_from, topic_to,
 };
-use crate::delivery::{Delivery, Hold, Sought};
+use crate::delivery::{Delivery, Sought};
 use crate::error::ApiError;
 use crate::faults::Faults;
+use crate::journal::keeping::Hold;
 use crate::journal::{Held, JournalError, Kind, Saved, SavedMessage, SavedResource};
 use crate::messages::message::{Message as PublishedMessage, ReceivedMessage};
 use crate::messages::storage::StoredMessage;
 use crate::object::Object;
 use crate::resources::name::ResourceName;
-use crate::resources::snapshot::Snapshot;
-use crate::resources::topic::{Origin, Topic as OpenTopic};
+use crate::resources::topic::Origin;
 use crate::schema::Schemas;
 
 type Messages = BTreeMap<u64, (String, Arc<StoredMessage>)>;

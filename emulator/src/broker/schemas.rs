@@ -5,13 +5,12 @@ use std::sync::{MutexGuard, PoisonError};
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::Schema;
 
 use super::Broker;
-use crate::bootstrap::SchemaDeclaration;
 use crate::error::ApiError;
 use crate::journal::Kind;
 use crate::messages::message::Message;
 use crate::resources::name::{DELETED_SCHEMA, ResourceName};
 use crate::resources::topic::SchemaSettings;
-use crate::schema::Schemas;
+use crate::schema::{SchemaDeclaration, Schemas};
 
 impl Broker {
     /// All schemas. Whoever has them does not ask for the resources.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Broker, Resources, check_count};
-use crate::delivery::{AckId, Delivery, Letter, Outcome, Run, Shared};
+use crate::delivery::{AckId, Delivery, Forwarder, Letter, Outcome, Run, Shared};
 use crate::error::ApiError;
 use crate::history::Note;
 use crate::journal::Kind;
@@ -188,11 +188,13 @@ impl Broker {
 
     /// Sets a subscription to work.
     pub(super) fn start(self: &Arc<Self>, delivery: &Arc<Delivery>) {
-        let run = Run::new(
-            Arc::clone(delivery),
-            self.courier.clone(),
-            Arc::downgrade(self),
-        );
+        let broker = Arc::downgrade(self);
+        let forwarder: Forwarder = Box::new(move |topic, message| {
+            // Without a broker the emulator is stopping, and the message is lost with the others in memory.
+            let broker = broker.upgrade();
+            broker.map_or(Ok(String::new()), |broker| broker.forward(topic, message))
+        });
+        let run = Run::new(Arc::clone(delivery), self.courier.clone(), forwarder);
         let delivery = Arc::clone(delivery);
         self.spawn(async move {
             tokio::select! {

@@ -1,13 +1,75 @@
 //! Topics.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
 use super::{Broker, check_count};
+use crate::delivery::Delivery;
 use crate::error::ApiError;
 use crate::journal::Kind;
+use crate::messages::age::Oldest;
+use crate::messages::storage::StoredMessage;
 use crate::resources::name::{DELETED_TOPIC, ResourceName};
-use crate::resources::topic::{Topic, TopicConfig};
+use crate::resources::topic::{Origin, TopicConfig};
 
 /// As many as a project may have (Google, *Quotas and limits*).
 const MAX_TOPICS: usize = 10_000;
+
+/// One topic, the subscriptions that its messages go to, and the messages that it keeps for seeks.
+pub(super) struct Topic {
+    pub(super) config: TopicConfig,
+    pub(super) deliveries: Vec<Arc<Delivery>>,
+    log: BTreeMap<u64, Arc<StoredMessage>>,
+    oldest: Oldest,
+    /// The first sequence that can be one of its messages; earlier ones were published to another topic of its name.
+    pub(super) since: u64,
+}
+
+impl Topic {
+    pub(super) fn new(config: TopicConfig, since: u64) -> Self {
+        Self {
+            config,
+            deliveries: Vec::new(),
+            log: BTreeMap::new(),
+            oldest: Oldest::default(),
+            since,
+        }
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        Origin {
+            topic: self.config.name.clone(),
+            since: self.since,
+        }
+    }
+
+    /// What it keeps for seeks, whatever became of it.
+    pub(super) fn log(&self) -> &BTreeMap<u64, Arc<StoredMessage>> {
+        &self.log
+    }
+
+    pub(super) fn keep(&mut self, message: &Arc<StoredMessage>) {
+        self.oldest.note(message);
+        self.log.insert(message.sequence, Arc::clone(message));
+    }
+
+    /// Keeps what is not older than the retention, and what has come `since` a snapshot.
+    pub(super) fn trim(&mut self, now: OffsetDateTime, since: Option<u64>) {
+        let since = since.unwrap_or(u64::MAX);
+        let Some(retention) = self.config.message_retention else {
+            self.log = self.log.split_off(&since);
+            return;
+        };
+        let limit = now - retention;
+        if self.oldest.is_before(limit) {
+            self.log
+                .retain(|sequence, message| *sequence >= since || message.publish_time >= limit);
+            self.oldest = self.log.values().map(|message| &**message).collect();
+        }
+    }
+}
 
 impl Broker {
     /// # Errors

@@ -5,14 +5,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+
+use crate::server::hosts::{authorities, host};
+use crate::server::status::{permission_denied, unsupported_media_type};
 
 const FETCH_SITE: &str = "sec-fetch-site";
 
@@ -105,22 +106,6 @@ impl Guard {
     }
 }
 
-/// The host of a URL, in lower case.
-pub(crate) fn host(url: &str) -> Arc<str> {
-    let rest = url.split_once("://").map(|(_, rest)| rest);
-    let authority = rest.and_then(|rest| rest.parse::<Authority>().ok());
-    let host = authority.as_ref().map_or("", Authority::host);
-    host.to_ascii_lowercase().into()
-}
-
-/// Every host that a request names; nothing for one that cannot be read.
-pub(crate) fn authorities(request: &Request) -> impl Iterator<Item = Option<Authority>> {
-    let target = request.uri().authority().cloned().map(Some);
-    let headers = request.headers().get_all(HOST).iter();
-    let headers = headers.map(|host| host.to_str().ok()?.parse().ok());
-    target.into_iter().chain(headers)
-}
-
 /// Browsers say where a request comes from, and no page can make them lie; programs say nothing.
 fn check_page(request: &Request) -> Result<(), Refusal> {
     let headers = request.headers();
@@ -173,17 +158,10 @@ fn dress(mut response: Response) -> Response {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let code = match self {
-            Self::ForeignHost | Self::ForeignPage => StatusCode::FORBIDDEN,
-            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        };
-        let status = if code == StatusCode::FORBIDDEN {
-            "PERMISSION_DENIED"
-        } else {
-            "INVALID_ARGUMENT"
-        };
-        let error = json!({"error": {"code": code.as_u16(), "message": self.to_string(), "status": status}});
-        (code, Json(error)).into_response()
+        match self {
+            Self::ForeignHost | Self::ForeignPage => permission_denied(&self.to_string()),
+            Self::NotJson => unsupported_media_type(&self.to_string()),
+        }
     }
 }
 
@@ -191,6 +169,7 @@ impl IntoResponse for Refusal {
 mod tests {
     use super::*;
     use axum::body::Body;
+    use axum::http::header::HOST;
 
     const PUBLIC: &str = "http://pubsub.shop.example:8085";
 

@@ -12,8 +12,8 @@ use super::actions::{Body, read};
 use super::source::Source;
 use super::{Console, view};
 use crate::error::ApiError;
-use crate::history::{self, LETTER_ATTRIBUTES, LetterOf, SOURCE};
-use crate::messages::message::{Message, ReceivedMessage};
+use crate::history::{self, LETTER_ATTRIBUTES, LetterOf};
+use crate::messages::message::{DEAD_LETTER_SOURCE, Message, ReceivedMessage};
 use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
 use crate::resources::subscription::SubscriptionConfig;
@@ -73,7 +73,7 @@ pub(super) async fn replay(
     let held = source.held(&holder);
     let letter = held
         .iter()
-        .find(|letter| letter.id == replay.message_id && is_letter(letter));
+        .find(|letter| letter.id == replay.message_id && letter.is_dead_letter());
     let letter = letter.ok_or_else(|| ApiError::NotFound(replay.message_id.clone()))?;
     let topic = source_topic(&source.configs(), letter);
     let topic = topic.ok_or_else(|| {
@@ -86,11 +86,6 @@ pub(super) async fn replay(
     Ok(Json(
         json!({"topic": topic.as_str(), "messageId": ids.first()}),
     ))
-}
-
-/// Whether a message was forwarded as a dead letter.
-pub(super) fn is_letter(message: &ReceivedMessage) -> bool {
-    message.attributes.keys().any(|key| key.starts_with(SOURCE))
 }
 
 /// The letters that are held, the latest first, and the subscriptions that hold too much to look through. They are looked
@@ -117,7 +112,7 @@ fn letters(source: &Source, configs: &Configs) -> (Vec<Letter>, Vec<String>) {
         let held = source
             .held(holder)
             .into_iter()
-            .filter(|message| is_letter(message));
+            .filter(|message| message.is_dead_letter());
         letters.extend(held.map(|letter| (holder.clone(), letter)));
     }
     letters.sort_by_key(|(_, letter)| std::cmp::Reverse(letter.sequence));
@@ -158,8 +153,8 @@ fn letter_view(
         "id": letter.id, "holder": holder.as_str(), "publishedAt": view::time(letter.publish_time),
         "content": view::message_content(letter, MAX_PREVIEW_BYTES),
         "source": source_subscription(letter), "sourceTopic": topic,
-        "attempts": attribute(&format!("{SOURCE}DeliveryCount")),
-        "firstPublishedAt": attribute(&format!("{SOURCE}TopicPublishTime")),
+        "attempts": attribute(&format!("{DEAD_LETTER_SOURCE}DeliveryCount")),
+        "firstPublishedAt": attribute(&format!("{DEAD_LETTER_SOURCE}TopicPublishTime")),
         "reason": attribute(&format!("{REASON}reason")), "error": attribute(&format!("{REASON}error")),
         "originalAttributes": original.attributes, "receivers": receivers,
         "letterOf": original_view(source, letter_of),
@@ -175,7 +170,11 @@ fn original(letter: &ReceivedMessage) -> Message {
 }
 
 fn source_subscription(letter: &ReceivedMessage) -> Option<String> {
-    let attribute = |name: &str| letter.attributes.get(&format!("{SOURCE}{name}"));
+    let attribute = |name: &str| {
+        letter
+            .attributes
+            .get(&format!("{DEAD_LETTER_SOURCE}{name}"))
+    };
     let (project, id) = (
         attribute("SubscriptionProject")?,
         attribute("Subscription")?,

@@ -3,9 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
@@ -14,6 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 use super::{Console, view};
+use crate::server::status::unavailable;
 
 /// Five times a second looks alive; more would only be work.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -30,8 +29,7 @@ struct Listener {
 
 pub(super) async fn news(State(console): State<Console>) -> Response {
     let Ok(place) = console.listeners.clone().try_acquire_owned() else {
-        let error = json!({"error": {"code": 503, "message": "Too many pages listen", "status": "UNAVAILABLE"}});
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(error)).into_response();
+        return unavailable("Too many pages listen");
     };
     let stopping = console.stopping.clone().cancelled_owned();
     let listener = Listener {

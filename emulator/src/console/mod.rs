@@ -19,19 +19,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header::{ACCEPT, VARY};
-use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Redirect;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use self::guard::Guard;
-pub(crate) use self::guard::{authorities, host};
 pub(crate) use self::source::Source;
+use crate::server::front_door::CONSOLE;
 
-const HOME: &str = "/console/";
 /// Ten megabytes of data as Base64 in JSON, with room for attributes.
 const MAX_BODY_BYTES: usize = 14 * 1024 * 1024;
 /// Pages that hear of news at the same time.
@@ -78,21 +75,9 @@ pub(crate) fn router(source: Source, stopping: CancellationToken) -> Router {
         .route_layer(from_fn_with_state(guard.clone(), guard::api))
         .with_state(console);
     let page = Router::new()
-        .route("/console", get(|| async { Redirect::permanent(HOME) }))
-        .route(HOME, get(assets::index))
+        .route("/console", get(|| async { Redirect::permanent(CONSOLE) }))
+        .route(CONSOLE, get(assets::index))
         .route("/console/{file}", get(assets::file))
         .route_layer(from_fn_with_state(guard, guard::page));
     page.nest("/console/api", api)
-}
-
-/// Answers `/` as Google's emulator does, for programs that wait for it; a browser is shown the console.
-pub(crate) async fn front_door(headers: HeaderMap) -> Response {
-    let accepted = headers
-        .get(ACCEPT)
-        .and_then(|accepted| accepted.to_str().ok());
-    let vary = [(VARY, "accept")];
-    if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
-        return (vary, Redirect::temporary(HOME)).into_response();
-    }
-    (StatusCode::OK, vary, "Ok").into_response()
 }

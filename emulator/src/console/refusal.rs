@@ -1,13 +1,9 @@
-//! Refusals of the API, as the page is told of them.
+//! Refusals of the console.
 
-use axum::Json;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
-use tonic::Status;
 
 use crate::error::ApiError;
-use crate::server::status::http;
+use crate::server::status::not_found;
 
 /// Why the console does not show a message.
 #[derive(Debug, thiserror::Error)]
@@ -34,20 +30,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match self {
             Self::Api(error) => error.into_response(),
-            other => refused(StatusCode::NOT_FOUND, &other.to_string(), "NOT_FOUND"),
+            other => not_found(&other.to_string()),
         }
     }
-}
-
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let status = Status::from(self);
-        let (code, name) = http(status.code());
-        refused(code, status.message(), name)
-    }
-}
-
-fn refused(code: StatusCode, message: &str, status: &str) -> Response {
-    let error = json!({"code": code.as_u16(), "message": message, "status": status});
-    (code, Json(json!({"error": error}))).into_response()
 }

@@ -275,7 +275,7 @@ pub(super) fn body(bytes: &[u8]) -> Value {
 
 fn is_dead_letter(life: &Life) -> bool {
     let is_letter = match &life.content {
-        Content::Kept(message) => super::letters::is_letter(message),
+        Content::Kept(message) => message.is_dead_letter(),
         Content::Released { .. } => false,
     };
     is_letter || life.letter_of.is_some()

@@ -23,12 +23,12 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::ack_id::AckId;
 use self::backlog::Backlog;
-pub(crate) use self::backlog::{Hold, Remembered};
+pub(crate) use self::backlog::Remembered;
 use self::faulty::Faulty;
 pub(crate) use self::pull::{Handed, Outcome, StreamLimits, Want};
 pub(crate) use self::run::Run;
 pub(crate) use self::seek::Sought;
-pub(crate) use self::settle::Letter;
+pub(crate) use self::settle::{Forwarder, Letter};
 pub use self::throttle::Pace;
 use self::throttle::Throttle;
 use crate::clock::Clock;

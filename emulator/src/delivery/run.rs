@@ -1,7 +1,7 @@
 //! The task of one subscription: it starts pushes as they become due, settles them as they end, and ends leases.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError, JoinSet};
@@ -11,8 +11,7 @@ use super::Delivery;
 use super::backlog::Taken;
 use super::faulty::Taker;
 use super::news::News;
-use super::settle::{Forward, Letter};
-use crate::broker::Broker;
+use super::settle::Forwarder;
 use crate::event::{Progress, Reply, Settlement};
 use crate::faults::{Plan, TokenChoice};
 use crate::history::{End, Way};
@@ -22,8 +21,7 @@ use crate::push::{Courier, Destination, Ended, Outgoing};
 pub(crate) struct Run {
     delivery: Arc<Delivery>,
     courier: Courier,
-    /// Takes the dead letters. The broker starts and stops this task, so it is not kept alive by it.
-    broker: Weak<Broker>,
+    forwarder: Forwarder,
     pushes: JoinSet<Ended>,
     started: HashMap<Id, Started>,
     news: News,
@@ -39,11 +37,11 @@ struct Started {
 }
 
 impl Run {
-    pub(crate) fn new(delivery: Arc<Delivery>, courier: Courier, broker: Weak<Broker>) -> Self {
+    pub(crate) fn new(delivery: Arc<Delivery>, courier: Courier, forwarder: Forwarder) -> Self {
         Self {
             delivery,
             courier,
-            broker,
+            forwarder,
             pushes: JoinSet::new(),
             started: HashMap::new(),
             news: News::default(),
@@ -54,7 +52,7 @@ impl Run {
     pub(crate) async fn run(mut self) {
         let delivery = Arc::clone(&self.delivery);
         loop {
-            self.with_forward(|forward| delivery.end_leases(forward));
+            delivery.end_leases(&*self.forwarder);
             let wake = self.start_due();
             tokio::select! {
                 () = delivery.changed.notified() => {}
@@ -171,21 +169,7 @@ impl Run {
         state.throttle.nacked(now);
         let failed = self.delivery.fail(&mut state, now, taken.lease, reply);
         drop(state);
-        failed.unwrap_or_else(|letter| self.forward(letter))
-    }
-
-    fn forward(&self, letter: Letter) -> Settlement {
-        self.with_forward(|forward| self.delivery.forward(letter, forward))
-    }
-
-    fn with_forward<T>(&self, work: impl FnOnce(Forward<'_>) -> T) -> T {
-        let broker = self.broker.upgrade();
-        work(&|topic, message| {
-            // Without a broker the emulator is stopping, and nothing matters any more.
-            broker
-                .as_ref()
-                .map_or(Ok(String::new()), |broker| broker.forward(topic, message))
-        })
+        failed.unwrap_or_else(|letter| self.delivery.forward(letter, &*self.forwarder))
     }
 
     fn log(&mut self, started: &Started, ended: &Ended, settlement: &Settlement) {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Delivery, State};
 use crate::error::ApiError;
 use crate::event::{Reply, Settlement};
-use crate::messages::message::Message;
+use crate::messages::message::{DEAD_LETTER_SOURCE, Message};
 use crate::messages::storage::StoredMessage;
 use crate::push::timestamp;
 use crate::resources::name::ResourceName;
@@ -18,6 +18,10 @@ const UNANSWERED_WAIT: Duration = Duration::from_millis(100);
 
 /// Publishes a dead letter to a topic, and gives its id.
 pub(crate) type Forward<'a> = &'a dyn Fn(&ResourceName, Message) -> Result<String, ApiError>;
+
+/// The same, for the task of a subscription.
+pub(crate) type Forwarder =
+    Box<dyn Fn(&ResourceName, Message) -> Result<String, ApiError> + Send + Sync>;
 
 /// A message that was delivered often enough. It belongs to nobody until it is forwarded or comes again.
 #[derive(Debug)]
@@ -158,18 +162,20 @@ impl Delivery {
 
     /// The message as published, with four attributes more; their values are as Google's own emulator writes them.
     fn dead_letter(&self, letter: &Letter) -> Message {
-        const PREFIX: &str = "CloudPubSubDeadLetterSource";
         let published = timestamp(letter.message.publish_time);
         letter
             .message
             .to_message()
             .with_attribute(
-                format!("{PREFIX}DeliveryCount"),
+                format!("{DEAD_LETTER_SOURCE}DeliveryCount"),
                 letter.failures.to_string(),
             )
-            .with_attribute(format!("{PREFIX}Subscription"), self.name.id())
-            .with_attribute(format!("{PREFIX}SubscriptionProject"), self.name.project())
-            .with_attribute(format!("{PREFIX}TopicPublishTime"), published)
+            .with_attribute(format!("{DEAD_LETTER_SOURCE}Subscription"), self.name.id())
+            .with_attribute(
+                format!("{DEAD_LETTER_SOURCE}SubscriptionProject"),
+                self.name.project(),
+            )
+            .with_attribute(format!("{DEAD_LETTER_SOURCE}TopicPublishTime"), published)
     }
 }
 

@@ -1,15 +1,13 @@
 //! Where a dead letter comes from, as its attributes say.
 
-use crate::messages::message::ReceivedMessage;
+use crate::messages::message::{DEAD_LETTER_SOURCE, ReceivedMessage};
 use crate::resources::name::ResourceName;
 
-/// The beginning of what Pub/Sub adds to a letter (Google, *Dead-letter topics*).
-pub(crate) const SOURCE: &str = "CloudPubSubDeadLetterSource";
 /// The id of the message that a letter was made of. Pub/Sub does not tell it; a subscriber that makes its own letters may.
 const SOURCE_ID: &str = "pushgate-source-message-id";
 /// The beginnings of what is added to a letter, by Pub/Sub or by the subscriber, to what the message had.
 pub(crate) const LETTER_ATTRIBUTES: [&str; 4] = [
-    SOURCE,
+    DEAD_LETTER_SOURCE,
     "pushgate-dead-letter-",
     SOURCE_ID,
     "pushgate-source-publish-time",
@@ -25,8 +23,8 @@ pub(crate) struct LetterSource {
 pub(crate) fn source(letter: &ReceivedMessage) -> Option<LetterSource> {
     let attribute = |name: &str| letter.attributes.get(name);
     let sequence = attribute(SOURCE_ID)?.parse().ok()?;
-    let project = attribute(&format!("{SOURCE}SubscriptionProject"))?;
-    let id = attribute(&format!("{SOURCE}Subscription"))?;
+    let project = attribute(&format!("{DEAD_LETTER_SOURCE}SubscriptionProject"))?;
+    let id = attribute(&format!("{DEAD_LETTER_SOURCE}Subscription"))?;
     let name = format!("projects/{project}/subscriptions/{id}");
     let subscription = ResourceName::subscription(&name).ok()?;
     Some(LetterSource {

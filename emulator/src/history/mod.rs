@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 
 pub(crate) use self::end::{End, Note, Way};
 use self::kept::Kept;
-pub(crate) use self::letter::{LETTER_ATTRIBUTES, SOURCE, source};
+pub(crate) use self::letter::{LETTER_ATTRIBUTES, source};
 pub(crate) use self::life::{Attempt, Content, Leg, LetterOf, Life, Moved, Stand};
 pub(crate) use self::statistics::{Counts, Failing, Glance, SECONDS, Series};
 use crate::clock::Clock;

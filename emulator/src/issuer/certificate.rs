@@ -7,7 +7,9 @@ use rcgen::{
     CertificateParams, DistinguishedName, DnType, Error, PKCS_RSA_SHA256, PublicKeyData,
     SignatureAlgorithm, SigningKey,
 };
-use time::{Duration, OffsetDateTime};
+use time::Duration;
+
+use crate::clock::machine_utc;
 
 /// Receivers' clocks may be behind, and an emulator that runs for longer than this has other worries.
 const BEFORE: Duration = Duration::days(1);
@@ -40,7 +42,7 @@ impl SigningKey for Key<'_> {
 
 /// A certificate as PEM that the key signs itself: who trusts the issuer's documents trusts it.
 pub(super) fn of(pair: &KeyPair) -> Result<String, Error> {
-    let now = OffsetDateTime::now_utc();
+    let now = machine_utc();
     let mut parameters = CertificateParams::default();
     parameters.not_before = now - BEFORE;
     parameters.not_after = now + AFTER;

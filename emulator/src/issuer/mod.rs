@@ -18,6 +18,7 @@ use self::claims::Claims;
 pub use self::forgery::Forgery;
 pub(crate) use self::key::JsonWebKeySet;
 use self::key::{KeyError, SigningKey};
+use crate::clock::machine_utc;
 
 /// Where the keys are, as at Google (Google, *OpenID Connect*, discovery document, `jwks_uri`).
 pub(crate) const KEYS_PATH: &str = "/oauth2/v3/certs";
@@ -89,12 +90,12 @@ impl Issuer {
 
     /// The same token as a header, for whoever keeps it for as long as it is current.
     pub(crate) fn bearer(&self, email: &str, audience: &str) -> Option<Bearer> {
-        self.bearer_at(OffsetDateTime::now_utc(), email, audience)
+        self.bearer_at(machine_utc(), email, audience)
     }
 
     /// Whether pushes still carry this token.
     pub(crate) fn is_current(&self, bearer: &Bearer) -> bool {
-        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let now = machine_utc().unix_timestamp();
         bearer.is_current(now, self.rotations.load(Ordering::Acquire))
     }
 
@@ -123,7 +124,7 @@ impl Issuer {
     /// needs a key of its own takes as long as making one.
     #[must_use]
     pub fn forged(&self, forgery: Forgery, email: &str, audience: &str) -> String {
-        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let now = machine_utc().unix_timestamp();
         let claims = Claims::new(now, &self.url, email, audience);
         let key = self.keys().current.clone();
         let forged = key.map(|key| forgery.forge(&key, claims, || self.foreign_key()));

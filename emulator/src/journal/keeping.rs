@@ -3,14 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::PubsubMessage;
-use prost::Message;
 use tokio_util::sync::CancellationToken;
 
-use crate::convert::{self, to_timestamp};
-use crate::delivery::Hold;
-use crate::journal::{Change, Held, Journal, JournalError, Kind, Saved};
-use crate::messages::storage::StoredMessage;
+use super::{Change, Held, Journal, JournalError, Kind, Saved};
 use crate::resources::name::ResourceName;
 
 /// The journal of an emulator with a data folder. What is dropped while the emulator stops is kept all the same.
@@ -21,6 +16,14 @@ pub(crate) struct Keeping {
 
 /// Nothing, for an emulator that forgets everything when it stops.
 pub(crate) type Keeper = Option<Arc<Keeping>>;
+
+/// How a message is to be held from now on, for whoever keeps it over a restart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Hold {
+    Pending { sequence: u64, failures: u32 },
+    Retained { sequence: u64 },
+    Gone { sequence: u64 },
+}
 
 impl Keeping {
     /// Opens the data folder, if there is one, and gives what it holds.
@@ -63,12 +66,14 @@ impl Keeping {
     }
 
     /// The messages with their times as the clock had them.
-    pub(crate) fn messages(&self, topic: &ResourceName, messages: &[Arc<StoredMessage>]) {
-        let changes = messages.iter().map(|message| Change::Message {
-            sequence: message.sequence,
-            topic: topic.to_string(),
-            value: record(message),
-        });
+    pub(crate) fn messages(&self, topic: &ResourceName, messages: Vec<(u64, Vec<u8>)>) {
+        let changes = messages
+            .into_iter()
+            .map(|(sequence, value)| Change::Message {
+                sequence,
+                topic: topic.to_string(),
+                value,
+            });
         self.journal.write(changes.collect());
     }
 
@@ -134,12 +139,4 @@ impl Keeping {
             tracing::error!(%error, "not everything could be kept in the data folder");
         }
     }
-}
-
-fn record(message: &StoredMessage) -> Vec<u8> {
-    PubsubMessage {
-        publish_time: Some(to_timestamp(message.published_at)),
-        ..convert::message(message)
-    }
-    .encode_to_vec()
 }

@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api;
-use crate::bootstrap::SchemaDeclaration;
 use crate::broker::{Broker, Ground};
 use crate::clock::Clock;
 use crate::console::{self, Source};
@@ -30,6 +29,7 @@ use crate::push::Courier;
 use crate::resources::name::ResourceName;
 use crate::resources::subscription::{PushConfig, SubscriptionConfig};
 use crate::resources::topic::TopicConfig;
+use crate::schema::SchemaDeclaration;
 use crate::server::{self, listen, serve, url};
 
 /// A running emulator; dropping it stops everything that it started.
@@ -327,7 +327,10 @@ fn surface(
 
 /// Known by the URL that was given, or else by where it listens.
 fn issuer_of(address: SocketAddr, public_url: Option<String>) -> Result<Arc<Issuer>, StartError> {
-    let url = public_url.map_or_else(|| Ok(url(address)), server::public_url)?;
+    let url = match public_url {
+        Some(given) => server::public_url(&given).ok_or(StartError::PublicUrl(given))?,
+        None => url(address),
+    };
     Ok(Arc::new(Issuer::new(url)))
 }
 

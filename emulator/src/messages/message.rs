@@ -16,6 +16,9 @@ const MAX_KEY_BYTES: usize = 256;
 const MAX_VALUE_BYTES: usize = 1_024;
 const MAX_ORDERING_KEY_BYTES: usize = 1_024;
 
+/// The beginning of the attributes that Pub/Sub adds to a dead letter (Google, *Dead-letter topics*).
+pub(crate) const DEAD_LETTER_SOURCE: &str = "CloudPubSubDeadLetterSource";
+
 /// What a publisher hands in (Google, *PubsubMessage*).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Message {
@@ -167,6 +170,12 @@ impl ReceivedMessage {
             attributes: self.attributes.clone(),
             ordering_key: self.ordering_key.clone(),
         }
+    }
+
+    /// Returns true if Pub/Sub forwarded the message as a dead letter.
+    pub(crate) fn is_dead_letter(&self) -> bool {
+        let mut keys = self.attributes.keys();
+        keys.any(|key| key.starts_with(DEAD_LETTER_SOURCE))
     }
 
     pub(crate) fn content_bytes(&self) -> usize {

@@ -1,13 +1,15 @@
 //! The connections to one endpoint that are kept for its next pushes.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use hyper::Uri;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::Connection;
+use crate::clock::machine_instant;
 
 /// The most idle connections of all emulators in this process. With those in use (`room.rs`), and both ends of each when the
 /// endpoint is in this process too, they stay below 1,024 open files.
@@ -37,6 +39,26 @@ struct Idle {
     _room: SemaphorePermit<'static>,
 }
 
+/// The connections of all endpoints, for as long as a subscription is pushed there.
+#[derive(Default)]
+pub(super) struct Endpoints(Mutex<HashMap<String, Weak<Connections>>>);
+
+impl Endpoints {
+    /// The connections to an endpoint that are kept. With a set for each subscription, many subscriptions of one endpoint
+    /// would take each other's room, and open a connection for nearly every push.
+    pub(super) fn to(&self, endpoint: &Uri) -> Arc<Connections> {
+        let endpoint = endpoint.to_string();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connections) = kept.get(&endpoint).and_then(Weak::upgrade) {
+            return connections;
+        }
+        kept.retain(|_, connections| connections.strong_count() > 0);
+        let connections = Arc::default();
+        kept.insert(endpoint, Arc::downgrade(&connections));
+        connections
+    }
+}
+
 impl Default for Connections {
     fn default() -> Self {
         Self {
@@ -62,7 +84,7 @@ impl Connections {
     pub(super) fn keep(self: &Arc<Self>, connection: Box<Connection>) {
         let Ok(room) = ROOM.try_acquire() else { return };
         let mut state = self.state();
-        let now = Instant::now();
+        let now = machine_instant();
         state.idle.push_back(Idle {
             connection,
             since: now,
@@ -100,6 +122,6 @@ async fn watch(connections: Weak<Connections>, first: Instant) {
         sleep_until(expiry).await;
         next = connections
             .upgrade()
-            .and_then(|connections| connections.close_expired(Instant::now()));
+            .and_then(|connections| connections.close_expired(machine_instant()));
     }
 }

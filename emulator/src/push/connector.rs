@@ -1,8 +1,6 @@
 //! Opens connections to endpoints, with TLS where the URL asks for it.
 
-use std::collections::HashMap;
 use std::io::Error;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use hyper::Uri;
 use hyper::http::uri::Scheme;
@@ -16,19 +14,16 @@ use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
 use super::PushError;
-use super::connections::Connections;
 
 pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 type Opener = TowerToHyperService<HttpsConnector<HttpConnector>>;
 
-/// Opens connections of HTTP/1.1, and knows where those are that are kept.
+/// Opens connections of HTTP/1.1.
 pub(super) struct Connector {
     plain: Opener,
     /// Trusts whom the system trusts. Reading whom takes longer than starting an emulator, so the first endpoint waits for it
     /// that is not plain http, as most on a laptop are.
     secure: OnceCell<Opener>,
-    /// By endpoint, for as long as a subscription is pushed there.
-    kept: Mutex<HashMap<String, Weak<Connections>>>,
 }
 
 impl Connector {
@@ -36,7 +31,6 @@ impl Connector {
         Self {
             plain: opener(trusting_nobody()),
             secure: OnceCell::new(),
-            kept: Mutex::default(),
         }
     }
 
@@ -48,20 +42,6 @@ impl Connector {
         };
         let connecting = opener.call(endpoint.clone());
         connecting.await.map_err(PushError::Unreachable)
-    }
-
-    /// The connections to an endpoint that are kept. With a set for each subscription, many subscriptions of one endpoint
-    /// would take each other's room, and open a connection for nearly every push.
-    pub(super) fn kept(&self, endpoint: &Uri) -> Arc<Connections> {
-        let endpoint = endpoint.to_string();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connections) = kept.get(&endpoint).and_then(Weak::upgrade) {
-            return connections;
-        }
-        kept.retain(|_, connections| connections.strong_count() > 0);
-        let connections = Arc::default();
-        kept.insert(endpoint, Arc::downgrade(&connections));
-        connections
     }
 }
 

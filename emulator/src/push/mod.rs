@@ -16,15 +16,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
-use tokio::time::Instant;
 
 pub(crate) use self::answer::{Answer, MAX_KEPT_BYTES};
 use self::connection::{Answered, Connection, Failed, PushRequest};
+use self::connections::Endpoints;
 use self::connector::Connector;
 pub(crate) use self::destination::Destination;
 use self::reason::reason;
 pub(crate) use self::wrapped::timestamp;
-use crate::clock::Clock;
+use crate::clock::{Clock, machine_instant};
 use crate::event::{DeliveryEvent, Progress, Reply};
 use crate::faults::TokenChoice;
 use crate::issuer::Issuer;
@@ -38,6 +38,7 @@ const PROCESSING: u16 = 102;
 #[derive(Clone)]
 pub(crate) struct Courier {
     connector: Arc<Connector>,
+    endpoints: Arc<Endpoints>,
     issuer: Arc<Issuer>,
     clock: Clock,
     events: broadcast::Sender<DeliveryEvent>,
@@ -96,6 +97,7 @@ impl Courier {
         let (events, _) = broadcast::channel(KEPT_EVENTS);
         Self {
             connector: Arc::new(Connector::new()),
+            endpoints: Arc::default(),
             issuer,
             clock,
             events,
@@ -140,7 +142,7 @@ impl Courier {
         self.tell(destination.subscription(), id, attempt, || {
             Progress::Started
         });
-        let started = Instant::now();
+        let started = machine_instant();
         // Pinned here, as a future that is handed on takes its place twice in every push.
         let exchange = pin!(self.exchange(destination, outgoing));
         let answered = self.clock.within(destination.deadline, exchange).await;
@@ -187,7 +189,7 @@ impl Courier {
         let endpoint = &destination.endpoint;
         let connections = destination
             .connections
-            .get_or_init(|| self.connector.kept(endpoint));
+            .get_or_init(|| self.endpoints.to(endpoint));
         if let Some(kept) = connections.take() {
             return Ok((kept, true));
         }

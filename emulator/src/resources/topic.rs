@@ -1,15 +1,9 @@
 //! A topic: a name under which messages are published to every subscription of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use time::OffsetDateTime;
-
-use crate::delivery::Delivery;
 use crate::error::ApiError;
-use crate::messages::age::Oldest;
-use crate::messages::storage::StoredMessage;
 use crate::resources::labels;
 use crate::resources::name::ResourceName;
 use crate::resources::subscription::{DAY, within};
@@ -77,60 +71,6 @@ impl TopicConfig {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Origin {
     pub(crate) topic: String,
-    /// As of [`Topic`]; no two topics of a name have the same.
+    /// The first sequence that can be one of its messages; no two topics of a name have the same.
     pub(crate) since: u64,
-}
-
-/// One topic, the subscriptions that its messages go to, and the messages that it keeps for seeks.
-pub(crate) struct Topic {
-    pub(crate) config: TopicConfig,
-    pub(crate) deliveries: Vec<Arc<Delivery>>,
-    log: BTreeMap<u64, Arc<StoredMessage>>,
-    oldest: Oldest,
-    /// The first sequence that can be one of its messages; earlier ones were published to another topic of its name.
-    pub(crate) since: u64,
-}
-
-impl Topic {
-    pub(crate) fn new(config: TopicConfig, since: u64) -> Self {
-        Self {
-            config,
-            deliveries: Vec::new(),
-            log: BTreeMap::new(),
-            oldest: Oldest::default(),
-            since,
-        }
-    }
-
-    pub(crate) fn origin(&self) -> Origin {
-        Origin {
-            topic: self.config.name.clone(),
-            since: self.since,
-        }
-    }
-
-    /// What it keeps for seeks, whatever became of it.
-    pub(crate) fn log(&self) -> &BTreeMap<u64, Arc<StoredMessage>> {
-        &self.log
-    }
-
-    pub(crate) fn keep(&mut self, message: &Arc<StoredMessage>) {
-        self.oldest.note(message);
-        self.log.insert(message.sequence, Arc::clone(message));
-    }
-
-    /// Keeps what is not older than the retention, and what has come `since` a snapshot.
-    pub(crate) fn trim(&mut self, now: OffsetDateTime, since: Option<u64>) {
-        let since = since.unwrap_or(u64::MAX);
-        let Some(retention) = self.config.message_retention else {
-            self.log = self.log.split_off(&since);
-            return;
-        };
-        let limit = now - retention;
-        if self.oldest.is_before(limit) {
-            self.log
-                .retain(|sequence, message| *sequence >= since || message.publish_time >= limit);
-            self.oldest = self.log.values().map(|message| &**message).collect();
-        }
-    }
 }

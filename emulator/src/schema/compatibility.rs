@@ -4,7 +4,8 @@
 //! A rollback adds nothing that would have to be compared again.
 
 use super::avro;
-use super::definition::{Definition, shortened};
+use super::definition::Definition;
+use super::mismatch::shortened;
 use super::revision::Revision;
 use crate::error::ApiError;
 use crate::resources::name::ResourceName;

@@ -4,7 +4,9 @@
 
 mod avro;
 mod compatibility;
+mod declaration;
 mod definition;
+mod mismatch;
 mod protobuf;
 mod revision;
 mod validation;
@@ -14,6 +16,7 @@ use std::collections::BTreeMap;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Schema, SchemaView};
 use time::OffsetDateTime;
 
+pub use self::declaration::{SchemaDeclaration, SchemaLanguage};
 use self::revision::Revision;
 pub(crate) use self::validation::{SchemaRef, required_encoding};
 use crate::error::ApiError;

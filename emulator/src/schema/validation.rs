@@ -2,7 +2,8 @@
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Encoding as EncodingField, Schema};
 
-use super::definition::{Definition, Misfit};
+use super::definition::Definition;
+use super::mismatch::Mismatch;
 use super::revision::Revision;
 use super::{Schemas, position};
 use crate::error::ApiError;
@@ -44,9 +45,9 @@ impl Schemas {
             SchemaRef::Named(name) => self.find(name)?.definition().check(data, encoding),
             SchemaRef::Inline(schema) => Definition::compile(schema)?.check(data, encoding),
         };
-        checked.map_err(|misfit| {
+        checked.map_err(|mismatch| {
             ApiError::invalid(format!(
-                "Invalid data in message: Message failed schema validation: {misfit}"
+                "Invalid data in message: Message failed schema validation: {mismatch}"
             ))
         })
     }
@@ -61,7 +62,7 @@ impl Schemas {
         settings: &SchemaSettings,
         data: &[u8],
     ) -> Result<Accepted, ApiError> {
-        let mut last: Option<(&Revision, Misfit)> = None;
+        let mut last: Option<(&Revision, Mismatch)> = None;
         for revision in self.allowed(settings)?.iter().rev() {
             match revision.definition().check(data, settings.encoding) {
                 Ok(()) => {
@@ -71,12 +72,12 @@ impl Schemas {
                         encoding: settings.encoding,
                     });
                 }
-                Err(misfit) => last = Some((revision, misfit)),
+                Err(mismatch) => last = Some((revision, mismatch)),
             }
         }
-        let checked = last.map(|(revision, misfit)| {
+        let checked = last.map(|(revision, mismatch)| {
             let id = revision.id();
-            format!(", last checked revision: revision_id={id} failed with status: {misfit}")
+            format!(", last checked revision: revision_id={id} failed with status: {mismatch}")
         });
         Err(ApiError::invalid(format!(
             "Invalid data in message: Message failed schema validation. Could not validate message with any schema revision \

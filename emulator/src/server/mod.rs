@@ -1,6 +1,8 @@
 //! Serves the published surface until the emulator stops.
 
 mod connections;
+pub(crate) mod front_door;
+pub(crate) mod hosts;
 pub(crate) mod status;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -12,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::connections::Connections;
-use crate::library::StartError;
 
 /// How long clients have to take the end of their answers when the emulator stops, before their connections are cut.
 const STOP_TIME: Duration = Duration::from_secs(2);
@@ -63,15 +64,14 @@ pub(crate) fn url(address: SocketAddr) -> String {
 
 /// The URL by which others reach it, without a slash at its end. It has no path, since documents are found from it (OpenID
 /// Connect Discovery 1.0, section 4), and no TLS, which is not spoken here.
-pub(crate) fn public_url(given: String) -> Result<String, StartError> {
-    let refused = || StartError::PublicUrl(given.clone());
-    let url = Url::parse(&given).map_err(|_| refused())?;
+pub(crate) fn public_url(given: &str) -> Option<String> {
+    let url = Url::parse(given).ok()?;
     let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let is_named = url.username().is_empty() && url.password().is_none();
     if url.scheme() == "http" && url.has_host() && is_bare && is_named {
-        Ok(url.as_str().trim_end_matches('/').to_owned())
+        Some(url.as_str().trim_end_matches('/').to_owned())
     } else {
-        Err(refused())
+        None
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     fn check(given: &str, expected: Option<&str>) {
-        let url = public_url(given.to_owned()).ok();
+        let url = public_url(given);
         assert_eq!(url.as_deref(), expected, "{given}");
     }
 

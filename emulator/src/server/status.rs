@@ -1,6 +1,9 @@
-//! Refusals as gRPC and HTTP know them; nothing outside `api/` knows a status code of the API.
+//! Refusals as gRPC and HTTP know them.
 
+use axum::Json;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
 use tonic::{Code, Status};
 
 use crate::error::ApiError;
@@ -24,6 +27,45 @@ impl From<ApiError> for Status {
             ApiError::Internal(_) => Self::internal(message),
         }
     }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = Status::from(self);
+        error_response(status.code(), status.message())
+    }
+}
+
+/// Returns a refusal with the code NOT_FOUND.
+pub(crate) fn not_found(message: &str) -> Response {
+    error_response(Code::NotFound, message)
+}
+
+/// Returns a refusal with the code PERMISSION_DENIED.
+pub(crate) fn permission_denied(message: &str) -> Response {
+    error_response(Code::PermissionDenied, message)
+}
+
+/// Returns a refusal with the code UNAVAILABLE.
+pub(crate) fn unavailable(message: &str) -> Response {
+    error_response(Code::Unavailable, message)
+}
+
+/// Returns a refusal of the request's content type.
+pub(crate) fn unsupported_media_type(message: &str) -> Response {
+    let status = "INVALID_ARGUMENT";
+    response(StatusCode::UNSUPPORTED_MEDIA_TYPE, status, message)
+}
+
+fn error_response(code: Code, message: &str) -> Response {
+    let (code, status) = http(code);
+    response(code, status, message)
+}
+
+/// Returns an error in Google's form (Google, *Errors*, "HTTP mapping").
+fn response(code: StatusCode, status: &str, message: &str) -> Response {
+    let error = json!({"code": code.as_u16(), "message": message, "status": status});
+    (code, Json(json!({"error": error}))).into_response()
 }
 
 /// The HTTP status of a code, and its name in JSON (*google.rpc.Code*). 499 is not a registered status.

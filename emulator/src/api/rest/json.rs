@@ -6,11 +6,9 @@ use serde_json::error::Category;
 use serde_json::{Deserializer, Serializer, Value};
 use tonic::Status;
 
-use super::once::{GIVEN_TWICE, Once};
+use super::once::{GIVEN_TWICE, Once, excerpt};
 use crate::api::descriptor;
 
-/// The most of a field's unknown name that a refusal repeats.
-const MAX_NAME_CHARS: usize = 64;
 /// The fields that hold update masks.
 const MASKS: [&str; 2] = ["updateMask", "update_mask"];
 
@@ -79,11 +77,6 @@ pub(super) fn write(
         .serialize_with_options(&mut Serializer::new(&mut json), &options)
         .map_err(|error| Status::internal(format!("the answer cannot be written: {error}")))?;
     Ok(json)
-}
-
-/// The beginning of a name that a client made up.
-pub(super) fn excerpt(name: &str) -> String {
-    name.chars().take(MAX_NAME_CHARS).collect()
 }
 
 /// Refuses a body that gives a field twice. What else is wrong with it is found when it is read.

@@ -8,8 +8,8 @@ use prost_reflect::{Kind, MessageDescriptor};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::json::excerpt;
-
+/// The most of a field's unknown name that a refusal repeats.
+const MAX_NAME_CHARS: usize = 64;
 /// The end of a refusal, which names the field before it.
 pub(super) const GIVEN_TWICE: &str = "is given twice";
 
@@ -98,4 +98,9 @@ impl<'de> Visitor<'de> for &Once {
         }
         Ok(())
     }
+}
+
+/// The beginning of a name that a client made up.
+pub(super) fn excerpt(name: &str) -> String {
+    name.chars().take(MAX_NAME_CHARS).collect()
 }

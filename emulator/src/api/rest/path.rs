@@ -4,7 +4,7 @@ use axum::http::Method;
 use prost_reflect::{DynamicMessage, Value};
 use tonic::Status;
 
-use super::json;
+use super::once;
 
 /// The path of a request, decoded.
 pub(super) struct Path<'a> {
@@ -99,7 +99,7 @@ pub(super) fn bind(message: &mut DynamicMessage, field: &str, name: &str) -> Res
             if !found.is_empty() && found != name {
                 return Err(Status::invalid_argument(format!(
                     "The {field} {:?} of the request is not the {name} of the path",
-                    json::excerpt(found)
+                    once::excerpt(found)
                 )));
             }
             name.clone_into(found);

@@ -5,7 +5,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Re
 use serde_json::{Map, Value};
 use tonic::Status;
 
-use super::json;
+use super::{json, once};
 
 /// Parameters of every Google interface (Google, *System parameters*), which say nothing that matters here. They may be
 /// written with a `$` before them.
@@ -111,6 +111,6 @@ fn written(field: &FieldDescriptor, value: &str) -> Option<Value> {
 fn cannot_bind(name: &str) -> Status {
     Status::invalid_argument(format!(
         "Invalid JSON payload received. Unknown name {:?}: the request has no such query parameter",
-        json::excerpt(name)
+        once::excerpt(name)
     ))
 }

@@ -64,12 +64,14 @@ pub(in crate::delivery) enum PutBack {
     Behind(usize),
 }
 
-/// How a message is to be held from now on, for whoever keeps it over a restart.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Hold {
-    Pending { sequence: u64, failures: u32 },
-    Retained { sequence: u64 },
-    Gone { sequence: u64 },
+/// A message that is done, as it was then.
+#[derive(Clone, Debug)]
+pub(super) struct Done {
+    pub(super) message: Arc<StoredMessage>,
+    pub(super) failures: u32,
+    pub(super) nth: u64,
+    /// As of [`Entry`].
+    pub(super) kept_until: Option<OffsetDateTime>,
 }
 
 impl Taken {

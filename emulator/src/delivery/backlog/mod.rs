@@ -15,13 +15,13 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-pub(crate) use self::entry::Hold;
-use self::entry::Place;
+use self::entry::{Done, Place};
 pub(super) use self::entry::{Entry, PutBack, Taken};
 use self::leases::{InHand, Leases};
 use self::order::Lane;
 pub(crate) use self::recent::Remembered;
-use self::settled::{Done, Settled};
+use self::settled::Settled;
+use crate::journal::keeping::Hold;
 use crate::messages::age::Oldest;
 use crate::messages::storage::StoredMessage;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::settled::Done;
+use super::entry::Done;
 
 /// What an emulator remembers of them, for all subscriptions together.
 pub(super) const MAX_MESSAGES: usize = 5_000;

@@ -5,19 +5,10 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use super::entry::Done;
 use super::recent::{Recent, Remembered};
 use crate::messages::age::Oldest;
 use crate::messages::storage::StoredMessage;
-
-/// A message that is done, as it was then.
-#[derive(Clone, Debug)]
-pub(super) struct Done {
-    pub(super) message: Arc<StoredMessage>,
-    pub(super) failures: u32,
-    pub(super) nth: u64,
-    /// As of [`super::Entry`].
-    pub(super) kept_until: Option<OffsetDateTime>,
-}
 
 /// The settled messages of one subscription.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! Whether bytes are one value of an Avro type and nothing more (Apache, *Avro specification*, *Binary Encoding*).
 
 use super::{Avro, Shape, ShapeId};
-use crate::schema::definition::Misfit;
+use crate::schema::mismatch::Mismatch;
 
 /// How deep values may lie within values, so that a message cannot overflow the stack. JSON is read 128 deep.
 const MAX_DEPTH: usize = 128;
@@ -10,7 +10,7 @@ const MAX_EMPTY_VALUES: usize = 1024 * 1024;
 /// How many values a byte may be part of, in this sense: a record within a record within a record.
 const MAX_VALUES_PER_BYTE: usize = 16;
 
-pub(super) fn check(avro: &Avro, data: &[u8]) -> Result<(), Misfit> {
+pub(super) fn check(avro: &Avro, data: &[u8]) -> Result<(), Mismatch> {
     let mut reader = Reader {
         avro,
         rest: data,
@@ -20,7 +20,7 @@ pub(super) fn check(avro: &Avro, data: &[u8]) -> Result<(), Misfit> {
     if reader.rest.is_empty() {
         return Ok(());
     }
-    Err(Misfit::new(format!(
+    Err(Mismatch::new(format!(
         "{} bytes follow the end of the value",
         reader.rest.len()
     )))
@@ -33,13 +33,13 @@ struct Reader<'data> {
 }
 
 impl<'data> Reader<'data> {
-    fn value(&mut self, id: ShapeId, depth: usize) -> Result<(), Misfit> {
+    fn value(&mut self, id: ShapeId, depth: usize) -> Result<(), Mismatch> {
         let Some(values_left) = self.values_left.checked_sub(1) else {
-            return Err(Misfit::new("too many values"));
+            return Err(Mismatch::new("too many values"));
         };
         self.values_left = values_left;
         if depth > MAX_DEPTH {
-            return Err(Misfit::new(format!(
+            return Err(Mismatch::new(format!(
                 "values lie more than {MAX_DEPTH} deep within each other"
             )));
         }
@@ -68,7 +68,7 @@ impl<'data> Reader<'data> {
             Shape::Record(fields) => {
                 for field in fields {
                     self.value(field.shape, depth + 1)
-                        .map_err(|misfit| misfit.inside(&field.name))?;
+                        .map_err(|mismatch| mismatch.inside(&field.name))?;
                 }
                 Ok(())
             }
@@ -78,8 +78,8 @@ impl<'data> Reader<'data> {
     /// Blocks of items up to an empty one. A block is as long as it says, or, if it says so negatively, gives its size too.
     fn blocks(
         &mut self,
-        mut item: impl FnMut(&mut Self) -> Result<(), Misfit>,
-    ) -> Result<(), Misfit> {
+        mut item: impl FnMut(&mut Self) -> Result<(), Mismatch>,
+    ) -> Result<(), Mismatch> {
         loop {
             let count = self.long()?;
             if count == 0 {
@@ -99,23 +99,25 @@ impl<'data> Reader<'data> {
         }
     }
 
-    fn boolean(&mut self) -> Result<(), Misfit> {
+    fn boolean(&mut self) -> Result<(), Mismatch> {
         match self.take(1)? {
             [0 | 1] => Ok(()),
-            other => Err(Misfit::new(format!("expected a boolean, found {other:?}"))),
+            other => Err(Mismatch::new(format!(
+                "expected a boolean, found {other:?}"
+            ))),
         }
     }
 
-    fn int(&mut self) -> Result<(), Misfit> {
+    fn int(&mut self) -> Result<(), Mismatch> {
         let number = self.long()?;
         match i32::try_from(number) {
             Ok(_) => Ok(()),
-            Err(_) => Err(Misfit::new(format!("{number} does not fit in 32 bits"))),
+            Err(_) => Err(Mismatch::new(format!("{number} does not fit in 32 bits"))),
         }
     }
 
     /// A number in groups of seven bits, the lowest first, all but the last marked; even for positive, odd for negative ones.
-    fn long(&mut self) -> Result<i64, Misfit> {
+    fn long(&mut self) -> Result<i64, Mismatch> {
         let mut bits = 0_u64;
         for shift in (0..64).step_by(7) {
             let [byte] = self.take(1)? else { break };
@@ -129,21 +131,21 @@ impl<'data> Reader<'data> {
                 return Ok(if bits & 1 == 0 { magnitude } else { !magnitude });
             }
         }
-        Err(Misfit::new("a number does not fit in 64 bits"))
+        Err(Mismatch::new("a number does not fit in 64 bits"))
     }
 
-    fn string(&mut self) -> Result<(), Misfit> {
+    fn string(&mut self) -> Result<(), Mismatch> {
         match std::str::from_utf8(self.bytes()?) {
             Ok(_) => Ok(()),
-            Err(_) => Err(Misfit::new("a string is not UTF-8")),
+            Err(_) => Err(Mismatch::new("a string is not UTF-8")),
         }
     }
 
-    fn bytes(&mut self) -> Result<&'data [u8], Misfit> {
+    fn bytes(&mut self) -> Result<&'data [u8], Mismatch> {
         let length = self.long()?;
         match usize::try_from(length) {
             Ok(length) => self.take(length),
-            Err(_) => Err(Misfit::new(format!("{length} is not a length"))),
+            Err(_) => Err(Mismatch::new(format!("{length} is not a length"))),
         }
     }
 
@@ -151,20 +153,20 @@ impl<'data> Reader<'data> {
         &mut self,
         choices: &'choices [T],
         kind: &str,
-    ) -> Result<&'choices T, Misfit> {
+    ) -> Result<&'choices T, Mismatch> {
         let index = self.long()?;
         let chosen = usize::try_from(index)
             .ok()
             .and_then(|index| choices.get(index));
         chosen.ok_or_else(|| {
             let count = choices.len();
-            Misfit::new(format!("{index} is not one of {count} {kind}"))
+            Mismatch::new(format!("{index} is not one of {count} {kind}"))
         })
     }
 
-    fn take(&mut self, length: usize) -> Result<&'data [u8], Misfit> {
+    fn take(&mut self, length: usize) -> Result<&'data [u8], Mismatch> {
         let Some((taken, rest)) = self.rest.split_at_checked(length) else {
-            return Err(Misfit::new("the message ends within a value"));
+            return Err(Mismatch::new("the message ends within a value"));
         };
         self.rest = rest;
         Ok(taken)
@@ -178,7 +180,7 @@ mod tests {
     fn reason(definition: &str, message: &[u8]) -> Option<String> {
         let avro = Avro::compile(definition).unwrap();
         let checked = avro.check_binary(message);
-        checked.err().map(|misfit| misfit.to_string())
+        checked.err().map(|mismatch| mismatch.to_string())
     }
 
     fn fits(definition: &str, message: &[u8]) {

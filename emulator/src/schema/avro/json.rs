@@ -6,19 +6,19 @@
 use serde_json::Value;
 
 use super::{Avro, Part, Shape, ShapeId};
-use crate::schema::definition::Misfit;
+use crate::schema::mismatch::Mismatch;
 
 /// 2 to the power of 63: the first whole number beyond a long, exact as a float.
 const BEYOND_LONG: f64 = 9_223_372_036_854_775_808.0;
 
-pub(super) fn check(avro: &Avro, data: &[u8]) -> Result<(), Misfit> {
+pub(super) fn check(avro: &Avro, data: &[u8]) -> Result<(), Mismatch> {
     let value = serde_json::from_slice(data)
-        .map_err(|error| Misfit::new(format!("the message is not JSON: {error}")))?;
+        .map_err(|error| Mismatch::new(format!("the message is not JSON: {error}")))?;
     fits(avro, avro.root, &value)
 }
 
 /// Recursion ends with the value, whose depth the JSON parser bounds.
-fn fits(avro: &Avro, id: ShapeId, value: &Value) -> Result<(), Misfit> {
+fn fits(avro: &Avro, id: ShapeId, value: &Value) -> Result<(), Mismatch> {
     match (avro.shape(id), value) {
         (Shape::Null, Value::Null)
         | (Shape::Boolean, Value::Bool(_))
@@ -31,19 +31,19 @@ fn fits(avro: &Avro, id: ShapeId, value: &Value) -> Result<(), Misfit> {
         (Shape::Enum(symbols), Value::String(symbol)) => is_symbol(symbols, symbol),
         (Shape::Array(items), Value::Array(values)) => {
             for (place, value) in values.iter().enumerate() {
-                fits(avro, *items, value).map_err(|misfit| misfit.inside(place))?;
+                fits(avro, *items, value).map_err(|mismatch| mismatch.inside(place))?;
             }
             Ok(())
         }
         (Shape::Map(values), Value::Object(entries)) => {
             for (key, value) in entries {
-                fits(avro, *values, value).map_err(|misfit| misfit.inside(key))?;
+                fits(avro, *values, value).map_err(|mismatch| mismatch.inside(key))?;
             }
             Ok(())
         }
         (Shape::Union(branches), value) => fits_union(avro, branches, value),
         (Shape::Record(fields), Value::Object(members)) => fits_record(avro, fields, members),
-        (shape, value) => Err(Misfit::new(format!(
+        (shape, value) => Err(Mismatch::new(format!(
             "expected {}, found {}",
             expected(shape),
             found(value)
@@ -55,26 +55,26 @@ fn fits_record(
     avro: &Avro,
     fields: &[Part],
     members: &serde_json::Map<String, Value>,
-) -> Result<(), Misfit> {
+) -> Result<(), Mismatch> {
     for field in fields {
         let Some(value) = members.get(&field.name) else {
             let missing = format!("the field {:?} is missing", field.name);
-            return Err(Misfit::new(missing));
+            return Err(Mismatch::new(missing));
         };
-        fits(avro, field.shape, value).map_err(|misfit| misfit.inside(&field.name))?;
+        fits(avro, field.shape, value).map_err(|mismatch| mismatch.inside(&field.name))?;
     }
     if members.len() == fields.len() {
         return Ok(());
     }
     let is_unknown = |key: &&String| !fields.iter().any(|field| field.name == **key);
     match members.keys().find(is_unknown) {
-        Some(key) => Err(Misfit::new(format!("there is no field {key:?}"))),
+        Some(key) => Err(Mismatch::new(format!("there is no field {key:?}"))),
         None => Ok(()),
     }
 }
 
 /// `null`, or an object whose one key names the type of its value.
-fn fits_union(avro: &Avro, branches: &[Part], value: &Value) -> Result<(), Misfit> {
+fn fits_union(avro: &Avro, branches: &[Part], value: &Value) -> Result<(), Mismatch> {
     let chosen = match value {
         Value::Null => Some(("null", value)),
         Value::Object(members) if members.len() == 1 => members
@@ -88,19 +88,19 @@ fn fits_union(avro: &Avro, branches: &[Part], value: &Value) -> Result<(), Misfi
         names.join(", ")
     };
     let Some((name, value)) = chosen else {
-        return Err(Misfit::new(format!(
+        return Err(Mismatch::new(format!(
             "expected null or an object of one member, named for its type ({}), found {}",
             names(),
             found(value)
         )));
     };
     let Some(branch) = branches.iter().find(|branch| branch.name == name) else {
-        return Err(Misfit::new(format!(
+        return Err(Mismatch::new(format!(
             "the union has no type {name:?}, only {}",
             names()
         )));
     };
-    fits(avro, branch.shape, value).map_err(|misfit| misfit.inside(name))
+    fits(avro, branch.shape, value).map_err(|mismatch| mismatch.inside(name))
 }
 
 /// The whole number that a JSON number stands for, however it is written, if a long holds it.
@@ -121,31 +121,31 @@ fn is_int(number: i64) -> bool {
 }
 
 /// Bytes are written as the characters of their numbers.
-fn are_bytes(text: &str) -> Result<(), Misfit> {
+fn are_bytes(text: &str) -> Result<(), Mismatch> {
     match text.chars().find(|each| *each > '\u{ff}') {
-        Some(character) => Err(Misfit::new(format!(
+        Some(character) => Err(Mismatch::new(format!(
             "the character {character:?} does not stand for a byte"
         ))),
         None => Ok(()),
     }
 }
 
-fn is_fixed(size: usize, text: &str) -> Result<(), Misfit> {
+fn is_fixed(size: usize, text: &str) -> Result<(), Mismatch> {
     are_bytes(text)?;
     let length = text.chars().count();
     if length == size {
         return Ok(());
     }
-    Err(Misfit::new(format!(
+    Err(Mismatch::new(format!(
         "expected {size} bytes, found {length}"
     )))
 }
 
-fn is_symbol(symbols: &[String], symbol: &str) -> Result<(), Misfit> {
+fn is_symbol(symbols: &[String], symbol: &str) -> Result<(), Mismatch> {
     if symbols.iter().any(|each| each == symbol) {
         return Ok(());
     }
-    Err(Misfit::new(format!(
+    Err(Mismatch::new(format!(
         "expected one of {}, found {symbol:?}",
         symbols.join(", ")
     )))
@@ -188,7 +188,7 @@ mod tests {
         );
         let avro = Avro::compile(&definition).unwrap();
         let checked = avro.check_json(message.as_bytes());
-        checked.err().map(|misfit| misfit.to_string())
+        checked.err().map(|mismatch| mismatch.to_string())
     }
 
     fn fits(field_type: &str, value: &str) {
@@ -382,7 +382,7 @@ mod tests {
             );
             let avro = Avro::compile(&definition).unwrap();
             let checked = avro.check_json(message.as_bytes());
-            checked.map_err(|misfit| misfit.to_string())
+            checked.map_err(|mismatch| mismatch.to_string())
         };
         assert_eq!(check(r#"{"b": 2, "a": 1}"#), Ok(()));
         assert_eq!(

@@ -14,7 +14,7 @@ use apache_avro::schema::{Name, RecordField, RecordSchema};
 use serde_json::Value;
 
 pub(super) use self::compatibility::compare;
-use super::definition::Misfit;
+use super::mismatch::Mismatch;
 
 /// A compiled definition: every type in it by its place in `shapes`, so that recursive types need no special care.
 #[derive(Debug)]
@@ -64,11 +64,11 @@ impl Avro {
         })
     }
 
-    pub(super) fn check_json(&self, data: &[u8]) -> Result<(), Misfit> {
+    pub(super) fn check_json(&self, data: &[u8]) -> Result<(), Mismatch> {
         json::check(self, data)
     }
 
-    pub(super) fn check_binary(&self, data: &[u8]) -> Result<(), Misfit> {
+    pub(super) fn check_binary(&self, data: &[u8]) -> Result<(), Mismatch> {
         binary::check(self, data)
     }
 

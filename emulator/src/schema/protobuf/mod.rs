@@ -8,7 +8,7 @@ use prost_reflect::{
 use protox::Compiler;
 use protox::file::{File, FileResolver};
 
-use super::definition::Misfit;
+use super::mismatch::Mismatch;
 
 /// How the compiler's texts call the definition.
 const FILE: &str = "schema.proto";
@@ -69,42 +69,42 @@ impl Protobuf {
     }
 
     /// Unknown fields do not fit.
-    pub(super) fn check_json(&self, data: &[u8]) -> Result<(), Misfit> {
+    pub(super) fn check_json(&self, data: &[u8]) -> Result<(), Mismatch> {
         let options = DeserializeOptions::new().deny_unknown_fields(true);
         let mut json = serde_json::Deserializer::from_slice(data);
         let Self(descriptor) = self;
         let message =
             DynamicMessage::deserialize_with_options(descriptor.clone(), &mut json, &options);
         let message = message.and_then(|message| json.end().map(|()| message));
-        let message = message.map_err(|error| Misfit::new(error.to_string()))?;
+        let message = message.map_err(|error| Mismatch::new(error.to_string()))?;
         is_whole(&message)
     }
 
     /// Unknown fields fit, as is usual for Protocol Buffers.
-    pub(super) fn check_binary(&self, data: &[u8]) -> Result<(), Misfit> {
+    pub(super) fn check_binary(&self, data: &[u8]) -> Result<(), Mismatch> {
         let Self(descriptor) = self;
         let message = DynamicMessage::decode(descriptor.clone(), data)
-            .map_err(|error| Misfit::new(error.to_string()))?;
+            .map_err(|error| Mismatch::new(error.to_string()))?;
         is_whole(&message)
     }
 }
 
 /// Refuses a message in which a required field is missing, which `prost-reflect` lets pass. Recursion ends with the message,
 /// whose depth the parsers bound.
-fn is_whole(message: &DynamicMessage) -> Result<(), Misfit> {
+fn is_whole(message: &DynamicMessage) -> Result<(), Mismatch> {
     for field in message.descriptor().fields() {
         if field.cardinality() == Cardinality::Required && !message.has_field(&field) {
             let missing = format!("the required field {:?} is missing", field.name());
-            return Err(Misfit::new(missing));
+            return Err(Mismatch::new(missing));
         }
     }
     for (field, value) in message.fields() {
-        messages_are_whole(value).map_err(|misfit| misfit.inside(field.name()))?;
+        messages_are_whole(value).map_err(|mismatch| mismatch.inside(field.name()))?;
     }
     Ok(())
 }
 
-fn messages_are_whole(value: &Value) -> Result<(), Misfit> {
+fn messages_are_whole(value: &Value) -> Result<(), Mismatch> {
     match value {
         Value::Message(message) => is_whole(message),
         Value::List(values) => values.iter().try_for_each(messages_are_whole),
@@ -135,13 +135,13 @@ mod tests {
     fn json(definition: &str, message: &str) -> Result<(), String> {
         let protobuf = Protobuf::compile(definition).unwrap();
         let checked = protobuf.check_json(message.as_bytes());
-        checked.map_err(|misfit| misfit.to_string())
+        checked.map_err(|mismatch| mismatch.to_string())
     }
 
     fn binary(definition: &str, message: &[u8]) -> Result<(), String> {
         let protobuf = Protobuf::compile(definition).unwrap();
         let checked = protobuf.check_binary(message);
-        checked.map_err(|misfit| misfit.to_string())
+        checked.map_err(|mismatch| mismatch.to_string())
     }
 
     fn refused(definition: &str, expected: &str) {

@@ -1,0 +1,40 @@
+//! A schema as a file declares it.
+
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Schema, schema};
+use serde::Deserialize;
+
+/// A schema as a file declares it (Google, *Schema*).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SchemaDeclaration {
+    /// `projects/PROJECT/schemas/ID`.
+    pub name: String,
+    /// In which language it is written.
+    pub language: SchemaLanguage,
+    /// The schema itself.
+    pub definition: String,
+}
+
+impl SchemaDeclaration {
+    /// The schema as Google's interface has it.
+    pub(crate) fn to_schema(&self) -> Schema {
+        let language = match self.language {
+            SchemaLanguage::Avro => schema::Type::Avro,
+            SchemaLanguage::ProtocolBuffer => schema::Type::ProtocolBuffer,
+        };
+        Schema {
+            r#type: language.into(),
+            definition: self.definition.clone(),
+            ..Schema::default()
+        }
+    }
+}
+
+/// The language of a schema, in Google's words (Google, *Schema.Type*).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SchemaLanguage {
+    /// Apache Avro.
+    Avro,
+    /// Protocol Buffers.
+    ProtocolBuffer,
+}
