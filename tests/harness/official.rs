@@ -108,10 +108,7 @@ impl OfficialEmulator {
 
     /// Publishes with Google's Python client; `PUSHGATE_TEST_PYTHON` is an interpreter that has it.
     pub(crate) async fn publish_orders(&self, first: usize, count: usize, article: &str) {
-        let script = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../tests/clients/publish_orders.py"
-        );
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/google/publish_orders.py");
         let output = tokio::process::Command::new(option("PUSHGATE_TEST_PYTHON"))
             .arg(script)
             .arg(format!("projects/{PROJECT}/topics/orders"))

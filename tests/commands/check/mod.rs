@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use crate::harness::process::command;
 use crate::harness::repository::root;
 
-const PLAN: &str = include_str!("../plans/plan.json");
+const PLAN: &str = include_str!("plans/plan.json");
 
-const STATE: &str = include_str!("../plans/state.json");
+const STATE: &str = include_str!("plans/state.json");
 
 struct Said {
     code: Option<i32>,

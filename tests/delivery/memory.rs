@@ -91,7 +91,12 @@ async fn a_message_of_the_maximum_size_takes_four_times_its_size_whatever_it_hol
     let google = Google::start().await;
     let mut command = Command::new(std::env::current_exe().expect("this test"));
     command
-        .args(["memory::serves", "--exact", "--ignored", "--nocapture"])
+        .args([
+            "delivery::memory::serves",
+            "--exact",
+            "--ignored",
+            "--nocapture",
+        ])
         .env_clear()
         .env(SERVER, "true")
         .kill_on_drop(true);

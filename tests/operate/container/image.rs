@@ -90,7 +90,7 @@ async fn nothing_of_the_image_can_be_written_and_who_runs_it_is_nobody() {
         "{said}"
     );
     let user = format!("USER {USER}:{USER}");
-    assert!(include_str!("../../Dockerfile").contains(&user));
+    assert!(include_str!("../../../Dockerfile").contains(&user));
 }
 
 #[tokio::test]

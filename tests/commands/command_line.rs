@@ -216,7 +216,7 @@ async fn a_store_that_does_not_answer_is_told_at_start() {
 /// The README's table of settings is the one place besides `--help` that lists them.
 #[test]
 fn the_readme_lists_every_setting_with_its_default() {
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     for setting in &pushgate::SETTINGS {
         let row = readme
             .lines()

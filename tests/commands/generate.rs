@@ -297,7 +297,7 @@ async fn every_component_is_documented_with_every_field() {
 async fn judged(files: &[PathBuf]) -> Vec<Value> {
     let folder = option("PUSHGATE_TEST_ASYNCAPI");
     let mut node = Command::new("node");
-    node.arg(root().join("tests/asyncapi/judge.js"))
+    node.arg(root().join("tests/commands/asyncapi/judge.js"))
         .args(files)
         .env("NODE_PATH", PathBuf::from(folder).join("node_modules"));
     let said = said(node).await;

@@ -10,7 +10,7 @@ use crate::harness::official::option;
 use crate::harness::process::{pushgate, settings};
 use crate::harness::{AUDIENCE, CALLER, PROJECT, soon};
 
-#[path = "clients/publish_order.rs"]
+#[path = "publish_order.rs"]
 #[expect(
     dead_code,
     clippy::print_stdout,
@@ -18,7 +18,7 @@ use crate::harness::{AUDIENCE, CALLER, PROJECT, soon};
 )]
 mod publish_order;
 
-const README: &str = include_str!("../m2m/README.md");
+const README: &str = include_str!("../../m2m/README.md");
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 type Received = (OrderPlaced, Context);
@@ -166,7 +166,7 @@ async fn the_snippet_for_pushgate_itself_publishes_an_order() {
 
 #[tokio::test]
 async fn the_snippet_for_rust_is_the_program_that_is_compiled_here_and_publishes_an_order() {
-    assert_eq!(snippet("Rust"), include_str!("clients/publish_order.rs"));
+    assert_eq!(snippet("Rust"), include_str!("publish_order.rs"));
     let scene = Scene::start().await;
     let host = scene.host();
     let environment = [

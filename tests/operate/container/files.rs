@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use crate::harness::official::option;
 
-const DOCKERFILE: &str = include_str!("../../Dockerfile");
-const IGNORED: &str = include_str!("../../.dockerignore");
-const CLOUD_BUILD: &str = include_str!("../../cloudbuild.yaml");
-const WORKSPACE: &str = include_str!("../../Cargo.toml");
-const TOOLCHAIN: &str = include_str!("../../rust-toolchain.toml");
+const DOCKERFILE: &str = include_str!("../../../Dockerfile");
+const IGNORED: &str = include_str!("../../../.dockerignore");
+const CLOUD_BUILD: &str = include_str!("../../../cloudbuild.yaml");
+const WORKSPACE: &str = include_str!("../../../Cargo.toml");
+const TOOLCHAIN: &str = include_str!("../../../rust-toolchain.toml");
 
 /// The repository.
 pub(super) fn root() -> PathBuf {

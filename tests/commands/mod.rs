@@ -1,0 +1,7 @@
+//! The subcommands of the binary.
+
+mod adding;
+mod check;
+mod command_line;
+mod dev;
+mod generate;

@@ -1,0 +1,5 @@
+//! Deployment and shutdown.
+
+mod canary;
+mod container;
+mod shutdown;
