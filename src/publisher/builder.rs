@@ -1,14 +1,13 @@
-//! How a publisher is set up.
+//! Settings of a publisher.
 
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::channel::Channel;
-use super::settings::Settings;
 use super::{EVENT_ID_ATTRIBUTE, PublishError, Publisher};
 use crate::handler::state::Environment;
 
-/// Sets up a [`Publisher`]; ranges are checked when it is opened.
+/// Builds a [`Publisher`]. [`open`](Self::open) checks the ranges.
 #[must_use]
 pub struct PublisherBuilder<T> {
     topic: String,
@@ -27,52 +26,143 @@ impl<T> PublisherBuilder<T> {
         }
     }
 
-    /// The most messages in one request: 1 to 1,000 (Google, *Quotas and limits*), 100 by default. 1 sends each at once.
+    /// Sets the most messages in one request: 1 to 1,000 (Google, *Quotas and limits*), 100 by default. 1 sends each message
+    /// at once.
     pub fn batch_messages(mut self, messages: u32) -> Self {
         self.settings.batch_messages = messages;
         self
     }
 
-    /// The size at which a request is sent: 1 to 10,000,000 bytes, 1,000,000 by default.
+    /// Sets the size at which a request is sent: 1 to 10,000,000 bytes, 1,000,000 by default.
     pub fn batch_bytes(mut self, bytes: u32) -> Self {
         self.settings.batch_bytes = bytes;
         self
     }
 
-    /// How long a message waits for company: 1 ms to 10 s, 10 ms by default.
+    /// Sets the longest time that a message waits for others to share its request: 1 ms to 10 s, 10 ms by default.
     pub fn batch_delay(mut self, delay: Duration) -> Self {
         self.settings.batch_delay = delay;
         self
     }
 
-    /// How long a request is tried again while Pub/Sub cannot be reached: 1 to 600 s, 20 s by default. In a handler it must end
-    /// before the soft limit.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.settings.patience = patience;
+    /// Sets how long a request is retried while Pub/Sub cannot be reached: 1 to 600 s, 20 s by default. In a handler it must
+    /// be shorter than the soft limit.
+    pub fn retry_time_limit(mut self, limit: Duration) -> Self {
+        self.settings.retry_time_limit = limit;
         self
     }
 
-    /// The memory for unconfirmed messages: 11 MiB to 1 GiB, 64 MiB by default. Who publishes more waits.
+    /// Sets the memory for unconfirmed messages: 11 MiB to 1 GiB, 64 MiB by default. When it is full, publishing waits.
     pub fn buffer_bytes(mut self, bytes: usize) -> Self {
         self.settings.buffer_bytes = bytes;
         self
     }
 
-    /// The attribute that holds the event id; `event-id` by default.
+    /// Sets the attribute that holds the event id: `event-id` by default.
     pub fn event_id_attribute(mut self, name: impl Into<String>) -> Self {
         self.event_id_attribute = name.into();
         self
     }
 
-    /// Makes the publisher. Nothing is sent yet: a topic that does not exist is found at the first message.
+    /// Makes the publisher. It sends nothing yet, so the first message finds a topic that does not exist.
     ///
     /// # Errors
-    /// If a setting is out of its range, the project is not known, the topic's name cannot be one, or there are no credentials.
+    /// If a setting is out of its range, the project is unknown, the topic's name is invalid, or there are no credentials.
     pub async fn open(self, environment: Environment) -> Result<Publisher<T>, PublishError> {
         Ok(Publisher {
             channel: Channel::open(&self.topic, environment, self.settings).await?,
             event_id_attribute: self.event_id_attribute,
             message: PhantomData,
         })
+    }
+}
+
+/// Settings of a publisher, without its message type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) batch_messages: u32,
+    pub(crate) batch_bytes: u32,
+    pub(crate) batch_delay: Duration,
+    pub(crate) retry_time_limit: Duration,
+    pub(crate) buffer_bytes: usize,
+    /// True if the first failure closes every ordering key for good, so that the caller can resume where it happened.
+    pub(crate) stops_at_failure: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            batch_messages: 100,
+            batch_bytes: 1_000_000,
+            batch_delay: Duration::from_millis(10),
+            retry_time_limit: Duration::from_secs(20),
+            buffer_bytes: 64 << 20,
+            stops_at_failure: false,
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn check(&self) -> Result<(), PublishError> {
+        let buffer_bytes = u128::try_from(self.buffer_bytes).unwrap_or(u128::MAX);
+        let delay = self.batch_delay.as_millis();
+        let retry = self.retry_time_limit.as_millis();
+        let ranges = [
+            ("batch_messages", self.batch_messages.into(), 1, 1_000),
+            ("batch_bytes", self.batch_bytes.into(), 1, 10_000_000),
+            ("batch_delay in milliseconds", delay, 1, 10_000),
+            ("retry_time_limit in milliseconds", retry, 1_000, 600_000),
+            ("buffer_bytes", buffer_bytes, 11 << 20, 1 << 30),
+        ];
+        for (call, found, least, most) in ranges {
+            if !(least..=most).contains(&found) {
+                return Err(PublishError::Setting {
+                    call,
+                    found,
+                    least,
+                    most,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl Fn(&mut Settings), expected: &str) {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        let found = settings
+            .check()
+            .map_or_else(|error| error.to_string(), |()| "fits".into());
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_setting_out_of_its_range_is_rejected_with_its_range() {
+        check(|_| {}, "fits");
+        check(
+            |settings| settings.batch_messages = 1_001,
+            "batch_messages is 1001, expected 1 to 1000: see Publisher::builder",
+        );
+        check(
+            |settings| settings.batch_bytes = 0,
+            "batch_bytes is 0, expected 1 to 10000000: see Publisher::builder",
+        );
+        check(
+            |settings| settings.batch_delay = Duration::ZERO,
+            "batch_delay in milliseconds is 0, expected 1 to 10000: see Publisher::builder",
+        );
+        check(
+            |settings| settings.retry_time_limit = Duration::from_secs(601),
+            "retry_time_limit in milliseconds is 601000, expected 1000 to 600000: see Publisher::builder",
+        );
+        check(
+            |settings| settings.buffer_bytes = 1,
+            "buffer_bytes is 1, expected 11534336 to 1073741824: see Publisher::builder",
+        );
     }
 }

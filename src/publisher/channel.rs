@@ -1,4 +1,4 @@
-//! The way to one topic: bounded in memory, batched by Google's client, in order within an ordering key.
+//! Sends messages to one topic: bounded in memory, in batches, in order within an ordering key.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,14 +14,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::PublishError;
+use super::builder::Settings;
 use super::client::connect;
 use super::draft::Draft;
-use super::settings::Settings;
 use super::topic::full_name;
 use crate::config::host_and_port;
 use crate::handler::state::Environment;
 
-/// What a message costs beside its bytes: its task, its channel, its place in maps.
+/// The memory of a message beside its bytes: its task, its channel, its entries in maps.
 const OVERHEAD_BYTES: usize = 1_024;
 
 /// Sends messages to one topic.
@@ -32,33 +32,33 @@ struct Shared {
     topic: String,
     settings: Settings,
     unordered: Publisher,
-    lanes: Mutex<HashMap<String, Lane>>,
-    room_kibibytes: Arc<Semaphore>,
-    /// Set under the lock of the lanes, so that nothing of a key is handed over behind a failure.
+    keys: Mutex<HashMap<String, KeyPublisher>>,
+    free_kibibytes: Arc<Semaphore>,
+    /// Set under the lock of the keys, so that no message of a key is sent after a failed one.
     has_failed: AtomicBool,
 }
 
-/// The messages of one ordering key that are not settled yet. Google's client keeps a task for every key it has seen, and
-/// refuses a key after a failure until it is told otherwise; so each key gets a publisher of its own, which is let go when
-/// nothing of it is left, or when it has failed.
-struct Lane {
+/// The publisher of one ordering key while messages of the key are unconfirmed. A publisher of Google's client keeps a task
+/// for every key, and rejects a key after a failure. A publisher for each key is dropped when no message of it is left, or
+/// when one has failed.
+struct KeyPublisher {
     publisher: Publisher,
-    unsettled: usize,
+    unconfirmed: usize,
     generation: u64,
 }
 
-/// Where a message was handed over: its key, and which lane of that key.
-struct Place {
+/// A message's use of a [`KeyPublisher`].
+struct KeyUse {
     key: String,
     generation: u64,
 }
 
-/// What becomes of a message that was handed over: its id, or why there is none.
+/// The result of an enqueued message: its id, or the error.
 #[must_use = "a message that is not confirmed may be lost"]
 pub struct Confirmation(JoinHandle<Result<String, PublishError>>);
 
 impl Channel {
-    /// The way to a topic, by its short or its full name.
+    /// Opens the channel to a topic, by its short or its full name.
     pub(crate) async fn open(
         topic: &str,
         environment: Environment,
@@ -72,7 +72,7 @@ impl Channel {
             None => None,
         };
         let topic = full_name(topic, environment).await?;
-        let client = connect(emulator.as_deref(), settings.patience)
+        let client = connect(emulator.as_deref(), settings.retry_time_limit)
             .await
             .map_err(|error| PublishError::Client(Arc::new(error)))?;
         Ok(Self::new(client, topic, settings))
@@ -85,8 +85,8 @@ impl Channel {
             topic,
             settings,
             unordered,
-            lanes: Mutex::default(),
-            room_kibibytes: Arc::new(Semaphore::new(kibibytes(settings.buffer_bytes) as usize)),
+            keys: Mutex::default(),
+            free_kibibytes: Arc::new(Semaphore::new(kibibytes(settings.buffer_bytes) as usize)),
             has_failed: AtomicBool::new(false),
         }))
     }
@@ -95,89 +95,89 @@ impl Channel {
         &self.0.topic
     }
 
-    /// Checks the limits, waits for room, and hands over.
+    /// Checks the limits, waits for free memory, and gives the message to Google's client.
     pub(crate) async fn enqueue(&self, draft: Draft) -> Result<Confirmation, PublishError> {
         let cost = kibibytes(draft.check()? + OVERHEAD_BYTES);
-        let room = Arc::clone(&self.0.room_kibibytes)
+        let memory = Arc::clone(&self.0.free_kibibytes)
             .acquire_many_owned(cost)
             .await
             .map_err(|_| PublishError::Ended)?;
-        let (answer, place) = self.0.hand_over(draft.into_message())?;
-        let settling = Arc::clone(&self.0).settle(answer, place, room);
-        Ok(Confirmation(tokio::spawn(settling)))
+        let (response, key) = self.0.send(draft.into_message())?;
+        let confirmed = Arc::clone(&self.0).confirm(response, key, memory);
+        Ok(Confirmation(tokio::spawn(confirmed)))
     }
 
     pub(crate) async fn flush(&self) {
         for publisher in self.0.publishers() {
             publisher.flush().await;
         }
-        // Each message holds its room until it is settled.
+        // Each message holds its memory until it is confirmed or has failed.
         let _all = self
             .0
-            .room_kibibytes
+            .free_kibibytes
             .acquire_many(kibibytes(self.0.settings.buffer_bytes))
             .await;
     }
 }
 
 impl Shared {
-    /// Under the lock, so that messages of one key keep the order in which they come here.
-    fn hand_over(&self, message: Message) -> Result<(PublishFuture, Option<Place>), PublishError> {
+    /// Gives the message to the client. It holds the lock, so that messages of one key keep their order.
+    fn send(&self, message: Message) -> Result<(PublishFuture, Option<KeyUse>), PublishError> {
         if message.ordering_key.is_empty() {
             return Ok((self.unordered.publish(message), None));
         }
         let key = message.ordering_key.clone();
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if self.settings.stops_at_failure && self.has_failed.load(Ordering::Relaxed) {
             return Err(PublishError::KeyFailed);
         }
-        let lane = lanes.entry(key.clone()).or_insert_with(|| Lane {
+        let of_key = keys.entry(key.clone()).or_insert_with(|| KeyPublisher {
             publisher: publisher(&self.client, &self.topic, self.settings),
-            unsettled: 0,
+            unconfirmed: 0,
             generation: rand::random(),
         });
-        lane.unsettled += 1;
-        let generation = lane.generation;
-        Ok((
-            lane.publisher.publish(message),
-            Some(Place { key, generation }),
-        ))
+        of_key.unconfirmed += 1;
+        let generation = of_key.generation;
+        let response = of_key.publisher.publish(message);
+        Ok((response, Some(KeyUse { key, generation })))
     }
 
-    /// Goes on when nobody waits for it, so that room and lane are given back in any case.
-    async fn settle(
+    /// Waits for the response, and frees the memory and the key. It runs in a task, so a dropped [`Confirmation`] does not stop
+    /// it.
+    async fn confirm(
         self: Arc<Self>,
-        answer: PublishFuture,
-        place: Option<Place>,
-        room: OwnedSemaphorePermit,
+        response: PublishFuture,
+        key: Option<KeyUse>,
+        memory: OwnedSemaphorePermit,
     ) -> Result<String, PublishError> {
-        let answer = answer.await;
-        if let Some(place) = place {
-            self.leave(place, answer.is_err());
+        let response = response.await;
+        if let Some(key) = key {
+            self.release(key, response.is_err());
         }
-        drop(room);
-        answer.map_err(|error| PublishError::of_client(&self.topic, error))
+        drop(memory);
+        response.map_err(|error| PublishError::of_client(&self.topic, error))
     }
 
-    /// A lane that failed is left at once: the client fails all that is in it, and what comes now begins a new one.
-    fn leave(&self, place: Place, has_failed: bool) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Drops the key's publisher after its last message, and at once after a failure: the client fails all messages that wait
+    /// in it, and the next message gets a new one.
+    fn release(&self, of: KeyUse, has_failed: bool) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         self.has_failed.fetch_or(has_failed, Ordering::Relaxed);
-        let Entry::Occupied(mut lane) = lanes.entry(place.key) else {
+        let Entry::Occupied(mut entry) = keys.entry(of.key) else {
             return;
         };
-        if lane.get().generation != place.generation {
+        if entry.get().generation != of.generation {
             return;
         }
-        lane.get_mut().unsettled -= 1;
-        if has_failed || lane.get().unsettled == 0 {
-            lane.remove();
+        entry.get_mut().unconfirmed -= 1;
+        if has_failed || entry.get().unconfirmed == 0 {
+            entry.remove();
         }
     }
 
     fn publishers(&self) -> Vec<Publisher> {
-        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let ordered = lanes.values().map(|lane| lane.publisher.clone());
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let ordered = keys.values().map(|of_key| of_key.publisher.clone());
         ordered.chain([self.unordered.clone()]).collect()
     }
 }
@@ -186,8 +186,8 @@ impl Future for Confirmation {
     type Output = Result<String, PublishError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let settled = ready!(Pin::new(&mut self.0).poll(context));
-        Poll::Ready(settled.unwrap_or(Err(PublishError::Ended)))
+        let confirmed = ready!(Pin::new(&mut self.0).poll(context));
+        Poll::Ready(confirmed.unwrap_or(Err(PublishError::Ended)))
     }
 }
 
@@ -200,7 +200,7 @@ fn publisher(client: &BasePublisher, topic: &str, settings: Settings) -> Publish
         .build()
 }
 
-/// Rounded up; settings and limits keep it far below the type's end.
+/// Rounds up. Settings and limits keep the result far below the type's maximum.
 fn kibibytes(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX)
 }
@@ -213,16 +213,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_key_is_free_after_a_failure_unless_the_first_one_stops_everything() {
+    async fn a_failed_key_is_free_again_unless_a_failure_stops_all() {
         for stops_at_failure in [false, true] {
-            let patience = Duration::from_millis(1);
+            let retry_time_limit = Duration::from_millis(1);
             let settings = Settings {
-                patience,
+                retry_time_limit,
                 stops_at_failure,
                 ..Settings::default()
             };
-            // Nobody listens there.
-            let client = connect(Some("127.0.0.1:1"), patience)
+            // No server listens there.
+            let client = connect(Some("127.0.0.1:1"), retry_time_limit)
                 .await
                 .expect("a client");
             let channel = Channel::new(client, "projects/p/topics/orders".into(), settings);
@@ -231,7 +231,7 @@ mod tests {
                 attributes: Default::default(),
                 ordering_key: "k".into(),
             };
-            let first = channel.enqueue(message()).await.expect("room");
+            let first = channel.enqueue(message()).await.expect("memory");
             assert!(first.await.is_err());
             let second = channel.enqueue(message()).await;
             assert_eq!(second.is_err(), stops_at_failure);

@@ -1,4 +1,4 @@
-//! Google's client, for Google or an emulator.
+//! Google's client, connected to Google or to an emulator.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use google_cloud_gax::retry_policy::RetryPolicyExt;
 use google_cloud_pubsub::client::BasePublisher;
 use google_cloud_pubsub::retry_policy::RetryableErrors;
 
-/// Google's client does not read `PUBSUB_EMULATOR_HOST` by itself: `emulator` is its `HOST:PORT`. Its own limit for retries is
-/// 10 minutes, longer than any delivery; `patience` replaces it.
+/// Connects to the emulator at `HOST:PORT`, or to Google without one: Google's client does not read `PUBSUB_EMULATOR_HOST`.
+/// `retry_time_limit` replaces the client's own limit of 10 minutes, which is longer than any delivery.
 pub(crate) async fn connect(
     emulator: Option<&str>,
-    patience: Duration,
+    retry_time_limit: Duration,
 ) -> Result<BasePublisher, Error> {
-    let builder =
-        BasePublisher::builder().with_retry_policy(RetryableErrors.with_time_limit(patience));
+    let policy = RetryableErrors.with_time_limit(retry_time_limit);
+    let builder = BasePublisher::builder().with_retry_policy(policy);
     match emulator {
         Some(host) => {
             builder

@@ -1,4 +1,4 @@
-//! Why a message is not published.
+//! Errors of publishing.
 
 use std::sync::Arc;
 
@@ -6,52 +6,52 @@ use google_cloud_gax::error::rpc::Code;
 
 use crate::handler::message::PayloadError;
 
-/// Why a message is not published, or a publisher cannot be made. No text holds payload data or an attribute's value.
+/// An error of publishing a message, or of making a publisher. No text holds payload data or an attribute's value.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The topic's short name alone does not say where it is.
+    /// A short topic name without a project.
     #[error(
         "no project for topic {0:?}: set GOOGLE_CLOUD_PROJECT, or name the topic projects/PROJECT/topics/TOPIC"
     )]
     NoProject(String),
-    /// Neither a short nor a full name.
+    /// A topic name that is neither a short nor a full one.
     #[error("topic is {0:?}, expected TOPIC or projects/PROJECT/topics/TOPIC")]
     TopicName(String),
-    /// An emulator's address of another form.
+    /// An emulator's address in another form than HOST:PORT.
     #[error("PUBSUB_EMULATOR_HOST is {0:?}, expected HOST:PORT")]
     Emulator(String),
     /// A setting of the publisher out of its range.
     #[error("{call} is {found}, expected {least} to {most}: see Publisher::builder")]
     Setting {
-        /// The call that sets it.
+        /// The builder's method that sets it.
         call: &'static str,
-        /// What was given.
+        /// The value that was given.
         found: u128,
         /// The smallest value.
         least: u128,
-        /// The largest.
+        /// The largest value.
         most: u128,
     },
-    /// No credentials, or none that can be used.
+    /// Missing or unusable credentials.
     #[error("no Pub/Sub client: check the service's credentials, or PUBSUB_EMULATOR_HOST")]
     Client(#[source] Arc<google_cloud_gax::client_builder::Error>),
-    /// The message breaks the rules of its own type.
+    /// A message that breaks the rules of its own type.
     #[error(transparent)]
     Payload(#[from] PayloadError),
-    /// The message has no form in JSON.
+    /// A message that JSON cannot represent.
     #[error("the message cannot be written as JSON")]
     Json(#[source] Arc<serde_json::Error>),
-    /// The message breaks one of Pub/Sub's limits (Google, *Quotas and limits*).
+    /// A message that breaks one of Pub/Sub's limits (Google, *Quotas and limits*).
     #[error("{what} has {found} {unit}, at most {most} are allowed")]
     TooLarge {
-        /// What is too large.
+        /// The part that is too large.
         what: String,
         /// Its size.
         found: usize,
         /// The largest size.
         most: usize,
-        /// Of what.
+        /// The unit of both sizes.
         unit: &'static str,
     },
     /// An attribute that cannot be set.
@@ -59,29 +59,29 @@ pub enum PublishError {
     Attribute {
         /// Its name.
         name: String,
-        /// Why not.
+        /// The reason.
         fault: &'static str,
     },
-    /// An earlier message of the same ordering key failed. This one was not sent, so that it does not overtake that one.
+    /// A message that was not sent because an earlier one of its ordering key failed: it would have overtaken that one.
     #[error(
         "an earlier message of the same ordering key failed, so this one was not sent: publish both again, in order"
     )]
     KeyFailed,
-    /// Pub/Sub did not take it.
+    /// A message that Pub/Sub did not accept.
     #[error("cannot publish to {topic}: {}", explained(.cause))]
     Refused {
         /// The topic's full name.
         topic: String,
-        /// What Pub/Sub or the way to it said; its own text says the same three times over.
+        /// The error of Google's client. Its own text repeats itself three times.
         cause: Arc<google_cloud_pubsub::Error>,
     },
-    /// The runtime has ended before the answer came; whether the message was published is not known.
-    #[error("the publisher has ended before Pub/Sub's answer")]
+    /// The runtime ended before Pub/Sub responded. The message may have been published.
+    #[error("the publisher ended before Pub/Sub responded")]
     Ended,
 }
 
 impl PublishError {
-    /// Whether publishing the same message again, with the same event id, can help.
+    /// True if publishing the same message again, with the same event id, can succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -91,7 +91,7 @@ impl PublishError {
         }
     }
 
-    /// True if Pub/Sub answered that this message breaks a rule: another one may be published.
+    /// True if Pub/Sub rejected this message for a rule that other messages may keep.
     pub(crate) fn refuses_the_message(&self) -> bool {
         let Self::Refused { cause, .. } = self else {
             return false;
@@ -112,7 +112,7 @@ impl PublishError {
     }
 }
 
-/// What to look at, and the one sentence that tells most.
+/// Returns the advice, and the most specific text of the error.
 fn explained(error: &google_cloud_pubsub::Error) -> String {
     let advice = advice(error);
     match error.status() {
@@ -133,12 +133,12 @@ fn advice(error: &google_cloud_pubsub::Error) -> &'static str {
         Some(Code::PermissionDenied | Code::Unauthenticated) => {
             "does this account have the role roles/pubsub.publisher?"
         }
-        _ if is_transient(error) => "Pub/Sub could not be asked, or did not answer in time",
-        _ => "Pub/Sub refuses the message",
+        _ if is_transient(error) => "Pub/Sub cannot be reached, or did not respond in time",
+        _ => "Pub/Sub rejects the message",
     }
 }
 
-/// As Google advises (Google, *Pub/Sub error codes*); without a status the request or its answer was lost on the way.
+/// True if Google advises to retry (Google, *Pub/Sub error codes*). Without a status, the request or its response was lost.
 fn is_transient(error: &google_cloud_pubsub::Error) -> bool {
     match error.status() {
         Some(status) => matches!(

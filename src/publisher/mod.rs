@@ -1,13 +1,11 @@
-//! Publishing typed messages to a topic, from a handler or from any other program.
+//! Publishes typed messages to a topic, from a handler or from any other program.
 
 mod builder;
 mod channel;
 mod client;
 mod draft;
 mod error;
-mod limits;
 mod outgoing;
-mod settings;
 mod topic;
 
 use std::marker::PhantomData;
@@ -16,20 +14,20 @@ use serde::Serialize;
 use validator::Validate;
 
 pub use self::builder::PublisherBuilder;
+pub(crate) use self::builder::Settings;
 pub(crate) use self::channel::Channel;
 pub use self::channel::Confirmation;
 pub(crate) use self::client::connect;
 pub(crate) use self::draft::{Draft, new_event_id};
 pub use self::error::PublishError;
 pub use self::outgoing::Outgoing;
-pub(crate) use self::settings::Settings;
 pub(crate) use self::topic::{full_name, short_name};
 use crate::handler::state::Environment;
 
-/// The attribute that says which event a message is about, unless another name is chosen.
+/// The default name of the attribute that holds the event id.
 pub const EVENT_ID_ATTRIBUTE: &str = "event-id";
 
-/// Publishes messages of one type to one topic; made once, and shared, for example as a [`State`](crate::State).
+/// Publishes messages of one type to one topic. Make it once and share it, for example as a [`State`](crate::State).
 ///
 /// ```
 /// use pushgate::{Context, Message, Outgoing, Publisher, PublishError, Service, State};
@@ -48,28 +46,28 @@ pub const EVENT_ID_ATTRIBUTE: &str = "event-id";
 /// async fn reserved(context: &Context, reservations: &Publisher<StockReserved>) -> Result<(), PublishError> {
 ///     let event = Outgoing::new(StockReserved { order_id: "A-1".into() })
 ///         .caused_by(context)
-///         // The same in each run of the handler, so that subscribers can tell a repetition.
+///         // The same in each run of the handler, so that subscribers recognize a repetition.
 ///         .event_id(format!("{}-reserved", context.idempotency_key()));
 ///     reservations.publish(event).await?;
 ///     Ok(())
 /// }
 /// ```
 ///
-/// **What is promised.** A message id is Pub/Sub's confirmation. A lost answer is asked for again, so a message may be
-/// published twice, then with the same event id: subscribers that declare
-/// [`Idempotency::by_attribute("event-id")`](crate::Idempotency::by_attribute) run once for it. A handler awaits what it
-/// publishes before it returns a success; then nothing is left to be sent when the service leaves.
+/// **Guarantee.** A message id is Pub/Sub's confirmation. A request whose response was lost is retried, so a message may be
+/// published twice, with the same event id. Subscribers that declare
+/// [`Idempotency::by_attribute("event-id")`](crate::Idempotency::by_attribute) run once for it. A handler must await its
+/// messages before it returns a success, so that none is unsent when the service shuts down.
 ///
-/// **Order.** Messages of one ordering key are sent one after another, in the order of their [`enqueue`](Self::enqueue). If one
-/// fails, all of its key that were handed over before that was known fail with it, [`PublishError::KeyFailed`]: none
-/// overtakes it. After that the key is free again, so publish what failed once more, in order. Who must be sure that nothing
-/// ever overtakes publishes the next message of a key when the one before is confirmed.
+/// **Order.** Messages of one ordering key are sent one after another, in the order of [`enqueue`](Self::enqueue). If one
+/// fails, the messages of its key that wait behind it fail with [`PublishError::KeyFailed`], so that none overtakes it. After
+/// that the key is free again: publish the failed messages once more, in order. To exclude any overtaking, await each message
+/// of a key before publishing the next.
 ///
-/// **Memory.** Unconfirmed messages are bounded ([`buffer_bytes`](PublisherBuilder::buffer_bytes)); who publishes more waits.
-/// A key costs memory only while messages of it are unconfirmed.
+/// **Memory.** [`buffer_bytes`](PublisherBuilder::buffer_bytes) bounds the unconfirmed messages; when it is reached, publishing
+/// waits. A key costs memory only while messages of it are unconfirmed.
 ///
-/// **Leaving.** What was handed over is sent, even if its confirmation is dropped, or the publisher, as long as the Tokio
-/// runtime goes on; [`flush`](Self::flush) waits for it. A program calls it before its `main` ends.
+/// **Shutdown.** An enqueued message is sent even if its confirmation or the publisher is dropped, as long as the Tokio runtime
+/// runs. [`flush`](Self::flush) waits for all of them: call it before `main` ends.
 pub struct Publisher<T> {
     channel: Channel,
     event_id_attribute: String,
@@ -77,11 +75,11 @@ pub struct Publisher<T> {
 }
 
 impl<T: Serialize + Validate> Publisher<T> {
-    /// A publisher to this topic, with all defaults: see [`builder`](Self::builder). Made for
-    /// [`Service::state`](crate::Service::state); any other program gives [`Environment::of_process`].
+    /// Opens a publisher with the defaults of [`builder`](Self::builder). [`Service::state`](crate::Service::state) provides the
+    /// environment; other programs pass [`Environment::of_process`].
     ///
     /// # Errors
-    /// If the project is not known, the topic's name cannot be one, or there are no credentials.
+    /// If the project is unknown, the topic's name is invalid, or there are no credentials.
     pub async fn open(
         environment: Environment,
         topic: impl Into<String>,
@@ -89,22 +87,22 @@ impl<T: Serialize + Validate> Publisher<T> {
         Self::builder(topic).open(environment).await
     }
 
-    /// A publisher to be set up: `topic` is its short name, in the project of `GOOGLE_CLOUD_PROJECT` (else the metadata server
-    /// tells), or its full name, `projects/P/topics/T`.
+    /// Returns a builder for a publisher. `topic` is a full name, `projects/P/topics/T`, or a short name in the project of
+    /// `GOOGLE_CLOUD_PROJECT`, or else of the metadata server.
     pub fn builder(topic: impl Into<String>) -> PublisherBuilder<T> {
         PublisherBuilder::new(topic.into())
     }
 
-    /// Publishes a message, and waits until Pub/Sub has it; gives the message id.
+    /// Publishes a message, waits for Pub/Sub's confirmation, and returns the message id.
     ///
     /// # Errors
-    /// If the message breaks its own rules or Pub/Sub's limits, or Pub/Sub does not take it in time.
+    /// If the message breaks its own rules or Pub/Sub's limits, or Pub/Sub does not accept it in time.
     pub async fn publish(&self, message: impl Into<Outgoing<T>>) -> Result<String, PublishError> {
         self.enqueue(message).await?.await
     }
 
-    /// Hands a message over, after waiting for room; messages that follow soon travel in one request with it. The
-    /// [`Confirmation`] tells what became of it; dropped, the message is sent all the same.
+    /// Waits for free memory, and enqueues a message; later messages may share its request. Await the [`Confirmation`] for the
+    /// result. The message is sent even if the confirmation is dropped.
     ///
     /// # Errors
     /// If the message breaks its own rules or Pub/Sub's limits.
@@ -116,12 +114,12 @@ impl<T: Serialize + Validate> Publisher<T> {
         self.channel.enqueue(draft).await
     }
 
-    /// Sends at once what waits for company, and waits until everything that was handed over is confirmed or has failed.
+    /// Sends waiting messages at once, and waits until all enqueued messages are confirmed or have failed.
     pub async fn flush(&self) {
         self.channel.flush().await;
     }
 
-    /// The topic's full name.
+    /// Returns the topic's full name.
     #[must_use]
     pub fn topic(&self) -> &str {
         self.channel.topic()

@@ -1,4 +1,4 @@
-//! A message on its way out.
+//! A typed message to be published.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::handler::context::Context;
 use crate::handler::message::PayloadError;
 use crate::trace::Trace;
 
-/// A message to be published, with what goes beside its payload. Cloned and published again it is the same event.
+/// A message to be published: payload, attributes, ordering key, event id and trace. A clone is the same event.
 #[derive(Clone, Debug)]
 pub struct Outgoing<T> {
     payload: T,
@@ -23,7 +23,7 @@ pub struct Outgoing<T> {
 }
 
 impl<T> Outgoing<T> {
-    /// A message of this payload, with a new event id (a UUID of version 7), in a new trace.
+    /// Makes a message of this payload, with a new event id (a UUID of version 7), in a new trace.
     pub fn new(payload: T) -> Self {
         Self {
             payload,
@@ -34,7 +34,7 @@ impl<T> Outgoing<T> {
         }
     }
 
-    /// Continues the trace of the delivery that is being handled, if it has one.
+    /// Continues the trace of the delivery, if it has one.
     #[must_use]
     pub fn caused_by(mut self, context: &Context) -> Self {
         if let Some(trace) = context.trace() {
@@ -43,17 +43,17 @@ impl<T> Outgoing<T> {
         self
     }
 
-    /// Belongs to this trace.
+    /// Sets the trace.
     #[must_use]
     pub fn trace(mut self, trace: Trace) -> Self {
         self.trace = trace;
         self
     }
 
-    /// Which event this is: the same for each attempt to publish it, 1 to 1,024 bytes. Subscribers that declare
+    /// Sets the event id, 1 to 1,024 bytes. It must be the same each time that the event is published: subscribers that declare
     /// [`Idempotency::by_attribute("event-id")`](crate::Idempotency::by_attribute) run once for it.
     ///
-    /// A handler may run again, so in a handler make it from what stays the same, such as
+    /// A handler may run again. In a handler, make the id from values that stay the same, such as
     /// `format!("{}-reserved", context.idempotency_key())`.
     #[must_use]
     pub fn event_id(mut self, event_id: impl Into<String>) -> Self {
@@ -61,16 +61,16 @@ impl<T> Outgoing<T> {
         self
     }
 
-    /// Messages of one key are delivered in order to subscriptions that ask for it; at most 1,024 bytes (Google, *Order
-    /// messages*). An empty one is none.
+    /// Sets the ordering key, at most 1,024 bytes (Google, *Order messages*). Ordered subscriptions get the messages of one key
+    /// in order. An empty key is none.
     #[must_use]
     pub fn ordering_key(mut self, key: impl Into<String>) -> Self {
         self.ordering_key = key.into();
         self
     }
 
-    /// Adds an attribute: at most 100 in all, of which event id and trace take three to five; names of 1 to 256 bytes that do
-    /// not begin with `goog`, values of at most 1,024 bytes (Google, *Quotas and limits*).
+    /// Adds an attribute. A message has at most 100, of which event id and trace take three to five. Names have 1 to 256 bytes
+    /// and do not begin with `goog`; values have at most 1,024 bytes (Google, *Quotas and limits*).
     #[must_use]
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.attributes.insert(name.into(), value.into());
@@ -85,7 +85,7 @@ impl<T> From<T> for Outgoing<T> {
 }
 
 impl<T: Serialize + Validate> Outgoing<T> {
-    /// Checks the payload by its own rules, and writes it.
+    /// Validates the payload, and serializes it.
     pub(super) fn draft(self, event_id_attribute: &str) -> Result<Draft, PublishError> {
         self.payload
             .validate()
@@ -97,7 +97,7 @@ impl<T: Serialize + Validate> Outgoing<T> {
             attributes: self.attributes,
             ordering_key: self.ordering_key,
         };
-        draft.marked((event_id_attribute, &self.event_id), &self.trace)
+        draft.with_event((event_id_attribute, &self.event_id), &self.trace)
     }
 }
 
@@ -118,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_breaks_its_own_rules_is_not_written() {
-        let error = shipped("").draft("event-id").err().expect("refused");
+    fn a_message_that_breaks_its_own_rules_is_rejected() {
+        let error = shipped("").draft("event-id").err().expect("rejected");
         assert_eq!(
             error.to_string(),
             "payload does not fit: `order` breaks the rule length (min 1)"
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clone_is_the_same_event_and_a_new_message_another() {
+    fn a_clone_is_the_same_event() {
         let id = |message: Outgoing<Shipped>| {
             let draft = message.draft("id").expect("a draft");
             draft.attributes["id"].clone()
@@ -140,20 +140,20 @@ mod tests {
     }
 
     #[test]
-    fn attributes_that_the_publisher_sets_cannot_be_set_beside_it() {
+    fn attributes_of_the_publisher_cannot_be_set_by_the_caller() {
         for name in ["event-id", "traceparent", "googclient_traceparent"] {
             let error = shipped("A-1")
                 .attribute(name, "hush")
                 .draft("event-id")
                 .err();
-            let text = error.expect("refused").to_string();
+            let text = error.expect("rejected").to_string();
             assert!(text.contains(name) && !text.contains("hush"), "{text}");
         }
         assert!(shipped("A-1").event_id("").draft("event-id").is_err());
     }
 
     #[test]
-    fn the_trace_of_a_delivery_is_continued_and_else_a_new_one_begun() {
+    fn the_trace_of_a_delivery_is_continued() {
         let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let mut context = Context::for_test("1");
         let begun = shipped("A-1")

@@ -1,10 +1,10 @@
-//! The name of a topic.
+//! Names of topics.
 
 use super::PublishError;
 use crate::config::metadata::{self, is_project_id};
 use crate::handler::state::Environment;
 
-/// The full name of a topic, by its short name or its full one. The project is that of the environment, or the metadata
+/// Returns the full name of a topic, by its short or its full name. The project is `GOOGLE_CLOUD_PROJECT`, or the metadata
 /// server's.
 pub(crate) async fn full_name(
     topic: &str,
@@ -19,7 +19,7 @@ pub(crate) async fn full_name(
     if topic.is_empty() {
         return Err(PublishError::TopicName(topic.to_owned()));
     }
-    // An emulator runs where no metadata server is, and asking for one takes seconds.
+    // Beside an emulator there is no metadata server, and looking for one takes seconds.
     let environment = if environment.get("PUBSUB_EMULATOR_HOST").is_some() {
         environment
     } else {
@@ -35,7 +35,7 @@ pub(crate) async fn full_name(
     }
 }
 
-/// The last part of a full name.
+/// Returns the last part of a full name.
 pub(crate) fn short_name(full: &str) -> Option<&str> {
     match full.split('/').collect::<Vec<_>>()[..] {
         ["projects", project, "topics", topic] if is_project_id(project) && !topic.is_empty() => {
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_topic_is_named_in_short_or_in_full() {
+    async fn a_topic_has_a_short_and_a_full_name() {
         let project = [("GOOGLE_CLOUD_PROJECT", "shop")];
         let full = "projects/mall/topics/orders";
         check("orders", &project, Ok("projects/shop/topics/orders")).await;

@@ -62,7 +62,7 @@ impl Form {
         };
         let trace = self.trace.clone().unwrap_or_else(Trace::begin);
         let draft = draft
-            .marked((&self.event_id_attribute, &event_id), &trace)
+            .with_event((&self.event_id_attribute, &event_id), &trace)
             .map_err(|error| error.to_string())?;
         draft.check().map_err(|error| error.to_string())?;
         Ok(Written { draft, event_id })
