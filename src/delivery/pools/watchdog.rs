@@ -86,3 +86,36 @@ fn watch(watchdog: &Weak<Watchdog>, executor: &Handle) {
         was_live = live.is_ok();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::handler::context::Context;
+
+    /// A runtime that is not driven stands for one whose workers are all blocked.
+    #[test]
+    fn an_executor_without_a_free_worker_for_ten_seconds_is_not_live() {
+        let executor = Builder::new_current_thread().build().expect("a runtime");
+        let watchdog = Watchdog {
+            runs: Arc::new(Runs::new(0)),
+            silence: Arc::default(),
+        };
+        let run = watchdog.runs.list(None, &Context::for_test("1"), None);
+        for _ in 1..BLOCKED {
+            watchdog.poke(executor.handle());
+            assert_eq!(watchdog.check(), Ok(()));
+        }
+        watchdog.poke(executor.handle());
+        let reason = watchdog.check().expect_err("blocked for 10 s");
+        assert!(
+            reason.starts_with("all threads for async handlers are blocked"),
+            "{reason}"
+        );
+
+        executor.block_on(tokio::task::yield_now());
+        assert_eq!(watchdog.check(), Ok(()), "after a worker became free");
+        drop(run);
+    }
+}

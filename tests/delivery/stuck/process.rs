@@ -150,3 +150,15 @@ async fn a_push_without_a_thread_says_why_in_the_log() {
         assert!(reason.contains(part), "{reason}");
     }
 }
+
+#[tokio::test]
+async fn a_push_that_timed_out_says_in_the_log_which_limit_passed() {
+    let mut service = Stuck::serve(&[]).await;
+    assert_eq!(status(service.push("waits-past-its-limit")).await, 503);
+    let timed_out = |line: &serde_json::Value| line["outcome"] == "timed out";
+    let line = service.process.log(timed_out).await;
+    let reason = line["reason"].as_str().expect("a reason");
+    for part in ["hard limit of 2s", ".ack_deadline(", ".hard_limit("] {
+        assert!(reason.contains(part), "{reason}");
+    }
+}

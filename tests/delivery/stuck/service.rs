@@ -37,6 +37,10 @@ async fn obey(address: Message<Raw>, context: Context) -> Result<(), std::io::Er
     }
 }
 
+async fn wait(_: Message<Raw>) {
+    std::future::pending::<()>().await;
+}
+
 async fn succeed(_: Message<Raw>) {}
 
 fn succeed_on_thread(_: Message<Raw>) {}
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
             .lease(6 * short)
             .after_crash(AfterCrash::Park),
         Subscriber::new("succeeds", succeed),
+        Subscriber::new("waits-past-its-limit", wait).hard_limit(short),
         Subscriber::blocking("succeeds-on-thread", succeed_on_thread),
     ];
     let mut service = Service::new();
