@@ -106,7 +106,6 @@ fn the_library_names_nothing_where_it_must_not() {
 }
 
 #[test]
-#[ignore = "the emulator moves into its new folders"]
 fn the_emulator_names_nothing_where_it_must_not() {
     check(&crate::emulator(), EMULATOR);
 }

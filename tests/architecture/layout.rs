@@ -12,7 +12,6 @@ fn the_library_has_no_import_cycle() {
 }
 
 #[test]
-#[ignore = "the cycles are being cut"]
 fn the_emulator_has_no_import_cycle() {
     crate::expect_none(&cycles(&crate::emulator().uses()));
 }
