@@ -44,6 +44,7 @@ mod commands;
 mod config;
 pub mod dedup;
 mod delivery;
+mod environment;
 mod generate;
 mod handler;
 mod loggable;
@@ -60,11 +61,13 @@ pub use config::{Config, ConfigError, SETTINGS, Setting};
 pub use delivery::dead_letter::{
     ERROR_ATTRIBUTE, KEPT_PREFIX, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
 };
+pub use environment::Environment;
+pub use handler::content::Content;
 pub use handler::context::Context;
-pub use handler::message::{Attributes, Message, Payload, PayloadError, Raw};
+pub use handler::message::{Attributes, Message, Payload, PayloadError, PayloadType, Raw};
 pub use handler::outcome::{IntoOutcome, Outcome};
-pub use handler::payload::{Content, PayloadType};
-pub use handler::state::{Environment, State, StateType};
+
+pub use handler::state::{State, StateType};
 pub use handler::{
     Arguments, AsyncAnswer, Delivery, DeliveryError, FromDelivery, Handler, Signature,
 };

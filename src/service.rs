@@ -17,16 +17,19 @@ use crate::delivery::admission::Admission;
 use crate::delivery::dead_letter::DeadLetters;
 use crate::delivery::drain::Drain;
 use crate::delivery::pools::Pools;
-use crate::handler::state::{Environment, Provider, StateType, States};
+use crate::delivery::registered::Registered;
+use crate::environment::Environment;
+use crate::handler::state::{Provider, StateType, States};
+use crate::publisher::DeadLetterClient;
 use crate::push::Gate;
 use crate::push::authentication::Authentication;
-use crate::push::binding::{Registry, faults};
+use crate::push::binding::{Bindings, Defaults};
 use crate::push::body::Bodies;
 use crate::push::readiness::Readiness;
 use crate::push::reply::Listener;
 use crate::server::connections;
 use crate::server::{Running, serve};
-use crate::subscriber::Subscriber;
+use crate::subscriber::{Subscriber, faults, short_leases};
 
 /// The subscribers of a service, and the states they share.
 #[derive(Default)]
@@ -135,15 +138,18 @@ impl Service {
     /// # Errors
     /// When declarations or settings cannot be used, a state cannot be made, or the port cannot be had.
     pub async fn start(self, config: &Config) -> Result<Running, StartError> {
+        let mut faults = self.faults();
+        faults.extend(short_leases(&self.subscribers, config.store_timeout));
+        if !faults.is_empty() {
+            return Err(StartError::Declarations(faults));
+        }
         let pools =
             Pools::new(config.concurrency, &self.subscribers).map_err(StartError::Threads)?;
-        let provided = self.provided();
         let store = self
             .store
             .map_or_else(|| open_store(config).map_err(StartError::Store), Ok)?;
         let shielded = Shielded::new(Arc::clone(&store));
-        let registry = Registry::new(self.subscribers, &provided, config, &shielded, &pools)
-            .map_err(StartError::Declarations)?;
+        let bindings = bind(self.subscribers, config, &shielded, &pools);
         let authentication = Authentication::new(
             config.authentication,
             &config.issuer,
@@ -152,7 +158,7 @@ impl Service {
         )
         .map_err(|error| StartError::Keys(Box::new(error)))?;
         let states = open_states(&self.providers, &config.environment, &pools).await?;
-        let dead_letters = Arc::new(DeadLetters::new(config.pubsub_emulator.clone()));
+        let dead_letters = DeadLetterClient::new(config.pubsub_emulator.clone());
         let (connections, pushes) = connections::limits(config.concurrency);
         let gate = Gate {
             authentication,
@@ -162,7 +168,7 @@ impl Service {
                 config.body_timeout,
                 config.bodies_bytes,
             ),
-            registry,
+            bindings,
             store,
             states,
             was_ready: AtomicBool::new(true),
@@ -170,7 +176,7 @@ impl Service {
             means: Means {
                 drain: Drain::default(),
                 pools: Arc::new(pools),
-                dead_letters,
+                dead_letters: DeadLetters(Arc::new(dead_letters)),
             },
         };
         let running = serve(config, gate, connections, self.listener).await;
@@ -179,6 +185,24 @@ impl Service {
             source,
         })
     }
+}
+
+/// Binds the subscribers to their callers: those that they declare, or else those of the settings.
+fn bind(
+    subscribers: Vec<Subscriber>,
+    config: &Config,
+    store: &Shielded,
+    pools: &Pools,
+) -> Bindings {
+    let registered = subscribers
+        .into_iter()
+        .map(|declared| Registered::new(declared, &config.project, store, pools));
+    let defaults = Defaults {
+        callers: &config.callers,
+        audiences: &config.audiences,
+        service: config.environment.get("K_SERVICE"),
+    };
+    Bindings::new(registered, &config.project, &defaults)
 }
 
 async fn open_states(

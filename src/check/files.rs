@@ -8,7 +8,7 @@ use crate::generate::files::{Staleness, stale};
 use crate::generate::released::{
     self, Change, Comparison, Effect, FOLDER, Keys, ReleasedError, Since, released_keys,
 };
-use crate::handler::outcome::whole_chain;
+use crate::loggable::whole_chain;
 use crate::subscriber::Subscriber;
 
 /// Those that are not what the declarations say.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::finding::Finding;
 use super::rules::{EXAMPLES, TOPIC_SCHEMA, TYPES};
-use crate::handler::payload::Content;
+use crate::handler::content::Content;
 use crate::subscriber::{SchemaLanguage, Subscriber, TopicSchema};
 
 pub(super) fn findings(subscribers: &[Subscriber]) -> Vec<Finding> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::push::binding::faults;
+use crate::subscriber::faults;
 use crate::{
     Alerts, Backoff, Context, Example, Idempotency, Message, StoreDown, Subscriber, TopicSchema,
 };

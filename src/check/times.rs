@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::finding::Finding;
 use super::rules::{LEASE, OUTAGE, RETRIES, RETRIES_RISK, WINDOW};
 use crate::generate::documents::words::rough;
-use crate::push::binding::shortest_lease;
+use crate::subscriber::shortest_lease;
 use crate::subscriber::{Form, Idempotency, Subscriber};
 
 pub(super) fn findings(subscriber: &Subscriber) -> Vec<Finding> {

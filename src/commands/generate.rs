@@ -7,7 +7,7 @@ use std::path::Path;
 use super::output::print;
 use super::root::Root;
 use crate::generate::{Staleness, derived, released, stale, superfluous};
-use crate::loggable::excerpt::excerpt;
+use crate::loggable::excerpt;
 use crate::service::Service;
 use crate::subscriber::Subscriber;
 

@@ -17,8 +17,8 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::handler::outcome::whole_chain;
-use crate::handler::state::Environment;
+use crate::environment::Environment;
+use crate::loggable::whole_chain;
 use crate::server::Running;
 use crate::service::Service;
 use crate::telemetry;

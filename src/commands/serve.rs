@@ -12,7 +12,7 @@ use super::output::print;
 use crate::config::metadata;
 use crate::config::{Config, SETTINGS};
 use crate::dedup::DedupStore;
-use crate::handler::state::Environment;
+use crate::environment::Environment;
 use crate::push::authentication::Mode;
 use crate::service::Service;
 use crate::telemetry;

@@ -7,7 +7,7 @@ use super::reader::left_out;
 use super::settings::{
     BODIES, BODY_LIMIT, KEYS_URL, PROJECT, STORE, STORE_CA_FILE, STORE_PASSWORD,
 };
-use crate::handler::state::Environment;
+use crate::environment::Environment;
 
 /// What a deployment sets.
 #[derive(Default)]

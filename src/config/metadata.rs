@@ -2,18 +2,9 @@
 
 use std::time::Duration;
 
-use crate::handler::state::Environment;
+use crate::environment::{Environment, is_project_id};
 
 const PROJECT: &str = "GOOGLE_CLOUD_PROJECT";
-
-/// Returns true if Pub/Sub takes this as a project's id: letters and digits of any kind of project, hyphens and underscores, and
-/// the domain of an old one, as in `example.com:shop`. Google's rules about length and first letters are for new projects.
-pub(crate) fn is_project_id(text: &str) -> bool {
-    (1..=255).contains(&text.len())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_:.".contains(c))
-}
 
 /// Reads a project's id from the command line.
 pub(crate) fn project_id(text: &str) -> Result<String, String> {
@@ -40,7 +31,7 @@ pub(crate) async fn complete(environment: Environment) -> Environment {
         }
         Err(error) => {
             tracing::warn!(
-                error = crate::handler::outcome::chain(&error),
+                error = crate::loggable::chain(&error),
                 "{PROJECT} is not set, and the metadata server does not tell"
             );
             environment
@@ -66,19 +57,4 @@ async fn project(host: &str) -> Result<String, reqwest::Error> {
         .await?
         .trim()
         .to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_project_is_what_pub_sub_takes() {
-        for id in ["shop-1", "my_project", "example.com:shop", "123456789012"] {
-            assert!(is_project_id(id), "{id}");
-        }
-        for id in ["", "a/b", "a b", "sh\u{f6}p"] {
-            assert!(!is_project_id(id), "{id}");
-        }
-    }
 }

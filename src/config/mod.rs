@@ -21,7 +21,7 @@ pub use self::settings::{SETTINGS, Setting};
 use crate::dedup::FirestoreDatabase;
 #[cfg(feature = "redis")]
 use crate::dedup::RedisAddress;
-use crate::handler::state::Environment;
+use crate::environment::Environment;
 use crate::push::authentication::Mode;
 use crate::telemetry;
 

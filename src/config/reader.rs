@@ -11,9 +11,10 @@ use super::settings::{
     STORE_CA_FILE, STORE_PASSWORD, STORE_TIMEOUT, Setting,
 };
 use super::{Config, Fault, StoreSetting};
-use crate::config::metadata::is_project_id;
-use crate::handler::state::Environment;
-use crate::push::authentication::{Mode, audience_fault, caller_fault, is_google, issuer_fault};
+use crate::environment::Environment;
+use crate::environment::is_project_id;
+use crate::push::authentication::{Mode, is_google, issuer_fault};
+use crate::subscriber::{audience_fault, caller_fault};
 use crate::telemetry;
 
 /// Reads settings from an environment.

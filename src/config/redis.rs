@@ -54,7 +54,7 @@ fn certificates(path: &str) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
-    use crate::handler::state::Environment;
+    use crate::environment::Environment;
 
     /// The settings as text, or what is wrong with them.
     fn read(changes: &[(&str, &str)]) -> Result<String, String> {

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::dedup::MessageKey;
-use crate::delivery::registered::Registered;
 
 /// A place that is given back when dropped.
 pub(crate) type Place = OwnedSemaphorePermit;
@@ -41,16 +40,6 @@ impl Admission {
         Arc::clone(&self.places)
             .try_acquire_owned()
             .map_err(|_| OverCapacity::Process(self.limit))
-    }
-
-    /// A place with the subscriber.
-    pub(crate) fn enter_subscription(
-        &self,
-        subscriber: &Registered,
-    ) -> Result<Place, OverCapacity> {
-        Arc::clone(&subscriber.places)
-            .try_acquire_owned()
-            .map_err(|_| OverCapacity::Subscription)
     }
 }
 

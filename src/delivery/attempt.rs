@@ -13,13 +13,13 @@ use uuid::Uuid;
 use crate::breaker::Pass;
 use crate::dedup::{DedupStore, Fingerprint, Hold, StoreError, Ticket};
 use crate::delivery::dead_letter::{Reason, replayed};
+use crate::delivery::envelope::Envelope;
 use crate::delivery::registered::Registered;
 use crate::handler::Delivery;
 use crate::handler::context::{Context, idempotency_key};
-use crate::handler::outcome::chain;
 use crate::handler::state::States;
+use crate::loggable::chain;
 use crate::loggable::hash;
-use crate::push::forms::Envelope;
 use crate::subscriber::{AfterCrash, Conflict, Identity, StoreDown};
 use crate::trace::Trace;
 

@@ -1,21 +1,19 @@
 //! Dead-lettering at once what can never succeed: published as Google would after the last attempt, with the reason beside it.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use google_cloud_pubsub::client::BasePublisher;
-use google_cloud_pubsub::model::Message;
+use async_trait::async_trait;
+use bytes::Bytes;
 use time::format_description::well_known::Rfc3339;
-use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use crate::breaker::{Open, Rules};
-use crate::delivery::registered::Registered;
+use crate::breaker::{Breaker, Open, Rules};
 use crate::handler::Delivery;
 use crate::handler::context::Context;
-use crate::handler::outcome::chain;
-use crate::publisher::{PublishError, connect};
+use crate::loggable::chain;
 
 /// The kind of trouble: `handler`, `payload`, `idempotency key` or `outcome unknown`.
 pub const REASON_ATTRIBUTE: &str = "pushgate-dead-letter-reason";
@@ -52,12 +50,10 @@ const ATTRIBUTE_FRAMING_BYTES: usize = 10;
 const REQUEST_FRAMING_BYTES: usize = 24;
 
 /// The longest time that a dead letter may take, with connecting and a token: its message keeps its places meanwhile.
-const PUBLISH_LIMIT: Duration = Duration::from_secs(2);
-/// Google's client repeats a publish for so long. It ends earlier, since its error is more exact than the time-out.
-const RETRY_LIMIT: Duration = Duration::from_millis(1_800);
+pub(crate) const PUBLISH_LIMIT: Duration = Duration::from_secs(2);
 
 /// When a subscriber's dead letters are held back: after one failure, since each failure keeps places of other messages.
-pub(crate) const RULES: Rules = Rules {
+const RULES: Rules = Rules {
     failures: 1,
     shortest_pause: Duration::from_secs(2),
     longest_pause: Duration::from_secs(60),
@@ -89,15 +85,36 @@ impl Reason {
     }
 }
 
+/// A message as it is published to a dead-letter topic.
+#[derive(Debug)]
+pub(crate) struct DeadLetter {
+    pub(crate) data: Bytes,
+    pub(crate) attributes: BTreeMap<String, String>,
+    /// Empty without a key.
+    pub(crate) ordering_key: String,
+}
+
+/// Publishes to any topic.
+#[async_trait]
+pub(crate) trait DeadLetterPublisher: Send + Sync {
+    /// Publishes a dead letter to the topic of this full name. Returns once Pub/Sub has taken it.
+    async fn publish(&self, topic: &str, letter: DeadLetter) -> Result<(), NotPublished>;
+}
+
+/// The error of a publisher.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub(crate) struct NotPublished {
+    pub(crate) source: Box<dyn Error + Send + Sync>,
+    /// True if other messages can be dead-lettered all the same.
+    pub(crate) is_of_this_message: bool,
+}
+
 /// Why a message could not be dead-lettered.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeadLetterError {
-    #[error("no Pub/Sub client: check the service's credentials, or PUBSUB_EMULATOR_HOST")]
-    Client(#[source] google_cloud_gax::client_builder::Error),
-    #[error("no Pub/Sub client: its task has ended")]
-    NoClient,
     #[error(transparent)]
-    Publish(PublishError),
+    Publish(#[from] NotPublished),
     #[error("no answer from Pub/Sub within {} s", PUBLISH_LIMIT.as_secs())]
     NoAnswer,
     #[error(
@@ -108,86 +125,57 @@ pub(crate) enum DeadLetterError {
     Paused(Open),
 }
 
-impl DeadLetterError {
-    /// True if other messages can be dead-lettered all the same.
-    fn is_of_this_message(&self) -> bool {
-        matches!(self, Self::Publish(error) if error.refuses_the_message())
-    }
+/// The dead-letter topic of a subscriber.
+pub(crate) struct DeadLetterTopic {
+    /// `projects/P/topics/T`.
+    pub(crate) name: String,
+    /// Open while dead letters cannot be published.
+    breaker: Arc<Breaker>,
 }
 
-/// Publishes to dead-letter topics. The client is made when first needed: most services never need it.
-pub(crate) struct DeadLetters {
-    emulator: Option<String>,
-    client: Arc<OnceCell<BasePublisher>>,
-}
-
-impl DeadLetters {
-    /// `emulator` is the `HOST:PORT` of `PUBSUB_EMULATOR_HOST`, which Google's Rust client does not read by itself.
-    pub(crate) fn new(emulator: Option<String>) -> Self {
+impl DeadLetterTopic {
+    pub(crate) fn new(name: String, subscriber: &str) -> Self {
         Self {
-            emulator,
-            client: Arc::default(),
+            name,
+            breaker: Breaker::new(format!("dead letters of {subscriber}"), RULES),
         }
     }
+}
 
+/// Publishes to the dead-letter topics of all subscribers.
+#[derive(Clone)]
+pub(crate) struct DeadLetters(pub(crate) Arc<dyn DeadLetterPublisher>);
+
+impl DeadLetters {
     /// Publishes the message; when this returns, Pub/Sub has taken it. After a failure the subscriber's next messages fail
     /// at once for a pause, so that they do not keep the places of others.
     pub(crate) async fn publish(
         &self,
-        subscriber: &Registered,
+        topic: &DeadLetterTopic,
         delivery: &Delivery,
         reason: &Reason,
     ) -> Result<(), DeadLetterError> {
-        let topic = &subscriber.dead_letter_topic;
-        let letter = letter(topic, delivery, reason)?;
-        let permit = subscriber
-            .dead_letters
-            .enter()
-            .map_err(DeadLetterError::Paused)?;
-        let sent = timeout(PUBLISH_LIMIT, self.send(topic, letter))
-            .await
-            .unwrap_or(Err(DeadLetterError::NoAnswer));
+        let letter = letter(&topic.name, delivery, reason)?;
+        let permit = topic.breaker.enter().map_err(DeadLetterError::Paused)?;
+        let sent = match timeout(PUBLISH_LIMIT, self.0.publish(&topic.name, letter)).await {
+            Ok(sent) => sent.map_err(DeadLetterError::Publish),
+            Err(_) => Err(DeadLetterError::NoAnswer),
+        };
         match &sent {
             Ok(()) => permit.succeed(),
-            Err(error) if error.is_of_this_message() => drop(permit),
+            Err(DeadLetterError::Publish(error)) if error.is_of_this_message => drop(permit),
             Err(error) => permit.fail(&chain(error)),
         }
         sent
     }
-
-    async fn send(&self, topic: &str, letter: Message) -> Result<(), DeadLetterError> {
-        // One publisher a letter: a kept one would keep a task for every ordering key it has seen, and refuse a key after a
-        // failure. Letters are rare, and the connection is the client's.
-        let publisher = self
-            .client()
-            .await?
-            .publisher(topic)
-            .set_message_count_threshold(1)
-            .build();
-        let published = publisher.publish(letter).await;
-        published
-            .map(drop)
-            .map_err(|error| DeadLetterError::Publish(PublishError::of_client(topic, error)))
-    }
-
-    /// Returns the client. A client that takes too long for this letter is there for the next one.
-    async fn client(&self) -> Result<BasePublisher, DeadLetterError> {
-        if let Some(client) = self.client.get() {
-            return Ok(client.clone());
-        }
-        let (kept, emulator) = (Arc::clone(&self.client), self.emulator.clone());
-        let made = tokio::spawn(async move {
-            let client = kept.get_or_try_init(|| connect(emulator.as_deref(), RETRY_LIMIT));
-            client.await.cloned()
-        });
-        made.await
-            .map_err(|_| DeadLetterError::NoClient)?
-            .map_err(DeadLetterError::Client)
-    }
 }
 
 /// Returns the dead letter of a message, with as much beside its own data and attributes as the limits allow.
-fn letter(topic: &str, delivery: &Delivery, reason: &Reason) -> Result<Message, DeadLetterError> {
+fn letter(
+    topic: &str,
+    delivery: &Delivery,
+    reason: &Reason,
+) -> Result<DeadLetter, DeadLetterError> {
     let key = delivery.context.ordering_key.as_deref().unwrap_or_default();
     let mut attributes = attributes(delivery, reason);
     let fixed = topic.len() + delivery.data.len() + key.len() + REQUEST_FRAMING_BYTES;
@@ -208,10 +196,11 @@ fn letter(topic: &str, delivery: &Delivery, reason: &Reason) -> Result<Message, 
         };
         attributes.remove(name);
     }
-    Ok(Message::new()
-        .set_data(delivery.data.clone())
-        .set_attributes(attributes)
-        .set_ordering_key(key))
+    Ok(DeadLetter {
+        data: delivery.data.clone(),
+        attributes,
+        ordering_key: key.to_owned(),
+    })
 }
 
 /// Google's four attributes of a dead letter, the reason, the message's id and time, and the original attributes as far as
@@ -279,9 +268,6 @@ fn cut(text: &mut String, limit_bytes: usize) {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
-    use tokio::time::Instant;
-
     use super::*;
     use crate::handler::context::Context;
     use crate::handler::state::States;
@@ -416,21 +402,5 @@ mod tests {
             ),
             "{refused}"
         );
-    }
-
-    /// Publishes to a server that takes connections and never answers.
-    #[tokio::test(start_paused = true)]
-    async fn a_dead_letter_without_an_answer_is_given_up_within_2_seconds() {
-        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = silent.local_addr().expect("an address");
-        let letters = DeadLetters::new(Some(address.to_string()));
-        let letter = letter("projects/p/topics/t", &delivery("x", []), &reason("")).expect("fits");
-        let begin = Instant::now();
-        let sent = timeout(PUBLISH_LIMIT, letters.send("projects/p/topics/t", letter)).await;
-        assert!(
-            matches!(sent, Ok(Err(DeadLetterError::Publish(_)))),
-            "{sent:?}"
-        );
-        assert!(begin.elapsed() <= Duration::from_secs(2));
     }
 }

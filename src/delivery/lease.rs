@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dedup::{Claim, DedupStore, Hold, StoreError, Ticket};
 use crate::delivery::attempt::Attempt;
-use crate::handler::outcome::chain;
+use crate::loggable::chain;
 
 /// Renews a lease three times in its length until dropped. When it is lost, the handler is asked to stop: another delivery
 /// may be at work.

@@ -5,6 +5,7 @@ pub(crate) mod attempt;
 pub(crate) mod claim;
 pub(crate) mod dead_letter;
 pub(crate) mod drain;
+pub(crate) mod envelope;
 pub(crate) mod lease;
 pub(crate) mod pools;
 pub(crate) mod registered;
@@ -33,7 +34,7 @@ use crate::handler::outcome::Outcome;
 pub(crate) struct Means {
     pub(crate) drain: Drain,
     pub(crate) pools: Arc<Pools>,
-    pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) dead_letters: DeadLetters,
 }
 
 impl Means {

@@ -86,16 +86,16 @@ async fn begin(attempt: &Attempt, pools: &Pools, drain: &Drain) -> Result<Job, S
         arrival,
         ..
     } = attempt;
-    let share = subscriber.share.as_ref();
+    let quota = &subscriber.quota;
     tokio::select! {
         biased;
         () = drain.stopping.cancelled() => Err("the service is leaving".into()),
         () = delivery.context.stop.cancelled() => Err("the claim was lost to another delivery".into()),
-        () = sleep_until(*arrival + subscriber.begins_within()) => Err(pools.too_late(share, subscriber.limits.hard)),
+        () = sleep_until(*arrival + subscriber.begins_within()) => Err(pools.too_late(quota, subscriber.limits.hard)),
         job = async {
-            let thread = pools.thread(share).await;
+            let thread = pools.thread(quota).await;
             attempt.begin().await?; // not earlier: a handler that waits for a thread has not begun
-            Ok(pools.start(subscriber, thread, delivery.clone()))
+            Ok(pools.start(&subscriber.declared.work, quota, thread, delivery.clone()))
         } => job,
     }
 }

@@ -12,7 +12,8 @@ use crate::delivery::drain::Drain;
 use crate::delivery::lease::LeaseKeeper;
 use crate::delivery::run::End;
 use crate::delivery::settlement::Settlement;
-use crate::handler::outcome::{Outcome, chain};
+use crate::handler::outcome::Outcome;
+use crate::loggable::chain;
 
 /// Settles a message by how its run ended. The lease is kept until the store is told.
 pub(crate) async fn settle(
@@ -205,13 +206,13 @@ impl Settling<'_> {
             ..
         } = self.attempt;
         let published = tokio::select! {
-            published = dead_letters.publish(subscriber, delivery, &reason) => published.map_err(|error| chain(&error)),
+            published = dead_letters.publish(&subscriber.dead_letter_topic, delivery, &reason) => published.map_err(|error| chain(&error)),
             () = sleep_until(self.deadline()) => Err("no answer to the publish before the ack deadline".to_owned()),
             () = self.drain.last_call.cancelled() => Err("the service is leaving".to_owned()),
         };
         match published {
             Ok(()) => {
-                let topic = subscriber.dead_letter_topic.clone();
+                let topic = subscriber.dead_letter_topic.name.clone();
                 // Under a key of the publisher's own, the lost run may have been another message's, so the next message with
                 // this key is for a person, too: a release keeps the lost run known.
                 let reason = reason.text;

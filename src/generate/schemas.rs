@@ -6,7 +6,7 @@ use schemars::Schema;
 use serde_json::Value;
 
 use super::error::DeriveError;
-use crate::handler::payload::Content;
+use crate::handler::content::Content;
 use crate::subscriber::Subscriber;
 
 /// By name, draft 7. Objects stay open: readers ignore fields that they do not know.

@@ -11,9 +11,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use validator::{Validate, ValidationErrors};
 
+use crate::handler::content::Content;
 use crate::handler::field_names::Place;
 use crate::handler::objects::Objects;
-use crate::handler::payload::Content;
 use crate::handler::violations;
 use crate::loggable::decoding::{decode_noting, decode_seed};
 use crate::loggable::strict::{Thinning, Trail};
@@ -197,6 +197,38 @@ impl PayloadError {
         Self {
             violations: violations::tell(errors, &Place::default()),
         }
+    }
+}
+
+type Check = fn(&Bytes, &Arc<BTreeMap<String, String>>) -> Result<(), PayloadError>;
+
+/// The payload that a handler takes.
+#[derive(Clone, Debug)]
+pub struct PayloadType {
+    pub(crate) content: Content,
+    check: Check,
+}
+
+impl PayloadType {
+    /// Of a handler that takes `Message<T>`.
+    #[must_use]
+    pub fn of<T: Payload>() -> Self {
+        Self {
+            content: T::content(),
+            check: |data, attributes| T::decode(data, attributes).map(drop),
+        }
+    }
+
+    /// Whether the handler could read this message, as it would find out itself.
+    ///
+    /// # Errors
+    /// Names every place that does not fit, never a value.
+    pub fn check(
+        &self,
+        data: &Bytes,
+        attributes: &Arc<BTreeMap<String, String>>,
+    ) -> Result<(), PayloadError> {
+        (self.check)(data, attributes)
     }
 }
 

@@ -1,11 +1,11 @@
 //! How a plain function becomes a handler: its arguments are taken from the delivery, by their types.
 
+pub(crate) mod content;
 pub(crate) mod context;
 pub(crate) mod field_names;
 pub(crate) mod message;
 pub(crate) mod objects;
 pub(crate) mod outcome;
-pub(crate) mod payload;
 pub(crate) mod state;
 pub(crate) mod violations;
 
@@ -16,9 +16,9 @@ use futures_util::future::BoxFuture;
 use tracing::{Instrument, Span};
 
 use crate::handler::context::Context;
+use crate::handler::message::PayloadType;
 use crate::handler::message::{Message, Payload, PayloadError};
 use crate::handler::outcome::{IntoOutcome, Outcome};
-use crate::handler::payload::PayloadType;
 use crate::handler::state::{State, StateType, States};
 use crate::telemetry::HANDLERS;
 

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use crate::loggable::chain;
+
 /// What a handler says about its message. It never needs to know an HTTP status: `reply.rs` decides that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -80,32 +82,6 @@ impl<T: IntoOutcome, E: Into<Box<dyn Error + Send + Sync>>> IntoOutcome for Resu
             },
         }
     }
-}
-
-/// Longer than any error that a person reads to its end.
-const CHAIN_LIMIT_CHARACTERS: usize = 2000;
-
-/// An error and all its sources in one line, cut where nobody reads on.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    whole_chain(error)
-        .chars()
-        .take(CHAIN_LIMIT_CHARACTERS)
-        .collect()
-}
-
-/// An error and all its sources. Some libraries repeat their source; that is said once.
-pub(crate) fn whole_chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

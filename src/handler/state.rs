@@ -1,13 +1,14 @@
 //! What handlers share, such as a database pool: made once at start, taken as an argument by its type.
 
 use std::any::{Any, TypeId, type_name};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::error::Error;
-use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+
+use crate::environment::Environment;
 
 /// A value that `main.rs` provided with `Service::state`; cloning shares it.
 #[derive(Debug)]
@@ -34,48 +35,6 @@ impl<S> Deref for State<S> {
 
     fn deref(&self) -> &S {
         &self.0
-    }
-}
-
-/// The environment variables of the process, for the application's own settings.
-#[derive(Clone, Default)]
-pub struct Environment(pub(crate) Arc<BTreeMap<String, String>>);
-
-impl Environment {
-    /// Those of this process, for a program of your own; `pushgate serve` gives them to each state by itself.
-    // The one place that reads them.
-    #[must_use]
-    pub fn of_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
-    }
-
-    /// The value of a variable; an empty one counts as unset.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
-    }
-}
-
-impl fmt::Debug for Environment {
-    /// Names only: values may be secrets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
-impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Environment {
-    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        Self(Arc::new(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        ))
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 use validator::{ValidationError, ValidationErrors, ValidationErrorsKind};
 
 use crate::handler::field_names::Place;
-use crate::loggable::excerpt::excerpt;
+use crate::loggable::excerpt;
 use crate::loggable::strict::Thinning;
 
 /// A large payload can have very many.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::channel::Channel;
 use super::{EVENT_ID_ATTRIBUTE, PublishError, Publisher};
-use crate::handler::state::Environment;
+use crate::environment::Environment;
 
 /// Builds a [`Publisher`]. [`open`](Self::open) checks the ranges.
 #[must_use]

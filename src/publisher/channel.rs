@@ -19,7 +19,7 @@ use super::client::connect;
 use super::draft::Draft;
 use super::topic::full_name;
 use crate::config::host_and_port;
-use crate::handler::state::Environment;
+use crate::environment::Environment;
 
 /// The memory of a message beside its bytes: its task, its channel, its entries in maps.
 const OVERHEAD_BYTES: usize = 1_024;

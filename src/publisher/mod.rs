@@ -3,6 +3,7 @@
 mod builder;
 mod channel;
 mod client;
+mod dead_letters;
 mod draft;
 mod error;
 mod outgoing;
@@ -17,12 +18,12 @@ pub use self::builder::PublisherBuilder;
 pub(crate) use self::builder::Settings;
 pub(crate) use self::channel::Channel;
 pub use self::channel::Confirmation;
-pub(crate) use self::client::connect;
+pub(crate) use self::dead_letters::DeadLetterClient;
 pub(crate) use self::draft::{Draft, new_event_id};
 pub use self::error::PublishError;
 pub use self::outgoing::Outgoing;
 pub(crate) use self::topic::{full_name, short_name};
-use crate::handler::state::Environment;
+use crate::environment::Environment;
 
 /// The default name of the attribute that holds the event id.
 pub const EVENT_ID_ATTRIBUTE: &str = "event-id";

@@ -1,8 +1,9 @@
 //! Names of topics.
 
 use super::PublishError;
-use crate::config::metadata::{self, is_project_id};
-use crate::handler::state::Environment;
+use crate::config::metadata;
+use crate::environment::Environment;
+use crate::environment::is_project_id;
 
 /// Returns the full name of a topic, by its short or its full name. The project is `GOOGLE_CLOUD_PROJECT`, or the metadata
 /// server's.

@@ -1,22 +1,17 @@
-//! From a subscription's name to its subscriber, and whether this caller may push to it.
+//! Which caller may push to which subscription.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::config::Config;
-use crate::dedup::Shielded;
-use crate::delivery::pools::Pools;
 use crate::delivery::registered::Registered;
-use crate::handler::state::StateType;
-use crate::loggable::excerpt::excerpt;
+use crate::loggable::excerpt;
 use crate::push::authentication::Caller;
 use crate::push::forms::Endpoint;
-use crate::subscriber::{Schedule, Subscriber, TopicSchema};
+use crate::subscriber::Form;
 
 /// Why a push has no subscriber.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RegistryError {
+pub(crate) enum BindingError {
     #[error(
         "no subscriber is declared for {found:?}, known are {known}: check GOOGLE_CLOUD_PROJECT and main.rs"
     )]
@@ -35,52 +30,94 @@ pub(crate) enum RegistryError {
     },
 }
 
+/// The defaults of the settings for subscribers that declare none.
+pub(crate) struct Defaults<'a> {
+    pub(crate) callers: &'a [String],
+    pub(crate) audiences: &'a [String],
+    /// The name of the Cloud Run service of this process.
+    pub(crate) service: Option<&'a str>,
+}
+
+/// A subscriber with the callers that may push to it.
+struct Binding {
+    subscriber: Arc<Registered>,
+    callers: HashSet<String>,
+    audiences: HashSet<String>,
+    /// The Cloud Run service of this process, whose URLs are audiences, too: of Eventarc's tokens no audience can be declared.
+    own_service: Option<String>,
+}
+
 /// All subscribers by the full names of their subscriptions.
-pub(crate) struct Registry {
+pub(crate) struct Bindings {
     project: String,
-    by_name: HashMap<Arc<str>, Arc<Registered>>,
+    by_name: HashMap<Arc<str>, Binding>,
     callers: HashSet<Caller>,
 }
 
-impl Registry {
-    /// Puts the declarations in their places.
-    ///
-    /// # Errors
-    /// All that is wrong with them, a sentence each.
-    pub(crate) fn new(
-        subscribers: Vec<Subscriber>,
-        provided: &[StateType],
-        config: &Config,
-        store: &Shielded,
-        pools: &Pools,
-    ) -> Result<Self, Vec<String>> {
-        let mut faults = faults(&subscribers, provided);
-        faults.extend(
-            subscribers
-                .iter()
-                .filter_map(|subscriber| short_lease(subscriber, config.store_timeout)),
-        );
-        if !faults.is_empty() {
-            return Err(faults);
+impl Binding {
+    fn new(subscriber: Arc<Registered>, defaults: &Defaults<'_>) -> Self {
+        let declared = &subscriber.declared;
+        let or_default = |declared: &[String], default: &[String]| {
+            let chosen = if declared.is_empty() {
+                default
+            } else {
+                declared
+            };
+            chosen.iter().cloned().collect()
+        };
+        let service = defaults.service.filter(|_| declared.form == Form::Eventarc);
+        Self {
+            callers: or_default(&declared.callers, defaults.callers),
+            audiences: or_default(&declared.audiences, defaults.audiences),
+            own_service: service.map(str::to_owned),
+            subscriber,
         }
-        let registered = subscribers
-            .into_iter()
-            .map(|declared| Arc::new(Registered::new(declared, config, store, pools)));
-        let by_name: HashMap<_, _> = registered
-            .map(|subscriber| (Arc::clone(&subscriber.name), subscriber))
-            .collect();
-        let callers = by_name
-            .values()
-            .flat_map(|subscriber| subscriber.bound())
-            .collect();
-        Ok(Self {
-            project: config.project.clone(),
-            by_name,
-            callers,
+    }
+
+    /// Returns each pair of a caller and an audience that may push here.
+    fn pairs(&self) -> impl Iterator<Item = Caller> + '_ {
+        self.callers.iter().flat_map(|email| {
+            self.audiences.iter().map(|audience| Caller {
+                email: email.clone(),
+                audience: audience.clone(),
+            })
         })
     }
 
-    /// The endpoint at this path, with what is declared about it.
+    /// Returns true if tokens for this audience may push here.
+    fn is_for(&self, audience: &str) -> bool {
+        let is_url = |service: &String| is_url_of(service, audience);
+        self.audiences.contains(audience) || self.own_service.as_ref().is_some_and(is_url)
+    }
+
+    /// Returns true if this caller may push here.
+    fn expects(&self, caller: &Caller) -> bool {
+        self.callers.contains(&caller.email) && self.is_for(&caller.audience)
+    }
+}
+
+impl Bindings {
+    /// Binds the subscribers of this project to their callers.
+    pub(crate) fn new(
+        subscribers: impl IntoIterator<Item = Registered>,
+        project: &str,
+        defaults: &Defaults<'_>,
+    ) -> Self {
+        let by_name: HashMap<_, _> = subscribers
+            .into_iter()
+            .map(|subscriber| {
+                let name = Arc::clone(&subscriber.name);
+                (name, Binding::new(Arc::new(subscriber), defaults))
+            })
+            .collect();
+        Self {
+            project: project.to_owned(),
+            callers: by_name.values().flat_map(Binding::pairs).collect(),
+            by_name,
+        }
+    }
+
+    /// Returns the endpoint at this path, with what is declared about it.
     pub(crate) fn endpoint<'a>(&'a self, path: Option<&'a str>) -> Endpoint<'a> {
         let named = path.and_then(|id| {
             let name = format!("projects/{}/subscriptions/{id}", self.project);
@@ -88,14 +125,15 @@ impl Registry {
         });
         Endpoint {
             path,
-            declared: named.map(|subscriber| (subscriber.name.as_ref(), &subscriber.declared)),
+            declared: named
+                .map(|Binding { subscriber, .. }| (subscriber.name.as_ref(), &subscriber.declared)),
         }
     }
 
-    /// Whether this caller may push to any subscription: a stranger's body is not even read.
-    pub(crate) fn expects(&self, caller: &Caller) -> Result<(), RegistryError> {
-        let takes = |subscriber: &Arc<Registered>| subscriber.expects(caller);
-        if self.callers.contains(caller) || self.by_name.values().any(takes) {
+    /// Verifies that this caller may push to any subscription, before the body is read.
+    pub(crate) fn expects(&self, caller: &Caller) -> Result<(), BindingError> {
+        let is_bound = |binding: &Binding| binding.expects(caller);
+        if self.callers.contains(caller) || self.by_name.values().any(is_bound) {
             return Ok(());
         }
         let distinct = |texts: BTreeSet<&str>| {
@@ -112,7 +150,7 @@ impl Registry {
         let audiences: BTreeSet<&str> =
             of_same_email.map(|known| known.audience.as_str()).collect();
         if !audiences.is_empty() {
-            return Err(RegistryError::OtherAudience {
+            return Err(BindingError::OtherAudience {
                 email: excerpt(&caller.email),
                 found: excerpt(&caller.audience),
                 expected: distinct(audiences),
@@ -124,40 +162,40 @@ impl Registry {
                 .map(|known| known.email.as_str())
                 .collect(),
         );
-        Err(RegistryError::OtherCaller {
+        Err(BindingError::OtherCaller {
             found: excerpt(&caller.email),
             expected,
         })
     }
 
-    /// The subscriber of this subscription, if this caller may push to it.
+    /// Returns the subscriber of this subscription, if this caller may push to it.
     pub(crate) fn find(
         &self,
         subscription: &str,
         caller: &Caller,
-    ) -> Result<&Arc<Registered>, RegistryError> {
-        let Some(subscriber) = self.by_name.get(subscription) else {
+    ) -> Result<&Arc<Registered>, BindingError> {
+        let Some(binding) = self.by_name.get(subscription) else {
             let mut known: Vec<&str> = self.by_name.keys().map(AsRef::as_ref).take(20).collect();
             known.sort_unstable();
-            return Err(RegistryError::UnknownSubscription {
+            return Err(BindingError::UnknownSubscription {
                 found: excerpt(subscription),
                 known: known.join(", "),
             });
         };
-        if !subscriber.is_for(&caller.audience) {
-            return Err(RegistryError::OtherAudience {
+        if !binding.is_for(&caller.audience) {
+            return Err(BindingError::OtherAudience {
                 email: excerpt(&caller.email),
                 found: excerpt(&caller.audience),
-                expected: joined(&subscriber.audiences),
+                expected: joined(&binding.audiences),
             });
         }
-        if !subscriber.callers.contains(&caller.email) {
-            return Err(RegistryError::OtherCaller {
+        if !binding.callers.contains(&caller.email) {
+            return Err(BindingError::OtherCaller {
                 found: excerpt(&caller.email),
-                expected: joined(&subscriber.callers),
+                expected: joined(&binding.callers),
             });
         }
-        Ok(subscriber)
+        Ok(&binding.subscriber)
     }
 }
 
@@ -166,106 +204,57 @@ fn joined(texts: &HashSet<String>) -> String {
     sorted.into_iter().collect::<Vec<_>>().join(", ")
 }
 
-/// A lease is renewed three times in its length, and each of these may take as long as the store is given.
-pub(crate) fn shortest_lease(store_timeout: Duration) -> Duration {
-    3 * store_timeout
+/// Returns true for the two URLs that Cloud Run gives a service (Google, *Cloud Run, deterministic and non-deterministic URLs*):
+/// `https://SERVICE-NUMBER.REGION.run.app` and `https://SERVICE-HASH-REGION.a.run.app`. Number and hash are not known here; who
+/// pushes is told by the caller's e-mail, and a token of that account for a service of the same name elsewhere is not a
+/// stranger's.
+fn is_url_of(service: &str, audience: &str) -> bool {
+    let url = audience.strip_prefix("https://").unwrap_or_default();
+    let rest = url
+        .strip_prefix(service)
+        .and_then(|rest| rest.strip_prefix('-'));
+    let Some((own, domain)) = rest.and_then(|rest| rest.split_once('.')) else {
+        return false;
+    };
+    let is_word = |text: &str| {
+        !text.is_empty()
+            && text
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    let is_number = !own.is_empty() && own.chars().all(|c| c.is_ascii_digit());
+    let is_hash = own
+        .split_once('-')
+        .is_some_and(|(hash, region)| is_word(hash) && is_word(region));
+    let region = domain.strip_suffix(".run.app").unwrap_or_default();
+    let is_region = !region.is_empty() && region.split('-').all(is_word);
+    is_number && is_region || is_hash && domain == "a.run.app"
 }
 
-fn short_lease(subscriber: &Subscriber, store_timeout: Duration) -> Option<String> {
-    let least = shortest_lease(store_timeout);
-    (subscriber.lease < least).then(|| {
-        let (id, lease) = (&subscriber.id, subscriber.lease);
-        format!("subscriber {id:?}: lease is {lease:?}, expected at least {least:?}, three times PUSHGATE_STORE_TIMEOUT_MILLISECONDS: see .lease(…)")
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What subscribers of one topic, and schedules of one project, must agree on.
-fn shared(subscribers: &[Subscriber]) -> Vec<String> {
-    let mut faults = Vec::new();
-    let mut schemas: HashMap<&str, (&Subscriber, &TopicSchema)> = HashMap::new();
-    let mut schedules: HashMap<&str, &Subscriber> = HashMap::new();
-    for subscriber in subscribers {
-        if let Some(schema) = &subscriber.topic_schema {
-            let (first, known) = *schemas
-                .entry(&subscriber.topic)
-                .or_insert((subscriber, schema));
-            if known != schema {
-                faults.push(format!(
-                    "subscribers {:?} and {:?} declare different schemas for topic {:?}: a topic has one, see .topic_schema(…)",
-                    first.id, subscriber.id, subscriber.topic
-                ));
-            }
+    #[test]
+    fn a_cloud_run_service_has_two_urls() {
+        for url in [
+            "https://shop-gate-123456789012.europe-west1.run.app",
+            "https://shop-gate-u5jzw3umja-ew.a.run.app",
+        ] {
+            assert!(is_url_of("shop-gate", url), "{url}");
         }
-        for schedule in &subscriber.schedules {
-            let name = schedule.name(subscriber);
-            faults.extend(strangers(subscribers, subscriber, schedule));
-            let first = *schedules.entry(name).or_insert(subscriber);
-            if first.id != subscriber.id {
-                faults.push(format!(
-                    "subscribers {:?} and {:?} both have a schedule {name:?}: see Schedule::named(…)",
-                    first.id, subscriber.id
-                ));
-            }
+        for url in [
+            "http://shop-gate-u5jzw3umja-ew.a.run.app",
+            "https://other-u5jzw3umja-ew.a.run.app",
+            "https://shop-gate-u5jzw3umja-ew.a.run.app.example.com",
+            "https://shop-gate-u5jzw3umja-ew.a.run.app/push",
+            "https://shop-gate-x-u5jzw3umja-ew.a.run.app",
+            "https://shop-gate-12a.europe-west1.run.app",
+            "https://shop-gate-123456789012.run.app",
+            "https://shop-gate.a.run.app",
+            "",
+        ] {
+            assert!(!is_url_of("shop-gate", url), "{url}");
         }
     }
-    faults
-}
-
-/// What a schedule's message comes to at other subscribers of its topic.
-fn strangers(all: &[Subscriber], owner: &Subscriber, schedule: &Schedule) -> Vec<String> {
-    let attributes = Arc::new(schedule.attributes.clone());
-    let data = schedule.data.clone().into();
-    let others = all.iter().filter(|other| {
-        other.topic == owner.topic && other.id != owner.id && other.gets(&attributes)
-    });
-    others
-        .filter_map(|other| {
-            let violations = other.violations(&data, &attributes);
-            (!violations.is_empty()).then(|| {
-                let name = schedule.name(owner);
-                format!(
-                    "schedule {name:?} of subscriber {:?} publishes what subscriber {:?} of the same topic would dead-letter: {}; give it a topic of its own, or see .filter(…)",
-                    owner.id, other.id, violations.join("; ")
-                )
-            })
-        })
-        .collect()
-}
-
-/// Faults of each declaration, of them together, and of them with what `main.rs` provides.
-pub(crate) fn faults(subscribers: &[Subscriber], provided: &[StateType]) -> Vec<String> {
-    let mut faults: Vec<String> = subscribers.iter().flat_map(Subscriber::faults).collect();
-    if subscribers.is_empty() {
-        faults.push("no subscriber is declared: add one to the list in main.rs".into());
-    }
-    let mut ids = HashSet::new();
-    for (index, state) in provided.iter().enumerate() {
-        if provided.iter().take(index).any(|earlier| earlier == state) {
-            faults.push(format!(
-                "two states of type {} are provided: give one a type of its own",
-                state.name
-            ));
-        }
-    }
-    faults.extend(shared(subscribers));
-    for subscriber in subscribers {
-        if !ids.insert(&subscriber.id) {
-            faults.push(format!(
-                "subscriber {:?} is declared twice: a subscription has one subscriber",
-                subscriber.id
-            ));
-        }
-        for state in subscriber
-            .signature
-            .states
-            .iter()
-            .filter(|state| !provided.contains(state))
-        {
-            faults.push(format!(
-                "subscriber {:?} takes State<{}>, which nothing provides: add .state(…) in main.rs",
-                subscriber.id, state.name
-            ));
-        }
-    }
-    faults
 }

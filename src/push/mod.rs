@@ -24,12 +24,11 @@ use crate::delivery::attempt::Attempt;
 use crate::delivery::claim::{self, Asked};
 use crate::delivery::drain::Leaving;
 use crate::delivery::settlement::Settlement;
-use crate::handler::outcome::chain;
 use crate::handler::state::States;
+use crate::loggable::chain;
 use crate::push::authentication::{Authentication, Caller};
-use crate::push::binding::Registry;
+use crate::push::binding::Bindings;
 use crate::push::body::Bodies;
-use crate::push::forms::Envelope;
 use crate::push::large::beside_executor;
 use crate::push::readiness::Readiness;
 use crate::push::reply::{Refusal, Report};
@@ -40,7 +39,7 @@ pub(crate) struct Gate {
     pub(crate) authentication: Authentication,
     pub(crate) admission: Admission,
     pub(crate) bodies: Bodies,
-    pub(crate) registry: Registry,
+    pub(crate) bindings: Bindings,
     pub(crate) store: Arc<dyn DedupStore>,
     pub(crate) states: States,
     pub(crate) means: Means,
@@ -90,20 +89,20 @@ impl Gate {
         report: &mut Report,
     ) -> Result<(Attempt, [Place; 3]), Refusal> {
         let caller = self.authenticate(request.headers()).await?; // before a byte of the body is read
-        self.registry.expects(&caller)?;
+        self.bindings.expects(&caller)?;
         report.is_of_known_caller = true;
         self.means.drain.check()?;
         let place = self.admission.enter()?;
         let (head, body) = request.into_parts();
         let (body, room) = self.bodies.read(body).await?;
-        let endpoint = self.registry.endpoint(path);
+        let endpoint = self.bindings.endpoint(path);
         let bytes = body.len();
-        let envelope = beside_executor(bytes, || Envelope::read(&endpoint, &head.headers, body))?;
+        let envelope = beside_executor(bytes, || forms::read(&endpoint, &head.headers, body))?;
         let trace = Trace::of(&envelope.attributes).or_else(|| Trace::of_request(&head.headers));
         report.learn(&envelope, trace.as_ref());
-        let subscriber = self.registry.find(&envelope.subscription, &caller)?;
-        let envelope = envelope.for_subscriber(&subscriber.declared)?;
-        let places = [place, room, self.admission.enter_subscription(subscriber)?];
+        let subscriber = self.bindings.find(&envelope.subscription, &caller)?;
+        forms::check_form(&envelope, &subscriber.declared)?;
+        let places = [place, room, subscriber.enter()?];
         let pass = subscriber.pass()?;
         let stop = self.means.drain.stopping.child_token();
         let states = self.states.clone();

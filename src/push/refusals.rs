@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::push::authentication::{AuthenticationError, TokenError};
-use crate::push::binding::RegistryError;
+use crate::push::binding::BindingError;
 use crate::push::reply::{Level, NoEndpoint, Refusal, Report};
 
 const PERIOD: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ pub(crate) struct Kind {
     refusal: Discriminant<Refusal>,
     authentication: Option<Discriminant<AuthenticationError>>,
     token: Option<Discriminant<TokenError>>,
-    registry: Option<Discriminant<RegistryError>>,
+    binding: Option<Discriminant<BindingError>>,
     endpoint: Option<Discriminant<NoEndpoint>>,
 }
 
@@ -32,7 +32,7 @@ impl Kind {
             refusal: discriminant(refusal),
             authentication: None,
             token: None,
-            registry: None,
+            binding: None,
             endpoint: None,
         };
         match refusal {
@@ -42,7 +42,7 @@ impl Kind {
                     kind.token = Some(discriminant(error));
                 }
             }
-            Refusal::Registry(error) => kind.registry = Some(discriminant(error)),
+            Refusal::Binding(error) => kind.binding = Some(discriminant(error)),
             Refusal::Endpoint(error) => kind.endpoint = Some(discriminant(error)),
             _ => {}
         }

@@ -12,13 +12,14 @@ use crate::breaker::Open;
 use crate::dedup::StoreError;
 use crate::delivery::admission::OverCapacity;
 use crate::delivery::drain::Leaving;
+use crate::delivery::envelope::Envelope;
 use crate::delivery::settlement::Settlement;
-use crate::handler::outcome::chain;
-use crate::loggable::excerpt::excerpt;
+use crate::loggable::chain;
+use crate::loggable::excerpt;
 use crate::push::authentication::AuthenticationError;
-use crate::push::binding::RegistryError;
+use crate::push::binding::BindingError;
 use crate::push::body::BodyError;
-use crate::push::forms::{Envelope, EnvelopeError};
+use crate::push::forms::EnvelopeError;
 use crate::push::refusals::{Kind, Refusals};
 use crate::trace::Trace;
 
@@ -31,8 +32,8 @@ pub(crate) enum Refusal {
     Endpoint(#[from] NoEndpoint),
     #[error("{}", if .0.is_transient() { "cannot check the token now" } else { "authentication failed" })]
     Authentication(#[from] AuthenticationError),
-    #[error("{}", match .0 { RegistryError::UnknownSubscription { .. } => "no subscriber for this subscription", _ => "not allowed to push here" })]
-    Registry(#[from] RegistryError),
+    #[error("{}", match .0 { BindingError::UnknownSubscription { .. } => "no subscriber for this subscription", _ => "not allowed to push here" })]
+    Binding(#[from] BindingError),
     #[error("over capacity")]
     OverCapacity(#[from] OverCapacity),
     #[error("what the handler depends on is down")]
@@ -115,11 +116,11 @@ impl Verdict {
                 (StatusCode::SERVICE_UNAVAILABLE, Level::Error)
             }
             Refusal::Authentication(_) => (StatusCode::UNAUTHORIZED, Level::Warn),
-            Refusal::Registry(RegistryError::UnknownSubscription { .. }) => {
+            Refusal::Binding(BindingError::UnknownSubscription { .. }) => {
                 (StatusCode::NOT_FOUND, Level::Error)
             }
-            Refusal::Registry(
-                RegistryError::OtherCaller { .. } | RegistryError::OtherAudience { .. },
+            Refusal::Binding(
+                BindingError::OtherCaller { .. } | BindingError::OtherAudience { .. },
             ) => (StatusCode::FORBIDDEN, Level::Warn),
             Refusal::OverCapacity(_) => (StatusCode::TOO_MANY_REQUESTS, Level::Info),
             Refusal::CircuitOpen(_) => (StatusCode::SERVICE_UNAVAILABLE, Level::Info),

@@ -28,7 +28,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::dedup::DedupStore;
 use crate::delivery::drain::LAST_WORDS;
-use crate::loggable::excerpt::excerpt;
+use crate::loggable::excerpt;
 use crate::push::Gate;
 use crate::push::reply::{Listener, NoEndpoint, Refusal, Report, Reports, ToKnownCaller};
 use crate::server::connections::{Connections, Entry, IDLE};

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::push::authentication::{audience_fault, caller_fault};
-
+use super::callers::{audience_fault, caller_fault};
 use super::{
     AfterCrash, Backoff, Form, Idempotency, InProcess, Limits, SECOND, StoreDown, Subscriber,
 };

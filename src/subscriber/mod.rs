@@ -1,6 +1,8 @@
 //! The one declaration beside each handler, from which everything about its subscription is derived.
 
+mod callers;
 mod cloud;
+mod declarations;
 mod faults;
 mod filter;
 mod forms;
@@ -17,10 +19,12 @@ mod topic_schema;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::handler::message::PayloadType;
 use crate::handler::outcome::IntoOutcome;
-use crate::handler::payload::PayloadType;
 use crate::handler::{Arguments, AsyncAnswer, Handler, Signature, Work, plain};
 
+pub(crate) use self::callers::{audience_fault, caller_fault, is_foreign, is_url};
+pub(crate) use self::declarations::{faults, short_leases, shortest_lease};
 pub(crate) use self::forms::Form;
 pub(crate) use self::idempotency::Identity;
 pub use self::idempotency::{Conflict, Idempotency};

@@ -1,7 +1,7 @@
 //! A schema that Pub/Sub itself holds messages against, before it takes them.
 
 use super::{Subscriber, faults::is_resource_id};
-use crate::handler::payload::Content;
+use crate::handler::content::Content;
 
 /// (Google, *Schemas*: 300 KB a definition.)
 const LIMIT_BYTES: usize = 300_000;

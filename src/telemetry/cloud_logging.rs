@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::handler::outcome::chain;
+use crate::loggable::chain;
 use crate::trace::Trace;
 
 /// Writes events.

@@ -13,7 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use self::cloud_logging::{CloudLogging, SpanFields};
 use self::lines::Lines;
-use crate::handler::state::Environment;
+use crate::environment::Environment;
 
 /// The target of the spans of handlers.
 pub(crate) const HANDLERS: &str = "pushgate::handler";

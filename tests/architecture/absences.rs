@@ -100,7 +100,6 @@ const EMULATOR: &[Absence] = &[
 ];
 
 #[test]
-#[ignore = "the library moves into its new folders"]
 fn the_library_names_nothing_where_it_must_not() {
     check(&crate::library(), LIBRARY);
 }

@@ -33,7 +33,6 @@ const EMULATOR: &[&[&str]] = &[
 ];
 
 #[test]
-#[ignore = "the library moves into its new folders"]
 fn the_library_uses_no_higher_floor() {
     check(&crate::library(), LIBRARY);
 }

@@ -8,7 +8,7 @@ use emulator::{
 };
 
 use crate::config::Config;
-use crate::handler::state::Environment;
+use crate::environment::Environment;
 use crate::subscriber::{self, Form, SchemaEncoding, Subscriber, TopicSchema};
 
 /// The local Pub/Sub of one project.

@@ -24,7 +24,7 @@ use self::run::Run;
 use self::source::Source;
 use super::Leave;
 use crate::config::metadata::project_id;
-use crate::handler::state::Environment;
+use crate::environment::Environment;
 use crate::publisher::{Channel, EVENT_ID_ATTRIBUTE, Settings, full_name, short_name};
 use crate::service::Service;
 use crate::trace::Trace;

@@ -16,7 +16,7 @@ use super::pace::Pace;
 use super::progress::Progress;
 use super::recorder::{Confirmed, Recorder};
 use super::source::{Line, SourceError};
-use crate::handler::outcome::whole_chain;
+use crate::loggable::whole_chain;
 use crate::publisher::{Channel, PublishError};
 
 /// With more failed lines than this, the file is another one than it was taken for; and each is a gap in the checkpoint.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::config::metadata::is_project_id;
+use crate::environment::is_project_id;
 
 /// A project and one of its databases, as `PROJECT/DATABASE`; the default database is `(default)`.
 #[derive(Clone, Debug, PartialEq, Eq)]

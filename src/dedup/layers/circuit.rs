@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::breaker::{Breaker, Rules};
 use crate::dedup::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
-use crate::handler::outcome::chain;
+use crate::loggable::chain;
 
 /// A claim whose answer was lost is asked again with the same ticket, which is never granted twice.
 const REPEAT_AFTER: Duration = Duration::from_millis(25);

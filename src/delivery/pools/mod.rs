@@ -18,7 +18,6 @@ use crate::delivery::pools::executor::Executor;
 use crate::delivery::pools::runs::{Entry, Runs};
 use crate::delivery::pools::threads::{Pool, Share, Thread, Turn};
 use crate::delivery::pools::watchdog::Watchdog;
-use crate::delivery::registered::Registered;
 use crate::handler::{Delivery, Said, Work};
 use crate::subscriber::Subscriber;
 
@@ -33,6 +32,14 @@ pub(crate) struct Pools {
     runs: Arc<Runs>,
     blocking: Pool,
     cpu: Pool,
+}
+
+/// The threads that one subscription may use.
+pub(crate) struct Quota {
+    /// Those of its pool; `None` for an `async` handler, which needs none.
+    pub(crate) threads: Option<Share>,
+    /// The workers on which its `async` handler may be polled at once.
+    workers: Arc<Share>,
 }
 
 /// A handler at work.
@@ -65,23 +72,21 @@ impl Pools {
         })
     }
 
-    /// Returns the threads for a subscription with this work; `None` for an `async` handler, which needs none.
-    pub(crate) fn share(&self, work: &Work) -> Option<Share> {
-        match work {
-            Work::Async(_) => None,
-            Work::Blocking(_) => Some(self.blocking.share()),
-            Work::Cpu(_) => Some(self.cpu.share()),
+    /// Returns the threads for a subscription with this work.
+    pub(crate) fn quota(&self, work: &Work) -> Quota {
+        Quota {
+            threads: match work {
+                Work::Async(_) => None,
+                Work::Blocking(_) => Some(self.blocking.share()),
+                Work::Cpu(_) => Some(self.cpu.share()),
+            },
+            workers: Arc::new(self.workers.share()),
         }
     }
 
-    /// Returns the workers on which a subscription's `async` handler may be polled at once.
-    pub(crate) fn workers(&self) -> Arc<Share> {
-        Arc::new(self.workers.share())
-    }
-
     /// Waits for a thread, which an `async` handler does not need.
-    pub(crate) async fn thread(&self, share: Option<&Share>) -> Option<Thread> {
-        match share {
+    pub(crate) async fn thread(&self, quota: &Quota) -> Option<Thread> {
+        match &quota.threads {
             Some(share) => share.thread().await,
             None => None,
         }
@@ -90,17 +95,18 @@ impl Pools {
     /// Starts the handler of a subscriber in a task of its own, with its thread.
     pub(crate) fn start(
         &self,
-        subscriber: &Registered,
+        work: &Work,
+        quota: &Quota,
         thread: Option<Thread>,
         delivery: Delivery,
     ) -> Job {
-        let pool = subscriber.share.as_ref().map(|share| share.pool);
+        let pool = quota.threads.as_ref().map(|share| share.pool);
         let listed = self.runs.list(pool, &delivery.context, thread);
         let entry = Arc::clone(&listed.entry);
         let executor = &self.executor.handle;
-        let task = match &subscriber.declared.work {
+        let task = match work {
             Work::Async(handler) => {
-                let (mut handling, mut turn) = (handler(delivery), Turn::of(&subscriber.workers));
+                let (mut handling, mut turn) = (handler(delivery), Turn::of(&quota.workers));
                 executor.spawn(poll_fn(move |waking| {
                     let _worker = ready!(turn.poll(waking));
                     listed.poll(handling.as_mut(), waking)
@@ -123,8 +129,8 @@ impl Pools {
     }
 
     /// Says why a handler was not begun in time.
-    pub(crate) fn too_late(&self, share: Option<&Share>, hard_limit: Duration) -> String {
-        let Some(share) = share else {
+    pub(crate) fn too_late(&self, quota: &Quota, hard_limit: Duration) -> String {
+        let Some(share) = &quota.threads else {
             return format!(
                 "its hard limit of {hard_limit:?} passed before the handler could begin: see .ack_deadline(…)"
             );

@@ -12,7 +12,7 @@ use crate::delivery::dead_letter::{
 };
 use crate::generate::schemas::{Schemas, json_type};
 use crate::generate::topics::Topic;
-use crate::handler::payload::Content;
+use crate::handler::content::Content;
 
 pub(super) const DEAD_LETTER: &str = "dead-letter";
 

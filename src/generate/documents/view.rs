@@ -8,7 +8,7 @@ use super::words;
 use crate::generate::schemas::{Schemas, json_type};
 use crate::generate::topics::{Topic, good_examples};
 use crate::handler::Work;
-use crate::handler::payload::Content;
+use crate::handler::content::Content;
 use crate::subscriber::{Conflict, Example, Form, Idempotency, Schedule, Subscriber};
 
 /// The whole section.

@@ -18,7 +18,7 @@ use url::Url;
 
 use super::token::TokenError;
 use super::{AuthenticationError, json};
-use crate::loggable::excerpt::excerpt;
+use crate::loggable::excerpt;
 
 /// Strangers can invent key ids at will; they cause one fetch in this time. A rotated key is published long before its use.
 const FLOOR: Duration = Duration::from_secs(5);
@@ -128,8 +128,7 @@ impl Known {
             }
             Err(failure) => {
                 const MESSAGE: &str = "cannot fetch the issuer's signing keys";
-                let (error, known_keys) =
-                    (crate::handler::outcome::chain(&failure), self.keys.len());
+                let (error, known_keys) = (crate::loggable::chain(&failure), self.keys.len());
                 if self.is_harmed() {
                     tracing::warn!(error, known_keys, "{MESSAGE}");
                 } else {

@@ -1,6 +1,6 @@
 //! Who pushes? From the headers to a [`Caller`], before a byte of the body is read.
 
-mod expected;
+mod issuer;
 mod json;
 mod keys;
 mod token;
@@ -14,13 +14,11 @@ use axum::http::header::AUTHORIZATION;
 use moka::sync::Cache;
 use url::Url;
 
-pub(crate) use crate::push::authentication::expected::{
-    audience_fault, caller_fault, issuer_fault,
-};
+pub(crate) use crate::push::authentication::issuer::{is_google, issuer_fault};
 pub(crate) use crate::push::authentication::keys::FetchError;
 use crate::push::authentication::keys::Keys;
+pub(crate) use crate::push::authentication::token::TokenError;
 use crate::push::authentication::token::{Token, Verified};
-pub(crate) use crate::push::authentication::token::{TokenError, is_google};
 
 /// Pub/Sub reuses a token for up to an hour (Google, *Authenticate push subscriptions*), so a few are in use at a time.
 const REMEMBERED_TOKENS: u64 = 10_000;

@@ -10,15 +10,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde::Deserialize;
 
 use super::{Caller, json};
-use crate::loggable::excerpt::excerpt;
-
-/// Google writes its issuer with the scheme, and its own libraries take it without, too.
-const GOOGLE: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"];
-
-/// Whether this issuer's keys are Google's.
-pub(crate) fn is_google(issuer: &str) -> bool {
-    GOOGLE.contains(&issuer)
-}
+use crate::loggable::excerpt;
+use crate::push::authentication::issuer::{GOOGLE, is_google};
 
 /// Why a token is refused: which claim, what it says and what was expected.
 #[derive(Debug, thiserror::Error)]

@@ -6,11 +6,9 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 
 use super::wrapped::{Text, Wire, Wrapped, decode, parse};
-use super::{Envelope, EnvelopeError, header};
-use crate::loggable::excerpt::excerpt;
-
-pub(super) const VERSION: &str = "1.0";
-pub(super) const TYPE: &str = "google.cloud.pubsub.topic.v1.messagePublished";
+use super::{EVENT_TYPE, EVENT_VERSION, EnvelopeError, header};
+use crate::delivery::envelope::Envelope;
+use crate::loggable::excerpt;
 
 /// Where the event's attributes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,11 +93,11 @@ fn read_structured(body: &[u8]) -> Result<Envelope, EnvelopeError> {
 }
 
 fn check(version: Option<&str>, kind: Option<&str>) -> Result<(), EnvelopeError> {
-    if version != Some(VERSION) {
+    if version != Some(EVENT_VERSION) {
         let found = version.map(excerpt);
         return Err(EnvelopeError::EventVersion { found });
     }
-    if kind != Some(TYPE) {
+    if kind != Some(EVENT_TYPE) {
         let found = kind.map(excerpt);
         return Err(EnvelopeError::EventType { found });
     }
@@ -124,7 +122,7 @@ mod tests {
 
     fn event(change: &Value) -> String {
         let mut event = json!({
-            "id": "9", "source": "//pubsub.googleapis.com/projects/p/topics/orders", "specversion": VERSION, "type": TYPE,
+            "id": "9", "source": "//pubsub.googleapis.com/projects/p/topics/orders", "specversion": EVENT_VERSION, "type": EVENT_TYPE,
             "time": "2031-01-02T03:04:05Z", "datacontenttype": "application/json", "data": push(),
         });
         let fields = event.as_object_mut().expect("object");
@@ -145,8 +143,8 @@ mod tests {
     fn identity_is_the_pushs_in_both_modes_and_never_the_events() {
         let body = push().to_string();
         let binary = [
-            ("ce-specversion", VERSION),
-            ("ce-type", TYPE),
+            ("ce-specversion", EVENT_VERSION),
+            ("ce-type", EVENT_TYPE),
             ("ce-id", "9"),
             ("ce-time", "2031-01-02T03:04:05Z"),
             ("content-type", "application/json; charset=utf-8"),
@@ -174,7 +172,7 @@ mod tests {
     }
 
     fn check(head: &[(&'static str, &str)], body: &str, expected: &str) {
-        let text = crate::handler::outcome::chain(&read_all(head, body).expect_err("no push"));
+        let text = crate::loggable::chain(&read_all(head, body).expect_err("no push"));
         assert!(text.contains(expected), "{text:?} ({expected:?})");
         assert!(!text.contains("hush"), "{text:?} quotes a value");
     }
@@ -182,10 +180,10 @@ mod tests {
     #[test]
     fn headers_of_other_events_are_refused() {
         let storage = ("ce-type", "google.cloud.storage.object.v1.finalized");
-        let (version, kind) = (("ce-specversion", VERSION), ("ce-type", TYPE));
+        let (version, kind) = (("ce-specversion", EVENT_VERSION), ("ce-type", EVENT_TYPE));
         let old = ("ce-specversion", "0.3");
         let (found, twice) = (
-            format!("type {}, expected {TYPE:?}", storage.1),
+            format!("type {}, expected {EVENT_TYPE:?}", storage.1),
             "more than once",
         );
         check(&[version, storage], "", &found);

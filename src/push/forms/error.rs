@@ -1,7 +1,6 @@
 //! Everything that a push can fail to be.
 
-use super::wrapped::{Malformed, NotWrapped};
-use super::{ID_LIMIT_BYTES, cloud_event, unwrapped};
+use super::{ATTRIBUTE_LIMIT, EVENT_TYPE, EVENT_VERSION, ID_LIMIT_BYTES};
 
 /// Why a request is not a push. The text names places and expectations, never data or attribute values.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +50,7 @@ pub(crate) enum EnvelopeError {
     TwoOrderingKeys,
     #[error(
         "{0} headers that could be attributes, expected at most {limit}: check what a front end adds",
-        limit = unwrapped::ATTRIBUTE_LIMIT
+        limit = ATTRIBUTE_LIMIT
     )]
     TooManyAttributes(usize),
     #[error(
@@ -66,12 +65,28 @@ pub(crate) enum EnvelopeError {
     EventFormat(String),
     #[error("body is not a CloudEvent, though its content-type says so")]
     NotAnEvent(#[source] Malformed),
-    #[error("CloudEvent has specversion {}, expected {expected:?}: check who sends it", .found.as_deref().unwrap_or("(none)"), expected = cloud_event::VERSION)]
+    #[error("CloudEvent has specversion {}, expected {expected:?}: check who sends it", .found.as_deref().unwrap_or("(none)"), expected = EVENT_VERSION)]
     EventVersion { found: Option<String> },
-    #[error("CloudEvent is of type {}, expected {expected:?}: check the trigger's event filters", .found.as_deref().unwrap_or("(none)"), expected = cloud_event::TYPE)]
+    #[error("CloudEvent is of type {}, expected {expected:?}: check the trigger's event filters", .found.as_deref().unwrap_or("(none)"), expected = EVENT_TYPE)]
     EventType { found: Option<String> },
     #[error("CloudEvent has both \"data\" and \"data_base64\", expected one of them")]
     TwoData,
     #[error("the CloudEvent's data is not a wrapped Pub/Sub push")]
     EventWithoutPush(#[source] NotWrapped),
 }
+
+/// Why something is not a wrapped push at all.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotWrapped {
+    #[error("it is empty")]
+    Empty,
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error("field {0:?} is missing")]
+    Missing(&'static str),
+}
+
+/// JSON that is not of the wire form, with the place and what was expected there.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Malformed(pub(super) String);

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderValue};
 
 use super::EnvelopeError;
-use crate::loggable::excerpt::excerpt;
+use crate::loggable::excerpt;
 
 /// The header's value, if it is there.
 ///

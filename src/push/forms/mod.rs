@@ -1,4 +1,4 @@
-//! From one push to one [`Envelope`], in whichever form Google delivers.
+//! From one push to one [`Envelope`], in each form that Google delivers.
 //!
 //! A publisher chooses the payload and the attributes of a message. In some forms these look like what Google says in
 //! others: an unwrapped payload may be a wrapped push, an attribute may become a header `ce-type`. So the form is decided by
@@ -10,8 +10,6 @@ mod header;
 mod unwrapped;
 mod wrapped;
 
-use std::collections::BTreeMap;
-
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use time::OffsetDateTime;
@@ -20,32 +18,23 @@ use time::format_description::well_known::Rfc3339;
 use self::cloud_event::Mode;
 pub(crate) use self::error::EnvelopeError;
 use self::wrapped::Wrapped;
-use crate::loggable::excerpt::excerpt;
+use crate::delivery::envelope::Envelope;
+use crate::loggable::excerpt;
 use crate::subscriber::{Form, Subscriber};
+
+/// The version of CloudEvents that is read.
+const EVENT_VERSION: &str = "1.0";
+
+const EVENT_TYPE: &str = "google.cloud.pubsub.topic.v1.messagePublished";
+
+/// A message has at most 100 (Google, *Quotas and limits*); a front end may add some headers that look like them.
+const ATTRIBUTE_LIMIT: usize = 120;
 
 /// Ids are keys in the store. Google's have at most 20 digits today, and are documented as opaque.
 const ID_LIMIT_BYTES: usize = 512;
 
 /// A project's id has at most 30 characters, a subscription's 255 (Google, *Subscription*, `name`).
 const NAME_LIMIT_BYTES: usize = 512;
-
-/// One message as it was pushed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Envelope {
-    /// The full name, `projects/P/subscriptions/S`.
-    pub(crate) subscription: String,
-    /// Google's, in every form but payload without metadata.
-    pub(crate) message_id: Option<String>,
-    /// What logs and handlers call the message: Google's id, or else one that follows from its data.
-    pub(crate) known_as: String,
-    pub(crate) publish_time: OffsetDateTime,
-    pub(crate) data: Bytes,
-    pub(crate) attributes: BTreeMap<String, String>,
-    pub(crate) ordering_key: Option<String>,
-    pub(crate) delivery_attempt: Option<u32>,
-    /// True if the body is the message's data and nothing else.
-    pub(crate) is_unwrapped: bool,
-}
 
 /// Where a push came in.
 #[derive(Clone, Copy, Default)]
@@ -56,70 +45,69 @@ pub(crate) struct Endpoint<'a> {
     pub(crate) declared: Option<(&'a str, &'a Subscriber)>,
 }
 
-impl Envelope {
-    /// Reads a push.
-    ///
-    /// # Errors
-    /// When it is none, or one for another subscription than the path says.
-    pub(crate) fn read(
-        endpoint: &Endpoint<'_>,
-        headers: &HeaderMap,
-        body: Bytes,
-    ) -> Result<Self, EnvelopeError> {
-        if unwrapped::has_metadata(headers) {
-            return unwrapped::read(headers, body)?.at(endpoint);
-        }
-        if let Some((name, subscriber)) = endpoint.declared_as(Form::Unwrapped) {
-            if subscriber.needs_message_id() {
-                return Err(EnvelopeError::NoMessageId);
-            }
-            return Ok(unwrapped::payload(name, body));
-        }
-        match Mode::of(headers)? {
-            Some(mode) => cloud_event::read(mode, &body)?.at_trigger(endpoint),
-            None => Wrapped::parse(&body)
-                .map_err(EnvelopeError::NotWrapped)?
-                .into_envelope()?
-                .at(endpoint),
-        }
+/// Reads a push.
+///
+/// # Errors
+/// If it is no push, or one for another subscription than the path names.
+pub(crate) fn read(
+    endpoint: &Endpoint<'_>,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Envelope, EnvelopeError> {
+    if unwrapped::has_metadata(headers) {
+        return at(endpoint, unwrapped::read(headers, body)?);
     }
+    if let Some((name, subscriber)) = endpoint.declared_as(Form::Unwrapped) {
+        if subscriber.needs_message_id() {
+            return Err(EnvelopeError::NoMessageId);
+        }
+        return Ok(unwrapped::payload(name, body));
+    }
+    if let Some(mode) = Mode::of(headers)? {
+        return at_trigger(endpoint, cloud_event::read(mode, &body)?);
+    }
+    let wrapped = Wrapped::parse(&body).map_err(EnvelopeError::NotWrapped)?;
+    at(endpoint, wrapped.into_envelope()?)
+}
 
-    /// Refuses a wrapped push for a subscriber declared `.unwrapped()`: a publisher could have made the wrapper. A path that
-    /// names the subscriber decides this earlier; a push to `/` has none.
-    pub(crate) fn for_subscriber(self, subscriber: &Subscriber) -> Result<Self, EnvelopeError> {
-        if subscriber.form == Form::Unwrapped && !self.is_unwrapped {
-            return Err(EnvelopeError::WrappedThoughUnwrapped);
-        }
-        Ok(self)
+/// Refuses a wrapped push for a subscriber declared `.unwrapped()`: a publisher could have made the wrapper. A path that
+/// names the subscriber decides this earlier; a push to `/` has none.
+pub(crate) fn check_form(
+    envelope: &Envelope,
+    subscriber: &Subscriber,
+) -> Result<(), EnvelopeError> {
+    if subscriber.form == Form::Unwrapped && !envelope.is_unwrapped {
+        return Err(EnvelopeError::WrappedThoughUnwrapped);
     }
+    Ok(())
+}
 
-    /// As it came, if the path names its subscription or none.
-    fn at(self, endpoint: &Endpoint<'_>) -> Result<Self, EnvelopeError> {
-        let (_, id) = parts(&self.subscription)?;
-        match endpoint.path {
-            Some(path) if path != id => Err(EnvelopeError::OtherSubscription {
-                path: excerpt(path),
-                found: excerpt(&self.subscription),
-            }),
-            _ => Ok(self),
-        }
+/// Returns the envelope, if the path names its subscription or none.
+fn at(endpoint: &Endpoint<'_>, envelope: Envelope) -> Result<Envelope, EnvelopeError> {
+    let (_, id) = parts(&envelope.subscription)?;
+    match endpoint.path {
+        Some(path) if path != id => Err(EnvelopeError::OtherSubscription {
+            path: excerpt(path),
+            found: excerpt(&envelope.subscription),
+        }),
+        _ => Ok(envelope),
     }
+}
 
-    /// The same for an event, but for a subscriber that says that Eventarc owns its subscription: that one is named by the
-    /// path. The project must still be its own, as for every other push.
-    fn at_trigger(mut self, endpoint: &Endpoint<'_>) -> Result<Self, EnvelopeError> {
-        let Some((name, _)) = endpoint.declared_as(Form::Eventarc) else {
-            return self.at(endpoint);
-        };
-        if parts(&self.subscription)?.0 != parts(name)?.0 {
-            return Err(EnvelopeError::OtherProject {
-                found: excerpt(&self.subscription),
-                expected: name.to_owned(),
-            });
-        }
-        name.clone_into(&mut self.subscription);
-        Ok(self)
+/// The same for an event. The path names the subscription of a subscriber that is declared for Eventarc, which owns the one
+/// that pushes. The project must still be its own, as for every other push.
+fn at_trigger(endpoint: &Endpoint<'_>, mut envelope: Envelope) -> Result<Envelope, EnvelopeError> {
+    let Some((name, _)) = endpoint.declared_as(Form::Eventarc) else {
+        return at(endpoint, envelope);
+    };
+    if parts(&envelope.subscription)?.0 != parts(name)?.0 {
+        return Err(EnvelopeError::OtherProject {
+            found: excerpt(&envelope.subscription),
+            expected: name.to_owned(),
+        });
     }
+    name.clone_into(&mut envelope.subscription);
+    Ok(envelope)
 }
 
 impl<'a> Endpoint<'a> {
@@ -166,7 +154,7 @@ mod tests {
     use crate::subscriber::Idempotency;
 
     const NAME: &str = "projects/p/subscriptions/orders";
-    const EVENT: [(&str, &str); 2] = [("ce-specversion", "1.0"), ("ce-type", cloud_event::TYPE)];
+    const EVENT: [(&str, &str); 2] = [("ce-specversion", "1.0"), ("ce-type", EVENT_TYPE)];
     const METADATA: [(&str, &str); 3] = [
         ("x-goog-pubsub-subscription-name", NAME),
         ("x-goog-pubsub-message-id", "7"),
@@ -202,27 +190,27 @@ mod tests {
             path: Some("orders"),
             declared: Some((NAME, subscriber)),
         };
-        Envelope::read(&endpoint, &headers(head), body)
+        read(&endpoint, &headers(head), body)
     }
 
     #[test]
     fn a_path_must_name_the_subscription_of_the_push() {
-        let read = |path, subscription: &str| {
+        let read_at = |path, subscription: &str| {
             let endpoint = Endpoint {
                 path,
                 declared: None,
             };
-            Envelope::read(&endpoint, &HeaderMap::new(), wrapped(subscription))
+            read(&endpoint, &HeaderMap::new(), wrapped(subscription))
         };
-        assert!(read(Some("orders"), NAME).is_ok() && read(None, NAME).is_ok());
+        assert!(read_at(Some("orders"), NAME).is_ok() && read_at(None, NAME).is_ok());
         for path in ["other", "", NAME] {
-            let error = read(Some(path), NAME).expect_err(path);
+            let error = read_at(Some(path), NAME).expect_err(path);
             assert!(matches!(error, EnvelopeError::OtherSubscription { .. }));
         }
         let long = format!("projects/p/subscriptions/{}", "s".repeat(500));
         let wrong = "orders projects/p/topics/t projects//subscriptions/s projects/p/subscriptions/a/b projects/p/subscriptions/";
         for name in wrong.split(' ').chain(["", &long]) {
-            let error = read(None, name).expect_err("no name");
+            let error = read_at(None, name).expect_err("no name");
             let is_of_name = matches!(error, EnvelopeError::SubscriptionName(_));
             assert!(is_of_name, "{name}");
         }

@@ -7,7 +7,8 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use time::OffsetDateTime;
 
-use super::{Envelope, EnvelopeError, check_id, header, parse_time};
+use super::{ATTRIBUTE_LIMIT, EnvelopeError, check_id, header, parse_time};
+use crate::delivery::envelope::Envelope;
 use crate::loggable::hash;
 
 const OWN_PREFIX: &str = "x-goog-pubsub-";
@@ -16,9 +17,6 @@ const MESSAGE_ID: &str = "x-goog-pubsub-message-id";
 const PUBLISH_TIME: &str = "x-goog-pubsub-publish-time";
 /// As receivers of Pub/Sub report it, and as Google's emulator sends it.
 const ORDERING_KEYS: [&str; 2] = ["x-goog-pubsub-ordering-key", "x-goog-ordering-key"];
-
-/// A message has at most 100 (Google, *Quotas and limits*); a front end may add some headers that look like them.
-pub(super) const ATTRIBUTE_LIMIT: usize = 120;
 
 /// Headers of the request itself: of HTTP, of authentication, and as Pub/Sub and Google's front end were seen to add them.
 const OF_THE_REQUEST: [&str; 17] = [

@@ -10,24 +10,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Envelope, EnvelopeError, check_id, parse_time};
+use super::error::{Malformed, NotWrapped};
+use super::{EnvelopeError, check_id, parse_time};
+use crate::delivery::envelope::Envelope;
 use crate::loggable::decoding;
-
-/// Why something is not a wrapped push at all.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NotWrapped {
-    #[error("it is empty")]
-    Empty,
-    #[error(transparent)]
-    Malformed(#[from] Malformed),
-    #[error("field {0:?} is missing")]
-    Missing(&'static str),
-}
-
-/// JSON that is not of the wire form, with the place and what was expected there.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Malformed(String);
 
 /// The wire form; unknown keys are ignored, as Google adds some.
 #[derive(Default, Deserialize)]
@@ -164,7 +150,7 @@ mod tests {
     const NAME: &str = "projects/p/subscriptions/orders";
 
     fn read(body: impl Into<Bytes>) -> Result<Envelope, EnvelopeError> {
-        Envelope::read(&Endpoint::default(), &HeaderMap::new(), body.into())
+        super::super::read(&Endpoint::default(), &HeaderMap::new(), body.into())
     }
 
     fn pushed(message: &Value) -> String {
@@ -265,7 +251,7 @@ mod tests {
                 "expected an object, not an array",
             ),
         ] {
-            let text = crate::handler::outcome::chain(&read(body).expect_err(body));
+            let text = crate::loggable::chain(&read(body).expect_err(body));
             assert!(
                 text.contains(expected) && !text.contains("hush"),
                 "{text:?}"
@@ -276,7 +262,7 @@ mod tests {
     #[test]
     fn what_is_no_push_is_refused_with_its_place_and_never_a_value() {
         let check = |body: &[u8], expected: &str| {
-            let text = crate::handler::outcome::chain(&read(body.to_vec()).expect_err("no push"));
+            let text = crate::loggable::chain(&read(body.to_vec()).expect_err("no push"));
             assert!(
                 text.contains(expected),
                 "{text:?} does not say {expected:?}"

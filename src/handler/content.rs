@@ -1,17 +1,12 @@
-//! What a handler reads, as its argument's type tells: for documents, and to check a message before it is published.
+//! The form of a message's data, as the type that a handler reads tells: for documents.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
-use bytes::Bytes;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
-
-use crate::handler::message::{Payload, PayloadError};
 
 /// What the data of a message are.
 #[derive(Clone)]
@@ -80,41 +75,12 @@ impl fmt::Debug for Content {
     }
 }
 
-type Check = fn(&Bytes, &Arc<BTreeMap<String, String>>) -> Result<(), PayloadError>;
-
-/// The payload that a handler takes.
-#[derive(Clone, Debug)]
-pub struct PayloadType {
-    pub(crate) content: Content,
-    check: Check,
-}
-
-impl PayloadType {
-    /// Of a handler that takes `Message<T>`.
-    #[must_use]
-    pub fn of<T: Payload>() -> Self {
-        Self {
-            content: T::content(),
-            check: |data, attributes| T::decode(data, attributes).map(drop),
-        }
-    }
-
-    /// Whether the handler could read this message, as it would find out itself.
-    ///
-    /// # Errors
-    /// Names every place that does not fit, never a value.
-    pub fn check(
-        &self,
-        data: &Bytes,
-        attributes: &Arc<BTreeMap<String, String>>,
-    ) -> Result<(), PayloadError> {
-        (self.check)(data, attributes)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::handler::message::PayloadType;
     use crate::{Attributes, Raw};
 
     #[derive(serde::Deserialize, validator::Validate, JsonSchema)]
