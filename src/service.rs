@@ -11,7 +11,7 @@ use crate::config::{Config, StoreSetting};
 use crate::dedup::FirestoreStore;
 #[cfg(feature = "redis")]
 use crate::dedup::RedisStore;
-use crate::dedup::{DedupStore, MemoryStore, Shielded, StoreError};
+use crate::dedup::{DedupStore, MemoryStore, ProtectedStore, StoreError, log_advice};
 use crate::delivery::Means;
 use crate::delivery::admission::Admission;
 use crate::delivery::dead_letter::DeadLetters;
@@ -148,8 +148,11 @@ impl Service {
         let store = self
             .store
             .map_or_else(|| open_store(config).map_err(StartError::Store), Ok)?;
-        let shielded = Shielded::new(Arc::clone(&store));
-        let bindings = bind(self.subscribers, config, &shielded, &pools);
+        let drain = Drain::default();
+        let advice = log_advice(Arc::clone(&store));
+        tokio::spawn(drain.closing.clone().run_until_cancelled_owned(advice));
+        let protected = ProtectedStore::new(Arc::clone(&store));
+        let bindings = bind(self.subscribers, config, &protected, &pools);
         let authentication = Authentication::new(
             config.authentication,
             &config.issuer,
@@ -174,7 +177,7 @@ impl Service {
             was_ready: AtomicBool::new(true),
             readiness: Readiness::default(),
             means: Means {
-                drain: Drain::default(),
+                drain,
                 pools: Arc::new(pools),
                 dead_letters: DeadLetters(Arc::new(dead_letters)),
             },
@@ -191,7 +194,7 @@ impl Service {
 fn bind(
     subscribers: Vec<Subscriber>,
     config: &Config,
-    store: &Shielded,
+    store: &ProtectedStore,
     pools: &Pools,
 ) -> Bindings {
     let registered = subscribers

@@ -2,16 +2,11 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::sync::Arc;
-use std::time::Duration;
-
-use backon::{ExponentialBuilder, Retryable};
 
 use super::Leave;
 use super::output::print;
 use crate::config::metadata;
 use crate::config::{Config, SETTINGS};
-use crate::dedup::DedupStore;
 use crate::environment::Environment;
 use crate::push::authentication::Mode;
 use crate::service::Service;
@@ -50,24 +45,9 @@ pub(super) async fn run(
         () = leave.told() => return Ok(()),
     };
     tracing::info!(address = %running.address(), project = config.project, "listening");
-    tokio::select! {
-        () = leave.told() => {}
-        () = advise(running.store()) => leave.told().await,
-    }
+    leave.told().await;
     leave.drain(running).await;
     Ok(())
-}
-
-/// Says what should be changed about the store, once it answers.
-async fn advise(store: Arc<dyn DedupStore>) {
-    let ask = || async { store.advice().await };
-    let patience = ExponentialBuilder::default()
-        .with_max_delay(Duration::from_secs(60))
-        .with_jitter()
-        .without_max_times();
-    for advice in ask.retry(patience).await.unwrap_or_default() {
-        tracing::warn!("{advice}");
-    }
 }
 
 fn table(config: &Config) -> String {

@@ -19,16 +19,16 @@ pub type Pair = [Arc<dyn DedupStore>; 2];
 
 const GRANTED: Claim = granted(1);
 const AFTER_A_LOST_RUN: Claim = Claim::Granted {
-    attempt: 2,
+    number: 2,
     is_run_lost: true,
 };
 const DONE: Claim = Claim::Done(None);
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(30);
 
-const fn granted(attempt: u32) -> Claim {
+const fn granted(number: u32) -> Claim {
     Claim::Granted {
-        attempt,
+        number,
         is_run_lost: false,
     }
 }
@@ -165,7 +165,7 @@ async fn a_finished_message_tells_the_fingerprint_of_what_was_handled(
         ..ticket()
     };
     assert_eq!(claim(one, &vanished).await, GRANTED);
-    until(one, &vanished, Record::Lapsed).await;
+    until(one, &vanished, Record::Expired).await;
     let ticket = Ticket {
         fingerprint: handled,
         ..rival(&vanished)
@@ -210,7 +210,7 @@ async fn a_lapsed_claim_is_taken_over_and_its_late_owner_fenced_out(
         ..ticket()
     };
     assert_eq!(claim(one, &late).await, GRANTED);
-    until(one, &late, Record::Lapsed).await;
+    until(one, &late, Record::Expired).await;
     let next = rival(&Ticket {
         lease: LONG,
         ..late.clone()
@@ -235,9 +235,9 @@ async fn a_lapsed_claim_that_nobody_took_is_still_its_owners(one: &Arc<dyn Dedup
         ..ticket()
     };
     assert_eq!(claim(one, &ticket).await, GRANTED);
-    until(one, &ticket, Record::Lapsed).await;
+    until(one, &ticket, Record::Expired).await;
     assert_eq!(renew(one, &ticket).await, Hold::Held);
-    until(one, &ticket, Record::Lapsed).await;
+    until(one, &ticket, Record::Expired).await;
     assert_eq!(finish(one, &ticket).await, Hold::Held);
 }
 
@@ -263,7 +263,7 @@ async fn a_renewed_claim_does_not_lapse(one: &Arc<dyn DedupStore>, other: &Arc<d
         Hold::Held
     );
     assert_eq!(claim(one, &marker).await, GRANTED);
-    until(one, &marker, Record::Lapsed).await; // so the first lease is long over
+    until(one, &marker, Record::Expired).await; // so the first lease is long over
     assert_eq!(claim(other, &rival(&short)).await, Claim::InProgress);
 }
 
@@ -277,7 +277,7 @@ async fn a_run_that_began_and_vanished_stays_known(
     };
     assert_eq!(claim(one, &vanished).await, GRANTED);
     assert_eq!(begin(one, &vanished).await, Hold::Held);
-    until(one, &vanished, Record::Lapsed).await;
+    until(one, &vanished, Record::Expired).await;
     let [next, third, last] = [(); 3].map(|()| Ticket {
         lease: LONG,
         ..rival(&vanished)
@@ -291,13 +291,13 @@ async fn a_run_that_began_and_vanished_stays_known(
     assert_eq!(renew(other, &next).await, Hold::Held);
     assert_eq!(claim(one, &rival(&next)).await, Claim::InProgress);
     assert_eq!(release(other, &next).await, Hold::Held);
-    let third_attempt = Claim::Granted {
-        attempt: 3,
+    let third_claim = Claim::Granted {
+        number: 3,
         is_run_lost: true,
     };
     assert_eq!(
         claim(one, &third).await,
-        third_attempt,
+        third_claim,
         "a release does not hide the lost run, nor is its lease waited for"
     );
     assert_eq!(finish(one, &third).await, Hold::Held);
@@ -314,7 +314,7 @@ async fn a_claim_that_never_began_is_no_lost_run(
     };
     assert_eq!(claim(one, &vanished).await, GRANTED);
     assert_eq!(renew(one, &vanished).await, Hold::Held);
-    until(one, &vanished, Record::Lapsed).await;
+    until(one, &vanished, Record::Expired).await;
     let next = rival(&vanished);
     assert_eq!(claim(other, &next).await, granted(2));
     assert_eq!(
@@ -323,9 +323,9 @@ async fn a_claim_that_never_began_is_no_lost_run(
         "a late owner begins nothing"
     );
     assert_eq!(begin(other, &next).await, Hold::Held);
-    until(other, &next, Record::Lapsed).await;
+    until(other, &next, Record::Expired).await;
     let third = Claim::Granted {
-        attempt: 3,
+        number: 3,
         is_run_lost: true,
     };
     assert_eq!(claim(one, &rival(&next)).await, third);
@@ -403,7 +403,7 @@ pub async fn races(stores: Pair, rounds: u32) {
         };
         // Only now, or on a busy machine the lease might end during the race.
         assert_eq!(renew(one, late).await, Hold::Held, "round {round}");
-        until(one, late, Record::Lapsed).await;
+        until(one, late, Record::Expired).await;
         let (granted, _) = race(&stores, &contested, 2).await;
         assert_eq!(granted.len(), 1, "round {round}: one of 32 takes over");
         let holder = granted.first().expect("one was granted");
@@ -421,8 +421,8 @@ pub async fn races(stores: Pair, rounds: u32) {
     }
 }
 
-/// 32 rivals at once; who was granted (each must be told `attempt`), and how many were told that another is at it.
-async fn race(stores: &Pair, contested: &Ticket, attempt: u32) -> (Vec<Ticket>, usize) {
+/// 32 rivals at once; who was granted (each must be told `number`), and how many were told that another is at it.
+async fn race(stores: &Pair, contested: &Ticket, number: u32) -> (Vec<Ticket>, usize) {
     let mut rivals = JoinSet::new();
     for store in stores.iter().cycle().take(32) {
         let (store, ticket) = (Arc::clone(store), rival(contested));
@@ -431,8 +431,8 @@ async fn race(stores: &Pair, contested: &Ticket, attempt: u32) -> (Vec<Ticket>, 
     let (mut granted, mut told) = (Vec::new(), 0);
     for (answer, ticket) in rivals.join_all().await {
         match answer {
-            Claim::Granted { attempt: found, .. } => {
-                assert_eq!(found, attempt);
+            Claim::Granted { number: found, .. } => {
+                assert_eq!(found, number);
                 granted.push(ticket);
             }
             Claim::InProgress => told += 1,

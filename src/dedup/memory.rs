@@ -7,7 +7,10 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Claim, DedupStore, Fingerprint, Hold, MessageKey, Record, StoreError, Ticket};
+use super::{
+    Claim, ClaimStore, DedupStore, Fingerprint, Hold, MessageKey, Record, StoreError, Ticket,
+    TicketStore,
+};
 
 /// Keeps everything in this process, up to a number of messages; then the done ones that would be forgotten first make room.
 pub struct MemoryStore {
@@ -30,13 +33,13 @@ struct Entry {
 }
 
 enum State {
-    InProgress { lapses: Instant, held: Held },
+    InProgress { expires: Instant, held: Held },
     Done(Option<Fingerprint>),
 }
 
 #[derive(Clone, Copy)]
 struct Held {
-    attempt: u32,
+    number: u32,
     run: Run,
 }
 
@@ -52,7 +55,7 @@ enum Run {
 impl Held {
     fn granted(self) -> Claim {
         Claim::Granted {
-            attempt: self.attempt,
+            number: self.number,
             is_run_lost: self.run == Run::Lost,
         }
     }
@@ -60,7 +63,7 @@ impl Held {
     /// By another owner, after the lease ended.
     fn taken_over(self) -> Self {
         Self {
-            attempt: self.attempt.saturating_add(1),
+            number: self.number.saturating_add(1),
             run: match self.run {
                 Run::NotBegun => Run::NotBegun,
                 Run::Begun | Run::Lost => Run::Lost,
@@ -165,13 +168,13 @@ impl Known {
     }
 
     fn hold(&mut self, ticket: &Ticket, held: Held) {
-        let lapses = Instant::now() + ticket.lease;
-        self.put(ticket, State::InProgress { lapses, held });
+        let expires = Instant::now() + ticket.lease;
+        self.put(ticket, State::InProgress { expires, held });
     }
 }
 
 #[async_trait]
-impl DedupStore for MemoryStore {
+impl ClaimStore for MemoryStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
         let mut known = self.known();
         let now = Instant::now();
@@ -186,9 +189,9 @@ impl DedupStore for MemoryStore {
                 ..
             }) if *owner == ticket.owner => *held,
             Some(Entry {
-                state: State::InProgress { lapses, .. },
+                state: State::InProgress { expires, .. },
                 ..
-            }) if *lapses > now => return Ok(Claim::InProgress),
+            }) if *expires > now => return Ok(Claim::InProgress),
             Some(Entry {
                 state: State::InProgress { held, .. },
                 ..
@@ -196,7 +199,7 @@ impl DedupStore for MemoryStore {
             None => {
                 known.make_room(self.capacity)?;
                 Held {
-                    attempt: 1,
+                    number: 1,
                     run: Run::NotBegun,
                 }
             }
@@ -205,6 +208,27 @@ impl DedupStore for MemoryStore {
         Ok(held.granted())
     }
 
+    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
+        Ok(match self.known().entries.get(key) {
+            None => Record::Absent,
+            Some(Entry {
+                state: State::Done(fingerprint),
+                ..
+            }) => Record::Done(*fingerprint),
+            Some(Entry {
+                state: State::InProgress { expires, .. },
+                ..
+            }) if *expires > Instant::now() => Record::InProgress,
+            Some(Entry {
+                state: State::InProgress { .. },
+                ..
+            }) => Record::Expired,
+        })
+    }
+}
+
+#[async_trait]
+impl TicketStore for MemoryStore {
     async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         let begun = |held| Held {
             run: Run::Begun,
@@ -239,31 +263,16 @@ impl DedupStore for MemoryStore {
                 ..
             }) => known.remove(&ticket.key),
             Some(held) => {
-                let lapses = Instant::now();
-                known.put(ticket, State::InProgress { lapses, held });
+                let expires = Instant::now();
+                known.put(ticket, State::InProgress { expires, held });
             }
         }
         Ok(Hold::Held)
     }
+}
 
-    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        Ok(match self.known().entries.get(key) {
-            None => Record::Absent,
-            Some(Entry {
-                state: State::Done(fingerprint),
-                ..
-            }) => Record::Done(*fingerprint),
-            Some(Entry {
-                state: State::InProgress { lapses, .. },
-                ..
-            }) if *lapses > Instant::now() => Record::InProgress,
-            Some(Entry {
-                state: State::InProgress { .. },
-                ..
-            }) => Record::Lapsed,
-        })
-    }
-
+#[async_trait]
+impl DedupStore for MemoryStore {
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -1,4 +1,25 @@
-//! Has this message been handled, or is it being handled now?
+//! Deduplication stores: the records of messages that are in progress or done.
+//!
+//! # A store of your own
+//! A store implements three traits, divided by caller, and is passed to [`Service::store`](crate::Service::store):
+//!
+//! | trait | caller | methods |
+//! |---|---|---|
+//! | [`ClaimStore`] | a delivery that wants to handle a message | `claim`, `look` |
+//! | [`TicketStore`] | the delivery that holds the claim | `begin`, `renew`, `finish`, `release` |
+//! | [`DedupStore`] | the service, at its start and for readiness | `ping`, `advice` |
+//!
+//! These rules apply to all of them:
+//! - Each call is one atomic step in the store.
+//! - Each call is idempotent for its ticket. A step whose answer was lost may be repeated with the same ticket.
+//! - The store's clock decides when a lease or a window expires.
+//! - An expired lease does not revoke a claim. Only the claim of another ticket does.
+//! - A ticket that does not hold the claim changes nothing: the answer is [`Hold::Lost`].
+//! - A call returns [`StoreError::Unavailable`] within a bounded time if the store does not answer.
+//!
+//! `contract`, behind the feature of the same name, is the full definition: a test suite for two instances of a store.
+//! [`MemoryStore`] is the simplest implementation. pushgate adds a circuit breaker, retries and a local cache around every
+//! store, so a store needs none of them.
 
 #[cfg(any(feature = "firestore", feature = "redis"))]
 mod connection;
@@ -18,54 +39,69 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use backon::{ExponentialBuilder, Retryable};
 use uuid::Uuid;
 
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "firestore")]
 pub use firestore::{FirestoreDatabase, FirestoreStore, NotADatabase};
 pub use key::MessageKey;
+pub(crate) use layers::ProtectedStore;
 pub use memory::MemoryStore;
 #[cfg(feature = "redis")]
 pub use redis::{RedisAddress, RedisAddressError, RedisStore};
 
 use crate::breaker::Open;
-use layers::circuit::Guarded;
-use layers::local_cache::{Finished, Remembering};
-use layers::none::Unguarded;
-use layers::unanswered::Unanswered;
 
-/// Remembers which messages are being handled and which are done. [`contract`] is the full definition.
-///
-/// Each call is one atomic step in the store, and each is idempotent for its ticket: one whose answer was lost may be
-/// repeated with the same ticket, and never grants a message twice. The clock that counts is the store's.
+/// The steps of a delivery that does not hold its message. The store's circuit breaker applies to them.
 #[async_trait]
-pub trait DedupStore: Send + Sync {
-    /// Asks to handle the ticket's message alone. Repeated with the same ticket it answers `Granted` again.
+pub trait ClaimStore: Send + Sync {
+    /// Claims the ticket's message. Repeated with the same ticket, it answers `Granted` again.
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError>;
 
-    /// Marks that the claim's run begins, and lets its lease begin again. Called right before the handler of a subscriber that
-    /// must know whether a run was cut off; a claim that is never begun is no run, however it ended.
+    /// Returns the record of a message, for a delivery that waits for the claim of another one.
+    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError>;
+}
+
+/// The steps of the delivery that holds a claim. They bypass the store's circuit breaker.
+#[async_trait]
+pub trait TicketStore: Send + Sync {
+    /// Records that the run begins, and restarts the lease. Called right before the handler, for a subscriber that must know
+    /// if a run was cut off. A claim that never began counts as no run, however it ended.
     async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
 
-    /// Lets the claim's lease begin again.
+    /// Restarts the lease.
     async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
 
-    /// Marks the message done, remembered for the ticket's window.
+    /// Records the message as done, for the ticket's window.
     async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
 
-    /// Gives the claim back after a failed run, or before any, so that the next delivery may try at once. A run that an earlier
-    /// claim began and never ended stays known.
+    /// Releases the claim after a failed run, or before any, so that the next delivery may claim at once. The store keeps the
+    /// fact that an earlier claim began a run and never ended it.
     async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
+}
 
-    /// What the store knows of a message; for those who wait for another's claim.
-    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError>;
-
-    /// Whether the store answers, for readiness.
+/// A store for deduplication. The [module](self) describes how to write one.
+#[async_trait]
+pub trait DedupStore: ClaimStore + TicketStore {
+    /// Checks that the store answers, for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// What an operator should change about the store, a sentence each.
+    /// Returns the changes to the store that an operator should make, a sentence each. They are logged when the service starts.
     async fn advice(&self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
+    }
+}
+
+/// Logs the store's advice, once the store answers.
+pub(crate) async fn log_advice(store: Arc<dyn DedupStore>) {
+    let advice = || async { store.advice().await };
+    let patience = ExponentialBuilder::default()
+        .with_max_delay(Duration::from_secs(60))
+        .with_jitter()
+        .without_max_times();
+    for sentence in advice.retry(patience).await.unwrap_or_default() {
+        tracing::warn!("{sentence}");
     }
 }
 
@@ -103,9 +139,9 @@ impl Ticket {
 pub enum Claim {
     /// The caller alone may handle the message now.
     Granted {
-        /// 1, or more after claims that lapsed because their owner vanished.
-        attempt: u32,
-        /// True if an earlier claim began a run ([`DedupStore::begin`]) whose end was never recorded.
+        /// 1, or more after claims that expired because their owner vanished.
+        number: u32,
+        /// True if an earlier claim began a run ([`TicketStore::begin`]) whose end was never recorded.
         is_run_lost: bool,
     },
     /// Another ticket holds the message.
@@ -130,70 +166,10 @@ pub enum Record {
     Absent,
     /// Claimed, and the lease has not ended.
     InProgress,
-    /// Claimed, but the lease has ended: whoever claims next takes over.
-    Lapsed,
+    /// Claimed, but the lease has expired: the next claim takes over.
+    Expired,
     /// Handled; with the fingerprint that its ticket had.
     Done(Option<Fingerprint>),
-}
-
-/// A store with what every store gets around it.
-#[derive(Clone)]
-pub(crate) struct Shielded {
-    /// For those who ask for a message: nobody waits for a store that is away, nor asks it about what was finished here.
-    pub(crate) asking: Arc<dyn DedupStore>,
-    /// For the holder of a claim, which is to be kept and settled whatever the store did a moment ago.
-    pub(crate) holding: Arc<dyn DedupStore>,
-    finished: Finished,
-    unanswered: Unanswered,
-}
-
-impl Shielded {
-    pub(crate) fn new(store: Arc<dyn DedupStore>) -> Self {
-        let finished = Finished::default();
-        let remembering = |store| {
-            Arc::new(Remembering {
-                store,
-                finished: finished.clone(),
-            })
-        };
-        Self {
-            asking: remembering(Arc::new(Guarded::new(Arc::clone(&store)))),
-            holding: remembering(store),
-            finished: finished.clone(),
-            unanswered: Unanswered::default(),
-        }
-    }
-
-    /// For subscribers without idempotency.
-    pub(crate) fn none() -> Self {
-        Self {
-            asking: Arc::new(Unguarded),
-            holding: Arc::new(Unguarded),
-            finished: Finished::default(),
-            unanswered: Unanswered::default(),
-        }
-    }
-
-    /// Lets the ticket take over a claim that an earlier delivery of its message left in the store without knowing.
-    pub(crate) fn adopt(&self, ticket: &mut Ticket) {
-        self.unanswered.adopt(ticket);
-    }
-
-    /// Gives back a claim that the store may have granted without this process knowing. Left there, it would delay the next
-    /// delivery.
-    pub(crate) fn give_back_unanswered(&self, ticket: &Ticket) {
-        self.unanswered.give_back(&self.holding, ticket, false);
-    }
-
-    /// Gives back a claim whose release was not answered.
-    pub(crate) fn give_back_again(&self, ticket: &Ticket) {
-        self.unanswered.give_back(&self.holding, ticket, true);
-    }
-
-    /// Remembers here what the store could not be told.
-    pub(crate) fn remember(&self, ticket: &Ticket) {
-        self.finished.remember(ticket);
-    }
 }
 
 /// Why the store gave no answer that can be relied on.
@@ -233,26 +209,5 @@ impl StoreError {
             Self::Unavailable(_) | Self::Full(_) => true,
             Self::Refused(_) | Self::Corrupt => false,
         }
-    }
-}
-
-#[cfg(all(test, feature = "contract"))]
-mod tests {
-    use super::*;
-
-    fn asking(store: &Arc<dyn DedupStore>) -> Arc<dyn DedupStore> {
-        Shielded::new(Arc::clone(store)).asking
-    }
-
-    #[tokio::test]
-    async fn a_shielded_store_keeps_the_contract() {
-        let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
-        contract::every_rule([asking(&store), asking(&store)]).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn a_shielded_store_keeps_the_contract_in_races() {
-        let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
-        contract::races([asking(&store), asking(&store)], 100).await;
     }
 }

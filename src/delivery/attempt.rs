@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::breaker::Pass;
-use crate::dedup::{DedupStore, Fingerprint, Hold, StoreError, Ticket};
+use crate::dedup::{Fingerprint, Hold, ProtectedStore, StoreError, Ticket, TicketStore};
 use crate::delivery::dead_letter::{Reason, replayed};
 use crate::delivery::envelope::Envelope;
 use crate::delivery::registered::Registered;
@@ -108,9 +108,8 @@ impl Attempt {
         self
     }
 
-    /// Where the holder of its claim keeps and settles it.
-    pub(crate) fn store(&self) -> &Arc<dyn DedupStore> {
-        &self.subscriber.store.holding
+    pub(crate) fn store(&self) -> &ProtectedStore {
+        &self.subscriber.store
     }
 
     /// For logs: unlike the ticket's key, it never comes from a payload.
@@ -204,7 +203,7 @@ impl Attempt {
         tracing::warn!(
             subscription = %self.subscriber.name,
             message_id = self.message_id(),
-            claim_attempt = number,
+            claim_number = number,
             "an earlier delivery of this message vanished before it settled it; {run}, and {next}"
         );
     }

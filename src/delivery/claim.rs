@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::breaker::Pass;
-use crate::dedup::{Claim, DedupStore, Fingerprint, Record, StoreError, Ticket};
+use crate::dedup::{Claim, ClaimStore, Fingerprint, Record, StoreError, Ticket};
 use crate::delivery::admission::Waiting;
 use crate::delivery::attempt::Attempt;
 use crate::delivery::drain::Drain;
@@ -37,7 +37,7 @@ struct Patience<'a> {
 /// What the store says, before it is known what the subscriber makes of it.
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
-    Granted { attempt: u32, is_run_lost: bool },
+    Granted { number: u32, is_run_lost: bool },
     Done(Option<Fingerprint>),
     Elsewhere(Settlement),
     Leaving,
@@ -53,7 +53,7 @@ pub(crate) async fn ask(attempt: &mut Attempt, drain: &Drain) -> Result<Asked, S
         room: &subscriber.waiting,
     };
     loop {
-        let store = &subscriber.store.asking;
+        let store = &subscriber.store;
         let mut pass = attempt.pass.take();
         let told = ask_store(store, &attempt.claiming(), &patience, &mut pass).await;
         attempt.pass = pass;
@@ -68,14 +68,14 @@ pub(crate) async fn ask(attempt: &mut Attempt, drain: &Drain) -> Result<Asked, S
             }
             Err(NoAnswer { error, .. }) => {
                 if error.is_ambiguous() {
-                    subscriber.store.give_back_unanswered(&attempt.ticket);
+                    subscriber.store.release_unanswered(&attempt.ticket);
                 }
                 return Err(error);
             }
         };
         return Ok(match told {
             Told::Granted {
-                attempt: number,
+                number,
                 is_run_lost,
             } => {
                 attempt.granted(number, is_run_lost);
@@ -104,7 +104,7 @@ struct NoAnswer {
 }
 
 async fn ask_store(
-    store: &Arc<dyn DedupStore>,
+    store: &dyn ClaimStore,
     ticket: &Ticket,
     patience: &Patience<'_>,
     pass: &mut Option<Pass>,
@@ -120,11 +120,11 @@ async fn ask_store(
         };
         match store.claim(ticket).await.map_err(no_answer)? {
             Claim::Granted {
-                attempt,
+                number,
                 is_run_lost,
             } => {
                 return Ok(Told::Granted {
-                    attempt,
+                    number,
                     is_run_lost,
                 });
             }
@@ -135,7 +135,7 @@ async fn ask_store(
             return Ok(Told::Elsewhere(Settlement::Busy));
         };
         drop(pass.take()); // a probe that waits would keep all others out
-        let waited = wait(store.as_ref(), ticket, patience).await;
+        let waited = wait(store, ticket, patience).await;
         match waited.map_err(|error| NoAnswer {
             error,
             is_in_progress,
@@ -154,7 +154,7 @@ enum Waited {
 }
 
 async fn wait(
-    store: &dyn DedupStore,
+    store: &dyn ClaimStore,
     ticket: &Ticket,
     patience: &Patience<'_>,
 ) -> Result<Waited, StoreError> {
@@ -169,7 +169,7 @@ async fn wait(
         match store.look(&ticket.key).await {
             Ok(Record::Done(fingerprint)) => return Ok(Waited::For(Told::Done(fingerprint))),
             Ok(Record::Absent) => return elsewhere(Settlement::FailedElsewhere),
-            Ok(Record::Lapsed) => return Ok(Waited::Lapsed),
+            Ok(Record::Expired) => return Ok(Waited::Lapsed),
             Ok(Record::InProgress) if is_over => return elsewhere(Settlement::Busy),
             // One lost answer among many is no reason to burn an attempt.
             Err(error) if is_over || !error.is_transient() => return Err(error),
@@ -197,7 +197,7 @@ impl Patience<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dedup::{MemoryStore, MessageKey};
+    use crate::dedup::{DedupStore, MemoryStore, MessageKey};
 
     const LIMIT: Duration = Duration::from_secs(50);
 
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(
             store.claim(&holder).await.expect("claimed"),
             Claim::Granted {
-                attempt: 1,
+                number: 1,
                 is_run_lost: false
             }
         );
@@ -244,7 +244,7 @@ mod tests {
         });
         let room = Waiting::of(100);
         let patience = patience(&room);
-        let asked = ask_store(&store, &ticket(60), &patience, &mut None)
+        let asked = ask_store(store.as_ref(), &ticket(60), &patience, &mut None)
             .await
             .ok()
             .expect("answered");
@@ -272,7 +272,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_vanished_holders_message_is_taken_over_while_there_is_time() {
         let (asked, waited) = asked_while(15, |_, _| async {}).await;
-        assert!(matches!(asked, Told::Granted { attempt: 2, .. }));
+        assert!(matches!(asked, Told::Granted { number: 2, .. }));
         assert!(waited < Duration::from_secs(18), "{waited:?}");
         let (asked, _) = asked_while(30, |_, _| async {}).await;
         assert_eq!(
@@ -292,7 +292,7 @@ mod tests {
         let patience = patience(&room);
         patience.closing.cancel();
         assert_eq!(
-            ask_store(&store, &ticket(60), &patience, &mut None)
+            ask_store(store.as_ref(), &ticket(60), &patience, &mut None)
                 .await
                 .ok()
                 .expect("answered"),

@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::dedup::{Claim, DedupStore, Hold, StoreError, Ticket};
+use crate::dedup::{Claim, Hold, ProtectedStore, StoreError, Ticket, TicketStore};
 use crate::delivery::attempt::Attempt;
 use crate::loggable::chain;
 
@@ -21,7 +21,7 @@ impl LeaseKeeper {
     /// back.
     pub(crate) fn keep(attempt: &Attempt) -> Self {
         let keeping = Keeping {
-            store: Arc::clone(attempt.store()),
+            store: attempt.store().clone(),
             ticket: attempt.ticket.clone(),
             message_id: Arc::clone(&attempt.delivery.context.message_id),
             stop: attempt.delivery.context.stop.clone(),
@@ -39,7 +39,7 @@ impl Drop for LeaseKeeper {
 }
 
 struct Keeping {
-    store: Arc<dyn DedupStore>,
+    store: ProtectedStore,
     ticket: Ticket,
     message_id: Arc<str>,
     stop: CancellationToken,
@@ -83,7 +83,7 @@ impl Keeping {
         if store.renew(ticket).await? == Hold::Held {
             return Ok(Hold::Held);
         }
-        match store.claim(ticket).await? {
+        match store.claim_again(ticket).await? {
             Claim::Granted { .. } if self.is_begun.load(Ordering::Relaxed) => {
                 store.begin(ticket).await
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::breaker::{Breaker, Open, Pass, Rules};
-use crate::dedup::{MessageKey, Shielded, Ticket};
+use crate::dedup::{MessageKey, ProtectedStore, Ticket};
 use crate::delivery::admission::{OverCapacity, Place, Waiting};
 use crate::delivery::dead_letter::DeadLetterTopic;
 use crate::delivery::pools::{Pools, Quota};
@@ -22,7 +22,7 @@ pub(crate) struct Registered {
     pub(crate) name: Arc<str>,
     pub(crate) dead_letter_topic: DeadLetterTopic,
     pub(crate) limits: Limits,
-    pub(crate) store: Shielded,
+    pub(crate) store: ProtectedStore,
     places: Arc<Semaphore>,
     pub(crate) quota: Quota,
     pub(crate) waiting: Waiting,
@@ -33,7 +33,7 @@ impl Registered {
     pub(crate) fn new(
         declared: Subscriber,
         project: &str,
-        store: &Shielded,
+        store: &ProtectedStore,
         pools: &Pools,
     ) -> Self {
         let idempotency = declared.idempotency.as_ref();
@@ -53,7 +53,7 @@ impl Registered {
             limits: declared.limits(),
             store: match idempotency.is_some_and(Idempotency::is_guarded) {
                 true => store.clone(),
-                false => Shielded::none(),
+                false => ProtectedStore::none(),
             },
             places: Arc::new(Semaphore::new(places)),
             waiting: Waiting::of(places),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use backon::{ConstantBuilder, ExponentialBuilder, Retryable};
 use tokio::time::{Instant, sleep_until};
 
-use crate::dedup::{Claim, Hold, StoreError, Ticket};
+use crate::dedup::{Claim, ClaimStore, Hold, StoreError, Ticket, TicketStore};
 use crate::delivery::attempt::Attempt;
 use crate::delivery::dead_letter::{DeadLetters, Reason};
 use crate::delivery::drain::Drain;
@@ -154,7 +154,7 @@ impl Settling<'_> {
     async fn record_late(&self) -> Result<(), StoreError> {
         let ticket = &self.attempt.ticket;
         let record = async {
-            match self.attempt.subscriber.store.asking.claim(ticket).await? {
+            match self.attempt.store().claim(ticket).await? {
                 Claim::Granted { .. } => self.attempt.store().finish(ticket).await.map(drop),
                 Claim::Done(_) | Claim::InProgress => Ok(()),
             }
@@ -168,7 +168,7 @@ impl Settling<'_> {
 
     /// A success that the store does not know is known here at least.
     fn remember(&self) {
-        self.attempt.subscriber.store.remember(&self.attempt.ticket);
+        self.attempt.store().remember(&self.attempt.ticket);
     }
 
     /// Leaves the claim to lapse.
@@ -184,7 +184,7 @@ impl Settling<'_> {
         if store.finish(&self.attempt.ticket).await? == Hold::Held {
             return Ok(Recorded::Yes);
         }
-        let recorded = match store.claim(again).await? {
+        let recorded = match store.claim_again(again).await? {
             Claim::Granted { .. } if store.finish(again).await? == Hold::Held => Recorded::Yes,
             Claim::Done(_) => Recorded::Yes,
             Claim::Granted { .. } | Claim::InProgress => Recorded::ByAnother,
@@ -233,12 +233,12 @@ impl Settling<'_> {
     /// Gives the claim back. If the store does not answer before the deadline, that goes on in the background.
     async fn release(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
         drop(lease);
-        let (store, ticket) = (&self.attempt.subscriber.store, &self.attempt.ticket);
+        let (store, ticket) = (self.attempt.store(), &self.attempt.ticket);
         if self.attempt.is_unguarded {
-            store.give_back_unanswered(ticket);
+            store.release_unanswered(ticket);
             return settled;
         }
-        let try_once = || async { self.attempt.store().release(&self.attempt.ticket).await };
+        let try_once = || async { store.release(ticket).await };
         let once_more = ConstantBuilder::default()
             .with_delay(Duration::from_millis(25))
             .with_max_times(1);
@@ -248,7 +248,7 @@ impl Settling<'_> {
             () = self.drain.last_call.cancelled() => Err(StoreError::no_answer()),
         };
         if let Err(error) = released {
-            store.give_back_again(ticket);
+            store.release_again(ticket);
             self.warn(&format!(
                 "cannot release a claim; it is tried again, or else the claim lapses by itself: {}",
                 chain(&error)

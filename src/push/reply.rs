@@ -268,7 +268,7 @@ impl Report {
                     subscription = self.subscription.as_ref().or(self.path.as_ref()),
                     message_id = self.message_id,
                     delivery_attempt = self.delivery_attempt,
-                    claim_attempt = self.claim.filter(|attempt| *attempt > 1),
+                    claim_number = self.claim.filter(|number| *number > 1),
                     outcome = self.outcome,
                     status = self.status.as_u16(),
                     duration_ms = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX),

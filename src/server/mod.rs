@@ -26,7 +26,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::dedup::DedupStore;
+#[cfg(feature = "dev")]
+use crate::dedup::StoreError;
 use crate::delivery::drain::LAST_WORDS;
 use crate::loggable::excerpt;
 use crate::push::Gate;
@@ -67,8 +68,9 @@ impl Running {
         self.address
     }
 
-    pub(crate) fn store(&self) -> Arc<dyn DedupStore> {
-        Arc::clone(&self.gate.store)
+    #[cfg(feature = "dev")]
+    pub(crate) async fn ping_store(&self) -> Result<(), StoreError> {
+        self.gate.store.ping().await
     }
 
     /// Leaves: refuses new pushes, lets running ones finish within the grace period, stops the others and releases their claims.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pushgate::dedup::{Claim, DedupStore, Fingerprint, MessageKey, Ticket};
+use pushgate::dedup::{Claim, ClaimStore, Fingerprint, MessageKey, Ticket, TicketStore};
 use pushgate::{AfterCrash, Backoff, Conflict, Idempotency, StoreDown, Subscriber};
 use tokio::task::JoinHandle;
 
@@ -43,7 +43,7 @@ async fn take_over(store: &FaultyStore, message: &TestMessage) {
     store.forget();
     let rival = Ticket::new(key(&message.id), LONG, LONG);
     let claimed = store.claim(&rival).await.expect("an answer");
-    assert!(matches!(claimed, Claim::Granted { attempt: 1, .. }));
+    assert!(matches!(claimed, Claim::Granted { number: 1, .. }));
 }
 
 #[tokio::test]

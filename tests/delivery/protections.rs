@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pushgate::dedup::{DedupStore, MessageKey, Ticket};
+use pushgate::dedup::{ClaimStore, MessageKey, Ticket, TicketStore};
 use pushgate::{AfterCrash, Backoff, CircuitBreaker, StoreDown, Subscriber};
 
 use crate::harness::faulty_store::{Fault, FaultyStore, Step};

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pushgate::dedup::{
-    Claim, DedupStore, Hold, MemoryStore, MessageKey, Record, StoreError, Ticket,
+    Claim, ClaimStore, DedupStore, Hold, MemoryStore, MessageKey, Record, StoreError, Ticket,
+    TicketStore,
 };
 use tokio::sync::watch;
 
@@ -115,11 +116,18 @@ impl FaultyStore {
 }
 
 #[async_trait]
-impl DedupStore for FaultyStore {
+impl ClaimStore for FaultyStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
         self.answer(Step::Claim, self.store().claim(ticket)).await
     }
 
+    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
+        self.answer(Step::Look, self.store().look(key)).await
+    }
+}
+
+#[async_trait]
+impl TicketStore for FaultyStore {
     async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         self.answer(Step::Begin, self.store().begin(ticket)).await
     }
@@ -136,11 +144,10 @@ impl DedupStore for FaultyStore {
         self.answer(Step::Release, self.store().release(ticket))
             .await
     }
+}
 
-    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        self.answer(Step::Look, self.store().look(key)).await
-    }
-
+#[async_trait]
+impl DedupStore for FaultyStore {
     async fn ping(&self) -> Result<(), StoreError> {
         self.store().ping().await
     }

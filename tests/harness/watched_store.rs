@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pushgate::dedup::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
+use pushgate::dedup::{
+    Claim, ClaimStore, DedupStore, Hold, MessageKey, Record, StoreError, Ticket, TicketStore,
+};
 use tokio::sync::watch;
 
 use super::faulty_store::Step;
@@ -66,11 +68,18 @@ impl WatchedStore {
 }
 
 #[async_trait]
-impl DedupStore for WatchedStore {
+impl ClaimStore for WatchedStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
         self.note(Step::Claim, self.inner.claim(ticket).await)
     }
 
+    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
+        self.note(Step::Look, self.inner.look(key).await)
+    }
+}
+
+#[async_trait]
+impl TicketStore for WatchedStore {
     async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         self.note(Step::Begin, self.inner.begin(ticket).await)
     }
@@ -86,11 +95,10 @@ impl DedupStore for WatchedStore {
     async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         self.note(Step::Release, self.inner.release(ticket).await)
     }
+}
 
-    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        self.note(Step::Look, self.inner.look(key).await)
-    }
-
+#[async_trait]
+impl DedupStore for WatchedStore {
     async fn ping(&self) -> Result<(), StoreError> {
         self.inner.ping().await
     }

@@ -23,7 +23,7 @@ fn ticket(id: &str) -> Ticket {
 
 async fn granted(store: &Arc<dyn DedupStore>, ticket: &Ticket) {
     let claim = store.claim(ticket).await.expect("an answer");
-    assert!(matches!(claim, Claim::Granted { attempt: 1, .. }));
+    assert!(matches!(claim, Claim::Granted { number: 1, .. }));
 }
 
 #[tokio::test]

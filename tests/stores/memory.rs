@@ -24,7 +24,7 @@ async fn memory_keeps_the_contract_in_races() {
 
 #[tokio::test]
 async fn a_full_memory_store_forgets_what_is_done_first_and_never_what_is_in_progress() {
-    use pushgate::dedup::{Claim, MessageKey, StoreError, Ticket};
+    use pushgate::dedup::{Claim, ClaimStore, MessageKey, StoreError, Ticket, TicketStore};
     let store = MemoryStore::new(2);
     let ticket = |id: &str, window| {
         let key = MessageKey {
@@ -39,7 +39,7 @@ async fn a_full_memory_store_forgets_what_is_done_first_and_never_what_is_in_pro
         assert_eq!(
             store.claim(ticket).await.expect("claimed"),
             Claim::Granted {
-                attempt: 1,
+                number: 1,
                 is_run_lost: false
             }
         );
@@ -52,7 +52,7 @@ async fn a_full_memory_store_forgets_what_is_done_first_and_never_what_is_in_pro
     assert_eq!(
         store.claim(&ticket("more", 60)).await.expect("claimed"),
         Claim::Granted {
-            attempt: 1,
+            number: 1,
             is_run_lost: false
         }
     );

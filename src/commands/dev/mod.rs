@@ -159,7 +159,7 @@ pub(super) async fn run(
 /// Says what is not as it may be expected. A store that does not answer is no reason not to start, since that may pass.
 async fn remark(screen: &Screen, config: &Config, running: &Running) {
     screen.store(config);
-    if let Err(error) = running.store().ping().await {
+    if let Err(error) = running.ping_store().await {
         let why = chain(&error);
         screen.trouble(&format!("messages are not handled, since {why}"));
     }

@@ -62,7 +62,7 @@ impl State {
 pub(super) struct Record {
     pub(super) state: State,
     pub(super) owner: Uuid,
-    pub(super) attempt: u32,
+    pub(super) number: u32,
     pub(super) lease: Duration,
     /// How long it is to be remembered, counted from its writing.
     pub(super) window: Duration,
@@ -81,11 +81,11 @@ pub(super) struct Seen {
 }
 
 impl Record {
-    pub(super) fn of(ticket: &Ticket, state: State, attempt: u32) -> Self {
+    pub(super) fn of(ticket: &Ticket, state: State, number: u32) -> Self {
         Self {
             state,
             owner: ticket.owner,
-            attempt,
+            number,
             lease: ticket.lease,
             window: ticket.window.max(ticket.lease),
             fingerprint: ticket.fingerprint,
@@ -104,7 +104,7 @@ impl Record {
         let mut fields = vec![
             ("state", text(self.state.text())),
             ("owner", text(&self.owner.simple().to_string())),
-            ("attempt", ValueType::IntegerValue(self.attempt.into())),
+            ("attempt", ValueType::IntegerValue(self.number.into())),
             ("lease_ms", ValueType::IntegerValue(lease)),
             (
                 "expires",
@@ -150,7 +150,7 @@ impl Record {
                 State::ALL.into_iter().find(|state| state.text() == text)?
             },
             owner: string("owner")?.parse().ok()?,
-            attempt: integer("attempt")?.try_into().ok()?,
+            number: integer("attempt")?.try_into().ok()?,
             lease: Duration::from_millis(integer("lease_ms")?.try_into().ok()?),
             window: Duration::ZERO,
             fingerprint: string("fingerprint").and_then(|text| text.parse().ok()),
@@ -169,7 +169,7 @@ impl Seen {
     }
 
     /// Whether its lease has ended.
-    pub(super) fn is_lapsed(&self, record: &Record) -> bool {
+    pub(super) fn has_expired_lease(&self, record: &Record) -> bool {
         let lease = i128::try_from(record.lease.as_nanos()).unwrap_or(i128::MAX);
         record.since.is_some_and(|since| {
             nanoseconds(&since).saturating_add(lease) <= nanoseconds(&self.read_time)

@@ -22,7 +22,9 @@ use uuid::Uuid;
 
 use self::calls::{Calls, Committed};
 use self::document::{Record as Document, Seen, State};
-use super::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
+use super::{
+    Claim, ClaimStore, DedupStore, Hold, MessageKey, Record, StoreError, Ticket, TicketStore,
+};
 
 pub use self::database::{FirestoreDatabase, NotADatabase};
 
@@ -44,7 +46,7 @@ pub struct FirestoreStore {
 #[derive(Clone)]
 struct Version {
     update_time: Timestamp,
-    attempt: u32,
+    number: u32,
     state: State,
 }
 
@@ -91,25 +93,25 @@ impl FirestoreStore {
 
     /// Creates the document; if there is one already, does what it allows.
     async fn try_claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
-        let (mut attempt, mut state) = (1, State::Held);
+        let (mut number, mut state) = (1, State::Held);
         let mut condition = ConditionType::Exists(false);
         for _ in 0..ROUNDS {
-            if self.write(ticket, state, attempt, condition).await? {
+            if self.write(ticket, state, number, condition).await? {
                 return Ok(Claim::Granted {
-                    attempt,
+                    number,
                     is_run_lost: state == State::Lost,
                 });
             }
             let seen = self.calls.read(&ticket.key).await?;
             condition = seen.unchanged();
-            (attempt, state) = match seen.record {
+            (number, state) = match seen.record {
                 None => (1, State::Held),
                 Some(ref record) => match record.state {
                     _ if seen.is_expired(record) => (1, State::Held),
                     State::Done => return Ok(Claim::Done(record.fingerprint)),
-                    held if record.owner == ticket.owner => (record.attempt, held),
-                    held if seen.is_lapsed(record) => {
-                        (record.attempt.saturating_add(1), held.taken_over())
+                    held if record.owner == ticket.owner => (record.number, held),
+                    held if seen.has_expired_lease(record) => {
+                        (record.number.saturating_add(1), held.taken_over())
                     }
                     State::Held | State::Begun | State::Lost => return Ok(Claim::InProgress),
                 },
@@ -123,15 +125,15 @@ impl FirestoreStore {
         &self,
         ticket: &Ticket,
         state: State,
-        attempt: u32,
+        number: u32,
         condition: ConditionType,
     ) -> Result<bool, StoreError> {
-        let document = Document::of(ticket, state, attempt);
+        let document = Document::of(ticket, state, number);
         match self.calls.put(&ticket.key, &document, condition).await? {
             Committed::Yes(update_time) if state != State::Done => {
                 let version = Version {
                     update_time,
-                    attempt,
+                    number,
                     state,
                 };
                 self.versions.insert(ticket.owner, version);
@@ -155,7 +157,7 @@ impl FirestoreStore {
                         ..
                     }) if record.state != State::Done => Version {
                         update_time,
-                        attempt: record.attempt,
+                        number: record.number,
                         state: record.state,
                     },
                     Some(_) if step == Step::Finish => return Ok(Hold::Held), // its answer was lost
@@ -176,17 +178,17 @@ impl FirestoreStore {
         version: Version,
     ) -> Result<bool, StoreError> {
         let condition = ConditionType::UpdateTime(version.update_time);
-        let Version { attempt, state, .. } = version;
+        let Version { number, state, .. } = version;
         match step {
-            Step::Begin => self.write(ticket, State::Begun, attempt, condition).await,
-            Step::Renew => self.write(ticket, state, attempt, condition).await,
-            Step::Finish => self.write(ticket, State::Done, attempt, condition).await,
+            Step::Begin => self.write(ticket, State::Begun, number, condition).await,
+            Step::Renew => self.write(ticket, state, number, condition).await,
+            Step::Finish => self.write(ticket, State::Done, number, condition).await,
             Step::Release if state == State::Lost => {
                 let lapsed = Ticket {
                     lease: Duration::ZERO,
                     ..ticket.clone()
                 };
-                self.write(&lapsed, state, attempt, condition).await
+                self.write(&lapsed, state, number, condition).await
             }
             Step::Release => {
                 let committed = self.calls.delete(&ticket.key, condition).await?;
@@ -197,11 +199,27 @@ impl FirestoreStore {
 }
 
 #[async_trait]
-impl DedupStore for FirestoreStore {
+impl ClaimStore for FirestoreStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
         self.bounded(self.try_claim(ticket)).await
     }
 
+    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
+        let seen = self.bounded(self.calls.read(key)).await?;
+        Ok(match seen.record {
+            None => Record::Absent,
+            Some(ref record) if seen.is_expired(record) => Record::Absent,
+            Some(ref record) => match record.state {
+                State::Done => Record::Done(record.fingerprint),
+                _ if seen.has_expired_lease(record) => Record::Expired,
+                State::Held | State::Begun | State::Lost => Record::InProgress,
+            },
+        })
+    }
+}
+
+#[async_trait]
+impl TicketStore for FirestoreStore {
     async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         self.bounded(self.try_step(ticket, Step::Begin)).await
     }
@@ -217,20 +235,10 @@ impl DedupStore for FirestoreStore {
     async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         self.bounded(self.try_step(ticket, Step::Release)).await
     }
+}
 
-    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        let seen = self.bounded(self.calls.read(key)).await?;
-        Ok(match seen.record {
-            None => Record::Absent,
-            Some(ref record) if seen.is_expired(record) => Record::Absent,
-            Some(ref record) => match record.state {
-                State::Done => Record::Done(record.fingerprint),
-                _ if seen.is_lapsed(record) => Record::Lapsed,
-                State::Held | State::Begun | State::Lost => Record::InProgress,
-            },
-        })
-    }
-
+#[async_trait]
+impl DedupStore for FirestoreStore {
     async fn ping(&self) -> Result<(), StoreError> {
         let nobody = MessageKey {
             subscription: "ping".into(),

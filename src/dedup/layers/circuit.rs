@@ -1,5 +1,4 @@
-//! A store that does not answer costs each push milliseconds: after some time-outs in a row nobody waits for it but one
-//! probe.
+//! The store's circuit breaker: after several time-outs in a row, claims fail at once, except for single probes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +8,16 @@ use backon::{ConstantBuilder, Retryable};
 use tokio::time::Instant;
 
 use crate::breaker::{Breaker, Rules};
-use crate::dedup::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
+use crate::dedup::{Claim, ClaimStore, MessageKey, Record, StoreError, Ticket};
 use crate::loggable::chain;
 
-/// A claim whose answer was lost is asked again with the same ticket, which is never granted twice.
+/// The pause before a claim whose answer was lost is repeated. The same ticket is never granted twice.
 const REPEAT_AFTER: Duration = Duration::from_millis(25);
 
-/// What fails sooner costs nobody time.
+/// The shortest failure that counts: a faster one costs a delivery no time.
 const SLOW: Duration = Duration::from_millis(100);
 
-/// In a cluster of which a part is away, the others' answers come in between, so that it seldom opens.
+/// In a cluster with one failed node, successes of the other nodes come between the failures, so the circuit seldom opens.
 const RULES: Rules = Rules {
     failures: 6,
     shortest_pause: Duration::from_millis(200),
@@ -26,21 +25,22 @@ const RULES: Rules = Rules {
     probes: 1,
 };
 
-/// A store behind a circuit breaker, for those who ask.
-pub(crate) struct Guarded {
-    store: Arc<dyn DedupStore>,
+/// A store behind a circuit breaker.
+#[derive(Clone)]
+pub(super) struct Circuit {
+    store: Arc<dyn ClaimStore>,
     breaker: Arc<Breaker>,
 }
 
-impl Guarded {
-    pub(crate) fn new(store: Arc<dyn DedupStore>) -> Self {
+impl Circuit {
+    pub(super) fn new(store: Arc<dyn ClaimStore>) -> Self {
         Self {
             store,
             breaker: Breaker::new("deduplication store", RULES),
         }
     }
 
-    async fn guard<T>(
+    async fn run<T>(
         &self,
         step: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
@@ -61,42 +61,18 @@ impl Guarded {
 }
 
 #[async_trait]
-impl DedupStore for Guarded {
+impl ClaimStore for Circuit {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
         let repeat = ConstantBuilder::default()
             .with_delay(REPEAT_AFTER)
             .with_max_times(1);
         let claim = || async { self.store.claim(ticket).await };
-        self.guard(async { claim.retry(repeat).when(StoreError::is_transient).await })
+        self.run(async { claim.retry(repeat).when(StoreError::is_transient).await })
             .await
     }
 
-    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        self.store.begin(ticket).await
-    }
-
-    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        self.store.renew(ticket).await
-    }
-
-    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        self.store.finish(ticket).await
-    }
-
-    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        self.store.release(ticket).await
-    }
-
     async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        self.guard(self.store.look(key)).await
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.store.ping().await
-    }
-
-    async fn advice(&self) -> Result<Vec<String>, StoreError> {
-        self.store.advice().await
+        self.run(self.store.look(key)).await
     }
 }
 
@@ -107,41 +83,21 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::dedup::{Shielded, Unguarded};
+    use crate::dedup::layers::ProtectedStore;
 
     /// Fails every claim after this time.
-    struct Away(Duration);
+    struct Unreachable(Duration);
 
     #[async_trait]
-    impl DedupStore for Away {
+    impl ClaimStore for Unreachable {
         async fn claim(&self, _ticket: &Ticket) -> Result<Claim, StoreError> {
             sleep(self.0).await;
             let error = io::Error::from(io::ErrorKind::TimedOut);
             Err(StoreError::Unavailable(Arc::new(error)))
         }
 
-        async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-            Unguarded.begin(ticket).await
-        }
-
-        async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-            Unguarded.renew(ticket).await
-        }
-
-        async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-            Unguarded.finish(ticket).await
-        }
-
-        async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-            Unguarded.release(ticket).await
-        }
-
-        async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-            Unguarded.look(key).await
-        }
-
-        async fn ping(&self) -> Result<(), StoreError> {
-            Ok(())
+        async fn look(&self, _key: &MessageKey) -> Result<Record, StoreError> {
+            Ok(Record::Absent)
         }
     }
 
@@ -154,8 +110,8 @@ mod tests {
         Ticket::new(key, Duration::from_secs(10), Duration::from_secs(10))
     }
 
-    /// How long a claim takes after so many have failed.
-    async fn claim_after(failures: u32, store: &dyn DedupStore) -> Duration {
+    /// Returns the duration of a claim after this number of failed ones.
+    async fn claim_after(failures: u32, store: &Circuit) -> Duration {
         for _ in 0..failures {
             assert!(store.claim(&ticket()).await.is_err());
         }
@@ -165,21 +121,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_six_deliveries_that_waited_in_vain_nobody_waits_but_the_holder_of_a_claim() {
+    async fn claims_fail_at_once_after_six_time_outs() {
         let second = Duration::from_secs(1);
-        let shielded = Shielded::new(Arc::new(Away(second)));
-        let asking = shielded.asking.as_ref();
-        assert!(claim_after(5, asking).await >= 2 * second, "asked twice");
-        assert_eq!(claim_after(0, asking).await, Duration::ZERO);
-        let refused = asking.claim(&ticket()).await.expect_err("nobody was asked");
-        assert!(refused.is_transient() && !refused.is_ambiguous());
-        assert_eq!(claim_after(0, shielded.holding.as_ref()).await, second);
+        let circuit = Circuit::new(Arc::new(Unreachable(second)));
+        assert!(claim_after(5, &circuit).await >= 2 * second, "tried twice");
+        assert_eq!(claim_after(0, &circuit).await, Duration::ZERO);
+        let error = circuit.claim(&ticket()).await.expect_err("an open circuit");
+        assert!(error.is_transient() && !error.is_ambiguous());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn failures_that_cost_no_time_close_nothing() {
-        let shielded = Shielded::new(Arc::new(Away(Duration::ZERO)));
-        let took = claim_after(100, shielded.asking.as_ref()).await;
+    async fn the_holder_of_a_claim_bypasses_the_circuit() {
+        let circuit = Circuit::new(Arc::new(Unreachable(Duration::from_secs(1))));
+        claim_after(5, &circuit).await;
+        let store = ProtectedStore {
+            circuit,
+            ..ProtectedStore::none()
+        };
+        assert!(store.claim(&ticket()).await.is_err());
+        assert!(store.claim_again(&ticket()).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn fast_failures_do_not_open_the_circuit() {
+        let circuit = Circuit::new(Arc::new(Unreachable(Duration::ZERO)));
+        let took = claim_after(100, &circuit).await;
         assert_eq!(took.as_millis(), REPEAT_AFTER.as_millis());
     }
 }

@@ -1,24 +1,22 @@
-//! What this process knows to be done: a duplicate that comes here again costs no round trip to the store.
+//! Finished messages that this process remembers: their duplicates cost no round trip to the store.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tokio::time::Instant;
 
-use crate::dedup::{Claim, DedupStore, Fingerprint, Hold, MessageKey, Record, StoreError, Ticket};
+use crate::dedup::{Fingerprint, MessageKey, Ticket};
 
-/// Some 6 MB.
+/// The capacity, some 6 MB.
 const REMEMBERED: u64 = 20_000;
 
-/// Most duplicates come soon. What an operator makes the store forget, so that it runs again, is known here no longer than this.
+/// The longest time that a message is remembered. A record that an operator deletes from the store, so that its message runs
+/// again, is remembered here no longer than this. Most duplicates arrive sooner.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
-/// What was finished here, for a while.
 #[derive(Clone)]
-pub(crate) struct Finished(Cache<MessageKey, Done>);
+pub(super) struct LocalCache(Cache<MessageKey, Done>);
 
 #[derive(Clone, Copy)]
 struct Done {
@@ -26,17 +24,18 @@ struct Done {
     until: Instant,
 }
 
-impl Finished {
-    fn get(&self, key: &MessageKey) -> Option<Done> {
+impl LocalCache {
+    /// Returns the fingerprint of a message that was finished here, if its key had one.
+    pub(super) fn get(&self, key: &MessageKey) -> Option<Option<Fingerprint>> {
         let done = self.0.get(key)?;
         if done.until > Instant::now() {
-            return Some(done);
+            return Some(done.fingerprint);
         }
         self.0.invalidate(key);
         None
     }
 
-    pub(crate) fn remember(&self, ticket: &Ticket) {
+    pub(super) fn remember(&self, ticket: &Ticket) {
         let done = Done {
             fingerprint: ticket.fingerprint,
             until: Instant::now() + ticket.window.min(LONGEST),
@@ -45,8 +44,8 @@ impl Finished {
     }
 }
 
-impl Default for Finished {
-    /// The oldest make room: each id is asked for seldom, and soon or not at all.
+impl Default for LocalCache {
+    /// Evicts the least recently used: duplicates of a message arrive seldom, and soon or not at all.
     fn default() -> Self {
         let cache = Cache::builder()
             .max_capacity(REMEMBERED)
@@ -56,64 +55,13 @@ impl Default for Finished {
     }
 }
 
-/// A store that is not asked about what was finished here.
-pub(crate) struct Remembering {
-    pub(crate) store: Arc<dyn DedupStore>,
-    pub(crate) finished: Finished,
-}
-
-#[async_trait]
-impl DedupStore for Remembering {
-    async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
-        match self.finished.get(&ticket.key) {
-            Some(done) => Ok(Claim::Done(done.fingerprint)),
-            None => self.store.claim(ticket).await,
-        }
-    }
-
-    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        self.store.begin(ticket).await
-    }
-
-    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        self.store.renew(ticket).await
-    }
-
-    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        let hold = self.store.finish(ticket).await?;
-        if hold == Hold::Held {
-            self.finished.remember(ticket);
-        }
-        Ok(hold)
-    }
-
-    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        self.store.release(ticket).await
-    }
-
-    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        match self.finished.get(key) {
-            Some(done) => Ok(Record::Done(done.fingerprint)),
-            None => self.store.look(key).await,
-        }
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.store.ping().await
-    }
-
-    async fn advice(&self) -> Result<Vec<String>, StoreError> {
-        self.store.advice().await
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_last_ids_are_known_however_many_came_before() {
-        let finished = Finished::default();
+        let finished = LocalCache::default();
         let ticket = |id: u64| {
             let key = MessageKey {
                 subscription: "projects/p/subscriptions/s".into(),

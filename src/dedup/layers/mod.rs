@@ -1,6 +1,151 @@
-//! The layers around every store.
+//! The layers around every store: a circuit breaker, a local cache of finished messages, and releases in the background.
 
-pub(crate) mod circuit;
-pub(crate) mod local_cache;
-pub(crate) mod none;
-pub(crate) mod unanswered;
+mod circuit;
+mod local_cache;
+mod none;
+mod unanswered;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::circuit::Circuit;
+use self::local_cache::LocalCache;
+use self::none::NoStore;
+use self::unanswered::UnansweredClaims;
+use super::{
+    Claim, ClaimStore, DedupStore, Fingerprint, Hold, MessageKey, Record, StoreError, Ticket,
+    TicketStore,
+};
+
+/// A store with its layers.
+#[derive(Clone)]
+pub(crate) struct ProtectedStore {
+    store: Arc<dyn DedupStore>,
+    circuit: Circuit,
+    /// `None` for a store that remembers nothing.
+    finished: Option<LocalCache>,
+    unanswered: UnansweredClaims,
+}
+
+impl ProtectedStore {
+    pub(crate) fn new(store: Arc<dyn DedupStore>) -> Self {
+        Self {
+            circuit: Circuit::new(store.clone()),
+            finished: Some(LocalCache::default()),
+            unanswered: UnansweredClaims::new(store.clone()),
+            store,
+        }
+    }
+
+    /// The store of subscribers without idempotency.
+    pub(crate) fn none() -> Self {
+        Self {
+            finished: None,
+            ..Self::new(Arc::new(NoStore))
+        }
+    }
+
+    /// Claims a message for its holder, whose claim was lost. It bypasses the circuit breaker.
+    pub(crate) async fn claim_again(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
+        match self.finished_here(&ticket.key) {
+            Some(fingerprint) => Ok(Claim::Done(fingerprint)),
+            None => self.store.claim(ticket).await,
+        }
+    }
+
+    /// Gives the ticket the owner of an unanswered claim for the same message, if there is one.
+    pub(crate) fn adopt(&self, ticket: &mut Ticket) {
+        self.unanswered.adopt(ticket);
+    }
+
+    /// Releases in the background a claim that the store may have granted although its answer was lost. Until then the next
+    /// delivery of the message at this instance may adopt it.
+    pub(crate) fn release_unanswered(&self, ticket: &Ticket) {
+        self.unanswered.release(ticket, false);
+    }
+
+    /// Retries in the background a release whose answer was lost.
+    pub(crate) fn release_again(&self, ticket: &Ticket) {
+        self.unanswered.release(ticket, true);
+    }
+
+    /// Remembers in this process a finished message that the store could not record.
+    pub(crate) fn remember(&self, ticket: &Ticket) {
+        if let Some(finished) = &self.finished {
+            finished.remember(ticket);
+        }
+    }
+
+    fn finished_here(&self, key: &MessageKey) -> Option<Option<Fingerprint>> {
+        self.finished.as_ref()?.get(key)
+    }
+}
+
+#[async_trait]
+impl ClaimStore for ProtectedStore {
+    async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
+        match self.finished_here(&ticket.key) {
+            Some(fingerprint) => Ok(Claim::Done(fingerprint)),
+            None => self.circuit.claim(ticket).await,
+        }
+    }
+
+    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
+        match self.finished_here(key) {
+            Some(fingerprint) => Ok(Record::Done(fingerprint)),
+            None => self.circuit.look(key).await,
+        }
+    }
+}
+
+#[async_trait]
+impl TicketStore for ProtectedStore {
+    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.store.begin(ticket).await
+    }
+
+    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.store.renew(ticket).await
+    }
+
+    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        let hold = self.store.finish(ticket).await?;
+        if hold == Hold::Held {
+            self.remember(ticket);
+        }
+        Ok(hold)
+    }
+
+    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+        self.store.release(ticket).await
+    }
+}
+
+#[cfg(all(test, feature = "contract"))]
+mod tests {
+    use super::*;
+    use crate::dedup::{MemoryStore, contract};
+
+    #[async_trait]
+    impl DedupStore for ProtectedStore {
+        async fn ping(&self) -> Result<(), StoreError> {
+            self.store.ping().await
+        }
+    }
+
+    fn two_instances() -> contract::Pair {
+        let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
+        [(); 2].map(|()| Arc::new(ProtectedStore::new(Arc::clone(&store))) as Arc<dyn DedupStore>)
+    }
+
+    #[tokio::test]
+    async fn a_protected_store_keeps_the_contract() {
+        contract::every_rule(two_instances()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_protected_store_keeps_the_contract_in_races() {
+        contract::races(two_instances(), 100).await;
+    }
+}

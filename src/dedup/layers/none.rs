@@ -1,21 +1,30 @@
-//! For subscribers that declare `Idempotency::none`: every delivery is granted.
+//! The store of subscribers that declare `Idempotency::none`.
 
 use async_trait::async_trait;
 
-use crate::dedup::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
+use crate::dedup::{
+    Claim, ClaimStore, DedupStore, Hold, MessageKey, Record, StoreError, Ticket, TicketStore,
+};
 
-/// Remembers nothing. Chosen for a subscriber by its declaration, never by a setting.
-pub(crate) struct Unguarded;
+/// Grants every claim and remembers nothing. Chosen by a subscriber's declaration, never by a setting.
+pub(super) struct NoStore;
 
 #[async_trait]
-impl DedupStore for Unguarded {
+impl ClaimStore for NoStore {
     async fn claim(&self, _ticket: &Ticket) -> Result<Claim, StoreError> {
         Ok(Claim::Granted {
-            attempt: 1,
+            number: 1,
             is_run_lost: false,
         })
     }
 
+    async fn look(&self, _key: &MessageKey) -> Result<Record, StoreError> {
+        Ok(Record::Absent)
+    }
+}
+
+#[async_trait]
+impl TicketStore for NoStore {
     async fn begin(&self, _ticket: &Ticket) -> Result<Hold, StoreError> {
         Ok(Hold::Held)
     }
@@ -31,11 +40,10 @@ impl DedupStore for Unguarded {
     async fn release(&self, _ticket: &Ticket) -> Result<Hold, StoreError> {
         Ok(Hold::Held)
     }
+}
 
-    async fn look(&self, _key: &MessageKey) -> Result<Record, StoreError> {
-        Ok(Record::Absent)
-    }
-
+#[async_trait]
+impl DedupStore for NoStore {
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -19,7 +19,9 @@ pub use self::address::{RedisAddress, RedisAddressError};
 use self::clock::ServerClock;
 use self::link::Link;
 use self::scripts::{Scripts, Step};
-use super::{Claim, DedupStore, Hold, MessageKey, Record, StoreError, Ticket};
+use super::{
+    Claim, ClaimStore, DedupStore, Hold, MessageKey, Record, StoreError, Ticket, TicketStore,
+};
 
 /// Keeps the records in a Redis or Valkey that all instances share.
 pub struct RedisStore {
@@ -97,12 +99,12 @@ impl RedisStore {
     /// `None` if the server received it too late, by what was known of its clock.
     async fn try_claim(&self, ticket: &Ticket) -> Result<Option<Claim>, StoreError> {
         let asked = Instant::now();
-        let (answer, attempt, fingerprint, is_run_lost, now): (String, u32, String, bool, i64) =
+        let (answer, number, fingerprint, is_run_lost, now): (String, u32, String, bool, i64) =
             self.with(&self.scripts.claim, ticket).await?;
         self.clock.learn(now, asked);
         match answer.as_str() {
             "granted" => Ok(Some(Claim::Granted {
-                attempt,
+                number,
                 is_run_lost,
             })),
             "in progress" => Ok(Some(Claim::InProgress)),
@@ -132,7 +134,7 @@ impl RedisStore {
 }
 
 #[async_trait]
-impl DedupStore for RedisStore {
+impl ClaimStore for RedisStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
         match self.try_claim(ticket).await? {
             Some(claim) => Ok(claim),
@@ -141,6 +143,22 @@ impl DedupStore for RedisStore {
         }
     }
 
+    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
+        let nobody = ["nobody".to_owned()];
+        let (state, fingerprint): (String, String) =
+            self.run(&self.scripts.look, key, &nobody).await?;
+        match state.as_str() {
+            "absent" => Ok(Record::Absent),
+            "held" => Ok(Record::InProgress),
+            "expired" => Ok(Record::Expired),
+            "d" => Ok(Record::Done(fingerprint.parse().ok())),
+            _ => Err(StoreError::Corrupt),
+        }
+    }
+}
+
+#[async_trait]
+impl TicketStore for RedisStore {
     async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         match self.try_begin(ticket).await? {
             Some(hold) => Ok(hold),
@@ -159,20 +177,10 @@ impl DedupStore for RedisStore {
     async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
         self.hold(&self.scripts.release, ticket).await
     }
+}
 
-    async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        let nobody = ["nobody".to_owned()];
-        let (state, fingerprint): (String, String) =
-            self.run(&self.scripts.look, key, &nobody).await?;
-        match state.as_str() {
-            "absent" => Ok(Record::Absent),
-            "held" => Ok(Record::InProgress),
-            "lapsed" => Ok(Record::Lapsed),
-            "d" => Ok(Record::Done(fingerprint.parse().ok())),
-            _ => Err(StoreError::Corrupt),
-        }
-    }
-
+#[async_trait]
+impl DedupStore for RedisStore {
     async fn ping(&self) -> Result<(), StoreError> {
         let answer = self.link.ping().await;
         answer.map_err(|error| self.place.fails(error))

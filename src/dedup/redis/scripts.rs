@@ -66,7 +66,7 @@ return 1
 ";
 
 const LOOK: &str = r"
-if held and when <= now then return {'lapsed', ''} end
+if held and when <= now then return {'expired', ''} end
 if held then return {'held', ''} end
 return {state, fingerprint}
 ";
