@@ -83,7 +83,15 @@ pub use subscriber::{
 pub use time::OffsetDateTime;
 pub use trace::{Trace, TraceError};
 
-/// The README's examples, compiled.
+/// The examples of the pages, compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-struct Readme;
+#[doc = include_str!("../docs/start/first-subscriber.md")]
+#[doc = include_str!("../docs/start/own-repository.md")]
+#[doc = include_str!("../docs/guides/idempotency-keys.md")]
+#[doc = include_str!("../docs/guides/errors-and-retries.md")]
+#[doc = include_str!("../docs/guides/testing.md")]
+#[doc = include_str!("../docs/guides/publishing.md")]
+#[doc = include_str!("../docs/guides/ordering.md")]
+#[doc = include_str!("../docs/guides/long-work.md")]
+struct Pages;

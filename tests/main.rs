@@ -11,6 +11,7 @@ mod harness;
 
 mod commands;
 mod delivery;
+mod docs;
 mod google;
 mod operate;
 mod publish;

@@ -213,24 +213,6 @@ async fn a_store_that_does_not_answer_is_told_at_start() {
     );
 }
 
-/// The README's table of settings is the one place besides `--help` that lists them.
-#[test]
-fn the_readme_lists_every_setting_with_its_default() {
-    let readme = include_str!("../../README.md");
-    for setting in &pushgate::SETTINGS {
-        let row = readme
-            .lines()
-            .find(|line| line.starts_with(&format!("| `{}`", setting.name)));
-        let row = row.unwrap_or_else(|| panic!("{} has no row", setting.name));
-        assert!(
-            setting
-                .default
-                .is_none_or(|default| row.contains(&format!("`{default}`"))),
-            "{row}"
-        );
-    }
-}
-
 #[tokio::test]
 async fn memory_on_cloud_run_is_refused_without_a_reason() {
     let mut environment = ENOUGH.to_vec();
