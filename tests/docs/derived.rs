@@ -83,7 +83,7 @@ fn the_page_of_rules_is_the_table_of_rules() {
 
 /// Returns what a command prints, in a shell without settings.
 fn run(command: &str) -> String {
-    let binary = Path::new(env!("CARGO_BIN_EXE_pushgate"));
+    let binary = crate::harness::process::pushgate();
     let folder = binary.parent().expect("a folder").display();
     let output = Command::new("sh")
         .args(["-c", &format!("{command} 2>&1")])
