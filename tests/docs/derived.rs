@@ -235,3 +235,49 @@ fn the_page_of_stores_has_a_row_for_each_address() {
     let others = form.matches("://").count();
     assert_eq!(others, 4, "a scheme more: {form}");
 }
+
+/// The settlements in the source, as rows: `STATUS, "outcome", Level::NAME`.
+fn settlements() -> Vec<String> {
+    let source = Page::read("src/push/reply.rs").text;
+    let words: Vec<&str> = source.split_whitespace().collect();
+    let text = words.join(" ");
+    let rows = text.split("\", Level::").collect::<Vec<_>>();
+    let pairs = rows.windows(2);
+    pairs
+        .map(|pair| {
+            let (before, outcome) = pair[0].rsplit_once('"').expect("an outcome");
+            let status = before
+                .trim_end_matches([',', ' '])
+                .rsplit(['(', ' '])
+                .next()
+                .expect("a status");
+            let status = match status {
+                "ACK" => 204,
+                "AGAIN" => 503,
+                "StatusCode::INTERNAL_SERVER_ERROR" => 500,
+                "StatusCode::CONFLICT" => 409,
+                other => {
+                    panic!("the status {other} of {outcome} is new: name it here and on the page")
+                }
+            };
+            let level = match pair[1].split(|c: char| !c.is_alphabetic()).next() {
+                Some("Info") => "INFO",
+                Some("Warn") => "WARNING",
+                _ => "ERROR",
+            };
+            format!("| `{outcome}` | {status} | {level} |")
+        })
+        .collect()
+}
+
+#[test]
+fn the_page_of_replies_has_each_settlement_with_its_status_and_level() {
+    let page = Page::read("docs/reference/replies.md").text;
+    let (_, table) = page.split_once("## Settlements").expect("a table");
+    let (table, _) = table.split_once("\n## ").expect("its end");
+    let settlements = settlements();
+    for row in &settlements {
+        assert!(table.contains(row), "docs/reference/replies.md lacks {row}");
+    }
+    assert_eq!(table.matches("\n| `").count(), settlements.len());
+}
