@@ -173,7 +173,7 @@ async fn held(
     let most = max_messages.min(MAX_HELD_MESSAGES);
     let held = control
         .subscription(&place)?
-        .first_held(most, MAX_HELD_BYTES);
+        .first_unacked(most, MAX_HELD_BYTES);
     let answer = PullResponse {
         received_messages: held
             .iter()

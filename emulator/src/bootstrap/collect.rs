@@ -7,9 +7,9 @@ use serde_saphyr::{Location, Spanned};
 use super::document::{
     Document, MessageEntry, SchemaEntry, SchemaSettingsEntry, SubscriptionEntry, TopicEntry,
 };
-use super::place::{BootstrapFault, Source, read_text};
+use super::file::{Checked, File};
+use super::place::{BootstrapFault, Source, refused};
 use super::{Bootstrap, BootstrapDefaults, message, subscription, yaml};
-use crate::error::ApiError;
 use crate::resources::name::{ResourceName, check_project};
 use crate::resources::subscription::SubscriptionConfig;
 use crate::resources::topic::{SchemaSettings, TopicConfig};
@@ -32,15 +32,6 @@ pub(super) struct Reference {
     pub(super) name: String,
     pub(super) place: BootstrapFault,
 }
-
-/// A file that is being read.
-struct File<'a> {
-    source: &'a Source,
-    text: &'a str,
-    project: String,
-}
-
-type Checked<T> = Result<T, BootstrapFault>;
 
 impl<'a> Collection<'a> {
     pub(super) fn new(defaults: &'a BootstrapDefaults) -> Self {
@@ -285,37 +276,4 @@ impl<'a> Collection<'a> {
             place: BootstrapFault::new(file.source, location, ""),
         });
     }
-}
-
-impl File<'_> {
-    /// The full name: what has a slash is taken as it is.
-    fn full(&self, collection: &str, written: &str) -> String {
-        if written.contains('/') {
-            return written.to_owned();
-        }
-        format!("projects/{}/{collection}/{written}", self.project)
-    }
-
-    fn name(
-        &self,
-        written: &Spanned<String>,
-        collection: &str,
-        check: impl Fn(&str) -> Result<ResourceName, ApiError>,
-    ) -> Checked<ResourceName> {
-        check(&self.full(collection, &written.value))
-            .map_err(|error| refused(self.source, written.referenced, &error))
-    }
-
-    fn read(&self, path: &Spanned<String>) -> Checked<String> {
-        let whole = self.source.folder.join(&path.value);
-        read_text(&whole).map_err(|why| {
-            let text = format!("{} {why}", whole.display());
-            BootstrapFault::new(self.source, path.referenced, text)
-        })
-    }
-}
-
-/// What one of Google's rules says, at its place.
-pub(super) fn refused(source: &Source, location: Location, error: &ApiError) -> BootstrapFault {
-    BootstrapFault::new(source, location, error.to_string())
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 
-use super::collect::{Collection, refused};
+use super::collect::Collection;
 use super::document::Seconds;
-use super::place::{BootstrapFault, Source};
+use super::place::{BootstrapFault, Source, refused};
 use super::yaml;
 use crate::error::ApiError;
 use crate::resources::name::ResourceName;

@@ -7,6 +7,7 @@
 mod collect;
 mod described;
 mod document;
+mod file;
 mod json;
 mod message;
 mod place;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_saphyr::{Error, Location};
 
+use crate::error::ApiError;
+
 /// How much of a line is shown.
 const EXCERPT_LETTERS: usize = 40;
 
@@ -196,6 +198,11 @@ fn first_line(text: &str) -> String {
         .rsplit_once(" at line ")
         .map_or(line, |(words, _)| words);
     words.to_owned()
+}
+
+/// What one of Google's rules says, at its place.
+pub(super) fn refused(source: &Source, location: Location, error: &ApiError) -> BootstrapFault {
+    BootstrapFault::new(source, location, error.to_string())
 }
 
 #[cfg(test)]

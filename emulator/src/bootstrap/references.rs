@@ -73,9 +73,12 @@ impl Collection<'_> {
             if self.is_declared(&topic) {
                 continue;
             }
-            let keeper = topic.replacen("/topics/", "/subscriptions/", 1);
-            if !self.is_declared(&keeper) {
-                self.add_subscription(SubscriptionConfig::new(keeper.as_str(), topic.as_str()));
+            let data_folder = topic.replacen("/topics/", "/subscriptions/", 1);
+            if !self.is_declared(&data_folder) {
+                self.add_subscription(SubscriptionConfig::new(
+                    data_folder.as_str(),
+                    topic.as_str(),
+                ));
             }
             let id = topic.rsplit('/').next().unwrap_or_default();
             let note =

@@ -27,11 +27,11 @@ impl Broker {
         self.history.noted(delivery.name(), note);
         if faults.is_none() {
             delivery.set_faults(faults);
-            self.keep_none(Kind::Faults, delivery.name());
+            self.delete_saved(Kind::Faults, delivery.name());
             return;
         }
         let faults = faults.begin(self.seed, self.clock.utc());
-        self.keep_faults(delivery.name(), &faults);
+        self.save_faults(delivery.name(), &faults);
         delivery.set_faults(faults);
     }
 }

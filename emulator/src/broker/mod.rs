@@ -6,6 +6,7 @@ mod project;
 mod publish;
 mod records;
 mod replay;
+mod restore;
 mod retention;
 mod saved;
 mod schemas;
@@ -30,9 +31,9 @@ use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::history::History;
 use crate::iam::Policies;
-use crate::journal::keeping::{Keeper, Keeping};
+use crate::journal::data_folder::{DataFolder, OptionalDataFolder};
 use crate::messages::storage::Storage;
-use crate::push::Courier;
+use crate::push::Pusher;
 use crate::resources::name::ResourceName;
 use crate::schema::Schemas;
 
@@ -43,9 +44,9 @@ pub(crate) struct Broker {
     resources: Mutex<Resources>,
     schemas: Mutex<Schemas>,
     policies: Policies,
-    courier: Courier,
+    pusher: Pusher,
     clock: Clock,
-    keeper: Keeper,
+    data_folder: OptionalDataFolder,
     history: Arc<History>,
     remembered: Arc<Remembered>,
     pace: Pace,
@@ -66,11 +67,11 @@ struct Resources {
 }
 
 /// What the tasks of an emulator run on.
-pub(crate) struct Ground {
+pub(crate) struct BrokerContext {
     pub(crate) runtime: Handle,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
-    pub(crate) keeper: Keeper,
+    pub(crate) data_folder: OptionalDataFolder,
     /// Decides about faults that have no seed of their own.
     pub(crate) seed: u64,
     /// The faults of subscriptions that are given none.
@@ -80,29 +81,29 @@ pub(crate) struct Ground {
 
 impl Broker {
     /// A broker without topics, whose tasks end when `stopping` is cancelled.
-    pub(crate) fn new(courier: Courier, clock: Clock, pace: Pace, ground: Ground) -> Self {
+    pub(crate) fn new(pusher: Pusher, clock: Clock, pace: Pace, context: BrokerContext) -> Self {
         let resources = Resources {
             topics: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             snapshots: BTreeMap::new(),
-            storage: Storage::new(ground.keeper.clone()),
+            storage: Storage::new(context.data_folder.clone()),
             next_sequence: first_sequence(),
         };
         Self {
             resources: Mutex::new(resources),
             schemas: Mutex::new(Schemas::default()),
             policies: Policies::default(),
-            courier,
+            pusher,
             clock,
-            keeper: ground.keeper,
-            history: ground.history,
+            data_folder: context.data_folder,
+            history: context.history,
             remembered: Arc::default(),
             pace,
-            seed: ground.seed,
-            faults: ground.faults,
-            runtime: ground.runtime,
-            tasks: ground.tasks,
-            stopping: ground.stopping,
+            seed: context.seed,
+            faults: context.faults,
+            runtime: context.runtime,
+            tasks: context.tasks,
+            stopping: context.stopping,
         }
     }
 
@@ -117,10 +118,10 @@ impl Broker {
 
     fn resources(&self) -> Locked<'_> {
         let resources = self.resources.lock();
-        let keeping = self.keeper.as_deref();
+        let folder = self.data_folder.as_deref();
         let resources = resources.unwrap_or_else(PoisonError::into_inner);
-        keeping.inspect(|keeping| keeping.begin());
-        Locked { resources, keeping }
+        folder.inspect(|folder| folder.begin());
+        Locked { resources, folder }
     }
 }
 
@@ -128,7 +129,7 @@ impl Broker {
 /// message with some of its subscriptions only, and no half of a deletion.
 struct Locked<'a> {
     resources: MutexGuard<'a, Resources>,
-    keeping: Option<&'a Keeping>,
+    folder: Option<&'a DataFolder>,
 }
 
 impl Deref for Locked<'_> {
@@ -147,7 +148,7 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        self.keeping.inspect(|keeping| keeping.complete());
+        self.folder.inspect(|folder| folder.complete());
     }
 }
 

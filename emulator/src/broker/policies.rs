@@ -28,7 +28,7 @@ impl Broker {
             return Err(ApiError::NotFound(id.to_owned()));
         }
         let set = self.policies.set(resource, policy)?;
-        self.keep_policy(resource, &set);
+        self.save_policy(resource, &set);
         Ok(set)
     }
 }

@@ -68,10 +68,10 @@ impl Resources {
         if let Some(full) = topic.deliveries.iter().find(full) {
             return Err(full.exhausted());
         }
-        if let Some(keeping) = &broker.keeper {
+        if let Some(folder) = &broker.data_folder {
             let records = stored.iter();
             let records = records.map(|message| (message.sequence, message_record(message)));
-            keeping.messages(name, records.collect());
+            folder.messages(name, records.collect());
         }
         for message in &stored {
             let receivers = topic.deliveries.iter().filter(|each| each.wants(message));

@@ -5,7 +5,7 @@ use prost::Message;
 use prost_types::Timestamp;
 
 use crate::convert::{self, timestamp, to_timestamp};
-use crate::delivery::{Delivery, Sought};
+use crate::delivery::{Delivery, SnapshotSeek};
 use crate::error::ApiError;
 use crate::messages::storage::StoredMessage;
 use crate::resources::topic::Origin;
@@ -25,7 +25,7 @@ pub(super) struct SubscriptionRecord {
     #[prost(message, optional, tag = "1000")]
     pub(super) origin: Option<OriginRecord>,
     #[prost(message, optional, tag = "1001")]
-    pub(super) sought: Option<SoughtRecord>,
+    pub(super) snapshot_seek: Option<SnapshotSeekRecord>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -49,7 +49,7 @@ pub(super) struct OriginRecord {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct SoughtRecord {
+pub(super) struct SnapshotSeekRecord {
     #[prost(message, optional, tag = "1")]
     until: Option<Timestamp>,
     #[prost(uint64, tag = "2")]
@@ -60,7 +60,7 @@ impl SubscriptionRecord {
     pub(super) fn of(delivery: &Delivery) -> Self {
         Self {
             origin: delivery.origin().map(OriginRecord::from),
-            sought: delivery.sought().map(SoughtRecord::from),
+            snapshot_seek: delivery.snapshot_seek().map(SnapshotSeekRecord::from),
         }
     }
 }
@@ -77,17 +77,17 @@ impl From<OriginRecord> for Origin {
     }
 }
 
-impl From<Sought> for SoughtRecord {
-    fn from(Sought { until, before }: Sought) -> Self {
+impl From<SnapshotSeek> for SnapshotSeekRecord {
+    fn from(SnapshotSeek { until, before }: SnapshotSeek) -> Self {
         let until = Some(to_timestamp(until));
         Self { until, before }
     }
 }
 
-impl TryFrom<SoughtRecord> for Sought {
+impl TryFrom<SnapshotSeekRecord> for SnapshotSeek {
     type Error = ApiError;
 
-    fn try_from(record: SoughtRecord) -> Result<Self, ApiError> {
+    fn try_from(record: SnapshotSeekRecord) -> Result<Self, ApiError> {
         Ok(Self {
             until: timestamp("sought.until", record.until.unwrap_or_default())?,
             before: record.before,

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::snapshot::Snapshot;
 use super::{Broker, Resources, check_count};
-use crate::delivery::{Delivery, Sought};
+use crate::delivery::{Delivery, SnapshotSeek};
 use crate::error::ApiError;
 use crate::history::Note;
 use crate::journal::Kind;
@@ -45,7 +45,7 @@ impl Broker {
             self.clock.utc(),
         )?;
         let config = snapshot.config();
-        self.keep_snapshot(&snapshot);
+        self.save_snapshot(&snapshot);
         resources.snapshots.insert(name.clone(), snapshot);
         Ok(config)
     }
@@ -81,7 +81,7 @@ impl Broker {
         let snapshot = resources.snapshots.get_mut(name);
         let snapshot = snapshot.ok_or_else(|| name.not_found())?;
         snapshot.update(change(snapshot.config())?, self.clock.utc())?;
-        self.keep_snapshot(snapshot);
+        self.save_snapshot(snapshot);
         Ok(snapshot.config())
     }
 
@@ -91,7 +91,7 @@ impl Broker {
         let mut resources = self.resources();
         let snapshot = resources.snapshots.remove(name);
         snapshot.ok_or_else(|| name.not_found())?;
-        self.keep_deletion(Kind::Snapshot, name);
+        self.save_deletion(Kind::Snapshot, name);
         resources.trim_topics(self.clock.utc());
         Ok(())
     }
@@ -147,12 +147,16 @@ impl Broker {
         }
         let mut messages = resources.log_of(&topic);
         messages.extend(found.unacked().clone());
-        let sought = Sought {
+        let snapshot_seek = SnapshotSeek {
             until: found.expire_time,
             before: resources.next_sequence,
         };
-        delivery.seek(&messages, |message| found.wants(message), Some(sought));
-        self.keep_subscription(&delivery);
+        delivery.seek(
+            &messages,
+            |message| found.wants(message),
+            Some(snapshot_seek),
+        );
+        self.save_subscription(&delivery);
         let snapshot = snapshot.to_string();
         self.note_seek(&delivery, Note::SeekToSnapshot { snapshot });
         Ok(())
@@ -161,7 +165,7 @@ impl Broker {
     /// Tells the history what a seek left to be delivered.
     fn note_seek(&self, delivery: &Delivery, note: Note) {
         let unacked = delivery.unacknowledged();
-        self.history.sought(delivery.name(), note, |sequence| {
+        self.history.seek(delivery.name(), note, |sequence| {
             unacked.contains_key(&sequence)
         });
     }

@@ -39,7 +39,7 @@ impl Broker {
         let ended = resources
             .snapshots
             .extract_if(.., |_, each| each.expire_time <= now);
-        ended.for_each(|(name, _)| self.keep_deletion(Kind::Snapshot, &name));
+        ended.for_each(|(name, _)| self.save_deletion(Kind::Snapshot, &name));
         resources.trim_topics(now);
         let mut expired: Vec<ResourceName> = Vec::new();
         for (name, delivery) in &resources.subscriptions {

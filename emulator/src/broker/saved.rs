@@ -1,34 +1,19 @@
-//! Keeps resources in the data folder, and brings back what it holds.
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
+//! Saves resources in the data folder.
 
 use googleapis_tonic_google_iam_v1::google::iam::v1::Policy;
-use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
-    ListSchemasResponse, PubsubMessage, Subscription,
-};
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::ListSchemasResponse;
 use prost::Message;
 
+use super::Broker;
 use super::records::{OriginRecord, SnapshotRecord, SubscriptionRecord, TopicRecord};
 use super::snapshot::Snapshot;
 use super::topics::Topic as OpenTopic;
-use super::{Broker, Resources};
-use crate::convert::{
-    snapshot_from, snapshot_to, subscription_from, subscription_to, timestamp, topic_from, topic_to,
-};
-use crate::delivery::{Delivery, Sought};
-use crate::error::ApiError;
+use crate::convert::{snapshot_to, subscription_to, topic_to};
+use crate::delivery::Delivery;
 use crate::faults::Faults;
-use crate::journal::keeping::Hold;
-use crate::journal::{Held, JournalError, Kind, Saved, SavedMessage, SavedResource};
-use crate::messages::message::{Message as PublishedMessage, ReceivedMessage};
-use crate::messages::storage::StoredMessage;
-use crate::object::Object;
+use crate::journal::{JournalError, Kind};
 use crate::resources::name::ResourceName;
-use crate::resources::topic::Origin;
 use crate::schema::Schemas;
-
-type Messages = BTreeMap<u64, (String, Arc<StoredMessage>)>;
 
 impl Broker {
     /// Waits until all that was done is kept, if there is a data folder.
@@ -36,8 +21,8 @@ impl Broker {
     /// # Errors
     /// If it could not be written.
     pub(crate) async fn saved(&self) -> Result<(), JournalError> {
-        match &self.keeper {
-            Some(keeping) => keeping.saved().await,
+        match &self.data_folder {
+            Some(folder) => folder.saved().await,
             None => Ok(()),
         }
     }
@@ -47,39 +32,39 @@ impl Broker {
     /// # Errors
     /// If it takes nothing any more.
     pub(crate) async fn room_to_save(&self) -> Result<(), JournalError> {
-        match &self.keeper {
-            Some(keeping) => keeping.room().await,
+        match &self.data_folder {
+            Some(folder) => folder.room().await,
             None => Ok(()),
         }
     }
 
-    pub(super) fn keep_topic(&self, topic: &OpenTopic) {
-        if let Some(keeping) = &self.keeper {
+    pub(super) fn save_topic(&self, topic: &OpenTopic) {
+        if let Some(folder) = &self.data_folder {
             let record = TopicRecord {
                 topic: Some(topic_to(topic.config.clone())),
                 since: topic.since,
             };
-            keeping.put(Kind::Topic, &topic.config.name, record.encode_to_vec());
+            folder.put(Kind::Topic, &topic.config.name, record.encode_to_vec());
         }
     }
 
-    pub(super) fn keep_subscription(&self, delivery: &Delivery) {
-        if let Some(keeping) = &self.keeper {
+    pub(super) fn save_subscription(&self, delivery: &Delivery) {
+        if let Some(folder) = &self.data_folder {
             let mut value = subscription_to(delivery.config(), None).encode_to_vec();
             value.extend(SubscriptionRecord::of(delivery).encode_to_vec());
-            keeping.put(Kind::Subscription, delivery.name().as_str(), value);
+            folder.put(Kind::Subscription, delivery.name().as_str(), value);
         }
     }
 
-    pub(super) fn keep_snapshot(&self, snapshot: &Snapshot) {
-        if let Some(keeping) = &self.keeper {
+    pub(super) fn save_snapshot(&self, snapshot: &Snapshot) {
+        if let Some(folder) = &self.data_folder {
             let record = SnapshotRecord {
                 snapshot: Some(snapshot_to(snapshot.config())),
                 since: snapshot.since,
                 unacked: snapshot.unacked().keys().copied().collect(),
                 origin: snapshot.origin.clone().map(OriginRecord::from),
             };
-            keeping.put(
+            folder.put(
                 Kind::Snapshot,
                 snapshot.name.as_str(),
                 record.encode_to_vec(),
@@ -88,240 +73,42 @@ impl Broker {
     }
 
     /// The caller has the schemas, so that the last word here is the last word there.
-    pub(super) fn keep_schema(&self, schemas: &Schemas, name: &ResourceName) {
-        if let Some(keeping) = &self.keeper {
+    pub(super) fn save_schema(&self, schemas: &Schemas, name: &ResourceName) {
+        if let Some(folder) = &self.data_folder {
             let revisions = ListSchemasResponse {
                 schemas: schemas.snapshot(name.as_str()),
                 ..ListSchemasResponse::default()
             };
-            keeping.put(Kind::Schema, name.as_str(), revisions.encode_to_vec());
+            folder.put(Kind::Schema, name.as_str(), revisions.encode_to_vec());
         }
     }
 
-    pub(super) fn keep_policy(&self, resource: &str, policy: &Policy) {
-        if let Some(keeping) = &self.keeper {
-            keeping.put(Kind::Policy, resource, policy.encode_to_vec());
+    pub(super) fn save_policy(&self, resource: &str, policy: &Policy) {
+        if let Some(folder) = &self.data_folder {
+            folder.put(Kind::Policy, resource, policy.encode_to_vec());
         }
     }
 
-    pub(super) fn keep_faults(&self, subscription: &ResourceName, faults: &Faults) {
-        if let Some(keeping) = &self.keeper {
+    pub(super) fn save_faults(&self, subscription: &ResourceName, faults: &Faults) {
+        if let Some(folder) = &self.data_folder {
             // Plain numbers and words always serialize.
             let value = serde_json::to_vec(faults).unwrap_or_default();
-            keeping.put(Kind::Faults, subscription.as_str(), value);
+            folder.put(Kind::Faults, subscription.as_str(), value);
         }
     }
 
     /// A resource has nothing of this kind any more.
-    pub(super) fn keep_none(&self, kind: Kind, name: &ResourceName) {
-        if let Some(keeping) = &self.keeper {
-            keeping.delete(kind, name.as_str());
+    pub(super) fn delete_saved(&self, kind: Kind, name: &ResourceName) {
+        if let Some(folder) = &self.data_folder {
+            folder.delete(kind, name.as_str());
         }
     }
 
     /// A resource is gone, with its policy and its faults.
-    pub(super) fn keep_deletion(&self, kind: Kind, name: &ResourceName) {
+    pub(super) fn save_deletion(&self, kind: Kind, name: &ResourceName) {
         self.policies.forget(name.as_str());
         for kind in [kind, Kind::Policy, Kind::Faults] {
-            self.keep_none(kind, name);
+            self.delete_saved(kind, name);
         }
     }
-
-    /// Takes in what a data folder holds, and sets the subscriptions to work.
-    ///
-    /// # Errors
-    /// If a record cannot be understood, or there is no room for the messages. The folder keeps what it holds then, for an
-    /// emulator that understands it.
-    pub(crate) fn restore(self: &Arc<Self>, saved: Saved) -> Result<(), ApiError> {
-        let mut messages = Messages::new();
-        let restored = self.restore_all(saved, &mut messages);
-        if restored.is_err() {
-            // Before the messages are dropped, which is no reason to forget them.
-            self.stopping.cancel();
-        }
-        restored?;
-        let mut resources = self.resources();
-        resources.restore_logs(&messages);
-        resources.trim_topics(self.clock.utc());
-        // Only now, since a dead letter is for all subscriptions of its topic.
-        for delivery in resources.subscriptions.values() {
-            self.start(delivery);
-        }
-        Ok(())
-    }
-
-    fn restore_all(&self, saved: Saved, messages: &mut Messages) -> Result<(), ApiError> {
-        self.restore_messages(saved.messages, messages)?;
-        for resource in saved.resources {
-            let holds = saved.holds.get(&resource.name);
-            self.restore_resource(resource, holds.map_or(&[], Vec::as_slice), messages)?;
-        }
-        Ok(())
-    }
-
-    fn restore_messages(
-        &self,
-        saved: Vec<SavedMessage>,
-        messages: &mut Messages,
-    ) -> Result<(), ApiError> {
-        let mut resources = self.resources();
-        for SavedMessage {
-            sequence,
-            topic,
-            value,
-        } in saved
-        {
-            let message = received(sequence, &value)?;
-            let stored = resources.storage.store(vec![message])?.pop();
-            messages.extend(stored.map(|stored| (sequence, (topic, stored))));
-            resources.next_sequence = resources.next_sequence.max(sequence.saturating_add(1));
-        }
-        Ok(())
-    }
-
-    fn restore_resource(
-        &self,
-        resource: SavedResource,
-        holds: &[(u64, Held)],
-        messages: &Messages,
-    ) -> Result<(), ApiError> {
-        let SavedResource { kind, name, value } = resource;
-        let broken = |_| ApiError::invalid(format!("the record of {name} cannot be read"));
-        match kind {
-            Kind::Topic => {
-                let record = TopicRecord::decode(&value[..]).map_err(broken)?;
-                let config = topic_from(record.topic.unwrap_or_default())?;
-                let name = ResourceName::topic(&config.name)?;
-                let topic = OpenTopic::new(config, record.since);
-                let mut resources = self.resources();
-                let next = record.since.saturating_add(1);
-                resources.next_sequence = resources.next_sequence.max(next);
-                resources.topics.insert(name, topic);
-            }
-            Kind::Subscription => {
-                let subscription = Subscription::decode(&value[..]).map_err(broken)?;
-                let record = SubscriptionRecord::decode(&value[..]).map_err(broken)?;
-                self.restore_subscription((subscription, record), holds, messages)?;
-            }
-            Kind::Snapshot => {
-                let record = SnapshotRecord::decode(&value[..]).map_err(broken)?;
-                self.restore_snapshot(record, messages)?;
-            }
-            Kind::Schema => {
-                let revisions = ListSchemasResponse::decode(&value[..]).map_err(broken)?;
-                self.schemas().restore(revisions.schemas)?;
-            }
-            Kind::Policy => {
-                let policy = Policy::decode(&value[..]).map_err(broken)?;
-                self.policies.restore(&name, policy);
-            }
-            Kind::Faults => {
-                let Object(faults): Object<Faults> =
-                    serde_json::from_slice(&value).map_err(|_| {
-                        ApiError::invalid(format!("the faults of {name} cannot be read"))
-                    })?;
-                // Without its subscription they are of no use, and no reason not to start.
-                if let Ok(delivery) = self.subscription(&ResourceName::subscription(&name)?) {
-                    delivery.set_faults(faults);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn restore_subscription(
-        &self,
-        (subscription, record): (Subscription, SubscriptionRecord),
-        holds: &[(u64, Held)],
-        messages: &Messages,
-    ) -> Result<(), ApiError> {
-        let is_detached = subscription.detached;
-        let mut config = subscription_from(subscription)?;
-        config.detached = is_detached;
-        let topic = ResourceName::topic(&config.topic).ok();
-        let origin = self.origin(&config.topic, record.origin);
-        let delivery = self.open(config, origin)?;
-        let known = holds
-            .iter()
-            .filter_map(|(sequence, held)| Some((Arc::clone(&messages.get(sequence)?.1), *held)));
-        let sought = record.sought.map(Sought::try_from).transpose()?;
-        delivery.restore(known, sought);
-        self.release_lost(&delivery, holds, messages);
-        let mut resources = self.resources();
-        let topic = topic.filter(|_| !is_detached);
-        if let Some(topic) = topic.and_then(|name| resources.topics.get_mut(&name)) {
-            topic.deliveries.push(Arc::clone(&delivery));
-        }
-        resources
-            .subscriptions
-            .insert(delivery.name().clone(), delivery);
-        Ok(())
-    }
-
-    /// The topic of a subscription or a snapshot. Folders of earlier emulators tell it by its name only.
-    fn origin(&self, topic: &str, noted: Option<OriginRecord>) -> Option<Origin> {
-        if let Some(noted) = noted {
-            return Some(noted.into());
-        }
-        let name = ResourceName::topic(topic).ok()?;
-        let resources = self.resources();
-        resources.topics.get(&name).map(OpenTopic::origin)
-    }
-
-    /// A crash can come between the end of a message and that of its last hold, which would stay in the folder for ever.
-    fn release_lost(&self, delivery: &Delivery, holds: &[(u64, Held)], messages: &Messages) {
-        let sequences = holds.iter().map(|(sequence, _)| *sequence);
-        let lost = sequences.filter(|sequence| !messages.contains_key(sequence));
-        let lost: Vec<Hold> = lost.map(|sequence| Hold::Gone { sequence }).collect();
-        if let Some(keeping) = &self.keeper
-            && !lost.is_empty()
-        {
-            keeping.holds(delivery.name(), lost);
-        }
-    }
-
-    fn restore_snapshot(
-        &self,
-        record: SnapshotRecord,
-        messages: &Messages,
-    ) -> Result<(), ApiError> {
-        let config = snapshot_from(record.snapshot.unwrap_or_default())?;
-        let unacked = record.unacked.into_iter();
-        let unacked = unacked
-            .filter_map(|sequence| Some((sequence, Arc::clone(&messages.get(&sequence)?.1))));
-        let origin = self.origin(&config.topic, record.origin);
-        let snapshot = Snapshot::restore(config, origin, record.since, unacked.collect())?;
-        let mut resources = self.resources();
-        // A clock that was set back must not put new messages before the snapshot.
-        resources.next_sequence = resources.next_sequence.max(snapshot.since);
-        resources.snapshots.insert(snapshot.name.clone(), snapshot);
-        Ok(())
-    }
-}
-
-impl Resources {
-    /// Gives every topic what it published; what it does not keep is trimmed.
-    fn restore_logs(&mut self, messages: &Messages) {
-        for (sequence, (topic, message)) in messages {
-            let topic = ResourceName::topic(topic).ok();
-            let topic = topic.and_then(|name| self.topics.get_mut(&name));
-            // What came before was published to an earlier topic of the same name.
-            if let Some(topic) = topic.filter(|topic| *sequence >= topic.since) {
-                topic.keep(message);
-            }
-        }
-    }
-}
-
-fn received(sequence: u64, value: &[u8]) -> Result<ReceivedMessage, ApiError> {
-    let message = PubsubMessage::decode(value).map_err(|_| {
-        ApiError::invalid(format!("the record of message {sequence} cannot be read"))
-    })?;
-    let published = message.publish_time.unwrap_or_default();
-    let published = timestamp("publishTime", published)?;
-    Ok(ReceivedMessage::new(
-        sequence,
-        PublishedMessage::from(message),
-        published,
-    ))
 }

@@ -67,14 +67,14 @@ impl Broker {
         let mut resources = self.resources();
         let mut schemas = self.schemas();
         schemas.delete(name.as_str())?;
-        self.keep_deletion(Kind::Schema, &name);
+        self.save_deletion(Kind::Schema, &name);
         drop(schemas);
         for topic in resources.topics.values_mut() {
             if let Some(settings) = &mut topic.config.schema
                 && settings.schema == name.as_str()
             {
                 DELETED_SCHEMA.clone_into(&mut settings.schema);
-                self.keep_topic(topic);
+                self.save_topic(topic);
             }
         }
         Ok(())
@@ -87,7 +87,7 @@ impl Broker {
         let mut schemas = self.schemas();
         let changed = change(&mut schemas)?;
         let name = changed.name.split('@').next().unwrap_or_default();
-        self.keep_schema(&schemas, &ResourceName::schema(name)?);
+        self.save_schema(&schemas, &ResourceName::schema(name)?);
         Ok(changed)
     }
 

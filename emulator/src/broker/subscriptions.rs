@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Broker, Resources, check_count};
-use crate::delivery::{AckId, Delivery, Forwarder, Letter, Outcome, Run, Shared};
+use crate::delivery::{AckId, AckResult, DeadLetter, Delivery, DeliveryTask, Forwarder, Shared};
 use crate::error::ApiError;
 use crate::history::Note;
 use crate::journal::Kind;
@@ -41,7 +41,7 @@ impl Broker {
         let delivery = self.open(config.clone(), Some(topic.origin()))?;
         self.start(&delivery);
         topic.deliveries.push(Arc::clone(&delivery));
-        self.keep_subscription(&delivery);
+        self.save_subscription(&delivery);
         if !self.faults.is_none() {
             self.give_faults(&delivery, self.faults.clone());
         }
@@ -96,7 +96,7 @@ impl Broker {
         }
         let is_pushed_as_before = delivery.config().push_config == config.push_config;
         delivery.update(config)?;
-        self.keep_subscription(&delivery);
+        self.save_subscription(&delivery);
         if !is_pushed_as_before {
             self.history.noted(name, Note::PushConfigChanged);
         }
@@ -113,7 +113,7 @@ impl Broker {
         let resources = self.resources();
         let delivery = resources.find_subscription(name)?;
         delivery.set_push_config(push_config)?;
-        self.keep_subscription(delivery);
+        self.save_subscription(delivery);
         self.history.noted(name, Note::PushConfigChanged);
         Ok(())
     }
@@ -136,9 +136,9 @@ impl Broker {
         subscription.ok_or_else(|| name.not_found())?.end();
         resources.unbind(name);
         self.history.deleted(name);
-        self.keep_deletion(Kind::Subscription, name);
-        if let Some(keeping) = &self.keeper {
-            keeping.release_all(name);
+        self.save_deletion(Kind::Subscription, name);
+        if let Some(folder) = &self.data_folder {
+            folder.release_all(name);
         }
         Ok(())
     }
@@ -151,19 +151,19 @@ impl Broker {
         let mut resources = self.resources();
         let delivery = resources.find_subscription(name)?;
         delivery.detach();
-        self.keep_subscription(delivery);
+        self.save_subscription(delivery);
         resources.unbind(name);
         Ok(())
     }
 
     /// Gives pulled messages back; those that were delivered often enough go to the dead-letter topic.
-    pub(crate) fn nack(&self, delivery: &Delivery, ack_ids: &[AckId]) -> Vec<Outcome> {
-        let (outcomes, letters) = delivery.nack(ack_ids);
-        let forward = |letter: Letter| {
+    pub(crate) fn nack(&self, delivery: &Delivery, ack_ids: &[AckId]) -> Vec<AckResult> {
+        let (results, letters) = delivery.nack(ack_ids);
+        let forward = |letter: DeadLetter| {
             delivery.forward(letter, &|topic, message| self.forward(topic, message));
         };
         letters.into_iter().for_each(forward);
-        outcomes
+        results
     }
 
     /// A subscription that is neither known nor at work yet.
@@ -178,7 +178,7 @@ impl Broker {
         let shared = Shared {
             pace: self.pace,
             clock: self.clock.clone(),
-            keeper: self.keeper.clone(),
+            data_folder: self.data_folder.clone(),
             history: Arc::clone(&self.history),
             remembered: Arc::clone(&self.remembered),
         };
@@ -194,11 +194,11 @@ impl Broker {
             let broker = broker.upgrade();
             broker.map_or(Ok(String::new()), |broker| broker.forward(topic, message))
         });
-        let run = Run::new(Arc::clone(delivery), self.courier.clone(), forwarder);
+        let task = DeliveryTask::new(Arc::clone(delivery), self.pusher.clone(), forwarder);
         let delivery = Arc::clone(delivery);
         self.spawn(async move {
             tokio::select! {
-                () = run.run() => {}
+                () = task.run() => {}
                 _ = delivery.ended() => {}
             }
         });

@@ -85,7 +85,7 @@ impl Broker {
         let topic = Topic::new(config.clone(), resources.next_sequence);
         // The next topic begins elsewhere, whether anything is published meanwhile or not.
         resources.next_sequence += 1;
-        self.keep_topic(&topic);
+        self.save_topic(&topic);
         resources.topics.insert(name, topic);
         Ok(config)
     }
@@ -108,7 +108,7 @@ impl Broker {
             self.check_schema_settings(&config)?;
         }
         topic.config.clone_from(&config);
-        self.keep_topic(topic);
+        self.save_topic(topic);
         resources.trim_topics(self.clock.utc());
         Ok(config)
     }
@@ -170,16 +170,16 @@ impl Broker {
         let mut resources = self.resources();
         let topic = resources.topics.remove(name);
         let topic = topic.ok_or_else(|| name.not_found())?;
-        self.keep_deletion(Kind::Topic, name);
+        self.save_deletion(Kind::Topic, name);
         for delivery in &topic.deliveries {
             delivery.forget_topic();
-            self.keep_subscription(delivery);
+            self.save_subscription(delivery);
         }
         for snapshot in resources.snapshots.values_mut() {
             if snapshot.topic == name.as_str() {
                 DELETED_TOPIC.clone_into(&mut snapshot.topic);
                 snapshot.keep(topic.log());
-                self.keep_snapshot(snapshot);
+                self.save_snapshot(snapshot);
             }
         }
         Ok(())

@@ -66,7 +66,7 @@ impl Listener {
     fn news(&self, version: u64) -> Value {
         let history = self.console.source.history();
         let now = history.now().unix_timestamp();
-        let all = history.all(|all| all.glance(now));
+        let all = history.all(|all| all.rates(now));
         json!({"version": version, "now": now, "all": view::flow(&all)})
     }
 }

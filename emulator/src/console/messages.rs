@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 
 use super::refusal::Refusal;
 use super::source::PushRequest;
-use super::{Console, letters, view};
+use super::{Console, content, dead_letters, view};
 use crate::error::ApiError;
 use crate::faults::TokenChoice;
-use crate::history::{Content, Leg, Life};
+use crate::history::{Content, Life, SubscriptionLife};
 use crate::resources::name::ResourceName;
 
 const PAGE: usize = 50;
 
 /// Which messages are wanted; what is empty does not matter.
 #[derive(Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct MessageQuery {
     #[serde(default)]
     topic: String,
     #[serde(default)]
@@ -35,7 +35,7 @@ pub(super) struct Wanted {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct WhichPush {
+pub(super) struct PushQuery {
     subscription: String,
     attempt: u32,
     /// When it began: an attempt that is repeated has the number of the one before.
@@ -45,7 +45,7 @@ pub(super) struct WhichPush {
 
 pub(super) async fn list(
     State(console): State<Console>,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<MessageQuery>,
 ) -> Json<Value> {
     let page = wanted.page.max(1);
     let history = console.source.history();
@@ -65,16 +65,16 @@ pub(super) async fn life(
     let life = find(&console, &id)?;
     let source = &console.source;
     let now = source.history().now();
-    let letter_of = letters::original_view(source, life.letter_of);
+    let dead_letter_of = dead_letters::original_view(source, life.dead_letter_of);
     let exists = |name: &ResourceName| source.exists(name);
-    Ok(Json(view::life(&life, now, exists, letter_of)))
+    Ok(Json(view::life(&life, now, exists, dead_letter_of)))
 }
 
 /// The request of one push, made again, since bodies are not kept.
 pub(super) async fn request(
     State(console): State<Console>,
     Path(id): Path<String>,
-    Query(which): Query<WhichPush>,
+    Query(which): Query<PushQuery>,
 ) -> Result<Json<Value>, Refusal> {
     let life = find(&console, &id)?;
     let name = ResourceName::subscription(&which.subscription)?;
@@ -93,13 +93,13 @@ pub(super) async fn request(
     Ok(Json(shown(&request)))
 }
 
-impl WhichPush {
+impl PushQuery {
     /// The token that the push carried.
     fn token(&self, life: &Life) -> TokenChoice {
-        let legs = life.legs.iter();
-        let attempts = legs
-            .filter(|leg| leg.subscription.as_str() == self.subscription)
-            .flat_map(|leg| leg.attempts.iter().rev());
+        let subscriptions = life.subscriptions.iter();
+        let attempts = subscriptions
+            .filter(|entry| entry.subscription.as_str() == self.subscription)
+            .flat_map(|entry| entry.attempts.iter().rev());
         let mut same = attempts.filter(|each| each.number == self.attempt);
         let found = same
             .find(|each| self.started_at.is_empty() || view::time(each.started) == self.started_at);
@@ -107,7 +107,7 @@ impl WhichPush {
     }
 }
 
-impl Wanted {
+impl MessageQuery {
     fn fits(&self, life: &Life) -> bool {
         let topic = life.topic.as_ref().map(ResourceName::as_str);
         (self.topic.is_empty() || topic == Some(self.topic.as_str()))
@@ -116,14 +116,19 @@ impl Wanted {
     }
 
     fn fits_a_subscription(&self, life: &Life) -> bool {
-        if self.subscription.is_empty() && (self.state.is_empty() || life.legs.is_empty()) {
+        if self.subscription.is_empty() && (self.state.is_empty() || life.subscriptions.is_empty())
+        {
             return self.state.is_empty() || self.state == "unrouted";
         }
-        let named = |leg: &Leg| {
-            self.subscription.is_empty() || leg.subscription.as_str() == self.subscription
+        let named = |entry: &SubscriptionLife| {
+            self.subscription.is_empty() || entry.subscription.as_str() == self.subscription
         };
-        let stands = |leg: &Leg| self.state.is_empty() || view::state(leg.stand()) == self.state;
-        life.legs.iter().any(|leg| named(leg) && stands(leg))
+        let stands = |entry: &SubscriptionLife| {
+            self.state.is_empty() || view::state_name(entry.state()) == self.state
+        };
+        life.subscriptions
+            .iter()
+            .any(|entry| named(entry) && stands(entry))
     }
 }
 
@@ -153,10 +158,10 @@ fn shown(request: &PushRequest) -> Value {
         json!({"header": parts.next().flatten(), "claims": parts.next().flatten()})
     });
     json!({
-        "method": "POST", "url": request.url, "headers": headers, "token": parts, "body": view::body(&request.body),
+        "method": "POST", "url": request.url, "headers": headers, "token": parts, "body": content::body(&request.body),
     })
 }
 
 fn decoded(part: &str) -> Option<Value> {
-    Some(view::body(&URL_SAFE_NO_PAD.decode(part).ok()?))
+    Some(content::body(&URL_SAFE_NO_PAD.decode(part).ok()?))
 }

@@ -1,13 +1,14 @@
 //! The web page, under `/console/`: what the emulator holds, what became of each message, and buttons to interfere.
 //!
-//! `page/` is all that the browser loads; it shows what `overview`, `messages` and `letters` answer as JSON, does things
+//! `page/` is all that the browser loads; it shows what `overview`, `messages` and `dead_letters` answer as JSON, does things
 //! through `actions`, and hears from `live` when to look again. `guard` keeps other web pages out. What all of it knows of
 //! the rest of the emulator is in `source`.
 
 mod actions;
 mod assets;
+mod content;
+mod dead_letters;
 mod guard;
-mod letters;
 mod live;
 mod messages;
 mod overview;
@@ -67,8 +68,8 @@ pub(crate) fn router(source: Source, stopping: CancellationToken) -> Router {
         .route("/messages", get(messages::list))
         .route("/messages/{id}", get(messages::life))
         .route("/messages/{id}/request", get(messages::request))
-        .route("/dead-letters", get(letters::list))
-        .route("/dead-letters/replay", post(letters::replay))
+        .route("/dead-letters", get(dead_letters::list))
+        .route("/dead-letters/replay", post(dead_letters::replay))
         .route("/statistics", get(overview::statistics))
         .route("/live", get(live::news))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

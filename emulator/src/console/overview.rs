@@ -14,7 +14,7 @@ use crate::resources::name::ResourceName;
 const MAX_LISTED: usize = 500;
 
 #[derive(Deserialize)]
-pub(super) struct Whose {
+pub(super) struct StatisticsQuery {
     #[serde(default)]
     subscription: String,
 }
@@ -74,7 +74,7 @@ pub(super) async fn subscription(
 /// The last five minutes by the second; seconds without anything are left out.
 pub(super) async fn statistics(
     State(console): State<Console>,
-    Query(whose): Query<Whose>,
+    Query(whose): Query<StatisticsQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let history = console.source.history();
     let now = history.now().unix_timestamp();
@@ -84,7 +84,7 @@ pub(super) async fn statistics(
     } else {
         let name = ResourceName::subscription(&whose.subscription)?;
         let series = history.of(&name, Series::clone).unwrap_or_default();
-        (series, history.glance(&name, now).is_some())
+        (series, history.rates(&name, now).is_some())
     };
     let seconds = series.seconds(now).into_iter().map(|second| {
         json!({
@@ -101,8 +101,8 @@ pub(super) async fn statistics(
 fn subscription_view(console: &Console, name: &ResourceName, now: i64) -> Result<Value, ApiError> {
     let subscription = console.source.subscription(name)?;
     let history = console.source.history();
-    let (glance, failing) = (history.glance(name, now), history.failing(name));
-    Ok(view::subscription(&subscription, glance.as_ref(), failing))
+    let (rates, failing) = (history.rates(name, now), history.failing(name));
+    Ok(view::subscription(&subscription, rates.as_ref(), failing))
 }
 
 pub(super) fn topic_name(project: &str, id: &str) -> Result<ResourceName, ApiError> {

@@ -183,7 +183,9 @@ impl Source {
     /// The messages that a subscription holds, in the order of publishing.
     pub(super) fn held(&self, name: &ResourceName) -> Vec<Arc<StoredMessage>> {
         let delivery = self.broker.subscription(name);
-        delivery.map(|delivery| delivery.held()).unwrap_or_default()
+        delivery
+            .map(|delivery| delivery.unacked_messages())
+            .unwrap_or_default()
     }
 
     pub(super) fn publish(

@@ -2,27 +2,24 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::content::{MAX_SHOWN_BYTES, content, data};
 use super::source::{SubscriptionView, TopicView};
 use crate::event::{Reply, Settlement};
 use crate::faults::{Plan, TokenChoice};
 use crate::history::{
-    Attempt, Content, Counts, Failing, Glance, Leg, Life, Note, Noted, Stand, Way,
+    Content, Counts, DeliveryRecord, DeliveryState, DeliveryType, Failing, Life, Note, Noted,
+    Rates, SubscriptionLife,
 };
-use crate::messages::message::ReceivedMessage;
 use crate::push::{MAX_KEPT_BYTES, timestamp};
 use crate::resources::name::{DELETED_TOPIC, ResourceName};
 use crate::resources::subscription::{PushForm, SubscriptionConfig};
 
-/// The most of a payload or of a request's body that is shown.
-const MAX_SHOWN_BYTES: usize = 64 * 1024;
 const PREVIEW_BYTES: usize = 120;
 /// Subscriptions of a message that a list names.
-const MAX_STANDS: usize = 8;
+const MAX_STATES: usize = 8;
 
 pub(super) fn topic(topic: &TopicView) -> Value {
     let subscriptions = topic.subscriptions.iter().take(100);
@@ -36,7 +33,7 @@ pub(super) fn topic(topic: &TopicView) -> Value {
 /// Without a `glance` nothing is known of what goes through.
 pub(super) fn subscription(
     view: &SubscriptionView,
-    glance: Option<&Glance>,
+    rates: Option<&Rates>,
     failing: Option<Failing>,
 ) -> Value {
     let push = view.config.push_config.as_ref();
@@ -49,18 +46,18 @@ pub(super) fn subscription(
         "backlog": view.backlog, "outstanding": view.outstanding, "delayed": view.delayed,
         "oldestUnackedMs": view.oldest_unacked.map(milliseconds),
         "window": view.window, "pausedMs": view.paused_for.map(milliseconds),
-        "flow": glance.map(flow), "failing": failing, "faults": view.faults,
+        "flow": rates.map(flow), "failing": failing, "faults": view.faults,
         "settings": settings(&view.config),
     })
 }
 
 /// How much goes through, and how fast.
-pub(super) fn flow(glance: &Glance) -> Value {
+pub(super) fn flow(rates: &Rates) -> Value {
     json!({
-        "publishedPerSecond": glance.published_per_second, "ackedPerSecond": glance.acks_per_second,
-        "failedPerSecond": glance.nacks_per_second,
-        "p50Ms": glance.p50.map(milliseconds), "p99Ms": glance.p99.map(milliseconds),
-        "totals": counts(glance.totals),
+        "publishedPerSecond": rates.published_per_second, "ackedPerSecond": rates.acks_per_second,
+        "failedPerSecond": rates.nacks_per_second,
+        "p50Ms": rates.p50.map(milliseconds), "p99Ms": rates.p99.map(milliseconds),
+        "totals": counts(rates.totals),
     })
 }
 
@@ -108,13 +105,13 @@ pub(super) fn counts(counts: Counts) -> Value {
 
 /// A message in a list.
 pub(super) fn summary(life: &Life) -> Value {
-    let stands = life.legs.iter().take(MAX_STANDS);
+    let stands = life.subscriptions.iter().take(MAX_STATES);
     json!({
         "id": life.sequence.to_string(), "topic": life.topic.as_ref().map(ResourceName::as_str),
         "publishedAt": timestamp(life.publish_time),
         "content": content(&life.content, PREVIEW_BYTES),
-        "stands": stands.map(stand).collect::<Vec<_>>(),
-        "moreStands": life.legs.len().saturating_sub(MAX_STANDS) + life.more_legs,
+        "stands": stands.map(state).collect::<Vec<_>>(),
+        "moreStands": life.subscriptions.len().saturating_sub(MAX_STATES) + life.more_subscriptions,
         "isDeadLetter": is_dead_letter(life),
     })
 }
@@ -124,55 +121,55 @@ pub(super) fn life(
     life: &Life,
     now: OffsetDateTime,
     exists: impl Fn(&ResourceName) -> bool,
-    letter_of: Value,
+    dead_letter_of: Value,
 ) -> Value {
-    let legs = life.legs.iter().map(|leg| {
+    let subscriptions = life.subscriptions.iter().map(|entry| {
         json!({
-            "subscription": leg.subscription.as_str(), "exists": exists(&leg.subscription), "stand": stand(leg),
-            "attempts": leg.attempts.iter().map(attempt).collect::<Vec<_>>(), "forgottenAttempts": leg.forgotten,
+            "subscription": entry.subscription.as_str(), "exists": exists(&entry.subscription), "stand": state(entry),
+            "attempts": entry.attempts.iter().map(attempt).collect::<Vec<_>>(), "forgottenAttempts": entry.forgotten,
         })
     });
     json!({
         "id": life.sequence.to_string(), "topic": life.topic.as_ref().map(ResourceName::as_str),
         "publishedAt": timestamp(life.publish_time),
         "content": content(&life.content, MAX_SHOWN_BYTES),
-        "legs": legs.collect::<Vec<_>>(), "moreLegs": life.more_legs, "now": timestamp(now),
-        "isDeadLetter": is_dead_letter(life), "letterOf": letter_of,
+        "legs": subscriptions.collect::<Vec<_>>(), "moreLegs": life.more_subscriptions, "now": timestamp(now),
+        "isDeadLetter": is_dead_letter(life), "letterOf": dead_letter_of,
     })
 }
 
 /// How a message stands with a subscription, in a word that the page and its filter know.
-pub(super) fn state(stand: Stand) -> &'static str {
-    match stand {
-        Stand::Waiting => "waiting",
-        Stand::Delivering => "delivering",
-        Stand::Retrying(_) => "retrying",
-        Stand::Acked => "acked",
-        Stand::DeadLettered => "dead-lettered",
-        Stand::Purged => "purged",
-        Stand::Skipped => "skipped",
+pub(super) fn state_name(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Waiting => "waiting",
+        DeliveryState::Delivering => "delivering",
+        DeliveryState::Retrying(_) => "retrying",
+        DeliveryState::Acked => "acked",
+        DeliveryState::DeadLettered => "dead-lettered",
+        DeliveryState::Purged => "purged",
+        DeliveryState::Skipped => "skipped",
     }
 }
 
-fn stand(leg: &Leg) -> Value {
-    let stand = leg.stand();
-    let next = match stand {
-        Stand::Retrying(next) => Some(timestamp(next)),
+fn state(entry: &SubscriptionLife) -> Value {
+    let state = entry.state();
+    let next = match state {
+        DeliveryState::Retrying(next) => Some(timestamp(next)),
         _ => None,
     };
-    let last = leg.attempts.back();
+    let last = entry.attempts.back();
     let end = last
         .and_then(|last| last.end.as_ref())
         .map(|ended| &ended.1);
     json!({
-        "subscription": leg.subscription.as_str(), "state": state(stand), "nextAt": next,
-        "attemptCount": leg.attempts.len() + leg.forgotten,
+        "subscription": entry.subscription.as_str(), "state": state_name(state), "nextAt": next,
+        "attemptCount": entry.attempts.len() + entry.forgotten,
         "reply": end.map(|end| reply(end.reply)), "latencyMs": end.and_then(|end| end.latency).map(milliseconds),
-        "outcome": leg.outcome(), "letter": leg.letter.map(|letter| letter.to_string()),
+        "outcome": entry.outcome(), "letter": entry.dead_letter.map(|dead_letter| dead_letter.to_string()),
     })
 }
 
-fn attempt(attempt: &Attempt) -> Value {
+fn attempt(attempt: &DeliveryRecord) -> Value {
     let ended = attempt.end.as_ref();
     let end = ended.map(|ended| &ended.1);
     let settlement = end.map(|end| match &end.settlement {
@@ -190,7 +187,7 @@ fn attempt(attempt: &Attempt) -> Value {
     });
     json!({
         "number": attempt.number,
-        "way": match attempt.way { Way::Push => "push", Way::Pull => "pull" },
+        "way": match attempt.delivery_type { DeliveryType::Push => "push", DeliveryType::Pull => "pull" },
         "startedAt": timestamp(attempt.started),
         "endedAt": ended.map(|ended| timestamp(ended.0)),
         "reply": end.map(|end| reply(end.reply)), "reason": end.and_then(|end| end.reason.as_ref()),
@@ -201,7 +198,7 @@ fn attempt(attempt: &Attempt) -> Value {
 }
 
 /// The faults that were asked for, and met this delivery.
-fn faults(attempt: &Attempt) -> Option<Value> {
+fn faults(attempt: &DeliveryRecord) -> Option<Value> {
     let mut plan = attempt.plan;
     // What was planned comes to nothing where nothing is sent, or nothing acked.
     if plan.unreachable {
@@ -232,53 +229,12 @@ pub(super) fn reply(reply: Reply) -> String {
     }
 }
 
-fn content(content: &Content, limit: usize) -> Value {
-    match content {
-        Content::Kept(message) => message_content(message, limit),
-        Content::Released {
-            data_bytes,
-            attributes,
-            ordering_key,
-        } => json!({
-            "kept": false, "dataBytes": data_bytes, "attributeCount": attributes, "orderingKey": ordering_key,
-        }),
-    }
-}
-
-pub(super) fn message_content(message: &ReceivedMessage, limit: usize) -> Value {
-    json!({
-        "kept": true, "dataBytes": message.data.len(), "data": data(&message.data, limit),
-        "attributes": message.attributes, "attributeCount": message.attributes.len(),
-        "orderingKey": message.ordering_key,
-    })
-}
-
-/// The beginning of some bytes: as text if they are, else in Base64.
-pub(super) fn data(bytes: &[u8], limit: usize) -> Value {
-    let shown = bytes.get(..limit).unwrap_or(bytes);
-    let (encoding, text) = match std::str::from_utf8(shown) {
-        Ok(text) => ("text", text.to_owned()),
-        // A character that the limit cuts does not make it binary.
-        Err(error) if error.error_len().is_none() && shown.len() < bytes.len() => {
-            let whole = shown.get(..error.valid_up_to()).unwrap_or_default();
-            ("text", String::from_utf8_lossy(whole).into_owned())
-        }
-        Err(_) => ("base64", STANDARD.encode(shown)),
-    };
-    json!({"encoding": encoding, "text": text, "bytes": bytes.len(), "isCut": shown.len() < bytes.len()})
-}
-
-/// A request's body as it is shown.
-pub(super) fn body(bytes: &[u8]) -> Value {
-    data(bytes, MAX_SHOWN_BYTES)
-}
-
 fn is_dead_letter(life: &Life) -> bool {
     let is_letter = match &life.content {
         Content::Kept(message) => message.is_dead_letter(),
         Content::Released { .. } => false,
     };
-    is_letter || life.letter_of.is_some()
+    is_letter || life.dead_letter_of.is_some()
 }
 
 pub(super) fn noted(noted: &Noted) -> Value {
@@ -299,28 +255,4 @@ pub(super) fn milliseconds(duration: Duration) -> f64 {
 
 pub(super) fn time(time: OffsetDateTime) -> String {
     timestamp(time)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(bytes: &[u8], limit: usize, encoding: &str, text: &str) {
-        let found = data(bytes, limit);
-        assert_eq!(
-            (found["encoding"].as_str(), found["text"].as_str()),
-            (Some(encoding), Some(text))
-        );
-    }
-
-    #[test]
-    fn bytes_are_shown_as_text_if_they_are() {
-        check(b"hi", 10, "text", "hi");
-        check(b"", 10, "text", "");
-        check(b"\xff\x00", 10, "base64", "/wA=");
-        check("aß".as_bytes(), 2, "text", "a");
-        check(b"a\xc3", 10, "base64", "YcM=");
-        assert_eq!(data(b"hello", 2)["isCut"], true);
-        assert_eq!(data(b"hello", 5)["isCut"], false);
-    }
 }

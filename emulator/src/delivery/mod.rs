@@ -1,14 +1,14 @@
 //! Delivers the messages of one subscription, whether they are pushed or pulled.
 
 mod ack_id;
+mod active_faults;
 mod backlog;
-mod faulty;
-mod news;
+mod failure_log;
 mod pull;
-mod run;
 mod seek;
 mod settings;
 mod settle;
+mod task;
 mod throttle;
 mod usage;
 mod view;
@@ -22,13 +22,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::ack_id::AckId;
+use self::active_faults::ActiveFaults;
 use self::backlog::Backlog;
 pub(crate) use self::backlog::Remembered;
-use self::faulty::Faulty;
-pub(crate) use self::pull::{Handed, Outcome, StreamLimits, Want};
-pub(crate) use self::run::Run;
-pub(crate) use self::seek::Sought;
-pub(crate) use self::settle::{Forwarder, Letter};
+pub(crate) use self::pull::{AckResult, PullOptions, PulledMessage, StreamLimits};
+pub(crate) use self::seek::SnapshotSeek;
+pub(crate) use self::settle::{DeadLetter, Forwarder};
+pub(crate) use self::task::DeliveryTask;
 pub use self::throttle::Pace;
 use self::throttle::Throttle;
 use crate::clock::Clock;
@@ -36,7 +36,7 @@ use crate::error::ApiError;
 use crate::filter::Filter;
 use crate::history::History;
 use crate::journal::Held;
-use crate::journal::keeping::Keeper;
+use crate::journal::data_folder::OptionalDataFolder;
 use crate::messages::storage::StoredMessage;
 use crate::push::Destination;
 use crate::resources::name::ResourceName;
@@ -49,7 +49,7 @@ pub(crate) struct Delivery {
     /// Tells the acknowledgement ids of this subscription from those of others, and of an earlier one of the same name.
     tag: u64,
     clock: Clock,
-    keeper: Keeper,
+    data_folder: OptionalDataFolder,
     history: Arc<History>,
     /// Its topic, even if that was deleted; unknown if it was by an emulator that did not note this.
     origin: Option<Origin>,
@@ -67,7 +67,7 @@ pub(crate) struct Delivery {
 pub(crate) struct Shared {
     pub(crate) pace: Pace,
     pub(crate) clock: Clock,
-    pub(crate) keeper: Keeper,
+    pub(crate) data_folder: OptionalDataFolder,
     pub(crate) history: Arc<History>,
     pub(crate) remembered: Arc<Remembered>,
 }
@@ -78,9 +78,9 @@ struct State {
     destination: Option<Arc<Destination>>,
     backlog: Backlog,
     throttle: Throttle,
-    faulty: Option<Faulty>,
+    active_faults: Option<ActiveFaults>,
     /// The latest seek to a snapshot.
-    sought: Option<Sought>,
+    snapshot_seek: Option<SnapshotSeek>,
     /// When somebody last used the subscription.
     last_active: OffsetDateTime,
     /// Those who wait for messages now.
@@ -99,7 +99,7 @@ impl Delivery {
         let Shared {
             pace,
             clock,
-            keeper,
+            data_folder,
             history,
             remembered,
         } = shared;
@@ -110,12 +110,12 @@ impl Delivery {
             backlog: Backlog::new(
                 config.enable_message_ordering,
                 config.retain_acked_messages,
-                keeper.is_some(),
+                data_folder.is_some(),
                 remembered,
             ),
             throttle: Throttle::new(pace),
-            faulty: None,
-            sought: None,
+            active_faults: None,
+            snapshot_seek: None,
             last_active: clock.utc(),
             users: 0,
             config,
@@ -124,7 +124,7 @@ impl Delivery {
             name,
             tag: rand::random(),
             clock,
-            keeper,
+            data_folder,
             history,
             origin,
             state: Mutex::new(state),
@@ -175,7 +175,7 @@ impl Delivery {
         let State {
             filter,
             backlog,
-            faulty,
+            active_faults,
             ..
         } = &mut *state;
         let now = self.clock.now();
@@ -183,8 +183,11 @@ impl Delivery {
             .iter()
             .filter(|message| filter.matches(&message.attributes));
         for message in matching {
-            if faulty.as_mut().is_some_and(|faulty| faulty.holds_back(now)) {
-                backlog.add_held(Arc::clone(message));
+            if active_faults
+                .as_mut()
+                .is_some_and(|active_faults| active_faults.withholds(now))
+            {
+                backlog.add_withheld(Arc::clone(message));
             } else {
                 backlog.add(Arc::clone(message));
             }
@@ -211,30 +214,11 @@ impl Delivery {
         Ok(())
     }
 
-    pub(crate) fn held(&self) -> Vec<Arc<StoredMessage>> {
-        self.state().backlog.held().cloned().collect()
-    }
-
-    /// The first messages of those held, so many at most, and no further one once there are as many bytes.
-    pub(crate) fn first_held(&self, messages: usize, bytes: usize) -> Vec<Arc<StoredMessage>> {
-        let state = self.state();
-        let mut size_bytes = 0;
-        let first = state.backlog.held().take(messages);
-        first
-            .take_while(|message| {
-                let is_room = size_bytes < bytes;
-                size_bytes += message.content_bytes();
-                is_room
-            })
-            .cloned()
-            .collect()
-    }
-
     /// Ends its task and the streams of whoever pulls, and drops its messages. Whoever still has it in hand changes nothing
     /// that is kept: the next subscription may have its name.
     pub(crate) fn end(&self) {
         let mut state = self.state();
-        state.backlog.keep_no_more();
+        state.backlog.stop_recording();
         state.backlog.clear();
         drop(state);
         self.is_deleted.store(true, Ordering::Relaxed);
@@ -251,16 +235,16 @@ impl Delivery {
     pub(crate) fn restore(
         &self,
         holds: impl Iterator<Item = (Arc<StoredMessage>, Held)>,
-        sought: Option<Sought>,
+        snapshot_seek: Option<SnapshotSeek>,
     ) {
         let mut state = self.state();
-        state.sought = sought;
+        state.snapshot_seek = snapshot_seek;
         for (message, held) in holds {
             let failures = match held {
                 Held::Pending { failures } => Some(failures),
                 Held::Acked => None,
             };
-            let kept_until = sought.and_then(|sought| sought.keeps(&message));
+            let kept_until = snapshot_seek.and_then(|snapshot_seek| snapshot_seek.keeps(&message));
             state.backlog.restore(message, failures, kept_until);
         }
         drop(state);
@@ -298,12 +282,12 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        let Some(keeping) = &self.delivery.keeper else {
+        let Some(folder) = &self.delivery.data_folder else {
             return;
         };
         let holds = self.state.backlog.take_holds();
         if !holds.is_empty() {
-            keeping.holds(&self.delivery.name, holds);
+            folder.holds(&self.delivery.name, holds);
         }
     }
 }

@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use tokio::sync::futures::Notified;
 
-use super::faulty::Taker;
-use super::settle::Letter;
+use super::active_faults::Recipient;
+use super::settle::DeadLetter;
 use super::{AckId, Delivery, State};
 use crate::error::ApiError;
 use crate::event::{Reply, Settlement};
-use crate::history::{End, Way};
+use crate::history::{DeliveryType, End};
 use crate::messages::storage::StoredMessage;
 
 /// How much is asked for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Want {
+pub(crate) struct PullOptions {
     pub(crate) messages: usize,
     /// No further message when there are as many bytes already.
     pub(crate) bytes: usize,
@@ -37,7 +37,7 @@ pub(crate) struct StreamLimits {
 
 /// A message that was handed out.
 #[derive(Clone, Debug)]
-pub(crate) struct Handed {
+pub(crate) struct PulledMessage {
     pub(crate) ack_id: AckId,
     pub(crate) message: Arc<StoredMessage>,
     /// Only with a dead-letter policy (Google, *ReceivedMessage*, `deliveryAttempt`).
@@ -46,7 +46,7 @@ pub(crate) struct Handed {
 
 /// What became of one acknowledgement, or of one change of a deadline.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Outcome {
+pub(crate) enum AckResult {
     Done,
     /// The lease was over, or never one of this subscription.
     Invalid,
@@ -57,22 +57,22 @@ impl Delivery {
     ///
     /// # Errors
     /// If the subscription was detached, or pushes.
-    pub(crate) fn hand_out(&self, want: &Want) -> Result<Vec<Handed>, ApiError> {
+    pub(crate) fn pull(&self, options: &PullOptions) -> Result<Vec<PulledMessage>, ApiError> {
         let mut state = self.state();
         state.check_pulled()?;
         state.last_active = self.clock.utc();
         let now = self.clock.now();
         let is_due = state.backlog.promote(now) | state.open_gate(now);
-        let mut handed = Vec::new();
+        let mut pulled = Vec::new();
         let mut bytes = 0;
         let mut joined = None;
-        while handed.len() < want.messages
-            && bytes < want.bytes
-            && let Some(next) = self.hand_out_one(&mut state, want)
+        while pulled.len() < options.messages
+            && bytes < options.bytes
+            && let Some(next) = self.pull_one(&mut state, options)
         {
             bytes += next.message.content_bytes();
             joined = state.backlog.join_next(next.message.sequence);
-            handed.push(next);
+            pulled.push(next);
         }
         if let Some(joined) = joined {
             state.backlog.leave_batch(joined);
@@ -84,7 +84,7 @@ impl Delivery {
             // There may be more than this client can take.
             self.available.notify_waiters();
         }
-        Ok(handed)
+        Ok(pulled)
     }
 
     /// Waits for the end of the subscription, or of the emulator, and tells which it was.
@@ -103,66 +103,66 @@ impl Delivery {
     }
 
     /// Acknowledges messages, and tells for each whether that took effect.
-    pub(crate) fn acknowledge(&self, ack_ids: &[AckId]) -> Vec<Outcome> {
+    pub(crate) fn acknowledge(&self, ack_ids: &[AckId]) -> Vec<AckResult> {
         let mut state = self.state();
         state.last_active = self.clock.utc();
         let strict = state.config.enable_exactly_once_delivery;
-        let outcomes = once_each(ack_ids, |id| self.acknowledge_one(&mut state, id, strict));
+        let results = once_each(ack_ids, |id| self.acknowledge_one(&mut state, id, strict));
         drop(state);
         self.wake();
-        outcomes
+        results
     }
 
-    fn acknowledge_one(&self, state: &mut State, id: AckId, strict: bool) -> Outcome {
+    fn acknowledge_one(&self, state: &mut State, id: AckId, strict: bool) -> AckResult {
         if id.tag != self.tag {
-            return Outcome::Invalid;
+            return AckResult::Invalid;
         }
         let plan = self.plan_of_ack(state, id.sequence);
         // What exactly-once delivery confirms is not lost.
         if plan.drop_answer && !strict {
-            return Outcome::Done;
+            return AckResult::Done;
         }
         let Some(acked) = state.backlog.ack(id.lease, id.sequence, strict) else {
-            return Outcome::Invalid;
+            return AckResult::Invalid;
         };
         let attempt = acked.failures.saturating_add(1);
         self.note_pulled(&acked.message, attempt, Reply::Ack, Settlement::Acked);
         if plan.duplicate && !strict {
             state.backlog.repeat(id.sequence);
         }
-        Outcome::Done
+        AckResult::Done
     }
 
     /// Moves the ends of leases, counted from now.
-    pub(crate) fn extend(&self, ack_ids: &[AckId], by: Duration) -> Vec<Outcome> {
+    pub(crate) fn extend(&self, ack_ids: &[AckId], by: Duration) -> Vec<AckResult> {
         let mut state = self.state();
         let now = self.clock.utc();
         state.last_active = now;
         let until = self.clock.now() + by;
-        let outcomes = once_each(ack_ids, |id| {
+        let results = once_each(ack_ids, |id| {
             if id.tag == self.tag && state.backlog.extend(id.lease, until) {
-                Outcome::Done
+                AckResult::Done
             } else {
-                Outcome::Invalid
+                AckResult::Invalid
             }
         });
         drop(state);
         self.changed.notify_one();
-        outcomes
+        results
     }
 
     /// Gives messages back, and tells which are to be dead-lettered besides what became of each id.
-    pub(crate) fn nack(&self, ack_ids: &[AckId]) -> (Vec<Outcome>, Vec<Letter>) {
+    pub(crate) fn nack(&self, ack_ids: &[AckId]) -> (Vec<AckResult>, Vec<DeadLetter>) {
         let mut state = self.state();
         state.last_active = self.clock.utc();
-        let outcomes = ack_ids.iter().map(|id| {
+        let results = ack_ids.iter().map(|id| {
             if id.tag == self.tag && state.backlog.is_leased(id.lease) {
-                Outcome::Done
+                AckResult::Done
             } else {
-                Outcome::Invalid
+                AckResult::Invalid
             }
         });
-        let outcomes = outcomes.collect();
+        let results = results.collect();
         // Of a key, a message takes those behind it back with it; the last one first, so that each is counted.
         let mut last_first: Vec<AckId> = ack_ids
             .iter()
@@ -178,7 +178,7 @@ impl Delivery {
         letters.reverse();
         drop(state);
         self.wake();
-        (outcomes, letters)
+        (results, letters)
     }
 
     /// Whether acknowledgements are confirmed, and whether messages keep an order.
@@ -209,43 +209,49 @@ impl Delivery {
             .ended(&self.name, message.sequence, attempt, end);
     }
 
-    fn hand_out_one(&self, state: &mut State, want: &Want) -> Option<Handed> {
+    fn pull_one(&self, state: &mut State, options: &PullOptions) -> Option<PulledMessage> {
         let now = self.clock.now();
-        if let Some(stream) = &want.stream {
-            let in_hand = state.backlog.in_hand(stream.number);
+        if let Some(stream) = &options.stream {
+            let outstanding_of = state.backlog.outstanding_of(stream.number);
             let size_bytes = state.backlog.next_size_bytes(now)?;
-            let is_full = stream.max_messages > 0 && in_hand.messages >= stream.max_messages;
+            let is_full = stream.max_messages > 0 && outstanding_of.messages >= stream.max_messages;
             // The first message goes through whatever its size, or it would never.
             let is_heavy = stream.max_bytes > 0
-                && in_hand.messages > 0
-                && in_hand.bytes + size_bytes > stream.max_bytes;
+                && outstanding_of.messages > 0
+                && outstanding_of.bytes + size_bytes > stream.max_bytes;
             if is_full || is_heavy {
                 return None;
             }
         }
-        let lease = want.lease.unwrap_or(state.config.ack_deadline);
-        let stream = want.stream.map(|stream| stream.number);
-        let (taken, plan) = self.take(state, Taker::Pull(now + lease, stream))?;
-        let attempt = taken.attempt();
+        let lease = options.lease.unwrap_or(state.config.ack_deadline);
+        let stream = options.stream.map(|stream| stream.number);
+        let (leased, plan) = self.take(state, Recipient::Pull(now + lease, stream))?;
+        let attempt = leased.attempt();
         let topic = || self.topic();
-        self.history
-            .started(&self.name, topic, &taken.message, attempt, Way::Pull, plan);
+        self.history.started(
+            &self.name,
+            topic,
+            &leased.message,
+            attempt,
+            DeliveryType::Pull,
+            plan,
+        );
         let ack_id = AckId {
             tag: self.tag,
-            lease: taken.lease,
-            sequence: taken.message.sequence,
+            lease: leased.lease,
+            sequence: leased.message.sequence,
         };
         let has_policy = state.config.dead_letter_policy.is_some();
-        Some(Handed {
+        Some(PulledMessage {
             ack_id,
-            attempt: has_policy.then(|| taken.failures.saturating_add(1)),
-            message: taken.message,
+            attempt: has_policy.then(|| leased.failures.saturating_add(1)),
+            message: leased.message,
         })
     }
 }
 
 /// What becomes of each id of one request. An id that stands there twice is answered as it is once.
-fn once_each(ack_ids: &[AckId], mut settle: impl FnMut(AckId) -> Outcome) -> Vec<Outcome> {
+fn once_each(ack_ids: &[AckId], mut settle: impl FnMut(AckId) -> AckResult) -> Vec<AckResult> {
     let mut settled = HashMap::with_capacity(ack_ids.len());
     let each = ack_ids.iter();
     each.map(|id| *settled.entry(*id).or_insert_with(|| settle(*id)))

@@ -11,13 +11,13 @@ use crate::messages::storage::StoredMessage;
 
 /// A seek to a snapshot, which keeps what it brought back until the snapshot ends.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sought {
+pub(crate) struct SnapshotSeek {
     pub(crate) until: OffsetDateTime,
     /// Messages from this sequence on came later.
     pub(crate) before: u64,
 }
 
-impl Sought {
+impl SnapshotSeek {
     /// Until when it keeps an unacknowledged message of before a restart, if it does.
     pub(super) fn keeps(self, message: &StoredMessage) -> Option<OffsetDateTime> {
         (message.sequence < self.before).then_some(self.until)
@@ -26,12 +26,12 @@ impl Sought {
 
 impl Delivery {
     /// Makes exactly the `wanted` messages unacknowledged, of those that the subscription has and those in `more`. What a
-    /// snapshot is `sought` for stays until the snapshot ends, however old it is (Google, *Snapshot*, `expireTime`).
+    /// snapshot is `snapshot_seek` for stays until the snapshot ends, however old it is (Google, *Snapshot*, `expireTime`).
     pub(crate) fn seek(
         &self,
         more: &BTreeMap<u64, Arc<StoredMessage>>,
         wanted: impl Fn(&StoredMessage) -> bool,
-        sought: Option<Sought>,
+        snapshot_seek: Option<SnapshotSeek>,
     ) {
         let mut state = self.state();
         let State {
@@ -39,9 +39,13 @@ impl Delivery {
         } = &mut *state;
         let wanted =
             |message: &StoredMessage| filter.matches(&message.attributes) && wanted(message);
-        backlog.seek(more, wanted, sought.map(|sought| sought.until));
-        state.sought = sought.or(state.sought);
-        state.count_held();
+        backlog.seek(
+            more,
+            wanted,
+            snapshot_seek.map(|snapshot_seek| snapshot_seek.until),
+        );
+        state.snapshot_seek = snapshot_seek.or(state.snapshot_seek);
+        state.count_withheld();
         state.last_active = self.clock.utc();
         drop(state);
         self.wake();
@@ -50,14 +54,14 @@ impl Delivery {
     /// What is unacknowledged, for a snapshot.
     pub(crate) fn unacknowledged(&self) -> BTreeMap<u64, Arc<StoredMessage>> {
         let state = self.state();
-        let held = state.backlog.held();
+        let held = state.backlog.unacked_messages();
         held.map(|message| (message.sequence, Arc::clone(message)))
             .collect()
     }
 
     /// The latest seek to a snapshot.
-    pub(crate) fn sought(&self) -> Option<Sought> {
-        self.state().sought
+    pub(crate) fn snapshot_seek(&self) -> Option<SnapshotSeek> {
+        self.state().snapshot_seek
     }
 
     /// Forgets what is older than the subscription's retention and its topic's: what the topic retains is always there for
@@ -67,7 +71,7 @@ impl Delivery {
         let retention = state.config.message_retention;
         let retention = topic_retention.map_or(retention, |topic| topic.max(retention));
         let expired = state.backlog.expire(now, now - retention);
-        state.count_held();
+        state.count_withheld();
         drop(state);
         if expired > 0 {
             tracing::info!(subscription = %self.name, expired, "messages outlived their retention");

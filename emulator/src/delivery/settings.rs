@@ -57,7 +57,7 @@ impl Delivery {
         let mut state = self.state();
         state.config.detached = true;
         state.backlog.clear();
-        state.count_held();
+        state.count_withheld();
         drop(state);
         self.wake();
     }

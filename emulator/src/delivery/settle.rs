@@ -25,7 +25,7 @@ pub(crate) type Forwarder =
 
 /// A message that was delivered often enough. It belongs to nobody until it is forwarded or comes again.
 #[derive(Debug)]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetter {
     pub(super) message: Arc<StoredMessage>,
     failures: u32,
     topic: String,
@@ -40,14 +40,14 @@ impl Delivery {
         now: Instant,
         lease: u64,
         reply: Reply,
-    ) -> Result<Settlement, Letter> {
+    ) -> Result<Settlement, DeadLetter> {
         let Some(entry) = state.backlog.fail(lease) else {
             return Ok(Settlement::Elsewhere);
         };
         if let Some(policy) = &state.config.dead_letter_policy
             && entry.failures >= policy.max_delivery_attempts
         {
-            return Err(Letter {
+            return Err(DeadLetter {
                 message: entry.message,
                 failures: entry.failures,
                 topic: policy.dead_letter_topic.clone(),
@@ -85,14 +85,14 @@ impl Delivery {
         now: Instant,
         lease: u64,
         reply: Reply,
-    ) -> Option<Letter> {
+    ) -> Option<DeadLetter> {
         self.fail(state, now, lease, reply).err()
     }
 
     /// Forwards a dead letter, or lets the message come again if that cannot be done (Google, *Dead-letter topics*).
     ///
     /// Forwarding locks other subscriptions, so this one must not be locked.
-    pub(crate) fn forward(&self, letter: Letter, forward: Forward<'_>) -> Settlement {
+    pub(crate) fn forward(&self, letter: DeadLetter, forward: Forward<'_>) -> Settlement {
         let sequence = letter.message.sequence;
         let forwarded = ResourceName::topic(&letter.topic)
             .and_then(|topic| forward(&topic, self.dead_letter(&letter)));
@@ -161,7 +161,7 @@ impl Delivery {
     }
 
     /// The message as published, with four attributes more; their values are as Google's own emulator writes them.
-    fn dead_letter(&self, letter: &Letter) -> Message {
+    fn dead_letter(&self, letter: &DeadLetter) -> Message {
         let published = timestamp(letter.message.publish_time);
         letter
             .message

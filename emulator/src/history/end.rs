@@ -13,7 +13,7 @@ const MAX_REASON_BYTES: usize = 1_024;
 
 /// How a message reaches its subscriber.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Way {
+pub(crate) enum DeliveryType {
     /// The emulator sends it.
     Push,
     /// The subscriber fetched it.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::life::{Life, Moved};
+use super::life::Life;
 use super::statistics::Statistics;
+use super::subscription_life::SeekEffect;
 use super::{Note, Noted};
 use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
@@ -65,11 +66,11 @@ impl Kept {
     }
 
     /// Notes on a message that a dead letter was made of it.
-    pub(super) fn link(&mut self, subscription: &ResourceName, sequence: u64, letter: u64) {
+    pub(super) fn link(&mut self, subscription: &ResourceName, sequence: u64, dead_letter: u64) {
         self.change(sequence, |life| {
-            let mut legs = life.legs.iter_mut();
-            if let Some(leg) = legs.find(|leg| leg.subscription == *subscription) {
-                leg.letter = Some(letter);
+            let mut subscriptions = life.subscriptions.iter_mut();
+            if let Some(entry) = subscriptions.find(|entry| entry.subscription == *subscription) {
+                entry.dead_letter = Some(dead_letter);
             }
         });
     }
@@ -121,19 +122,20 @@ impl Kept {
     pub(super) fn apply(
         &mut self,
         subscription: &ResourceName,
-        gone: Moved,
+        gone: SeekEffect,
         is_unacked: impl Fn(u64) -> bool,
     ) {
         let version = self.version;
         for life in self.lives.values_mut() {
             let is_unacked = is_unacked(life.sequence);
-            let mut legs = life.legs.iter_mut();
-            let Some(leg) = legs.find(|leg| leg.subscription == *subscription) else {
+            let mut subscriptions = life.subscriptions.iter_mut();
+            let Some(entry) = subscriptions.find(|entry| entry.subscription == *subscription)
+            else {
                 continue;
             };
-            leg.moved = match (leg.is_settled(), is_unacked) {
+            entry.seek_effect = match (entry.is_settled(), is_unacked) {
                 (false, false) => Some(gone),
-                (true, true) => Some(Moved::Recalled),
+                (true, true) => Some(SeekEffect::Recalled),
                 _ => continue,
             };
             life.changed = version;

@@ -1,31 +1,25 @@
 //! The life of one message: where it was published, and what each subscription made of it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::end::{End, Way};
-use super::letter;
-use crate::event::{Reply, Settlement};
-use crate::faults::Plan;
+use super::dead_letter;
+use super::end::End;
+use super::subscription_life::{DeliveryRecord, SubscriptionLife};
+use crate::event::Reply;
 use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
 
 /// Attempts kept of one message, the first of each subscription and the latest; each subscription has two in any case.
 const MAX_ATTEMPTS: usize = 50;
 /// Subscriptions of one message that are followed.
-const MAX_LEGS: usize = 100;
-
-/// Outcomes, as a subscriber may name them in its replies, that decide how a message is shown.
-const DEAD_LETTERED: &str = "dead-lettered";
-const DUPLICATE: &str = "duplicate";
+const MAX_SUBSCRIPTIONS: usize = 100;
 
 /// What these take, with their share of the collections that they are in.
 const LIFE_BYTES: usize = 256;
-const LEG_BYTES: usize = 96;
-const ATTEMPT_BYTES: usize = 256;
+const SUBSCRIPTION_BYTES: usize = 96;
 
 /// What happened to one message.
 #[derive(Clone, Debug)]
@@ -35,11 +29,11 @@ pub(crate) struct Life {
     pub(crate) topic: Option<ResourceName>,
     pub(crate) publish_time: OffsetDateTime,
     pub(crate) content: Content,
-    pub(crate) legs: Vec<Leg>,
+    pub(crate) subscriptions: Vec<SubscriptionLife>,
     /// Subscriptions that are not followed.
-    pub(crate) more_legs: usize,
+    pub(crate) more_subscriptions: usize,
     /// If this is a dead letter: what was given up.
-    pub(crate) letter_of: Option<LetterOf>,
+    pub(crate) dead_letter_of: Option<DeadLetterOrigin>,
     /// The version of the history when this last changed.
     pub(crate) changed: u64,
     attempts: usize,
@@ -48,7 +42,7 @@ pub(crate) struct Life {
 
 /// The message that a dead letter was made of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct LetterOf {
+pub(crate) struct DeadLetterOrigin {
     pub(crate) sequence: u64,
     /// The reply to its last delivery; none if the subscriber published the letter itself.
     pub(crate) reply: Option<Reply>,
@@ -65,76 +59,28 @@ pub(crate) enum Content {
     },
 }
 
-/// What one subscription made of a message.
-#[derive(Clone, Debug)]
-pub(crate) struct Leg {
-    pub(crate) subscription: ResourceName,
-    pub(crate) attempts: VecDeque<Attempt>,
-    /// Attempts between the first and those after it that are no longer kept.
-    pub(crate) forgotten: usize,
-    /// What was done to the message since the last attempt, by a seek or a purge.
-    pub(crate) moved: Option<Moved>,
-    /// The sequence of the latest dead letter that was made of the message here.
-    pub(crate) letter: Option<u64>,
-}
-
-/// What a seek or a purge of the subscription did to a message.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Moved {
-    Purged,
-    /// It counts as acknowledged.
-    Skipped,
-    /// It is to be delivered again.
-    Recalled,
-}
-
-/// One delivery of a message.
-#[derive(Clone, Debug)]
-pub(crate) struct Attempt {
-    pub(crate) number: u32,
-    pub(crate) way: Way,
-    pub(crate) started: OffsetDateTime,
-    /// The faults that were asked for, and met it.
-    pub(crate) plan: Plan,
-    /// When and how it ended; nothing yet if it is under way, or was aborted.
-    pub(crate) end: Option<Arc<(OffsetDateTime, End)>>,
-}
-
-/// How a message stands with one subscription.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Stand {
-    Waiting,
-    Delivering,
-    /// The last attempt failed, and another follows, not before this time.
-    Retrying(OffsetDateTime),
-    Acked,
-    DeadLettered,
-    Purged,
-    Skipped,
-}
-
 impl Life {
     pub(super) fn new(
         topic: Option<&ResourceName>,
         message: &Arc<StoredMessage>,
         to: &[ResourceName],
     ) -> Self {
-        let followed = to.iter().take(MAX_LEGS);
-        let legs: Vec<Leg> = followed.map(Leg::new).collect();
+        let followed = to.iter().take(MAX_SUBSCRIPTIONS);
+        let subscriptions: Vec<SubscriptionLife> = followed.map(SubscriptionLife::new).collect();
         Self {
             sequence: message.sequence,
             topic: topic.cloned(),
             publish_time: message.published_at,
             content: Content::Kept(Arc::clone(message)),
-            more_legs: to.len() - legs.len(),
-            letter_of: letter::source(message).map(|source| LetterOf {
+            more_subscriptions: to.len() - subscriptions.len(),
+            dead_letter_of: dead_letter::source(message).map(|source| DeadLetterOrigin {
                 sequence: source.sequence,
                 reply: None,
             }),
             changed: 0,
             attempts: 0,
-            bytes: LIFE_BYTES + legs.len() * LEG_BYTES,
-            legs,
+            bytes: LIFE_BYTES + subscriptions.len() * SUBSCRIPTION_BYTES,
+            subscriptions,
         }
     }
 
@@ -168,33 +114,33 @@ impl Life {
         }
     }
 
-    pub(super) fn start(&mut self, subscription: &ResourceName, attempt: Attempt) {
+    pub(super) fn start(&mut self, subscription: &ResourceName, attempt: DeliveryRecord) {
         let room = self.attempts < MAX_ATTEMPTS;
         let known = self
-            .legs
+            .subscriptions
             .iter()
-            .position(|leg| leg.subscription == *subscription);
+            .position(|entry| entry.subscription == *subscription);
         if known.is_none() {
-            if self.legs.len() >= MAX_LEGS {
+            if self.subscriptions.len() >= MAX_SUBSCRIPTIONS {
                 return;
             }
-            self.legs.push(Leg::new(subscription));
-            self.bytes += LEG_BYTES;
+            self.subscriptions.push(SubscriptionLife::new(subscription));
+            self.bytes += SUBSCRIPTION_BYTES;
         }
-        let place = known.unwrap_or(self.legs.len().saturating_sub(1));
-        let Some(leg) = self.legs.get_mut(place) else {
+        let place = known.unwrap_or(self.subscriptions.len().saturating_sub(1));
+        let Some(entry) = self.subscriptions.get_mut(place) else {
             return;
         };
-        leg.moved = None;
-        if !room && leg.attempts.len() >= 2 {
-            let forgotten = leg.attempts.remove(1);
+        entry.seek_effect = None;
+        if !room && entry.attempts.len() >= 2 {
+            let forgotten = entry.attempts.remove(1);
             self.bytes -= forgotten.map_or(0, |attempt| attempt.bytes());
-            leg.forgotten += 1;
+            entry.forgotten += 1;
             self.attempts -= 1;
         }
         self.bytes += attempt.bytes();
         self.attempts += 1;
-        leg.attempts.push_back(attempt);
+        entry.attempts.push_back(attempt);
     }
 
     /// How long ago an attempt began that is under way.
@@ -204,11 +150,15 @@ impl Life {
         attempt: u32,
         now: OffsetDateTime,
     ) -> Option<Duration> {
-        let leg = self
-            .legs
+        let entry = self
+            .subscriptions
             .iter()
-            .find(|leg| leg.subscription == *subscription)?;
-        let mut open = leg.attempts.iter().rev().filter(|each| each.end.is_none());
+            .find(|entry| entry.subscription == *subscription)?;
+        let mut open = entry
+            .attempts
+            .iter()
+            .rev()
+            .filter(|each| each.end.is_none());
         let open = open.find(|each| each.number == attempt)?;
         Duration::try_from(now - open.started).ok()
     }
@@ -220,11 +170,11 @@ impl Life {
         at: OffsetDateTime,
         end: End,
     ) {
-        let mut legs = self.legs.iter_mut();
-        let Some(leg) = legs.find(|leg| leg.subscription == *subscription) else {
+        let mut subscriptions = self.subscriptions.iter_mut();
+        let Some(entry) = subscriptions.find(|entry| entry.subscription == *subscription) else {
             return;
         };
-        let mut open = leg
+        let mut open = entry
             .attempts
             .iter_mut()
             .rev()
@@ -234,84 +184,4 @@ impl Life {
             open.end = Some(Arc::new((at, end)));
         }
     }
-}
-
-impl Leg {
-    fn new(subscription: &ResourceName) -> Self {
-        Self {
-            subscription: subscription.clone(),
-            attempts: VecDeque::new(),
-            forgotten: 0,
-            moved: None,
-            letter: None,
-        }
-    }
-
-    /// Returns how the message stands with this subscription.
-    pub(crate) fn stand(&self) -> Stand {
-        match self.moved {
-            Some(Moved::Purged) => return Stand::Purged,
-            Some(Moved::Skipped) => return Stand::Skipped,
-            Some(Moved::Recalled) => return Stand::Waiting,
-            None => {}
-        }
-        // An attempt beside another says nothing about the message.
-        let mut attempts = self.attempts.iter().rev();
-        match attempts.find_map(Attempt::stand).unwrap_or(Stand::Waiting) {
-            Stand::Acked if self.outcome() == Some(DEAD_LETTERED) => Stand::DeadLettered,
-            stand => stand,
-        }
-    }
-
-    /// Returns the subscriber's own word for what became of the message, from the replies that acknowledged it. A duplicate
-    /// does not replace an earlier outcome.
-    pub(crate) fn outcome(&self) -> Option<&str> {
-        let acks = self.attempts.iter().rev().filter_map(Attempt::acked_as);
-        let mut last = None;
-        for outcome in acks {
-            last = last.or(Some(outcome));
-            if outcome != DUPLICATE {
-                return Some(outcome);
-            }
-        }
-        last
-    }
-
-    /// Whether nothing is to come any more.
-    pub(super) fn is_settled(&self) -> bool {
-        !matches!(
-            self.stand(),
-            Stand::Waiting | Stand::Delivering | Stand::Retrying(_)
-        )
-    }
-}
-
-impl Attempt {
-    fn stand(&self) -> Option<Stand> {
-        let Some(ended) = &self.end else {
-            return Some(Stand::Delivering);
-        };
-        match &ended.1.settlement {
-            Settlement::Acked => Some(Stand::Acked),
-            Settlement::DeadLettered { .. } => Some(Stand::DeadLettered),
-            Settlement::Again { after } => Some(Stand::Retrying(later(ended.0, *after))),
-            Settlement::Elsewhere => None,
-        }
-    }
-
-    fn acked_as(&self) -> Option<&str> {
-        let (_, end) = &**self.end.as_ref()?;
-        let answer = end.answer.as_ref()?;
-        let outcome = answer.outcome.as_deref();
-        outcome.filter(|_| end.settlement == Settlement::Acked)
-    }
-
-    fn bytes(&self) -> usize {
-        ATTEMPT_BYTES + self.end.as_ref().map_or(0, |ended| ended.1.text_bytes())
-    }
-}
-
-fn later(time: OffsetDateTime, after: Duration) -> OffsetDateTime {
-    let after = time::Duration::try_from(after).unwrap_or(time::Duration::MAX);
-    time.saturating_add(after)
 }

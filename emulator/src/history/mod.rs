@@ -3,22 +3,26 @@
 //! The delivering code tells what it does, at every step of every push, so telling is cheap: one short lock, reference counts,
 //! and no formatting. Whoever looks takes copies out, and formats them without the lock.
 
+mod dead_letter;
 mod end;
 mod histogram;
 mod kept;
-mod letter;
 mod life;
 mod statistics;
+mod subscription_life;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 
-pub(crate) use self::end::{End, Note, Way};
+pub(crate) use self::dead_letter::{DEAD_LETTER_ATTRIBUTES, source};
+pub(crate) use self::end::{DeliveryType, End, Note};
 use self::kept::Kept;
-pub(crate) use self::letter::{LETTER_ATTRIBUTES, source};
-pub(crate) use self::life::{Attempt, Content, Leg, LetterOf, Life, Moved, Stand};
-pub(crate) use self::statistics::{Counts, Failing, Glance, SECONDS, Series};
+pub(crate) use self::life::{Content, DeadLetterOrigin, Life};
+pub(crate) use self::statistics::{Counts, Failing, Rates, SECONDS, Series};
+pub(crate) use self::subscription_life::{
+    DeliveryRecord, DeliveryState, SeekEffect, SubscriptionLife,
+};
 use crate::clock::Clock;
 use crate::event::Reply;
 use crate::faults::Plan;
@@ -85,13 +89,13 @@ impl History {
         topic: impl FnOnce() -> Option<ResourceName>,
         message: &Arc<StoredMessage>,
         attempt: u32,
-        way: Way,
+        delivery_type: DeliveryType,
         plan: Plan,
     ) {
         let now = self.clock.utc();
-        let attempt = Attempt {
+        let attempt = DeliveryRecord {
             number: attempt,
-            way,
+            delivery_type,
             started: now,
             plan,
             end: None,
@@ -127,18 +131,20 @@ impl History {
     pub(crate) fn forwarded(
         &self,
         subscription: &ResourceName,
-        letter_id: &str,
+        dead_letter_id: &str,
         sequence: u64,
         reply: Reply,
     ) {
-        let Ok(letter) = letter_id.parse() else {
+        let Ok(dead_letter) = dead_letter_id.parse() else {
             return;
         };
         let reply = Some(reply);
-        let letter_of = LetterOf { sequence, reply };
+        let dead_letter_of = DeadLetterOrigin { sequence, reply };
         let mut kept = self.kept();
-        kept.link(subscription, sequence, letter);
-        kept.change(letter, |life| life.letter_of = Some(letter_of));
+        kept.link(subscription, sequence, dead_letter);
+        kept.change(dead_letter, |life| {
+            life.dead_letter_of = Some(dead_letter_of)
+        });
     }
 
     /// Something was done to a whole subscription.
@@ -157,7 +163,7 @@ impl History {
     }
 
     /// A seek or a purge left these messages of a subscription to be delivered.
-    pub(crate) fn sought(
+    pub(crate) fn seek(
         &self,
         subscription: &ResourceName,
         note: Note,
@@ -165,8 +171,8 @@ impl History {
     ) {
         let at = self.clock.utc();
         let gone = match note {
-            Note::Purged => Moved::Purged,
-            _ => Moved::Skipped,
+            Note::Purged => SeekEffect::Purged,
+            _ => SeekEffect::Skipped,
         };
         let mut kept = self.kept();
         kept.note(at, subscription, note);
@@ -232,8 +238,8 @@ impl History {
     }
 
     /// The present of one subscription; nothing if so many others are busy that it is not followed by the second.
-    pub(crate) fn glance(&self, subscription: &ResourceName, now: i64) -> Option<Glance> {
-        self.kept().statistics.glance(subscription, now)
+    pub(crate) fn rates(&self, subscription: &ResourceName, now: i64) -> Option<Rates> {
+        self.kept().statistics.rates(subscription, now)
     }
 
     /// The failures of a subscription whose last delivery failed.
@@ -305,8 +311,8 @@ mod tests {
         History::new(Clock::default(), max_messages)
     }
 
-    fn stand(history: &History, sequence: u64) -> Stand {
-        history.life(sequence).unwrap().legs[0].stand()
+    fn state(history: &History, sequence: u64) -> DeliveryState {
+        history.life(sequence).unwrap().subscriptions[0].state()
     }
 
     #[test]
@@ -314,31 +320,33 @@ mod tests {
         let history = history(10);
         let message = stored(7, 4);
         history.published(&topic(), &message, &[billing()]);
-        assert_eq!(stand(&history, 7), Stand::Waiting);
+        assert_eq!(state(&history, 7), DeliveryState::Waiting);
         history.started(
             &billing(),
             || Some(topic()),
             &message,
             1,
-            Way::Push,
+            DeliveryType::Push,
             Plan::FAULTLESS,
         );
-        assert_eq!(stand(&history, 7), Stand::Delivering);
+        assert_eq!(state(&history, 7), DeliveryState::Delivering);
         history.ended(&billing(), 7, 1, end(again()));
-        assert!(matches!(stand(&history, 7), Stand::Retrying(next) if next > history.now()));
+        assert!(
+            matches!(state(&history, 7), DeliveryState::Retrying(next) if next > history.now())
+        );
         history.started(
             &billing(),
             || Some(topic()),
             &message,
             2,
-            Way::Push,
+            DeliveryType::Push,
             Plan::FAULTLESS,
         );
         history.ended(&billing(), 7, 2, end(Settlement::Acked));
-        assert_eq!(stand(&history, 7), Stand::Acked);
+        assert_eq!(state(&history, 7), DeliveryState::Acked);
         let life = history.life(7).unwrap();
         assert_eq!(life.topic, Some(topic()));
-        assert_eq!(life.legs[0].attempts.len(), 2);
+        assert_eq!(life.subscriptions[0].attempts.len(), 2);
     }
 
     #[test]
@@ -368,7 +376,7 @@ mod tests {
             || Some(topic()),
             &old,
             1,
-            Way::Push,
+            DeliveryType::Push,
             Plan::FAULTLESS,
         );
         assert_eq!(history.life(1).unwrap().topic, Some(topic()));
@@ -397,13 +405,13 @@ mod tests {
                 || Some(topic()),
                 &message,
                 attempt,
-                Way::Push,
+                DeliveryType::Push,
                 Plan::FAULTLESS,
             );
             history.ended(&billing(), 1, attempt, end(again()));
         }
         let life = history.life(1).unwrap();
-        let numbers: Vec<u32> = life.legs[0]
+        let numbers: Vec<u32> = life.subscriptions[0]
             .attempts
             .iter()
             .map(|each| each.number)
@@ -412,7 +420,7 @@ mod tests {
             (numbers.len(), numbers[0], numbers[1], numbers[49]),
             (50, 1, 152, 200)
         );
-        assert_eq!(life.legs[0].forgotten, 150);
+        assert_eq!(life.subscriptions[0].forgotten, 150);
     }
 
     #[test]
@@ -427,7 +435,7 @@ mod tests {
                     || Some(topic()),
                     &message,
                     attempt,
-                    Way::Push,
+                    DeliveryType::Push,
                     Plan::FAULTLESS,
                 );
                 let answer = Answer {
@@ -458,11 +466,14 @@ mod tests {
         history.published(&topic(), &stored(7, 4), &[]);
         let version = history.version();
         history.forwarded(&billing(), "7", 1, Reply::Status(500));
-        let letter_of = LetterOf {
+        let dead_letter_of = DeadLetterOrigin {
             sequence: 1,
             reply: Some(Reply::Status(500)),
         };
-        assert_eq!(history.life(7).unwrap().letter_of, Some(letter_of));
+        assert_eq!(
+            history.life(7).unwrap().dead_letter_of,
+            Some(dead_letter_of)
+        );
         assert!(history.version() > version);
         history.forwarded(&billing(), "8", 1, Reply::Status(500));
         assert!(history.life(8).is_none());
@@ -478,7 +489,7 @@ mod tests {
                 || None,
                 &stored(sequence, 9),
                 1,
-                Way::Push,
+                DeliveryType::Push,
                 Plan::FAULTLESS,
             );
             history.ended(&billing(), sequence, 1, end(again()));
@@ -501,26 +512,26 @@ mod tests {
             || Some(topic()),
             &message,
             1,
-            Way::Push,
+            DeliveryType::Push,
             Plan::FAULTLESS,
         );
         history.ended(&billing(), 1, 1, end(Settlement::Acked));
-        history.sought(&billing(), Note::Purged, |_| false);
+        history.seek(&billing(), Note::Purged, |_| false);
         assert_eq!(
-            (stand(&history, 1), stand(&history, 2)),
-            (Stand::Acked, Stand::Purged)
+            (state(&history, 1), state(&history, 2)),
+            (DeliveryState::Acked, DeliveryState::Purged)
         );
         let snapshot = "before".to_owned();
-        history.sought(&billing(), Note::SeekToSnapshot { snapshot }, |_| true);
+        history.seek(&billing(), Note::SeekToSnapshot { snapshot }, |_| true);
         assert_eq!(
-            (stand(&history, 1), stand(&history, 2)),
-            (Stand::Waiting, Stand::Waiting)
+            (state(&history, 1), state(&history, 2)),
+            (DeliveryState::Waiting, DeliveryState::Waiting)
         );
         let to = history.now();
-        history.sought(&billing(), Note::Seek { to }, |sequence| sequence == 2);
+        history.seek(&billing(), Note::Seek { to }, |sequence| sequence == 2);
         assert_eq!(
-            (stand(&history, 1), stand(&history, 2)),
-            (Stand::Skipped, Stand::Waiting)
+            (state(&history, 1), state(&history, 2)),
+            (DeliveryState::Skipped, DeliveryState::Waiting)
         );
         assert_eq!(history.notes(&billing()).len(), 3);
     }

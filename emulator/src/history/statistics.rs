@@ -60,7 +60,7 @@ pub(crate) struct Counts {
 
 /// The present, in a few figures.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Glance {
+pub(crate) struct Rates {
     /// Means of the last whole seconds.
     pub(crate) published_per_second: f64,
     pub(crate) acks_per_second: f64,
@@ -109,10 +109,10 @@ impl Statistics {
     }
 
     /// The present of a subscription, unless it is one of too many.
-    pub(super) fn glance(&self, name: &ResourceName, now: i64) -> Option<Glance> {
+    pub(super) fn rates(&self, name: &ResourceName, now: i64) -> Option<Rates> {
         match self.by_subscription.get(name) {
-            Some(series) => Some(series.glance(now)),
-            None if self.by_subscription.len() < MAX_SUBSCRIPTIONS => Some(Glance::default()),
+            Some(series) => Some(series.rates(now)),
+            None if self.by_subscription.len() < MAX_SUBSCRIPTIONS => Some(Rates::default()),
             None => None,
         }
     }
@@ -222,12 +222,12 @@ impl Series {
         recent.map(view).collect()
     }
 
-    pub(crate) fn glance(&self, now: i64) -> Glance {
+    pub(crate) fn rates(&self, now: i64) -> Rates {
         let mut latencies = Histogram::default();
         let seconds = self.seconds.iter().rev();
         let recent = seconds.take_while(|second| second.at > now - LATENCY_SECONDS);
         recent.for_each(|second| latencies.add(&second.latencies));
-        Glance {
+        Rates {
             published_per_second: self.rate(now, |counts| counts.published),
             acks_per_second: self.rate(now, |counts| counts.acks),
             nacks_per_second: self.rate(now, |counts| counts.nacks),
@@ -317,8 +317,8 @@ mod tests {
             statistics.ended(0, &name(&format!("sub-{each}")), &end(again.clone()));
         }
         assert!(statistics.failing(&last).is_some());
-        assert!(statistics.glance(&last, 0).is_none());
-        assert!(statistics.glance(&name("sub-0"), 0).is_some());
+        assert!(statistics.rates(&last, 0).is_none());
+        assert!(statistics.rates(&name("sub-0"), 0).is_some());
     }
 
     #[test]
@@ -342,9 +342,9 @@ mod tests {
             ..end(Settlement::Elsewhere)
         };
         statistics.ended(0, &name("billing"), &lost);
-        assert_eq!(statistics.all.glance(1).p99, None);
+        assert_eq!(statistics.all.rates(1).p99, None);
         statistics.ended(0, &name("billing"), &end(Settlement::Elsewhere));
-        assert!(statistics.all.glance(1).p99.is_some());
+        assert!(statistics.all.rates(1).p99.is_some());
     }
 
     #[test]
@@ -365,7 +365,7 @@ mod tests {
         for at in 10..=15 {
             (0..10).for_each(|_| statistics.published(at, &[]));
         }
-        assert_eq!(statistics.all.glance(15).published_per_second, 10.0);
-        assert_eq!(statistics.all.glance(17).published_per_second, 8.0);
+        assert_eq!(statistics.all.rates(15).published_per_second, 10.0);
+        assert_eq!(statistics.all.rates(17).published_per_second, 8.0);
     }
 }

@@ -8,9 +8,9 @@
 
 mod batch;
 mod change;
+pub(crate) mod data_folder;
 mod error;
 mod file;
-pub(crate) mod keeping;
 mod queue;
 mod tables;
 #[cfg(test)]

@@ -4,33 +4,32 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use time::OffsetDateTime;
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api;
-use crate::broker::{Broker, Ground};
+use super::handles::{SubscriptionHandle, TopicHandle};
+use super::options::{Options, StartError};
+use super::start::{
+    Closing, Stopping, history_of, install_cryptography, issuer_of, make_first_key, open_port,
+    surface, until, watch,
+};
+use crate::broker::{Broker, BrokerContext};
 use crate::clock::Clock;
-use crate::console::{self, Source};
 use crate::delivery::Pace;
 use crate::error::ApiError;
 use crate::event::DeliveryEvent;
-use crate::history::History;
 use crate::issuer::Issuer;
-use crate::journal::keeping::{Keeper, Keeping};
-use crate::library::handles::{SubscriptionHandle, TopicHandle};
-use crate::library::options::{MAX_HISTORY_MESSAGES, Options, StartError};
+use crate::journal::data_folder::DataFolder;
 use crate::messages::message::{Message, ReceivedMessage};
-use crate::push::Courier;
+use crate::push::Pusher;
 use crate::resources::name::ResourceName;
 use crate::resources::subscription::{PushConfig, SubscriptionConfig};
 use crate::resources::topic::TopicConfig;
 use crate::schema::SchemaDeclaration;
-use crate::server::{self, listen, serve, url};
+use crate::server::serve;
 
 /// A running emulator; dropping it stops everything that it started.
 ///
@@ -39,33 +38,13 @@ use crate::server::{self, listen, serve, url};
 pub struct Emulator {
     /// The first to be dropped: what is dropped after it is not forgotten by a data folder.
     stopping: Stopping,
-    keeper: Closing,
+    data_folder: Closing,
     address: SocketAddr,
     broker: Arc<Broker>,
-    courier: Courier,
+    pusher: Pusher,
     issuer: Arc<Issuer>,
     tasks: TaskTracker,
     seed: u64,
-}
-
-/// What all that was started ends with; cancelled when it is dropped.
-struct Stopping(CancellationToken);
-
-impl Drop for Stopping {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
-/// Lets go of a data folder when it is dropped, whoever still has a handle of the emulator.
-struct Closing(Keeper);
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        if let Some(keeping) = &self.0 {
-            keeping.finish();
-        }
-    }
 }
 
 impl Emulator {
@@ -107,36 +86,36 @@ impl Emulator {
         let issuer = issuer_of(address, public_url)?;
         let clock = Clock::default();
         let history = history_of(&clock, history_messages);
-        let courier = Courier::new(Arc::clone(&issuer), clock.clone());
+        let pusher = Pusher::new(Arc::clone(&issuer), clock.clone());
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
-        let (keeper, saved) = Keeping::open(data_folder.as_deref(), &stopping)?;
-        let ground = Ground {
+        let (data_folder, saved) = DataFolder::open(data_folder.as_deref(), &stopping)?;
+        let context = BrokerContext {
             runtime: runtime.clone(),
             tasks: tasks.clone(),
             stopping: stopping.clone(),
-            keeper: keeper.clone(),
+            data_folder: data_folder.clone(),
             seed,
             faults,
             history: Arc::clone(&history),
         };
-        let broker = Arc::new(Broker::new(courier.clone(), clock.clone(), pace, ground));
-        if let Some(saved) = saved {
-            broker.restore(saved).map_err(StartError::Restore)?;
-        }
+        let broker = Arc::new(Broker::new(pusher.clone(), clock.clone(), pace, context));
+        let restored = saved.map_or(Ok(()), |saved| broker.restore(saved));
+        restored.map_err(StartError::Restore)?;
         let sweeping = Broker::keep_sweeping(Arc::downgrade(&broker), clock);
         tasks.spawn_on(until(stopping.clone(), sweeping), &runtime);
-        tasks.spawn_on(until(stopping.clone(), watch(keeper.clone())), &runtime);
+        let watching = watch(data_folder.clone());
+        tasks.spawn_on(until(stopping.clone(), watching), &runtime);
         let router = surface(&broker, &issuer, (history, address), stopping.clone());
         tasks.spawn_on(serve(listener, router, stopping.clone()), &runtime);
         tasks.spawn_on(make_first_key(Arc::clone(&issuer)), &runtime);
         Ok(Self {
             address,
             broker,
-            courier,
+            pusher,
             issuer,
             tasks,
-            keeper: Closing(keeper),
+            data_folder: Closing(data_folder),
             seed,
             stopping: Stopping(stopping),
         })
@@ -274,7 +253,9 @@ impl Emulator {
     pub fn held(&self, subscription: &str) -> Vec<ReceivedMessage> {
         let name = ResourceName::subscription(subscription);
         let delivery = name.and_then(|name| self.broker.subscription(&name));
-        let held = delivery.map(|delivery| delivery.held()).unwrap_or_default();
+        let held = delivery
+            .map(|delivery| delivery.unacked_messages())
+            .unwrap_or_default();
         held.iter().map(|message| (**message).clone()).collect()
     }
 
@@ -291,7 +272,7 @@ impl Emulator {
     /// emulator stops, has no end. A listener that falls 4,096 events behind loses the oldest.
     #[must_use]
     pub fn delivery_events(&self) -> broadcast::Receiver<DeliveryEvent> {
-        self.courier.events()
+        self.pusher.events()
     }
 
     /// Waits until somebody asks the emulator to end, by `POST /shutdown` as with Google's own: nothing is received and pushed any
@@ -307,71 +288,8 @@ impl Emulator {
         drop(self.stopping);
         self.tasks.close();
         self.tasks.wait().await;
-        if let Some(keeping) = &self.keeper.0 {
-            keeping.close().await;
+        if let Some(folder) = &self.data_folder.0 {
+            folder.close().await;
         }
     }
-}
-
-/// Google's interfaces and the console, on one port.
-fn surface(
-    broker: &Arc<Broker>,
-    issuer: &Arc<Issuer>,
-    (history, address): (Arc<History>, SocketAddr),
-    stopping: CancellationToken,
-) -> Router {
-    let source = Source::new(Arc::clone(broker), Arc::clone(issuer), history, address);
-    let page = console::router(source, stopping.clone());
-    api::router(Arc::clone(broker), Arc::clone(issuer), stopping).merge(page)
-}
-
-/// Known by the URL that was given, or else by where it listens.
-fn issuer_of(address: SocketAddr, public_url: Option<String>) -> Result<Arc<Issuer>, StartError> {
-    let url = match public_url {
-        Some(given) => server::public_url(&given).ok_or(StartError::PublicUrl(given))?,
-        None => url(address),
-    };
-    Ok(Arc::new(Issuer::new(url)))
-}
-
-fn history_of(clock: &Clock, messages: usize) -> Arc<History> {
-    let messages = messages.min(MAX_HISTORY_MESSAGES);
-    Arc::new(History::new(clock.clone(), messages))
-}
-
-/// Does something that has no end, until the emulator stops.
-async fn until(stopping: CancellationToken, work: impl Future<Output = ()>) {
-    stopping.run_until_cancelled(work).await;
-}
-
-/// Tells when the data folder keeps nothing any more; whoever calls hears it, too.
-async fn watch(keeper: Keeper) {
-    if let Some(keeping) = keeper {
-        let error = keeping.failed().await;
-        tracing::error!(%error, "the data folder keeps nothing any more: what comes now is lost with the process");
-    }
-}
-
-/// So that the first push does not wait for it.
-async fn make_first_key(issuer: Arc<Issuer>) {
-    issuer.ready().await;
-}
-
-/// Where it listens in the end, too, as port 0 is any that is free.
-fn open_port(
-    address: SocketAddr,
-    allow_remote: bool,
-) -> Result<(TcpListener, SocketAddr), StartError> {
-    if !allow_remote && !address.ip().is_loopback() {
-        return Err(StartError::NotLoopback(address));
-    }
-    let listener = listen(address).map_err(|source| StartError::Listen { address, source })?;
-    let address = listener.local_addr().unwrap_or(address);
-    Ok((listener, address))
-}
-
-/// The process may have a provider of its own, which is as good.
-fn install_cryptography() {
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    provider.install_default().ok();
 }

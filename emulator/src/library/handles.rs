@@ -7,7 +7,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::broker::Broker;
-use crate::delivery::{AckId, Delivery, Handed, Outcome, Want};
+use crate::delivery::{AckId, AckResult, Delivery, PullOptions, PulledMessage};
 use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::messages::message::{Message, ReceivedMessage};
@@ -126,15 +126,15 @@ impl SubscriptionHandle {
     /// # Errors
     /// If the subscription was detached, or pushes.
     pub fn pull(&self, most: usize) -> Result<Vec<Pulled>, ApiError> {
-        let handed = self.delivery.hand_out(&Want {
+        let leased = self.delivery.pull(&PullOptions {
             messages: most,
             bytes: usize::MAX,
             lease: None,
             stream: None,
         })?;
-        Ok(handed
+        Ok(leased
             .into_iter()
-            .map(|handed| self.pulled(handed))
+            .map(|leased| self.pulled(leased))
             .collect())
     }
 
@@ -157,7 +157,7 @@ impl SubscriptionHandle {
     /// The messages that it has and that are not settled, in the order of publishing.
     #[must_use]
     pub fn held(&self) -> Vec<ReceivedMessage> {
-        let held = self.delivery.held();
+        let held = self.delivery.unacked_messages();
         held.iter().map(|message| (**message).clone()).collect()
     }
 
@@ -240,12 +240,12 @@ impl SubscriptionHandle {
         self.broker.delete_subscription(self.delivery.name())
     }
 
-    fn pulled(&self, handed: Handed) -> Pulled {
+    fn pulled(&self, leased: PulledMessage) -> Pulled {
         Pulled {
             subscription: self.clone(),
-            message: (**handed.message).clone(),
-            attempt: handed.attempt,
-            ack_id: handed.ack_id,
+            message: (**leased.message).clone(),
+            attempt: leased.attempt,
+            ack_id: leased.ack_id,
         }
     }
 }
@@ -266,8 +266,8 @@ impl Pulled {
     /// Acknowledges it, and says whether that took effect: not if it was handed out again in the meantime, and with
     /// exactly-once delivery not after the deadline.
     pub fn ack(&self) -> bool {
-        let outcomes = self.subscription.delivery.acknowledge(&[self.ack_id]);
-        outcomes == [Outcome::Done]
+        let results = self.subscription.delivery.acknowledge(&[self.ack_id]);
+        results == [AckResult::Done]
     }
 
     /// Gives it back, and says whether it was still leased.
@@ -277,13 +277,13 @@ impl Pulled {
             ack_id,
             ..
         } = self;
-        let outcomes = subscription.broker.nack(&subscription.delivery, &[*ack_id]);
-        outcomes == [Outcome::Done]
+        let results = subscription.broker.nack(&subscription.delivery, &[*ack_id]);
+        results == [AckResult::Done]
     }
 
     /// Moves its deadline to `by` from now, and says whether it was still leased.
     pub fn extend(&self, by: Duration) -> bool {
-        let outcomes = self.subscription.delivery.extend(&[self.ack_id], by);
-        outcomes == [Outcome::Done]
+        let results = self.subscription.delivery.extend(&[self.ack_id], by);
+        results == [AckResult::Done]
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
-use crate::journal::keeping::Keeper;
+use crate::journal::data_folder::OptionalDataFolder;
 use crate::messages::message::ReceivedMessage;
 
 /// The most that the messages of one emulator may take.
@@ -20,22 +20,22 @@ const ATTRIBUTE_BYTES: usize = 128;
 /// The room for messages.
 pub(crate) struct Storage {
     room: Arc<Semaphore>,
-    keeper: Keeper,
+    data_folder: OptionalDataFolder,
 }
 
 /// A message in memory. Its room is free again when the last subscription lets go of it.
 pub(crate) struct StoredMessage {
     message: ReceivedMessage,
     size_bytes: usize,
-    keeper: Keeper,
+    data_folder: OptionalDataFolder,
     _room: OwnedSemaphorePermit,
 }
 
 impl Storage {
-    pub(crate) fn new(keeper: Keeper) -> Self {
+    pub(crate) fn new(data_folder: OptionalDataFolder) -> Self {
         Self {
             room: Arc::new(Semaphore::new(MAX_BYTES)),
-            keeper,
+            data_folder,
         }
     }
 
@@ -56,7 +56,7 @@ impl Storage {
             Ok(Arc::new(StoredMessage {
                 message,
                 size_bytes,
-                keeper: self.keeper.clone(),
+                data_folder: self.data_folder.clone(),
                 _room: room.map_err(|_| exhausted())?,
             }))
         });
@@ -76,8 +76,8 @@ impl fmt::Debug for StoredMessage {
 
 impl Drop for StoredMessage {
     fn drop(&mut self) {
-        if let Some(keeping) = &self.keeper {
-            keeping.forget(self.message.sequence);
+        if let Some(folder) = &self.data_folder {
+            folder.forget(self.message.sequence);
         }
     }
 }
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn room_is_given_to_all_messages_of_a_request_or_to_none_and_comes_back() {
         let storage = Storage {
-            keeper: None,
+            data_folder: None,
             room: Arc::new(Semaphore::new(1_000)),
         };
         let messages = |count| vec![received(Message::new("data")); count];

@@ -36,7 +36,7 @@ const PROCESSING: u16 = 102;
 
 /// Sends pushes, for all subscriptions of one emulator.
 #[derive(Clone)]
-pub(crate) struct Courier {
+pub(crate) struct Pusher {
     connector: Arc<Connector>,
     endpoints: Arc<Endpoints>,
     issuer: Arc<Issuer>,
@@ -92,7 +92,7 @@ pub(crate) enum PushError {
     Broken(#[source] hyper::Error),
 }
 
-impl Courier {
+impl Pusher {
     pub(crate) fn new(issuer: Arc<Issuer>, clock: Clock) -> Self {
         let (events, _) = broadcast::channel(KEPT_EVENTS);
         Self {
@@ -243,12 +243,12 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    fn courier() -> Courier {
+    fn pusher() -> Pusher {
         rustls::crypto::aws_lc_rs::default_provider()
             .install_default()
             .ok();
         let issuer = Issuer::new("http://issuer.example".to_owned());
-        Courier::new(Arc::new(issuer), Clock::default())
+        Pusher::new(Arc::new(issuer), Clock::default())
     }
 
     fn destination(endpoint: String) -> Arc<Destination> {
@@ -281,7 +281,7 @@ mod tests {
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
         let push = outgoing(token);
-        let ended = courier().push(&destination, &push, record).await;
+        let ended = pusher().push(&destination, &push, record).await;
         (ended, endpoint.await.unwrap())
     }
 
@@ -341,7 +341,7 @@ mod tests {
     async fn the_reason_does_not_repeat_the_endpoint() {
         let destination = destination("http://127.0.0.1:1/push?token=secret".to_owned());
         let push = outgoing(TokenChoice::Good);
-        let ended = courier().push(&destination, &push, false).await;
+        let ended = pusher().push(&destination, &push, false).await;
         assert_eq!(ended.reply, Reply::NoAnswer);
         let reason = ended.reason.unwrap();
         assert!(reason.starts_with("the endpoint cannot be reached: "));
@@ -361,7 +361,7 @@ mod tests {
             first
         });
         let push = outgoing(TokenChoice::Good);
-        let ended = courier().push(&destination, &push, false).await;
+        let ended = pusher().push(&destination, &push, false).await;
         assert_eq!(ended.reply, Reply::NoAnswer);
         let reason = ended.reason.unwrap();
         assert!(reason.contains("does not speak TLS"), "{reason}");

@@ -12,18 +12,18 @@ pub(super) use self::failure::refused;
 pub(super) use self::streaming::{Messages, open};
 pub(super) use self::unary::{acknowledge, modify_ack_deadline, pull};
 use crate::convert;
-use crate::delivery::{AckId, Handed, Outcome};
+use crate::delivery::{AckId, AckResult, PulledMessage};
 use crate::error::ApiError;
 
 /// The most that one answer carries, unless a single message is larger.
 const MAX_ANSWER_BYTES: usize = 3_000_000;
 const MAX_ANSWER_MESSAGES: usize = 1_000;
 
-fn received(handed: Handed) -> ReceivedMessage {
+fn received(pulled: PulledMessage) -> ReceivedMessage {
     ReceivedMessage {
-        ack_id: handed.ack_id.to_string(),
-        message: Some(convert::message(&handed.message)),
-        delivery_attempt: handed
+        ack_id: pulled.ack_id.to_string(),
+        message: Some(convert::message(&pulled.message)),
+        delivery_attempt: pulled
             .attempt
             .map_or(0, |attempt| i32::try_from(attempt).unwrap_or(i32::MAX)),
     }
@@ -48,10 +48,10 @@ fn deadline(seconds: i32) -> Result<Duration, ApiError> {
 }
 
 /// The ids whose wish took effect, and the others.
-fn split(ack_ids: &[String], outcomes: &[Outcome]) -> (Vec<String>, Vec<String>) {
-    let both = ack_ids.iter().cloned().zip(outcomes);
+fn split(ack_ids: &[String], results: &[AckResult]) -> (Vec<String>, Vec<String>) {
+    let both = ack_ids.iter().cloned().zip(results);
     let (done, invalid): (Vec<_>, Vec<_>) =
-        both.partition(|(_, outcome)| **outcome == Outcome::Done);
-    let ids = |pairs: Vec<(String, &Outcome)>| pairs.into_iter().map(|(id, _)| id).collect();
+        both.partition(|(_, result)| **result == AckResult::Done);
+    let ids = |pairs: Vec<(String, &AckResult)>| pairs.into_iter().map(|(id, _)| id).collect();
     (ids(done), ids(invalid))
 }

@@ -19,7 +19,7 @@ use tonic::Status;
 use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, split};
 use crate::api::unsaved;
 use crate::broker::Broker;
-use crate::delivery::{AckId, Delivery, StreamLimits, Want};
+use crate::delivery::{AckId, Delivery, PullOptions, StreamLimits};
 use crate::error::ApiError;
 use crate::resources::name::ResourceName;
 
@@ -39,7 +39,7 @@ pub(in crate::api) type Messages = ReceiverStream<Result<StreamingPullResponse, 
 struct StreamingPull {
     broker: Arc<Broker>,
     delivery: Arc<Delivery>,
-    want: Want,
+    options: PullOptions,
     /// What the client was told last.
     properties: Option<(bool, bool)>,
     /// Whether the client takes a stream without answers to its empty requests for a broken one.
@@ -76,7 +76,7 @@ impl StreamingPull {
             max_messages: limit(first.max_outstanding_messages),
             max_bytes: limit(first.max_outstanding_bytes),
         };
-        let want = Want {
+        let options = PullOptions {
             messages: MAX_ANSWER_MESSAGES,
             bytes: MAX_ANSWER_BYTES,
             lease: Some(stream_deadline(first.stream_ack_deadline_seconds)?),
@@ -85,7 +85,7 @@ impl StreamingPull {
         Ok(Self {
             broker,
             delivery,
-            want,
+            options,
             properties: None,
             expects_pongs: first.protocol_version >= PONGS_SINCE,
             owes_pong: false,
@@ -110,7 +110,7 @@ impl StreamingPull {
                 why = delivery.ended() => return Err(why.into()),
                 place = answers.reserve() => match place {
                     Ok(place) => {
-                        if self.hand_out(&mut answer)? {
+                        if self.pull(&mut answer)? {
                             place.send(Ok(std::mem::take(&mut answer)));
                             continue;
                         }
@@ -139,9 +139,9 @@ impl StreamingPull {
     }
 
     /// Adds messages and news to an answer, and says whether there is something to send.
-    fn hand_out(&mut self, answer: &mut StreamingPullResponse) -> Result<bool, ApiError> {
-        let handed = self.delivery.hand_out(&self.want)?;
-        answer.received_messages = handed.into_iter().map(received).collect();
+    fn pull(&mut self, answer: &mut StreamingPullResponse) -> Result<bool, ApiError> {
+        let pulled = self.delivery.pull(&self.options)?;
+        answer.received_messages = pulled.into_iter().map(received).collect();
         let properties = self.delivery.properties();
         let are_new = self.properties.replace(properties) != Some(properties);
         let is_pong = std::mem::take(&mut self.owes_pong);
@@ -176,7 +176,7 @@ impl StreamingPull {
     /// Does what a request asks for. Only exactly-once delivery confirms it (Google, *StreamingPullResponse*).
     fn take(&mut self, request: &StreamingPullRequest) -> Result<StreamingPullResponse, ApiError> {
         if request.stream_ack_deadline_seconds != 0 {
-            self.want.lease = Some(stream_deadline(request.stream_ack_deadline_seconds)?);
+            self.options.lease = Some(stream_deadline(request.stream_ack_deadline_seconds)?);
         }
         let deadlines = &request.modify_deadline_seconds;
         if deadlines.len() != request.modify_deadline_ack_ids.len() {
@@ -189,8 +189,8 @@ impl StreamingPull {
         let mut answer = StreamingPullResponse::default();
         let (is_exactly_once, _) = self.delivery.properties();
         if !request.ack_ids.is_empty() {
-            let outcomes = self.delivery.acknowledge(&parse(&request.ack_ids)?);
-            let (ack_ids, invalid_ack_ids) = split(&request.ack_ids, &outcomes);
+            let results = self.delivery.acknowledge(&parse(&request.ack_ids)?);
+            let (ack_ids, invalid_ack_ids) = split(&request.ack_ids, &results);
             answer.acknowledge_confirmation = is_exactly_once.then(|| AcknowledgeConfirmation {
                 ack_ids,
                 invalid_ack_ids,
@@ -218,15 +218,15 @@ impl StreamingPull {
         let nacked = wishes().filter(|(_, by)| by.is_zero());
         let nacked: Vec<AckId> = nacked.map(|(id, _)| *id).collect();
         let mut nacked = self.broker.nack(&self.delivery, &nacked).into_iter();
-        let mut outcomes = Vec::with_capacity(ids.len());
+        let mut results = Vec::with_capacity(ids.len());
         for (id, by) in wishes() {
             if by.is_zero() {
-                outcomes.extend(nacked.next());
+                results.extend(nacked.next());
             } else {
-                outcomes.extend(self.delivery.extend(std::slice::from_ref(id), *by));
+                results.extend(self.delivery.extend(std::slice::from_ref(id), *by));
             }
         }
-        let (ack_ids, invalid_ack_ids) = split(&request.modify_deadline_ack_ids, &outcomes);
+        let (ack_ids, invalid_ack_ids) = split(&request.modify_deadline_ack_ids, &results);
         Ok(ModifyAckDeadlineConfirmation {
             ack_ids,
             invalid_ack_ids,

@@ -11,7 +11,7 @@ use tonic::Status;
 
 use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, refused, split};
 use crate::broker::Broker;
-use crate::delivery::{Delivery, Outcome, Want};
+use crate::delivery::{AckResult, Delivery, PullOptions};
 use crate::error::ApiError;
 use crate::resources::name::ResourceName;
 
@@ -33,7 +33,7 @@ pub(in crate::api) async fn pull(
         )));
     }
     let delivery = broker.subscription(&name)?;
-    let want = Want {
+    let options = PullOptions {
         messages: most.min(MAX_ANSWER_MESSAGES),
         bytes: MAX_ANSWER_BYTES,
         lease: None,
@@ -43,27 +43,27 @@ pub(in crate::api) async fn pull(
     let is_patient = !request.return_immediately;
     let waited = broker
         .clock()
-        .within(PATIENCE, first_messages(&delivery, &want, is_patient))
+        .within(PATIENCE, first_messages(&delivery, &options, is_patient))
         .await;
-    let handed = waited.unwrap_or(Ok(Vec::new()))?;
+    let pulled = waited.unwrap_or(Ok(Vec::new()))?;
     Ok(PullResponse {
-        received_messages: handed.into_iter().map(received).collect(),
+        received_messages: pulled.into_iter().map(received).collect(),
     })
 }
 
 /// Waits for something to hand out.
 async fn first_messages(
     delivery: &Delivery,
-    want: &Want,
+    options: &PullOptions,
     is_patient: bool,
-) -> Result<Vec<crate::delivery::Handed>, Status> {
+) -> Result<Vec<crate::delivery::PulledMessage>, Status> {
     let _in_use = delivery.in_use();
     loop {
         let mut available = pin!(delivery.is_available());
         available.as_mut().enable();
-        let handed = delivery.hand_out(want)?;
-        if !handed.is_empty() || !is_patient {
-            return Ok(handed);
+        let pulled = delivery.pull(options)?;
+        if !pulled.is_empty() || !is_patient {
+            return Ok(pulled);
         }
         tokio::select! {
             // Whoever has given up this pull would take messages with it: its connection may first notice that, and drop it.
@@ -80,8 +80,8 @@ pub(in crate::api) fn acknowledge(
     check_size(request)?;
     let delivery = find(broker, &request.subscription, &request.ack_ids)?;
     let ids = parse(&request.ack_ids)?;
-    let outcomes = delivery.acknowledge(&ids);
-    confirm(&delivery, &request.ack_ids, &outcomes)
+    let results = delivery.acknowledge(&ids);
+    confirm(&delivery, &request.ack_ids, &results)
 }
 
 pub(in crate::api) fn modify_ack_deadline(
@@ -92,12 +92,12 @@ pub(in crate::api) fn modify_ack_deadline(
     let delivery = find(broker, &request.subscription, &request.ack_ids)?;
     let ids = parse(&request.ack_ids)?;
     let by = deadline(request.ack_deadline_seconds)?;
-    let outcomes = if by.is_zero() {
+    let results = if by.is_zero() {
         broker.nack(&delivery, &ids)
     } else {
         delivery.extend(&ids, by)
     };
-    confirm(&delivery, &request.ack_ids, &outcomes)
+    confirm(&delivery, &request.ack_ids, &results)
 }
 
 fn check_size(request: &impl prost::Message) -> Result<(), ApiError> {
@@ -122,9 +122,9 @@ fn find(
 }
 
 /// Only exactly-once delivery tells of wishes that came too late (Google, *Acknowledge*).
-fn confirm(delivery: &Delivery, ack_ids: &[String], outcomes: &[Outcome]) -> Result<(), Status> {
+fn confirm(delivery: &Delivery, ack_ids: &[String], results: &[AckResult]) -> Result<(), Status> {
     let (is_exactly_once, _) = delivery.properties();
-    let (_, invalid) = split(ack_ids, outcomes);
+    let (_, invalid) = split(ack_ids, results);
     if is_exactly_once && !invalid.is_empty() {
         return Err(refused(invalid));
     }

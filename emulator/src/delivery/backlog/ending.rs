@@ -81,7 +81,7 @@ impl Backlog {
         self.delayed.insert((due, sequence));
     }
 
-    /// Gives a message back as if it had not been taken: a fault holds it back for a while, or lets some others pass.
+    /// Gives a message back as if it had not been leased: a fault holds it back for a while, or lets some others pass.
     pub(in crate::delivery) fn put_back(&mut self, lease: u64, until: PutBack) {
         let Some(Lease { sequence, .. }) = self.leases.end(lease) else {
             return;
@@ -107,7 +107,7 @@ impl Backlog {
     /// A message is done here: acknowledged, or dead-lettered.
     pub(in crate::delivery) fn settle(&mut self, sequence: u64) {
         if let Some(entry) = self.remove(sequence) {
-            self.leave_line(&entry);
+            self.leave_key_queue(&entry);
             self.remember(entry);
         }
     }
@@ -122,7 +122,7 @@ impl Backlog {
         };
         match entry.place {
             Place::Delayed(_) => self.make_ready(sequence),
-            Place::Ready | Place::Waiting | Place::Held => {}
+            Place::Ready | Place::Waiting | Place::Withheld => {}
             Place::Out(_) if self.ordered && !entry.message.ordering_key.is_empty() => {
                 let key = entry.message.ordering_key.clone();
                 self.rewind(sequence, &key);

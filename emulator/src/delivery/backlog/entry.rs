@@ -36,7 +36,7 @@ pub(in crate::delivery) enum Place {
     /// Behind another message of its key.
     Waiting,
     /// A fault holds it back; it has no place in the line of its key yet.
-    Held,
+    Withheld,
     /// In `ready`.
     Ready,
     /// In `delayed`, until then.
@@ -45,9 +45,9 @@ pub(in crate::delivery) enum Place {
     Out(u32),
 }
 
-/// A message that was taken to be delivered.
+/// A message that was leased to be delivered.
 #[derive(Clone, Debug)]
-pub(in crate::delivery) struct Taken {
+pub(in crate::delivery) struct Leased {
     pub(in crate::delivery) lease: u64,
     pub(in crate::delivery) message: Arc<StoredMessage>,
     pub(in crate::delivery) failures: u32,
@@ -66,7 +66,7 @@ pub(in crate::delivery) enum PutBack {
 
 /// A message that is done, as it was then.
 #[derive(Clone, Debug)]
-pub(super) struct Done {
+pub(super) struct SettledMessage {
     pub(super) message: Arc<StoredMessage>,
     pub(super) failures: u32,
     pub(super) nth: u64,
@@ -74,7 +74,7 @@ pub(super) struct Done {
     pub(super) kept_until: Option<OffsetDateTime>,
 }
 
-impl Taken {
+impl Leased {
     /// One more than the failures so far (Google, *ReceivedMessage*, `deliveryAttempt`).
     pub(in crate::delivery) fn attempt(&self) -> u32 {
         self.failures.saturating_add(1)

@@ -18,7 +18,7 @@ pub(crate) struct Lease {
 
 /// What one stream has in hand.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct InHand {
+pub(crate) struct Outstanding {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
 }
@@ -35,7 +35,7 @@ pub(super) struct Leases {
     of_messages: BTreeSet<(u64, u64)>,
     /// How many are pushes.
     pushes: usize,
-    streams: HashMap<u64, InHand>,
+    streams: HashMap<u64, Outstanding>,
     last: u64,
 }
 
@@ -70,9 +70,9 @@ impl Leases {
             None => self.pushes += 1,
         }
         if let Some(stream) = stream {
-            let in_hand = self.streams.entry(stream).or_default();
-            in_hand.messages += 1;
-            in_hand.bytes += size_bytes;
+            let outstanding_of = self.streams.entry(stream).or_default();
+            outstanding_of.messages += 1;
+            outstanding_of.bytes += size_bytes;
         }
         let lease = Lease {
             sequence,
@@ -97,11 +97,11 @@ impl Leases {
             None => self.pushes -= 1,
         }
         if let Some(stream) = lease.stream
-            && let Some(in_hand) = self.streams.get_mut(&stream)
+            && let Some(outstanding_of) = self.streams.get_mut(&stream)
         {
-            in_hand.messages = in_hand.messages.saturating_sub(1);
-            in_hand.bytes = in_hand.bytes.saturating_sub(lease.size_bytes);
-            if in_hand.messages == 0 {
+            outstanding_of.messages = outstanding_of.messages.saturating_sub(1);
+            outstanding_of.bytes = outstanding_of.bytes.saturating_sub(lease.size_bytes);
+            if outstanding_of.messages == 0 {
                 self.streams.remove(&stream);
             }
         }
@@ -142,7 +142,7 @@ impl Leases {
         self.ends.first().map(|(end, _)| *end)
     }
 
-    pub(super) fn in_hand(&self, stream: u64) -> InHand {
+    pub(super) fn outstanding_of(&self, stream: u64) -> Outstanding {
         self.streams.get(&stream).copied().unwrap_or_default()
     }
 

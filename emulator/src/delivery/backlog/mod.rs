@@ -2,12 +2,14 @@
 
 mod ending;
 mod entry;
+mod holds;
 mod leases;
 mod order;
 mod ready;
 mod recent;
 mod seek;
 mod settled;
+mod withheld;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -15,13 +17,13 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use self::entry::{Done, Place};
-pub(super) use self::entry::{Entry, PutBack, Taken};
-use self::leases::{InHand, Leases};
-use self::order::Lane;
+pub(super) use self::entry::{Entry, Leased, PutBack};
+use self::entry::{Place, SettledMessage};
+use self::leases::{Leases, Outstanding};
+use self::order::KeyQueue;
 pub(crate) use self::recent::Remembered;
 use self::settled::Settled;
-use crate::journal::keeping::Hold;
+use crate::journal::data_folder::Hold;
 use crate::messages::age::Oldest;
 use crate::messages::storage::StoredMessage;
 
@@ -38,11 +40,11 @@ pub(super) struct Backlog {
     ready: VecDeque<u64>,
     delayed: BTreeSet<(Instant, u64)>,
     leases: Leases,
-    /// By key, the batch that is on its way and the messages behind it. A key without a batch has no lane.
-    lanes: HashMap<String, Lane>,
+    /// By key, the batch that is on its way and the messages behind it. A key without a batch has no queue.
+    key_queues: HashMap<String, KeyQueue>,
     settled: Settled,
     /// Those that a fault holds back.
-    held_back: Vec<u64>,
+    withheld: Vec<u64>,
     /// Of all messages here, the settled ones included.
     oldest: Oldest,
     bytes: usize,
@@ -80,38 +82,6 @@ impl Backlog {
         self.line_up(sequence);
     }
 
-    /// Takes in a message that is not to be delivered before [`Self::release_held`].
-    pub(super) fn add_held(&mut self, message: Arc<StoredMessage>) {
-        let sequence = message.sequence;
-        self.insert(Entry::new(message));
-        self.set_place(sequence, Place::Held);
-        self.hold(sequence, 0);
-        self.held_back.push(sequence);
-    }
-
-    /// Lets everything go that was held back.
-    pub(super) fn release_held(&mut self) {
-        for sequence in std::mem::take(&mut self.held_back) {
-            if self
-                .unacked
-                .get(&sequence)
-                .is_some_and(|entry| entry.place == Place::Held)
-            {
-                self.line_up(sequence);
-            }
-        }
-    }
-
-    /// How many are still held back, after some were taken out.
-    pub(super) fn count_held(&mut self) -> usize {
-        let unacked = &self.unacked;
-        self.held_back.retain(|sequence| {
-            let entry = unacked.get(sequence);
-            entry.is_some_and(|entry| entry.place == Place::Held)
-        });
-        self.held_back.len()
-    }
-
     /// Takes in a message as it was held before a restart.
     pub(super) fn restore(
         &mut self,
@@ -137,7 +107,7 @@ impl Backlog {
         now: Instant,
         ends: Option<Instant>,
         stream: Option<u64>,
-    ) -> Option<Taken> {
+    ) -> Option<Leased> {
         self.promote(now);
         while let Some(sequence) = self.next() {
             let Some(entry) = self.unacked.get_mut(&sequence) else {
@@ -153,7 +123,7 @@ impl Backlog {
             };
             let size_bytes = entry.message.content_bytes();
             entry.lease = self.leases.begin(sequence, size_bytes, ends, stream);
-            return Some(Taken {
+            return Some(Leased {
                 lease: entry.lease,
                 message: Arc::clone(&entry.message),
                 failures: entry.failures,
@@ -226,8 +196,8 @@ impl Backlog {
         self.leases.len()
     }
 
-    pub(super) fn in_hand(&self, stream: u64) -> InHand {
-        self.leases.in_hand(stream)
+    pub(super) fn outstanding_of(&self, stream: u64) -> Outstanding {
+        self.leases.outstanding_of(stream)
     }
 
     /// Moves the end of a lease, and says whether there is such a lease.
@@ -236,23 +206,13 @@ impl Backlog {
     }
 
     /// Every unacknowledged message, in the order of publishing.
-    pub(super) fn held(&self) -> impl Iterator<Item = &Arc<StoredMessage>> {
+    pub(super) fn unacked_messages(&self) -> impl Iterator<Item = &Arc<StoredMessage>> {
         self.unacked.values().map(|entry| &entry.message)
     }
 
     /// How many messages are unacknowledged, and how many of these wait for their time.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.unacked.len(), self.delayed.len())
-    }
-
-    /// Retains acknowledged messages from now on, or lets go of those retained.
-    pub(super) fn set_retains_acked(&mut self, retains_acked: bool) {
-        self.retains_acked = retains_acked;
-        if !retains_acked {
-            for sequence in self.settled.forget_retained() {
-                self.note(Hold::Gone { sequence });
-            }
-        }
     }
 
     /// Numbers the messages anew, those at hand first.
@@ -268,17 +228,6 @@ impl Backlog {
     /// A message that is not acknowledged.
     pub(super) fn unacked(&self, sequence: u64) -> Option<&Entry> {
         self.unacked.get(&sequence)
-    }
-
-    /// Notes no changes of holds any more.
-    pub(super) fn keep_no_more(&mut self) {
-        self.is_kept = false;
-        self.holds.clear();
-    }
-
-    /// The changes of holds since the last call.
-    pub(super) fn take_holds(&mut self) -> Vec<Hold> {
-        std::mem::take(&mut self.holds)
     }
 
     fn set_place(&mut self, sequence: u64, place: Place) {
@@ -308,41 +257,6 @@ impl Backlog {
         self.bytes -= entry.message.size_bytes();
         Some(entry)
     }
-
-    fn remember(&mut self, entry: Entry) {
-        let sequence = entry.sequence();
-        self.note(if self.retains_acked {
-            Hold::Retained { sequence }
-        } else {
-            Hold::Gone { sequence }
-        });
-        self.remember_as(entry, self.retains_acked);
-    }
-
-    fn remember_as(&mut self, entry: Entry, is_retained: bool) {
-        self.oldest.note(&entry.message);
-        let done = Done {
-            message: entry.message,
-            failures: entry.failures,
-            nth: entry.nth,
-            kept_until: entry.kept_until,
-        };
-        self.settled.insert(done, is_retained);
-    }
-
-    fn hold(&mut self, sequence: u64, failures: u32) {
-        self.note(Hold::Pending { sequence, failures });
-    }
-
-    fn release(&mut self, sequence: u64) {
-        self.note(Hold::Gone { sequence });
-    }
-
-    fn note(&mut self, hold: Hold) {
-        if self.is_kept {
-            self.holds.push(hold);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -371,16 +285,16 @@ mod tests {
     /// Takes all that can be pushed now, and gives (push number, sequence) of each.
     fn take_all(backlog: &mut Backlog) -> Vec<(u64, u64)> {
         std::iter::from_fn(|| backlog.take(Instant::now(), None, None))
-            .map(|taken| (taken.lease, taken.message.sequence))
+            .map(|leased| (leased.lease, leased.message.sequence))
             .collect()
     }
 
     /// Takes and settles until nothing is left, and gives the sequences in the order of delivery.
     fn drain(backlog: &mut Backlog) -> Vec<u64> {
         let mut order = Vec::new();
-        while let Some(taken) = backlog.take(Instant::now(), None, None) {
-            order.push(taken.message.sequence);
-            ack(backlog, (taken.lease, taken.message.sequence));
+        while let Some(leased) = backlog.take(Instant::now(), None, None) {
+            order.push(leased.message.sequence);
+            ack(backlog, (leased.lease, leased.message.sequence));
         }
         order
     }
@@ -394,16 +308,16 @@ mod tests {
         backlog.delay(sequence, due);
     }
 
-    fn sequences(taken: &[(u64, u64)]) -> Vec<u64> {
-        taken.iter().map(|(_, sequence)| *sequence).collect()
+    fn sequences(leased: &[(u64, u64)]) -> Vec<u64> {
+        leased.iter().map(|(_, sequence)| *sequence).collect()
     }
 
     #[tokio::test]
     async fn one_message_of_a_key_is_outstanding_at_a_time() {
         let mut backlog = backlog(true, &[(1, "a"), (2, "a"), (3, "b"), (4, "")]);
-        let taken = take_all(&mut backlog);
-        assert_eq!(sequences(&taken), [1, 3, 4]);
-        ack(&mut backlog, taken[0]);
+        let leased = take_all(&mut backlog);
+        assert_eq!(sequences(&leased), [1, 3, 4]);
+        ack(&mut backlog, leased[0]);
         assert_eq!(sequences(&take_all(&mut backlog)), [2]);
     }
 
@@ -416,13 +330,13 @@ mod tests {
     #[tokio::test]
     async fn a_delayed_message_blocks_only_its_key() {
         let mut backlog = backlog(true, &[(1, "a"), (2, "a"), (3, "b"), (4, "b")]);
-        let taken = take_all(&mut backlog);
+        let leased = take_all(&mut backlog);
         fail(
             &mut backlog,
-            taken[0],
+            leased[0],
             Instant::now() + Duration::from_secs(60),
         );
-        ack(&mut backlog, taken[1]);
+        ack(&mut backlog, leased[1]);
         assert_eq!(sequences(&take_all(&mut backlog)), [4]);
         assert!(backlog.next_due().is_some());
     }
@@ -431,8 +345,8 @@ mod tests {
     async fn failures_are_counted_across_pushes() {
         let mut backlog = backlog(false, &[(1, "")]);
         for failures in 1..=3 {
-            let taken = backlog.take(Instant::now(), None, None).unwrap();
-            assert_eq!(backlog.fail(taken.lease).unwrap().failures, failures);
+            let leased = backlog.take(Instant::now(), None, None).unwrap();
+            assert_eq!(backlog.fail(leased.lease).unwrap().failures, failures);
             backlog.delay(1, Instant::now());
         }
     }
@@ -459,10 +373,10 @@ mod tests {
     #[tokio::test]
     async fn a_delayed_message_asked_for_again_comes_at_once_and_once() {
         let mut backlog = backlog(false, &[(1, "")]);
-        let taken = take_all(&mut backlog);
+        let leased = take_all(&mut backlog);
         fail(
             &mut backlog,
-            taken[0],
+            leased[0],
             Instant::now() + Duration::from_secs(60),
         );
         assert!(backlog.again(1));
@@ -473,9 +387,9 @@ mod tests {
     #[tokio::test]
     async fn an_ordered_message_again_brings_the_later_ones_of_its_key_again() {
         let mut backlog = backlog(true, &[(1, "a"), (2, "a"), (3, "b"), (4, "a"), (5, "a")]);
-        let taken = take_all(&mut backlog);
-        ack(&mut backlog, taken[0]);
-        ack(&mut backlog, taken[1]);
+        let leased = take_all(&mut backlog);
+        ack(&mut backlog, leased[0]);
+        ack(&mut backlog, leased[1]);
         let underway = take_all(&mut backlog);
         assert_eq!(sequences(&underway), [2]);
         assert!(backlog.again(1));
@@ -486,20 +400,23 @@ mod tests {
         assert!(backlog.again(1));
         assert_eq!(drain(&mut backlog), [1, 2, 4, 5]);
         assert_eq!((backlog.unacked.len(), backlog.bytes), (0, 0));
-        assert!(backlog.lanes.is_empty());
+        assert!(backlog.key_queues.is_empty());
     }
 
     #[tokio::test]
     async fn everything_unsettled_is_held_in_the_order_of_publishing() {
         let mut backlog = backlog(true, &[(1, "a"), (2, "a"), (3, ""), (4, "b")]);
-        let taken = take_all(&mut backlog);
+        let leased = take_all(&mut backlog);
         fail(
             &mut backlog,
-            taken[0],
+            leased[0],
             Instant::now() + Duration::from_secs(60),
         );
-        ack(&mut backlog, taken[1]);
-        let held: Vec<u64> = backlog.held().map(|each| each.sequence).collect();
+        ack(&mut backlog, leased[1]);
+        let held: Vec<u64> = backlog
+            .unacked_messages()
+            .map(|each| each.sequence)
+            .collect();
         assert_eq!(held, [1, 2, 4]);
     }
 
@@ -524,13 +441,13 @@ mod tests {
         let count = recent::MAX_MESSAGES as u64;
         let mut backlog = Backlog::new(false, false, false, Arc::default());
         (0..count).for_each(|each| backlog.add(stored(each, Message::new("x"))));
-        let taken = take_all(&mut backlog);
+        let leased = take_all(&mut backlog);
         // The oldest message is settled last, and the second once more.
-        taken
+        leased
             .iter()
             .skip(1)
             .for_each(|each| ack(&mut backlog, *each));
-        ack(&mut backlog, taken[0]);
+        ack(&mut backlog, leased[0]);
         assert!(backlog.again(1));
         drain(&mut backlog);
         for sequence in [count, count + 1] {
@@ -578,10 +495,10 @@ mod tests {
         assert_eq!(drain(&mut backlog), (0..500).collect::<Vec<_>>());
         backlog.add(stored(500, Message::new("x")));
         for _ in 0..1_000 {
-            let taken = backlog.take(Instant::now(), None, None).unwrap();
+            let leased = backlog.take(Instant::now(), None, None).unwrap();
             // One place for this, and another for the failure, which does for both.
             assert!(backlog.again(500));
-            fail(&mut backlog, (taken.lease, 500), Instant::now());
+            fail(&mut backlog, (leased.lease, 500), Instant::now());
         }
         assert!(backlog.ready.len() < 100, "{}", backlog.ready.len());
     }

@@ -1,7 +1,7 @@
 //! Ordering keys: of each key, one batch is on its way, and the later messages wait for it.
 //!
 //! A batch is what one pull takes, and a push takes one message (Google, *Order messages*). Whatever is left of a batch behind a
-//! message that failed is taken back, and comes again after it.
+//! message that failed is leased back, and comes again after it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,8 +10,8 @@ use super::{Backlog, Entry, Place};
 
 /// The messages of one key.
 #[derive(Debug, Default)]
-pub(super) struct Lane {
-    /// Those on their way; there is at least one, but while a lane is put in order.
+pub(super) struct KeyQueue {
+    /// Those on their way; there is at least one, but while a queue is put in order.
     batch: BTreeSet<u64>,
     /// Those behind them.
     waiting: BTreeSet<u64>,
@@ -35,39 +35,39 @@ impl Backlog {
             return;
         }
         let key = entry.message.ordering_key.clone();
-        if let Some(lane) = self.lanes.get_mut(&key) {
-            lane.waiting.insert(sequence);
+        if let Some(key_queue) = self.key_queues.get_mut(&key) {
+            key_queue.waiting.insert(sequence);
             self.set_place(sequence, Place::Waiting);
         } else {
-            let lane = Lane {
+            let key_queue = KeyQueue {
                 batch: BTreeSet::from([sequence]),
-                ..Lane::default()
+                ..KeyQueue::default()
             };
-            self.lanes.insert(key, lane);
+            self.key_queues.insert(key, key_queue);
             self.make_ready(sequence);
         }
     }
 
-    /// Lets the message behind one that was just taken join its batch, to be taken next. It is returned, so that it can be sent
+    /// Lets the message behind one that was just leased join its batch, to be leased next. It is returned, so that it can be sent
     /// back if nobody takes it.
-    pub(in crate::delivery) fn join_next(&mut self, taken: u64) -> Option<u64> {
-        let entry = self.unacked.get(&taken)?;
+    pub(in crate::delivery) fn join_next(&mut self, leased: u64) -> Option<u64> {
+        let entry = self.unacked.get(&leased)?;
         if !self.is_ordered(entry) {
             return None;
         }
-        let lane = self.lanes.get_mut(&entry.message.ordering_key)?;
+        let key_queue = self.key_queues.get_mut(&entry.message.ordering_key)?;
         // Behind it may be one of the batch that is out already, or waits for its time: nobody passes that one.
-        if lane.batch.last() != Some(&taken) {
+        if key_queue.batch.last() != Some(&leased) {
             return None;
         }
-        let next = lane.waiting.pop_first()?;
-        lane.batch.insert(next);
+        let next = key_queue.waiting.pop_first()?;
+        key_queue.batch.insert(next);
         self.set_place(next, Place::Ready);
         self.ready.push_front(next);
         Some(next)
     }
 
-    /// Sends back in line what joined a batch and was not taken.
+    /// Sends back in line what joined a batch and was not leased.
     pub(in crate::delivery) fn leave_batch(&mut self, joined: u64) {
         let Some(entry) = self.unacked.get(&joined) else {
             return;
@@ -92,12 +92,12 @@ impl Backlog {
         if !self.is_ordered(entry) {
             return;
         }
-        let Some(lane) = self.lanes.get_mut(&entry.message.ordering_key) else {
+        let Some(key_queue) = self.key_queues.get_mut(&entry.message.ordering_key) else {
             return;
         };
         // One that nobody holds is about to be dead-lettered, or failed itself and finds its place later.
         let unacked = &self.unacked;
-        let (behind, leaving): (BTreeSet<u64>, BTreeSet<u64>) = lane
+        let (behind, leaving): (BTreeSet<u64>, BTreeSet<u64>) = key_queue
             .batch
             .split_off(&(failed + 1))
             .into_iter()
@@ -105,10 +105,10 @@ impl Backlog {
                 let entry = unacked.get(sequence);
                 entry.is_some_and(|entry| entry.place != Place::Out(0))
             });
-        lane.batch.extend(leaving);
-        let mut early = lane.early.split_off(&(failed + 1));
+        key_queue.batch.extend(leaving);
+        let mut early = key_queue.early.split_off(&(failed + 1));
         early.retain(|sequence| !acked_stays && self.settled.get(*sequence).is_some());
-        lane.waiting.extend(behind.iter().chain(&early));
+        key_queue.waiting.extend(behind.iter().chain(&early));
         for sequence in early {
             self.bring_back(sequence);
         }
@@ -129,8 +129,8 @@ impl Backlog {
 
     /// Whether a message of the batch must not come before an earlier one of it, which waits.
     pub(super) fn is_behind_failed(&self, entry: &Entry) -> bool {
-        let lane = self.lanes.get(&entry.message.ordering_key);
-        let earlier = lane.map(|lane| lane.batch.range(..entry.sequence()));
+        let key_queue = self.key_queues.get(&entry.message.ordering_key);
+        let earlier = key_queue.map(|key_queue| key_queue.batch.range(..entry.sequence()));
         earlier.into_iter().flatten().any(|sequence| {
             let earlier = self.unacked.get(sequence);
             earlier.is_some_and(|earlier| !matches!(earlier.place, Place::Out(1..)))
@@ -140,52 +140,52 @@ impl Backlog {
     /// Notes that a message is acknowledged, before it leaves its line.
     pub(super) fn note_early(&mut self, sequence: u64) {
         if let Some(entry) = self.unacked.get(&sequence)
-            && let Some(lane) = self.lanes.get_mut(&entry.message.ordering_key)
-            && lane.batch.contains(&sequence)
-            && lane.batch.first() != Some(&sequence)
+            && let Some(key_queue) = self.key_queues.get_mut(&entry.message.ordering_key)
+            && key_queue.batch.contains(&sequence)
+            && key_queue.batch.first() != Some(&sequence)
         {
-            lane.early.insert(sequence);
+            key_queue.early.insert(sequence);
         }
     }
 
     /// Puts a message of a key that was on its way back in line.
     pub(super) fn wait_again(&mut self, key: &str, sequence: u64) {
-        let lane = self.lanes.entry(key.to_owned()).or_default();
-        lane.batch.remove(&sequence);
-        lane.waiting.insert(sequence);
+        let key_queue = self.key_queues.entry(key.to_owned()).or_default();
+        key_queue.batch.remove(&sequence);
+        key_queue.waiting.insert(sequence);
         self.follow(key);
     }
 
     /// Makes room for the others of its key, now that a message is gone.
-    pub(super) fn leave_line(&mut self, entry: &Entry) {
+    pub(super) fn leave_key_queue(&mut self, entry: &Entry) {
         let key = &entry.message.ordering_key;
-        let Some(lane) = self.lanes.get_mut(key) else {
+        let Some(key_queue) = self.key_queues.get_mut(key) else {
             return;
         };
         let sequence = entry.sequence();
-        lane.waiting.remove(&sequence);
-        lane.batch.remove(&sequence);
+        key_queue.waiting.remove(&sequence);
+        key_queue.batch.remove(&sequence);
         self.follow(key);
     }
 
     /// Lets the next message of a key go if those before it are settled.
     pub(super) fn follow(&mut self, key: &str) {
-        let Some(lane) = self.lanes.get_mut(key) else {
+        let Some(key_queue) = self.key_queues.get_mut(key) else {
             return;
         };
-        if let Some(first) = lane.batch.first() {
-            lane.early = lane.early.split_off(first);
+        if let Some(first) = key_queue.batch.first() {
+            key_queue.early = key_queue.early.split_off(first);
             return;
         }
-        lane.early.clear();
-        match lane.waiting.pop_first() {
+        key_queue.early.clear();
+        match key_queue.waiting.pop_first() {
             Some(next) => {
-                lane.batch.insert(next);
+                key_queue.batch.insert(next);
                 self.make_ready(next);
             }
             None => {
-                self.lanes.remove(key);
-                give_back(&mut self.lanes);
+                self.key_queues.remove(key);
+                give_back(&mut self.key_queues);
             }
         }
     }
@@ -197,69 +197,69 @@ impl Backlog {
         for sequence in &later {
             self.bring_back(*sequence);
         }
-        let lane = self.lanes.entry(key.to_owned()).or_default();
-        lane.waiting.extend(later);
-        lane.early.split_off(&first);
-        let (out, not_out): (BTreeSet<u64>, BTreeSet<u64>) = std::mem::take(&mut lane.batch)
+        let key_queue = self.key_queues.entry(key.to_owned()).or_default();
+        key_queue.waiting.extend(later);
+        key_queue.early.split_off(&first);
+        let (out, not_out): (BTreeSet<u64>, BTreeSet<u64>) = std::mem::take(&mut key_queue.batch)
             .into_iter()
             .partition(|sequence| {
                 let entry = self.unacked.get(sequence);
                 entry.is_some_and(|entry| matches!(entry.place, Place::Out(_)))
             });
-        lane.waiting.extend(&not_out);
+        key_queue.waiting.extend(&not_out);
         for sequence in out.range(first..) {
             if let Some(entry) = self.unacked.get_mut(sequence) {
                 entry.comes_again = true;
             }
         }
-        lane.batch = out;
+        key_queue.batch = out;
         for sequence in not_out {
             self.set_place(sequence, Place::Waiting);
         }
         self.follow(key);
     }
 
-    /// Puts all keys in line anew, after messages were taken out and brought back.
-    pub(super) fn rebuild_lanes(&mut self) {
-        self.lanes.clear();
+    /// Puts all keys in line anew, after messages were leased out and brought back.
+    pub(super) fn rebuild_key_queues(&mut self) {
+        self.key_queues.clear();
         if !self.ordered {
             return;
         }
-        for (key, lane) in self.lines() {
-            self.install(key, lane);
+        for (key, key_queue) in self.lines() {
+            self.install(key, key_queue);
         }
     }
 
     /// The unacknowledged messages of each key, those that are being delivered as its batch.
-    fn lines(&self) -> HashMap<String, Lane> {
-        let mut lines: HashMap<String, Lane> = HashMap::new();
+    fn lines(&self) -> HashMap<String, KeyQueue> {
+        let mut lines: HashMap<String, KeyQueue> = HashMap::new();
         for (sequence, entry) in &self.unacked {
-            if !self.is_ordered(entry) || entry.place == Place::Held {
+            if !self.is_ordered(entry) || entry.place == Place::Withheld {
                 continue;
             }
             let key = entry.message.ordering_key.clone();
-            let lane = lines.entry(key).or_default();
+            let key_queue = lines.entry(key).or_default();
             match entry.place {
-                Place::Out(_) => lane.batch.insert(*sequence),
-                _ => lane.waiting.insert(*sequence),
+                Place::Out(_) => key_queue.batch.insert(*sequence),
+                _ => key_queue.waiting.insert(*sequence),
             };
         }
         lines
     }
 
-    fn install(&mut self, key: String, lane: Lane) {
-        for sequence in &lane.waiting {
+    fn install(&mut self, key: String, key_queue: KeyQueue) {
+        for sequence in &key_queue.waiting {
             self.set_place(*sequence, Place::Waiting);
         }
         // Whoever gets an earlier message again gets the later ones again, those in hand included.
-        if let Some(first) = lane.waiting.first() {
-            for sequence in lane.batch.range(first..) {
+        if let Some(first) = key_queue.waiting.first() {
+            for sequence in key_queue.batch.range(first..) {
                 if let Some(entry) = self.unacked.get_mut(sequence) {
                     entry.comes_again = true;
                 }
             }
         }
-        self.lanes.insert(key.clone(), lane);
+        self.key_queues.insert(key.clone(), key_queue);
         self.follow(&key);
     }
 }

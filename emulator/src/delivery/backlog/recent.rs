@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::entry::Done;
+use super::entry::SettledMessage;
 
 /// What an emulator remembers of them, for all subscriptions together.
 pub(super) const MAX_MESSAGES: usize = 5_000;
@@ -12,7 +12,7 @@ pub(super) const MAX_BYTES: usize = 2 * 1024 * 1024;
 /// The messages settled lately in all subscriptions of an emulator. The first to be settled is the first to be forgotten,
 /// whosever it is, so that what nobody needs takes as little room with many subscriptions as with one.
 ///
-/// Its lock is the last to be taken, and what it lets go of is dropped without it.
+/// Its lock is the last to be leased, and what it lets go of is dropped without it.
 #[derive(Default)]
 pub(crate) struct Remembered {
     kept: Mutex<Kept>,
@@ -21,7 +21,7 @@ pub(crate) struct Remembered {
 #[derive(Default)]
 struct Kept {
     /// By holder and sequence, with the number under which each was settled.
-    done: BTreeMap<(u64, u64), (u64, Done)>,
+    done: BTreeMap<(u64, u64), (u64, SettledMessage)>,
     /// The keys of those by these numbers.
     order: BTreeMap<u64, (u64, u64)>,
     bytes: usize,
@@ -52,21 +52,21 @@ impl Remembered {
 }
 
 impl Kept {
-    fn insert(&mut self, key: (u64, u64), done: Done) {
+    fn insert(&mut self, key: (u64, u64), done: SettledMessage) {
         self.last += 1;
         self.bytes += done.message.size_bytes();
         self.order.insert(self.last, key);
         self.done.insert(key, (self.last, done));
     }
 
-    fn remove(&mut self, key: (u64, u64)) -> Option<Done> {
+    fn remove(&mut self, key: (u64, u64)) -> Option<SettledMessage> {
         let (number, done) = self.done.remove(&key)?;
         self.order.remove(&number);
         self.bytes -= done.message.size_bytes();
         Some(done)
     }
 
-    fn remove_oldest(&mut self) -> Option<Done> {
+    fn remove_oldest(&mut self) -> Option<SettledMessage> {
         let is_over = self.order.len() > MAX_MESSAGES || self.bytes > MAX_BYTES;
         let (_, key) = self.order.first_key_value().filter(|_| is_over)?;
         self.remove(*key)
@@ -88,7 +88,7 @@ impl Recent {
         Self { all, holder }
     }
 
-    pub(super) fn insert(&mut self, done: Done) {
+    pub(super) fn insert(&mut self, done: SettledMessage) {
         let key = (self.holder, done.message.sequence);
         let mut forgotten = Vec::new();
         let mut kept = self.all.kept();
@@ -100,18 +100,18 @@ impl Recent {
         drop(kept);
     }
 
-    pub(super) fn remove(&mut self, sequence: u64) -> Option<Done> {
+    pub(super) fn remove(&mut self, sequence: u64) -> Option<SettledMessage> {
         self.all.kept().remove((self.holder, sequence))
     }
 
-    pub(super) fn get(&self, sequence: u64) -> Option<Done> {
+    pub(super) fn get(&self, sequence: u64) -> Option<SettledMessage> {
         let kept = self.all.kept();
         let found = kept.done.get(&(self.holder, sequence));
         found.map(|(_, done)| done.clone())
     }
 
     /// All of this sequence and later ones.
-    pub(super) fn from(&self, sequence: u64) -> Vec<Done> {
+    pub(super) fn from(&self, sequence: u64) -> Vec<SettledMessage> {
         let kept = self.all.kept();
         let later = (self.holder, sequence)..=(self.holder, u64::MAX);
         let later = kept.done.range(later);
@@ -119,7 +119,7 @@ impl Recent {
     }
 
     /// Lets go of those that are over.
-    pub(super) fn forget(&mut self, is_over: impl Fn(&Done) -> bool) {
+    pub(super) fn forget(&mut self, is_over: impl Fn(&SettledMessage) -> bool) {
         let mut forgotten = Vec::new();
         let mut kept = self.all.kept();
         for key in kept.keys(self.holder, 0) {

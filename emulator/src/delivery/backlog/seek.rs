@@ -58,7 +58,7 @@ impl Backlog {
         for sequence in &old {
             self.release(*sequence);
             if let Some(entry) = self.remove(*sequence) {
-                self.leave_line(&entry);
+                self.leave_key_queue(&entry);
             }
         }
         for sequence in self.settled.expire(now, limit) {
@@ -83,7 +83,7 @@ impl Backlog {
         }
         self.settled.forget_recent();
         self.ready.clear();
-        self.lanes.clear();
+        self.key_queues.clear();
     }
 
     /// A message becomes acknowledged without having been delivered.
@@ -95,7 +95,7 @@ impl Backlog {
 
     /// Puts messages in line anew. Those without a key, and those of a subscription without ordering, are where they should be.
     fn reset_order(&mut self) {
-        self.rebuild_lanes();
+        self.rebuild_key_queues();
         if !self.ordered {
             return;
         }

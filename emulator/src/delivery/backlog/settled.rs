@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::entry::Done;
+use super::entry::SettledMessage;
 use super::recent::{Recent, Remembered};
 use crate::messages::age::Oldest;
 use crate::messages::storage::StoredMessage;
@@ -14,7 +14,7 @@ use crate::messages::storage::StoredMessage;
 #[derive(Default)]
 pub(super) struct Settled {
     /// Those that the subscription retains, by sequence. A seek to a time brings back only these.
-    retained: BTreeMap<u64, Done>,
+    retained: BTreeMap<u64, SettledMessage>,
     recent: Recent,
 }
 
@@ -26,7 +26,7 @@ impl Settled {
         }
     }
 
-    pub(super) fn insert(&mut self, done: Done, is_retained: bool) {
+    pub(super) fn insert(&mut self, done: SettledMessage, is_retained: bool) {
         let sequence = done.message.sequence;
         if is_retained {
             self.recent.remove(sequence);
@@ -37,12 +37,12 @@ impl Settled {
         }
     }
 
-    pub(super) fn remove(&mut self, sequence: u64) -> Option<Done> {
+    pub(super) fn remove(&mut self, sequence: u64) -> Option<SettledMessage> {
         let retained = self.retained.remove(&sequence);
         retained.or_else(|| self.recent.remove(sequence))
     }
 
-    pub(super) fn get(&self, sequence: u64) -> Option<Done> {
+    pub(super) fn get(&self, sequence: u64) -> Option<SettledMessage> {
         let retained = self.retained.get(&sequence).cloned();
         retained.or_else(|| self.recent.get(sequence))
     }

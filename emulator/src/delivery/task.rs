@@ -8,43 +8,43 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::Delivery;
-use super::backlog::Taken;
-use super::faulty::Taker;
-use super::news::News;
+use super::active_faults::Recipient;
+use super::backlog::Leased;
+use super::failure_log::FailureLog;
 use super::settle::Forwarder;
 use crate::event::{Progress, Reply, Settlement};
 use crate::faults::{Plan, TokenChoice};
-use crate::history::{End, Way};
-use crate::push::{Courier, Destination, Ended, Outgoing};
+use crate::history::{DeliveryType, End};
+use crate::push::{Destination, Ended, Outgoing, Pusher};
 
 /// What the task works with, and the pushes it has under way.
-pub(crate) struct Run {
+pub(crate) struct DeliveryTask {
     delivery: Arc<Delivery>,
-    courier: Courier,
+    pusher: Pusher,
     forwarder: Forwarder,
     pushes: JoinSet<Ended>,
     started: HashMap<Id, Started>,
-    news: News,
+    failure_log: FailureLog,
 }
 
 /// A push that is under way.
 struct Started {
     /// The message as it was when the push started.
-    taken: Taken,
+    leased: Leased,
     /// Whether it is to come again although it is acked.
     is_repeated: bool,
     destination: Arc<Destination>,
 }
 
-impl Run {
-    pub(crate) fn new(delivery: Arc<Delivery>, courier: Courier, forwarder: Forwarder) -> Self {
+impl DeliveryTask {
+    pub(crate) fn new(delivery: Arc<Delivery>, pusher: Pusher, forwarder: Forwarder) -> Self {
         Self {
             delivery,
-            courier,
+            pusher,
             forwarder,
             pushes: JoinSet::new(),
             started: HashMap::new(),
-            news: News::default(),
+            failure_log: FailureLog::default(),
         }
     }
 
@@ -75,35 +75,42 @@ impl Run {
                 let next = state.backlog.next_lease_end();
                 return Some(next.map_or(until, |end| end.min(until)));
             }
-            let Some((taken, plan)) = delivery.take(&mut state, Taker::Push) else {
+            let Some((leased, plan)) = delivery.take(&mut state, Recipient::Push) else {
                 return state.next_due();
             };
             state.throttle.started(now);
-            self.start(&destination, taken, plan);
+            self.start(&destination, leased, plan);
         }
         state.backlog.next_lease_end()
     }
 
-    fn start(&mut self, destination: &Arc<Destination>, taken: Taken, mut plan: Plan) {
+    fn start(&mut self, destination: &Arc<Destination>, leased: Leased, mut plan: Plan) {
         if !destination.is_signed() {
             plan.token = TokenChoice::Good;
         }
-        let (courier, to) = (self.courier.clone(), Arc::clone(destination));
+        let (pusher, to) = (self.pusher.clone(), Arc::clone(destination));
         let outgoing = Outgoing {
-            message: Arc::clone(&taken.message),
-            attempt: taken.attempt(),
+            message: Arc::clone(&leased.message),
+            attempt: leased.attempt(),
             token: plan.token,
         };
         let history = &self.delivery.history;
-        let (name, attempt) = (&self.delivery.name, taken.attempt());
+        let (name, attempt) = (&self.delivery.name, leased.attempt());
         let topic = || self.delivery.topic();
-        history.started(name, topic, &taken.message, attempt, Way::Push, plan);
+        history.started(
+            name,
+            topic,
+            &leased.message,
+            attempt,
+            DeliveryType::Push,
+            plan,
+        );
         let is_recorded = history.is_on();
         let push = async move {
             if plan.unreachable {
                 return Ended::unreachable();
             }
-            let mut ended = courier.push(&to, &outgoing, is_recorded).await;
+            let mut ended = pusher.push(&to, &outgoing, is_recorded).await;
             if plan.drop_answer {
                 ended.lose_answer();
             }
@@ -111,7 +118,7 @@ impl Run {
         };
         let task = self.pushes.spawn(push);
         let started = Started {
-            taken,
+            leased,
             is_repeated: plan.duplicate,
             destination: Arc::clone(destination),
         };
@@ -141,21 +148,21 @@ impl Run {
             return;
         };
         let settlement = if ended.reply.is_ack() {
-            self.ack(&started.taken, started.is_repeated)
+            self.ack(&started.leased, started.is_repeated)
         } else {
-            self.nack(&started.taken, ended.reply)
+            self.nack(&started.leased, ended.reply)
         };
         self.log(&started, &ended, &settlement);
-        self.report(&started.taken, ended, settlement);
+        self.report(&started.leased, ended, settlement);
     }
 
-    fn ack(&self, taken: &Taken, is_repeated: bool) -> Settlement {
+    fn ack(&self, leased: &Leased, is_repeated: bool) -> Settlement {
         let mut state = self.delivery.state();
         let pushes = state.backlog.pushes();
         state.throttle.acked(pushes);
         state.last_active = self.delivery.clock.utc();
-        let sequence = taken.message.sequence;
-        let acked = state.backlog.ack(taken.lease, sequence, false);
+        let sequence = leased.message.sequence;
+        let acked = state.backlog.ack(leased.lease, sequence, false);
         // What was purged in the meantime stays purged.
         if acked.is_some() && is_repeated {
             state.backlog.repeat(sequence);
@@ -163,30 +170,30 @@ impl Run {
         Settlement::Acked
     }
 
-    fn nack(&self, taken: &Taken, reply: Reply) -> Settlement {
+    fn nack(&self, leased: &Leased, reply: Reply) -> Settlement {
         let mut state = self.delivery.state();
         let now = self.delivery.clock.now();
         state.throttle.nacked(now);
-        let failed = self.delivery.fail(&mut state, now, taken.lease, reply);
+        let failed = self.delivery.fail(&mut state, now, leased.lease, reply);
         drop(state);
         failed.unwrap_or_else(|letter| self.delivery.forward(letter, &*self.forwarder))
     }
 
     fn log(&mut self, started: &Started, ended: &Ended, settlement: &Settlement) {
-        let (subscription, taken) = (&self.delivery.name, &started.taken);
+        let (subscription, leased) = (&self.delivery.name, &started.leased);
         let (reply, reason) = (ended.reply, ended.reason.as_deref());
         tracing::debug!(
-            %subscription, message_id = taken.message.id, delivery_attempt = taken.attempt(), %reply, reason,
+            %subscription, message_id = leased.message.id, delivery_attempt = leased.attempt(), %reply, reason,
             duration_ms = ended.latency.as_secs_f64() * 1e3, ?settlement, "pushed"
         );
         let now = self.delivery.clock.now();
         if reply.is_ack() {
-            if self.news.acked() {
+            if self.failure_log.acked() {
                 tracing::info!(%subscription, "pushes are acked again");
             }
             return;
         }
-        if self.news.failed(now) {
+        if self.failure_log.failed(now) {
             let endpoint = started.destination.shown();
             tracing::warn!(
                 %subscription, endpoint, %reply, reason,
@@ -195,7 +202,7 @@ impl Run {
         }
         let until = self.delivery.state().throttle.paused_until(now);
         let pause = until.map_or(Duration::ZERO, |until| until - now);
-        if self.news.paused(pause) {
+        if self.failure_log.paused(pause) {
             let seconds = pause.as_secs();
             tracing::warn!(
                 %subscription,
@@ -204,7 +211,7 @@ impl Run {
         }
     }
 
-    fn report(&self, taken: &Taken, ended: Ended, settlement: Settlement) {
+    fn report(&self, leased: &Leased, ended: Ended, settlement: Settlement) {
         let Ended {
             reply,
             reason,
@@ -217,8 +224,8 @@ impl Run {
             latency,
             settlement: settlement.clone(),
         };
-        let (id, attempt) = (&taken.message.id, taken.attempt());
-        self.courier.tell(subscription.as_str(), id, attempt, ended);
+        let (id, attempt) = (&leased.message.id, leased.attempt());
+        self.pusher.tell(subscription.as_str(), id, attempt, ended);
         let end = End {
             reply,
             reason,
@@ -226,7 +233,7 @@ impl Run {
             answer,
             settlement,
         };
-        let sequence = taken.message.sequence;
+        let sequence = leased.message.sequence;
         self.delivery
             .history
             .ended(subscription, sequence, attempt, end);

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::actions::{Body, read};
 use super::source::Source;
-use super::{Console, view};
+use super::{Console, content, view};
 use crate::error::ApiError;
-use crate::history::{self, LETTER_ATTRIBUTES, LetterOf};
+use crate::history::{self, DEAD_LETTER_ATTRIBUTES, DeadLetterOrigin};
 use crate::messages::message::{DEAD_LETTER_SOURCE, Message, ReceivedMessage};
 use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
@@ -26,7 +26,7 @@ const MAX_LOOKED_THROUGH: usize = 20_000;
 const MAX_PREVIEW_BYTES: usize = 4 * 1024;
 
 #[derive(Deserialize)]
-pub(super) struct WhichPage {
+pub(super) struct PageQuery {
     #[serde(default)]
     page: usize,
 }
@@ -40,24 +40,24 @@ pub(super) struct Replay {
 }
 
 /// A letter, after the subscription that holds it.
-type Letter = (ResourceName, Arc<StoredMessage>);
+type HeldDeadLetter = (ResourceName, Arc<StoredMessage>);
 type Configs = Vec<(ResourceName, SubscriptionConfig)>;
 
 pub(super) async fn list(
     State(console): State<Console>,
-    Query(page): Query<WhichPage>,
+    Query(page): Query<PageQuery>,
 ) -> Json<Value> {
     let source = &console.source;
     let configs = source.configs();
     let page = page.page.max(1);
-    let (letters, too_full) = letters(source, &configs);
-    let shown = letters
+    let (dead_letters, too_full) = dead_letters(source, &configs);
+    let shown = dead_letters
         .iter()
         .skip((page - 1).saturating_mul(PAGE))
         .take(PAGE);
     Json(json!({
-        "letters": shown.map(|(holder, letter)| letter_view(source, &configs, holder, letter)).collect::<Vec<_>>(),
-        "page": page, "pages": letters.len().div_ceil(PAGE).max(1), "total": letters.len(),
+        "letters": shown.map(|(holder, dead_letter)| letter_view(source, &configs, holder, dead_letter)).collect::<Vec<_>>(),
+        "page": page, "pages": dead_letters.len().div_ceil(PAGE).max(1), "total": dead_letters.len(),
         "routes": routes(&configs), "tooFull": too_full,
     }))
 }
@@ -71,17 +71,17 @@ pub(super) async fn replay(
     let source = &console.source;
     let holder = ResourceName::subscription(&replay.subscription)?;
     let held = source.held(&holder);
-    let letter = held
+    let dead_letter = held
         .iter()
-        .find(|letter| letter.id == replay.message_id && letter.is_dead_letter());
-    let letter = letter.ok_or_else(|| ApiError::NotFound(replay.message_id.clone()))?;
-    let topic = source_topic(&source.configs(), letter);
+        .find(|dead_letter| dead_letter.id == replay.message_id && dead_letter.is_dead_letter());
+    let dead_letter = dead_letter.ok_or_else(|| ApiError::NotFound(replay.message_id.clone()))?;
+    let topic = source_topic(&source.configs(), dead_letter);
     let topic = topic.ok_or_else(|| {
         ApiError::precondition("The subscription that the letter came from, or its topic, is gone")
     })?;
     let topic = ResourceName::topic(&topic)?;
     source.room_to_save().await?;
-    let ids = source.publish(&topic, vec![original(letter)])?;
+    let ids = source.publish(&topic, vec![original(dead_letter)])?;
     source.saved().await?;
     Ok(Json(
         json!({"topic": topic.as_str(), "messageId": ids.first()}),
@@ -90,7 +90,7 @@ pub(super) async fn replay(
 
 /// The letters that are held, the latest first, and the subscriptions that hold too much to look through. They are looked
 /// for where letters are sent.
-fn letters(source: &Source, configs: &Configs) -> (Vec<Letter>, Vec<String>) {
+fn dead_letters(source: &Source, configs: &Configs) -> (Vec<HeldDeadLetter>, Vec<String>) {
     let policies = configs
         .iter()
         .filter_map(|(_, config)| config.dead_letter_policy.as_ref());
@@ -100,7 +100,7 @@ fn letters(source: &Source, configs: &Configs) -> (Vec<Letter>, Vec<String>) {
     let holders = configs
         .iter()
         .filter(|(_, config)| topics.contains(config.topic.as_str()));
-    let (mut letters, mut too_full) = (Vec::new(), Vec::new());
+    let (mut dead_letters, mut too_full) = (Vec::new(), Vec::new());
     for (holder, _) in holders {
         if source
             .subscription(holder)
@@ -113,16 +113,16 @@ fn letters(source: &Source, configs: &Configs) -> (Vec<Letter>, Vec<String>) {
             .held(holder)
             .into_iter()
             .filter(|message| message.is_dead_letter());
-        letters.extend(held.map(|letter| (holder.clone(), letter)));
+        dead_letters.extend(held.map(|dead_letter| (holder.clone(), dead_letter)));
     }
-    letters.sort_by_key(|(_, letter)| std::cmp::Reverse(letter.sequence));
-    (letters, too_full)
+    dead_letters.sort_by_key(|(_, dead_letter)| std::cmp::Reverse(dead_letter.sequence));
+    (dead_letters, too_full)
 }
 
 /// The message that a letter was made of and how its last delivery ended, as far as the history knows.
-pub(super) fn original_view(source: &Source, letter_of: Option<LetterOf>) -> Value {
+pub(super) fn original_view(source: &Source, dead_letter_of: Option<DeadLetterOrigin>) -> Value {
     let history = source.history();
-    letter_of.map_or(Value::Null, |of| {
+    dead_letter_of.map_or(Value::Null, |of| {
         json!({
             "id": of.sequence.to_string(), "isKnown": history.life(of.sequence).is_some(),
             "lastReply": of.reply.map(view::reply),
@@ -134,44 +134,48 @@ fn letter_view(
     source: &Source,
     configs: &Configs,
     holder: &ResourceName,
-    letter: &StoredMessage,
+    dead_letter: &StoredMessage,
 ) -> Value {
-    let attribute = |name: &str| letter.attributes.get(name);
-    let topic = source_topic(configs, letter);
+    let attribute = |name: &str| dead_letter.attributes.get(name);
+    let topic = source_topic(configs, dead_letter);
     let receivers = configs
         .iter()
         .filter(|(_, config)| Some(&config.topic) == topic.as_ref());
     let receivers: Vec<&str> = receivers.map(|(name, _)| name.as_str()).collect();
-    let original = original(letter);
-    let life = source.history().life(letter.sequence);
-    let named = history::source(letter).map(|named| LetterOf {
+    let original = original(dead_letter);
+    let life = source.history().life(dead_letter.sequence);
+    let named = history::source(dead_letter).map(|named| DeadLetterOrigin {
         sequence: named.sequence,
         reply: None,
     });
-    let letter_of = life.and_then(|life| life.letter_of).or(named);
+    let dead_letter_of = life.and_then(|life| life.dead_letter_of).or(named);
     json!({
-        "id": letter.id, "holder": holder.as_str(), "publishedAt": view::time(letter.publish_time),
-        "content": view::message_content(letter, MAX_PREVIEW_BYTES),
-        "source": source_subscription(letter), "sourceTopic": topic,
+        "id": dead_letter.id, "holder": holder.as_str(), "publishedAt": view::time(dead_letter.publish_time),
+        "content": content::message_content(dead_letter, MAX_PREVIEW_BYTES),
+        "source": source_subscription(dead_letter), "sourceTopic": topic,
         "attempts": attribute(&format!("{DEAD_LETTER_SOURCE}DeliveryCount")),
         "firstPublishedAt": attribute(&format!("{DEAD_LETTER_SOURCE}TopicPublishTime")),
         "reason": attribute(&format!("{REASON}reason")), "error": attribute(&format!("{REASON}error")),
         "originalAttributes": original.attributes, "receivers": receivers,
-        "letterOf": original_view(source, letter_of),
+        "letterOf": original_view(source, dead_letter_of),
     })
 }
 
 /// The message as it was published first.
-fn original(letter: &ReceivedMessage) -> Message {
-    let mut message = letter.to_message();
-    let is_added = |key: &str| LETTER_ATTRIBUTES.iter().any(|begin| key.starts_with(begin));
+fn original(dead_letter: &ReceivedMessage) -> Message {
+    let mut message = dead_letter.to_message();
+    let is_added = |key: &str| {
+        DEAD_LETTER_ATTRIBUTES
+            .iter()
+            .any(|begin| key.starts_with(begin))
+    };
     message.attributes.retain(|key, _| !is_added(key));
     message
 }
 
-fn source_subscription(letter: &ReceivedMessage) -> Option<String> {
+fn source_subscription(dead_letter: &ReceivedMessage) -> Option<String> {
     let attribute = |name: &str| {
-        letter
+        dead_letter
             .attributes
             .get(&format!("{DEAD_LETTER_SOURCE}{name}"))
     };
@@ -183,8 +187,8 @@ fn source_subscription(letter: &ReceivedMessage) -> Option<String> {
 }
 
 /// The topic of the subscription that gave the letter up, if both are still there.
-fn source_topic(configs: &Configs, letter: &ReceivedMessage) -> Option<String> {
-    let subscription = source_subscription(letter)?;
+fn source_topic(configs: &Configs, dead_letter: &ReceivedMessage) -> Option<String> {
+    let subscription = source_subscription(dead_letter)?;
     let (_, config) = configs
         .iter()
         .find(|(name, _)| name.as_str() == subscription)?;

@@ -11,7 +11,7 @@ const LONG_PAUSE: Duration = Duration::from_secs(5);
 
 /// What was said, and so need not be said again.
 #[derive(Default)]
-pub(super) struct News {
+pub(super) struct FailureLog {
     /// When a failure was told last.
     told: Option<Instant>,
     /// Whether a failure was told, and no push was acked since.
@@ -19,7 +19,7 @@ pub(super) struct News {
     is_pause_told: bool,
 }
 
-impl News {
+impl FailureLog {
     /// Notes a failure, and says whether it is to be told.
     pub(super) fn failed(&mut self, now: Instant) -> bool {
         let is_recent = self.told.is_some_and(|told| now < told + QUIET);
@@ -53,17 +53,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_and_its_end_are_told_once_a_minute_at_most() {
-        let mut news = News::default();
+        let mut failure_log = FailureLog::default();
         let start = Instant::now();
-        assert!(!news.acked());
-        assert!(news.failed(start));
-        assert!(!news.failed(start + 2 * QUIET), "it is known to fail");
-        assert!(news.acked());
-        assert!(!news.acked());
-        let mut news = News::default();
+        assert!(!failure_log.acked());
+        assert!(failure_log.failed(start));
+        assert!(
+            !failure_log.failed(start + 2 * QUIET),
+            "it is known to fail"
+        );
+        assert!(failure_log.acked());
+        assert!(!failure_log.acked());
+        let mut failure_log = FailureLog::default();
         let told = (0..180).filter(|second| {
-            let failed = news.failed(start + Duration::from_secs(*second));
-            assert_eq!(news.acked(), failed);
+            let failed = failure_log.failed(start + Duration::from_secs(*second));
+            assert_eq!(failure_log.acked(), failed);
             failed
         });
         assert_eq!(told.collect::<Vec<_>>(), [0, 60, 120]);
@@ -71,15 +74,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_long_pause_is_told_once() {
-        let mut news = News::default();
+        let mut failure_log = FailureLog::default();
         let start = Instant::now();
-        assert!(!news.paused(2 * LONG_PAUSE), "nothing failed");
-        news.failed(start);
-        assert!(!news.paused(LONG_PAUSE));
-        assert!(news.paused(2 * LONG_PAUSE));
-        assert!(!news.paused(3 * LONG_PAUSE));
-        news.acked();
-        news.failed(start + QUIET);
-        assert!(news.paused(2 * LONG_PAUSE));
+        assert!(!failure_log.paused(2 * LONG_PAUSE), "nothing failed");
+        failure_log.failed(start);
+        assert!(!failure_log.paused(LONG_PAUSE));
+        assert!(failure_log.paused(2 * LONG_PAUSE));
+        assert!(!failure_log.paused(3 * LONG_PAUSE));
+        failure_log.acked();
+        failure_log.failed(start + QUIET);
+        assert!(failure_log.paused(2 * LONG_PAUSE));
     }
 }

@@ -9,13 +9,13 @@ use super::{Change, Held, Journal, JournalError, Kind, Saved};
 use crate::resources::name::ResourceName;
 
 /// The journal of an emulator with a data folder. What is dropped while the emulator stops is kept all the same.
-pub(crate) struct Keeping {
+pub(crate) struct DataFolder {
     journal: Journal,
     stopping: CancellationToken,
 }
 
 /// Nothing, for an emulator that forgets everything when it stops.
-pub(crate) type Keeper = Option<Arc<Keeping>>;
+pub(crate) type OptionalDataFolder = Option<Arc<DataFolder>>;
 
 /// How a message is to be held from now on, for whoever keeps it over a restart.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,7 +25,7 @@ pub(crate) enum Hold {
     Gone { sequence: u64 },
 }
 
-impl Keeping {
+impl DataFolder {
     /// Opens the data folder, if there is one, and gives what it holds.
     ///
     /// # Errors
@@ -33,14 +33,14 @@ impl Keeping {
     pub(crate) fn open(
         folder: Option<&Path>,
         stopping: &CancellationToken,
-    ) -> Result<(Keeper, Option<Saved>), JournalError> {
+    ) -> Result<(OptionalDataFolder, Option<Saved>), JournalError> {
         let opened = folder.map(Journal::open).transpose()?;
         let (journal, saved) = opened.unzip();
-        let keeper = journal.map(|journal| {
+        let data_folder = journal.map(|journal| {
             let stopping = stopping.clone();
             Arc::new(Self { journal, stopping })
         });
-        Ok((keeper, saved))
+        Ok((data_folder, saved))
     }
 
     /// Waits until nothing is kept any more, and tells why.

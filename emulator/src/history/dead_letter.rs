@@ -6,7 +6,7 @@ use crate::resources::name::ResourceName;
 /// The id of the message that a letter was made of. Pub/Sub does not tell it; a subscriber that makes its own letters may.
 const SOURCE_ID: &str = "pushgate-source-message-id";
 /// The beginnings of what is added to a letter, by Pub/Sub or by the subscriber, to what the message had.
-pub(crate) const LETTER_ATTRIBUTES: [&str; 4] = [
+pub(crate) const DEAD_LETTER_ATTRIBUTES: [&str; 4] = [
     DEAD_LETTER_SOURCE,
     "pushgate-dead-letter-",
     SOURCE_ID,
@@ -14,20 +14,20 @@ pub(crate) const LETTER_ATTRIBUTES: [&str; 4] = [
 ];
 
 /// The message that a letter was made of, and the subscription that gave it up.
-pub(crate) struct LetterSource {
+pub(crate) struct DeadLetterSource {
     pub(crate) subscription: ResourceName,
     pub(crate) sequence: u64,
 }
 
 /// Returns the source of a letter that its subscriber published itself.
-pub(crate) fn source(letter: &ReceivedMessage) -> Option<LetterSource> {
-    let attribute = |name: &str| letter.attributes.get(name);
+pub(crate) fn source(dead_letter: &ReceivedMessage) -> Option<DeadLetterSource> {
+    let attribute = |name: &str| dead_letter.attributes.get(name);
     let sequence = attribute(SOURCE_ID)?.parse().ok()?;
     let project = attribute(&format!("{DEAD_LETTER_SOURCE}SubscriptionProject"))?;
     let id = attribute(&format!("{DEAD_LETTER_SOURCE}Subscription"))?;
     let name = format!("projects/{project}/subscriptions/{id}");
     let subscription = ResourceName::subscription(&name).ok()?;
-    Some(LetterSource {
+    Some(DeadLetterSource {
         subscription,
         sequence,
     })

@@ -1,0 +1,231 @@
+//! Restores what the data folder holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use googleapis_tonic_google_iam_v1::google::iam::v1::Policy;
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
+    ListSchemasResponse, PubsubMessage, Subscription,
+};
+use prost::Message;
+
+use super::records::{OriginRecord, SnapshotRecord, SubscriptionRecord, TopicRecord};
+use super::snapshot::Snapshot;
+use super::topics::Topic as OpenTopic;
+use super::{Broker, Resources};
+use crate::convert::{snapshot_from, subscription_from, timestamp, topic_from};
+use crate::delivery::{Delivery, SnapshotSeek};
+use crate::error::ApiError;
+use crate::faults::Faults;
+use crate::journal::data_folder::Hold;
+use crate::journal::{Held, Kind, Saved, SavedMessage, SavedResource};
+use crate::messages::message::{Message as PublishedMessage, ReceivedMessage};
+use crate::messages::storage::StoredMessage;
+use crate::object::Object;
+use crate::resources::name::ResourceName;
+use crate::resources::topic::Origin;
+
+type Messages = BTreeMap<u64, (String, Arc<StoredMessage>)>;
+
+impl Broker {
+    /// Takes in what a data folder holds, and sets the subscriptions to work.
+    ///
+    /// # Errors
+    /// If a record cannot be understood, or there is no room for the messages. The folder keeps what it holds then, for an
+    /// emulator that understands it.
+    pub(crate) fn restore(self: &Arc<Self>, saved: Saved) -> Result<(), ApiError> {
+        let mut messages = Messages::new();
+        let restored = self.restore_all(saved, &mut messages);
+        if restored.is_err() {
+            // Before the messages are dropped, which is no reason to forget them.
+            self.stopping.cancel();
+        }
+        restored?;
+        let mut resources = self.resources();
+        resources.restore_logs(&messages);
+        resources.trim_topics(self.clock.utc());
+        // Only now, since a dead letter is for all subscriptions of its topic.
+        for delivery in resources.subscriptions.values() {
+            self.start(delivery);
+        }
+        Ok(())
+    }
+
+    fn restore_all(&self, saved: Saved, messages: &mut Messages) -> Result<(), ApiError> {
+        self.restore_messages(saved.messages, messages)?;
+        for resource in saved.resources {
+            let holds = saved.holds.get(&resource.name);
+            self.restore_resource(resource, holds.map_or(&[], Vec::as_slice), messages)?;
+        }
+        Ok(())
+    }
+
+    fn restore_messages(
+        &self,
+        saved: Vec<SavedMessage>,
+        messages: &mut Messages,
+    ) -> Result<(), ApiError> {
+        let mut resources = self.resources();
+        for SavedMessage {
+            sequence,
+            topic,
+            value,
+        } in saved
+        {
+            let message = received(sequence, &value)?;
+            let stored = resources.storage.store(vec![message])?.pop();
+            messages.extend(stored.map(|stored| (sequence, (topic, stored))));
+            resources.next_sequence = resources.next_sequence.max(sequence.saturating_add(1));
+        }
+        Ok(())
+    }
+
+    fn restore_resource(
+        &self,
+        resource: SavedResource,
+        holds: &[(u64, Held)],
+        messages: &Messages,
+    ) -> Result<(), ApiError> {
+        let SavedResource { kind, name, value } = resource;
+        let broken = |_| ApiError::invalid(format!("the record of {name} cannot be read"));
+        match kind {
+            Kind::Topic => {
+                let record = TopicRecord::decode(&value[..]).map_err(broken)?;
+                let config = topic_from(record.topic.unwrap_or_default())?;
+                let name = ResourceName::topic(&config.name)?;
+                let topic = OpenTopic::new(config, record.since);
+                let mut resources = self.resources();
+                let next = record.since.saturating_add(1);
+                resources.next_sequence = resources.next_sequence.max(next);
+                resources.topics.insert(name, topic);
+            }
+            Kind::Subscription => {
+                let subscription = Subscription::decode(&value[..]).map_err(broken)?;
+                let record = SubscriptionRecord::decode(&value[..]).map_err(broken)?;
+                self.restore_subscription((subscription, record), holds, messages)?;
+            }
+            Kind::Snapshot => {
+                let record = SnapshotRecord::decode(&value[..]).map_err(broken)?;
+                self.restore_snapshot(record, messages)?;
+            }
+            Kind::Schema => {
+                let revisions = ListSchemasResponse::decode(&value[..]).map_err(broken)?;
+                self.schemas().restore(revisions.schemas)?;
+            }
+            Kind::Policy => {
+                let policy = Policy::decode(&value[..]).map_err(broken)?;
+                self.policies.restore(&name, policy);
+            }
+            Kind::Faults => {
+                let Object(faults): Object<Faults> =
+                    serde_json::from_slice(&value).map_err(|_| {
+                        ApiError::invalid(format!("the faults of {name} cannot be read"))
+                    })?;
+                // Without its subscription they are of no use, and no reason not to start.
+                if let Ok(delivery) = self.subscription(&ResourceName::subscription(&name)?) {
+                    delivery.set_faults(faults);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn restore_subscription(
+        &self,
+        (subscription, record): (Subscription, SubscriptionRecord),
+        holds: &[(u64, Held)],
+        messages: &Messages,
+    ) -> Result<(), ApiError> {
+        let is_detached = subscription.detached;
+        let mut config = subscription_from(subscription)?;
+        config.detached = is_detached;
+        let topic = ResourceName::topic(&config.topic).ok();
+        let origin = self.origin(&config.topic, record.origin);
+        let delivery = self.open(config, origin)?;
+        let known = holds
+            .iter()
+            .filter_map(|(sequence, held)| Some((Arc::clone(&messages.get(sequence)?.1), *held)));
+        let snapshot_seek = record
+            .snapshot_seek
+            .map(SnapshotSeek::try_from)
+            .transpose()?;
+        delivery.restore(known, snapshot_seek);
+        self.release_lost(&delivery, holds, messages);
+        let mut resources = self.resources();
+        let topic = topic.filter(|_| !is_detached);
+        if let Some(topic) = topic.and_then(|name| resources.topics.get_mut(&name)) {
+            topic.deliveries.push(Arc::clone(&delivery));
+        }
+        resources
+            .subscriptions
+            .insert(delivery.name().clone(), delivery);
+        Ok(())
+    }
+
+    /// The topic of a subscription or a snapshot. Folders of earlier emulators tell it by its name only.
+    fn origin(&self, topic: &str, noted: Option<OriginRecord>) -> Option<Origin> {
+        if let Some(noted) = noted {
+            return Some(noted.into());
+        }
+        let name = ResourceName::topic(topic).ok()?;
+        let resources = self.resources();
+        resources.topics.get(&name).map(OpenTopic::origin)
+    }
+
+    /// A crash can come between the end of a message and that of its last hold, which would stay in the folder for ever.
+    fn release_lost(&self, delivery: &Delivery, holds: &[(u64, Held)], messages: &Messages) {
+        let sequences = holds.iter().map(|(sequence, _)| *sequence);
+        let lost = sequences.filter(|sequence| !messages.contains_key(sequence));
+        let lost: Vec<Hold> = lost.map(|sequence| Hold::Gone { sequence }).collect();
+        if let Some(folder) = &self.data_folder
+            && !lost.is_empty()
+        {
+            folder.holds(delivery.name(), lost);
+        }
+    }
+
+    fn restore_snapshot(
+        &self,
+        record: SnapshotRecord,
+        messages: &Messages,
+    ) -> Result<(), ApiError> {
+        let config = snapshot_from(record.snapshot.unwrap_or_default())?;
+        let unacked = record.unacked.into_iter();
+        let unacked = unacked
+            .filter_map(|sequence| Some((sequence, Arc::clone(&messages.get(&sequence)?.1))));
+        let origin = self.origin(&config.topic, record.origin);
+        let snapshot = Snapshot::restore(config, origin, record.since, unacked.collect())?;
+        let mut resources = self.resources();
+        // A clock that was set back must not put new messages before the snapshot.
+        resources.next_sequence = resources.next_sequence.max(snapshot.since);
+        resources.snapshots.insert(snapshot.name.clone(), snapshot);
+        Ok(())
+    }
+}
+
+impl Resources {
+    /// Gives every topic what it published; what it does not keep is trimmed.
+    fn restore_logs(&mut self, messages: &Messages) {
+        for (sequence, (topic, message)) in messages {
+            let topic = ResourceName::topic(topic).ok();
+            let topic = topic.and_then(|name| self.topics.get_mut(&name));
+            // What came before was published to an earlier topic of the same name.
+            if let Some(topic) = topic.filter(|topic| *sequence >= topic.since) {
+                topic.keep(message);
+            }
+        }
+    }
+}
+
+fn received(sequence: u64, value: &[u8]) -> Result<ReceivedMessage, ApiError> {
+    let message = PubsubMessage::decode(value).map_err(|_| {
+        ApiError::invalid(format!("the record of message {sequence} cannot be read"))
+    })?;
+    let published = message.publish_time.unwrap_or_default();
+    let published = timestamp("publishTime", published)?;
+    Ok(ReceivedMessage::new(
+        sequence,
+        PublishedMessage::from(message),
+        published,
+    ))
+}

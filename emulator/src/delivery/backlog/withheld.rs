@@ -1,0 +1,40 @@
+//! Messages that a fault withholds.
+
+use std::sync::Arc;
+
+use super::{Backlog, Entry, Place};
+use crate::messages::storage::StoredMessage;
+
+impl Backlog {
+    /// Takes in a message that is not to be delivered before [`Self::release_withheld`].
+    pub(in crate::delivery) fn add_withheld(&mut self, message: Arc<StoredMessage>) {
+        let sequence = message.sequence;
+        self.insert(Entry::new(message));
+        self.set_place(sequence, Place::Withheld);
+        self.hold(sequence, 0);
+        self.withheld.push(sequence);
+    }
+
+    /// Lets everything go that was held back.
+    pub(in crate::delivery) fn release_withheld(&mut self) {
+        for sequence in std::mem::take(&mut self.withheld) {
+            if self
+                .unacked
+                .get(&sequence)
+                .is_some_and(|entry| entry.place == Place::Withheld)
+            {
+                self.line_up(sequence);
+            }
+        }
+    }
+
+    /// How many are still held back, after some were leased out.
+    pub(in crate::delivery) fn count_withheld(&mut self) -> usize {
+        let unacked = &self.unacked;
+        self.withheld.retain(|sequence| {
+            let entry = unacked.get(sequence);
+            entry.is_some_and(|entry| entry.place == Place::Withheld)
+        });
+        self.withheld.len()
+    }
+}

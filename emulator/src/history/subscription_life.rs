@@ -1,0 +1,156 @@
+//! The deliveries of one message to one subscription, and its state there.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::end::{DeliveryType, End};
+use crate::event::Settlement;
+use crate::faults::Plan;
+use crate::resources::name::ResourceName;
+
+/// Outcomes, as a subscriber may name them in its replies, that decide how a message is shown.
+const DEAD_LETTERED: &str = "dead-lettered";
+const DUPLICATE: &str = "duplicate";
+
+/// The memory of a delivery, with its share of the collection.
+const DELIVERY_BYTES: usize = 256;
+
+/// What one subscription made of a message.
+#[derive(Clone, Debug)]
+pub(crate) struct SubscriptionLife {
+    pub(crate) subscription: ResourceName,
+    pub(crate) attempts: VecDeque<DeliveryRecord>,
+    /// Attempts between the first and those after it that are no longer kept.
+    pub(crate) forgotten: usize,
+    /// What was done to the message since the last attempt, by a seek or a purge.
+    pub(crate) seek_effect: Option<SeekEffect>,
+    /// The sequence of the latest dead letter that was made of the message here.
+    pub(crate) dead_letter: Option<u64>,
+}
+
+/// What a seek or a purge of the subscription did to a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SeekEffect {
+    Purged,
+    /// It counts as acknowledged.
+    Skipped,
+    /// It is to be delivered again.
+    Recalled,
+}
+
+/// One delivery of a message.
+#[derive(Clone, Debug)]
+pub(crate) struct DeliveryRecord {
+    pub(crate) number: u32,
+    pub(crate) delivery_type: DeliveryType,
+    pub(crate) started: OffsetDateTime,
+    /// The faults that were asked for, and met it.
+    pub(crate) plan: Plan,
+    /// When and how it ended; nothing yet if it is under way, or was aborted.
+    pub(crate) end: Option<Arc<(OffsetDateTime, End)>>,
+}
+
+/// How a message stands with one subscription.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DeliveryState {
+    Waiting,
+    Delivering,
+    /// The last attempt failed, and another follows, not before this time.
+    Retrying(OffsetDateTime),
+    Acked,
+    DeadLettered,
+    Purged,
+    Skipped,
+}
+
+impl SubscriptionLife {
+    pub(super) fn new(subscription: &ResourceName) -> Self {
+        Self {
+            subscription: subscription.clone(),
+            attempts: VecDeque::new(),
+            forgotten: 0,
+            seek_effect: None,
+            dead_letter: None,
+        }
+    }
+
+    /// Returns how the message stands with this subscription.
+    pub(crate) fn state(&self) -> DeliveryState {
+        match self.seek_effect {
+            Some(SeekEffect::Purged) => return DeliveryState::Purged,
+            Some(SeekEffect::Skipped) => return DeliveryState::Skipped,
+            Some(SeekEffect::Recalled) => return DeliveryState::Waiting,
+            None => {}
+        }
+        // An attempt beside another says nothing about the message.
+        let mut attempts = self.attempts.iter().rev();
+        match attempts
+            .find_map(DeliveryRecord::state)
+            .unwrap_or(DeliveryState::Waiting)
+        {
+            DeliveryState::Acked if self.outcome() == Some(DEAD_LETTERED) => {
+                DeliveryState::DeadLettered
+            }
+            state => state,
+        }
+    }
+
+    /// Returns the subscriber's own word for what became of the message, from the replies that acknowledged it. A duplicate
+    /// does not replace an earlier outcome.
+    pub(crate) fn outcome(&self) -> Option<&str> {
+        let acks = self
+            .attempts
+            .iter()
+            .rev()
+            .filter_map(DeliveryRecord::acked_as);
+        let mut last = None;
+        for outcome in acks {
+            last = last.or(Some(outcome));
+            if outcome != DUPLICATE {
+                return Some(outcome);
+            }
+        }
+        last
+    }
+
+    /// Whether nothing is to come any more.
+    pub(super) fn is_settled(&self) -> bool {
+        !matches!(
+            self.state(),
+            DeliveryState::Waiting | DeliveryState::Delivering | DeliveryState::Retrying(_)
+        )
+    }
+}
+
+impl DeliveryRecord {
+    fn state(&self) -> Option<DeliveryState> {
+        let Some(ended) = &self.end else {
+            return Some(DeliveryState::Delivering);
+        };
+        match &ended.1.settlement {
+            Settlement::Acked => Some(DeliveryState::Acked),
+            Settlement::DeadLettered { .. } => Some(DeliveryState::DeadLettered),
+            Settlement::Again { after } => Some(DeliveryState::Retrying(later(ended.0, *after))),
+            Settlement::Elsewhere => None,
+        }
+    }
+
+    fn acked_as(&self) -> Option<&str> {
+        let (_, end) = &**self.end.as_ref()?;
+        let answer = end.answer.as_ref()?;
+        let outcome = answer.outcome.as_deref();
+        outcome.filter(|_| end.settlement == Settlement::Acked)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        DELIVERY_BYTES + self.end.as_ref().map_or(0, |ended| ended.1.text_bytes())
+    }
+}
+
+fn later(time: OffsetDateTime, after: Duration) -> OffsetDateTime {
+    let after = time::Duration::try_from(after).unwrap_or(time::Duration::MAX);
+    time.saturating_add(after)
+}

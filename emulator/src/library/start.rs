@@ -1,0 +1,103 @@
+//! The parts that a start puts together.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio_util::sync::CancellationToken;
+
+use super::options::{MAX_HISTORY_MESSAGES, StartError};
+use crate::api;
+use crate::broker::Broker;
+use crate::clock::Clock;
+use crate::console::{self, Source};
+use crate::history::History;
+use crate::issuer::Issuer;
+use crate::journal::data_folder::OptionalDataFolder;
+use crate::server::{self, listen, url};
+
+/// Stops all tasks when it is dropped.
+pub(super) struct Stopping(pub(super) CancellationToken);
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Closes the data folder when it is dropped, even if handles of the emulator remain.
+pub(super) struct Closing(pub(super) OptionalDataFolder);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.0 {
+            folder.finish();
+        }
+    }
+}
+
+/// Google's interfaces and the console, on one port.
+pub(super) fn surface(
+    broker: &Arc<Broker>,
+    issuer: &Arc<Issuer>,
+    (history, address): (Arc<History>, SocketAddr),
+    stopping: CancellationToken,
+) -> Router {
+    let source = Source::new(Arc::clone(broker), Arc::clone(issuer), history, address);
+    let page = console::router(source, stopping.clone());
+    api::router(Arc::clone(broker), Arc::clone(issuer), stopping).merge(page)
+}
+
+/// Known by the URL that was given, or else by where it listens.
+pub(super) fn issuer_of(
+    address: SocketAddr,
+    public_url: Option<String>,
+) -> Result<Arc<Issuer>, StartError> {
+    let url = match public_url {
+        Some(given) => server::public_url(&given).ok_or(StartError::PublicUrl(given))?,
+        None => url(address),
+    };
+    Ok(Arc::new(Issuer::new(url)))
+}
+
+pub(super) fn history_of(clock: &Clock, messages: usize) -> Arc<History> {
+    let messages = messages.min(MAX_HISTORY_MESSAGES);
+    Arc::new(History::new(clock.clone(), messages))
+}
+
+/// Does something that has no end, until the emulator stops.
+pub(super) async fn until(stopping: CancellationToken, work: impl Future<Output = ()>) {
+    stopping.run_until_cancelled(work).await;
+}
+
+/// Tells when the data folder keeps nothing any more; whoever calls hears it, too.
+pub(super) async fn watch(data_folder: OptionalDataFolder) {
+    if let Some(folder) = data_folder {
+        let error = folder.failed().await;
+        tracing::error!(%error, "the data folder keeps nothing any more: what comes now is lost with the process");
+    }
+}
+
+/// So that the first push does not wait for it.
+pub(super) async fn make_first_key(issuer: Arc<Issuer>) {
+    issuer.ready().await;
+}
+
+/// Where it listens in the end, too, as port 0 is any that is free.
+pub(super) fn open_port(
+    address: SocketAddr,
+    allow_remote: bool,
+) -> Result<(tokio::net::TcpListener, SocketAddr), StartError> {
+    if !allow_remote && !address.ip().is_loopback() {
+        return Err(StartError::NotLoopback(address));
+    }
+    let listener = listen(address).map_err(|source| StartError::Listen { address, source })?;
+    let address = listener.local_addr().unwrap_or(address);
+    Ok((listener, address))
+}
+
+/// The process may have a provider of its own, which is as good.
+pub(super) fn install_cryptography() {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.install_default().ok();
+}
