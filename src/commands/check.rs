@@ -1,4 +1,4 @@
-//! `pushgate check`: every inconsistency before a deploy, without settings, store or network.
+//! `pushgate check`: finds inconsistencies before a deploy, without settings, store or network.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -9,53 +9,53 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::output::print;
-use super::root::Root;
+use super::generate::Root;
+use super::process::print;
 use crate::check::{Counts, Finding, Input, LIMIT_BYTES, Level, Plan, PlanError, RULES, findings};
 use crate::service::Service;
 
-/// The form of `--json`: a new field may come at any time; the version changes when one means something else or is gone.
+/// The version of the form of `--json`. New fields do not change it; changed or removed ones do.
 const VERSION: u32 = 1;
-/// Findings.
+/// The exit code after findings.
 const FOUND: u8 = 1;
-/// It could not be checked; clap says so of arguments, too.
+/// The exit code if nothing could be checked. clap exits with it after wrong arguments.
 pub(super) const NOT_CHECKED: u8 = 2;
 
-/// For `--help`.
+/// The end of `--help`.
 pub(super) const EXIT_CODES: &str = "Exit codes:
   0  nothing was found, or only warnings without --strict
   1  something was found
-  2  it could not be checked: a file cannot be read, the plan is no plan, the arguments are wrong";
+  2  it could not be checked: a file cannot be read, the plan is invalid, the arguments are wrong";
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     root: Root,
-    /// Compare with a plan or state, too: the file with what `terraform show -json` prints, or - for standard input.
+    /// Also compare with a plan or state: a file with the output of `terraform show -json`, or - for the standard input
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// Print the findings as versioned JSON, also if there are none.
+    /// Print the findings as versioned JSON, even if there are none
     #[arg(long)]
     json: bool,
-    /// Warnings fail, too.
+    /// Fail on warnings, too
     #[arg(long)]
     strict: bool,
-    /// Leave out a warning that is known and wanted, of one subject or of all: RULE or RULE=SUBJECT. May be given again.
+    /// Accept a known warning, of one subject or of all; may be repeated
     #[arg(long, value_name = "RULE[=SUBJECT]", value_parser = accepted)]
     accept: Vec<Accepted>,
-    /// Print all rules with what they mean, and check nothing.
+    /// Print all rules with their meanings, and check nothing
     #[arg(long)]
     rules: bool,
 }
 
-/// A warning that somebody has decided to live with.
+/// A warning that is known and accepted.
 #[derive(Clone)]
 struct Accepted {
     rule: &'static str,
     subject: Option<String>,
 }
 
-/// Why it could not be checked.
+/// An error that prevents the check.
 #[derive(Debug, thiserror::Error)]
 enum CheckError {
     #[error("cannot read {}", .0.display())]
@@ -246,7 +246,7 @@ fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
-/// A plan may hold anything, also what would write into a terminal.
+/// Escapes control characters: a plan may hold sequences that change a terminal.
 fn plain(text: &str) -> String {
     let escaped = |each: char| {
         if each.is_control() {

@@ -1,16 +1,16 @@
-//! `pushgate describe`: the declarations as JSON, without settings, store or network.
+//! `pushgate describe`: prints the declarations as JSON, without settings, store or network.
 
 use std::error::Error;
 
 use serde::Serialize;
 
-use super::output::print;
+use super::process::print;
 use crate::generate::Manifest;
 use crate::service::Service;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Print the JSON Schema of what is printed instead.
+    /// Print the JSON Schema of the output instead
     #[arg(long)]
     schema: bool,
 }

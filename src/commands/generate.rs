@@ -1,32 +1,56 @@
-//! `pushgate generate`: writes what follows from the declarations; or says what is not as it follows.
+//! `pushgate generate`: writes the files that are derived from the declarations, or reports the ones that are out of date.
 
 use std::error::Error;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::output::print;
-use super::root::Root;
-use crate::generate::{Staleness, derived, released, stale, superfluous};
+use super::process::print;
+use crate::generate::{
+    DeriveError, Staleness, derived, project_root, released, stale, superfluous,
+};
 use crate::loggable::excerpt;
 use crate::service::Service;
 use crate::subscriber::Subscriber;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Write nothing, and fail if any file is not as it would be written.
+    /// Write nothing, and fail if a file is out of date
     #[arg(long)]
     check: bool,
-    /// Record the message types as released, in m2m/released/, too: what `pushgate check` compares later ones with.
+    /// Also record the message types as released, in m2m/released/: `pushgate check` compares later ones with them
     #[arg(long, conflicts_with = "check")]
     release: bool,
     #[command(flatten)]
     root: Root,
 }
 
-/// What `--check` found.
+/// The project of a command.
+#[derive(clap::Args)]
+pub(super) struct Root {
+    /// Folder of the project, with m2m/ and Cargo.toml; by default the nearest one, from this folder up
+    #[arg(long, value_name = "PATH")]
+    root: Option<PathBuf>,
+}
+
+impl Root {
+    /// Returns the folder of the project.
+    ///
+    /// # Errors
+    /// If there is no project.
+    pub(super) fn find(&self) -> Result<PathBuf, DeriveError> {
+        match &self.root {
+            Some(root) if project_root(root)? == *root => Ok(root.clone()),
+            Some(root) => Err(DeriveError::NotRoot {
+                found: root.clone(),
+            }),
+            None => project_root(&std::env::current_dir().map_err(DeriveError::NoFolder)?),
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{count} of the derived files are not as the declarations say: run `pushgate generate` and commit what it writes; change declarations, not these files"
+    "{count} of the derived files are out of date: run `pushgate generate` and commit the result; change declarations, not these files"
 )]
 struct StaleFiles {
     count: usize,
@@ -47,7 +71,7 @@ pub(super) fn run(service: &Service, arguments: &Arguments) -> Result<(), Box<dy
     }
 }
 
-/// What publishers elsewhere will write by from now on.
+/// Records the message types that publishers elsewhere use from now on.
 fn release(subscribers: &[Subscriber], root: &Path) -> Result<(), Box<dyn Error>> {
     for path in released::write(subscribers, root)? {
         let path = path.strip_prefix(root).unwrap_or(&path);
@@ -82,7 +106,7 @@ fn check(subscribers: &[Subscriber], root: &Path) -> Result<(), Box<dyn Error>> 
         let text = match &file.kind {
             Staleness::Missing => format!("missing      {path}\n"),
             Staleness::Superfluous => {
-                format!("superfluous  {path}: no handler reads this type any more\n")
+                format!("superfluous  {path}: no handler reads this type\n")
             }
             Staleness::Differs {
                 line,
@@ -102,7 +126,7 @@ fn check(subscribers: &[Subscriber], root: &Path) -> Result<(), Box<dyn Error>> 
     }
 }
 
-/// A line as it can be told from others that look alike.
+/// Quotes a line, so that invisible differences show.
 fn shown(line: Option<&str>) -> String {
     line.map_or_else(
         || "the end of the file".into(),

@@ -1,25 +1,21 @@
-//! The command line: one file a subcommand.
+//! The command line: one file or folder for each subcommand.
 
 mod check;
 mod describe;
 #[cfg(feature = "dev")]
 mod dev;
 mod generate;
-mod output;
+mod process;
 mod publish;
-mod root;
 mod serve;
 
 use std::num::NonZero;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::process::print_error;
 use crate::environment::Environment;
-use crate::loggable::whole_chain;
-use crate::server::Running;
 use crate::service::Service;
 use crate::telemetry;
 
@@ -33,23 +29,23 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// The service: what the container runs.
+    /// Runs the service, as its container does.
     #[command(after_help = serve::settings_help())]
     Serve(serve::Arguments),
-    /// The whole system on this machine: emulator and service, tokens checked for real, example messages flowing.
+    /// Runs the whole system on this machine: emulator, service with real token checks, example messages.
     #[cfg(feature = "dev")]
     Dev(dev::Arguments),
     #[cfg(not(feature = "dev"))]
     #[command(hide = true)]
     Dev(Absent),
-    /// The declarations as JSON: needs no settings and no store, and says what is wrong with them as serve does.
+    /// Prints the declarations as JSON. It needs no settings and no store, and reports the same faults as serve.
     Describe(describe::Arguments),
-    /// Writes what follows from the declarations: documents, schemas, Terraform's variables. Needs no settings either.
+    /// Writes the files that are derived from the declarations: documents, schemas, Terraform's variables. It needs no settings.
     Generate(generate::Arguments),
-    /// Everything that goes wrong in production and can be known before: declarations, files, released schemas, a plan.
+    /// Finds mistakes before a deploy: in the declarations, the generated files, the released schemas, a Terraform plan.
     #[command(after_help = check::EXIT_CODES)]
     Check(check::Arguments),
-    /// A message, or each line of a file, to a topic: checked against what its subscribers read.
+    /// Publishes a message, or each line of a file, after checking it against the topic's subscribers.
     #[command(after_help = publish::HELP)]
     Publish(Box<publish::Arguments>),
 }
@@ -66,7 +62,7 @@ struct Absent {
 const WITHOUT_DEV: &str = "this program is built without pushgate's feature \"dev\": add features = [\"dev\"] to pushgate in Cargo.toml, or a feature of your own that turns pushgate/dev on, and build again";
 
 impl Command {
-    /// What a failure ends with.
+    /// Returns the exit code of a failure.
     fn failure(&self) -> ExitCode {
         match self {
             Self::Check(_) => ExitCode::from(check::NOT_CHECKED),
@@ -84,9 +80,12 @@ impl Service {
 }
 
 fn run(service: Service, arguments: Arguments) -> ExitCode {
-    // Two providers in one binary would make rustls panic later; this one is the only one, and an earlier choice is the same.
+    // This is the only provider. An error means that it is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    // With one thread, a handler that computes would stop leases, health and leaving.
+    let environment = Environment::of_process();
+    let is_json = telemetry::wants_json(&environment);
+    let failure = arguments.command.failure();
+    // With one thread, a handler that computes would stop lease renewal, health checks and shutdown.
     let threads = std::thread::available_parallelism()
         .map_or(1, NonZero::get)
         .max(2);
@@ -96,11 +95,11 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&error, false, ExitCode::FAILURE),
+        Err(error) => {
+            print_error(&error, is_json);
+            return failure;
+        }
     };
-    let environment = Environment::of_process();
-    let is_json = telemetry::wants_json(&environment);
-    let failure = arguments.command.failure();
     let done = runtime.block_on(async {
         match arguments.command {
             Command::Serve(arguments) => serve::run(service, &arguments, environment).await,
@@ -115,61 +114,12 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
         }
         .map(|()| ExitCode::SUCCESS)
     });
-    // A handler on a thread cannot be stopped, and is not waited for.
+    // A handler on a thread cannot be stopped, so the exit does not wait for it.
     runtime.shutdown_background();
-    done.unwrap_or_else(|error| fail(error.as_ref(), is_json, failure))
-}
-
-/// Where logs are JSON, several lines of text would be several entries without a severity.
-fn fail(error: &(dyn std::error::Error + 'static), is_json: bool, code: ExitCode) -> ExitCode {
-    let text = format!("pushgate: {}", whole_chain(error));
-    print_error(if is_json {
-        serde_json::json!({"severity": "ERROR", "message": text}).to_string()
-    } else {
-        text
-    });
-    code
-}
-
-/// Prints to stderr, and exits after a second also when stderr is not read.
-fn print_error(text: String) {
-    let (printed, waiting) = std::sync::mpsc::channel::<()>();
-    std::thread::spawn(move || {
-        output::complain(&text);
-        drop(printed);
-    });
-    let _ = waiting.recv_timeout(Duration::from_secs(1));
-}
-
-/// Listens for SIGTERM, as Cloud Run sends it, and ctrl-C. Made before anything else is started, so that none is missed: the
-/// first process of a container ignores signals that it does not listen for.
-struct Leave {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Leave {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn told(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    /// Drains; whoever insists with a second signal does not wait for it.
-    async fn drain(&mut self, running: Running) {
-        tokio::select! {
-            () = running.drain() => {}
-            () = self.told() => tracing::warn!("told to leave twice: running handlers are not waited for"),
-        }
-    }
+    done.unwrap_or_else(|error| {
+        print_error(error.as_ref(), is_json);
+        failure
+    })
 }
 
 #[cfg(all(test, not(feature = "dev")))]

@@ -1,10 +1,9 @@
-//! `pushgate serve`: the service, from settings to exit.
+//! `pushgate serve`: runs the service, from settings to exit.
 
 use std::error::Error;
 use std::fmt::Write as _;
 
-use super::Leave;
-use super::output::print;
+use super::process::{Signals, print};
 use crate::config::metadata;
 use crate::config::{Config, SETTINGS};
 use crate::environment::Environment;
@@ -14,7 +13,7 @@ use crate::telemetry;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Print the effective settings, passwords masked, and exit.
+    /// Print the effective settings with masked passwords, and exit
     #[arg(long)]
     print_config: bool,
 }
@@ -29,24 +28,24 @@ pub(super) async fn run(
     let environment = metadata::complete(environment).await;
     let config = Config::read(&environment)?;
     for name in config.unknown() {
-        tracing::warn!("{name} is no setting of pushgate: see pushgate serve --help");
+        tracing::warn!("{name} is not a setting of pushgate: see pushgate serve --help");
     }
     if arguments.print_config {
         return Ok(print(&table(&config))?);
     }
     if config.authentication == Mode::Platform && environment.get("K_SERVICE").is_none() {
         tracing::error!(
-            "PUSHGATE_AUTHENTICATION is platform, but K_SERVICE is not set, so this is not Cloud Run: whoever reaches this port can push as anybody"
+            "PUSHGATE_AUTHENTICATION is platform, but K_SERVICE is not set, so this is not Cloud Run: any client that reaches this port can push under any identity"
         );
     }
-    let mut leave = Leave::listen()?;
+    let mut signals = Signals::listen()?;
     let running = tokio::select! {
         running = service.start(&config) => running?,
-        () = leave.told() => return Ok(()),
+        () = signals.received() => return Ok(()),
     };
     tracing::info!(address = %running.address(), project = config.project, "listening");
-    leave.told().await;
-    leave.drain(running).await;
+    signals.received().await;
+    signals.shut_down(running).await;
     Ok(())
 }
 
@@ -58,7 +57,7 @@ fn table(config: &Config) -> String {
     table
 }
 
-/// Every setting with form and default, for `--help`.
+/// Lists every setting with its form and its default, for `--help`.
 pub(super) fn settings_help() -> String {
     let mut help = String::from("Settings, from the environment:\n");
     for setting in &SETTINGS {

@@ -36,7 +36,7 @@ async fn example_messages_show_what_the_product_is_for() {
         "✗ orders-fulfilment     dead-lettered: the warehouse has no such article as in line 1",
         "✓ uploads-fingerprints  handled → 204",
         "✓ stock-reports         handled → 204",
-        "✗ somebody              refused: authentication failed: token refused: the signature does not belong to this header and these claims → 401",
+        "✗ unknown               refused: authentication failed: token refused: the signature does not belong to this header and these claims → 401",
         "INFO handler{subscription=projects/local/subscriptions/orders-fulfilment message_id=",
         "Publish your own",
     ] {

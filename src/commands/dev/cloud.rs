@@ -1,4 +1,4 @@
-//! The declared topics and subscriptions, in an emulator of this process.
+//! An emulator in this process, with the declared topics and subscriptions.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -17,12 +17,12 @@ pub(super) struct Cloud {
     project: String,
 }
 
-/// A subscription as it is in the emulator.
+/// A declared subscription, and its resources in the emulator.
 pub(super) struct Subscription {
     pub(super) declared: Subscriber,
     pub(super) name: String,
     pub(super) topic: String,
-    /// Who pushes to it, and for which audience.
+    /// The e-mail and the audience of its push tokens.
     pub(super) caller: (String, String),
 }
 
@@ -39,10 +39,11 @@ impl Cloud {
         })
     }
 
-    /// The settings of a service that this cloud pushes to. The store may be chosen; the rest is given.
+    /// Returns the settings of a service that this cloud pushes to. The environment only chooses the store.
     pub(super) fn settings(&self, environment: &Environment, port: u16) -> Environment {
         let issuer = self.emulator.issuer();
-        let given = [
+        let store = environment.get("PUSHGATE_STORE");
+        let settings = [
             ("GOOGLE_CLOUD_PROJECT", self.project.clone()),
             ("PUSHGATE_AUDIENCE", format!("http://127.0.0.1:{port}")),
             ("PUSHGATE_CALLERS", push_account(&self.project)),
@@ -51,10 +52,7 @@ impl Cloud {
             ("PUBSUB_EMULATOR_HOST", self.emulator.address().to_string()),
             (
                 "PUSHGATE_STORE",
-                environment
-                    .get("PUSHGATE_STORE")
-                    .unwrap_or("memory:on one machine")
-                    .to_owned(),
+                store.unwrap_or("memory:on one machine").to_owned(),
             ),
             ("PORT", port.to_string()),
         ];
@@ -62,11 +60,11 @@ impl Cloud {
             .0
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()));
-        own.chain(given.map(|(name, value)| (name.to_owned(), value)))
+        own.chain(settings.map(|(name, value)| (name.to_owned(), value)))
             .collect()
     }
 
-    /// Creates topics, dead-letter topics with a subscription that keeps their messages, and the declared subscriptions.
+    /// Creates the topics, the declared subscriptions, and dead-letter topics with a subscription that keeps their messages.
     pub(super) fn subscribe(
         &self,
         declared: Vec<Subscriber>,
@@ -75,15 +73,15 @@ impl Cloud {
     ) -> Result<Vec<Subscription>, ApiError> {
         let subscriptions: Vec<Subscription> = declared
             .into_iter()
-            .map(|declared| self.plan(declared, config))
+            .map(|declared| self.subscription(declared, config))
             .collect();
         for subscription in &subscriptions {
             let dead_letters = &subscription.declared.dead_letter_topic;
             let dead_letter_topic = self.topic(dead_letters);
             if self.create_topic(&dead_letter_topic, None)? {
-                let keeper = format!("projects/{}/subscriptions/{dead_letters}", self.project);
+                let name = format!("projects/{}/subscriptions/{dead_letters}", self.project);
                 self.emulator
-                    .create_subscription(SubscriptionConfig::new(keeper, &dead_letter_topic))?;
+                    .create_subscription(SubscriptionConfig::new(name, &dead_letter_topic))?;
             }
             let schema = schema_of(&subscription.topic, &subscriptions);
             self.create_topic(&subscription.topic, schema)?;
@@ -93,7 +91,7 @@ impl Cloud {
         Ok(subscriptions)
     }
 
-    fn plan(&self, declared: Subscriber, config: &Config) -> Subscription {
+    fn subscription(&self, declared: Subscriber, config: &Config) -> Subscription {
         let email = declared
             .callers
             .first()
@@ -119,7 +117,7 @@ impl Cloud {
         format!("projects/{}/topics/{id}", self.project)
     }
 
-    /// Whether it is new: subscriptions may share a topic.
+    /// Returns true if the topic is new: subscriptions may share it.
     fn create_topic(&self, name: &str, schema: Option<&TopicSchema>) -> Result<bool, ApiError> {
         let mut config = TopicConfig::new(name);
         config.schema = schema
@@ -158,7 +156,7 @@ impl Cloud {
     }
 }
 
-/// The e-mail that a service account of this project would have. In it the domain of an old project stands behind its id.
+/// Returns the e-mail of a service account of this project. The domain of an old project follows its id there.
 fn push_account(project: &str) -> String {
     let project = project.to_ascii_lowercase();
     let project = match project.split_once(':') {
@@ -168,7 +166,7 @@ fn push_account(project: &str) -> String {
     format!("push@{project}.iam.gserviceaccount.com")
 }
 
-/// What any subscriber of this topic declares.
+/// Returns the schema that a subscriber of this topic declares.
 fn schema_of<'a>(topic: &str, subscriptions: &'a [Subscription]) -> Option<&'a TopicSchema> {
     let of_topic = subscriptions
         .iter()
@@ -189,7 +187,7 @@ impl Subscription {
         let mut config = SubscriptionConfig::new(&self.name, &self.topic);
         let push = PushConfig::new(endpoint).signed_as(email, Some(audience));
         config.push_config = Some(match self.declared.form {
-            // With the metadata, since most idempotency goes by it.
+            // With metadata, since most idempotency keys come from it.
             Form::Unwrapped => push.unwrapped(true),
             Form::Evident | Form::Eventarc => push,
         });

@@ -1,4 +1,4 @@
-//! `pushgate dev`: the whole system on this machine, in one process.
+//! `pushgate dev`: runs the whole system on this machine, in one process.
 
 mod cloud;
 mod schedules;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use self::cloud::Cloud;
 use self::screen::Screen;
-use super::Leave;
+use super::process::Signals;
 use crate::config::Config;
 use crate::config::metadata::project_id;
 use crate::environment::Environment;
@@ -26,48 +26,50 @@ use crate::service::Service;
 use crate::subscriber::{Form, Subscriber};
 use crate::telemetry;
 
-/// The screen shows what becomes of pushes, so the log has errors, mistakes of handlers, and their lines as in
-/// production.
+/// The log has errors and the lines of handlers. The screen shows the result of each push instead.
 const LOG: &str = "error,pushgate::reply=off,pushgate::watchdog=warn,[handler]=info";
 const SERVICE_PORT: u16 = 8080;
 const EMULATOR_PORT: u16 = 8085;
-/// How many ports above the usual one are tried.
+/// The number of ports above the wanted one that are tried.
 const PORTS_TRIED: u16 = 20;
-/// Reports that the screen has not shown yet; more are left out, so that a flood of pushes is not slowed down.
+/// The most reports that wait for the screen. Further ones are dropped, so that the screen does not slow pushes down.
 const REPORTS: usize = 1024;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Publish no example messages.
+    /// Publish no example messages
     #[arg(long, short)]
     quiet: bool,
-    /// Where the service listens, on 127.0.0.1; the next free port if it is taken. By default PORT, or 8080.
+    /// Port of the service on 127.0.0.1, or the next free one; by default PORT, or 8080
     #[arg(long)]
     port: Option<u16>,
-    /// Where the emulator listens, on 127.0.0.1; the next free port if it is taken.
+    /// Port of the emulator on 127.0.0.1, or the next free one
     #[arg(long, default_value_t = EMULATOR_PORT)]
     emulator_port: u16,
-    /// The project of topics and subscriptions; need not exist. By default GOOGLE_CLOUD_PROJECT, or local.
+    /// Project of topics and subscriptions, which need not exist; by default GOOGLE_CLOUD_PROJECT, or local
     #[arg(long, value_parser = project_id)]
     project: Option<String>,
 }
 
-/// A variable that stands for a flag, and cannot be used. clap reads variables, too, but takes an empty one for a value.
+/// An invalid value of a variable that stands for a flag. clap could read variables, but it takes an empty one as a value.
 #[derive(Debug, thiserror::Error)]
 #[error("{name} is {value:?}, {expected}")]
-struct Unusable {
+struct InvalidVariable {
     name: &'static str,
     value: String,
     expected: String,
 }
 
 impl Arguments {
-    /// The project, and where the service should listen.
-    fn place(&self, environment: &Environment) -> Result<(String, u16), Unusable> {
+    /// Returns the project, and the wanted port of the service.
+    fn project_and_port(
+        &self,
+        environment: &Environment,
+    ) -> Result<(String, u16), InvalidVariable> {
         Ok((self.project(environment)?, self.port(environment)?))
     }
 
-    fn port(&self, environment: &Environment) -> Result<u16, Unusable> {
+    fn port(&self, environment: &Environment) -> Result<u16, InvalidVariable> {
         let parse = |value: &str| {
             let port = value.parse();
             port.map_err(|_| "expected a port, 0 to 65535".to_owned())
@@ -79,7 +81,7 @@ impl Arguments {
         Ok(port.unwrap_or(SERVICE_PORT))
     }
 
-    fn project(&self, environment: &Environment) -> Result<String, Unusable> {
+    fn project(&self, environment: &Environment) -> Result<String, InvalidVariable> {
         let project = match &self.project {
             Some(project) => Some(project.clone()),
             None => variable(environment, "GOOGLE_CLOUD_PROJECT", project_id)?,
@@ -92,11 +94,11 @@ fn variable<T>(
     environment: &Environment,
     name: &'static str,
     parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, Unusable> {
+) -> Result<Option<T>, InvalidVariable> {
     let Some(value) = environment.get(name) else {
         return Ok(None);
     };
-    parse(value).map(Some).map_err(|expected| Unusable {
+    parse(value).map(Some).map_err(|expected| InvalidVariable {
         name,
         value: value.to_owned(),
         expected,
@@ -109,9 +111,9 @@ pub(super) async fn run(
     environment: Environment,
 ) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
-    let mut leave = Leave::listen()?;
+    let mut signals = Signals::listen()?;
     let _log = telemetry::install(&environment, LOG);
-    let (project, wanted_port) = arguments.place(&environment)?;
+    let (project, wanted_port) = arguments.project_and_port(&environment)?;
     let emulator_port = free_port(arguments.emulator_port);
     let cloud = Cloud::start(emulator_port, &project)?;
     let port = free_port(wanted_port);
@@ -129,43 +131,40 @@ pub(super) async fn run(
         &subscriptions,
         start.elapsed(),
     );
-    remark(&screen, &config, &running).await;
+    show_store(&screen, &config, &running).await;
     screen.port(wanted_port, port);
     screen.port(arguments.emulator_port, emulator_port);
-    let lines = tokio::spawn(
-        screen
-            .clone()
-            .follow(cloud.emulator.delivery_events(), reports),
-    );
+    let events = cloud.emulator.delivery_events();
+    let following = tokio::spawn(screen.clone().follow(events, reports));
     let shown = async {
         if !arguments.quiet {
             tour::run(&cloud, &screen, &subscriptions, running.address()).await;
         }
-        screen.how_to_publish(cloud.emulator.address(), &subscriptions);
+        screen.publish_command(cloud.emulator.address(), &subscriptions);
         schedules::run(&cloud, &screen, &subscriptions).await;
     };
     tokio::select! {
         () = shown => {}
-        () = leave.told() => {}
+        () = signals.received() => {}
         () = cloud.emulator.shutdown_requested() => {}
     }
-    screen.leaving(config.grace);
-    leave.drain(running).await;
-    lines.abort();
+    screen.shutting_down(config.grace);
+    signals.shut_down(running).await;
+    following.abort();
     cloud.emulator.stop().await;
     Ok(())
 }
 
-/// Says what is not as it may be expected. A store that does not answer is no reason not to start, since that may pass.
-async fn remark(screen: &Screen, config: &Config, running: &Running) {
+/// Shows the store. One that does not respond yet does not prevent the start.
+async fn show_store(screen: &Screen, config: &Config, running: &Running) {
     screen.store(config);
     if let Err(error) = running.ping_store().await {
-        let why = chain(&error);
-        screen.trouble(&format!("messages are not handled, since {why}"));
+        let error = chain(&error);
+        screen.problem(&format!("messages are not handled, since {error}"));
     }
 }
 
-/// There is no Eventarc here: what it would deliver as events comes as Pub/Sub's own pushes.
+/// Replaces the form of Eventarc, which the emulator lacks, by that of Pub/Sub's own pushes.
 fn without_eventarc(service: &mut Service) -> Vec<Subscriber> {
     for subscriber in &mut service.subscribers {
         if matches!(subscriber.form, Form::Eventarc) {
@@ -175,7 +174,7 @@ fn without_eventarc(service: &mut Service) -> Vec<Subscriber> {
     service.subscribers.clone()
 }
 
-/// Hands each report to the screen, without waiting for it.
+/// Returns a listener that sends each report to the screen without waiting.
 fn listener() -> (Listener, mpsc::Receiver<Report>) {
     let (sender, receiver) = mpsc::channel(REPORTS);
     (
@@ -184,7 +183,7 @@ fn listener() -> (Listener, mpsc::Receiver<Report>) {
     )
 }
 
-/// This port, or the next one that nobody listens on.
+/// Returns this port, or the next free one.
 fn free_port(wanted: u16) -> u16 {
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     (wanted..=wanted.saturating_add(PORTS_TRIED))
@@ -192,7 +191,7 @@ fn free_port(wanted: u16) -> u16 {
         .unwrap_or(0)
 }
 
-/// Back-off is shortened, so that a failed message comes again while one still looks.
+/// Shortens the back-off, so that a failed message is redelivered soon.
 fn shortened(backoff: crate::Backoff) -> emulator::RetryPolicy {
     let minimum_backoff = backoff.minimum.min(Duration::from_secs(1));
     emulator::RetryPolicy {

@@ -1,4 +1,4 @@
-//! Cloud Scheduler's part: publishes what schedules say, when they say it.
+//! Publishes scheduled messages at their times, as Cloud Scheduler does.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::cloud::{Cloud, Subscription};
 use super::screen::Screen;
 use crate::subscriber::Schedule;
 
-/// A schedule, and where it publishes.
+/// A schedule and its topic.
 struct Job<'a> {
     name: &'a str,
     topic: &'a str,
@@ -18,7 +18,7 @@ struct Job<'a> {
     times: Crontab,
 }
 
-/// Publishes for ever.
+/// Publishes until it is dropped.
 pub(super) async fn run(cloud: &Cloud, screen: &Screen, subscriptions: &[Subscription]) {
     let jobs: Vec<Job<'_>> = subscriptions.iter().flat_map(jobs).collect();
     let mut now = Timestamp::now();
@@ -45,7 +45,7 @@ fn jobs(subscription: &Subscription) -> impl Iterator<Item = Job<'_>> {
     })
 }
 
-/// The next time that any job is due after `now`, and the jobs that are.
+/// Returns the next time after `now` at which a job is due, and the jobs due then.
 fn next<'a>(jobs: &'a [Job<'a>], now: Timestamp) -> Option<(Timestamp, Vec<&'a Job<'a>>)> {
     let times = jobs
         .iter()
@@ -61,7 +61,7 @@ fn publish(cloud: &Cloud, screen: &Screen, job: &Job<'_>) {
     let mut message = Message::new(job.schedule.data.clone());
     message.attributes = job.schedule.attributes.clone();
     if let Err(error) = cloud.emulator.publish(job.topic, message) {
-        screen.trouble(&format!("cannot be published: {error}"));
+        screen.problem(&format!("cannot be published: {error}"));
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn each_job_is_due_at_its_time_in_its_zone_with_those_of_the_same_minute() {
+    fn each_job_is_due_at_its_time_in_its_zone() {
         let nightly = Schedule::cron("30 2 * * *").time_zone("Europe/Berlin");
         let hourly = Schedule::cron("30 * * * *");
         let jobs = [job("nightly", &nightly), job("hourly", &hourly)];

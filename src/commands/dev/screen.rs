@@ -1,4 +1,4 @@
-//! What a person sees: a line a push, with what became of it and what Pub/Sub does then.
+//! Prints a line for each push: its result, the reply, and the next step of Pub/Sub.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -21,18 +21,18 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const AGAIN: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 
-/// Reports wait here for the emulator's word on the same push.
+/// The most reports that wait for the emulator's event of the same push.
 const REPORTS: usize = 1024;
 
-/// Prints a line. Perhaps nobody reads it any more, as after `| head`, where `println!` would panic.
-macro_rules! say {
+/// Prints a line. A closed reader, as after `| head`, is no error; `println!` would panic.
+macro_rules! show {
     ($($words:tt)*) => { drop(writeln!(anstream::stdout(), $($words)*)) };
 }
 
 /// A subscription's full name and a message's id.
 type Push = (String, String);
 
-/// The terminal.
+/// The standard output, and the pushes that it has shown.
 #[derive(Clone)]
 pub(super) struct Screen {
     width: usize,
@@ -66,55 +66,54 @@ impl Screen {
             .iter()
             .map(|subscription| subscription.declared.id.as_str())
             .collect();
-        say!(
+        show!(
             "{BOLD}pushgate dev{BOLD:#}, ready in {} ms",
             took.as_millis()
         );
-        say!("  service   http://{service}   {}", ids.join(", "));
-        say!(
+        show!("  service   http://{service}   {}", ids.join(", "));
+        show!(
             "  emulator  http://{emulator}   project {project}; clients: export GOOGLE_CLOUD_PROJECT={project} PUBSUB_EMULATOR_HOST={emulator}"
         );
-        say!("  console   http://{emulator}/console/   what became of every message");
+        show!("  console   http://{emulator}/console/   the life of every message");
     }
 
-    /// What differs from production, and where handled messages are remembered.
+    /// Shows the differences from production, and the store.
     pub(super) fn store(&self, config: &Config) {
-        let remembered = if matches!(config.store, StoreSetting::Memory) {
-            "forgotten at the end".to_owned()
+        let recorded = if matches!(config.store, StoreSetting::Memory) {
+            "forgotten at exit".to_owned()
         } else {
-            format!("remembered in {:?}, as PUSHGATE_STORE says", config.store)
+            format!("recorded in {:?}, as PUSHGATE_STORE demands", config.store)
         };
-        say!(
-            "  {FAINT}Tokens are signed and checked for real. Handled messages are {remembered}.{FAINT:#}"
+        show!(
+            "  {FAINT}Tokens are signed and verified as in production. Handled messages are {recorded}.{FAINT:#}"
         );
-        say!("  {FAINT}Back-off is shortened to 1 to 10 s.{FAINT:#}");
+        show!("  {FAINT}The back-off is shortened: 1 to 10 s.{FAINT:#}");
     }
 
-    /// Says so if a port was taken.
-    pub(super) fn port(&self, wanted: u16, got: u16) {
-        if wanted != got {
-            say!("  {AGAIN}Port {wanted} is taken, so it is {got} instead.{AGAIN:#}");
+    /// Shows the port if the wanted one was taken.
+    pub(super) fn port(&self, wanted: u16, found: u16) {
+        if wanted != found {
+            show!("  {AGAIN}Port {wanted} is taken, so it is {found} instead.{AGAIN:#}");
         }
     }
 
     pub(super) fn title(&self, title: &str) {
-        say!("\n{BOLD}{title}{BOLD:#}");
+        show!("\n{BOLD}{title}{BOLD:#}");
     }
 
-    pub(super) fn trouble(&self, trouble: &str) {
-        say!("  {BAD}! {trouble}{BAD:#}");
+    pub(super) fn problem(&self, problem: &str) {
+        show!("  {BAD}! {problem}{BAD:#}");
     }
 
-    pub(super) fn leaving(&self, grace: Duration) {
-        say!(
-            "
-leaving: running handlers may finish for up to {} s; ctrl-C again ends at once",
+    pub(super) fn shutting_down(&self, grace: Duration) {
+        show!(
+            "\nshutting down: running handlers have up to {} s to finish; ctrl-C again exits at once",
             grace.as_secs()
         );
     }
 
-    /// A command to copy, with a payload that the first subscriber takes.
-    pub(super) fn how_to_publish(&self, emulator: SocketAddr, subscriptions: &[Subscription]) {
+    /// Shows a command to copy, with an example of a payload.
+    pub(super) fn publish_command(&self, emulator: SocketAddr, subscriptions: &[Subscription]) {
         let example = subscriptions.iter().find_map(|subscription| {
             let example = subscription
                 .declared
@@ -126,22 +125,22 @@ leaving: running handlers may finish for up to {} s; ctrl-C again ends at once",
                 std::str::from_utf8(&example.data).ok()?,
             ))
         });
-        say!("\n{BOLD}Publish your own{BOLD:#} (ctrl-C ends it):");
+        show!("\n{BOLD}Publish your own{BOLD:#} (ctrl-C exits):");
         match example {
             Some((topic, payload)) => {
                 let payload = payload.replace('\'', r"'\''");
-                say!("  data=$(printf %s '{payload}' | base64 | tr -d '\\n')");
-                say!(
+                show!("  data=$(printf %s '{payload}' | base64 | tr -d '\\n')");
+                show!(
                     "  curl http://{emulator}/v1/{topic}:publish -d '{{\"messages\":[{{\"data\":\"'$data'\"}}]}}'"
                 );
             }
             None => {
-                say!("  with any Pub/Sub client, after export PUBSUB_EMULATOR_HOST={emulator}")
+                show!("  with any Pub/Sub client, after export PUBSUB_EMULATOR_HOST={emulator}")
             }
         }
     }
 
-    /// Shows each push when the emulator has taken its answer, and at once what was refused before it was known what it was.
+    /// Shows each push when the emulator has its reply, and each unidentified request when it is refused.
     pub(super) async fn follow(
         self,
         mut events: Receiver<DeliveryEvent>,
@@ -149,11 +148,11 @@ leaving: running handlers may finish for up to {} s; ctrl-C again ends at once",
     ) {
         let mut waiting = HashMap::new();
         loop {
-            // The service reports before it answers, so a push's report is here before its event.
+            // The service reports a push before it replies, so the report comes before the event.
             let event = tokio::select! {
                 biased;
                 Some(report) = reports.recv() => {
-                    self.hear(report, &mut waiting);
+                    self.report(report, &mut waiting);
                     continue;
                 }
                 event = events.recv() => event,
@@ -161,28 +160,28 @@ leaving: running handlers may finish for up to {} s; ctrl-C again ends at once",
             match event {
                 Ok(event) => self.push(event, &mut waiting),
                 Err(RecvError::Lagged(missed)) => {
-                    say!("  {FAINT}… {missed} events were too fast to show{FAINT:#}")
+                    show!("  {FAINT}… {missed} events came too fast to be shown{FAINT:#}")
                 }
                 Err(RecvError::Closed) => return,
             }
         }
     }
 
-    fn hear(&self, report: Report, waiting: &mut HashMap<Push, Report>) {
+    fn report(&self, report: Report, waiting: &mut HashMap<Push, Report>) {
         match (&report.subscription, &report.message_id) {
             (Some(subscription), Some(id)) => {
                 if waiting.len() >= REPORTS {
-                    waiting.clear(); // pushes that did not come from the emulator
+                    waiting.clear(); // their pushes came from other clients
                 }
                 waiting.insert((subscription.clone(), id.clone()), report);
             }
             _ => {
-                let what = format!("refused: {}", report.reason.as_deref().unwrap_or_default());
+                let result = format!("refused: {}", report.reason.as_deref().unwrap_or_default());
                 self.line(
                     BAD,
                     "✗",
-                    "somebody",
-                    &what,
+                    "unknown",
+                    &result,
                     report.status.as_str(),
                     "no handler was reached",
                 );
@@ -191,12 +190,12 @@ leaving: running handlers may finish for up to {} s; ctrl-C again ends at once",
         }
     }
 
-    /// Each refusal of something that was no push, once its line is on the screen.
+    /// Returns a receiver of refused unidentified requests, after their lines are printed.
     pub(super) fn refusals(&self) -> Receiver<()> {
         self.refusals.subscribe()
     }
 
-    /// Each end of a push, once its line is on the screen.
+    /// Returns a receiver of ended pushes, after their lines are printed.
     pub(super) fn shown(&self) -> Receiver<DeliveryEvent> {
         self.shown.subscribe()
     }
@@ -209,54 +208,53 @@ leaving: running handlers may finish for up to {} s; ctrl-C again ends at once",
             return;
         };
         let report = waiting.remove(&(event.subscription.clone(), event.message_id.clone()));
-        let what = report
+        let result = report
             .as_ref()
-            .map_or_else(|| "answered by something else".to_owned(), describe);
-        let took = report
-            .map_or(Duration::ZERO, |report| report.duration)
-            .as_millis();
-        let (style, mark, then) = match settlement {
-            Settlement::Acked if what.starts_with("dead-lettered") => {
-                (BAD, "✗", format!("given up, {took} ms"))
+            .map_or_else(|| "another service replied".to_owned(), describe);
+        let duration = report.map_or(Duration::ZERO, |report| report.duration);
+        let is_dead_lettered = result.starts_with("dead-lettered");
+        let (style, mark, next) = match settlement {
+            Settlement::Acked if is_dead_lettered => {
+                (BAD, "✗", format!("given up, {} ms", duration.as_millis()))
             }
-            Settlement::Acked => (GOOD, "✓", format!("{took} ms")),
-            // What another delivery of the same message does is a line of its own.
-            Settlement::Elsewhere => (AGAIN, "↻", format!("attempt {}", event.attempt)),
-            Settlement::Again { after } => (
-                AGAIN,
-                "↻",
-                format!(
-                    "attempt {}, again in {:.1} s",
-                    event.attempt,
-                    after.as_secs_f64()
-                ),
-            ),
-            Settlement::DeadLettered { topic } => (
-                BAD,
-                "✗",
-                format!(
-                    "attempt {}, Pub/Sub dead-letters it to {topic}",
-                    event.attempt
-                ),
-            ),
+            Settlement::Acked => (GOOD, "✓", format!("{} ms", duration.as_millis())),
+            _ => unacked(settlement, event.attempt),
         };
+        let subscription = short(&event.subscription);
         self.line(
             style,
             mark,
-            short(&event.subscription),
-            &what,
+            subscription,
+            &result,
             &reply.to_string(),
-            &then,
+            &next,
         );
-        // Nobody may be waiting for it.
+        // An error means that there is no receiver.
         let _ = self.shown.send(event);
     }
 
-    fn line(&self, style: Style, mark: &str, who: &str, what: &str, answer: &str, then: &str) {
-        say!(
-            "  {style}{mark}{style:#} {who:width$}  {what} → {answer}  {FAINT}{then}{FAINT:#}",
+    fn line(&self, style: Style, mark: &str, name: &str, result: &str, reply: &str, next: &str) {
+        show!(
+            "  {style}{mark}{style:#} {name:width$}  {result} → {reply}  {FAINT}{next}{FAINT:#}",
             width = self.width
         );
+    }
+}
+
+/// Returns the style, the mark and the next step of a push that was not acknowledged.
+fn unacked(settlement: &Settlement, attempt: u32) -> (Style, &'static str, String) {
+    match settlement {
+        Settlement::Again { after } => {
+            let seconds = after.as_secs_f64();
+            let next = format!("attempt {attempt}, again in {seconds:.1} s");
+            (AGAIN, "↻", next)
+        }
+        Settlement::DeadLettered { topic } => {
+            let next = format!("attempt {attempt}, Pub/Sub dead-letters it to {topic}");
+            (BAD, "✗", next)
+        }
+        // Another delivery of the same message has a line of its own.
+        _ => (AGAIN, "↻", format!("attempt {attempt}")),
     }
 }
 
@@ -268,7 +266,7 @@ fn describe(report: &Report) -> String {
     }
 }
 
-/// The last part of a resource's name.
+/// Returns the last part of a resource's name.
 fn short(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }

@@ -1,4 +1,4 @@
-//! Example messages that show what the product is for, one after the other.
+//! Publishes the example messages one after the other, and shows a duplicate and a forged push.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use super::cloud::{Cloud, Subscription};
 use super::screen::Screen;
 use crate::subscriber::Example;
 
-/// A message that takes longer goes on by itself.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest wait for a message. After it, the tour continues with the next one.
+const MAX_WAIT: Duration = Duration::from_secs(20);
 
-/// Publishes every example, then the first one again, then a forgery.
+/// Publishes every example and scheduled message, delivers the first one twice, and sends a forged push.
 pub(super) async fn run(
     cloud: &Cloud,
     screen: &Screen,
@@ -42,7 +42,7 @@ pub(super) async fn run(
             let name = schedule.name(&subscription.declared);
             let message = Example {
                 title: format!(
-                    "what Cloud Scheduler publishes at {:?}, schedule {name}",
+                    "schedule {name}: the message that Cloud Scheduler publishes at {:?}",
                     schedule.cron
                 ),
                 data: schedule.data.clone(),
@@ -80,13 +80,13 @@ async fn publish(
             Some(id)
         }
         Err(error) => {
-            screen.trouble(&format!("cannot be published: {error}"));
+            screen.problem(&format!("cannot be published: {error}"));
             None
         }
     }
 }
 
-/// The same message once more, as at-least-once delivery permits.
+/// Delivers a message again, as at-least-once delivery permits.
 async fn deliver_again(cloud: &Cloud, screen: &Screen, subscription: &Subscription, id: &str) {
     screen.title("the same message, delivered a second time");
     let mut events = screen.shown();
@@ -99,7 +99,7 @@ async fn deliver_again(cloud: &Cloud, screen: &Screen, subscription: &Subscripti
             )
             .await
         }
-        Err(error) => screen.trouble(&format!("cannot be delivered again: {error}")),
+        Err(error) => screen.problem(&format!("cannot be delivered again: {error}")),
     }
 }
 
@@ -122,14 +122,14 @@ async fn settled(
             }
         }
     };
-    if timeout(PATIENCE, settled).await.is_err() {
-        screen.trouble("not settled yet; it goes on by itself");
+    if timeout(MAX_WAIT, settled).await.is_err() {
+        screen.problem("not settled yet: its next deliveries are shown below");
     }
 }
 
-/// A push that anybody on the internet could send, with a token that somebody else has signed.
+/// Sends a push with a token that another key has signed, as any client on the internet could.
 async fn forge(cloud: &Cloud, screen: &Screen, subscription: &Subscription, service: SocketAddr) {
-    screen.title("a push that somebody else has signed");
+    screen.title("a push with a token that another key has signed");
     let (email, audience) = &subscription.caller;
     let token = cloud
         .emulator
@@ -148,8 +148,8 @@ async fn forge(cloud: &Cloud, screen: &Screen, subscription: &Subscription, serv
         .bearer_auth(token)
         .body(body.to_string());
     match request.send().await {
-        Ok(response) if response.status() == 401 => drop(timeout(PATIENCE, refusals.recv()).await),
-        Ok(response) => screen.trouble(&format!("was answered {}", response.status())),
-        Err(error) => screen.trouble(&format!("cannot be sent: {error}")),
+        Ok(response) if response.status() == 401 => drop(timeout(MAX_WAIT, refusals.recv()).await),
+        Ok(response) => screen.problem(&format!("the service replied {}", response.status())),
+        Err(error) => screen.problem(&format!("cannot be sent: {error}")),
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a message fits what the topic's subscribers read.
+//! Checks messages against the types that the topic's subscribers read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,17 +7,16 @@ use bytes::Bytes;
 
 use crate::subscriber::Subscriber;
 
-/// The subscribers of a topic that every message must fit; none if nothing is checked.
-pub(super) struct Fit<'a> {
-    subscribers: Vec<&'a Subscriber>,
-}
+/// The subscribers of a topic, or none if nothing is checked.
+pub(super) struct Fit<'a>(Vec<&'a Subscriber>);
 
-/// The topic has no subscriber here, so nothing is known of its messages.
 #[derive(Debug, thiserror::Error)]
-#[error("no subscriber of this program is declared for topic {topic:?}, only for: {}. Publish from the program that declares it, or with --unchecked", .known.join(", "))]
+#[error(
+    "no subscriber of this program is declared for topic {topic:?}, only for: {known}. Publish from the program that declares it, or with --unchecked"
+)]
 pub(super) struct UnknownTopic {
     topic: String,
-    known: Vec<String>,
+    known: String,
 }
 
 impl<'a> Fit<'a> {
@@ -26,68 +25,52 @@ impl<'a> Fit<'a> {
         topic: &str,
         is_unchecked: bool,
     ) -> Result<Self, UnknownTopic> {
-        if is_unchecked {
-            return Ok(Self {
-                subscribers: Vec::new(),
-            });
-        }
-        let subscribers: Vec<_> = declared
+        let of_topic = declared
             .iter()
-            .filter(|subscriber| subscriber.topic == topic)
-            .collect();
-        if subscribers.is_empty() {
-            let known: BTreeSet<_> = declared
-                .iter()
-                .map(|declared| declared.topic.clone())
-                .collect();
+            .filter(|subscriber| !is_unchecked && subscriber.topic == topic);
+        let subscribers: Vec<_> = of_topic.collect();
+        if subscribers.is_empty() && !is_unchecked {
+            let known: BTreeSet<&str> = declared.iter().map(|one| &*one.topic).collect();
             return Err(UnknownTopic {
                 topic: topic.to_owned(),
-                known: known.into_iter().collect(),
+                known: Vec::from_iter(known).join(", "),
             });
         }
-        Ok(Self { subscribers })
+        Ok(Self(subscribers))
     }
 
-    /// All that is wrong for any subscriber, each with its name; never a value.
+    /// Checks a message against all subscribers that receive it. Each fault names its subscriber, and no value.
     pub(super) fn check(
         &self,
         data: &Bytes,
         attributes: &Arc<BTreeMap<String, String>>,
     ) -> Result<(), Vec<String>> {
-        check(&self.subscribers, data, attributes)
+        let mut faults = Vec::new();
+        let mut is_received = false;
+        for subscriber in &self.0 {
+            if !subscriber.gets(attributes) {
+                continue;
+            }
+            is_received = true;
+            for violation in subscriber.violations(data, attributes) {
+                faults.push(format!("subscriber {:?}: {violation}", subscriber.id));
+            }
+        }
+        if !is_received {
+            faults.extend(self.0.iter().filter_map(|subscriber| excluded(subscriber)));
+        }
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(faults),
+        }
     }
 }
 
-fn check(
-    subscribers: &[&Subscriber],
-    data: &Bytes,
-    attributes: &Arc<BTreeMap<String, String>>,
-) -> Result<(), Vec<String>> {
-    let mut faults = Vec::new();
-    let all = subscribers.iter();
-    let receivers: Vec<_> = all.filter(|each| each.gets(attributes)).collect();
-    if receivers.is_empty() {
-        faults.extend(subscribers.iter().filter_map(left_out));
-    }
-    for subscriber in receivers {
-        let violations = subscriber.violations(data, attributes);
-        let named = violations
-            .into_iter()
-            .map(|violation| format!("subscriber {:?}: {violation}", subscriber.id));
-        faults.extend(named);
-    }
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(faults)
-    }
-}
-
-/// A message that no subscriber gets is a mistake, or for another program.
-fn left_out(subscriber: &&Subscriber) -> Option<String> {
+/// Explains a filter that excludes the message. A message that no subscriber receives is probably a mistake.
+fn excluded(subscriber: &Subscriber) -> Option<String> {
     let filter = subscriber.filter.as_ref()?;
     Some(format!(
-        "subscriber {:?}: its filter {filter:?} leaves this message out, and nobody else here gets it: add the attribute, or --unchecked",
+        "subscriber {:?}: its filter {filter:?} excludes this message, and no other subscriber here receives it: add the attribute, or use --unchecked",
         subscriber.id
     ))
 }
@@ -142,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_need_not_fit_whom_it_does_not_reach_but_must_reach_somebody() {
+    fn a_message_must_fit_only_the_subscribers_that_receive_it() {
         let declared = [
             Subscriber::new("fulfilment", fulfil)
                 .topic("orders")
@@ -157,21 +140,21 @@ mod tests {
             fit.check(&"hush".into(), &Arc::new(attributes))
         };
         assert_eq!(check("old"), Ok(()));
-        let misfit = check("paid").expect_err("no order");
+        let faults = check("paid").expect_err("no order");
         assert!(
-            misfit[0].starts_with("subscriber \"fulfilment\": "),
-            "{misfit:?}"
+            faults[0].starts_with("subscriber \"fulfilment\": "),
+            "{faults:?}"
         );
-        let lost = check("new").expect_err("nobody gets it");
+        let lost = check("new").expect_err("no receiver");
         assert_eq!(lost.len(), 2);
         assert!(
-            lost[1].contains("\"attributes:old\" leaves this message out"),
+            lost[1].contains("\"attributes:old\" excludes this message"),
             "{lost:?}"
         );
     }
 
     #[test]
-    fn an_unknown_topic_is_refused_with_the_known_ones_unless_nothing_is_checked() {
+    fn an_unknown_topic_is_rejected_with_the_known_ones() {
         let declared = declared();
         let error = Fit::new(&declared, "ordrs", false)
             .err()

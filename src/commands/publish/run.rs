@@ -1,43 +1,46 @@
-//! From lines to confirmed messages: many at once, in order within an ordering key.
+//! Publishes lines in groups: each group is sent, confirmed and recorded before the next one.
 
 use std::error::Error;
+use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
+use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, Interval, timeout_at};
 
-use super::Leave;
-use super::checkpoint::{Fingerprint, Ranges};
+use super::checkpoint::{Checkpoint, CheckpointError, fingerprint};
 use super::fit::Fit;
 use super::form::Form;
-use super::pace::Pace;
 use super::progress::Progress;
-use super::recorder::{Confirmed, Recorder};
-use super::source::{Line, SourceError};
+use super::source::Line;
+use super::{Arguments, Output};
+use crate::commands::process::{Signals, print};
 use crate::loggable::whole_chain;
-use crate::publisher::{Channel, PublishError};
+use crate::publisher::{Channel, Confirmation};
 
-/// With more failed lines than this, the file is another one than it was taken for; and each is a gap in the checkpoint.
-const MOST_FAILED: u64 = 1_000;
+/// The longest time in which lines are added to a group.
+const GROUP_TIME: Duration = Duration::from_millis(250);
+/// The most lines that may fail. They are in the checkpoint, and with more of them it is probably the wrong file.
+const MAX_FAILED: u64 = 1_000;
+/// The longest delay that `--rate` makes up for, so that no flood follows a longer one.
+const MAX_CATCH_UP: Duration = Duration::from_millis(100);
 
 /// One run of the command.
 pub(super) struct Run<'a> {
+    pub(super) arguments: &'a Arguments,
     pub(super) fit: Fit<'a>,
-    pub(super) form: Form,
-    /// None: nothing is sent.
+    pub(super) form: Form<'a>,
+    /// `None` if nothing is sent.
     pub(super) channel: Option<Channel>,
-    pub(super) done_before: Ranges,
-    pub(super) recorder: Recorder,
+    pub(super) checkpoint: Option<Checkpoint>,
     pub(super) progress: Progress,
-    pub(super) pace: Pace,
-    pub(super) in_flight: usize,
-    pub(super) keep_going: bool,
-    pub(super) is_many: bool,
+    /// Ticks when a message may be sent. `None` if the rate is not limited.
+    pub(super) pace: Option<Interval>,
 }
 
-/// Why the command fails. What is wrong with lines has been said.
+/// The error that the command ends with. The faults of lines are printed before.
 #[derive(Debug, thiserror::Error)]
 enum RunError {
     #[error("the message was not published")]
@@ -45,183 +48,239 @@ enum RunError {
     #[error("{0} of the lines were not published")]
     Many(u64),
     #[error(
-        "stopped at the first line that was not published; later ones were not tried: mend it, or go on by --keep-going"
+        "stopped at the first line that was not published, before later ones: correct it, or continue after failures with --keep-going"
     )]
     First,
     #[error("stopped before the end of the file")]
-    Stopped,
+    Interrupted,
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error("cannot print message ids")]
+    Print(#[from] io::Error),
 }
 
-/// What became of a message that was sent.
-type Settled = Result<Confirmed, (u64, PublishError)>;
+/// A message that was sent.
+struct Sent {
+    line: Option<u64>,
+    event_id: String,
+    fingerprint: u64,
+    confirmation: Confirmation,
+}
 
-type Lines = mpsc::Receiver<Result<Line, SourceError>>;
-type InFlight = FuturesUnordered<BoxFuture<'static, Settled>>;
-
-/// Whether the next line is read.
-#[derive(PartialEq, Eq)]
-enum Next {
-    GoOn,
-    Stop,
+/// A confirmed message, as `--output json` prints it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Confirmed<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    message_id: &'a str,
+    event_id: &'a str,
 }
 
 impl Run<'_> {
+    /// Publishes all lines. After a signal or a failure it confirms and records the present group, and stops.
     pub(super) async fn publish(
         mut self,
-        mut lines: Lines,
-        leave: &mut Leave,
+        mut lines: mpsc::Receiver<Line>,
+        signals: &mut Signals,
     ) -> Result<(), Box<dyn Error>> {
-        let mut in_flight = InFlight::new();
-        let mut is_stopped = false;
-        loop {
-            let next = tokio::select! {
+        let mut flow = ControlFlow::Continue(());
+        let mut is_interrupted = false;
+        while flow.is_continue() {
+            let mut group = Vec::new();
+            flow = tokio::select! {
                 biased;
-                () = leave.told() => {
-                    is_stopped = true;
-                    Next::Stop
+                () = signals.received() => {
+                    is_interrupted = true;
+                    ControlFlow::Break(())
                 }
-                () = self.progress.tick() => {
-                    self.progress.show();
-                    Next::GoOn
-                }
-                Some(settled) = in_flight.next() => self.settle(settled).await,
-                line = line(&self.pace, &mut lines), if in_flight.len() < self.in_flight => match line {
-                    Some(line) => self.take(line, &in_flight).await,
-                    None => Next::Stop,
-                },
+                flow = self.send_group(&mut lines, &mut group) => flow,
             };
-            if next == Next::Stop {
+            let confirmed = self.confirm(group).await;
+            if confirmed.inspect_err(|_| self.progress.end())?.is_break() {
+                flow = ControlFlow::Break(());
+            }
+            self.progress.update();
+        }
+        self.progress.end();
+        match self.progress.failed {
+            0 if is_interrupted => Err(RunError::Interrupted.into()),
+            0 => Ok(()),
+            _ if self.arguments.json.is_some() => Err(RunError::One.into()),
+            _ if !self.arguments.keep_going => Err(RunError::First.into()),
+            failed => Err(RunError::Many(failed).into()),
+        }
+    }
+
+    /// Sends lines until the group is full or its time is over. It may be dropped at any await: lines are in the group as soon
+    /// as they are sent.
+    async fn send_group(
+        &mut self,
+        lines: &mut mpsc::Receiver<Line>,
+        group: &mut Vec<Sent>,
+    ) -> ControlFlow<()> {
+        let end = Instant::now() + GROUP_TIME;
+        while group.len() < self.arguments.in_flight as usize && Instant::now() < end {
+            let Ok(line) = timeout_at(end, lines.recv()).await else {
                 break;
+            };
+            let Some(line) = line else {
+                return ControlFlow::Break(());
+            };
+            let number = line.number;
+            if self.is_skipped(&line) {
+                continue;
+            }
+            if let Some(pace) = &mut self.pace {
+                wait_for(pace).await;
+            }
+            match self.send(line).await {
+                Ok(Some(sent)) => group.push(sent),
+                Ok(None) => self.progress.fitting += 1,
+                Err(faults) => self.fail(number, &faults)?,
             }
         }
-        drop(lines);
-        while let Some(settled) = in_flight.next().await {
-            self.settle(settled).await;
-        }
-        self.end(is_stopped).await
+        ControlFlow::Continue(())
     }
 
-    async fn take(&mut self, line: Result<Line, SourceError>, in_flight: &InFlight) -> Next {
-        let line = match line {
-            Ok(line) => line,
-            Err(error) => return self.unreadable(&error),
+    /// Returns true if the line is blank, or confirmed already.
+    fn is_skipped(&mut self, line: &Line) -> bool {
+        if line.is_blank() {
+            return true;
+        }
+        let (Some(checkpoint), Some(number)) = (&mut self.checkpoint, line.number) else {
+            return false;
         };
-        if line.is_blank() && self.is_many {
-            return Next::GoOn;
-        }
-        if self.done_before.contains(line.number) {
-            self.progress.before += 1;
-            return Next::GoOn;
-        }
-        self.pace.took();
-        let number = line.number;
-        match self.send(line).await {
-            Ok(Some(settled)) => in_flight.push(settled),
-            Ok(None) => self.progress.fitting += 1,
-            Err(faults) => return self.failed(number, &faults),
-        }
-        Next::GoOn
+        let is_confirmed = !checkpoint.begin(number);
+        self.progress.before += u64::from(is_confirmed);
+        is_confirmed
     }
 
-    /// Hands the line's message over, if it fits; None if nothing is sent.
-    async fn send(&self, line: Line) -> Result<Option<BoxFuture<'static, Settled>>, Vec<String>> {
-        let (number, fingerprint) = (line.number, Fingerprint::of(&line));
-        let written = self.form.write(line).map_err(|fault| vec![fault])?;
-        let attributes = Arc::new(written.draft.attributes.clone());
-        self.fit.check(&written.draft.data, &attributes)?;
+    /// Sends the line's message if it fits. Returns `None` in a dry run.
+    async fn send(&self, line: Line) -> Result<Option<Sent>, Vec<String>> {
+        let number = line.number;
+        let text = line.text.map_err(|error| vec![whole_chain(&error)])?;
+        let fingerprint = number.map_or(0, |number| fingerprint(number, &text));
+        let written = self.form.write(number, text);
+        let (draft, event_id) = written.map_err(|fault| vec![fault])?;
+        self.fit
+            .check(&draft.data, &Arc::new(draft.attributes.clone()))?;
         let Some(channel) = &self.channel else {
             return Ok(None);
         };
-        let event_id = written.event_id;
-        let enqueued = channel.enqueue(written.draft).await;
-        let confirmation = enqueued.map_err(|error| vec![whole_chain(&error)])?;
-        Ok(Some(Box::pin(async move {
-            match confirmation.await {
-                Ok(message_id) => Ok(Confirmed {
-                    number,
-                    fingerprint,
-                    message_id,
-                    event_id,
-                }),
-                Err(error) => Err((number, error)),
-            }
-        })))
+        let enqueued = channel.enqueue(draft).await;
+        Ok(Some(Sent {
+            line: number,
+            event_id,
+            fingerprint,
+            confirmation: enqueued.map_err(|error| vec![whole_chain(&error)])?,
+        }))
     }
 
-    async fn settle(&mut self, settled: Settled) -> Next {
-        let confirmed = match settled {
-            Ok(confirmed) => confirmed,
-            Err((number, error)) => return self.failed(number, &[whole_chain(&error)]),
-        };
-        match self.recorder.confirm(confirmed).await {
-            true => Next::GoOn,
-            // The recorder says why at the end.
-            false => Next::Stop,
+    /// Waits for the confirmations of a group, and records them: first in the checkpoint, then on the standard output.
+    async fn confirm(&mut self, group: Vec<Sent>) -> Result<ControlFlow<()>, RunError> {
+        let mut flow = ControlFlow::Continue(());
+        let mut output = String::new();
+        for sent in group {
+            let message_id = match sent.confirmation.await {
+                Ok(message_id) => message_id,
+                Err(error) => {
+                    let failed = self.fail(sent.line, &[whole_chain(&error)]);
+                    flow = if failed.is_break() { failed } else { flow };
+                    continue;
+                }
+            };
+            if let (Some(checkpoint), Some(line)) = (&mut self.checkpoint, sent.line) {
+                checkpoint.confirm(line, sent.fingerprint);
+            }
+            match self.arguments.output {
+                Output::Json => {
+                    let confirmed = Confirmed {
+                        line: sent.line,
+                        message_id: &message_id,
+                        event_id: &sent.event_id,
+                    };
+                    output += &serde_json::to_string(&confirmed).map_err(io::Error::from)?;
+                    output.push('\n');
+                }
+                Output::Text if sent.line.is_none() => output = message_id + "\n",
+                Output::Text => {}
+            }
+            self.progress.published += 1;
         }
-    }
-
-    /// After a line that cannot be read the next one can be, unless it is the file itself.
-    fn unreadable(&mut self, error: &SourceError) -> Next {
-        match error {
-            SourceError::TooLong { number } => self.failed(*number, &[error.to_string()]),
-            SourceError::Read { number, .. } => {
-                self.failed(*number, &[whole_chain(error)]);
-                Next::Stop
-            }
-            SourceError::Encoding(_) => {
-                self.failed(1, &[whole_chain(error)]);
-                Next::Stop
-            }
-            SourceError::Open(..) => Next::Stop,
+        if let Some(checkpoint) = &self.checkpoint {
+            checkpoint.save()?;
         }
+        print(&output)?;
+        Ok(flow)
     }
 
-    fn failed(&mut self, number: u64, faults: &[String]) -> Next {
+    fn fail(&mut self, line: Option<u64>, faults: &[String]) -> ControlFlow<()> {
         self.progress.failed += 1;
-        // Without --keep-going only what was on its way with it can fail after the first, for the same reason mostly.
-        if self.keep_going || self.progress.failed == 1 {
+        // Without --keep-going, later failures are messages of the same group, mostly with the same reason.
+        if self.arguments.keep_going || self.progress.failed == 1 {
             for fault in faults {
-                self.progress.say(&self.place(number, fault));
+                self.progress.print(&located(line, fault));
             }
         }
-        if !self.keep_going {
-            return Next::Stop;
+        if !self.arguments.keep_going {
+            return ControlFlow::Break(());
         }
-        if self.progress.failed < MOST_FAILED {
-            return Next::GoOn;
+        if self.progress.failed < MAX_FAILED {
+            return ControlFlow::Continue(());
         }
-        self.progress
-            .say("too many lines failed: stopped before the end of the file");
-        Next::Stop
+        if self.progress.failed == MAX_FAILED {
+            self.progress
+                .print("too many lines failed: stopped before the end of the file");
+        }
+        ControlFlow::Break(())
     }
+}
 
-    /// A line has no lines within.
-    fn place(&self, number: u64, fault: &str) -> String {
-        if !self.is_many {
-            return fault.to_owned();
-        }
-        format!(
-            "line {number}: {}",
-            fault.replace("(line 1, column ", "(column ")
-        )
+/// Waits until the next message may be sent.
+async fn wait_for(pace: &mut Interval) {
+    if pace.tick().await.elapsed() > MAX_CATCH_UP {
+        pace.reset();
     }
+}
 
-    async fn end(self, is_stopped: bool) -> Result<(), Box<dyn Error>> {
-        let recorded = self.recorder.end().await;
-        self.progress.end();
-        recorded?;
-        match self.progress.failed {
-            0 if is_stopped => Err(RunError::Stopped.into()),
-            0 => Ok(()),
-            _ if !self.is_many => Err(RunError::One.into()),
-            _ if !self.keep_going => Err(RunError::First.into()),
-            failed => Err(RunError::Many(failed).into()),
+/// Names the line of a fault. Within a line, the decoder finds everything in line 1.
+fn located(line: Option<u64>, fault: &str) -> String {
+    match line {
+        None => fault.to_owned(),
+        Some(line) => {
+            let fault = fault.replace("(line 1, column ", "(column ");
+            format!("line {line}: {fault}")
         }
     }
 }
 
-/// The next line, when it may be sent.
-async fn line(pace: &Pace, lines: &mut Lines) -> Option<Result<Line, SourceError>> {
-    pace.ready().await;
-    lines.recv().await
+#[cfg(test)]
+mod tests {
+    use tokio::time::{advance, interval};
+
+    use super::*;
+
+    async fn duration(mut pace: Interval, messages: u32) -> Duration {
+        let start = Instant::now();
+        for _ in 0..messages {
+            wait_for(&mut pace).await;
+        }
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_keep_the_rate() {
+        let pace = interval(Duration::from_millis(10));
+        let found = duration(pace, 1_000).await;
+        assert!((9_890..=10_010).contains(&found.as_millis()), "{found:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stall_is_followed_by_no_flood() {
+        let pace = interval(Duration::from_millis(10));
+        advance(Duration::from_secs(60)).await;
+        let found = duration(pace, 100).await;
+        assert!(found.as_millis() >= 850, "{found:?}");
+    }
 }

@@ -1,6 +1,5 @@
-//! Where messages come from, line by line.
+//! Reads messages line by line, each bounded in size.
 
-use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -9,178 +8,160 @@ use tokio::sync::mpsc;
 
 use crate::loggable::encoding::{Utf16, utf8};
 
-/// More than the largest message needs, its attributes and the white space around it included.
+/// The most bytes of a line: more than the largest message needs, with its attributes and the white space around it.
 const LINE_BYTES: u64 = 16 << 20;
-/// Lines that wait to be published.
-const LINES: usize = 16;
+/// The lines that are read ahead.
+const LINES_AHEAD: usize = 16;
 
-/// Where messages come from.
+/// The origin of the messages.
 pub(super) enum Source {
     One(String),
     File(File, PathBuf),
     Stdin,
 }
 
-/// One line, without its end.
+/// The text of a message.
 pub(super) struct Line {
-    /// From 1; of a single message 1, too.
-    pub(super) number: u64,
-    pub(super) text: Vec<u8>,
+    /// Counted from 1, or `None` for a single message.
+    pub(super) number: Option<u64>,
+    /// Without the end of the line.
+    pub(super) text: Result<Vec<u8>, LineError>,
 }
 
-/// Why there are no more lines, or one cannot be read.
+/// A line that cannot be read. Later ones can only be read after one that is too long.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SourceError {
-    #[error("cannot open {0}")]
-    Open(String, #[source] io::Error),
+pub(super) enum LineError {
     #[error("longer than {LINE_BYTES} bytes")]
-    TooLong { number: u64 },
+    TooLong,
     #[error(transparent)]
     Encoding(#[from] Utf16),
     #[error("cannot be read")]
-    Read {
-        number: u64,
-        #[source]
-        source: io::Error,
-    },
+    Read(#[from] io::Error),
 }
 
-impl Source {
-    pub(super) fn open(path: &Path) -> Result<Self, Box<dyn Error>> {
-        let name = || path.display().to_string();
-        let file = File::open(path).map_err(|error| SourceError::Open(name(), error))?;
-        if !file.metadata()?.is_dir() {
-            return Ok(Self::File(file, path.to_owned()));
-        }
-        Err(SourceError::Open(name(), io::ErrorKind::IsADirectory.into()).into())
-    }
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open {0}")]
+pub(super) struct OpenError(String, #[source] io::Error);
 
-    pub(super) fn is_many(&self) -> bool {
-        !matches!(self, Self::One(_))
+impl Source {
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        let open = || match File::open(path)? {
+            file if file.metadata()?.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+            file => Ok(file),
+        };
+        let file = open().map_err(|error| OpenError(path.display().to_string(), error))?;
+        Ok(Self::File(file, path.to_owned()))
     }
 
     /// Reads on a thread of its own, a few lines ahead.
-    pub(super) fn lines(self) -> mpsc::Receiver<Result<Line, SourceError>> {
-        let (sender, lines) = mpsc::channel(LINES);
+    pub(super) fn lines(self) -> mpsc::Receiver<Line> {
+        let (sender, receiver) = mpsc::channel(LINES_AHEAD);
         tokio::task::spawn_blocking(move || match self {
             Self::One(text) => {
-                let text = text.into_bytes();
-                let _ = sender.blocking_send(Ok(Line { number: 1, text }));
+                let text = Ok(text.into_bytes());
+                let number = None;
+                let _ = sender.blocking_send(Line { number, text });
             }
             Self::File(file, _) => send(BufReader::new(file), &sender),
             Self::Stdin => send(io::stdin().lock(), &sender),
         });
-        lines
+        receiver
     }
 }
 
-fn send(reader: impl BufRead, sender: &mpsc::Sender<Result<Line, SourceError>>) {
-    for line in Lines::of(reader) {
-        let is_last = matches!(
-            line,
-            Err(SourceError::Read { .. } | SourceError::Encoding(_))
-        );
-        // Nobody reads on: the command ends.
-        if sender.blocking_send(line).is_err() || is_last {
+/// Sends all lines, or those until the command ends.
+fn send(reader: impl BufRead, sender: &mpsc::Sender<Line>) {
+    for (number, text) in lines(reader) {
+        let number = Some(number);
+        if sender.blocking_send(Line { number, text }).is_err() {
             return;
         }
     }
 }
 
-/// The lines of a text, bounded in length.
-pub(super) struct Lines<R> {
-    reader: R,
-    number: u64,
+/// Returns the numbered lines of a text, until one cannot be read.
+pub(super) fn lines(
+    mut reader: impl BufRead,
+) -> impl Iterator<Item = (u64, Result<Vec<u8>, LineError>)> {
+    let mut is_readable = true;
+    (1..).map_while(move |number| {
+        if !is_readable {
+            return None;
+        }
+        let text = read_line(&mut reader, number == 1).transpose()?;
+        is_readable = matches!(text, Ok(_) | Err(LineError::TooLong));
+        Some((number, text))
+    })
 }
 
-impl<R: BufRead> Lines<R> {
-    pub(super) fn of(reader: R) -> Self {
-        Self { reader, number: 0 }
+fn read_line(reader: &mut impl BufRead, is_first: bool) -> Result<Option<Vec<u8>>, LineError> {
+    let mut text = Vec::new();
+    let mut bounded = reader.by_ref().take(LINE_BYTES + 1);
+    if bounded.read_until(b'\n', &mut text)? == 0 {
+        return Ok(None);
     }
-
-    fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut text = Vec::new();
-        let mut bounded = self.reader.by_ref().take(LINE_BYTES + 1);
-        if bounded.read_until(b'\n', &mut text)? == 0 {
-            return Ok(None);
-        }
-        if text.ends_with(b"\n") {
-            text.pop();
-            if text.ends_with(b"\r") {
-                text.pop();
-            }
-        } else if text.len() as u64 > LINE_BYTES {
-            self.reader.skip_until(b'\n')?;
-        }
-        Ok(Some(text))
+    if text.pop_if(|last| *last == b'\n').is_some() {
+        text.pop_if(|last| *last == b'\r');
+    } else if text.len() as u64 > LINE_BYTES {
+        reader.skip_until(b'\n')?;
+        return Err(LineError::TooLong);
     }
-}
-
-impl<R: BufRead> Iterator for Lines<R> {
-    type Item = Result<Line, SourceError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.number += 1;
-        let number = self.number;
-        match self.read() {
-            Ok(None) => None,
-            Ok(Some(text)) if text.len() as u64 > LINE_BYTES => {
-                Some(Err(SourceError::TooLong { number }))
-            }
-            Ok(Some(text)) if number == 1 => Some(match utf8(&text) {
-                Ok(text) => Ok(Line {
-                    number,
-                    text: text.to_vec(),
-                }),
-                Err(error) => Err(error.into()),
-            }),
-            Ok(Some(text)) => Some(Ok(Line { number, text })),
-            Err(source) => Some(Err(SourceError::Read { number, source })),
-        }
+    match is_first {
+        true => Ok(Some(utf8(&text)?.to_vec())),
+        false => Ok(Some(text)),
     }
 }
 
 impl Line {
+    /// True if the line is to be skipped. A single message never is.
     pub(super) fn is_blank(&self) -> bool {
-        self.text.iter().all(u8::is_ascii_whitespace)
+        let text = self.text.as_ref();
+        self.number.is_some() && text.is_ok_and(|text| is_blank(text))
     }
+}
+
+pub(super) fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_whitespace)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     fn lines(text: &[u8]) -> Vec<String> {
-        Lines::of(text)
-            .map(|line| match line {
-                Ok(line) => format!("{} {}", line.number, String::from_utf8_lossy(&line.text)),
+        super::lines(text)
+            .map(|(number, text)| match text {
+                Ok(text) => format!("{number} {}", String::from_utf8_lossy(&text)),
                 Err(error) => error.to_string(),
             })
             .collect()
     }
 
     #[test]
-    fn lines_end_as_on_any_system_and_the_last_one_needs_no_end() {
+    fn lines_end_as_on_any_system() {
         assert_eq!(lines(b"a\r\n\nb"), ["1 a", "2 ", "3 b"]);
         assert_eq!(lines(b"a\n"), ["1 a"]);
         assert!(lines(b"").is_empty());
     }
 
     #[test]
-    fn a_byte_order_mark_is_skipped_and_utf_16_is_refused() {
+    fn a_byte_order_mark_is_skipped() {
         assert_eq!(
             lines(b"\xef\xbb\xbf{}\n\xef\xbb\xbf"),
             ["1 {}", "2 \u{feff}"]
         );
-        let refused = lines(b"\xff\xfe{\0}\0");
+    }
+
+    #[test]
+    fn utf_16_ends_the_lines_with_an_error() {
+        let rejected = lines(b"\xff\xfe{\0}\0\n\0{\0}\0");
+        assert_eq!(rejected.len(), 1);
         assert!(
-            refused[0].contains("is UTF-16, expected UTF-8"),
-            "{refused:?}"
+            rejected[0].contains("is UTF-16, expected UTF-8"),
+            "{rejected:?}"
         );
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_left_out_and_the_next_one_read() {
+    fn a_line_that_is_too_long_is_skipped() {
         let mut text = vec![b'x'; 17 << 20];
         text.extend_from_slice(b"\nb\n");
         assert_eq!(lines(&text), ["longer than 16777216 bytes", "2 b"]);

@@ -1,0 +1,70 @@
+//! Signals, standard output and exit of the process.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::loggable::whole_chain;
+use crate::server::Running;
+
+/// The signals that end the process: SIGTERM, which Cloud Run sends, and SIGINT (ctrl-C). The first process of a container
+/// ignores them until it listens, so commands listen before they start anything else.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for a signal.
+    pub(super) async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Shuts the service down. Another signal ends the wait for running handlers.
+    pub(super) async fn shut_down(&mut self, running: Running) {
+        tokio::select! {
+            () = running.drain() => {}
+            () = self.received() => tracing::warn!("second signal: exiting without waiting for running handlers"),
+        }
+    }
+}
+
+/// Prints to the standard output. A closed reader, as after `| head`, is no error.
+///
+/// # Errors
+/// If writing fails for another reason.
+pub(super) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Prints the error that ends the process. Where logs are JSON, it is one entry with a severity.
+pub(super) fn print_error(error: &(dyn Error + 'static), is_json: bool) {
+    let text = format!("pushgate: {}", whole_chain(error));
+    let text = match is_json {
+        true => serde_json::json!({"severity": "ERROR", "message": text}).to_string(),
+        false => text,
+    };
+    // A reader that does not read delays the exit by a second at most.
+    let (printed, waiting) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        let _ = writeln!(io::stderr(), "{text}");
+        drop(printed);
+    });
+    let _ = waiting.recv_timeout(Duration::from_secs(1));
+}
