@@ -13,11 +13,10 @@ use super::PublishError;
 use super::client::connect;
 use crate::delivery::dead_letter::{DeadLetter, DeadLetterPublisher, NotPublished};
 
-/// Google's client repeats a publish for so long: less than a dead letter may take, since the client's error is more exact than
-/// a time-out.
+/// The time limit for retries. It is below the limit of a dead letter, since the client's error is more exact than a time-out.
 const RETRY_LIMIT: Duration = Duration::from_millis(1_800);
 
-/// A client that is made when it is first needed: most services never need it.
+/// A client that connects for the first dead letter: most services never need it.
 pub(crate) struct DeadLetterClient {
     emulator: Option<String>,
     client: Arc<OnceCell<BasePublisher>>,
@@ -33,7 +32,7 @@ enum NoClient {
 }
 
 impl DeadLetterClient {
-    /// `emulator` is the `HOST:PORT` of `PUBSUB_EMULATOR_HOST`, which Google's Rust client does not read by itself.
+    /// Makes a client for Google, or for the emulator at `HOST:PORT`.
     pub(crate) fn new(emulator: Option<String>) -> Self {
         Self {
             emulator,
@@ -41,7 +40,7 @@ impl DeadLetterClient {
         }
     }
 
-    /// Returns the client. A client that takes too long for this letter is there for the next one.
+    /// Returns the client. Its task continues if this letter times out, so that the next letter finds it.
     async fn client(&self) -> Result<BasePublisher, NoClient> {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
@@ -59,8 +58,8 @@ impl DeadLetterClient {
 
 #[async_trait]
 impl DeadLetterPublisher for DeadLetterClient {
-    /// Publishes with a publisher of its own: a kept one would keep a task for every ordering key it has seen, and refuse a key
-    /// after a failure. Dead letters are rare, and the connection is the client's.
+    /// Publishes with a new publisher on the client's connection: a reused one would keep a task for every ordering key, and
+    /// reject a key after a failure.
     async fn publish(&self, topic: &str, letter: DeadLetter) -> Result<(), NotPublished> {
         let client = self.client().await.map_err(|error| NotPublished {
             source: Box::new(error),
@@ -93,7 +92,7 @@ mod tests {
     use super::*;
     use crate::delivery::dead_letter::PUBLISH_LIMIT;
 
-    /// Publishes to a server that takes connections and never answers.
+    /// Publishes to a server that accepts connections and never responds.
     #[tokio::test(start_paused = true)]
     async fn a_dead_letter_without_an_answer_is_given_up_within_2_seconds() {
         let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -114,7 +114,7 @@ pub(super) struct Arguments {
     /// Continue after a line that cannot be published, up to 1000 of them. Later lines of its ordering key overtake it
     #[arg(long)]
     keep_going: bool,
-    /// Print the id of a single message (text), or {"line":…,"messageId":…,"eventId":…} for each message (json)
+    /// Print the id of a single message (text), or {"eventId":…,"line":…,"messageId":…} for each message (json)
     #[arg(long, default_value = "text")]
     output: Output,
 }

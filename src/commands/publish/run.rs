@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, timeout_at};
 
@@ -65,16 +65,6 @@ struct Sent {
     event_id: String,
     fingerprint: u64,
     confirmation: Confirmation,
-}
-
-/// A confirmed message, as `--output json` prints it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Confirmed<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<u64>,
-    message_id: &'a str,
-    event_id: &'a str,
 }
 
 impl Run<'_> {
@@ -195,13 +185,11 @@ impl Run<'_> {
             }
             match self.arguments.output {
                 Output::Json => {
-                    let confirmed = Confirmed {
-                        line: sent.line,
-                        message_id: &message_id,
-                        event_id: &sent.event_id,
-                    };
-                    output += &serde_json::to_string(&confirmed).map_err(io::Error::from)?;
-                    output.push('\n');
+                    let mut printed = json!({"messageId": message_id, "eventId": sent.event_id});
+                    if let Some(line) = sent.line {
+                        printed["line"] = line.into();
+                    }
+                    output += &format!("{printed}\n");
                 }
                 Output::Text if sent.line.is_none() => output = message_id + "\n",
                 Output::Text => {}
