@@ -8,6 +8,7 @@ use pushgate::dedup::{DedupStore, MemoryStore};
 use tokio::task::JoinSet;
 
 use crate::harness::faulty_store::{Fault, FaultyStore, Step, on_faulty_store};
+use crate::harness::probe::task;
 use crate::harness::{
     AUDIENCE, OTHERS_CALLER, Service, Setup, push_to, soon, subscriber, time_passes,
 };
@@ -17,7 +18,7 @@ const ALWAYS: usize = usize::MAX;
 #[tokio::test]
 async fn a_redelivered_message_is_acked_without_a_second_run() {
     let service = Service::start().await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     assert_eq!(service.push(&message).await.status, 204);
     assert_eq!(service.push(&message).await.status, 204);
     assert_eq!(service.runs(), 1);
@@ -26,7 +27,7 @@ async fn a_redelivered_message_is_acked_without_a_second_run() {
 #[tokio::test]
 async fn the_same_id_of_another_subscription_is_another_message() {
     let service = Service::start().await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     assert_eq!(service.push(&message).await.status, 204);
     let mut copy = message.clone();
     copy.subscription = "other".into();
@@ -48,7 +49,7 @@ async fn a_new_epoch_lets_a_message_run_again() {
         .subscriber(subscriber("probe").epoch(1))
         .start()
         .await;
-    let message = old.message("ok");
+    let message = old.message(task::SUCCEED);
     assert_eq!(
         (
             old.push(&message).await.status,
@@ -63,7 +64,7 @@ async fn a_new_epoch_lets_a_message_run_again() {
 async fn without_idempotency_every_delivery_runs() {
     let every = subscriber("probe").idempotency(Idempotency::none("the probe only counts"));
     let service = Setup::new().subscriber(every).start().await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     assert_eq!(
         (
             service.push(&message).await.status,
@@ -96,7 +97,7 @@ async fn two_instances_and_one_message_run_it_once_and_all_deliveries_are_acked(
     let (_other, url) = service.instance().await;
     let urls = [service.url.clone(), url];
     for round in 1..=100 {
-        let statuses = deliver_at_once(&service, &urls, "ok", 6).await;
+        let statuses = deliver_at_once(&service, &urls, task::SUCCEED, 6).await;
         assert_eq!(
             (statuses, service.runs()),
             (vec![204; 6], round),
@@ -110,7 +111,7 @@ async fn a_delivery_beside_a_failing_one_fails_with_it_or_tries_itself() {
     let service = Service::start().await;
     for _ in 0..20 {
         let statuses =
-            deliver_at_once(&service, std::slice::from_ref(&service.url), "fail", 4).await;
+            deliver_at_once(&service, std::slice::from_ref(&service.url), task::FAIL, 4).await;
         assert_eq!(statuses, [503; 4]);
     }
 }
@@ -120,7 +121,7 @@ async fn a_waiting_delivery_gives_the_answer_of_the_one_at_work() {
     let (service, store) = on_faulty_store().await;
     let replies = service
         .push_twice(
-            &service.message("hold"),
+            &service.message(task::HOLD),
             async {},
             store.called(Step::Look, 2),
         )
@@ -131,7 +132,7 @@ async fn a_waiting_delivery_gives_the_answer_of_the_one_at_work() {
 #[tokio::test]
 async fn a_vanished_client_does_not_cut_the_handler_short() {
     let service = Service::start().await;
-    let message = service.message("hold");
+    let message = service.message(task::HOLD);
     tokio::select! {
         _ = service.push(&message) => panic!("nobody has let it end"),
         () = service.probe.entered(1) => {}
@@ -146,7 +147,10 @@ async fn a_vanished_client_does_not_cut_the_handler_short() {
 async fn a_claim_whose_answer_was_lost_is_not_lost_itself() {
     let (service, store) = on_faulty_store().await;
     store.fail(Step::Claim, Fault::LostReply, 1);
-    assert_eq!(service.push(&service.message("ok")).await.status, 204);
+    assert_eq!(
+        service.push(&service.message(task::SUCCEED)).await.status,
+        204
+    );
     assert_eq!((service.runs(), store.calls(Step::Claim)), (1, 2));
 }
 
@@ -154,7 +158,7 @@ async fn a_claim_whose_answer_was_lost_is_not_lost_itself() {
 async fn with_the_store_down_a_push_is_asked_for_again_and_runs_nothing() {
     let (service, store) = on_faulty_store().await;
     store.fail(Step::Claim, Fault::Down, ALWAYS);
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     let reply = service.push(&message).await;
     assert_eq!(
         (reply.status, reply.body.as_str()),
@@ -177,7 +181,7 @@ async fn a_success_is_recorded_although_answers_are_lost_or_the_store_is_away_fo
     ] {
         let (service, store) = on_faulty_store().await;
         store.fail(Step::Finish, fault, times);
-        let message = service.message("ok");
+        let message = service.message(task::SUCCEED);
         assert_eq!(service.push(&message).await.status, 204);
         assert_eq!(
             (service.push(&message).await.status, service.runs()),
@@ -197,7 +201,7 @@ async fn a_success_that_cannot_be_recorded_is_acked_before_the_deadline() {
         .start()
         .await;
     store.fail(Step::Finish, Fault::Down, ALWAYS);
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     let start = tokio::time::Instant::now();
     let pass = async {
         store.called(Step::Finish, 3).await;
@@ -216,7 +220,11 @@ async fn a_lost_answer_while_waiting_is_not_the_end_of_waiting() {
     let (service, store) = on_faulty_store().await;
     let lost = async { store.fail(Step::Look, Fault::Down, 2) };
     let replies = service
-        .push_twice(&service.message("hold"), lost, store.called(Step::Look, 4))
+        .push_twice(
+            &service.message(task::HOLD),
+            lost,
+            store.called(Step::Look, 4),
+        )
         .await;
     assert_eq!((replies, service.runs()), ([204, 204], 1));
 }
@@ -224,7 +232,7 @@ async fn a_lost_answer_while_waiting_is_not_the_end_of_waiting() {
 #[tokio::test]
 async fn a_duplicate_at_the_same_instance_costs_no_round_trip_to_the_store() {
     let (service, store) = on_faulty_store().await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     assert_eq!(service.push(&message).await.status, 204);
     let claims = store.calls(Step::Claim);
     for _ in 0..3 {
@@ -244,9 +252,12 @@ async fn a_duplicate_at_the_same_instance_costs_no_round_trip_to_the_store() {
 #[tokio::test]
 async fn what_the_local_memory_knows_is_answered_even_while_the_store_is_down() {
     let (service, store) = on_faulty_store().await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     assert_eq!(service.push(&message).await.status, 204);
     store.fail(Step::Claim, Fault::Down, usize::MAX);
     assert_eq!(service.push(&message).await.status, 204);
-    assert_eq!(service.push(&service.message("ok")).await.status, 503);
+    assert_eq!(
+        service.push(&service.message(task::SUCCEED)).await.status,
+        503
+    );
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::harness::faulty_store::{Fault, FaultyStore, Step};
 use crate::harness::message::TestMessage;
-use crate::harness::probe::probe_on_thread;
+use crate::harness::probe::{probe_on_thread, task};
 use crate::harness::{Service, Setup, declared, push_to, soon, subscriber, time_passes};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -53,7 +53,7 @@ async fn no_attempt_in_process_begins_after_the_claim_was_lost() {
         .lease(SECOND)
         .attempts_in_process(3, pause))
     .await;
-    let message = service.message("until stopped");
+    let message = service.message(task::UNTIL_STOPPED);
     let push = push_beside(&service, &service.url, &message);
     service.probe.entered(1).await;
     take_over(&store, &message).await;
@@ -68,10 +68,10 @@ async fn no_run_begins_on_a_thread_after_the_claim_was_lost() {
     let (service, store) = on(probe).await;
     let cores = std::thread::available_parallelism().map_or(1, Into::into);
     let held: Vec<_> = (0..cores)
-        .map(|_| push_beside(&service, &service.url, &service.message("hold")))
+        .map(|_| push_beside(&service, &service.url, &service.message(task::HOLD)))
         .collect();
     service.probe.entered(cores).await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     let claims = store.calls(Step::Claim);
     let waits = push_beside(&service, &service.url, &message);
     store.called(Step::Claim, claims + 1).await;
@@ -96,7 +96,7 @@ async fn a_claim_whose_answers_were_all_lost_is_given_back_and_no_sign_of_a_cras
         .after_crash(AfterCrash::Park)
         .lease(LONG))
     .await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     store.fail(Step::Claim, Fault::LostReply, 2);
     assert_eq!(service.push(&message).await.status, 503);
     store.called(Step::Release, 1).await;
@@ -117,7 +117,7 @@ async fn a_claim_that_nobody_gives_back_counts_as_no_run() {
         .lease(LONG))
     .await;
     let (_other, url) = service.instance().await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     store.fail(Step::Claim, Fault::LostReply, 2);
     store.fail(Step::Release, Fault::Down, usize::MAX); // as in a process without CPU
     assert_eq!(service.push(&message).await.status, 503);
@@ -130,7 +130,7 @@ async fn a_claim_that_nobody_gives_back_counts_as_no_run() {
 #[tokio::test]
 async fn a_run_whose_beginning_cannot_be_stored_does_not_begin() {
     let (service, store) = on(subscriber("probe").after_crash(AfterCrash::Park)).await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     store.fail(Step::Begin, Fault::LostReply, usize::MAX);
     let first = push_beside(&service, &service.url, &message);
     store.called(Step::Begin, 2).await;
@@ -146,7 +146,7 @@ async fn a_run_whose_beginning_cannot_be_stored_does_not_begin() {
 #[tokio::test]
 async fn a_thousand_claims_whose_answers_were_lost_delay_no_redelivery() {
     let (service, store) = on(subscriber("probe").lease(LONG)).await;
-    let messages: Vec<_> = (0..1000).map(|_| service.message("ok")).collect();
+    let messages: Vec<_> = (0..1000).map(|_| service.message(task::SUCCEED)).collect();
     store.fail(Step::Claim, Fault::LostReply, 2 * messages.len());
     store.fail(Step::Release, Fault::Down, usize::MAX);
     for message in &messages {
@@ -166,7 +166,7 @@ async fn a_thousand_claims_whose_answers_were_lost_delay_no_redelivery() {
 async fn who_runs_without_the_store_keeps_the_claim_that_it_may_have() {
     let open = StoreDown::open("a second mail is harmless");
     let (service, store) = on(subscriber("probe").lease(SECOND).when_store_is_down(open)).await;
-    let message = service.message("hold");
+    let message = service.message(task::HOLD);
     store.fail(Step::Claim, Fault::LostReply, 2);
     let first = push_beside(&service, &service.url, &message);
     service.probe.entered(1).await;
@@ -184,7 +184,7 @@ async fn who_runs_without_the_store_keeps_the_claim_that_it_may_have() {
 async fn who_fails_without_the_store_gives_back_the_claim_that_it_may_have() {
     let open = StoreDown::open("a second mail is harmless");
     let (service, store) = on(subscriber("probe").when_store_is_down(open).lease(LONG)).await;
-    let message = service.message("fail once");
+    let message = service.message(task::FAIL_ONCE);
     store.fail(Step::Claim, Fault::LostReply, 2);
     assert_eq!(service.push(&message).await.status, 503);
     soon("the next run", async {
@@ -202,9 +202,9 @@ async fn under_a_key_whose_outcome_is_unknown_nothing_is_acked_without_a_letter(
         .after_crash(AfterCrash::Park);
     let (service, store) = on(hold.lease(SECOND)).await;
     let publish = |data: &str| service.message(data).attribute("event", "e-1");
-    let (crashed, other) = (publish("ok"), publish("other"));
+    let (crashed, other) = (publish(task::SUCCEED), publish("other"));
     let ticket = Ticket {
-        fingerprint: Some(Fingerprint::of(b"ok")),
+        fingerprint: Some(Fingerprint::of(task::SUCCEED.as_bytes())),
         ..Ticket::new(
             key("key:b94f523196aaacd8bdb9ef0d8cf2e1d8"),
             Duration::from_millis(20),
@@ -241,7 +241,7 @@ async fn a_run_that_a_deploy_interrupted_is_parked_like_one_that_crashed() {
     service.google.keep_dead_letters();
     let (_other, url) = service.instance().await;
     let running = service.take_running();
-    let message = service.message("hold");
+    let message = service.message(task::HOLD);
     let first = push_beside(&service, &service.url, &message);
     service.probe.entered(1).await;
     running.drain().await;
@@ -261,7 +261,7 @@ async fn a_success_that_could_not_be_recorded_is_known_to_its_own_instance() {
     let probe = subscriber("probe").lease(SECOND).ack_deadline(10 * SECOND);
     let setup = Setup::new().subscriber(probe).store(store.clone());
     let service = setup.start().await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     store.fail(Step::Finish, Fault::Down, usize::MAX);
     assert_eq!(service.push(&message).await.status, 204);
     store.forget();

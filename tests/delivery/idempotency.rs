@@ -3,6 +3,7 @@
 use pushgate::{Conflict, Delivery, Idempotency};
 
 use crate::harness::message::TestMessage;
+use crate::harness::probe::task;
 use crate::harness::{Service, Setup, push_to, subscriber};
 
 async fn service(idempotency: Idempotency) -> Service {
@@ -57,7 +58,7 @@ async fn the_idempotency_key_of_a_message_is_the_same_in_every_run() {
             ("probe", "e-1-second", &url),
             ("other", "e-1-third", &url),
         ] {
-            let mut message = TestMessage::new(subscription, "fail").attribute("event", "e-1");
+            let mut message = TestMessage::new(subscription, task::FAIL).attribute("event", "e-1");
             message.id = id.to_owned();
             let reply = push_to(url, message.body(), &service.token()).await;
             assert_eq!(reply.status, 503);
@@ -86,7 +87,10 @@ async fn two_publishes_of_an_event_at_two_instances_at_once_run_once() {
     let (_other, url) = service.instance().await;
     for round in 1..=100 {
         let name = format!("e-{round}");
-        let (one, two) = (event(&service, &name, "ok"), event(&service, &name, "ok"));
+        let (one, two) = (
+            event(&service, &name, task::SUCCEED),
+            event(&service, &name, task::SUCCEED),
+        );
         let (one, two) = tokio::join!(service.push(&one), async {
             push_to(&url, two.body(), &service.token()).await
         });
@@ -118,9 +122,9 @@ async fn a_message_without_its_key_is_dead_lettered_once_and_says_where_it_was_l
 /// Handles one event, and sends another payload under its key, twice; the statuses of these, and the dead letters.
 async fn conflict(idempotency: Idempotency) -> ([u16; 2], usize) {
     let service = service(idempotency).await;
-    let first = event(&service, "e-1", "ok");
+    let first = event(&service, "e-1", task::SUCCEED);
     assert_eq!(service.push(&first).await.status, 204);
-    let other = event(&service, "e-1", "fail");
+    let other = event(&service, "e-1", task::FAIL);
     let statuses = [
         service.push(&other).await.status,
         service.push(&other).await.status,
@@ -147,7 +151,10 @@ async fn the_same_key_with_another_payload_is_noticed_and_treated_as_declared() 
 #[tokio::test]
 async fn a_conflict_is_noticed_by_a_delivery_that_waited_for_the_other_one() {
     let service = service(Idempotency::by_attribute("event")).await;
-    let (held, other) = (event(&service, "e-1", "hold"), event(&service, "e-1", "ok"));
+    let (held, other) = (
+        event(&service, "e-1", task::HOLD),
+        event(&service, "e-1", task::SUCCEED),
+    );
     let second = async {
         service.probe.entered(1).await;
         let opened = async { service.probe.open() };
@@ -165,11 +172,17 @@ async fn a_conflict_is_noticed_by_a_delivery_that_waited_for_the_other_one() {
 async fn a_failed_event_may_be_published_again_with_another_payload() {
     let service = service(Idempotency::by_attribute("event")).await;
     assert_eq!(
-        service.push(&event(&service, "e-1", "fail")).await.status,
+        service
+            .push(&event(&service, "e-1", task::FAIL))
+            .await
+            .status,
         503
     );
     assert_eq!(
-        service.push(&event(&service, "e-1", "ok")).await.status,
+        service
+            .push(&event(&service, "e-1", task::SUCCEED))
+            .await
+            .status,
         204
     );
     assert_eq!(
@@ -189,10 +202,10 @@ fn replay(service: &Service, letter: &emulator::ReceivedMessage, data: &str) -> 
 #[tokio::test]
 async fn a_dead_letter_that_is_published_again_runs_once_more() {
     let service = service(Idempotency::by_attribute("event")).await;
-    let dead = event(&service, "e-1", "dead");
+    let dead = event(&service, "e-1", task::DEAD_LETTER);
     assert_eq!(service.push(&dead).await.status, 204);
     let letter = service.google.dead_letters().remove(0);
-    for data in ["ok", "ok"] {
+    for data in [task::SUCCEED, task::SUCCEED] {
         let replayed = replay(&service, &letter, data);
         assert_eq!(service.push(&replayed).await.status, 204);
     }
@@ -203,10 +216,10 @@ async fn a_dead_letter_that_is_published_again_runs_once_more() {
 #[tokio::test]
 async fn a_dead_letter_of_another_subscription_is_a_duplicate_here() {
     let service = service(Idempotency::by_attribute("event")).await;
-    let dead = event(&service, "e-1", "dead");
+    let dead = event(&service, "e-1", task::DEAD_LETTER);
     assert_eq!(service.push(&dead).await.status, 204);
     let letter = service.google.dead_letters().remove(0);
-    let others = replay(&service, &letter, "dead")
+    let others = replay(&service, &letter, task::DEAD_LETTER)
         .attribute("CloudPubSubDeadLetterSourceSubscription", "another");
     assert_eq!(service.push(&others).await.status, 204);
     assert_eq!(service.runs(), 1);

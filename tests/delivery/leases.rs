@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::harness::faulty_store::{Fault, Step, on_faulty_store};
+use crate::harness::probe::task;
 use crate::harness::{Setup, push_to, subscriber};
 
 const ALWAYS: usize = usize::MAX;
@@ -11,7 +12,7 @@ const ALWAYS: usize = usize::MAX;
 async fn a_claim_that_happened_although_every_answer_was_lost_delays_the_message_only() {
     let (service, store) = on_faulty_store().await;
     store.fail(Step::Claim, Fault::LostReply, 2);
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     assert_eq!(service.push(&message).await.status, 503);
     assert_eq!(
         (service.push(&message).await.status, service.runs()),
@@ -24,7 +25,7 @@ async fn a_claim_that_happened_although_every_answer_was_lost_delays_the_message
 async fn a_release_that_is_lost_delays_the_message_by_its_lease_only() {
     let (service, store) = on_faulty_store().await;
     store.fail(Step::Release, Fault::Down, ALWAYS);
-    let message = service.message("fail once");
+    let message = service.message(task::FAIL_ONCE);
     assert_eq!(service.push(&message).await.status, 503);
     assert_eq!(
         (service.push(&message).await.status, service.runs()),
@@ -38,7 +39,7 @@ async fn a_kept_lease_outlasts_itself_many_times() {
     let three_leases = store.called(Step::Renew, 9);
     let replies = service
         .push_twice(
-            &service.message("hold"),
+            &service.message(task::HOLD),
             three_leases,
             store.called(Step::Look, 1),
         )
@@ -52,7 +53,7 @@ async fn a_late_worker_whose_lease_was_lost_is_fenced_out() {
     for _round in 0..10 {
         let (service, store) = on_faulty_store().await;
         store.fail(Step::Renew, Fault::Down, ALWAYS);
-        let message = service.message("hold");
+        let message = service.message(task::HOLD);
         let second = async {
             service.probe.entered(1).await;
             service.push(&message).await
@@ -76,7 +77,7 @@ async fn a_late_worker_whose_lease_was_lost_is_fenced_out() {
 async fn a_handler_whose_claim_was_lost_is_asked_to_stop_and_releases_nothing() {
     let (service, store) = on_faulty_store().await;
     store.fail(Step::Renew, Fault::Down, ALWAYS);
-    let message = service.message("until stopped");
+    let message = service.message(task::UNTIL_STOPPED);
     let second = async {
         service.probe.entered(1).await;
         let second = tokio::spawn({
@@ -106,7 +107,7 @@ async fn a_success_whose_claim_was_forgotten_is_recorded_although_answers_are_lo
         (Step::Finish, Fault::Down),
     ] {
         let (service, store) = on_faulty_store().await;
-        let message = service.message("hold");
+        let message = service.message(task::HOLD);
         let forgotten = async {
             store.forget();
             store.fail(step, fault, 2);
@@ -135,7 +136,7 @@ async fn a_running_claim_that_was_forgotten_is_claimed_again_before_another_can(
     };
     let replies = service
         .push_twice(
-            &service.message("hold"),
+            &service.message(task::HOLD),
             forgotten,
             store.called(Step::Look, 1),
         )
@@ -156,7 +157,7 @@ async fn a_slow_dead_letter_publish_keeps_its_claim() {
         .setting("PUBSUB_EMULATOR_HOST", address)
         .start()
         .await;
-    let message = service.message("dead");
+    let message = service.message(task::DEAD_LETTER);
     let second = async {
         service.probe.entered(1).await;
         service.push(&message).await

@@ -12,7 +12,7 @@ use validator::Validate;
 use crate::harness::faulty_store::{FaultyStore, Step};
 use crate::harness::google::Google;
 use crate::harness::message::TestMessage;
-use crate::harness::probe::{Probe, probe_on_thread};
+use crate::harness::probe::{Probe, probe_on_thread, task};
 use crate::harness::rpc_proxy::{RpcFault, RpcProxy};
 use crate::harness::{Service, Setup, client, declared, time_passes};
 
@@ -20,11 +20,11 @@ async fn check(setup: Setup) {
     let store = FaultyStore::new();
     let service = setup.store(store.clone()).start().await;
     for (data, status) in [
-        ("ok", 204),
-        ("discard", 204),
-        ("fail", 503),
-        ("panic", 500),
-        ("dead", 204),
+        (task::SUCCEED, 204),
+        (task::DISCARD, 204),
+        (task::FAIL, 503),
+        (task::PANIC, 500),
+        (task::DEAD_LETTER, 204),
     ] {
         let message = service.message(data);
         assert_eq!(service.push(&message).await.status, status, "{data}");
@@ -36,7 +36,7 @@ async fn check(setup: Setup) {
             "{data}, delivered again"
         );
     }
-    let once = service.message("fail once");
+    let once = service.message(task::FAIL_ONCE);
     assert_eq!(service.push(&once).await.status, 503);
     assert_eq!(
         service.push(&once).await.status,
@@ -66,11 +66,11 @@ async fn a_reply_names_the_outcome_and_no_reason_to_authenticated_pushers() {
     let service = Service::start().await;
     service.google.keep_dead_letters();
     for (data, first, again) in [
-        ("ok", "handled", "duplicate"),
-        ("discard", "discarded", "duplicate"),
-        ("fail", "failed", "failed"),
-        ("panic", "panicked", "panicked"),
-        ("dead", "dead-lettered", "duplicate"),
+        (task::SUCCEED, "handled", "duplicate"),
+        (task::DISCARD, "discarded", "duplicate"),
+        (task::FAIL, "failed", "failed"),
+        (task::PANIC, "panicked", "panicked"),
+        (task::DEAD_LETTER, "dead-lettered", "duplicate"),
     ] {
         let message = service.message(data);
         for outcome in [first, again] {
@@ -79,7 +79,9 @@ async fn a_reply_names_the_outcome_and_no_reason_to_authenticated_pushers() {
             assert_eq!(reply.body, "", "{data}");
         }
     }
-    let stranger = service.push_with(&service.message("ok"), "no token").await;
+    let stranger = service
+        .push_with(&service.message(task::SUCCEED), "no token")
+        .await;
     assert_eq!((stranger.status, stranger.outcome), (401, None));
     let unreadable = service.push_body("{}").await;
     let outcome = unreadable.outcome.as_deref();
@@ -91,7 +93,7 @@ async fn what_can_never_succeed_is_dead_lettered_with_its_reason_before_it_is_ac
     let service = Service::start().await;
     service.google.keep_dead_letters();
     let mut message = service
-        .message("dead")
+        .message(task::DEAD_LETTER)
         .attribute("region", "eu")
         .attribute("long", &"x".repeat(2000));
     message.ordering_key = Some("customer-7".into());
@@ -103,7 +105,7 @@ async fn what_can_never_succeed_is_dead_lettered_with_its_reason_before_it_is_ac
     };
     assert_eq!(
         (letter.data.as_ref(), letter.ordering_key.as_str()),
-        (b"dead".as_slice(), "customer-7")
+        (task::DEAD_LETTER.as_bytes(), "customer-7")
     );
     for (name, value) in [
         ("CloudPubSubDeadLetterSourceDeliveryCount", "4"),
@@ -154,7 +156,7 @@ async fn what_cannot_be_dead_lettered_is_delivered_again() {
             .status()
             .is_success()
     );
-    let message = service.message("dead");
+    let message = service.message(task::DEAD_LETTER);
     assert_eq!(service.push(&message).await.status, 503);
     service
         .google
@@ -186,7 +188,7 @@ async fn dead_letters_that_cannot_be_published_cost_one_call_for_each_pause() {
     proxy.fail("Publish", NO_TOPIC, usize::MAX);
     let begin = Instant::now();
     for _ in 0..100 {
-        let push = service.push(&service.message("dead")).await;
+        let push = service.push(&service.message(task::DEAD_LETTER)).await;
         assert_eq!(push.status, 503);
     }
     // A pause is at least three quarters of 2 s.
@@ -196,10 +198,19 @@ async fn dead_letters_that_cannot_be_published_cost_one_call_for_each_pause() {
         calls as u128 <= 1 + pauses,
         "{calls} calls, {pauses} pauses"
     );
-    assert_eq!(service.push(&service.message("ok")).await.status, 204);
+    assert_eq!(
+        service.push(&service.message(task::SUCCEED)).await.status,
+        204
+    );
     proxy.fail("Publish", NO_TOPIC, 0);
     time_passes(Duration::from_secs(100)).await;
-    assert_eq!(service.push(&service.message("dead")).await.status, 204);
+    assert_eq!(
+        service
+            .push(&service.message(task::DEAD_LETTER))
+            .await
+            .status,
+        204
+    );
     assert_eq!(google.dead_letters().len(), 1);
 }
 
@@ -208,7 +219,7 @@ async fn a_letter_keeps_its_reason_as_long_as_the_request_has_room() {
     let service = Service::start().await;
     service.google.keep_dead_letters();
     let large = |bytes: usize| {
-        let mut data = b"dead, of many bytes".to_vec();
+        let mut data = task::DEAD_LETTER_OF_MANY_BYTES.as_bytes().to_vec();
         data.resize(bytes, b' ');
         TestMessage::new("probe", data)
     };
@@ -216,7 +227,7 @@ async fn a_letter_keeps_its_reason_as_long_as_the_request_has_room() {
     let letters = service.google.dead_letters();
     assert_eq!(letters[0].attributes[pushgate::REASON_ATTRIBUTE], "handler");
     assert_eq!(service.push(&large(10_000_000)).await.status, 503);
-    let small = service.message("dead");
+    let small = service.message(task::DEAD_LETTER);
     assert_eq!(service.push(&small).await.status, 204, "nothing is paused");
 }
 

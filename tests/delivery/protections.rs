@@ -9,6 +9,7 @@ use pushgate::{AfterCrash, Backoff, CircuitBreaker, StoreDown, Subscriber};
 
 use crate::harness::faulty_store::{Fault, FaultyStore, Step};
 use crate::harness::message::TestMessage;
+use crate::harness::probe::task;
 use crate::harness::{Service, Setup, soon, subscriber};
 
 async fn service(probe: Subscriber) -> Service {
@@ -21,20 +22,29 @@ async fn service(probe: Subscriber) -> Service {
 async fn a_handler_that_fails_for_a_moment_is_run_again_in_the_same_delivery() {
     let pause = Backoff::from_millis(1, 20);
     let service = service(subscriber("probe").attempts_in_process(3, pause)).await;
-    let message = service.message("fail once");
+    let message = service.message(task::FAIL_ONCE);
     assert_eq!(service.push(&message).await.status, 204);
     assert_eq!(service.runs(), 2);
-    assert_eq!(service.push(&service.message("fail")).await.status, 503);
+    assert_eq!(service.push(&service.message(task::FAIL)).await.status, 503);
     assert_eq!(service.runs(), 5, "three times, and then Pub/Sub's turn");
-    assert_eq!(service.push(&service.message("dead")).await.status, 204);
-    assert_eq!(service.push(&service.message("panic")).await.status, 500);
+    assert_eq!(
+        service
+            .push(&service.message(task::DEAD_LETTER))
+            .await
+            .status,
+        204
+    );
+    assert_eq!(
+        service.push(&service.message(task::PANIC)).await.status,
+        500
+    );
     assert_eq!(service.runs(), 7, "what cannot pass is not tried again");
 }
 
 #[tokio::test]
 async fn without_that_declaration_a_handler_runs_once_a_delivery() {
     let service = service(subscriber("probe")).await;
-    assert_eq!(service.push(&service.message("fail")).await.status, 503);
+    assert_eq!(service.push(&service.message(task::FAIL)).await.status, 503);
     assert_eq!(service.runs(), 1);
 }
 
@@ -45,7 +55,7 @@ async fn no_attempt_in_process_begins_after_the_soft_limit() {
         .soft_limit(Duration::from_millis(500));
     let service = service(probe).await;
     let start = tokio::time::Instant::now();
-    assert_eq!(service.push(&service.message("fail")).await.status, 503);
+    assert_eq!(service.push(&service.message(task::FAIL)).await.status, 503);
     assert!(service.runs() < 10, "{} runs", service.runs());
     assert!(start.elapsed() < Duration::from_secs(5));
 }
@@ -56,7 +66,7 @@ async fn a_service_that_leaves_does_not_wait_for_the_next_attempt() {
     let probe = subscriber("probe").attempts_in_process(10, pause);
     let mut service = service(probe).await;
     let running = service.take_running();
-    let message = service.message("fail");
+    let message = service.message(task::FAIL);
     let start = tokio::time::Instant::now();
     let leave = async {
         service.probe.ended(1).await;
@@ -78,25 +88,28 @@ async fn an_open_circuit_answers_before_a_claim_and_closes_after_probes() {
     let probe = subscriber("probe").circuit_breaker(breaker);
     let (service, store) = on_faulty_store_with(probe).await;
     for _ in 0..3 {
-        assert_eq!(service.push(&service.message("fail")).await.status, 503);
+        assert_eq!(service.push(&service.message(task::FAIL)).await.status, 503);
     }
     let (claims, runs) = (store.calls(Step::Claim), service.runs());
-    let refused = service.push(&service.message("ok")).await;
+    let refused = service.push(&service.message(task::SUCCEED)).await;
     assert_eq!(
         (refused.status, refused.body.as_str()),
         (503, "what the handler depends on is down\n")
     );
     assert_eq!((store.calls(Step::Claim), service.runs()), (claims, runs));
     soon("a probe", async {
-        while service.push(&service.message("ok")).await.status != 204 {}
+        while service.push(&service.message(task::SUCCEED)).await.status != 204 {}
     })
     .await;
-    assert_eq!(service.push(&service.message("ok")).await.status, 204);
+    assert_eq!(
+        service.push(&service.message(task::SUCCEED)).await.status,
+        204
+    );
     for _ in 0..2 {
-        assert_eq!(service.push(&service.message("fail")).await.status, 503);
+        assert_eq!(service.push(&service.message(task::FAIL)).await.status, 503);
     }
     assert_eq!(
-        service.push(&service.message("ok")).await.status,
+        service.push(&service.message(task::SUCCEED)).await.status,
         204,
         "closed again: two failures in a row are not enough"
     );
@@ -106,15 +119,18 @@ async fn an_open_circuit_answers_before_a_claim_and_closes_after_probes() {
 async fn a_duplicate_or_a_dead_letter_does_not_use_up_the_probe() {
     let breaker = CircuitBreaker::after(1).open_for(Backoff::from_millis(200, 200));
     let service = service(subscriber("probe").circuit_breaker(breaker)).await;
-    let done = service.message("ok");
+    let done = service.message(task::SUCCEED);
     assert_eq!(service.push(&done).await.status, 204);
-    assert_eq!(service.push(&service.message("fail")).await.status, 503);
+    assert_eq!(service.push(&service.message(task::FAIL)).await.status, 503);
     soon("the end of the pause", async {
         while service.push(&done).await.status != 204 {}
     })
     .await;
     assert_eq!(service.push(&done).await.status, 204, "it says nothing");
-    assert_eq!(service.push(&service.message("ok")).await.status, 204);
+    assert_eq!(
+        service.push(&service.message(task::SUCCEED)).await.status,
+        204
+    );
 }
 
 #[tokio::test]
@@ -122,14 +138,17 @@ async fn a_delivery_that_waits_for_another_does_not_keep_the_probe() {
     let breaker = CircuitBreaker::after(1).open_for(Backoff::from_millis(200, 200));
     let probe = subscriber("probe").circuit_breaker(breaker.probes(1));
     let (service, store) = on_faulty_store_with(probe).await;
-    let held = service.message("hold");
+    let held = service.message(task::HOLD);
     let story = async {
         service.probe.entered(1).await;
-        assert_eq!(service.push(&service.message("fail")).await.status, 503);
+        assert_eq!(service.push(&service.message(task::FAIL)).await.status, 503);
         let duplicate = async { while service.push(&held).await.status != 204 {} };
         let meanwhile = async {
             store.called(Step::Look, 1).await;
-            assert_eq!(service.push(&service.message("ok")).await.status, 204);
+            assert_eq!(
+                service.push(&service.message(task::SUCCEED)).await.status,
+                204
+            );
             service.probe.open();
         };
         tokio::join!(duplicate, meanwhile);
@@ -155,22 +174,22 @@ async fn a_subscriber_that_dares_runs_without_the_store_and_is_recorded_when_it_
     let (service, store) = daring().await;
     store.fail(Step::Claim, Fault::Down, usize::MAX);
     let start = tokio::time::Instant::now();
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     assert_eq!(service.push(&message).await.status, 204);
     assert_eq!(service.push(&message).await.status, 204);
     assert_eq!(service.runs(), 1, "this instance knows");
-    assert_eq!(service.push(&service.message("fail")).await.status, 503);
+    assert_eq!(service.push(&service.message(task::FAIL)).await.status, 503);
     assert!(
         start.elapsed() < Duration::from_secs(5),
         "nobody waits for the store"
     );
-    let late = service.message("hold");
+    let late = service.message(task::HOLD);
     let reply = service.push_held(&late, async {
         store.heal();
         let before = store.calls(Step::Finish);
         soon("the store is used again", async {
             while store.calls(Step::Finish) == before {
-                service.push(&service.message("ok")).await;
+                service.push(&service.message(task::SUCCEED)).await;
             }
         })
         .await;
@@ -188,7 +207,7 @@ async fn a_subscriber_that_dares_runs_without_the_store_and_is_recorded_when_it_
 #[tokio::test]
 async fn a_subscriber_that_dares_does_not_run_beside_another_delivery() {
     let (service, store) = daring().await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     let other = Ticket::new(
         key(&message),
         Duration::from_secs(4),
@@ -215,7 +234,7 @@ fn key(message: &TestMessage) -> MessageKey {
 async fn crashed(probe: Subscriber) -> (Service, TestMessage) {
     let (service, store) = on_faulty_store_with(probe.lease(Duration::from_secs(1))).await;
     service.google.keep_dead_letters();
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     let vanished = Ticket::new(
         key(&message),
         Duration::from_millis(20),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pushgate::Subscriber;
 
 use crate::harness::faulty_store::{FaultyStore, Step};
-use crate::harness::probe::{probe, probe_on_thread};
+use crate::harness::probe::{probe, probe_on_thread, task};
 use crate::harness::{Setup, declared, subscriber, time_passes};
 
 const SHORT: Duration = Duration::from_millis(500);
@@ -23,7 +23,10 @@ async fn at_the_soft_limit_a_handler_is_asked_to_stop() {
             .hard_limit(Duration::from_secs(50));
         let service = Setup::new().subscriber(patient).start().await;
         assert_eq!(
-            service.push(&service.message("until stopped")).await.status,
+            service
+                .push(&service.message(task::UNTIL_STOPPED))
+                .await
+                .status,
             503
         );
         service.probe.asked_to_stop(1).await;
@@ -38,7 +41,7 @@ async fn at_the_hard_limit_an_async_handler_is_stopped_and_its_claim_released() 
         .store(store.clone())
         .start()
         .await;
-    let message = service.message("hang");
+    let message = service.message(task::HANG);
     for run in 1..=2 {
         let limit = async {
             service.probe.entered(run).await;
@@ -61,7 +64,7 @@ async fn a_handler_that_cannot_be_stopped_keeps_its_claim_and_its_late_success_c
         .store(store.clone())
         .start()
         .await;
-    let message = service.message("hold");
+    let message = service.message(task::HOLD);
     for (step, expected) in [(Step::Claim, 503), (Step::Look, 409)] {
         let limit = async {
             store.called(step, 1).await;
@@ -89,7 +92,7 @@ async fn a_thread_past_its_limit_is_replaced() {
         .start()
         .await;
     for run in 1..=cores {
-        let held = service.message("hold");
+        let held = service.message(task::HOLD);
         let limit = async {
             service.probe.entered(run).await;
             time_passes(LONG).await;
@@ -97,6 +100,9 @@ async fn a_thread_past_its_limit_is_replaced() {
         let (reply, ()) = tokio::join!(service.push(&held), limit);
         assert_eq!(reply.status, 503, "past its limit, and still running");
     }
-    assert_eq!(service.push(&service.message("ok")).await.status, 204);
+    assert_eq!(
+        service.push(&service.message(task::SUCCEED)).await.status,
+        204
+    );
     service.probe.open();
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::message::TestMessage;
 use crate::harness::official::{OfficialEmulator, TokenProxy};
+use crate::harness::probe::task;
 use crate::harness::{PROJECT, Service, Setup, subscriber};
 
 /// A service with Google's emulator before it.
@@ -63,7 +64,7 @@ async fn wrapped_messages_arrive_with_and_without_data_and_attributes() {
     stage.subscribe("probe", json!({})).await;
     let probe = &stage.service.probe;
     let bare = stage.publish(json!({"data": data("hällo/")}), 1).await;
-    let full = json!({"data": data("ok"), "attributes": {"Region": "Zürich"}, "orderingKey": "k"});
+    let full = json!({"data": data(task::SUCCEED), "attributes": {"Region": "Zürich"}, "orderingKey": "k"});
     let full = stage.publish(full, 2).await;
     let empty = stage
         .publish(json!({"attributes": {"kind": "ping"}}), 3)
@@ -71,7 +72,7 @@ async fn wrapped_messages_arrive_with_and_without_data_and_attributes() {
     stage.proxy.answered("/push/probe", 204).await;
     assert_eq!(probe.data(&bare), "hällo/".as_bytes());
     assert!(probe.context(&bare).attributes.is_empty());
-    assert_eq!(probe.data(&full), b"ok");
+    assert_eq!(probe.data(&full), task::SUCCEED.as_bytes());
     let seen = probe.context(&full);
     assert_eq!(seen.attributes["Region"], "Zürich");
     assert_eq!(
@@ -89,7 +90,7 @@ async fn unwrapped_messages_arrive_with_their_metadata() {
     let push = json!({"noWrapper": {"writeMetadata": true}});
     stage.subscribe("probe", push).await;
     let probe = &stage.service.probe;
-    let forged = TestMessage::new("other", "fail").body();
+    let forged = TestMessage::new("other", task::FAIL).body();
     let full = stage.publish(
         json!({
             "data": data(&forged),

@@ -11,6 +11,7 @@ use tokio::sync::broadcast::Receiver;
 
 use crate::harness::google::Google;
 use crate::harness::message::TestMessage;
+use crate::harness::probe::task;
 use crate::harness::process::{Process, settings};
 use crate::harness::{AUDIENCE, CALLER, PROJECT, Service, Setup, client, soon};
 
@@ -62,7 +63,7 @@ async fn a_published_message_is_handled_and_a_failing_one_comes_again() {
     subscribe(&service.google, "probe", &service.url, with_dead_letters);
     let emulator = &service.google.emulator;
     let mut events = emulator.delivery_events();
-    let mut message = Message::new("fail once");
+    let mut message = Message::new(task::FAIL_ONCE);
     message.attributes.insert("region".into(), "eu".into());
     let id = emulator.publish(TOPIC, message).expect("published");
     let acked = until(&mut events, "the ack", DeliveryEvent::is_acked).await;
@@ -95,7 +96,11 @@ async fn without_a_dead_letter_policy_there_is_no_attempt_and_ordering_keys_arri
     let mut events = emulator.delivery_events();
     let mut ids = Vec::new();
     for number in 0..20 {
-        let data = if number % 5 == 0 { "fail once" } else { "ok" };
+        let data = if number % 5 == 0 {
+            task::FAIL_ONCE
+        } else {
+            task::SUCCEED
+        };
         let mut message = Message::new(data);
         message.ordering_key = "customer-7".into();
         ids.push(emulator.publish(TOPIC, message).expect("published"));
@@ -127,7 +132,7 @@ async fn what_keeps_failing_is_dead_lettered_by_pubsub_after_its_attempts() {
     service
         .google
         .emulator
-        .publish(TOPIC, Message::new("fail"))
+        .publish(TOPIC, Message::new(task::FAIL))
         .expect("published");
     until(&mut events, "the dead letter", |event| {
         event.dead_lettered_to().is_some()
@@ -152,7 +157,7 @@ async fn a_rotated_signing_key_interrupts_nothing() {
     for _ in 0..2 {
         let id = google
             .emulator
-            .publish(TOPIC, Message::new("ok"))
+            .publish(TOPIC, Message::new(task::SUCCEED))
             .expect("published");
         until(&mut events, "the ack", |event| {
             event.is_acked() && event.message_id == id

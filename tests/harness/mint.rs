@@ -11,6 +11,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::key_server::{Answer, KeyServer};
+use super::probe::task;
 use super::{AUDIENCE, CALLER, Service, Setup};
 
 pub(crate) const ISSUER: &str = "https://issuer.example.com";
@@ -46,7 +47,7 @@ impl Issuer {
     /// A service that has fetched the keys and accepted a push.
     pub(crate) async fn service(&self) -> Service {
         let service = self.setup().start().await;
-        let first = service.message("ok");
+        let first = service.message(task::SUCCEED);
         let reply = service.push_with(&first, &self.key.good()).await;
         assert_eq!(reply.status, 204, "the first push");
         service

@@ -1,4 +1,4 @@
-//! A handler that does as its message says, and tells how often it ran.
+//! A handler that performs the task in its message, and counts its runs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -7,6 +7,27 @@ use pushgate::{Context, Message, Outcome, Raw, State};
 use tokio::sync::watch;
 
 use super::soon;
+
+/// The data of a message, by which the probe knows what to do. It succeeds with any other data, too.
+pub(crate) mod task {
+    pub(crate) const SUCCEED: &str = "ok";
+    pub(crate) const DISCARD: &str = "discard";
+    pub(crate) const FAIL: &str = "fail";
+    /// Fails in the first run only.
+    pub(crate) const FAIL_ONCE: &str = "fail once";
+    pub(crate) const PANIC: &str = "panic";
+    pub(crate) const DEAD_LETTER: &str = "dead";
+    /// A beginning, after which any data may follow.
+    pub(crate) const DEAD_LETTER_OF_MANY_BYTES: &str = "dead, of many bytes";
+    /// Waits until the test calls `open`.
+    pub(crate) const HOLD: &str = "hold";
+    pub(crate) const HOLD_THEN_FAIL_ONCE: &str = "hold, then fail once";
+    pub(crate) const HOLD_THEN_DEAD_LETTER: &str = "hold, then dead";
+    /// Never ends.
+    pub(crate) const HANG: &str = "hang";
+    /// Waits for the stop signal, and fails then.
+    pub(crate) const UNTIL_STOPPED: &str = "until stopped";
+}
 
 #[derive(Clone, Default)]
 pub(crate) struct Probe(Arc<Inner>);
@@ -164,22 +185,25 @@ impl Probe {
     }
 }
 
-/// For messages that need no waiting.
-fn say(data: &str, run: usize) -> Result<Outcome, String> {
+/// Returns what the task asks for, without waiting.
+fn outcome(data: &str, run: usize) -> Result<Outcome, String> {
     match data {
-        "fail" => Err("broken".into()),
-        "fail once" | "hold, then fail once" if run == 1 => Err("broken".into()),
-        "dead" | "hold, then dead" => Ok(Outcome::dead_letter("it never works")),
-        long if long.starts_with("dead, of many bytes") => {
+        task::FAIL => Err("broken".into()),
+        task::FAIL_ONCE | task::HOLD_THEN_FAIL_ONCE if run == 1 => Err("broken".into()),
+        task::DEAD_LETTER | task::HOLD_THEN_DEAD_LETTER => {
             Ok(Outcome::dead_letter("it never works"))
         }
-        "discard" => Ok(Outcome::discard("nothing to do")),
-        "panic" => panic!("hush"),
+        long if long.starts_with(task::DEAD_LETTER_OF_MANY_BYTES) => {
+            Ok(Outcome::dead_letter("it never works"))
+        }
+        task::DISCARD => Ok(Outcome::discard("nothing to do")),
+        // Text that must not reach the log.
+        task::PANIC => panic!("hush"),
         _ => Ok(Outcome::Success),
     }
 }
 
-/// Does as the data says: `hold` waits until the test opens, `hang` for ever, `until stopped` for the stop signal.
+/// Performs the task that is the message's data.
 pub(crate) async fn probe(
     message: Message<Raw>,
     context: Context,
@@ -189,18 +213,20 @@ pub(crate) async fn probe(
     let run = probe.begin(&context, &message);
     let _counted = probe.join(&context.message_id);
     match data.as_str() {
-        "hold" | "hold, then fail once" | "hold, then dead" => probe.opened().await,
-        "hang" => std::future::pending().await,
-        "until stopped" => {
+        task::HOLD | task::HOLD_THEN_FAIL_ONCE | task::HOLD_THEN_DEAD_LETTER => {
+            probe.opened().await;
+        }
+        task::HANG => std::future::pending().await,
+        task::UNTIL_STOPPED => {
             context.stopping().await;
             probe.note_stop();
             return Err("asked to stop".into());
         }
         _ => {}
     }
-    let said = say(&data, run);
+    let outcome = outcome(&data, run);
     probe.end();
-    said
+    outcome
 }
 
 /// The same, but without giving its thread back while it waits.
@@ -214,7 +240,7 @@ pub(crate) async fn probe_that_blocks(
     std::thread::spawn(apart).join().expect("the probe")
 }
 
-/// The same on a thread: there, `hold` cannot be stopped.
+/// The same on a thread, where `HOLD` cannot be stopped.
 pub(crate) fn probe_on_thread(
     message: Message<Raw>,
     context: Context,

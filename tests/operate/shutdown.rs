@@ -7,7 +7,7 @@ use pushgate::Subscriber;
 use crate::harness::faulty_store::{FaultyStore, Step};
 use crate::harness::google::Google;
 use crate::harness::message::TestMessage;
-use crate::harness::probe::probe_on_thread;
+use crate::harness::probe::{probe_on_thread, task};
 use crate::harness::process::{Process, settings};
 use crate::harness::{AUDIENCE, CALLER, Service, Setup, declared, get, push_to, soon};
 
@@ -15,13 +15,13 @@ use crate::harness::{AUDIENCE, CALLER, Service, Setup, declared, get, push_to, s
 async fn a_leaving_service_refuses_new_pushes_and_lets_running_ones_finish() {
     let mut service = Service::start().await;
     let running = service.take_running();
-    let held = service.message("hold");
+    let held = service.message(task::HOLD);
     let leaving = async {
         service.probe.entered(1).await;
         let drained = tokio::spawn(running.drain());
         let refused = soon("a refusal", async {
             loop {
-                let reply = service.push(&service.message("ok")).await;
+                let reply = service.push(&service.message(task::SUCCEED)).await;
                 if reply.status != 204 {
                     return reply;
                 }
@@ -62,7 +62,10 @@ async fn who_cannot_finish_is_asked_then_stopped_and_its_claim_released() {
         .start()
         .await;
     let running = service.take_running();
-    let (asked, hangs) = (service.message("until stopped"), service.message("hang"));
+    let (asked, hangs) = (
+        service.message(task::UNTIL_STOPPED),
+        service.message(task::HANG),
+    );
     let leaving = async {
         service.probe.entered(2).await;
         running.drain().await;
@@ -73,7 +76,7 @@ async fn who_cannot_finish_is_asked_then_stopped_and_its_claim_released() {
     service.probe.asked_to_stop(1).await;
     let (_next, url) = service.instance().await;
     let again = TestMessage {
-        data: "ok".into(),
+        data: task::SUCCEED.into(),
         ..hangs
     };
     assert_eq!(
@@ -96,7 +99,7 @@ async fn a_handler_that_cannot_be_stopped_keeps_its_claim_when_the_service_leave
         .start()
         .await;
     let running = service.take_running();
-    let held = service.message("hold");
+    let held = service.message(task::HOLD);
     let leaving = async {
         service.probe.entered(1).await;
         running.drain().await;
@@ -111,7 +114,7 @@ async fn a_waiting_delivery_is_told_that_the_service_leaves() {
     let store = FaultyStore::new();
     let mut service = Setup::new().store(store.clone()).start().await;
     let running = service.take_running();
-    let held = service.message("hold");
+    let held = service.message(task::HOLD);
     let leaving = async {
         store.called(Step::Look, 1).await;
         running.drain().await;

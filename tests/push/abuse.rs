@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::harness::google::Google;
 use crate::harness::message::TestMessage;
+use crate::harness::probe::task;
 use crate::harness::process::{Process, command, pushgate, settings};
 use crate::harness::{
     AUDIENCE, CALLER, Service, client, free_port, get, push_to, soon, time_passes,
@@ -47,7 +48,7 @@ async fn a_log_that_is_not_read_stops_neither_pushes_nor_the_exit() {
     let client = client();
     // Each leaves a line of more than 140 bytes; a pipe holds 64 KiB.
     for _ in 0..1000 {
-        let body = TestMessage::new("nobody-subscribes", "ok").body();
+        let body = TestMessage::new("nobody-subscribes", task::SUCCEED).body();
         let request = client.post(&url).bearer_auth(&token).body(body);
         let reply = soon("an answer", request.send()).await.expect("an answer");
         assert_eq!(reply.status(), 404);
@@ -90,7 +91,7 @@ async fn strangers_requests_are_counted_instead_of_logged_one_by_one() {
     }
     let token = google.emulator.issuer().token(CALLER, AUDIENCE);
     for _ in 0..20 {
-        let body = TestMessage::new("nobody-subscribes", "ok").body();
+        let body = TestMessage::new("nobody-subscribes", task::SUCCEED).body();
         assert_eq!(push_to(&url, body, &token).await.status, 404);
     }
     let periods = start.elapsed().as_secs() + 2;
@@ -137,7 +138,7 @@ async fn a_connection_without_a_request_is_closed_whatever_it_speaks() {
     // They are accepted in their order.
     let live = get(format!("{}/health/live", service.url)).await;
     assert_eq!(live.expect("an answer").status(), 200);
-    let held = service.message("hold");
+    let held = service.message(task::HOLD);
     let meanwhile = async {
         time_passes(IDLE).await;
         for (hello, mut stream) in streams {
@@ -234,7 +235,7 @@ async fn strangers_connections_keep_out_neither_pushes_nor_health_checks_nor_the
     let live = soon("an answer", get(format!("{url}/health/live"))).await;
     assert_eq!(live.expect("an answer").status(), 200);
     let token = google.emulator.issuer().token(CALLER, AUDIENCE);
-    let body = TestMessage::new("nobody-subscribes", "ok").body();
+    let body = TestMessage::new("nobody-subscribes", task::SUCCEED).body();
     let push = soon("an answer", push_to(&url, body, &token)).await;
     assert_eq!(push.status, 404);
     process.line("no room for more connections").await;

@@ -7,6 +7,7 @@ use emulator::Forgery;
 use reqwest::header::AUTHORIZATION;
 
 use crate::harness::google::{Google, Keys};
+use crate::harness::probe::task;
 use crate::harness::{
     AUDIENCE, CALLER, OTHERS_CALLER, Service, Setup, client, client_builder, soon, subscriber,
     time_passes,
@@ -18,7 +19,7 @@ const BETWEEN_FETCHES: Duration = Duration::from_secs(5);
 #[tokio::test]
 async fn each_forged_token_is_refused_and_reaches_no_handler() {
     let service = Service::start().await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     for forgery in Forgery::ALL {
         let token = service
             .google
@@ -48,7 +49,7 @@ async fn each_forged_token_is_refused_and_reaches_no_handler() {
 async fn a_genuine_token_of_somebody_else_is_refused() {
     let service = Service::start().await;
     let issuer = service.google.emulator.issuer();
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     let known = "not allowed to push here\n"; // but not to this subscription
     for (email, audience, body) in [
         ("stranger@elsewhere.iam.gserviceaccount.com", AUDIENCE, ""),
@@ -88,7 +89,7 @@ async fn what_is_no_bearer_token_is_refused() {
     ] {
         let request = client()
             .post(&service.url)
-            .body(service.message("ok").body());
+            .body(service.message(task::SUCCEED).body());
         let request = match header {
             Some(value) => request.header(AUTHORIZATION, value.as_bytes()),
             None => request,
@@ -103,7 +104,7 @@ async fn what_is_no_bearer_token_is_refused() {
         .post(&service.url)
         .bearer_auth(&good)
         .bearer_auth(&good)
-        .body(service.message("ok").body());
+        .body(service.message(task::SUCCEED).body());
     assert_eq!(
         two.send().await.expect("an answer").status(),
         401,
@@ -112,7 +113,7 @@ async fn what_is_no_bearer_token_is_refused() {
     let lower = client()
         .post(&service.url)
         .header(AUTHORIZATION, format!("bearer {good}"))
-        .body(service.message("ok").body());
+        .body(service.message(task::SUCCEED).body());
     assert_eq!(
         lower.send().await.expect("an answer").status(),
         204,
@@ -139,7 +140,7 @@ async fn a_thousand_pushes_on_a_cold_start_cause_one_key_fetch_and_no_refusal() 
         let request = client
             .post(&service.url)
             .bearer_auth(service.token())
-            .body(service.message("ok").body());
+            .body(service.message(task::SUCCEED).body());
         pushes.spawn(async move { request.send().await.expect("an answer").status().as_u16() });
     }
     soon("the fetch", async {
@@ -158,7 +159,7 @@ async fn a_thousand_pushes_on_a_cold_start_cause_one_key_fetch_and_no_refusal() 
 async fn without_keys_a_push_is_asked_for_again_and_known_keys_go_on_serving() {
     let google = Arc::new(Google::with_keys(Keys::Status(500)).await);
     let service = Setup::new().google(&google).start().await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     assert_eq!(service.push(&message).await.status, 503);
     assert_eq!(service.ready().await, 503);
     google.say(Keys::Garbage);
@@ -176,7 +177,10 @@ async fn without_keys_a_push_is_asked_for_again_and_known_keys_go_on_serving() {
         .issuer()
         .forged(Forgery::UnknownKeyId, CALLER, AUDIENCE);
     assert_eq!(service.push_with(&message, &stranger).await.status, 401);
-    assert_eq!(service.push(&service.message("ok")).await.status, 204);
+    assert_eq!(
+        service.push(&service.message(task::SUCCEED)).await.status,
+        204
+    );
 }
 
 #[tokio::test]
@@ -185,24 +189,35 @@ async fn a_rotated_key_is_learnt_and_a_withdrawn_one_forgotten_even_for_remember
     let issuer = service.google.emulator.issuer();
     let old = service.token();
     assert_eq!(
-        service.push_with(&service.message("ok"), &old).await.status,
+        service
+            .push_with(&service.message(task::SUCCEED), &old)
+            .await
+            .status,
         204
     );
     issuer.rotate();
     time_passes(BETWEEN_FETCHES).await;
-    let accepted = async { while service.push(&service.message("ok")).await.status != 204 {} };
+    let accepted =
+        async { while service.push(&service.message(task::SUCCEED)).await.status != 204 {} };
     soon("the new key", accepted).await;
     assert_eq!(
-        service.push_with(&service.message("ok"), &old).await.status,
+        service
+            .push_with(&service.message(task::SUCCEED), &old)
+            .await
+            .status,
         204,
         "the last key is still published"
     );
     issuer.rotate();
     time_passes(BETWEEN_FETCHES).await;
-    let accepted = async { while service.push(&service.message("ok")).await.status != 204 {} };
+    let accepted =
+        async { while service.push(&service.message(task::SUCCEED)).await.status != 204 {} };
     soon("the newest key", accepted).await;
     assert_eq!(
-        service.push_with(&service.message("ok"), &old).await.status,
+        service
+            .push_with(&service.message(task::SUCCEED), &old)
+            .await
+            .status,
         401,
         "the first key was withdrawn"
     );

@@ -7,16 +7,17 @@ use pushgate::Idempotency;
 
 use crate::harness::faulty_store::{FaultyStore, Step};
 use crate::harness::message::TestMessage;
+use crate::harness::probe::task;
 use crate::harness::{Setup, soon, subscriber};
 
 async fn is_refused_beyond_one(setup: Setup) {
     let store = FaultyStore::new();
     let service = setup.store(store.clone()).start().await;
-    let held = service.message("hold");
+    let held = service.message(task::HOLD);
     let running = async { service.push(&held).await };
     let refused = async {
         service.probe.entered(1).await;
-        let reply = service.push(&service.message("ok")).await;
+        let reply = service.push(&service.message(task::SUCCEED)).await;
         service.probe.open();
         reply
     };
@@ -27,7 +28,7 @@ async fn is_refused_beyond_one(setup: Setup) {
     );
     assert_eq!((service.runs(), store.calls(Step::Claim)), (1, 1));
     soon("room", async {
-        while service.push(&service.message("ok")).await.status != 204 {}
+        while service.push(&service.message(task::SUCCEED)).await.status != 204 {}
     })
     .await;
 }
@@ -48,8 +49,8 @@ async fn duplicates_that_wait_leave_the_places_to_other_messages() {
     let probe = subscriber("probe").concurrency(20).idempotency(by_event);
     let service = Setup::new().subscriber(probe).start().await;
     let publish = |data: &str, event: &str| service.message(data).attribute("event", event);
-    let held = publish("hold", "e-1");
-    let duplicates: Vec<_> = (0..150).map(|_| publish("hold", "e-1")).collect();
+    let held = publish(task::HOLD, "e-1");
+    let duplicates: Vec<_> = (0..150).map(|_| publish(task::HOLD, "e-1")).collect();
     let waiting = stream::iter(&duplicates)
         .map(|duplicate| service.push(duplicate))
         .buffer_unordered(10);
@@ -60,7 +61,10 @@ async fn duplicates_that_wait_leave_the_places_to_other_messages() {
             assert_eq!(reply.status, 409);
         }
         for event in ["e-2", "e-3", "e-4"] {
-            assert_eq!(service.push(&publish("ok", event)).await.status, 204);
+            assert_eq!(
+                service.push(&publish(task::SUCCEED, event)).await.status,
+                204
+            );
         }
         service.probe.open();
     };
@@ -76,11 +80,14 @@ async fn a_busy_service_is_ready_all_the_same() {
         .subscriber(subscriber("probe").concurrency(1))
         .start()
         .await;
-    let held = service.message("hold");
+    let held = service.message(task::HOLD);
     let others = async {
         service.probe.entered(1).await;
         for _ in 0..5 {
-            assert_eq!(service.push(&service.message("ok")).await.status, 429);
+            assert_eq!(
+                service.push(&service.message(task::SUCCEED)).await.status,
+                429
+            );
         }
         let ready = async { while service.ready().await != 200 {} };
         soon("readiness, though it is busy", ready).await;
@@ -98,14 +105,17 @@ async fn bodies_that_need_all_the_room_answer_429_until_one_is_done() {
         .start()
         .await;
     let large = service
-        .message("hold")
+        .message(task::HOLD)
         .attribute("filler", &"x".repeat(60 * 1024));
     let other = service
-        .message("ok")
+        .message(task::SUCCEED)
         .attribute("filler", &"x".repeat(60 * 1024));
     let meanwhile = async {
         assert_eq!(service.push(&other).await.status, 429);
-        assert_eq!(service.push(&service.message("ok")).await.status, 204);
+        assert_eq!(
+            service.push(&service.message(task::SUCCEED)).await.status,
+            204
+        );
     };
     assert_eq!(service.push_held(&large, meanwhile).await.status, 204);
     assert_eq!(service.push(&other).await.status, 204);
@@ -118,10 +128,11 @@ async fn a_body_without_a_length_takes_room_for_what_it_is_only() {
         .setting("PUSHGATE_BODIES_BYTES", 70 * 1024)
         .start()
         .await;
-    let held = service.message("hold");
+    let held = service.message(task::HOLD);
     let meanwhile = async {
-        let chunks =
-            futures_util::stream::iter([Ok::<_, std::io::Error>(service.message("ok").body())]);
+        let chunks = futures_util::stream::iter([Ok::<_, std::io::Error>(
+            service.message(task::SUCCEED).body(),
+        )]);
         let reply = service.push_body(reqwest::Body::wrap_stream(chunks)).await;
         assert_eq!(reply.status, 204);
     };
@@ -157,7 +168,7 @@ async fn small_bodies_without_a_length_share_the_room_of_one_large_one() {
     for _ in 0..BODIES {
         let (service, body) = (
             Arc::clone(&service),
-            chunked(&service.message("ok"), end.subscribe()),
+            chunked(&service.message(task::SUCCEED), end.subscribe()),
         );
         pushes.spawn(async move { service.push_body(body).await.status });
     }

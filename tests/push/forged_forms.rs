@@ -6,12 +6,13 @@ use tokio::net::TcpStream;
 
 use crate::harness::forms::{BINARY, PROBE, STRUCTURED, TIME, TYPE, event, metadata};
 use crate::harness::message::TestMessage;
+use crate::harness::probe::task;
 use crate::harness::{Service, Setup, soon, subscriber};
 
 #[tokio::test]
 async fn what_a_publisher_makes_is_payload_or_attribute_and_never_googles_word() {
     let service = Service::start().await;
-    let forged = TestMessage::new("other", "fail");
+    let forged = TestMessage::new("other", task::FAIL);
     let attributes = [
         ("ce-type", "com.example.forged"),
         ("ce-specversion", "1.0"),
@@ -33,13 +34,15 @@ async fn what_a_publisher_makes_is_payload_or_attribute_and_never_googles_word()
 
     for repeated in metadata("8") {
         let headers = [metadata("8").as_slice(), &[repeated]].concat();
-        let reply = service.push_as("/", &headers, "ok").await;
+        let reply = service.push_as("/", &headers, task::SUCCEED).await;
         assert_eq!((reply.status, reply.body.as_str()), (400, "not a push\n"));
     }
     let authorized = [metadata("9").as_slice(), &[("authorization", "Bearer x")]].concat();
-    let reply = service.push_as("/", &authorized, "ok").await;
+    let reply = service.push_as("/", &authorized, task::SUCCEED).await;
     assert_eq!(reply.status, 401, "of two tokens none counts");
-    let at_another = service.push_as("/push/other", &metadata("9"), "ok").await;
+    let at_another = service
+        .push_as("/push/other", &metadata("9"), task::SUCCEED)
+        .await;
     assert_eq!(at_another.status, 400);
     assert_eq!(service.runs(), 1);
 }
@@ -48,7 +51,7 @@ async fn what_a_publisher_makes_is_payload_or_attribute_and_never_googles_word()
 async fn a_wrapped_push_for_an_unwrapped_subscriber_is_refused_at_every_path() {
     let setup = Setup::new().subscriber(subscriber("probe").unwrapped());
     let service = setup.start().await;
-    let wrapped = service.message("ok");
+    let wrapped = service.message(task::SUCCEED);
     let events = [
         (BINARY.as_slice(), wrapped.body()),
         (&[STRUCTURED], event(&wrapped)),
@@ -61,7 +64,7 @@ async fn a_wrapped_push_for_an_unwrapped_subscriber_is_refused_at_every_path() {
         }
     }
     assert_eq!(service.runs(), 0);
-    let unwrapped = service.push_as("/", &metadata("7"), "ok").await;
+    let unwrapped = service.push_as("/", &metadata("7"), task::SUCCEED).await;
     assert_eq!((unwrapped.status, service.runs()), (204, 1));
 }
 
@@ -140,5 +143,8 @@ async fn nothing_that_a_stranger_writes_is_more_than_a_refusal() {
         .expect("an answer");
     assert_eq!(&answer, b"HTTP/1.1 400", "a name that HTTP has no room for");
     assert_eq!(service.runs(), 0);
-    assert_eq!(service.push(&service.message("ok")).await.status, 204);
+    assert_eq!(
+        service.push(&service.message(task::SUCCEED)).await.status,
+        204
+    );
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::harness::forms::{BINARY, PROBE, STRUCTURED, TYPE, event, metadata};
 use crate::harness::message::TestMessage;
+use crate::harness::probe::task;
 use crate::harness::{
     AUDIENCE, CALLER, OTHERS_CALLER, PROJECT, Service, Setup, client, client_builder, push_to,
     subscriber,
@@ -24,7 +25,7 @@ fn unwrapped() -> Setup {
 #[tokio::test]
 async fn every_form_runs_the_handler_once_and_a_duplicate_is_acked() {
     let service = Service::start().await;
-    let texts = || (0..6).map(|_| service.message("ok").attribute("region", "eu"));
+    let texts = || (0..6).map(|_| service.message(task::SUCCEED).attribute("region", "eu"));
     let messages: Vec<_> = texts().collect();
     let ids: Vec<_> = messages.iter().map(|message| message.id.clone()).collect();
     let unwrapped = |id| [metadata(id).as_slice(), &[("region", "eu")]].concat();
@@ -34,8 +35,8 @@ async fn every_form_runs_the_handler_once_and_a_duplicate_is_acked() {
         ("/push/probe", BINARY.to_vec(), messages[1].body()),
         ("/", vec![STRUCTURED], event(&messages[2])),
         ("/push/probe", vec![STRUCTURED], encoded.to_string()),
-        ("/", unwrapped(&ids[4]), "ok".to_owned()),
-        ("/push/probe", unwrapped(&ids[5]), "ok".to_owned()),
+        ("/", unwrapped(&ids[4]), task::SUCCEED.to_owned()),
+        ("/push/probe", unwrapped(&ids[5]), task::SUCCEED.to_owned()),
     ];
     for ((path, headers, body), id) in forms.iter().zip(&ids) {
         for _ in 0..2 {
@@ -48,7 +49,7 @@ async fn every_form_runs_the_handler_once_and_a_duplicate_is_acked() {
         }
         assert_eq!(service.probe.runs_of(id), 1, "{headers:?}");
         let context = service.probe.context(id);
-        assert_eq!(service.probe.data(id), b"ok");
+        assert_eq!(service.probe.data(id), task::SUCCEED.as_bytes());
         assert_eq!(context.subscription.as_ref(), PROBE);
         assert_eq!(context.publish_time.unix_timestamp(), 1_893_553_445);
         let attributes = BTreeMap::from([("region".to_owned(), "eu".to_owned())]);
@@ -60,11 +61,20 @@ async fn every_form_runs_the_handler_once_and_a_duplicate_is_acked() {
 #[tokio::test]
 async fn a_message_is_the_same_whether_wrapped_or_not() {
     let service = Service::start().await;
-    let (one, other) = (service.message("ok"), service.message("ok"));
+    let (one, other) = (
+        service.message(task::SUCCEED),
+        service.message(task::SUCCEED),
+    );
     let (first, second) = (metadata(&one.id), metadata(&other.id));
     assert_eq!(service.push(&one).await.status, 204);
-    assert_eq!(service.push_as("/", &first, "ok").await.status, 204);
-    assert_eq!(service.push_as("/", &second, "ok").await.status, 204);
+    assert_eq!(
+        service.push_as("/", &first, task::SUCCEED).await.status,
+        204
+    );
+    assert_eq!(
+        service.push_as("/", &second, task::SUCCEED).await.status,
+        204
+    );
     assert_eq!(
         service.push_as("/", &BINARY, other.body()).await.status,
         204
@@ -75,7 +85,7 @@ async fn a_message_is_the_same_whether_wrapped_or_not() {
 #[tokio::test]
 async fn payload_without_metadata_belongs_to_the_subscriber_that_says_so_whatever_it_looks_like() {
     let service = unwrapped().start().await;
-    let forged = TestMessage::new("other", "fail").body();
+    let forged = TestMessage::new("other", task::FAIL).body();
     for headers in [BINARY.as_slice(), &[STRUCTURED], &[]] {
         let reply = service
             .push_as("/push/probe", headers, forged.clone())
@@ -89,9 +99,11 @@ async fn payload_without_metadata_belongs_to_the_subscriber_that_says_so_whateve
     assert_eq!(context.subscription.as_ref(), PROBE);
     assert!(context.attributes.is_empty() && context.ordering_key.is_none());
     assert_eq!(service.push_as("/push/probe", &[], "").await.status, 204);
-    let reply = service.push_as("/push/probe", &metadata("7"), "ok").await;
+    let reply = service
+        .push_as("/push/probe", &metadata("7"), task::SUCCEED)
+        .await;
     assert_eq!((reply.status, service.probe.runs_of("7")), (204, 1));
-    assert_eq!(service.push_as("/", &[], "ok").await.status, 400);
+    assert_eq!(service.push_as("/", &[], task::SUCCEED).await.status, 400);
     assert_eq!(service.runs(), 5);
 }
 
@@ -99,10 +111,12 @@ async fn payload_without_metadata_belongs_to_the_subscriber_that_says_so_whateve
 async fn without_a_message_id_a_subscriber_that_needs_one_gets_nothing() {
     let needing = subscriber("probe").unwrapped();
     let service = Setup::new().subscriber(needing).start().await;
-    let body = service.message("ok").body();
+    let body = service.message(task::SUCCEED).body();
     assert_eq!(service.push_as("/push/probe", &[], body).await.status, 400);
     assert_eq!(service.runs(), 0);
-    let reply = service.push_as("/push/probe", &metadata("7"), "ok").await;
+    let reply = service
+        .push_as("/push/probe", &metadata("7"), task::SUCCEED)
+        .await;
     assert_eq!((reply.status, service.runs()), (204, 1));
 }
 
@@ -110,7 +124,7 @@ async fn without_a_message_id_a_subscriber_that_needs_one_gets_nothing() {
 async fn eventarcs_own_subscription_belongs_to_the_path_of_a_subscriber_that_says_so() {
     let setup = Setup::new().also(subscriber("orders").eventarc());
     let service = setup.start().await;
-    let message = TestMessage::new("eventarc-europe-west1-orders-sub-042", "ok");
+    let message = TestMessage::new("eventarc-europe-west1-orders-sub-042", task::SUCCEED);
     let (body, event) = (message.body(), event(&message));
     for _ in 0..2 {
         let binary = service.push_as("/push/orders", &BINARY, body.clone()).await;
@@ -141,7 +155,12 @@ async fn eventarcs_own_subscription_belongs_to_the_path_of_a_subscriber_that_say
         .issuer()
         .token(OTHERS_CALLER, AUDIENCE);
     let url = format!("{}/push/orders", service.url);
-    let stranger = push_to(&url, TestMessage::new("orders", "ok").body(), &token).await;
+    let stranger = push_to(
+        &url,
+        TestMessage::new("orders", task::SUCCEED).body(),
+        &token,
+    )
+    .await;
     assert_eq!(stranger.status, 403, "the path changes no binding");
     assert_eq!(service.runs(), 1);
 }
@@ -164,7 +183,7 @@ async fn a_message_with_all_its_attributes_passes_over_both_protocols() {
         for name in &names {
             request = request.header(name, &value);
         }
-        let answer = request.body("ok").send().await.expect("an answer");
+        let answer = request.body(task::SUCCEED).send().await.expect("an answer");
         assert_eq!(answer.status(), 204);
         assert_eq!(service.probe.context(id).attributes.len(), 100);
     }
@@ -203,7 +222,7 @@ async fn eventarcs_query_and_either_url_of_the_service_are_accepted() {
         .also(subscriber("orders").eventarc());
     let service = setup.start().await;
     let push = async |path: &str, audience: &str| {
-        let message = TestMessage::new("eventarc-europe-west1-orders-sub-042", "ok");
+        let message = TestMessage::new("eventarc-europe-west1-orders-sub-042", task::SUCCEED);
         let token = service.google.emulator.issuer().token(CALLER, audience);
         let url = format!("{}{path}", service.url);
         let mut request = client().post(url).bearer_auth(token).body(message.body());
@@ -224,7 +243,7 @@ async fn eventarcs_query_and_either_url_of_the_service_are_accepted() {
     let issuer = service.google.emulator.issuer();
     let token = issuer.token(CALLER, "https://shop-u5jzw3umja-ew.a.run.app");
     let url = format!("{}/push/probe", service.url);
-    let reply = push_to(&url, service.message("ok").body(), &token).await;
+    let reply = push_to(&url, service.message(task::SUCCEED).body(), &token).await;
     assert_eq!(
         reply.status, 403,
         "a subscription of one's own has its own audience"

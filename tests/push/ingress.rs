@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::google::Google;
+use crate::harness::probe::task;
 use crate::harness::process::{Process, settings};
 use crate::harness::{AUDIENCE, CALLER, Service, Setup, client, client_builder, push_to, soon};
 
@@ -26,7 +27,7 @@ async fn both_paths_and_every_content_type_are_taken() {
                 .header("content-type", content_type);
             let request = request
                 .bearer_auth(service.token())
-                .body(service.message("ok").body());
+                .body(service.message(task::SUCCEED).body());
             assert_eq!(
                 request.send().await.expect("an answer").status(),
                 204,
@@ -36,7 +37,7 @@ async fn both_paths_and_every_content_type_are_taken() {
     }
     let wrong = push_to(
         &format!("{}/push/other", service.url),
-        service.message("ok").body(),
+        service.message(task::SUCCEED).body(),
         &service.token(),
     )
     .await;
@@ -48,7 +49,7 @@ async fn both_paths_and_every_content_type_are_taken() {
 async fn a_handler_sees_everything_that_was_pushed() {
     let service = Service::start().await;
     let mut message = service
-        .message("ok")
+        .message(task::SUCCEED)
         .attribute("region", "eu")
         .attribute("googclient_traceparent", "00-1-2-01");
     message.ordering_key = Some("customer-7".into());
@@ -101,7 +102,7 @@ async fn http_1_and_h2c_are_spoken_on_one_port() {
         let request = client
             .post(&service.url)
             .bearer_auth(service.token())
-            .body(service.message("ok").body());
+            .body(service.message(task::SUCCEED).body());
         let response = request.send().await.expect("an answer");
         assert_eq!(
             (response.status().as_u16(), response.version()),
@@ -119,7 +120,7 @@ async fn what_is_no_push_gets_its_status_and_never_an_ack() {
             .to_string()
             .into_bytes()
     };
-    let mut truncated = service.message("ok").body().into_bytes();
+    let mut truncated = service.message(task::SUCCEED).body().into_bytes();
     truncated.truncate(truncated.len() - 2);
     let table: [(&str, Vec<u8>, u16); 12] = [
         ("empty", Vec::new(), 400),
@@ -146,7 +147,7 @@ async fn what_is_no_push_gets_its_status_and_never_an_ack() {
     }
     assert_eq!(service.runs(), 0);
     assert_eq!(
-        service.push(&service.message("ok")).await.status,
+        service.push(&service.message(task::SUCCEED)).await.status,
         204,
         "and it still serves"
     );
@@ -191,7 +192,10 @@ async fn a_slow_body_is_given_up_and_a_vanished_client_hurts_nobody() {
         .await
         .expect("an answer");
     assert_eq!(&answer, b"HTTP/1.1 408");
-    assert_eq!(service.push(&service.message("ok")).await.status, 204);
+    assert_eq!(
+        service.push(&service.message(task::SUCCEED)).await.status,
+        204
+    );
     drop(silent);
 }
 
@@ -316,7 +320,7 @@ async fn the_log_explains_each_refusal_in_one_line_without_a_payload_or_token() 
 async fn a_mistyped_endpoint_or_method_is_refused_and_told() {
     use crate::harness::{client, reply};
     let service = Service::start().await;
-    let body = service.message("ok").body();
+    let body = service.message(task::SUCCEED).body();
     for path in ["/pubsub", "/push/", "/push/probe/"] {
         let request = client()
             .post(format!("{}{path}", service.url))

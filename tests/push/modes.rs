@@ -2,6 +2,7 @@
 
 use emulator::Forgery;
 
+use crate::harness::probe::task;
 use crate::harness::{AUDIENCE, CALLER, Service, Setup, client};
 
 const MARKER: &str = "SIGNATURE_REMOVED_BY_GOOGLE";
@@ -20,7 +21,9 @@ async fn behind_cloud_run() -> Service {
 async fn by_default_a_removed_signature_is_no_signature() {
     let service = Service::start().await;
     let token = without_signature(&service.token());
-    let reply = service.push_with(&service.message("ok"), &token).await;
+    let reply = service
+        .push_with(&service.message(task::SUCCEED), &token)
+        .await;
     assert_eq!((reply.status, service.runs()), (401, 0));
 }
 
@@ -29,19 +32,25 @@ async fn behind_the_platforms_check_a_removed_signature_is_believed_and_a_presen
     let service = behind_cloud_run().await;
     let intact = service.token();
     for token in [without_signature(&intact), intact] {
-        let reply = service.push_with(&service.message("ok"), &token).await;
+        let reply = service
+            .push_with(&service.message(task::SUCCEED), &token)
+            .await;
         assert_eq!(reply.status, 204);
     }
     for marker in ["signature_removed_by_google", "SIGNATURE_REMOVED", ""] {
         let token = service.token();
         let (signed, _) = token.rsplit_once('.').expect("a JWT");
         let token = format!("{signed}.{marker}");
-        let reply = service.push_with(&service.message("ok"), &token).await;
+        let reply = service
+            .push_with(&service.message(task::SUCCEED), &token)
+            .await;
         assert_eq!(reply.status, 401, "{marker:?}");
     }
     let issuer = service.google.emulator.issuer();
     let forged = issuer.forged(Forgery::ForeignKey, CALLER, AUDIENCE);
-    let reply = service.push_with(&service.message("ok"), &forged).await;
+    let reply = service
+        .push_with(&service.message(task::SUCCEED), &forged)
+        .await;
     assert_eq!((reply.status, service.runs()), (401, 2));
 }
 
@@ -58,13 +67,17 @@ async fn behind_the_platforms_check_every_claim_is_checked_all_the_same() {
             Forgery::Altered => continue, // says whatever it was altered to
             _ => 401,
         };
-        let reply = service.push_with(&service.message("ok"), &token).await;
+        let reply = service
+            .push_with(&service.message(task::SUCCEED), &token)
+            .await;
         assert_eq!(reply.status, expected, "{forgery:?}");
     }
     let issuer = service.google.emulator.issuer();
     let stranger = issuer.token("stranger@elsewhere.iam.gserviceaccount.com", AUDIENCE);
     let token = without_signature(&stranger);
-    let reply = service.push_with(&service.message("ok"), &token).await;
+    let reply = service
+        .push_with(&service.message(task::SUCCEED), &token)
+        .await;
     assert_eq!(reply.status, 403);
 }
 
@@ -76,7 +89,7 @@ async fn a_header_that_the_platform_checks_instead_is_refused() {
         .post(&service.url)
         .bearer_auth(&token)
         .header("x-serverless-authorization", format!("Bearer {token}"))
-        .body(service.message("ok").body());
+        .body(service.message(task::SUCCEED).body());
     let status = push.send().await.expect("an answer").status();
     assert_eq!((status.as_u16(), service.runs()), (401, 0));
 }
@@ -92,9 +105,11 @@ async fn behind_the_platforms_check_a_service_is_ready_without_keys() {
         .await;
     assert_eq!(service.ready().await, 200);
     let token = without_signature(&service.token());
-    let reply = service.push_with(&service.message("ok"), &token).await;
+    let reply = service
+        .push_with(&service.message(task::SUCCEED), &token)
+        .await;
     assert_eq!(reply.status, 204);
-    let reply = service.push(&service.message("ok")).await;
+    let reply = service.push(&service.message(task::SUCCEED)).await;
     assert_eq!(reply.status, 503, "a signature that is there is checked");
 }
 
@@ -115,7 +130,9 @@ async fn during_a_move_two_audiences_are_taken_and_no_third() {
         (AUDIENCE, 403),
     ] {
         let token = issuer.token(CALLER, audience);
-        let reply = service.push_with(&service.message("ok"), &token).await;
+        let reply = service
+            .push_with(&service.message(task::SUCCEED), &token)
+            .await;
         assert_eq!(reply.status, expected, "{audience}");
     }
 }

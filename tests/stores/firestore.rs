@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::harness::firestore_emulator::{FirestoreEmulator, store_at};
 use crate::harness::free_port;
+use crate::harness::probe::task;
 use crate::harness::rpc_proxy::{RpcFault, RpcProxy};
 use crate::harness::{Setup, push_to, subscriber};
 
@@ -128,7 +129,7 @@ async fn two_instances_on_firestore_run_each_message_once() {
         .await;
     let (_other, url) = service.instance().await;
     for round in 1..=30 {
-        let message = service.message("ok");
+        let message = service.message(task::SUCCEED);
         let (one, other, again) = tokio::join!(
             service.push(&message),
             async { push_to(&url, message.body(), &service.token()).await },

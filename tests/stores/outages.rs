@@ -13,6 +13,7 @@ use crate::harness::faulty_store::Step;
 use crate::harness::google::Google;
 use crate::harness::message::TestMessage;
 use crate::harness::network::Weather;
+use crate::harness::probe::task;
 use crate::harness::watched_store::WatchedStore;
 use crate::harness::{Service, Setup, soon, subscriber};
 
@@ -80,7 +81,7 @@ impl Story {
             .subscriber(subscriber("probe").lease(LEASE))
             .start()
             .await;
-        let warm = service.message("ok");
+        let warm = service.message(task::SUCCEED);
         soon("a first push", async {
             while service.push(&warm).await.status != 204 {}
         })
@@ -131,7 +132,7 @@ impl Story {
     }
 
     async fn at_the_claim(mut self) -> Backend {
-        let message = self.service.message("ok");
+        let message = self.service.message(task::SUCCEED);
         self.outage.begin(&mut self.backend).await;
         let start = Instant::now();
         let status = self.service.push(&message).await.status;
@@ -156,15 +157,15 @@ impl Story {
     }
 
     async fn while_the_handler_runs(self) -> Backend {
-        self.held("hold", Step::Renew, false, 204, 1).await
+        self.held(task::HOLD, Step::Renew, false, 204, 1).await
     }
 
     async fn when_a_success_is_recorded(self) -> Backend {
-        self.held("hold", Step::Finish, true, 204, 1).await
+        self.held(task::HOLD, Step::Finish, true, 204, 1).await
     }
 
     async fn when_a_failure_is_given_back(self) -> Backend {
-        self.held("hold, then fail once", Step::Release, true, 503, 2)
+        self.held(task::HOLD_THEN_FAIL_ONCE, Step::Release, true, 503, 2)
             .await
     }
 
@@ -172,7 +173,7 @@ impl Story {
         let google = Arc::clone(&self.service.google);
         let before = google.dead_letters().len();
         let backend = self
-            .held("hold, then dead", Step::Finish, true, 204, 1)
+            .held(task::HOLD_THEN_DEAD_LETTER, Step::Finish, true, 204, 1)
             .await;
         assert_eq!(google.dead_letters().len(), before + 1);
         backend
@@ -236,19 +237,19 @@ async fn counts_no_claim_as_a_run(backend: Backend) {
         .lease(Duration::from_secs(1));
     let service = Setup::new().store(store).subscriber(hold).start().await;
     service.google.keep_dead_letters();
-    let warm = service.message("ok");
+    let warm = service.message(task::SUCCEED);
     soon("a first push", async {
         while service.push(&warm).await.status != 204 {}
     })
     .await;
-    let messages: Vec<_> = (0..200).map(|_| service.message("ok")).collect();
+    let messages: Vec<_> = (0..200).map(|_| service.message(task::SUCCEED)).collect();
     backend.server.freeze();
     let start = Instant::now();
     let pushes = messages.iter().map(|message| service.push(message));
     let replies = futures_util::future::join_all(pushes).await;
     assert!(replies.iter().all(|reply| reply.status == 503));
     while start.elapsed() < Duration::from_secs(2) {
-        service.push(&service.message("ok")).await;
+        service.push(&service.message(task::SUCCEED)).await;
     }
     backend.server.thaw();
     soon("all acks", async {
@@ -273,7 +274,7 @@ async fn costs_milliseconds(backend: Backend) {
         let start = Instant::now();
         let status = story
             .service
-            .push(&story.service.message("ok"))
+            .push(&story.service.message(task::SUCCEED))
             .await
             .status;
         assert_eq!(status, 503);
@@ -282,7 +283,7 @@ async fn costs_milliseconds(backend: Backend) {
     let is_quick = |took: &&Duration| **took < STORE_TIMEOUT / 2;
     assert!(took.iter().filter(is_quick).count() >= 24, "{took:?}");
     story.backend.set(Weather::Clear);
-    let message = story.service.message("ok");
+    let message = story.service.message(task::SUCCEED);
     story.account_for(&message, 1).await;
 }
 

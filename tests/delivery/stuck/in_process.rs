@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::harness::faulty_store::{FaultyStore, Step};
 use crate::harness::message::TestMessage;
-use crate::harness::probe::{probe, probe_on_thread, probe_that_blocks};
+use crate::harness::probe::{probe, probe_on_thread, probe_that_blocks, task};
 use crate::harness::{Reply, Service, Setup, declared, get, push_to, soon, time_passes};
 
 /// The threads of the blocking pool.
@@ -41,14 +41,14 @@ async fn hung_blocking_handlers_of_several_subscriptions_leave_a_thread_to_each_
         .await;
     for subscription in ["probe", "second", "third"] {
         for _ in 0..20 {
-            let message = TestMessage::new(subscription, "hold");
+            let message = TestMessage::new(subscription, task::HOLD);
             drop(push(&service, &service.url, &message));
         }
     }
     store.called(Step::Claim, 60).await;
     service.probe.entered(threads()).await;
     for _ in 0..3 {
-        let message = TestMessage::new("innocent", "ok");
+        let message = TestMessage::new("innocent", task::SUCCEED);
         let reply = soon("a reply", service.push(&message)).await;
         assert_eq!((reply.status, service.probe.runs_of(&message.id)), (204, 1));
     }
@@ -65,7 +65,7 @@ async fn a_subscription_uses_one_thread_and_half_of_the_shared_ones() {
         .start()
         .await;
     for _ in 0..20 {
-        drop(push(&service, &service.url, &service.message("hold")));
+        drop(push(&service, &service.url, &service.message(task::HOLD)));
     }
     store.called(Step::Claim, 20).await;
     let share = 1 + threads() / 2;
@@ -75,7 +75,7 @@ async fn a_subscription_uses_one_thread_and_half_of_the_shared_ones() {
             push(
                 &service,
                 &service.url,
-                &TestMessage::new("innocent", "hold"),
+                &TestMessage::new("innocent", task::HOLD),
             )
         })
         .collect();
@@ -101,10 +101,10 @@ async fn a_blocking_handler_is_not_begun_with_less_than_half_of_its_time_left() 
         .start()
         .await;
     for _ in 0..threads() {
-        drop(push(&service, &service.url, &service.message("hold")));
+        drop(push(&service, &service.url, &service.message(task::HOLD)));
     }
     service.probe.entered(threads()).await;
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     let waiting = push(&service, &service.url, &message);
     store.called(Step::Claim, threads() + 1).await;
     time_passes(Duration::from_secs(26)).await;
@@ -126,7 +126,7 @@ async fn a_handler_that_blocks_keeps_its_lease_so_that_no_other_instance_runs_it
         .start()
         .await;
     let (_other, other_url) = service.instance().await;
-    let messages: Vec<_> = (0..3).map(|_| service.message("hold")).collect();
+    let messages: Vec<_> = (0..3).map(|_| service.message(task::HOLD)).collect();
     let pushes: Vec<_> = messages
         .iter()
         .map(|message| push(&service, &service.url, message))
@@ -135,7 +135,7 @@ async fn a_handler_that_blocks_keeps_its_lease_so_that_no_other_instance_runs_it
     let again = push(&service, &other_url, &messages[0]);
     let live = get(format!("{}/health/live", service.url)).await;
     assert_eq!(live.expect("an answer").status().as_u16(), 200);
-    let innocent = TestMessage::new("innocent", "ok");
+    let innocent = TestMessage::new("innocent", task::SUCCEED);
     assert_eq!(service.push(&innocent).await.status, 204);
     store.called(Step::Renew, 12).await; // more than a lease
     assert_eq!(service.probe.runs_of(&messages[0].id), 1);
@@ -157,7 +157,7 @@ async fn a_push_is_answered_at_its_hard_limit_although_its_handler_blocks() {
         .store(store.clone())
         .start()
         .await;
-    let message = service.message("hold");
+    let message = service.message(task::HOLD);
     assert_eq!(service.push(&message).await.status, 503);
     assert_eq!(service.push(&message).await.status, 409, "still at work");
     assert_eq!(service.runs(), 1);
@@ -179,12 +179,12 @@ async fn a_service_leaves_in_time_although_handlers_block_and_other_claims_are_r
         .await;
     let running = service.take_running();
     let blocked: Vec<_> = (0..3)
-        .map(|_| push(&service, &service.url, &service.message("hold")))
+        .map(|_| push(&service, &service.url, &service.message(task::HOLD)))
         .collect();
     let innocent = push(
         &service,
         &service.url,
-        &TestMessage::new("innocent", "hang"),
+        &TestMessage::new("innocent", task::HANG),
     );
     service.probe.entered(4).await;
     soon("the end", running.drain()).await;

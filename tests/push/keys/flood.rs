@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::story::FLOOR;
 use crate::harness::key_server::Answer;
 use crate::harness::mint::{Issuer, claims, header, join, unsigned, with};
+use crate::harness::probe::task;
 use crate::harness::{Service, client_builder, soon, subscriber, time_passes};
 
 const STRANGERS: usize = 1000;
@@ -30,7 +31,7 @@ impl Flood {
             .subscriber(subscriber("probe").concurrency(1000))
             .setting("PUSHGATE_CONCURRENCY", 1000);
         let service = Arc::new(setup.start().await);
-        let message = service.message("ok");
+        let message = service.message(task::SUCCEED);
         let first = service.push_with(&message, &issuer.key.good()).await;
         assert_eq!(first.status, 204);
         Self { issuer, service }
@@ -43,7 +44,7 @@ impl Flood {
         let mut pushes = JoinSet::new();
         for token in tokens {
             let request = client.post(&self.service.url).bearer_auth(token);
-            let request = request.body(self.service.message("ok").body());
+            let request = request.body(self.service.message(task::SUCCEED).body());
             pushes.spawn(async move { request.send().await.expect("an answer").status().as_u16() });
         }
         pushes

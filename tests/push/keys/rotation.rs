@@ -5,11 +5,12 @@ use std::pin::pin;
 use super::story::STALE;
 use crate::harness::key_server::Answer;
 use crate::harness::mint::{Issuer, RsaKey};
+use crate::harness::probe::task;
 use crate::harness::{Service, time_passes};
 
 async fn push(service: &Service, token: &str) -> u16 {
     service
-        .push_with(&service.message("ok"), token)
+        .push_with(&service.message(task::SUCCEED), token)
         .await
         .status
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::harness::key_server::{Answer, MAX_AGE_SECONDS};
 use crate::harness::mint::{Issuer, RsaKey, claims, header, with};
+use crate::harness::probe::task;
 use crate::harness::{Service, push_to, soon, time_passes};
 
 /// Then the keys are to be fetched again.
@@ -40,7 +41,7 @@ impl Story {
     }
 
     async fn push(&self, url: &str, token: &str) -> u16 {
-        push_to(url, self.service.message("ok").body(), token)
+        push_to(url, self.service.message(task::SUCCEED).body(), token)
             .await
             .status
     }

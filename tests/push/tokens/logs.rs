@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::harness::google::Google;
 use crate::harness::message::TestMessage;
 use crate::harness::mint::{Issuer, claims, header, with};
+use crate::harness::probe::task;
 use crate::harness::process::{Process, command, settings};
 use crate::harness::push_to;
 
@@ -66,7 +67,7 @@ async fn a_token_cannot_forge_a_line_of_the_log() {
                 403,
             ),
         ] {
-            let message = TestMessage::new("unknown", "ok");
+            let message = TestMessage::new("unknown", task::SUCCEED);
             assert_eq!(push_to(&url, message.body(), &token).await.status, status);
         }
         process.line("may not push here").await;

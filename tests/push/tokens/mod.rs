@@ -11,6 +11,7 @@ mod values;
 mod wire;
 
 use crate::harness::mint::RsaKey;
+use crate::harness::probe::task;
 use crate::harness::{Service, client, reply};
 
 /// A token, and what the service must say to it.
@@ -52,7 +53,7 @@ async fn check(service: &Service, key: &RsaKey, cases: Vec<Case>) {
     let mut runs = service.runs();
     for case in &cases {
         let request = client.post(&service.url).bearer_auth(&case.token);
-        let request = request.body(service.message("ok").body());
+        let request = request.body(service.message(task::SUCCEED).body());
         let reply = reply(request.send().await.expect("an answer")).await;
         runs += usize::from(case.status == 204);
         if (reply.status, reply.body.as_str()) != (case.status, "") {
@@ -65,6 +66,6 @@ async fn check(service: &Service, key: &RsaKey, cases: Vec<Case>) {
         runs,
         "only accepted tokens reach the handler"
     );
-    let message = service.message("ok");
+    let message = service.message(task::SUCCEED);
     assert_eq!(service.push_with(&message, &key.good()).await.status, 204);
 }

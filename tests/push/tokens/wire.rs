@@ -4,13 +4,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::mint::Issuer;
+use crate::harness::probe::task;
 use crate::harness::{Service, soon};
 
 /// Sends a push with these lines as they are. The status of the answer, or nothing if the service just hangs up.
 async fn push_raw(service: &Service, lines: &[u8]) -> Option<u16> {
     let address = service.url.strip_prefix("http://").expect("an address");
     let mut stream = TcpStream::connect(address).await.expect("a connection");
-    let body = service.message("ok").body();
+    let body = service.message(task::SUCCEED).body();
     let request = [
         b"POST / HTTP/1.1\r\nhost: push.example.com\r\nconnection: close\r\n",
         lines,

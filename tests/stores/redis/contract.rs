@@ -5,6 +5,7 @@ use std::time::Duration;
 use pushgate::dedup::contract;
 
 use crate::harness::backend::{Backend, Server};
+use crate::harness::probe::task;
 use crate::harness::redis_server::{RedisServer, redis_store};
 use crate::harness::{Service, Setup, push_to, soon, subscriber};
 
@@ -58,7 +59,7 @@ async fn two_instances_run_each_message_once() {
     let service = service_on(&server).await;
     let (_other, url) = service.instance().await;
     for round in 1..=ROUNDS {
-        let message = service.message("ok");
+        let message = service.message(task::SUCCEED);
         let (one, other, again) = tokio::join!(
             service.push(&message),
             async { push_to(&url, message.body(), &service.token()).await },
@@ -78,7 +79,7 @@ async fn two_instances_run_each_message_once() {
 async fn one_that_has_forgotten_a_running_claim_still_records_the_success() {
     let mut server = RedisServer::with(&["--appendonly", "no"]).await;
     let service = service_on(&server).await;
-    let message = service.message("hold");
+    let message = service.message(task::HOLD);
     assert_eq!(
         service.push_held(&message, server.restart()).await.status,
         204

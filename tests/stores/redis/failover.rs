@@ -7,6 +7,7 @@ use pushgate::dedup::{DedupStore, MessageKey};
 
 use crate::harness::backend::Server;
 use crate::harness::message::TestMessage;
+use crate::harness::probe::task;
 use crate::harness::redis_cluster::RedisCluster;
 use crate::harness::redis_server::{RedisServer, redis_store, redis_store_within};
 use crate::harness::{Service, Setup, soon, subscriber};
@@ -35,7 +36,7 @@ async fn push_while(
         (204, 1),
         "the new master knows that it is done"
     );
-    let next = service.message("ok");
+    let next = service.message(task::SUCCEED);
     soon("the next message", async {
         while service.push(&next).await.status != 204 {}
     })
@@ -92,7 +93,7 @@ impl Watched {
 async fn a_claim_outlives_the_master_that_sentinels_know() {
     let mut redis = Watched::start().await;
     let service = service_on(redis.store()).await;
-    let message = service.message("hold");
+    let message = service.message(task::HOLD);
     push_while(&service, &message, async {
         redis.replica.says(&["dbsize"], |said| said == "1").await;
         redis.master.kill();
@@ -107,7 +108,7 @@ async fn a_master_that_became_a_replica_is_left_at_its_first_refusal() {
     let redis = Watched::start().await;
     let store = redis.store();
     let service = service_on(Arc::clone(&store)).await;
-    let message = service.message("hold");
+    let message = service.message(task::HOLD);
     push_while(&service, &message, async {
         redis.replica.says(&["dbsize"], |said| said == "1").await;
         redis.sentinel.command(&["sentinel", "failover", "main"]);
@@ -153,7 +154,7 @@ async fn a_replica_that_a_sentinel_takes_for_a_master_is_not_used() {
 async fn a_claim_outlives_its_master_in_a_cluster() {
     let mut cluster = RedisCluster::start(true, PATIENCE).await;
     let service = service_on(redis_store(&cluster.url())).await;
-    let message = service.message("hold");
+    let message = service.message(task::HOLD);
     push_while(&service, &message, async {
         let (master, _) = cluster.holders().await;
         cluster.nodes[master].kill();
@@ -166,7 +167,7 @@ async fn a_claim_outlives_its_master_in_a_cluster() {
 async fn a_claim_outlives_a_master_of_a_cluster_that_freezes() {
     let cluster = RedisCluster::start(true, PATIENCE).await;
     let service = service_on(redis_store(&cluster.url())).await;
-    let message = service.message("hold");
+    let message = service.message(task::HOLD);
     push_while(&service, &message, async {
         let (master, _) = cluster.holders().await;
         cluster.nodes[master].freeze();
