@@ -34,7 +34,8 @@ async fn answered(answer: &str) -> (Scene, RawEndpoint, RawConnection, DeliveryE
 async fn the_interim_status_102_acknowledges_at_once_and_ends_the_push() {
     let (_scene, _endpoint, mut connection, event) =
         answered("HTTP/1.1 102 Processing\r\n\r\n").await;
-    assert_eq!((event.reply(), event.is_acked()), (status(102), true));
+    assert_eq!(event.reply(), status(102));
+    assert!(event.is_acked());
     connection.closed().await;
 }
 
@@ -44,7 +45,8 @@ async fn after_other_interim_statuses_the_final_one_decides() {
         let answer =
             format!("HTTP/1.1 {interim}\r\n\r\nHTTP/1.1 500 Error\r\ncontent-length: 0\r\n\r\n");
         let (.., event) = answered(&answer).await;
-        assert_eq!((event.reply(), event.is_acked()), (status(500), false));
+        assert_eq!(event.reply(), status(500));
+        assert!(!event.is_acked());
     }
 }
 
@@ -85,7 +87,8 @@ async fn a_connection_whose_request_was_answered_before_it_was_sent_is_not_used_
     let mut other = endpoint.pushed().await;
     other.answer(NO_CONTENT).await;
     let event = scene.ended().await;
-    assert_eq!((event.attempt, event.reply()), (1, status(204)));
+    assert_eq!(event.attempt, 1);
+    assert_eq!(event.reply(), status(204));
     drop(connection);
 }
 
@@ -105,7 +108,8 @@ async fn a_push_whose_kept_connection_was_closed_meanwhile_goes_by_another() {
     let mut connection = endpoint.pushed().await;
     connection.answer(NO_CONTENT).await;
     let event = scene.ended().await;
-    assert_eq!((event.attempt, event.is_acked()), (1, true));
+    assert_eq!(event.attempt, 1);
+    assert!(event.is_acked());
 }
 
 #[tokio::test]
@@ -115,7 +119,8 @@ async fn a_push_that_was_sent_and_not_answered_has_failed_on_any_connection() {
     connection.request().await;
     drop(connection);
     let event = scene.ended().await;
-    assert_eq!((event.attempt, event.reply()), (1, Some(Reply::NoAnswer)));
+    assert_eq!(event.attempt, 1);
+    assert_eq!(event.reply(), Some(Reply::NoAnswer));
     let mut connection = endpoint.pushed().await;
     connection.answer(NO_CONTENT).await;
     assert_eq!(scene.ended().await.attempt, 2);

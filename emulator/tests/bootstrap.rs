@@ -77,10 +77,8 @@ fn a_file_has_googles_names_for_everything() {
     assert_eq!(token.audience.as_deref(), Some("shop"));
     assert_eq!(billing.ack_deadline, 60 * SECOND);
     let retries = billing.retry_policy.as_ref().unwrap();
-    assert_eq!(
-        (retries.minimum_backoff, retries.maximum_backoff),
-        (SECOND / 2, 600 * SECOND)
-    );
+    assert_eq!(retries.minimum_backoff, SECOND / 2);
+    assert_eq!(retries.maximum_backoff, 600 * SECOND);
     let dead_letters = billing.dead_letter_policy.as_ref().unwrap();
     assert_eq!(dead_letters.dead_letter_topic, "projects/shop/topics/dead");
     assert_eq!(dead_letters.max_delivery_attempts, 7);
@@ -89,7 +87,8 @@ fn a_file_has_googles_names_for_everything() {
     assert_eq!(billing.message_retention, 1200 * SECOND);
     assert_eq!(billing.expiration, None);
     let faults = &found.faults["projects/shop/subscriptions/billing"];
-    assert_eq!((faults.duplicate, faults.seed), (0.5, Some(9)));
+    assert_eq!(faults.duplicate, 0.5);
+    assert_eq!(faults.seed, Some(9));
 }
 
 #[test]
@@ -271,10 +270,8 @@ fn a_setting_is_true_or_false_and_an_object_no_list() {
     );
     let labels = parsed(&subscription("{labels: {country: no, zip: 012}}"));
     let labels = &labels.subscriptions[0].labels;
-    assert_eq!(
-        (labels["country"].as_str(), labels["zip"].as_str()),
-        ("no", "012")
-    );
+    assert_eq!(labels["country"], "no");
+    assert_eq!(labels["zip"], "012");
     for settings in [
         "[orders]",
         "{pushConfig: [http://127.0.0.1:8080/]}",
@@ -523,18 +520,16 @@ async fn the_example_is_created_and_a_second_time_kept() {
     let declared = Bootstrap::read(&[example("shop.yaml")], &defaults()).unwrap();
     let emulator = Emulator::start_with(Options::default()).unwrap();
     let done = emulator.bootstrap(&declared).unwrap();
-    assert_eq!(
-        (done.created.len(), done.kept.len(), done.published),
-        (8, 0, 2)
-    );
+    assert_eq!(done.created.len(), 8);
+    assert_eq!(done.kept.len(), 0);
+    assert_eq!(done.published, 2);
     let held = emulator.held("projects/shop/subscriptions/orders-audit");
     assert_eq!(held.len(), 2);
     assert_eq!(held[0].ordering_key, "c-9");
     let again = emulator.bootstrap(&declared).unwrap();
-    assert_eq!(
-        (again.created.len(), again.kept, again.published),
-        (0, done.created, 0)
-    );
+    assert_eq!(again.created.len(), 0);
+    assert_eq!(again.kept, done.created);
+    assert_eq!(again.published, 0);
     emulator.stop().await;
 }
 
@@ -545,8 +540,10 @@ fn the_file_of_the_readme_can_be_read() {
     let (text, _) = rest.split_once("```").unwrap();
     let definition = r#"definition: '{"type":"record","name":"Order","fields":[{"name":"id","type":"string"}]}'"#;
     let found = parsed(&text.replace("definitionFile: order.avsc", definition));
-    assert_eq!((found.schemas.len(), found.topics.len()), (1, 2));
-    assert_eq!((found.subscriptions.len(), found.messages.len()), (4, 1));
+    assert_eq!(found.schemas.len(), 1);
+    assert_eq!(found.topics.len(), 2);
+    assert_eq!(found.subscriptions.len(), 4);
+    assert_eq!(found.messages.len(), 1);
 }
 
 #[test]

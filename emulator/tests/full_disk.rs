@@ -74,7 +74,8 @@ async fn check_page(process: &Process, message_id: &str) {
 /// It can be ended all the same.
 async fn end(process: Process) {
     let (status, answer) = process.post("shutdown", &json!({})).await;
-    assert_eq!((status, answer), (200, json!({})));
+    assert_eq!(status, 200);
+    assert_eq!(answer, json!({}));
 }
 
 async fn pull_all(subscriber: &mut SubscriberClient<Channel>) -> Vec<ReceivedMessage> {

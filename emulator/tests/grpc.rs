@@ -94,7 +94,8 @@ async fn topics_and_subscriptions_are_the_same_over_grpc() {
     };
     let found = subscriber.get_subscription(request).await.unwrap();
     let found = found.into_inner();
-    assert_eq!((found.topic, found.ack_deadline_seconds), (topic.name, 10));
+    assert_eq!(found.topic, topic.name);
+    assert_eq!(found.ack_deadline_seconds, 10);
     let request = DeleteTopicRequest {
         topic: TOPIC.to_owned(),
     };

@@ -242,7 +242,8 @@ async fn the_certificates_are_those_of_the_published_keys() {
     ids.sort();
     assert_eq!(all.keys().cloned().collect::<Vec<_>>(), ids);
     // The one before, the one that signs, and the one after.
-    assert_eq!((first.len(), all.len()), (2, 3));
+    assert_eq!(first.len(), 2);
+    assert_eq!(all.len(), 3);
     assert!(
         first
             .iter()

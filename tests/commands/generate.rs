@@ -41,10 +41,9 @@ async fn described() -> Value {
 #[tokio::test]
 async fn the_files_in_the_repository_are_what_generate_writes() {
     let said = generate(root(), &["--check"]).await;
-    assert_eq!(
-        (said.code, said.stdout.as_str(), said.stderr.as_str()),
-        (Some(0), "", "")
-    );
+    assert_eq!(said.code, Some(0));
+    assert_eq!(said.stdout, "");
+    assert_eq!(said.stderr, "");
 }
 
 #[tokio::test]
@@ -382,7 +381,8 @@ async fn files_that_git_gave_other_line_ends_are_not_stale_and_keep_them() {
         copy.put(path, copy.read(path).replace('\n', "\r\n"));
     }
     let fresh = generate(&copy.root, &["--check"]).await;
-    assert_eq!((fresh.code, fresh.stdout.as_str()), (Some(0), ""));
+    assert_eq!(fresh.code, Some(0));
+    assert_eq!(fresh.stdout, "");
     for path in [
         "m2m/README.md",
         "m2m/asyncapi.yaml",

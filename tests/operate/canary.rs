@@ -269,10 +269,8 @@ async fn what_is_asked_of_gcloud_names_fields_that_the_service_writes() {
         handled["message_id"].as_str().map(str::is_empty),
         Some(false)
     );
-    assert_eq!(
-        (&refused["subscription"], &refused["outcome"]),
-        (&"orders-fulfilment".into(), &"refused".into())
-    );
+    assert_eq!(refused["subscription"], "orders-fulfilment");
+    assert_eq!(refused["outcome"], "refused");
 }
 
 #[tokio::test]
@@ -291,12 +289,8 @@ async fn wrong_usage_is_told_before_anything_is_published() {
         ),
     ] {
         let said = canary(Found::default(), &arguments).await;
-        assert_eq!(
-            (said.status, said.calls.as_str()),
-            (Some(2), ""),
-            "{}",
-            said.text
-        );
+        assert_eq!(said.status, Some(2), "{}", said.text);
+        assert_eq!(said.calls, "", "{}", said.text);
         assert!(said.text.contains(words), "{}", said.text);
     }
     let said = canary(Found::default(), &["--help"]).await;

@@ -28,20 +28,16 @@ async fn a_leaving_service_refuses_new_pushes_and_lets_running_ones_finish() {
             }
         })
         .await;
-        assert_eq!(
-            (refused.status, refused.body.as_str()),
-            (503, "the service is leaving\n")
-        );
+        assert_eq!(refused.status, 503);
+        assert_eq!(refused.body, "the service is leaving\n");
         let ready = get(format!("{}/health/ready", service.url))
             .await
             .expect("an answer");
         let live = get(format!("{}/health/live", service.url))
             .await
             .expect("an answer");
-        assert_eq!(
-            (ready.status().as_u16(), live.status().as_u16()),
-            (503, 200)
-        );
+        assert_eq!(ready.status().as_u16(), 503);
+        assert_eq!(live.status().as_u16(), 200);
         service.probe.open();
         soon("the end", drained).await.expect("drained");
     };
@@ -72,7 +68,8 @@ async fn who_cannot_finish_is_asked_then_stopped_and_its_claim_released() {
         assert_eq!(store.calls(Step::Release), 2, "before the process may end");
     };
     let (asked, hung, ()) = tokio::join!(service.push(&asked), service.push(&hangs), leaving);
-    assert_eq!((asked.status, hung.status), (503, 503));
+    assert_eq!(asked.status, 503);
+    assert_eq!(hung.status, 503);
     service.probe.asked_to_stop(1).await;
     let (_next, url) = service.instance().await;
     let again = TestMessage {
@@ -105,7 +102,8 @@ async fn a_handler_that_cannot_be_stopped_keeps_its_claim_when_the_service_leave
         running.drain().await;
     };
     let (reply, ()) = tokio::join!(service.push(&held), leaving);
-    assert_eq!((reply.status, store.calls(Step::Release)), (503, 0));
+    assert_eq!(reply.status, 503);
+    assert_eq!(store.calls(Step::Release), 0);
     service.probe.open();
 }
 
@@ -126,7 +124,8 @@ async fn a_waiting_delivery_is_told_that_the_service_leaves() {
         reply
     };
     let (first, second, ()) = tokio::join!(service.push(&held), waiting, leaving);
-    assert_eq!((first.status, second.status), (204, 503));
+    assert_eq!(first.status, 204);
+    assert_eq!(second.status, 503);
 }
 
 #[tokio::test]

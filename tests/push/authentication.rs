@@ -31,11 +31,8 @@ async fn each_forged_token_is_refused_and_reaches_no_handler() {
             Forgery::WrongAudience => 403,
             _ => 401,
         };
-        assert_eq!(
-            (reply.status, reply.body.as_str()),
-            (status, ""),
-            "{forgery:?}"
-        );
+        assert_eq!(reply.status, status, "{forgery:?}");
+        assert_eq!(reply.body, "", "{forgery:?}");
     }
     assert_eq!(service.runs(), 0);
     assert_eq!(
@@ -60,11 +57,8 @@ async fn a_genuine_token_of_somebody_else_is_refused() {
         let reply = service
             .push_with(&message, &issuer.token(email, audience))
             .await;
-        assert_eq!(
-            (reply.status, reply.body.as_str()),
-            (403, body),
-            "{email} {audience}"
-        );
+        assert_eq!(reply.status, 403, "{email} {audience}");
+        assert_eq!(reply.body.as_str(), body, "{email} {audience}");
     }
     assert_eq!(service.runs(), 0);
 }
@@ -152,7 +146,8 @@ async fn a_thousand_pushes_on_a_cold_start_cause_one_key_fetch_and_no_refusal() 
     google.say(Keys::Served);
     let statuses = soon("all answers", pushes.join_all()).await;
     assert!(statuses.iter().all(|status| *status == 204), "{statuses:?}");
-    assert_eq!((service.runs(), google.fetches()), (1000, 1));
+    assert_eq!(service.runs(), 1000);
+    assert_eq!(google.fetches(), 1);
 }
 
 #[tokio::test]

@@ -65,11 +65,9 @@ async fn two_instances_run_each_message_once() {
             async { push_to(&url, message.body(), &service.token()).await },
             service.push(&message)
         );
-        assert_eq!(
-            (one.status, other.status, again.status),
-            (204, 204, 204),
-            "round {round}"
-        );
+        assert_eq!(one.status, 204, "round {round}");
+        assert_eq!(other.status, 204, "round {round}");
+        assert_eq!(again.status, 204, "round {round}");
         assert_eq!(service.probe.runs_of(&message.id), 1, "round {round}");
     }
 }
@@ -84,10 +82,8 @@ async fn one_that_has_forgotten_a_running_claim_still_records_the_success() {
         service.push_held(&message, server.restart()).await.status,
         204
     );
-    assert_eq!(
-        (service.push(&message).await.status, service.runs()),
-        (204, 1)
-    );
+    assert_eq!(service.push(&message).await.status, 204);
+    assert_eq!(service.runs(), 1);
 }
 
 #[tokio::test]
