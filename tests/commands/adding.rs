@@ -104,7 +104,7 @@ async fn resource(host: &str, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_subscriber_more_is_one_file_and_its_lines_and_the_rest_follows() {
+async fn a_new_subscriber_is_one_file_in_the_list() {
     let (copy, binary) = repository_with_a_subscriber_more().await;
     let written = generate(&binary, &copy, &[]).await;
     let verbs: BTreeMap<&str, &str> = written

@@ -51,7 +51,7 @@ async fn without_settings_serve_names_everything_it_needs_at_once() {
 }
 
 #[tokio::test]
-async fn the_help_of_serve_lists_every_setting_with_form_and_default() {
+async fn the_help_of_serve_lists_every_setting() {
     let said = run(&["serve", "--help"], &[]).await;
     assert!(said.is_success);
     for setting in &pushgate::SETTINGS {
@@ -99,7 +99,7 @@ async fn the_effective_settings_are_printed_without_the_password() {
 }
 
 #[tokio::test]
-async fn describe_prints_every_declaration_as_json_and_needs_no_settings() {
+async fn describe_prints_every_declaration_as_json() {
     let said = run(&["describe"], &[]).await;
     assert!(said.is_success && said.stderr.is_empty(), "{}", said.stderr);
     let described: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
@@ -126,12 +126,16 @@ async fn describe_prints_every_declaration_as_json_and_needs_no_settings() {
         }
         assert!(subscription["retryPolicy"]["minimumBackoff"].is_string());
     }
+}
+
+#[tokio::test]
+async fn the_help_of_describe_says_that_it_needs_no_settings() {
     let help = run(&["describe", "--help"], &[]).await;
     assert!(help.stdout.contains("needs no settings"), "{}", help.stdout);
 }
 
 #[tokio::test]
-async fn a_taken_port_and_a_wrong_log_setting_are_explained() {
+async fn a_taken_port_is_explained() {
     let taken = std::net::TcpListener::bind("0.0.0.0:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
     let mut environment = ENOUGH.to_vec();
@@ -145,6 +149,10 @@ async fn a_taken_port_and_a_wrong_log_setting_are_explained() {
         "{}",
         said.stderr
     );
+}
+
+#[tokio::test]
+async fn a_wrong_log_format_is_explained() {
     let said = run(&["serve"], &[("PUSHGATE_LOG_FORMAT", "xml")]).await;
     assert!(
         !said.is_success
@@ -157,7 +165,7 @@ async fn a_taken_port_and_a_wrong_log_setting_are_explained() {
 }
 
 #[tokio::test]
-async fn a_log_setting_that_would_silence_everything_is_refused_with_all_other_faults() {
+async fn a_wrong_log_level_is_reported_with_all_other_faults() {
     let said = run(
         &["serve"],
         &[
@@ -181,7 +189,7 @@ async fn a_log_setting_that_would_silence_everything_is_refused_with_all_other_f
 }
 
 #[tokio::test]
-async fn where_logs_are_json_a_failed_start_is_one_entry_and_text_has_no_colours_in_a_pipe() {
+async fn in_a_json_log_a_failed_start_is_one_entry() {
     let said = run(
         &["serve"],
         &[
@@ -192,6 +200,10 @@ async fn where_logs_are_json_a_failed_start_is_one_entry_and_text_has_no_colours
     .await;
     let entry: serde_json::Value = serde_json::from_str(&said.stderr).expect("one entry");
     assert_eq!(entry["severity"], "ERROR");
+}
+
+#[tokio::test]
+async fn a_text_log_in_a_pipe_has_no_colours() {
     let said = run(&["serve"], &[("GCE_METADATA_HOST", "127.0.0.1:1")]).await;
     assert!(
         said.stderr.contains("WARN") && !said.stderr.contains('\u{1b}'),

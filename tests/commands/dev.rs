@@ -49,7 +49,7 @@ async fn example_messages_show_what_the_product_is_for() {
 }
 
 #[tokio::test]
-async fn quiet_shows_no_examples_and_a_message_of_ones_own_all_the_same() {
+async fn quiet_shows_only_messages_of_ones_own() {
     let (mut process, host) = dev(&["--quiet"]).await;
     process.line("Publish your own").await;
     let body = json!({"messages": [{"data": "eyJvcmRlcklkIjoiQSJ9"}]}).to_string(); // {"orderId":"A"}
@@ -91,7 +91,7 @@ async fn pushgate_log_decides_which_lines_are_shown() {
 }
 
 #[tokio::test]
-async fn the_console_shows_what_the_service_decided_and_why() {
+async fn the_console_shows_outcomes_with_their_reasons() {
     let (mut process, host) = dev(&[]).await;
     process.line("failed: the hall is locked → 503").await;
     process.line("not run again → 204").await;
@@ -123,7 +123,7 @@ async fn the_console_shows_what_the_service_decided_and_why() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_passed_over_and_said_so() {
+async fn a_taken_port_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
     let mut process = Process::start(command(&[
@@ -149,7 +149,7 @@ async fn it_ends_with_its_emulator() {
 }
 
 #[tokio::test]
-async fn an_empty_variable_is_none_and_any_project_that_pub_sub_takes_is_one() {
+async fn any_project_that_pub_sub_takes_is_accepted() {
     for (project, named, caller) in [
         ("", "local", "push@local."),
         ("my_project", "my_project", "push@my_project."),
@@ -176,6 +176,10 @@ async fn an_empty_variable_is_none_and_any_project_that_pub_sub_takes_is_one() {
         let subscription = subscription.text().await.expect("a body");
         assert!(subscription.contains(caller), "{subscription}");
     }
+}
+
+#[tokio::test]
+async fn a_wrong_variable_is_rejected() {
     for (name, value) in [("GOOGLE_CLOUD_PROJECT", "a/b"), ("PORT", "high")] {
         let mut command = command(&["dev"]);
         command.env(name, value);
@@ -190,7 +194,7 @@ async fn an_empty_variable_is_none_and_any_project_that_pub_sub_takes_is_one() {
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_is_told() {
+async fn a_store_that_does_not_answer_is_reported() {
     let (port, emulator_port) = (free_port().to_string(), free_port().to_string());
     let mut command = command(&[
         "dev",

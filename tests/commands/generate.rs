@@ -47,7 +47,7 @@ async fn the_files_in_the_repository_are_what_generate_writes() {
 }
 
 #[tokio::test]
-async fn it_writes_the_same_bytes_wherever_and_however_often_it_is_called() {
+async fn generate_writes_the_same_files_in_any_folder() {
     let copy = Copy::of(&["Cargo.toml"]);
     copy.put(
         "m2m/README.md",
@@ -59,6 +59,11 @@ async fn it_writes_the_same_bytes_wherever_and_however_often_it_is_called() {
         let here = std::fs::read_to_string(root().join(&path)).expect(&path);
         assert_eq!(copy.read(&path), here, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_second_generate_leaves_every_file_unchanged() {
+    let copy = Copy::of(&DERIVED);
     let again = generate(&copy.root, &[]).await;
     assert!(
         again
@@ -68,7 +73,7 @@ async fn it_writes_the_same_bytes_wherever_and_however_often_it_is_called() {
         "{}",
         again.stdout
     );
-    assert_eq!(first.stdout.lines().count(), again.stdout.lines().count());
+    assert!(again.stdout.lines().count() > 5, "{}", again.stdout);
 }
 
 #[tokio::test]
@@ -92,7 +97,7 @@ async fn it_finds_the_project_around_the_folder_it_is_called_in() {
 }
 
 #[tokio::test]
-async fn check_names_every_file_that_differs_and_writes_nothing() {
+async fn check_names_every_file_that_differs_without_writing() {
     let copy = Copy::of(&DERIVED);
     let tampered = [
         (
@@ -169,7 +174,7 @@ async fn a_release_records_the_message_types_as_they_are() {
 }
 
 #[tokio::test]
-async fn what_people_wrote_around_the_section_stays_and_markers_are_needed() {
+async fn text_around_the_generated_section_is_kept() {
     let copy = Copy::of(&DERIVED);
     let mine = "Mine, with\r\nodd line ends.\n<!-- pushgate:begin -->\n<!-- pushgate:end -->\n\nAnd no end";
     copy.put("m2m/README.md", mine);
@@ -177,6 +182,11 @@ async fn what_people_wrote_around_the_section_stays_and_markers_are_needed() {
     let written = copy.read("m2m/README.md");
     assert!(written.starts_with("Mine, with\r\nodd line ends.\n<!-- pushgate:begin -->\n"));
     assert!(written.ends_with("\n<!-- pushgate:end -->\n\nAnd no end"));
+}
+
+#[tokio::test]
+async fn a_document_without_markers_is_left_alone() {
+    let copy = Copy::of(&DERIVED);
     copy.put("m2m/README.md", "Mine alone.");
     let said = generate(&copy.root, &[]).await;
     assert_eq!(said.code, Some(1));
@@ -319,7 +329,7 @@ fn codes(verdict: &Value) -> Vec<&str> {
 
 #[tokio::test]
 #[ignore = "needs Node and the AsyncAPI parser"]
-async fn asyncapi_the_official_parser_finds_nothing_wrong_and_examples_fit_their_schemas() {
+async fn asyncapi_the_official_parser_finds_nothing_wrong() {
     let verdicts = judged(&[root().join("m2m/asyncapi.yaml")]).await;
     let verdict = &verdicts[0];
     assert_eq!(verdict["isDocument"], true, "{verdict}");
@@ -374,7 +384,7 @@ async fn asyncapi_the_judge_finds_what_is_broken() {
 }
 
 #[tokio::test]
-async fn files_that_git_gave_other_line_ends_are_not_stale_and_keep_them() {
+async fn files_keep_the_line_ends_that_git_gave_them() {
     let copy = Copy::of(&DERIVED);
     let files = copy.files();
     for path in &files {

@@ -83,7 +83,7 @@ async fn deliver_at_once(
 }
 
 #[tokio::test]
-async fn two_instances_and_one_message_run_it_once_and_all_deliveries_are_acked() {
+async fn two_instances_run_a_message_once() {
     let service = Service::start().await;
     let (_other, url) = service.instance().await;
     let urls = [service.url.clone(), url];
@@ -95,7 +95,7 @@ async fn two_instances_and_one_message_run_it_once_and_all_deliveries_are_acked(
 }
 
 #[tokio::test]
-async fn a_delivery_beside_a_failing_one_fails_with_it_or_tries_itself() {
+async fn a_delivery_beside_a_failing_one_fails_too() {
     let service = Service::start().await;
     for _ in 0..20 {
         let statuses =
@@ -145,7 +145,7 @@ async fn a_claim_whose_answer_was_lost_is_not_lost_itself() {
 }
 
 #[tokio::test]
-async fn with_the_store_down_a_push_is_asked_for_again_and_runs_nothing() {
+async fn with_the_store_down_no_push_is_acknowledged_or_run() {
     let (service, store) = on_faulty_store().await;
     store.fail(Step::Claim, Fault::Down, ALWAYS);
     let message = service.message(task::SUCCEED);
@@ -159,7 +159,7 @@ async fn with_the_store_down_a_push_is_asked_for_again_and_runs_nothing() {
 }
 
 #[tokio::test]
-async fn a_success_is_recorded_although_answers_are_lost_or_the_store_is_away_for_a_while() {
+async fn a_success_is_recorded_although_the_store_fails_for_a_while() {
     for (fault, times) in [
         (Fault::LostReply, 1),
         (Fault::LostReply, 3),
@@ -179,7 +179,7 @@ async fn a_success_is_recorded_although_answers_are_lost_or_the_store_is_away_fo
 }
 
 #[tokio::test]
-async fn a_success_that_cannot_be_recorded_is_acked_before_the_deadline() {
+async fn an_unrecorded_success_is_acked_before_the_deadline() {
     let store = FaultyStore::new();
     let deadline = Duration::from_secs(100);
     let service = Setup::new()
@@ -218,7 +218,7 @@ async fn a_lost_answer_while_waiting_is_not_the_end_of_waiting() {
 }
 
 #[tokio::test]
-async fn a_duplicate_at_the_same_instance_costs_no_round_trip_to_the_store() {
+async fn a_duplicate_at_the_same_instance_costs_no_store_call() {
     let (service, store) = on_faulty_store().await;
     let message = service.message(task::SUCCEED);
     assert_eq!(service.push(&message).await.status, 204);
@@ -240,7 +240,7 @@ async fn a_duplicate_at_the_same_instance_costs_no_round_trip_to_the_store() {
 }
 
 #[tokio::test]
-async fn what_the_local_memory_knows_is_answered_even_while_the_store_is_down() {
+async fn a_known_duplicate_is_acked_while_the_store_is_down() {
     let (service, store) = on_faulty_store().await;
     let message = service.message(task::SUCCEED);
     assert_eq!(service.push(&message).await.status, 204);

@@ -101,7 +101,7 @@ async fn two_publishes_of_an_event_at_two_instances_at_once_run_once() {
 }
 
 #[tokio::test]
-async fn a_message_without_its_key_is_dead_lettered_once_and_says_where_it_was_looked_for() {
+async fn a_message_without_its_key_is_dead_lettered_once() {
     let service = service(Idempotency::by_payload("/order/id")).await;
     let message = service.message(r#"{"order":{}}"#);
     for _ in 0..2 {
@@ -120,8 +120,13 @@ async fn a_message_without_its_key_is_dead_lettered_once_and_says_where_it_was_l
     assert_eq!(service.runs(), 0);
 }
 
-/// Handles one event, and sends another payload under its key, twice; the statuses of these, and the dead letters.
-async fn conflict(idempotency: Idempotency) -> ([u16; 2], usize) {
+/// The end of two pushes with another payload under a key that is done.
+struct Conflicting {
+    statuses: [u16; 2],
+    dead_letters: usize,
+}
+
+async fn conflict(idempotency: Idempotency) -> Conflicting {
     let service = service(idempotency).await;
     let first = event(&service, "e-1", task::SUCCEED);
     assert_eq!(service.push(&first).await.status, 204);
@@ -136,21 +141,37 @@ async fn conflict(idempotency: Idempotency) -> ([u16; 2], usize) {
         "the first is still itself"
     );
     assert_eq!(service.runs(), 1);
-    (statuses, service.google.dead_letters().len())
+    Conflicting {
+        statuses,
+        dead_letters: service.google.dead_letters().len(),
+    }
 }
 
 #[tokio::test]
-async fn the_same_key_with_another_payload_is_noticed_and_treated_as_declared() {
-    let by_event = || Idempotency::by_attribute("event");
-    assert_eq!(conflict(by_event()).await, ([204, 204], 1));
-    let ignore = by_event().on_conflict(Conflict::Ignore);
-    assert_eq!(conflict(ignore).await, ([204, 204], 0));
-    let retry = by_event().on_conflict(Conflict::Retry);
-    assert_eq!(conflict(retry).await, ([503, 503], 0));
+async fn another_payload_under_a_key_is_dead_lettered_by_default() {
+    let conflict = conflict(Idempotency::by_attribute("event")).await;
+    assert_eq!(conflict.statuses, [204, 204]);
+    assert_eq!(conflict.dead_letters, 1);
 }
 
 #[tokio::test]
-async fn a_conflict_is_noticed_by_a_delivery_that_waited_for_the_other_one() {
+async fn another_payload_under_a_key_can_be_ignored() {
+    let ignore = Idempotency::by_attribute("event").on_conflict(Conflict::Ignore);
+    let conflict = conflict(ignore).await;
+    assert_eq!(conflict.statuses, [204, 204]);
+    assert_eq!(conflict.dead_letters, 0);
+}
+
+#[tokio::test]
+async fn another_payload_under_a_key_can_be_retried() {
+    let retry = Idempotency::by_attribute("event").on_conflict(Conflict::Retry);
+    let conflict = conflict(retry).await;
+    assert_eq!(conflict.statuses, [503, 503]);
+    assert_eq!(conflict.dead_letters, 0);
+}
+
+#[tokio::test]
+async fn a_delivery_that_waited_notices_a_conflict() {
     let service = service(Idempotency::by_attribute("event")).await;
     let (held, other) = (
         event(&service, "e-1", task::HOLD),

@@ -9,7 +9,7 @@ use crate::harness::{Setup, push_to, subscriber};
 const ALWAYS: usize = usize::MAX;
 
 #[tokio::test]
-async fn a_claim_that_happened_although_every_answer_was_lost_delays_the_message_only() {
+async fn a_claim_whose_answers_were_lost_only_delays_its_message() {
     let (service, store) = on_faulty_store().await;
     store.fail(Step::Claim, Fault::LostReply, 2);
     let message = service.message(task::SUCCEED);
@@ -76,7 +76,7 @@ async fn a_late_worker_whose_lease_was_lost_is_fenced_out() {
 }
 
 #[tokio::test]
-async fn a_handler_whose_claim_was_lost_is_asked_to_stop_and_releases_nothing() {
+async fn a_handler_whose_claim_was_lost_releases_nothing() {
     let (service, store) = on_faulty_store().await;
     store.fail(Step::Renew, Fault::Down, ALWAYS);
     let message = service.message(task::UNTIL_STOPPED);
@@ -101,7 +101,7 @@ async fn a_handler_whose_claim_was_lost_is_asked_to_stop_and_releases_nothing() 
 }
 
 #[tokio::test]
-async fn a_success_whose_claim_was_forgotten_is_recorded_although_answers_are_lost() {
+async fn a_success_without_its_claim_survives_lost_answers() {
     for (step, fault) in [
         (Step::Claim, Fault::LostReply),
         (Step::Claim, Fault::Down),
@@ -129,7 +129,7 @@ async fn a_success_whose_claim_was_forgotten_is_recorded_although_answers_are_lo
 }
 
 #[tokio::test]
-async fn a_running_claim_that_was_forgotten_is_claimed_again_before_another_can() {
+async fn a_forgotten_claim_is_claimed_again_by_its_run() {
     let (service, store) = on_faulty_store().await;
     let forgotten = async {
         store.forget();

@@ -87,7 +87,7 @@ fn slip(id: usize, begin: &str, element: impl Fn(usize) -> String, end: &str) ->
 }
 
 #[tokio::test]
-async fn a_message_of_the_maximum_size_takes_four_times_its_size_whatever_it_holds() {
+async fn a_message_of_maximum_size_takes_four_times_its_size() {
     let google = Google::start().await;
     let mut command = Command::new(std::env::current_exe().expect("this test"));
     command

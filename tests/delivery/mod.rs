@@ -1,7 +1,8 @@
 //! From a message to its settlement.
 
+mod claims;
 mod deduplication;
-mod holding;
+
 mod idempotency;
 mod leases;
 mod memory;

@@ -48,22 +48,22 @@ async fn check(setup: Setup) {
 }
 
 #[tokio::test]
-async fn each_outcome_of_an_async_handler_has_its_status_and_acks_are_final() {
+async fn each_outcome_of_an_async_handler_has_its_status() {
     check(Setup::new()).await;
 }
 
 #[tokio::test]
-async fn each_outcome_of_a_blocking_handler_has_its_status_and_acks_are_final() {
+async fn each_outcome_of_a_blocking_handler_has_its_status() {
     check(Setup::new().subscriber(declared(Subscriber::blocking("probe", probe_on_thread)))).await;
 }
 
 #[tokio::test]
-async fn each_outcome_of_a_cpu_handler_has_its_status_and_acks_are_final() {
+async fn each_outcome_of_a_cpu_handler_has_its_status() {
     check(Setup::new().subscriber(declared(Subscriber::cpu("probe", probe_on_thread)))).await;
 }
 
 #[tokio::test]
-async fn a_reply_names_the_outcome_and_no_reason_to_authenticated_pushers() {
+async fn a_reply_names_the_outcome_to_authenticated_pushers() {
     let service = Service::start().await;
     service.google.keep_dead_letters();
     for (data, first, again) in [
@@ -80,11 +80,6 @@ async fn a_reply_names_the_outcome_and_no_reason_to_authenticated_pushers() {
             assert_eq!(reply.body, "", "{data}");
         }
     }
-    let stranger = service
-        .push_with(&service.message(task::SUCCEED), "no token")
-        .await;
-    assert_eq!(stranger.status, 401);
-    assert_eq!(stranger.outcome, None);
     let unreadable = service.push_body("{}").await;
     let outcome = unreadable.outcome.as_deref();
     assert_eq!(unreadable.status, 400);
@@ -92,7 +87,16 @@ async fn a_reply_names_the_outcome_and_no_reason_to_authenticated_pushers() {
 }
 
 #[tokio::test]
-async fn what_can_never_succeed_is_dead_lettered_with_its_reason_before_it_is_acked() {
+async fn a_reply_names_no_outcome_to_strangers() {
+    let service = Service::start().await;
+    let message = service.message(task::SUCCEED);
+    let stranger = service.push_with(&message, "no token").await;
+    assert_eq!(stranger.status, 401);
+    assert_eq!(stranger.outcome, None);
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_published_before_its_message_is_acked() {
     let service = Service::start().await;
     service.google.keep_dead_letters();
     let mut message = service
@@ -141,7 +145,7 @@ async fn what_can_never_succeed_is_dead_lettered_with_its_reason_before_it_is_ac
 }
 
 #[tokio::test]
-async fn what_cannot_be_dead_lettered_is_delivered_again() {
+async fn a_message_that_cannot_be_dead_lettered_is_redelivered() {
     let service = Service::start().await;
     let topic = format!(
         "projects/{}/topics/probe-dead-letter",
@@ -177,7 +181,7 @@ const PAUSE: Duration = Duration::from_secs(3);
 const NO_TOPIC: RpcFault = RpcFault::Refused(5);
 
 #[tokio::test]
-async fn dead_letters_that_cannot_be_published_cost_one_call_for_each_pause() {
+async fn a_failing_dead_letter_topic_is_called_once_a_pause() {
     let google = Arc::new(Google::start().await);
     let proxy = RpcProxy::before(&google.emulator.address().to_string()).await;
     let setup = Setup::new().google(&google);
@@ -243,7 +247,7 @@ async fn typed(message: Message<Typed>, probe: State<Probe>) {
 }
 
 #[tokio::test]
-async fn a_payload_that_does_not_fit_is_dead_lettered_with_all_violations() {
+async fn a_misfit_is_dead_lettered_with_all_its_violations() {
     let service = Setup::new()
         .subscriber(declared(Subscriber::new("probe", typed)))
         .start()

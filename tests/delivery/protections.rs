@@ -19,7 +19,7 @@ async fn service(probe: Subscriber) -> Service {
 }
 
 #[tokio::test]
-async fn a_handler_that_fails_for_a_moment_is_run_again_in_the_same_delivery() {
+async fn a_transient_failure_is_retried_in_the_same_delivery() {
     let pause = Backoff::from_millis(1, 20);
     let service = service(subscriber("probe").attempts_in_process(3, pause)).await;
     let message = service.message(task::FAIL_ONCE);
@@ -81,8 +81,8 @@ async fn a_service_that_leaves_does_not_wait_for_the_next_attempt() {
     );
 }
 
-#[tokio::test]
-async fn an_open_circuit_answers_before_a_claim_and_closes_after_probes() {
+/// A subscriber that has failed three times, whose circuit needs two probes to close.
+async fn with_open_circuit() -> (Service, Arc<FaultyStore>) {
     let breaker = CircuitBreaker::after(3)
         .open_for(Backoff::from_millis(300, 300))
         .probes(2);
@@ -91,12 +91,23 @@ async fn an_open_circuit_answers_before_a_claim_and_closes_after_probes() {
     for _ in 0..3 {
         assert_eq!(service.push(&service.message(task::FAIL)).await.status, 503);
     }
+    (service, store)
+}
+
+#[tokio::test]
+async fn an_open_circuit_answers_before_a_claim() {
+    let (service, store) = with_open_circuit().await;
     let (claims, runs) = (store.calls(Step::Claim), service.runs());
     let refused = service.push(&service.message(task::SUCCEED)).await;
     assert_eq!(refused.status, 503);
     assert_eq!(refused.body, "what the handler depends on is down\n");
     assert_eq!(store.calls(Step::Claim), claims);
     assert_eq!(service.runs(), runs);
+}
+
+#[tokio::test]
+async fn a_circuit_closes_after_its_probes() {
+    let (service, _) = with_open_circuit().await;
     soon("a probe", async {
         while service.push(&service.message(task::SUCCEED)).await.status != 204 {}
     })
@@ -171,7 +182,7 @@ async fn on_faulty_store_with(probe: Subscriber) -> (Service, Arc<FaultyStore>) 
 }
 
 #[tokio::test]
-async fn a_subscriber_that_dares_runs_without_the_store_and_is_recorded_when_it_is_back() {
+async fn a_subscriber_that_dares_runs_without_the_store() {
     let (service, store) = daring().await;
     store.fail(Step::Claim, Fault::Down, usize::MAX);
     let start = tokio::time::Instant::now();
@@ -184,6 +195,12 @@ async fn a_subscriber_that_dares_runs_without_the_store_and_is_recorded_when_it_
         start.elapsed() < Duration::from_secs(5),
         "nobody waits for the store"
     );
+}
+
+#[tokio::test]
+async fn a_run_without_the_store_is_recorded_when_it_is_back() {
+    let (service, store) = daring().await;
+    store.fail(Step::Claim, Fault::Down, usize::MAX);
     let late = service.message(task::HOLD);
     let reply = service.push_held(&late, async {
         store.heal();

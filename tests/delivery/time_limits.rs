@@ -34,7 +34,7 @@ async fn at_the_soft_limit_a_handler_is_asked_to_stop() {
 }
 
 #[tokio::test]
-async fn at_the_hard_limit_an_async_handler_is_stopped_and_its_claim_released() {
+async fn a_handler_stopped_at_its_hard_limit_has_its_claim_released() {
     let store = FaultyStore::new();
     let service = Setup::new()
         .subscriber(subscriber("probe").hard_limit(LONG))
@@ -57,7 +57,7 @@ async fn at_the_hard_limit_an_async_handler_is_stopped_and_its_claim_released() 
 /// A thread cannot be stopped from outside. Its claim is kept, so no second run begins beside it, and when it ends, its
 /// late success counts.
 #[tokio::test]
-async fn a_handler_that_cannot_be_stopped_keeps_its_claim_and_its_late_success_counts() {
+async fn the_late_success_of_an_unstoppable_handler_is_recorded() {
     let store = FaultyStore::new();
     let on_thread = declared(Subscriber::blocking("probe", probe_on_thread));
     let service = Setup::new()

@@ -107,7 +107,7 @@ async fn make_cloud(emulator: &OfficialEmulator, endpoint: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs redis-server, Java, Google's emulator and Python client (./test finds or installs them)"]
-async fn every_message_has_its_effect_although_an_instance_is_killed_in_mid_handler() {
+async fn every_message_has_its_effect_although_an_instance_is_killed() {
     let redis = RedisServer::start().await;
     one_of_two_instances_is_killed(&redis.url(), &[]).await;
 }

@@ -59,7 +59,7 @@ fn data(text: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Java and Google's emulator (./test finds or installs them)"]
-async fn wrapped_messages_arrive_with_and_without_data_and_attributes() {
+async fn wrapped_messages_of_each_shape_arrive() {
     let stage = Stage::start(Setup::new()).await;
     stage.subscribe("probe", json!({})).await;
     let probe = &stage.service.probe;
@@ -130,7 +130,7 @@ async fn unwrapped_messages_arrive_with_their_metadata() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Java and Google's emulator (./test finds or installs them)"]
-async fn payload_alone_arrives_at_the_subscriber_that_says_so_and_is_refused_elsewhere() {
+async fn payload_alone_arrives_only_at_a_subscriber_that_declares_it() {
     let harmless = Idempotency::none("the test counts");
     let unwrapped = subscriber("probe").unwrapped().idempotency(harmless);
     let setup = Setup::new()

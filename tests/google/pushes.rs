@@ -58,7 +58,7 @@ async fn until(
 }
 
 #[tokio::test]
-async fn a_published_message_is_handled_and_a_failing_one_comes_again() {
+async fn a_message_that_failed_is_delivered_again() {
     let service = Service::start().await;
     subscribe(&service.google, "probe", &service.url, with_dead_letters);
     let emulator = &service.google.emulator;
@@ -81,7 +81,7 @@ async fn a_published_message_is_handled_and_a_failing_one_comes_again() {
 }
 
 #[tokio::test]
-async fn without_a_dead_letter_policy_there_is_no_attempt_and_ordering_keys_arrive_in_order() {
+async fn messages_of_an_ordering_key_are_handled_in_order() {
     let service = Service::start().await;
     subscribe(&service.google, "probe", &service.url, |config| {
         config.enable_message_ordering = true
@@ -116,7 +116,7 @@ async fn without_a_dead_letter_policy_there_is_no_attempt_and_ordering_keys_arri
 }
 
 #[tokio::test]
-async fn what_keeps_failing_is_dead_lettered_by_pubsub_after_its_attempts() {
+async fn pubsub_dead_letters_a_message_after_its_attempts() {
     let service = Service::start().await;
     service.google.keep_dead_letters();
     subscribe(&service.google, "probe", &service.url, with_dead_letters);
@@ -236,7 +236,7 @@ async fn the_example_subscribers_do_their_work_once() {
 }
 
 #[tokio::test]
-async fn the_lines_of_a_push_and_of_its_handler_carry_the_message_and_its_trace() {
+async fn log_lines_of_a_handler_carry_its_message_with_its_trace() {
     const ORDER: &str = r#"{"orderId":"A-1","customerEmail":"a@example.com","lines":[{"article":"teapot","quantity":1,"priceCents":1}]}"#;
     const OF_CLIENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     const OF_MESSAGE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";

@@ -243,7 +243,7 @@ async fn silence_is_told_with_what_to_look_at() {
 }
 
 #[tokio::test]
-async fn what_is_asked_of_gcloud_names_fields_that_the_service_writes() {
+async fn the_canary_reads_only_fields_that_the_service_writes() {
     let said = canary(Found::default(), &USUAL).await;
     assert!(
         said.calls.contains("--attribute=kind=canary") && said.calls.contains("--project=shop"),

@@ -1,4 +1,4 @@
-//! Leaving loses nothing.
+//! A shutdown loses no message.
 
 use std::time::Duration;
 
@@ -9,48 +9,55 @@ use crate::harness::google::Google;
 use crate::harness::message::TestMessage;
 use crate::harness::probe::{probe_on_thread, task};
 use crate::harness::process::{Process, settings};
-use crate::harness::{AUDIENCE, CALLER, Service, Setup, declared, get, push_to, soon};
+use crate::harness::{AUDIENCE, CALLER, Reply, Service, Setup, declared, get, push_to, soon};
 
-#[tokio::test]
-async fn a_leaving_service_refuses_new_pushes_and_lets_running_ones_finish() {
+/// Drains a service while a handler runs, lets `check` happen meanwhile, and lets the handler end then. The reply to its push.
+async fn while_draining(check: impl AsyncFnOnce(&Service)) -> Reply {
     let mut service = Service::start().await;
     let running = service.take_running();
     let held = service.message(task::HOLD);
-    let leaving = async {
+    let draining = async {
         service.probe.entered(1).await;
         let drained = tokio::spawn(running.drain());
-        let refused = soon("a refusal", async {
-            loop {
-                let reply = service.push(&service.message(task::SUCCEED)).await;
-                if reply.status != 204 {
-                    return reply;
-                }
-            }
-        })
-        .await;
-        assert_eq!(refused.status, 503);
-        assert_eq!(refused.body, "the service is leaving\n");
-        let ready = get(format!("{}/health/ready", service.url))
-            .await
-            .expect("an answer");
-        let live = get(format!("{}/health/live", service.url))
-            .await
-            .expect("an answer");
-        assert_eq!(ready.status().as_u16(), 503);
-        assert_eq!(live.status().as_u16(), 200);
+        soon("the drain", async { while service.ready().await == 200 {} }).await;
+        check(&service).await;
         service.probe.open();
         soon("the end", drained).await.expect("drained");
     };
-    let (reply, ()) = tokio::join!(service.push(&held), leaving);
-    assert_eq!(reply.status, 204);
-    assert!(
-        get(format!("{}/health/live", service.url)).await.is_err(),
-        "nobody listens any more"
-    );
+    let (reply, ()) = tokio::join!(service.push(&held), draining);
+    let address = format!("{}/health/live", service.url);
+    assert!(get(address).await.is_err(), "it still listens");
+    reply
 }
 
 #[tokio::test]
-async fn who_cannot_finish_is_asked_then_stopped_and_its_claim_released() {
+async fn a_draining_service_rejects_new_pushes() {
+    while_draining(async |service| {
+        let reply = service.push(&service.message(task::SUCCEED)).await;
+        assert_eq!(reply.status, 503);
+        assert_eq!(reply.body, "the service is leaving\n");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_draining_service_is_live_but_not_ready() {
+    while_draining(async |service| {
+        let live = get(format!("{}/health/live", service.url)).await;
+        assert_eq!(live.expect("an answer").status(), 200);
+        assert_eq!(service.ready().await, 503);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_draining_service_lets_running_handlers_finish() {
+    let reply = while_draining(async |_| {}).await;
+    assert_eq!(reply.status, 204);
+}
+
+#[tokio::test]
+async fn a_handler_stopped_at_shutdown_has_its_claim_released() {
     let store = FaultyStore::new();
     let mut service = Setup::new()
         .store(store.clone())
@@ -62,12 +69,12 @@ async fn who_cannot_finish_is_asked_then_stopped_and_its_claim_released() {
         service.message(task::UNTIL_STOPPED),
         service.message(task::HANG),
     );
-    let leaving = async {
+    let draining = async {
         service.probe.entered(2).await;
         running.drain().await;
         assert_eq!(store.calls(Step::Release), 2, "before the process may end");
     };
-    let (asked, hung, ()) = tokio::join!(service.push(&asked), service.push(&hangs), leaving);
+    let (asked, hung, ()) = tokio::join!(service.push(&asked), service.push(&hangs), draining);
     assert_eq!(asked.status, 503);
     assert_eq!(hung.status, 503);
     service.probe.asked_to_stop(1).await;
@@ -84,9 +91,9 @@ async fn who_cannot_finish_is_asked_then_stopped_and_its_claim_released() {
     assert_eq!(store.calls(Step::Look), 0);
 }
 
-/// The thread may be at work to the last moment, so its claim is not given to another beside it.
+/// Its thread may run to the end of the process, so no other delivery may get its claim.
 #[tokio::test]
-async fn a_handler_that_cannot_be_stopped_keeps_its_claim_when_the_service_leaves() {
+async fn an_unstoppable_handler_keeps_its_claim_at_shutdown() {
     let store = FaultyStore::new();
     let on_thread = declared(Subscriber::blocking("probe", probe_on_thread));
     let mut service = Setup::new()
@@ -97,23 +104,23 @@ async fn a_handler_that_cannot_be_stopped_keeps_its_claim_when_the_service_leave
         .await;
     let running = service.take_running();
     let held = service.message(task::HOLD);
-    let leaving = async {
+    let draining = async {
         service.probe.entered(1).await;
         running.drain().await;
     };
-    let (reply, ()) = tokio::join!(service.push(&held), leaving);
+    let (reply, ()) = tokio::join!(service.push(&held), draining);
     assert_eq!(reply.status, 503);
     assert_eq!(store.calls(Step::Release), 0);
     service.probe.open();
 }
 
 #[tokio::test]
-async fn a_waiting_delivery_is_told_that_the_service_leaves() {
+async fn a_waiting_delivery_is_answered_503_at_shutdown() {
     let store = FaultyStore::new();
     let mut service = Setup::new().store(store.clone()).start().await;
     let running = service.take_running();
     let held = service.message(task::HOLD);
-    let leaving = async {
+    let draining = async {
         store.called(Step::Look, 1).await;
         running.drain().await;
     };
@@ -123,13 +130,13 @@ async fn a_waiting_delivery_is_told_that_the_service_leaves() {
         service.probe.open();
         reply
     };
-    let (first, second, ()) = tokio::join!(service.push(&held), waiting, leaving);
+    let (first, second, ()) = tokio::join!(service.push(&held), waiting, draining);
     assert_eq!(first.status, 204);
     assert_eq!(second.status, 503);
 }
 
 #[tokio::test]
-async fn on_sigterm_the_process_exits_with_success_within_its_grace_period() {
+async fn on_sigterm_the_process_exits_within_its_grace_period() {
     let google = Google::start().await;
     let (mut process, url) = Process::serve(&settings(&google, "memory:")).await;
     let token = google.emulator.issuer().token(CALLER, AUDIENCE);

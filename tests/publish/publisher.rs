@@ -96,7 +96,7 @@ fn order(message: &ReceivedMessage) -> String {
 }
 
 #[tokio::test]
-async fn a_message_arrives_as_it_was_published_with_its_event_and_trace() {
+async fn a_message_arrives_as_it_was_published() {
     let scene = Scene::start().await;
     let message = Outgoing::new(shipped("A-1"))
         .event_id("event-1")
@@ -182,7 +182,7 @@ async fn a_lost_answer_repeats_the_message_with_the_same_event_id() {
 }
 
 #[tokio::test]
-async fn none_overtakes_a_message_of_its_key_that_failed_and_the_key_is_free_again() {
+async fn a_key_keeps_its_order_after_a_failure() {
     let scene = Scene::start().await;
     let publisher = Publisher::<Shipped>::builder("shipments")
         .batch_messages(1)
@@ -228,7 +228,7 @@ async fn none_overtakes_a_message_of_its_key_that_failed_and_the_key_is_free_aga
 }
 
 #[tokio::test]
-async fn what_pub_sub_would_refuse_is_refused_before_it_is_sent() {
+async fn a_message_that_pub_sub_would_refuse_is_not_sent() {
     let scene = Scene::start().await;
     let publisher = scene.publisher().await;
     let large = Shipped {
@@ -256,7 +256,7 @@ async fn what_pub_sub_would_refuse_is_refused_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_topic_that_does_not_exist_and_a_server_that_cannot_be_reached_are_told_apart() {
+async fn a_missing_topic_is_a_permanent_error() {
     let scene = Scene::start().await;
     let nowhere = Publisher::<Shipped>::open(environment(&scene.proxy.host), "nowhere").await;
     let error = nowhere
@@ -270,7 +270,10 @@ async fn a_topic_that_does_not_exist_and_a_server_that_cannot_be_reached_are_tol
     );
     assert_eq!(error.to_string(), expected);
     assert!(!error.is_transient());
+}
 
+#[tokio::test]
+async fn an_unreachable_server_is_a_transient_error() {
     let deaf = Publisher::<Shipped>::builder("shipments")
         .retry_time_limit(Duration::from_secs(1))
         .open(environment("127.0.0.1:1"))
@@ -285,7 +288,7 @@ async fn a_topic_that_does_not_exist_and_a_server_that_cannot_be_reached_are_tol
 }
 
 #[tokio::test]
-async fn who_publishes_more_than_the_buffer_holds_waits() {
+async fn a_publisher_with_a_full_buffer_waits() {
     let scene = Scene::start().await;
     let port = scene
         .proxy
@@ -319,7 +322,7 @@ async fn who_publishes_more_than_the_buffer_holds_waits() {
 }
 
 #[tokio::test]
-async fn what_was_handed_over_is_sent_when_its_publisher_is_dropped() {
+async fn a_dropped_publisher_sends_its_buffer() {
     let scene = Scene::start().await;
     let publisher = scene.publisher().await;
     for number in 0..10 {
@@ -348,7 +351,7 @@ async fn tell(
 }
 
 #[tokio::test]
-async fn a_handler_publishes_in_the_trace_of_its_delivery_and_the_same_event_in_each_run() {
+async fn each_run_publishes_the_same_event_in_the_deliverys_trace() {
     let google = Arc::new(Google::start().await);
     let topic = google
         .emulator
@@ -391,7 +394,7 @@ async fn a_handler_publishes_in_the_trace_of_its_delivery_and_the_same_event_in_
 
 #[tokio::test]
 #[ignore = "needs Java and Google's emulator (./test finds or installs them)"]
-async fn the_official_emulator_takes_batches_in_order_with_events_and_traces() {
+async fn the_official_emulator_receives_batches_in_order() {
     let emulator = OfficialEmulator::start().await;
     emulator
         .put("topics/shipments", serde_json::json!({}))

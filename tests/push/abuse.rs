@@ -210,7 +210,7 @@ async fn nothing_that_strangers_hear_waits_for_them_to_read_a_body() {
 }
 
 #[tokio::test]
-async fn strangers_connections_keep_out_neither_pushes_nor_health_checks_nor_the_exit() {
+async fn strangers_connections_keep_nothing_else_out() {
     let google = Google::start().await;
     let mut limited = Command::new("sh");
     limited

@@ -17,7 +17,7 @@ use crate::harness::{
 const BETWEEN_FETCHES: Duration = Duration::from_secs(5);
 
 #[tokio::test]
-async fn each_forged_token_is_refused_and_reaches_no_handler() {
+async fn no_forged_token_reaches_the_handler() {
     let service = Service::start().await;
     let message = service.message(task::SUCCEED);
     for forgery in Forgery::ALL {
@@ -64,7 +64,7 @@ async fn a_genuine_token_of_somebody_else_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_bearer_token_is_refused() {
+async fn a_header_without_a_bearer_token_is_refused() {
     let service = Service::start().await;
     let good = service.token();
     let long = format!("Bearer {}", "x".repeat(60_000));
@@ -117,7 +117,7 @@ async fn what_is_no_bearer_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_thousand_pushes_on_a_cold_start_cause_one_key_fetch_and_no_refusal() {
+async fn a_cold_start_fetches_the_keys_once_for_a_thousand_pushes() {
     let google = Arc::new(Google::with_keys(Keys::Held).await);
     let service = Setup::new()
         .google(&google)
@@ -151,7 +151,7 @@ async fn a_thousand_pushes_on_a_cold_start_cause_one_key_fetch_and_no_refusal() 
 }
 
 #[tokio::test]
-async fn without_keys_a_push_is_asked_for_again_and_known_keys_go_on_serving() {
+async fn without_keys_pushes_are_answered_503_until_they_are_served() {
     let google = Arc::new(Google::with_keys(Keys::Status(500)).await);
     let service = Setup::new().google(&google).start().await;
     let message = service.message(task::SUCCEED);
@@ -165,6 +165,14 @@ async fn without_keys_a_push_is_asked_for_again_and_known_keys_go_on_serving() {
     })
     .await;
     soon("readiness", async { while service.ready().await != 200 {} }).await;
+}
+
+#[tokio::test]
+async fn known_keys_serve_while_the_key_server_fails() {
+    let google = Arc::new(Google::start().await);
+    let service = Setup::new().google(&google).start().await;
+    let message = service.message(task::SUCCEED);
+    assert_eq!(service.push(&message).await.status, 204);
     google.say(Keys::Status(500));
     let stranger = service
         .google
@@ -179,7 +187,7 @@ async fn without_keys_a_push_is_asked_for_again_and_known_keys_go_on_serving() {
 }
 
 #[tokio::test]
-async fn a_rotated_key_is_learnt_and_a_withdrawn_one_forgotten_even_for_remembered_tokens() {
+async fn a_withdrawn_key_is_forgotten_even_for_cached_tokens() {
     let service = Service::start().await;
     let issuer = service.google.emulator.issuer();
     let old = service.token();

@@ -154,7 +154,7 @@ fn chunked(message: &TestMessage, end: tokio::sync::watch::Receiver<bool>) -> re
 }
 
 #[tokio::test]
-async fn small_bodies_without_a_length_share_the_room_of_one_large_one() {
+async fn small_bodies_without_a_length_share_the_room_of_a_large_one() {
     const BODIES: usize = 50;
     let service = Arc::new(
         Setup::new()

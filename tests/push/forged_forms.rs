@@ -10,7 +10,7 @@ use crate::harness::probe::task;
 use crate::harness::{Service, Setup, soon, subscriber};
 
 #[tokio::test]
-async fn what_a_publisher_makes_is_payload_or_attribute_and_never_googles_word() {
+async fn metadata_of_a_publisher_is_never_taken_for_googles() {
     let service = Service::start().await;
     let forged = TestMessage::new("other", task::FAIL);
     let attributes = [
@@ -49,7 +49,7 @@ async fn what_a_publisher_makes_is_payload_or_attribute_and_never_googles_word()
 }
 
 #[tokio::test]
-async fn a_wrapped_push_for_an_unwrapped_subscriber_is_refused_at_every_path() {
+async fn an_unwrapped_subscriber_refuses_a_wrapped_push() {
     let setup = Setup::new().subscriber(subscriber("probe").unwrapped());
     let service = setup.start().await;
     let wrapped = service.message(task::SUCCEED);

@@ -23,7 +23,7 @@ fn unwrapped() -> Setup {
 }
 
 #[tokio::test]
-async fn every_form_runs_the_handler_once_and_a_duplicate_is_acked() {
+async fn every_form_runs_the_handler_once() {
     let service = Service::start().await;
     let texts = || (0..6).map(|_| service.message(task::SUCCEED).attribute("region", "eu"));
     let messages: Vec<_> = texts().collect();
@@ -80,7 +80,7 @@ async fn a_message_is_the_same_whether_wrapped_or_not() {
 }
 
 #[tokio::test]
-async fn payload_without_metadata_belongs_to_the_subscriber_that_says_so_whatever_it_looks_like() {
+async fn payload_alone_reaches_a_subscriber_that_declares_it() {
     let service = unwrapped().start().await;
     let forged = TestMessage::new("other", task::FAIL).body();
     for headers in [BINARY.as_slice(), &[STRUCTURED], &[]] {
@@ -106,7 +106,7 @@ async fn payload_without_metadata_belongs_to_the_subscriber_that_says_so_whateve
 }
 
 #[tokio::test]
-async fn without_a_message_id_a_subscriber_that_needs_one_gets_nothing() {
+async fn a_push_without_a_needed_message_id_is_refused() {
     let needing = subscriber("probe").unwrapped();
     let service = Setup::new().subscriber(needing).start().await;
     let body = service.message(task::SUCCEED).body();
@@ -120,7 +120,7 @@ async fn without_a_message_id_a_subscriber_that_needs_one_gets_nothing() {
 }
 
 #[tokio::test]
-async fn eventarcs_own_subscription_belongs_to_the_path_of_a_subscriber_that_says_so() {
+async fn eventarcs_subscription_belongs_to_its_declared_subscriber() {
     let setup = Setup::new().also(subscriber("orders").eventarc());
     let service = setup.start().await;
     let message = TestMessage::new("eventarc-europe-west1-orders-sub-042", task::SUCCEED);
@@ -213,7 +213,7 @@ async fn payload_alone_with_a_key_in_it_runs_once() {
 }
 
 #[tokio::test]
-async fn eventarcs_query_and_either_url_of_the_service_are_accepted() {
+async fn a_push_of_eventarc_is_accepted_at_each_url() {
     // The endpoint and the audience of an export of one of its subscriptions.
     const PATH: &str = "/push/orders?__GCP_CloudEventsMode=CE_PUBSUB_BINDING";
     let setup = Setup::new()

@@ -187,7 +187,7 @@ impl Chaos {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs redis-server (./test installs it)"]
-async fn every_message_has_its_effect_whatever_is_killed_and_frozen() {
+async fn every_message_has_its_effect_whatever_fails() {
     let redis = RedisServer::start().await;
     let google = Arc::new(Google::start().await);
     google.keep_dead_letters();

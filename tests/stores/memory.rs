@@ -23,7 +23,7 @@ async fn memory_keeps_the_contract_in_races() {
 }
 
 #[tokio::test]
-async fn a_full_memory_store_forgets_what_is_done_first_and_never_what_is_in_progress() {
+async fn a_full_memory_store_forgets_only_what_is_done() {
     use pushgate::dedup::{Claim, ClaimStore, MessageKey, StoreError, Ticket, TicketStore};
     let store = MemoryStore::new(2);
     let ticket = |id: &str, window| {

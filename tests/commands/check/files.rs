@@ -21,7 +21,7 @@ async fn found_in(copy: &Copy) -> Vec<(String, Value)> {
 }
 
 #[tokio::test]
-async fn a_narrower_released_type_is_found_and_a_broken_one_cannot_be_checked() {
+async fn a_type_narrower_than_its_release_is_found() {
     let copy = Copy::of(&["m2m", "docs", "terraform", "Cargo.toml"]);
     let path = "m2m/released/OrderPlaced.json";
     let mut old = parsed(&copy.read(path));
@@ -36,7 +36,12 @@ async fn a_narrower_released_type_is_found_and_a_broken_one_cannot_be_checked() 
         finding["what"],
         "$.lines[].quantity: the largest number was 5000, and is 999"
     );
-    copy.put(path, "{");
+}
+
+#[tokio::test]
+async fn a_broken_released_type_cannot_be_checked() {
+    let copy = Copy::of(&["m2m", "docs", "terraform", "Cargo.toml"]);
+    copy.put("m2m/released/OrderPlaced.json", "{");
     assert_eq!(check_at(&copy.root, &[]).await.code, Some(2));
 }
 

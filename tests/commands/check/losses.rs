@@ -18,7 +18,7 @@ fn planned(address: &str, actions: &Value, replaced_for: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn what_would_lose_messages_or_memory_is_found() {
+async fn a_change_that_loses_messages_or_memory_is_found() {
     let replace = json!(["delete", "create"]);
     for (address, says) in [
         (FULFILMENT, "its backlog is lost"),
@@ -66,7 +66,7 @@ async fn what_would_lose_messages_or_memory_is_found() {
 }
 
 #[tokio::test]
-async fn what_a_replacement_has_left_behind_does_not_hide_the_living_resource() {
+async fn a_deposed_object_does_not_hide_its_resource() {
     let mut plan = planned(FULFILMENT, &json!(["no-op"]), &json!([]));
     let changes = plan["resource_changes"].as_array_mut().expect("changes");
     let found = changes

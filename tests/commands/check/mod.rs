@@ -130,7 +130,7 @@ const DEAD: &str = "google_pubsub_subscription.dead_letter[\"orders-fulfilment-d
 const SERVICE: &str = "google_cloud_run_v2_service.service";
 
 #[tokio::test]
-async fn the_service_of_this_repository_is_clean_with_its_plan_and_its_state() {
+async fn nothing_is_found_in_this_repository() {
     for text in [PLAN, STATE] {
         let plan = Plan::write(text);
         let said = check(&["--strict", "--plan", plan.path()]).await;
@@ -151,7 +151,7 @@ async fn the_service_of_this_repository_is_clean_with_its_plan_and_its_state() {
 }
 
 #[tokio::test]
-async fn a_module_is_found_wherever_it_stands_and_another_stack_is_none_of_it() {
+async fn a_nested_module_is_found_beside_another_stack() {
     let mut state = parsed(STATE);
     let resources = state["values"]["root_module"]["resources"].take();
     let foreign = json!({"address": "google_pubsub_topic.topic[\"x\"]", "mode": "managed", "type": "google_pubsub_topic",
@@ -171,12 +171,16 @@ async fn a_module_is_found_wherever_it_stands_and_another_stack_is_none_of_it() 
         "module.shop.module.pushgate.google_pubsub_subscription",
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_plan_without_resources_is_reported() {
     let nothing = json!({"values": {"root_module": {"resources": []}}});
     tampered(&nothing, "plan-empty", "terraform show -json").await;
 }
 
 #[tokio::test]
-async fn what_is_not_known_yet_does_not_differ_and_what_is_hidden_is_not_shown() {
+async fn a_value_that_is_not_known_yet_does_not_differ() {
     let mut plan = parsed(PLAN);
     let changes = plan["resource_changes"].as_array_mut().expect("changes");
     let found = changes
@@ -186,6 +190,10 @@ async fn what_is_not_known_yet_does_not_differ_and_what_is_hidden_is_not_shown()
     found["change"]["after"]["ack_deadline_seconds"] = Value::Null;
     found["change"]["after_unknown"]["ack_deadline_seconds"] = json!(true);
     assert_eq!(findings(&plan).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_sensitive_value_is_not_shown() {
     let mut hidden = state(FULFILMENT, |values| values["filter"] = json!("hush"));
     let resources = hidden["values"]["root_module"]["resources"]
         .as_array_mut()
@@ -200,7 +208,7 @@ async fn what_is_not_known_yet_does_not_differ_and_what_is_hidden_is_not_shown()
 }
 
 #[tokio::test]
-async fn what_cannot_be_checked_has_an_exit_code_of_its_own() {
+async fn a_failed_check_has_an_exit_code_of_its_own() {
     for (text, says) in [
         ("hush", "not valid JSON"),
         ("{}", "terraform show -json"),
@@ -234,7 +242,7 @@ async fn what_cannot_be_checked_has_an_exit_code_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_warning_fails_only_if_strict_and_can_be_accepted() {
+async fn a_warning_fails_only_in_a_strict_check() {
     let changed = state(SERVICE, |values| {
         values["template"][0]["max_instance_request_concurrency"] = json!(200)
     });
@@ -281,7 +289,7 @@ async fn a_warning_fails_only_if_strict_and_can_be_accepted() {
 }
 
 #[tokio::test]
-async fn a_plan_cannot_write_into_the_terminal_and_all_rules_are_told() {
+async fn a_plan_cannot_write_into_the_terminal() {
     let changed = state(FULFILMENT, |values| {
         values["filter"] = json!("\u{1b}[2Jgone\n")
     });
@@ -289,6 +297,10 @@ async fn a_plan_cannot_write_into_the_terminal_and_all_rules_are_told() {
     let said = check(&["--plan", plan.path()]).await;
     assert_eq!(said.code, Some(1));
     assert!(!said.stdout.contains('\u{1b}'), "{}", said.stdout);
+}
+
+#[tokio::test]
+async fn all_rules_are_listed() {
     let rules = check(&["--rules"]).await;
     for rule in [
         "declaration (error)",
@@ -306,9 +318,13 @@ async fn a_plan_cannot_write_into_the_terminal_and_all_rules_are_told() {
 }
 
 #[tokio::test]
-async fn a_plan_with_a_byte_order_mark_is_read_and_one_in_utf_16_named() {
+async fn a_plan_with_a_byte_order_mark_is_read() {
     let marked = Plan::write(&format!("\u{feff}{STATE}"));
     assert_eq!(check(&["--plan", marked.path()]).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_plan_in_utf_16_is_rejected() {
     let utf16: Vec<u8> = STATE.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let plan = Plan::write("");
     std::fs::write(&plan.0, utf16).expect("written");

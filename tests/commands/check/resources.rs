@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{DEAD, FULFILMENT, SERVICE, STATE, findings, parsed, state, tampered, without};
 
 #[tokio::test]
-async fn what_is_missing_or_superfluous_is_found() {
+async fn a_missing_or_superfluous_resource_is_found() {
     for address in [
         FULFILMENT,
         DEAD,
@@ -41,7 +41,7 @@ async fn what_is_missing_or_superfluous_is_found() {
 }
 
 #[tokio::test]
-async fn topics_schemas_dead_letters_and_schedules_that_differ_are_found() {
+async fn each_resource_that_differs_is_found() {
     let drift = |address: &'static str, pointer: &'static str, value: Value| {
         state(address, move |values| {
             *values.pointer_mut(pointer).expect(pointer) = value

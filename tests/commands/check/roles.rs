@@ -51,7 +51,7 @@ async fn each_role_is_needed() {
 }
 
 #[tokio::test]
-async fn each_role_is_on_its_resource_and_for_its_account_alone() {
+async fn a_role_for_another_resource_or_account_is_found() {
     let source = "google_pubsub_subscription_iam_member.agent_source[\"orders-fulfilment\"]";
     let forwards =
         "google_pubsub_topic_iam_member.agent_dead_letter[\"orders-fulfilment-dead-letter\"]";

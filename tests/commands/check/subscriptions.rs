@@ -140,7 +140,7 @@ async fn a_subscription_that_differs_is_found() {
 }
 
 #[tokio::test]
-async fn who_pushes_for_whom_is_the_same_on_both_sides() {
+async fn callers_are_the_same_on_both_sides() {
     let token = |name: &'static str, value: Value| {
         state(FULFILMENT, move |values| {
             values["push_config"][0]["oidc_token"][0][name] = value

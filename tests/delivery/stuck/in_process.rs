@@ -29,7 +29,7 @@ fn on_thread(id: &str) -> Subscriber {
 }
 
 #[tokio::test]
-async fn hung_blocking_handlers_of_several_subscriptions_leave_a_thread_to_each_other() {
+async fn hung_handlers_leave_a_thread_to_each_subscription() {
     let store = FaultyStore::new();
     let service = Setup::new()
         .subscriber(on_thread("probe"))
@@ -57,7 +57,7 @@ async fn hung_blocking_handlers_of_several_subscriptions_leave_a_thread_to_each_
 }
 
 #[tokio::test]
-async fn a_subscription_uses_one_thread_and_half_of_the_shared_ones() {
+async fn a_subscription_leaves_half_of_the_shared_threads_to_others() {
     let store = FaultyStore::new();
     let service = Setup::new()
         .subscriber(on_thread("probe"))
@@ -93,7 +93,7 @@ async fn a_subscription_uses_one_thread_and_half_of_the_shared_ones() {
 }
 
 #[tokio::test]
-async fn a_blocking_handler_is_not_begun_with_less_than_half_of_its_time_left() {
+async fn no_blocking_handler_begins_in_the_second_half_of_its_time() {
     let store = FaultyStore::new();
     let limited = on_thread("probe").hard_limit(Duration::from_secs(50));
     let service = Setup::new()
@@ -116,7 +116,7 @@ async fn a_blocking_handler_is_not_begun_with_less_than_half_of_its_time_left() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handler_that_blocks_keeps_its_lease_so_that_no_other_instance_runs_it() {
+async fn a_handler_that_blocks_keeps_its_lease() {
     let store = FaultyStore::new();
     let blocks = declared(Subscriber::new("probe", probe_that_blocks))
         .lease(Duration::from_secs(1))
@@ -150,7 +150,7 @@ async fn a_handler_that_blocks_keeps_its_lease_so_that_no_other_instance_runs_it
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_push_is_answered_at_its_hard_limit_although_its_handler_blocks() {
+async fn a_push_to_a_blocked_handler_is_answered_at_its_hard_limit() {
     let store: Arc<FaultyStore> = FaultyStore::new();
     let limit = Duration::from_secs(1);
     let blocks = declared(Subscriber::new("probe", probe_that_blocks)).hard_limit(limit);
@@ -170,7 +170,7 @@ async fn a_push_is_answered_at_its_hard_limit_although_its_handler_blocks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_leaves_in_time_although_handlers_block_and_other_claims_are_released() {
+async fn a_shutdown_is_in_time_although_handlers_block() {
     let store = FaultyStore::new();
     let mut service = Setup::new()
         .subscriber(declared(Subscriber::new("probe", probe_that_blocks)))

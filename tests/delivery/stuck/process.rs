@@ -66,7 +66,7 @@ async fn status(push: JoinHandle<Reply>) -> u16 {
 }
 
 #[tokio::test]
-async fn async_handlers_that_block_stop_neither_health_nor_others_nor_the_exit() {
+async fn async_handlers_that_block_stop_nothing_else() {
     let mut service = Stuck::serve(&[("PUSHGATE_GRACE_SECONDS", "1")]).await;
     let pushes: Vec<_> = (0..100).map(|_| service.push("blocks")).collect();
     let _stuck = service.stuck(3).await;
@@ -91,7 +91,7 @@ async fn async_handlers_that_block_stop_neither_health_nor_others_nor_the_exit()
 }
 
 #[tokio::test]
-async fn blocking_handlers_that_hang_leave_a_thread_to_other_subscriptions() {
+async fn hung_handlers_leave_a_thread_to_other_subscriptions() {
     let service = Stuck::serve(&[]).await;
     let _pushes: Vec<_> = (0..40).map(|_| service.push("hangs")).collect();
     let _stuck = service.stuck(3).await;
@@ -100,7 +100,7 @@ async fn blocking_handlers_that_hang_leave_a_thread_to_other_subscriptions() {
 }
 
 #[tokio::test]
-async fn threads_past_their_limit_are_replaced_and_too_many_end_liveness_with_the_reason() {
+async fn too_many_threads_past_their_limit_end_liveness() {
     let mut service = Stuck::serve(&[("PUSHGATE_CONCURRENCY", "4")]).await;
     let replaced = [(); 2].map(|()| service.push("hangs-past-its-limit"));
     let _two = service.stuck(2).await;

@@ -84,7 +84,7 @@ fn quiet(program: impl AsRef<std::ffi::OsStr>, arguments: &[String]) -> Command 
 
 #[tokio::test]
 #[ignore = "needs tools that ./test installs"]
-async fn redis_a_composed_system_handles_a_message_that_is_published_to_its_emulator() {
+async fn redis_a_composed_system_handles_a_published_message() {
     let redis = RedisServer::start().await;
     let composed = Composed::new(&redis);
     let services = &composed.services;

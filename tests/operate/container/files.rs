@@ -77,7 +77,7 @@ fn copied() -> Vec<&'static str> {
 }
 
 #[test]
-fn the_builder_gets_what_the_dockerfile_copies_and_nothing_else() {
+fn the_builder_gets_only_files_that_the_dockerfile_copies() {
     let mut patterns = IGNORED.lines().filter(|line| !line.starts_with('#'));
     assert_eq!(
         patterns.next(),
@@ -132,7 +132,7 @@ fn the_layer_of_dependencies_knows_every_crate_of_the_workspace() {
 
 /// The stage `manifests`, done without an engine: if Cargo finds no workspace in it, no image can be built.
 #[test]
-fn the_layer_of_manifests_is_a_workspace_that_the_lock_file_fits() {
+fn the_lock_file_fits_the_layer_of_manifests() {
     let folder = std::env::temp_dir().join(format!("pushgate-layer-{}", std::process::id()));
     let stage = between(DOCKERFILE, " AS manifests\n", "\nFROM").replace("\\\n", "");
     let in_folder = |program: &str, arguments: &[&str]| {
@@ -176,7 +176,7 @@ fn the_layer_of_manifests_is_a_workspace_that_the_lock_file_fits() {
 }
 
 #[test]
-fn the_compiler_is_that_of_the_toolchain_file_on_the_debian_of_the_base() {
+fn the_compiler_is_that_of_the_toolchain_file() {
     let version = between(TOOLCHAIN, "channel = \"", "\"");
     let build = between(DOCKERFILE, "ARG BUILD_IMAGE=", "\n");
     assert_eq!(build, format!("rust:{version}-slim-bookworm"));
@@ -226,7 +226,7 @@ fn the_composed_service_is_given_settings_that_exist() {
 }
 
 #[test]
-fn the_build_uses_what_it_defines_and_targets_that_exist() {
+fn the_build_uses_only_targets_that_exist() {
     let build: Value = serde_saphyr::from_str(CLOUD_BUILD).expect("YAML");
     let defined = build["substitutions"].as_object().expect("substitutions");
     let built_in = ["PROJECT_ID", "BUILD_ID", "COMMIT_SHA"];

@@ -53,7 +53,7 @@ impl Image {
 
 #[tokio::test]
 #[ignore = "needs the release binary, which ./test builds"]
-async fn the_image_serves_as_nobody_from_a_root_without_a_shell_and_leaves_on_sigterm() {
+async fn the_image_serves_as_an_unprivileged_user() {
     let image = Image::new("memory:").await;
     let (mut process, url) = image.serve().await;
     let live = get(format!("{url}/health/live")).await.expect("an answer");
@@ -81,7 +81,7 @@ async fn the_image_serves_as_nobody_from_a_root_without_a_shell_and_leaves_on_si
 
 #[tokio::test]
 #[ignore = "needs the release binary, which ./test builds"]
-async fn nothing_of_the_image_can_be_written_and_who_runs_it_is_nobody() {
+async fn nothing_of_the_image_can_be_written() {
     let mut image = Image::new("memory:").await;
     image.settings.push(("OUTBOX_DIR", "/outbox".into()));
     let (is_success, said) = image.run(&["serve"]).await;
@@ -143,7 +143,7 @@ async fn the_image_has_what_the_client_of_firestore_needs() {
 /// Distroless has these for every program in C (its list of packages: libc6, libgcc-s1), and no others are counted upon.
 #[test]
 #[ignore = "needs the release binary, which ./test builds"]
-fn the_binary_needs_nothing_but_glibc_and_libgcc() {
+fn the_binary_needs_no_library_that_the_image_lacks() {
     let needed = libraries(Path::new(&option("PUSHGATE_TEST_RELEASE")));
     let names: Vec<_> = needed
         .iter()

@@ -37,7 +37,7 @@ async fn a_key_server_that_is_down_slow_or_broken_is_borne() {
 }
 
 #[tokio::test]
-async fn what_is_no_set_of_keys_changes_nothing() {
+async fn an_answer_without_keys_changes_nothing() {
     let key = RsaKey::new("good");
     let whole = json!({"keys": [key.jwk()]}).to_string();
     let half = &whole[..whole.len() / 2];

@@ -44,7 +44,7 @@ async fn a_withdrawn_key_is_refused_even_for_remembered_tokens() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_replaced_under_its_id_is_refused_even_for_remembered_tokens() {
+async fn a_key_replaced_under_its_id_is_refused_for_cached_tokens() {
     let issuer = Issuer::start().await;
     let service = issuer.service().await;
     let (old, next) = (issuer.key.good(), RsaKey::new("good"));
@@ -56,7 +56,7 @@ async fn a_key_that_was_replaced_under_its_id_is_refused_even_for_remembered_tok
 }
 
 #[tokio::test]
-async fn known_keys_serve_for_a_day_after_their_time_and_no_longer() {
+async fn stale_keys_serve_for_one_day() {
     const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
     let issuer = Issuer::start().await;
     let service = issuer.service().await;
@@ -76,7 +76,7 @@ async fn known_keys_serve_for_a_day_after_their_time_and_no_longer() {
 
 /// Without CPU between requests, nothing may be left for the time after the response.
 #[tokio::test]
-async fn a_push_that_finds_keys_too_old_is_answered_when_they_have_been_fetched() {
+async fn a_push_waits_for_keys_that_are_too_old() {
     let issuer = Issuer::start().await;
     let service = issuer.service().await;
     let (old, next) = (issuer.key.good(), RsaKey::new("next"));

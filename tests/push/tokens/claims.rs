@@ -22,7 +22,7 @@ pub(super) fn token_with(key: &RsaKey, name: &str, value: impl Into<Value>) -> S
     key.token(&header("good"), &with(&claims(), name, value))
 }
 
-fn missing_and_mistyped(key: &RsaKey) -> Vec<Case> {
+fn missing_or_mistyped(key: &RsaKey) -> Vec<Case> {
     let mut cases = Vec::new();
     for name in REQUIRED {
         let token = key.token(&header("good"), &without(&claims(), name));
@@ -154,7 +154,7 @@ fn no_claims(key: &RsaKey) -> Vec<Case> {
 async fn claims_that_are_missing_mistyped_or_said_twice_are_refused() {
     let issuer = Issuer::start().await;
     let key = &issuer.key;
-    let mut cases = missing_and_mistyped(key);
+    let mut cases = missing_or_mistyped(key);
     cases.extend(said_twice(key));
     cases.extend(no_claims(key));
     check(&issuer.service().await, key, cases).await;

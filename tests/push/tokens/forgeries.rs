@@ -172,7 +172,7 @@ fn blocks(signed: &str) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn a_block_that_is_wrong_in_one_way_is_no_signature_even_by_the_right_key() {
+async fn a_malformed_signature_block_is_refused() {
     let issuer = Issuer::start().await;
     let key = &issuer.key;
     let numbers = Numbers::of(key);

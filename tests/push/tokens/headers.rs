@@ -167,7 +167,7 @@ async fn a_header_without_the_right_key_id_or_with_demands_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_that_the_token_brings_along_is_neither_used_nor_fetched() {
+async fn a_key_named_by_the_token_itself_is_ignored() {
     let issuer = Issuer::start().await;
     let attacker = RsaKey::new("attacker");
     let published = [attacker.jwk(), with(&attacker.jwk(), "kid", "good")];

@@ -124,7 +124,7 @@ fn others(key: &RsaKey) -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn a_signature_that_is_wrong_in_one_bit_byte_or_number_is_refused() {
+async fn a_signature_with_one_wrong_bit_is_refused() {
     let issuer = Issuer::start().await;
     let key = &issuer.key;
     let mut cases = flips(key);

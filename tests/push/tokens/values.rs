@@ -160,7 +160,7 @@ fn strangers(key: &RsaKey) -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn a_token_is_good_between_its_times_and_for_those_it_names() {
+async fn a_token_is_valid_only_between_its_times() {
     let issuer = Issuer::start().await;
     let key = &issuer.key;
     let mut cases = times(key);

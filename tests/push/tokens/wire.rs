@@ -145,7 +145,7 @@ async fn bytes_that_belong_in_no_header_are_refused() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_megabyte_is_refused_and_the_service_goes_on() {
+async fn a_token_of_a_megabyte_is_rejected() {
     let issuer = Issuer::start().await;
     let service = issuer.service().await;
     let good = issuer.key.good();

@@ -38,7 +38,7 @@ fn trusting_store(url: &str, authority: &Authority) -> Arc<dyn DedupStore> {
 
 #[tokio::test]
 #[ignore = "needs redis-server (./test installs it)"]
-async fn a_user_who_may_do_little_keeps_the_contract_over_tls_with_a_private_authority() {
+async fn a_user_with_few_rights_keeps_the_contract_over_tls() {
     let authority = Authority::new();
     let (server, port) = with_tls(&authority).await;
     permit(&server);
@@ -63,7 +63,7 @@ async fn a_user_who_may_do_little_keeps_the_contract_in_a_cluster() {
 
 #[tokio::test]
 #[ignore = "needs redis-server and redis-sentinel (./test installs them)"]
-async fn sentinels_and_their_master_have_passwords_of_their_own() {
+async fn sentinels_have_passwords_of_their_own() {
     let server = RedisServer::start().await;
     permit(&server);
     let passwords =
@@ -115,7 +115,7 @@ async fn the_nodes_of_a_cluster_are_reached_by_tls() {
 
 #[tokio::test]
 #[ignore = "needs redis-server and redis-sentinel (./test installs them)"]
-async fn sentinels_and_their_master_are_reached_by_tls() {
+async fn sentinels_are_reached_by_tls() {
     let authority = Authority::new();
     let (_server, port) = with_tls(&authority).await;
     let tls = free_port();
@@ -136,7 +136,7 @@ async fn sentinels_and_their_master_are_reached_by_tls() {
 
 #[tokio::test]
 #[ignore = "needs redis-server (./test installs it)"]
-async fn serve_takes_the_password_and_the_authority_from_settings_of_their_own() {
+async fn serve_reads_the_stores_password_from_its_own_setting() {
     let authority = Authority::new();
     let (server, port) = with_tls(&authority).await;
     permit(&server);

@@ -74,7 +74,7 @@ async fn two_instances_run_each_message_once() {
 
 #[tokio::test]
 #[ignore = "needs redis-server (./test installs it)"]
-async fn one_that_has_forgotten_a_running_claim_still_records_the_success() {
+async fn a_forgotten_claim_is_still_recorded_as_done() {
     let mut server = RedisServer::with(&["--appendonly", "no"]).await;
     let service = service_on(&server).await;
     let message = service.message(task::HOLD);

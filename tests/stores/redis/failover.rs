@@ -178,7 +178,7 @@ async fn a_claim_outlives_a_master_of_a_cluster_that_freezes() {
 
 #[tokio::test]
 #[ignore = "needs redis-server (./test installs it)"]
-async fn a_frozen_node_of_a_cluster_does_not_keep_the_others_from_their_records() {
+async fn a_frozen_node_of_a_cluster_stops_no_other() {
     let cluster = RedisCluster::start(false, Duration::from_secs(600)).await;
     cluster.nodes[2].freeze();
     let store = redis_store_within(&cluster.url(), Duration::from_millis(800));

@@ -91,7 +91,7 @@ async fn no_run_begins_on_a_thread_after_the_claim_was_lost() {
 }
 
 #[tokio::test]
-async fn a_claim_whose_answers_were_all_lost_is_given_back_and_no_sign_of_a_crash() {
+async fn a_claim_whose_answers_were_all_lost_is_released() {
     let (service, store) = on(subscriber("probe")
         .after_crash(AfterCrash::Park)
         .lease(LONG))
@@ -142,7 +142,7 @@ async fn a_run_whose_beginning_cannot_be_stored_does_not_begin() {
 }
 
 #[tokio::test]
-async fn a_thousand_claims_whose_answers_were_lost_delay_no_redelivery() {
+async fn a_thousand_lost_claims_delay_no_redelivery() {
     let (service, store) = on(subscriber("probe").lease(LONG)).await;
     let messages: Vec<_> = (0..1000).map(|_| service.message(task::SUCCEED)).collect();
     store.fail(Step::Claim, Fault::LostReply, 2 * messages.len());
@@ -161,7 +161,7 @@ async fn a_thousand_claims_whose_answers_were_lost_delay_no_redelivery() {
 }
 
 #[tokio::test]
-async fn who_runs_without_the_store_keeps_the_claim_that_it_may_have() {
+async fn a_run_without_the_store_keeps_its_possible_claim() {
     let open = StoreDown::open("a second mail is harmless");
     let (service, store) = on(subscriber("probe").lease(SECOND).when_store_is_down(open)).await;
     let message = service.message(task::HOLD);
@@ -179,7 +179,7 @@ async fn who_runs_without_the_store_keeps_the_claim_that_it_may_have() {
 }
 
 #[tokio::test]
-async fn who_fails_without_the_store_gives_back_the_claim_that_it_may_have() {
+async fn a_failed_run_without_the_store_releases_its_possible_claim() {
     let open = StoreDown::open("a second mail is harmless");
     let (service, store) = on(subscriber("probe").when_store_is_down(open).lease(LONG)).await;
     let message = service.message(task::FAIL_ONCE);
@@ -193,7 +193,7 @@ async fn who_fails_without_the_store_gives_back_the_claim_that_it_may_have() {
 }
 
 #[tokio::test]
-async fn under_a_key_whose_outcome_is_unknown_nothing_is_acked_without_a_letter() {
+async fn an_unknown_outcome_of_a_key_is_acked_only_with_a_dead_letter() {
     let by_event = Idempotency::by_attribute("event").on_conflict(Conflict::Ignore);
     let hold = subscriber("probe")
         .idempotency(by_event)
@@ -226,7 +226,7 @@ async fn under_a_key_whose_outcome_is_unknown_nothing_is_acked_without_a_letter(
 }
 
 #[tokio::test]
-async fn a_run_that_a_deploy_interrupted_is_parked_like_one_that_crashed() {
+async fn a_run_that_a_deploy_interrupted_is_parked() {
     let store = FaultyStore::new();
     let hold = subscriber("probe")
         .after_crash(AfterCrash::Park)
@@ -252,7 +252,7 @@ async fn a_run_that_a_deploy_interrupted_is_parked_like_one_that_crashed() {
 }
 
 #[tokio::test]
-async fn a_success_that_could_not_be_recorded_is_known_to_its_own_instance() {
+async fn an_unrecorded_success_is_known_to_its_own_instance() {
     let store = FaultyStore::new();
     let probe = subscriber("probe").lease(SECOND).ack_deadline(10 * SECOND);
     let setup = Setup::new().subscriber(probe).store(store.clone());
