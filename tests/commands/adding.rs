@@ -1,4 +1,4 @@
-//! A subscriber more: one file, its lines in the list, and everything else follows.
+//! A new subscriber: one file and its lines in the list; everything else is generated.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ async fn pay_back(refund: Message<Refund>) -> Outcome {
 }
 "#;
 
-/// The repository with the subscriber, built; what it was built to.
+/// Builds the repository with the subscriber, and returns it with its binary.
 async fn repository_with_a_subscriber_more() -> (Copy, PathBuf) {
     let target = root().join("target/adding");
     let copy = Copy::kept(target.join("repository"));
@@ -56,7 +56,7 @@ async fn repository_with_a_subscriber_more() -> (Copy, PathBuf) {
     );
     let mut cargo = Command::new(env!("CARGO"));
     cargo
-        // Features are resolved as for tests where an example is built, too: so all that the tests' build has made is used again.
+        // With an example Cargo resolves features as for tests, so that the tests' build is used again.
         .args([
             "build",
             "--quiet",

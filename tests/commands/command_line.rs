@@ -1,4 +1,4 @@
-//! What an operator types and reads.
+//! The command line and its output.
 
 use crate::harness::google::Google;
 use crate::harness::process::{Process, command, settings};
@@ -31,7 +31,7 @@ const ENOUGH: [(&str, &str); 4] = [
 
 #[tokio::test]
 async fn without_settings_serve_names_everything_it_needs_at_once() {
-    // No metadata server answers there.
+    // There is no metadata server at this address.
     let said = run(
         &["serve"],
         &[("GCE_METADATA_HOST", "127.0.0.1:1"), ("PORT", "high")],

@@ -1,4 +1,4 @@
-//! The first minute: `pushgate dev`.
+//! `pushgate dev`.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::harness::client;
 use crate::harness::free_port;
 use crate::harness::process::{Process, command};
 
-/// `pushgate dev` on free ports; where its emulator listens.
+/// Starts `pushgate dev` on free ports, and returns it with the address of its emulator.
 async fn dev(arguments: &[&str]) -> (Process, String) {
     let (port, emulator_port) = (free_port().to_string(), free_port().to_string());
     let mut all = vec!["dev", "--port", &port, "--emulator-port", &emulator_port];
@@ -54,7 +54,7 @@ async fn quiet_shows_only_messages_of_ones_own() {
     process.line("Publish your own").await;
     let body = json!({"messages": [{"data": "eyJvcmRlcklkIjoiQSJ9"}]}).to_string(); // {"orderId":"A"}
     let url = format!("http://{host}/v1/projects/local/topics/orders:publish");
-    // As curl -d sends it.
+    // The content type of `curl -d`.
     let request = client()
         .post(url)
         .header("content-type", "application/x-www-form-urlencoded")

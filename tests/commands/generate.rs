@@ -1,4 +1,4 @@
-//! `pushgate generate`: what follows from the declarations stands in the repository, and is right.
+//! `pushgate generate`: the files of this repository are up to date and valid.
 
 use std::path::{Path, PathBuf};
 
@@ -302,7 +302,7 @@ async fn every_component_is_documented_with_every_field() {
     }
 }
 
-/// What the official parser says about each file.
+/// Returns the findings of the official parser for each file.
 async fn judged(files: &[PathBuf]) -> Vec<Value> {
     let folder = option("PUSHGATE_TEST_ASYNCAPI");
     let mut node = Command::new("node");
@@ -313,7 +313,7 @@ async fn judged(files: &[PathBuf]) -> Vec<Value> {
     serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{}", said.stderr))
 }
 
-/// The codes of what it found, and `misfit` for an example that does not fit its schema.
+/// Returns the codes of its findings, and `misfit` for an example that does not fit its schema.
 fn codes(verdict: &Value) -> Vec<&str> {
     let findings = verdict["findings"].as_array().expect("findings").iter();
     let misfits = verdict["examples"].as_array().expect("examples").iter();
@@ -333,7 +333,7 @@ async fn asyncapi_the_official_parser_finds_nothing_wrong() {
     let verdicts = judged(&[root().join("m2m/asyncapi.yaml")]).await;
     let verdict = &verdicts[0];
     assert_eq!(verdict["isDocument"], true, "{verdict}");
-    // That there is a 3.1.0 is no fault of a document of 3.0.0.
+    // The parser recommends 3.1.0, which is no fault of a document of 3.0.0.
     assert_eq!(codes(verdict), ["asyncapi-latest-version"], "{verdict}");
     let examples = verdict["examples"].as_array().expect("examples");
     assert!(examples.len() >= 4, "{verdict}");

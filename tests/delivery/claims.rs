@@ -1,4 +1,4 @@
-//! Who holds a claim, perhaps without knowing it: nobody runs beside its owner, and nobody waits for one that is gone.
+//! Claims whose answers were lost: no delivery runs beside the owner, and none waits for an owner that is gone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,13 +32,13 @@ async fn on(probe: Subscriber) -> (Service, Arc<FaultyStore>) {
     (service, store)
 }
 
-/// Pushes to this instance beside the test's own story; the status.
+/// Pushes to this instance in a task of its own, and returns the status.
 fn push_beside(service: &Service, url: &str, message: &TestMessage) -> JoinHandle<u16> {
     let (url, body, token) = (url.to_owned(), message.body(), service.token());
     tokio::spawn(async move { push_to(&url, body, &token).await.status })
 }
 
-/// Another instance takes the message over, for good.
+/// Lets another instance take the message over for good.
 async fn take_over(store: &FaultyStore, message: &TestMessage) {
     store.forget();
     let rival = Ticket::new(key(&message.id), LONG, LONG);

@@ -1,4 +1,4 @@
-//! Once, whatever happens: duplicates, races, lost replies, a store that comes and goes.
+//! One run of each message despite duplicates, races, lost replies and an unsteady store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +66,7 @@ async fn without_idempotency_every_delivery_runs() {
     assert_eq!(service.runs(), 2);
 }
 
-/// `deliveries` of one message at two instances at the same time; the statuses.
+/// Pushes one message `deliveries` times at the same time, and returns the statuses.
 async fn deliver_at_once(
     service: &Service,
     urls: &[String],

@@ -1,4 +1,4 @@
-//! What counts as the same message, as declared.
+//! Idempotency keys, as declared.
 
 use pushgate::{Conflict, Delivery, Idempotency};
 
@@ -13,7 +13,7 @@ async fn service(idempotency: Idempotency) -> Service {
     service
 }
 
-/// A new publish of this event.
+/// A new message of this event.
 fn event(service: &Service, event: &str, data: &str) -> TestMessage {
     service.message(data).attribute("event", event)
 }
@@ -210,7 +210,7 @@ async fn a_failed_event_may_be_published_again_with_another_payload() {
     assert_eq!(service.google.dead_letters().len(), 0);
 }
 
-/// The dead letter as it is published to the topic again.
+/// The dead letter as an operator publishes it again.
 fn replay(service: &Service, letter: &emulator::ReceivedMessage, data: &str) -> TestMessage {
     let attributes = letter.attributes.iter();
     attributes.fold(service.message(data), |message, (name, value)| {

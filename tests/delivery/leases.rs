@@ -1,4 +1,4 @@
-//! Leases: kept, lost, forgotten, and who may settle then.
+//! Leases that are renewed, lost or forgotten, and their settlements.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn a_kept_lease_outlasts_itself_many_times() {
     assert_eq!(service.runs(), 1);
 }
 
-/// The first run loses its lease, a second one takes over; what is left of the first can neither finish nor release.
+/// The first run loses its lease to a second one, and can then neither finish nor release.
 #[tokio::test]
 async fn a_late_worker_whose_lease_was_lost_is_fenced_out() {
     for _round in 0..10 {
@@ -67,7 +67,7 @@ async fn a_late_worker_whose_lease_was_lost_is_fenced_out() {
             service.probe.open();
         };
         let (first, second, ()) = tokio::join!(service.push(&message), second, opened);
-        // Whichever ends first, the second one holds the claim: it is recorded, and the first says "again" or "done".
+        // The second run owns the claim, whichever ends first: it is recorded, and the first is answered 503 or 204.
         assert_eq!(second.status, 204);
         assert!([204, 409].contains(&first.status), "{}", first.status);
         assert_eq!(service.push(&message).await.status, 204);
@@ -148,7 +148,7 @@ async fn a_forgotten_claim_is_claimed_again_by_its_run() {
     assert_eq!(service.runs(), 1);
 }
 
-/// A publish that hangs outlasts the lease many times; the lease is kept, so no second delivery gives the message up, too.
+/// A publish that hangs outlasts the lease many times. The lease is renewed, so no second delivery publishes a dead letter.
 #[tokio::test]
 async fn a_slow_dead_letter_publish_keeps_its_claim() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

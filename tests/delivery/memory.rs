@@ -1,4 +1,4 @@
-//! What a message of Pub/Sub's maximum size makes the service allocate, and that it gives it back.
+//! The memory that the service takes for a message of maximum size, and its return.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ async fn handle(slip: Message<Slip>) {
     drop((slip.0.id, slip.0.quantity));
 }
 
-/// The service of this file, as a process of its own.
+/// The service of this test in a process of its own.
 #[expect(clippy::print_stdout, reason = "the test reads where it listens")]
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it serves the other tests of this file, and does nothing without them"]
@@ -72,7 +72,7 @@ async fn growth(process: &Process, url: &str, google: &Google, message: &TestMes
     bytes(process, "VmHWM").saturating_sub(before)
 }
 
-/// A slip of the maximum size that holds `element` again and again.
+/// A slip of maximum size that repeats `element`.
 fn slip(id: usize, begin: &str, element: impl Fn(usize) -> String, end: &str) -> TestMessage {
     let mut data = format!(r#"{{"id":"s-{id}",{begin}"#);
     for number in 0.. {
@@ -120,7 +120,7 @@ async fn a_message_of_maximum_size_takes_four_times_its_size() {
     }
 }
 
-/// `pushgate serve` itself, whose handler's own type is large here.
+/// The binary `pushgate serve` with a message whose type is large.
 #[tokio::test]
 async fn memory_that_a_large_payload_took_is_given_back() {
     let google = Google::start().await;

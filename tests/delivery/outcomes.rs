@@ -1,4 +1,4 @@
-//! What a handler says, and what Pub/Sub hears.
+//! Outcomes of handlers, and the replies to their pushes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -175,7 +175,7 @@ async fn a_message_that_cannot_be_dead_lettered_is_redelivered() {
     assert_eq!(service.google.dead_letters().len(), 1);
 }
 
-/// Longer than dead letters are held back after the first failure.
+/// Longer than the pause after the first failed dead letter.
 const PAUSE: Duration = Duration::from_secs(3);
 /// NOT_FOUND (gRPC, *Status codes*).
 const NO_TOPIC: RpcFault = RpcFault::Refused(5);

@@ -1,5 +1,4 @@
-//! What a subscriber may declare against trouble: attempts in process, a circuit breaker, what happens without the store and
-//! after a crash.
+//! Protections that a subscriber declares: retries in process, a circuit breaker, `StoreDown` and `AfterCrash`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -249,7 +248,7 @@ fn key(message: &TestMessage) -> MessageKey {
     }
 }
 
-/// A message whose first run has vanished.
+/// A message whose first run was lost.
 async fn crashed(probe: Subscriber) -> (Service, TestMessage) {
     let (service, store) = on_faulty_store_with(probe.lease(Duration::from_secs(1))).await;
     service.google.keep_dead_letters();

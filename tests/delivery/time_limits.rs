@@ -1,4 +1,4 @@
-//! A handler that takes too long: asked, stopped, and never run twice at once.
+//! Soft and hard limits: a handler is asked to stop, then stopped, and never run twice at the same time.
 
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ async fn the_late_success_of_an_unstoppable_handler_is_recorded() {
     assert_eq!(service.runs(), 1);
 }
 
-/// One that outlasts its limit is replaced, so that a few hung handlers do not end a subscription.
+/// A replacement keeps a few hung handlers from ending a subscription.
 #[tokio::test]
 async fn a_thread_past_its_limit_is_replaced() {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

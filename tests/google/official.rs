@@ -1,4 +1,4 @@
-//! End to end: Google's Python client publishes to Google's own emulator, which pushes to `pushgate serve` in two
+//! Google's Python client publishes to Google's own emulator, which pushes to `pushgate serve` in two
 //! processes with their claims in a real Redis or Google's Firestore emulator, and one of them is killed in mid-handler.
 
 use std::collections::HashMap;
@@ -20,13 +20,13 @@ use crate::harness::redis_server::RedisServer;
 use crate::harness::{PROJECT, soon};
 
 const ORDERS: usize = 300;
-/// The warehouse does not answer the first call for this one.
+/// The order whose first call the warehouse does not answer.
 const HELD: &str = "A-150";
 
 /// The ledger of effects.
 #[derive(Clone, Default)]
 struct Ledger {
-    /// Calls by order.
+    /// The calls of each order.
     calls: HashMap<String, usize>,
     /// Reservations by idempotency key, with their order: a repeated key reserves nothing more.
     reservations: HashMap<String, String>,
@@ -161,7 +161,7 @@ async fn one_of_two_instances_is_killed(store: &str, more: &[(&'static str, Stri
         .iter()
         .filter(|(_, calls)| **calls != 1)
         .collect();
-    // The emulator keeps two pushes in flight, so at most one more was cut off with the held one.
+    // The emulator keeps two pushes in flight, so at most one more was interrupted.
     assert!(
         twice.len() <= 2 && twice.iter().all(|(_, calls)| **calls == 2),
         "{twice:?}"

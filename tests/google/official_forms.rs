@@ -27,7 +27,7 @@ impl Stage {
         }
     }
 
-    /// A topic and a subscription of this name that pushes to its own path, with these further settings of the push.
+    /// Creates a topic and a subscription of this name that pushes to its own path, with further settings.
     async fn subscribe(&self, id: &str, push: Value) {
         self.emulator.put(&format!("topics/{id}"), json!({})).await;
         let mut push_config = json!({"pushEndpoint": format!("{}/push/{id}", self.proxy.url)});
@@ -45,7 +45,7 @@ impl Stage {
             .await;
     }
 
-    /// Publishes the message, and waits until so many runs have begun; the message's id.
+    /// Publishes a message, waits for this number of runs, and returns the id.
     async fn publish(&self, message: Value, runs: usize) -> String {
         let id = self.emulator.publish("probe", message).await;
         self.service.probe.entered(runs).await;

@@ -161,7 +161,7 @@ async fn a_rotated_signing_key_interrupts_nothing() {
     assert_eq!(service.runs(), 2);
 }
 
-/// The three example subscribers in the real binary, with a folder for each of their worlds.
+/// The example subscribers in the real binary, with a folder for each state.
 #[tokio::test]
 async fn the_example_subscribers_do_their_work_once() {
     let google = Google::start().await;

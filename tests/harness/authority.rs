@@ -17,7 +17,7 @@ impl Authority {
         std::fs::create_dir_all(&folder).expect("a folder");
         let key = KeyPair::generate().expect("a key");
         let mut parameters = CertificateParams::new(Vec::new()).expect("parameters");
-        // Or it would have the name of the certificates that it signs, and OpenSSL would take these for signed by themselves.
+        // With the same name as its certificates, OpenSSL would take them for self-signed.
         let name = "authority of a test";
         parameters.distinguished_name.push(DnType::CommonName, name);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -48,7 +48,7 @@ impl Authority {
         std::fs::read(self.file("ca.pem")).expect("a file")
     }
 
-    /// What Redis needs to speak TLS, with its replicas and other nodes as well.
+    /// The settings of a Redis server for TLS with clients, replicas and other nodes.
     pub(crate) fn redis_settings(&self, port: u16) -> Vec<String> {
         let settings = [
             ["--tls-port", &port.to_string()],

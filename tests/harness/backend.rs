@@ -1,4 +1,4 @@
-//! A store of one test with everything that can go wrong with it: its servers, and the network before them.
+//! The store of one test: its servers, and the network before them.
 
 use std::process::{Child, Command};
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use super::network::{Network, Weather};
 use super::redis_cluster::RedisCluster;
 use super::redis_server::{RedisServer, redis_store_within};
 
-/// One server process, or several that make one store.
+/// The process or processes of a store.
 #[async_trait]
 pub(crate) trait Server: Send + Sync {
-    /// SIGKILL, to each.
+    /// Sends SIGKILL to each.
     fn kill(&mut self);
-    /// Starts each again with what it has written, and waits until it answers.
+    /// Starts each again with its data, and waits until it answers.
     async fn restart(&mut self);
-    /// SIGSTOP: connections stay, and nothing is answered.
+    /// Sends SIGSTOP: connections stay open without answers.
     fn freeze(&self);
-    /// SIGCONT.
+    /// Sends SIGCONT.
     fn thaw(&self);
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn signal(child: &Child, signal: &str) {
 pub(crate) struct Backend {
     pub(crate) server: Box<dyn Server>,
     networks: Vec<Network>,
-    /// Of those that are never faulty.
+    /// Returns a store that never fails.
     _others: Vec<RedisServer>,
     open: Box<dyn Fn(Duration) -> Arc<dyn DedupStore> + Send + Sync>,
 }
@@ -50,7 +50,7 @@ impl Backend {
         Self::redis_at(url, server, vec![network], Vec::new())
     }
 
-    /// One master, which Sentinel never calls dead: fail-overs have tests of their own.
+    /// One master that Sentinel never replaces, since fail-overs have tests of their own.
     pub(crate) async fn redis_sentinel() -> Self {
         let server = RedisServer::start().await;
         let network = Network::before(server.port);
@@ -91,7 +91,7 @@ impl Backend {
         }
     }
 
-    /// A store with connections of its own.
+    /// Returns a store with connections of its own.
     pub(crate) fn store(&self, timeout: Duration) -> Arc<dyn DedupStore> {
         (self.open)(timeout)
     }

@@ -1,5 +1,5 @@
-//! What the image holds and nothing else: the release binary, its libraries and certificate authorities. It is started without
-//! an engine, as nobody, in a root that cannot be written to.
+//! A root like the image's, with the release binary, its libraries and certificate authorities. The binary is started in it
+//! without an engine and without privileges, and the root cannot be written to.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,10 +9,10 @@ use tokio::process::Command;
 use super::free_port;
 use super::official::option;
 
-/// The user of the image, by number, as nobody has a name there.
+/// The user of the image, by number, since the image has no user names.
 pub(crate) const USER: &str = "65532";
 
-/// Bound to itself, so that it can be made read-only, in a mount namespace of its own. `$0` is the root.
+/// A script that makes the root `$0` read-only in a mount namespace of its own.
 const READ_ONLY: &str =
     "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro,nosuid,nodev \"$0\" && exec ";
 const AS_ROOT: &str = "chroot --userspec=65532:65532 --groups= \"$0\" /pushgate \"$@\"";
@@ -24,7 +24,7 @@ pub(crate) struct EmptyRoot {
 }
 
 impl EmptyRoot {
-    /// With these certificate authorities, in PEM, where Debian has them.
+    /// Makes a root with these certificate authorities in PEM at Debian's path.
     pub(crate) fn new(certificates: &[u8]) -> Self {
         let name = format!("pushgate-root-{}-{}", std::process::id(), free_port());
         let root = Self {
@@ -40,7 +40,7 @@ impl EmptyRoot {
         root
     }
 
-    /// `pushgate` with these arguments, and no variable but the path that every image sets.
+    /// The command `pushgate` with these arguments, and no variable but the path that every image sets.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let (how, program) = if is_root() {
             (&["--mount"][..], AS_ROOT)
@@ -68,7 +68,7 @@ impl EmptyRoot {
         std::fs::copy(from, &to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
     }
 
-    /// The place of an absolute path, whose folders are made.
+    /// Returns the place of an absolute path in this root, and makes its folders.
     fn inside(&self, path: &Path) -> PathBuf {
         let place = self.folder.join(path.strip_prefix("/").expect("absolute"));
         std::fs::create_dir_all(place.parent().expect("a parent")).expect("a folder");
@@ -82,7 +82,7 @@ impl Drop for EmptyRoot {
     }
 }
 
-/// What the binary is linked with, the loader included, as `ldd` has it: `NAME => PATH (ADDRESS)` or `PATH (ADDRESS)`.
+/// The libraries of the binary with its loader. `ldd` prints `NAME => PATH (ADDRESS)` or `PATH (ADDRESS)`.
 pub(crate) fn libraries(binary: &Path) -> Vec<PathBuf> {
     let said = std::process::Command::new("ldd").arg(binary).output();
     let said = said.expect("ldd runs").stdout;

@@ -26,16 +26,16 @@ pub(crate) enum Step {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It does not happen.
+    /// The step is not executed.
     Down,
-    /// It happens, but the answer is lost.
+    /// The step is executed, but its answer is lost.
     LostReply,
 }
 
 /// A memory store behind a bad network.
 pub(crate) struct FaultyStore {
     inner: Mutex<Arc<MemoryStore>>,
-    /// So many more times.
+    /// The failures still to come.
     faults: Mutex<HashMap<Step, (Fault, usize)>>,
     calls: watch::Sender<HashMap<Step, usize>>,
 }
@@ -49,7 +49,7 @@ impl FaultyStore {
         })
     }
 
-    /// From now on, `step` fails `times` times.
+    /// Lets `step` fail `times` times from now on.
     pub(crate) fn fail(&self, step: Step, fault: Fault, times: usize) {
         self.faults
             .lock()
@@ -66,7 +66,7 @@ impl FaultyStore {
         self.inner.lock().expect("the store")
     }
 
-    /// The store of this moment.
+    /// The current store.
     fn store(&self) -> Arc<MemoryStore> {
         Arc::clone(&self.inner())
     }
@@ -79,7 +79,7 @@ impl FaultyStore {
         self.calls.borrow().get(&step).copied().unwrap_or_default()
     }
 
-    /// Waits until `step` was called so often.
+    /// Waits for this number of calls of `step`.
     pub(crate) async fn called(&self, step: Step, times: usize) {
         let mut calls = self.calls.subscribe();
         let enough = calls.wait_for(|calls| calls.get(&step).copied().unwrap_or_default() >= times);
@@ -153,7 +153,7 @@ impl DedupStore for FaultyStore {
     }
 }
 
-/// A service on a faulty store, its claims short enough to see them lapse, its handlers' limits too far off to matter.
+/// A service on a faulty store, with short leases and long limits.
 pub(crate) async fn on_faulty_store() -> (Service, Arc<FaultyStore>) {
     let store = FaultyStore::new();
     let short = subscriber("probe")

@@ -18,7 +18,7 @@ pub(crate) struct FirestoreEmulator {
     pub(crate) port: u16,
 }
 
-/// It keeps nothing over a restart.
+/// A server that keeps no data over a restart.
 #[async_trait]
 impl Server for FirestoreEmulator {
     fn kill(&mut self) {
@@ -56,17 +56,17 @@ impl FirestoreEmulator {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// A store with connections of its own, as each instance has.
+    /// Returns a store with connections of its own, as each instance has.
     pub(crate) fn store(&self) -> Arc<dyn DedupStore> {
         self.store_in("test-project/(default)")
     }
 
-    /// A store in this `PROJECT/DATABASE`.
+    /// Returns a store in this `PROJECT/DATABASE`.
     pub(crate) fn store_in(&self, database: &str) -> Arc<dyn DedupStore> {
         store_at(&self.host(), database)
     }
 
-    /// All documents of a database, as REST shows them.
+    /// Returns all documents of a database in REST's form.
     pub(crate) async fn documents(&self, database: &str) -> Vec<Value> {
         let url = format!(
             "http://{}/v1/projects/test-project/databases/{database}/documents/pushgate",
@@ -90,7 +90,7 @@ impl FirestoreEmulator {
     }
 }
 
-/// A store behind this address, which may be a proxy's.
+/// Returns a store at this address, which may be a proxy's.
 pub(crate) fn store_at(host: &str, database: &str) -> Arc<dyn DedupStore> {
     store_within(host, database, Duration::from_secs(20)) // a JVM is slow at first
 }

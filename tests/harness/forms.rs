@@ -1,4 +1,4 @@
-//! The forms of a push besides the wrapped one, and how they are sent.
+//! The forms of a push besides the wrapped one.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ pub(crate) const STRUCTURED: (&str, &str) = (
     "content-type",
     "application/cloudevents+json; charset=utf-8",
 );
-/// As Eventarc sends them.
+/// The headers that Eventarc sends.
 pub(crate) const BINARY: [(&str, &str); 6] = [
     ("content-type", "application/json; charset=utf-8"),
     ("ce-specversion", "1.0"),
@@ -44,7 +44,7 @@ pub(crate) fn metadata(id: &str) -> Vec<(&str, &str)> {
 }
 
 impl Service {
-    /// Pushes anything to any path, as an HTTP client does that adds nothing of its own.
+    /// Pushes this body with these headers only.
     pub(crate) async fn push_as(
         &self,
         path: &str,

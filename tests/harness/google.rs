@@ -1,4 +1,4 @@
-//! Google's side: our emulator as issuer and Pub/Sub, and a key server that counts and misbehaves on request.
+//! Google's side: our emulator as issuer and Pub/Sub, and a key server that counts fetches and fails on request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,11 +12,11 @@ use emulator::{Emulator, Options, Pace};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// What the key server does.
+/// The answer of the key server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keys {
     Served,
-    /// Accepted, and not answered until something else is said.
+    /// No answer until another value is set.
     Held,
     Status(u16),
     Garbage,
@@ -73,7 +73,7 @@ impl Google {
         self.keys_url.clone()
     }
 
-    /// How often the keys were fetched.
+    /// The number of fetches of the keys.
     pub(crate) fn fetches(&self) -> usize {
         self.keys.fetches.load(Ordering::SeqCst)
     }
@@ -82,7 +82,7 @@ impl Google {
         self.keys.keys.send_replace(keys);
     }
 
-    /// A subscription on the dead-letter topic that keeps what comes.
+    /// Creates a subscription that keeps all dead letters.
     pub(crate) fn keep_dead_letters(&self) {
         let name = |kind: &str| format!("projects/{}/{kind}/probe-dead-letter", super::PROJECT);
         let keeper = emulator::SubscriptionConfig::new(name("subscriptions"), name("topics"));

@@ -1,4 +1,4 @@
-//! A key server that answers any bytes, late, endlessly or not at all, and counts what it is asked and what it sends.
+//! A key server that answers any bytes, late, endlessly or never, and counts its requests and bytes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use tokio::task::JoinHandle;
 use super::soon;
 
 const ENDLESS_BYTES: usize = 100_000_000;
-/// How long the keys are good, as the server says.
+/// The lifetime of the keys in the server's answer.
 pub(crate) const MAX_AGE_SECONDS: u64 = 60;
 
 #[derive(Clone)]
 pub(crate) enum Answer {
-    /// The request is read, and not answered until something else is said.
+    /// The request is read, but not answered until another value is set.
     Held,
-    /// These bytes, and the end of the connection.
+    /// These bytes, then the end of the connection.
     Bytes(Vec<u8>),
-    /// A hundred megabytes, with their length announced or not.
+    /// A hundred megabytes, with or without a content length.
     Endless { is_announced: bool },
 }
 
@@ -32,13 +32,13 @@ impl Answer {
         Self::reply("200 OK", &headers, json!({"keys": keys}).to_string())
     }
 
-    /// `headers` are whole lines.
+    /// Returns an answer with `headers`, which are whole lines.
     pub(crate) fn reply(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Self {
         let length = body.as_ref().len();
         Self::cut(status, headers, body, length)
     }
 
-    /// A body that announces another length than it has.
+    /// Returns an answer whose content length is wrong.
     pub(crate) fn cut(
         status: &str,
         headers: &str,
@@ -108,7 +108,7 @@ impl KeyServer {
             tokio::spawn(accept(socket, Arc::clone(&self.shared)));
     }
 
-    /// How often it was asked for anything.
+    /// Returns the number of requests.
     pub(crate) fn fetches(&self) -> usize {
         self.shared.asked.borrow().len()
     }
@@ -118,7 +118,7 @@ impl KeyServer {
         self.shared.asked.borrow().clone()
     }
 
-    /// Waits until it was asked so often.
+    /// Waits for this number of requests.
     pub(crate) async fn fetched(&self, times: usize) {
         let mut asked = self.shared.asked.subscribe();
         soon("a fetch", asked.wait_for(|asked| asked.len() >= times))
@@ -126,7 +126,7 @@ impl KeyServer {
             .expect("the server");
     }
 
-    /// The bytes of the longest answer, as far as somebody took them.
+    /// Returns the bytes of the longest answer that a client has read.
     pub(crate) fn longest_answer(&self) -> usize {
         *self.shared.longest_answer.borrow()
     }
@@ -140,7 +140,7 @@ async fn accept(socket: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Whoever asks may hang up at any time, so errors of the connection end the answer and nothing else.
+/// Errors of the connection end the answer only, since a client may disconnect at any time.
 async fn serve(mut stream: TcpStream, shared: &Shared) -> Option<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

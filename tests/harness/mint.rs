@@ -1,4 +1,4 @@
-//! Tokens of any header, claims and signature, made with keys that the test holds.
+//! Tokens with any header, claims and signature, made with keys of the test.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,7 +16,7 @@ use super::{AUDIENCE, CALLER, Service, Setup};
 
 pub(crate) const ISSUER: &str = "https://issuer.example.com";
 
-/// An issuer whose key and key server are in the test's hands.
+/// An issuer whose key and key server belong to the test.
 pub(crate) struct Issuer {
     pub(crate) key: RsaKey,
     pub(crate) server: KeyServer,
@@ -29,7 +29,7 @@ impl Issuer {
         Self { key, server }
     }
 
-    /// What a service is told that believes this issuer.
+    /// The settings of a service that trusts this issuer.
     pub(crate) fn settings(&self) -> [(&'static str, String); 2] {
         [
             ("PUSHGATE_ISSUER", ISSUER.to_owned()),
@@ -44,7 +44,7 @@ impl Issuer {
             .fold(setup, |setup, (name, value)| setup.setting(name, value))
     }
 
-    /// A service that has fetched the keys and accepted a push.
+    /// Starts a service, and lets it fetch the keys and accept a push.
     pub(crate) async fn service(&self) -> Service {
         let service = self.setup().start().await;
         let first = service.message(task::SUCCEED);
@@ -81,13 +81,13 @@ impl RsaKey {
         })
     }
 
-    /// The public half as X.509 has it.
+    /// The public half in X.509's form.
     pub(crate) fn public_der(&self) -> Vec<u8> {
         let der = self.pair.public_key().as_der().expect("a public key");
         der.as_ref().to_vec()
     }
 
-    /// The public half as tools write it into files.
+    /// The public half in PEM.
     pub(crate) fn public_pem(&self) -> String {
         let base64 = STANDARD.encode(self.public_der());
         let lines: Vec<&str> = (0..base64.len())
@@ -108,17 +108,17 @@ impl RsaKey {
         signature
     }
 
-    /// The RS256 signature is added to what it signs.
+    /// Adds the RS256 signature of `signed`.
     pub(crate) fn seal(&self, signed: &str) -> String {
         join(signed, self.sign(&RSA_PKCS1_SHA256, signed))
     }
 
-    /// Signed by RS256, whatever the header says.
+    /// Returns a token signed by RS256 with any header.
     pub(crate) fn token(&self, header: &Value, claims: &Value) -> String {
         self.seal(&unsigned(header, claims))
     }
 
-    /// A token that must be accepted.
+    /// Returns a token that must be accepted.
     pub(crate) fn good(&self) -> String {
         self.token(&header(&self.id), &claims())
     }

@@ -41,10 +41,10 @@ pub(crate) const CALLER: &str = "push@test-project.iam.gserviceaccount.com";
 /// The caller that only the subscription `other` is bound to.
 pub(crate) const OTHERS_CALLER: &str = "other@test-project.iam.gserviceaccount.com";
 
-/// Long enough for anything that should happen at all on a busy machine.
+/// The longest wait for anything on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits for what must happen.
+/// Waits for an event that must happen.
 pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
     timeout(PATIENCE, event)
         .await
@@ -63,7 +63,7 @@ pub(crate) fn subscriber(id: &str) -> Subscriber {
     declared(Subscriber::new(id, probe))
 }
 
-/// What every test subscriber declares.
+/// Adds the declarations that every test subscriber has.
 pub(crate) fn declared(subscriber: Subscriber) -> Subscriber {
     subscriber
         .topic("tests")
@@ -73,7 +73,7 @@ pub(crate) fn declared(subscriber: Subscriber) -> Subscriber {
         .dead_letter_topic("probe-dead-letter")
 }
 
-/// How a service is started; the default is one subscription `probe`, another one `other`, and a memory store.
+/// The parts of a service. The default has subscriptions `probe` and `other` and a memory store.
 pub(crate) struct Setup {
     subscribers: Vec<Subscriber>,
     settings: Vec<(String, String)>,
@@ -94,13 +94,13 @@ impl Setup {
         }
     }
 
-    /// Only this subscriber.
+    /// Replaces all subscribers.
     pub(crate) fn subscriber(mut self, subscriber: Subscriber) -> Self {
         self.subscribers = vec![subscriber];
         self
     }
 
-    /// This subscriber, too.
+    /// Adds a subscriber.
     pub(crate) fn also(mut self, subscriber: Subscriber) -> Self {
         self.subscribers.push(subscriber);
         self
@@ -148,7 +148,7 @@ pub(crate) struct Service {
     running: Option<Running>,
 }
 
-/// What a pusher hears.
+/// The reply to a push.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -162,7 +162,7 @@ impl Service {
         Setup::new().start().await
     }
 
-    /// Another instance of the same service: same subscribers, store and handler.
+    /// Starts another instance with the same subscribers, store and handler.
     pub(crate) async fn instance(&self) -> (Running, String) {
         let given = [
             ("GOOGLE_CLOUD_PROJECT", PROJECT.to_owned()),
@@ -201,7 +201,7 @@ impl Service {
         (running, url)
     }
 
-    /// A message for the probe that does as `data` says.
+    /// A message that gives the probe a task.
     pub(crate) fn message(&self, data: &str) -> TestMessage {
         TestMessage::new("probe", data)
     }
@@ -225,7 +225,7 @@ impl Service {
         push_to(&self.url, body, &self.token()).await
     }
 
-    /// Pushes a message that holds its handler, lets `meanwhile` happen while it runs, and lets it go on then.
+    /// Pushes a message whose handler ends after `meanwhile`.
     pub(crate) async fn push_held(
         &self,
         message: &TestMessage,
@@ -239,7 +239,7 @@ impl Service {
         tokio::join!(self.push(message), story).0
     }
 
-    /// Pushes a message that holds its handler, and once more after `meanwhile`; both go on after `event`. Their replies.
+    /// Pushes a message, and once more after `meanwhile`. The handler ends after `event`. Returns both statuses.
     pub(crate) async fn push_twice(
         &self,
         message: &TestMessage,
@@ -259,7 +259,7 @@ impl Service {
         [first.status, second.status]
     }
 
-    /// What the readiness check answers.
+    /// Returns the status of the readiness check.
     pub(crate) async fn ready(&self) -> u16 {
         get(format!("{}/health/ready", self.url))
             .await
@@ -268,18 +268,18 @@ impl Service {
             .as_u16()
     }
 
-    /// How often the probe ran.
+    /// Returns the number of runs.
     pub(crate) fn runs(&self) -> usize {
         self.probe.runs()
     }
 
-    /// The running service, to be drained beside other things.
+    /// Takes the running service out, to be drained beside other calls.
     pub(crate) fn take_running(&mut self) -> Running {
         self.running.take().expect("still running")
     }
 }
 
-/// One push, over a connection of its own client.
+/// Pushes once, over a connection of its own.
 pub(crate) async fn push_to(url: &str, body: impl Into<reqwest::Body>, token: &str) -> Reply {
     let client = client();
     let request = client
@@ -299,7 +299,7 @@ pub(crate) async fn reply(response: reqwest::Response) -> Reply {
     }
 }
 
-/// A client without root certificates, which take 30 ms to read and are not needed here.
+/// A client without root certificates, since they take 30 ms to read.
 pub(crate) fn client() -> reqwest::Client {
     client_builder().build().expect("a client")
 }

@@ -1,4 +1,4 @@
-//! A bad network before any server: a TCP proxy that cuts, refuses, freezes, delays, or loses answers on request.
+//! A TCP proxy before a server that cuts, refuses, freezes, delays or loses answers on request.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -11,20 +11,20 @@ use tokio::sync::watch;
 
 use super::free_port;
 
-/// How the network is.
+/// The state of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weather {
     /// Everything passes.
     Clear,
     /// New connections are refused, and old ones are cut.
     Refuse,
-    /// Connections are accepted, and swallow everything; those of this time never answer again.
+    /// Connections are accepted and never answer, even later.
     Frozen,
-    /// Each answer takes so much longer.
+    /// Each answer is delayed by this time.
     Slow(Duration),
-    /// Requests reach the server; instead of an answer the connection is cut.
+    /// Requests reach the server, but the connection is cut instead of an answer.
     LoseReplies,
-    /// One answer is lost so; then it is clear again.
+    /// One answer is lost like this; then the network is clear.
     LoseOneReply,
 }
 
@@ -32,7 +32,7 @@ pub(crate) enum Weather {
 pub(crate) struct Network {
     port: u16,
     weather: Arc<watch::Sender<Weather>>,
-    /// Counts cuts; each ends all connections of its time.
+    /// The number of cuts; each ends all open connections.
     cuts: Arc<watch::Sender<usize>>,
 }
 
@@ -42,7 +42,7 @@ impl Network {
         Self::sharing(&Arc::new(watch::Sender::new(Weather::Clear)), server)
     }
 
-    /// One more with the weather of another, so that of several servers one loses one answer.
+    /// A network before one more server that shares this one's weather, so that one of them loses one answer.
     pub(crate) fn beside(&self, server: u16) -> Self {
         Self::sharing(&self.weather, server)
     }
@@ -62,7 +62,7 @@ impl Network {
         network
     }
 
-    /// Where clients connect.
+    /// The port that clients connect to.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -74,7 +74,7 @@ impl Network {
         }
     }
 
-    /// Cuts the connections of this moment; new ones work.
+    /// Cuts all open connections; new ones work.
     pub(crate) fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
@@ -87,7 +87,7 @@ struct Link {
     cuts: Arc<watch::Sender<usize>>,
 }
 
-/// The port is closed while connections are refused, but nobody else's.
+/// Keeps the port reserved but closed while connections are refused.
 async fn listen(port: u16, mut listener: TcpListener, link: Link) {
     let _kept = bound(port);
     let mut weather = link.weather.subscribe();
@@ -121,7 +121,7 @@ fn open(port: u16) -> TcpListener {
     bound(port).listen(1024).expect("the port")
 }
 
-/// Several sockets may have the port, if all ask for it like this, and also while old connections to it linger.
+/// Opens a socket with port reuse, so that it may share the port with others and with lingering connections.
 fn bound(port: u16) -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_reuseport(true).expect("a socket");

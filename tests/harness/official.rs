@@ -1,4 +1,4 @@
-//! Google's own Pub/Sub emulator and Python client, and the proxy that adds the token which that emulator does not send.
+//! Google's own Pub/Sub emulator and Python client, and a proxy that adds the token which that emulator lacks.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -70,7 +70,7 @@ impl OfficialEmulator {
         );
     }
 
-    /// Publishes one message as REST has it; its id.
+    /// Publishes one message over REST, and returns its id.
     pub(crate) async fn publish(&self, topic: &str, message: Value) -> String {
         let url = self.url(&format!("v1/projects/{PROJECT}/topics/{topic}:publish"));
         let request = super::client()
@@ -142,7 +142,7 @@ pub(crate) fn option(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run ./test, which finds it"))
 }
 
-/// What the proxy leaves out: headers of the connection (RFC 9110, 7.6.1), and what it writes itself.
+/// Headers that the proxy drops: those of the connection (RFC 9110, 7.6.1), and those that it writes itself.
 const NOT_FORWARDED: [&str; 9] = [
     "authorization",
     "connection",
@@ -164,9 +164,9 @@ pub(crate) struct TokenProxy {
 struct Served {
     google: Arc<Google>,
     instances: Mutex<Vec<String>>,
-    /// By order, where it was sent last.
+    /// The last instance of each order.
     sent: Mutex<HashMap<String, String>>,
-    /// Paths, and the statuses they were answered.
+    /// The paths with the statuses of their replies.
     answers: watch::Sender<Vec<(String, u16)>>,
     client: reqwest::Client,
 }
@@ -189,7 +189,7 @@ impl TokenProxy {
         Self { url, served }
     }
 
-    /// The instance that works on this order.
+    /// Returns the instance that runs this order.
     pub(crate) fn instance_of(&self, order: &str) -> String {
         self.served
             .sent
@@ -200,7 +200,7 @@ impl TokenProxy {
             .clone()
     }
 
-    /// Waits until a push to this path was answered so.
+    /// Waits for a push to this path with this status.
     pub(crate) async fn answered(&self, path: &str, status: u16) {
         let mut answers = self.served.answers.subscribe();
         let is_there = |answers: &Vec<(String, u16)>| {
@@ -213,7 +213,7 @@ impl TokenProxy {
             .expect("the proxy");
     }
 
-    /// Sends nothing to this instance any more.
+    /// Stops sending to this instance.
     pub(crate) fn forget(&self, instance: &str) {
         self.served
             .instances
@@ -256,7 +256,7 @@ async fn forward(
     status
 }
 
-/// The order of a push, if it is one of an order.
+/// Returns the order of a push, if it has one.
 fn order_of(body: &[u8]) -> Option<String> {
     let push: Value = serde_json::from_slice(body).ok()?;
     let data = STANDARD.decode(push["message"]["data"].as_str()?).ok()?;

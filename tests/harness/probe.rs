@@ -43,14 +43,14 @@ struct Inner {
     crowd: Mutex<Crowd>,
 }
 
-/// How many runs of a message there are at this moment, and the most that ever were.
+/// The current and the highest number of runs of a message at the same time.
 #[derive(Default)]
 struct Crowd {
     now: HashMap<String, usize>,
     most: usize,
 }
 
-/// A run, until it ends or is stopped.
+/// A run that has neither ended nor been stopped.
 struct Run<'a>(&'a Probe, String);
 
 impl Drop for Run<'_> {
@@ -88,7 +88,7 @@ impl Probe {
         self.0.runs.borrow().clone()
     }
 
-    /// Waits until so many runs have begun.
+    /// Waits for the begin of this number of runs.
     pub(crate) async fn entered(&self, runs: usize) {
         let mut watched = self.0.runs.subscribe();
         soon("a run", watched.wait_for(|begun| begun.len() >= runs))
@@ -96,7 +96,7 @@ impl Probe {
             .expect("the probe");
     }
 
-    /// Waits until so many runs have ended by themselves.
+    /// Waits for the end of this number of runs. Stopped runs do not count.
     pub(crate) async fn ended(&self, ends: usize) {
         let mut watched = self.0.ends.subscribe();
         soon("the end of a run", watched.wait_for(|ended| *ended >= ends))
@@ -104,7 +104,7 @@ impl Probe {
             .expect("the probe");
     }
 
-    /// Waits until so many runs were asked to stop.
+    /// Waits until this number of runs were asked to stop.
     pub(crate) async fn asked_to_stop(&self, stops: usize) {
         let mut watched = self.0.stops.subscribe();
         soon("a stop signal", watched.wait_for(|asked| *asked >= stops))
@@ -112,7 +112,7 @@ impl Probe {
             .expect("the probe");
     }
 
-    /// Lets all runs go on that are held.
+    /// Lets all held runs end.
     pub(crate) fn open(&self) {
         self.0.is_open.send_replace(true);
     }
@@ -134,7 +134,7 @@ impl Probe {
         data.get(id).expect("a run").clone()
     }
 
-    /// The most runs of one message that ever were at once.
+    /// The highest number of runs of one message at the same time.
     pub(crate) fn most_at_once(&self) -> usize {
         self.0.crowd.lock().expect("crowd").most
     }
@@ -229,7 +229,7 @@ pub(crate) async fn probe(
     outcome
 }
 
-/// The same, but without giving its thread back while it waits.
+/// Performs the task, but keeps its thread while it waits.
 pub(crate) async fn probe_that_blocks(
     message: Message<Raw>,
     context: Context,
@@ -240,7 +240,7 @@ pub(crate) async fn probe_that_blocks(
     std::thread::spawn(apart).join().expect("the probe")
 }
 
-/// The same on a thread, where `HOLD` cannot be stopped.
+/// Performs the task on a thread, where `HOLD` cannot be stopped.
 pub(crate) fn probe_on_thread(
     message: Message<Raw>,
     context: Context,

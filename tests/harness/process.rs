@@ -49,7 +49,7 @@ fn target() -> PathBuf {
     tests.ancestors().nth(2).expect("the target folder").into()
 }
 
-/// `pushgate` with these arguments and nothing of the test's own environment but the path.
+/// The command `pushgate` with these arguments and an empty environment.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(pushgate());
     command
@@ -60,7 +60,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// `serve` of the example whose handlers wait for the test.
+/// The command `serve` of the example `stuck`.
 pub(crate) fn obedient() -> Command {
     let mut command = Command::new(target().join("examples/stuck"));
     command.arg("serve").env_clear().kill_on_drop(true);
@@ -86,7 +86,7 @@ pub(crate) fn settings(google: &Google, store: &str) -> Vec<(&'static str, Strin
 }
 
 impl Process {
-    /// Starts it; lines of both outputs are kept.
+    /// Starts a command, and keeps the lines of both outputs.
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
@@ -100,12 +100,12 @@ impl Process {
         Self { child, lines }
     }
 
-    /// `pushgate serve`, listening; its URL beside it.
+    /// Starts `pushgate serve`, and returns it with its URL.
     pub(crate) async fn serve(settings: &[(&str, String)]) -> (Self, String) {
         Self::listening(command(&["serve"]), settings).await
     }
 
-    /// This command, which must serve, with these settings and a log in JSON.
+    /// Starts a command that serves, with these settings and a JSON log, and returns it with its URL.
     pub(crate) async fn listening(
         mut command: Command,
         settings: &[(&str, String)],
@@ -153,13 +153,13 @@ impl Process {
             .clone()
     }
 
-    /// Waits until it has said so many lines.
+    /// Waits for this number of lines.
     pub(crate) async fn lines_are(&mut self, count: usize) {
         let enough = self.lines.wait_for(|lines| lines.len() >= count);
         soon("many lines", enough).await.expect("pushgate runs");
     }
 
-    /// Everything it said, after its end.
+    /// Returns all lines after its end.
     pub(crate) async fn finished(mut self) -> Vec<String> {
         // Its outputs are closed when the last reader drops its end.
         soon("the last line", async {
@@ -169,7 +169,7 @@ impl Process {
         self.lines()
     }
 
-    /// Everything it has said.
+    /// Returns the lines so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.borrow().clone()
     }

@@ -20,13 +20,13 @@ pub(crate) struct RedisCluster {
 }
 
 impl RedisCluster {
-    /// Three masters, with a replica each where fail-overs are wanted; a node is called dead after so long.
+    /// Starts three masters, with a replica each for fail-overs. A node counts as dead after `node_timeout`.
     pub(crate) async fn start(has_replicas: bool, node_timeout: Duration) -> Self {
         let count = if has_replicas { 2 * MASTERS } else { MASTERS };
         Self::form(count, node_timeout, None).await
     }
 
-    /// Three masters that clients, and each other, reach by TLS.
+    /// Starts three masters that use TLS with clients and with each other.
     pub(crate) async fn over_tls(authority: &Authority) -> Self {
         Self::form(MASTERS, Duration::from_secs(600), Some(authority)).await
     }
@@ -97,7 +97,7 @@ impl RedisCluster {
         self.agreed().await;
     }
 
-    /// Waits until all that run know each other, and all slots.
+    /// Waits until all running nodes know each other and all slots.
     pub(crate) async fn agreed(&self) {
         let known = format!("cluster_known_nodes:{}", self.nodes.len());
         for node in &self.nodes {
@@ -108,7 +108,7 @@ impl RedisCluster {
         }
     }
 
-    /// Addressed by two of its nodes; the others are found.
+    /// The address with two of its nodes; clients discover the others.
     pub(crate) fn url(&self) -> String {
         let ports: Vec<_> = self.networks.iter().map(Network::port).collect();
         format!(
@@ -117,7 +117,7 @@ impl RedisCluster {
         )
     }
 
-    /// The master and its replica that have a record.
+    /// Returns the master and the replica that have a record.
     pub(crate) async fn holders(&self) -> (usize, usize) {
         soon("a record on a master and its replica", async {
             loop {

@@ -1,4 +1,4 @@
-//! A Redis server of one test, which can be stopped, frozen and started again with what it had written.
+//! A Redis server of one test, which can be killed, frozen and restarted with its data.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -11,7 +11,7 @@ use pushgate::dedup::{DedupStore, RedisStore};
 use super::backend::Server;
 use super::{free_port, soon};
 
-/// How long a store of a test waits for an answer.
+/// The time limit of a store of a test.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct RedisServer {
@@ -22,7 +22,7 @@ pub(crate) struct RedisServer {
     child: Option<Child>,
 }
 
-/// A store at this address, with connections of its own, as each instance has.
+/// Returns a store at this address with connections of its own, as each instance has.
 pub(crate) fn redis_store(url: &str) -> Arc<dyn DedupStore> {
     redis_store_within(url, TIMEOUT)
 }
@@ -36,7 +36,7 @@ impl RedisServer {
         Self::with(&["--appendonly", "yes"]).await
     }
 
-    /// With these settings beside what every test needs.
+    /// Starts a server with these settings beside those of every test.
     pub(crate) async fn with(settings: &[&str]) -> Self {
         Self::with_port(free_port(), settings).await
     }
@@ -50,7 +50,7 @@ impl RedisServer {
         server
     }
 
-    /// Not started yet.
+    /// Returns a server that is not started yet.
     fn at(port: u16) -> Self {
         let name = format!("pushgate-redis-{}-{port}", std::process::id());
         let folder = std::env::temp_dir().join(name);
@@ -73,7 +73,7 @@ impl RedisServer {
         }
     }
 
-    /// A Sentinel of the master `main` at this port, which calls it dead after so long.
+    /// Starts a Sentinel of the master `main` at this port, with this time until the master counts as dead.
     pub(crate) async fn sentinel(master: u16, down_after: Duration, settings: &str) -> Self {
         let mut sentinel = Self::at(free_port());
         let file = sentinel.folder.join("sentinel.conf");
@@ -98,7 +98,7 @@ impl RedisServer {
         redis_store(&self.url())
     }
 
-    /// One command as an operator types it, and what the server says to it.
+    /// Runs one command as an operator types it, and returns the answer.
     pub(crate) fn say(&self, words: &[&str]) -> String {
         let port = self.port.to_string();
         let done = Command::new("redis-cli")
@@ -109,12 +109,12 @@ impl RedisServer {
         String::from_utf8_lossy(&done.stdout).trim().to_owned()
     }
 
-    /// One command that must succeed.
+    /// Runs one command that must succeed.
     pub(crate) fn command(&self, words: &[&str]) {
         assert_eq!(self.say(words), "OK", "{words:?}");
     }
 
-    /// One fact of what the server says of itself.
+    /// Returns one field of the server's `INFO`.
     pub(crate) fn info(&self, name: &str) -> String {
         let all = self.say(&["info", "everything"]);
         let facts = all
@@ -126,7 +126,7 @@ impl RedisServer {
         values.next().unwrap_or_default().to_owned()
     }
 
-    /// Waits until the server says this.
+    /// Waits for this answer of the server.
     pub(crate) async fn says(&self, words: &[&str], is_wanted: impl Fn(&str) -> bool) {
         soon(&words.join(" "), async {
             while !is_wanted(&self.say(words)) {

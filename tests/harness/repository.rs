@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where this repository is.
+/// The folder of this repository.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
@@ -19,7 +19,7 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    /// In a new folder, gone with the copy, the files below `parts`.
+    /// Copies the files below `parts` into a new folder, which is removed with the copy.
     pub(crate) fn of(parts: &[&str]) -> Self {
         let root = std::env::temp_dir().join(format!("pushgate-{}", uuid::Uuid::new_v4()));
         let copy = Self { root, stays: false };
@@ -27,7 +27,7 @@ impl Copy {
         copy
     }
 
-    /// All files, in a folder that stays: what has not changed since is left alone, so that nothing is built twice.
+    /// Copies all files into a folder that stays. Unchanged files are not written, so that nothing is built twice.
     pub(crate) fn kept(root: PathBuf) -> Self {
         let copy = Self { root, stays: true };
         let files = copy.take(|_| true);
@@ -63,7 +63,7 @@ impl Copy {
         fs::read_to_string(self.root.join(path)).expect(path)
     }
 
-    /// All files, from its root.
+    /// Returns all files, relative to its root.
     pub(crate) fn files(&self) -> BTreeSet<String> {
         let (mut files, mut folders) = (BTreeSet::new(), vec![self.root.clone()]);
         while let Some(folder) = folders.pop() {
@@ -89,7 +89,7 @@ impl Drop for Copy {
     }
 }
 
-/// What git knows, and what it will know when it is added.
+/// Returns the files that git tracks or would add.
 fn listed(root: &Path) -> Vec<String> {
     let output = Command::new("git")
         .args([

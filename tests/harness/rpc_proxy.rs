@@ -1,4 +1,4 @@
-//! Stands before a gRPC server: counts the calls, and answers some of them itself.
+//! A proxy before a gRPC server that counts calls and fails some of them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -13,12 +13,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 
-/// What becomes of a call, with the status that is answered (gRPC, *Status codes*).
+/// The failure of a call, with its status (gRPC, *Status codes*).
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RpcFault {
-    /// The server never hears of it.
+    /// The server does not receive it.
     Refused(u8),
-    /// The server does it, and its answer is lost.
+    /// The server executes it, but the answer is lost.
     Lost(u8),
 }
 
@@ -30,9 +30,9 @@ pub(crate) struct RpcProxy {
 struct Inner {
     server: String,
     client: Client<HttpConnector, Body>,
-    /// By method.
+    /// The calls of each method.
     calls: Mutex<HashMap<String, usize>>,
-    /// By method, so many more times.
+    /// The failures still to come, by method.
     faults: Mutex<HashMap<String, (RpcFault, usize)>>,
 }
 
@@ -55,13 +55,13 @@ impl RpcProxy {
         Self { host, inner }
     }
 
-    /// From now on, `method` fails `times` times.
+    /// Lets `method` fail `times` times from now on.
     pub(crate) fn fail(&self, method: &str, fault: RpcFault, times: usize) {
         let mut faults = self.inner.faults.lock().expect("faults");
         faults.insert(method.to_owned(), (fault, times));
     }
 
-    /// How often each method was called since this was last asked.
+    /// Returns the calls of each method since the last call of this function.
     pub(crate) fn take_calls(&self) -> HashMap<String, usize> {
         std::mem::take(&mut *self.inner.calls.lock().expect("calls"))
     }

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-/// What is in a document.
+/// The parts of a document.
 #[derive(Default)]
 pub(crate) struct Document {
     pub(crate) links: BTreeSet<String>,
-    /// Of headings.
+    /// The anchors of headings.
     pub(crate) anchors: BTreeSet<String>,
-    /// Under each heading, the rows of its tables with two columns.
+    /// The rows of two-column tables under each heading.
     pub(crate) fields: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -45,7 +45,7 @@ impl Document {
         document
     }
 
-    /// As GitHub makes them: letters, digits, `-` and `_` of the text in lower case, numbered when it comes again.
+    /// Returns GitHub's anchor of a heading: its letters, digits, `-` and `_` in lower case, numbered if repeated.
     fn anchor(&self, heading: &str) -> String {
         let kept = |each: &char| each.is_alphanumeric() || " -_".contains(*each);
         let slug: String = heading.to_lowercase().chars().filter(kept).collect();

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::authority::Authority;
 
-/// Serves these keys; the URL.
+/// Serves these keys, and returns the URL.
 pub(crate) async fn serve(authority: &Authority, jwks: String) -> String {
     let certificate = CertificateDer::from_pem_file(authority.file("server.pem"));
     let key = PrivateKeyDer::from_pem_file(authority.file("server.key"));
@@ -36,7 +36,7 @@ pub(crate) async fn serve(authority: &Authority, jwks: String) -> String {
     format!("https://{address}/certs")
 }
 
-/// Whoever does not trust the certificate hangs up, which ends the answer and nothing else.
+/// A client that rejects the certificate disconnects, which ends this answer only.
 async fn answer(acceptor: TlsAcceptor, stream: TcpStream, jwks: String) -> Option<()> {
     let mut stream = acceptor.accept(stream).await.ok()?;
     let mut head = Vec::new();

@@ -1,4 +1,4 @@
-//! A store that tells which of its steps have ended, and how.
+//! A store that counts its failed and successful steps.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,12 +31,12 @@ impl WatchedStore {
         })
     }
 
-    /// Waits until this step has failed once more than at the time of the call.
+    /// Waits for the next failure of this step.
     pub(crate) fn fails(&self, step: Step) -> impl Future<Output = ()> + use<> {
         self.more(step, |ended| ended.badly)
     }
 
-    /// Waits until this step has succeeded once more than at the time of the call.
+    /// Waits for the next success of this step.
     pub(crate) fn succeeds(&self, step: Step) -> impl Future<Output = ()> + use<> {
         self.more(step, |ended| ended.well)
     }

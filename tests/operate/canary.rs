@@ -1,4 +1,4 @@
-//! `deploy/canary` with a `gcloud` that answers from variables, and lines of the log that the service really writes.
+//! `deploy/canary` with a `gcloud` that answers from variables, and real lines of the service's log.
 
 use std::path::PathBuf;
 
@@ -29,7 +29,7 @@ const USUAL: [&str; 14] = [
     "kind=canary",
 ];
 
-/// Notes its arguments, and answers each of the five questions that the canary asks.
+/// A `gcloud` that records its arguments and answers the five calls of the canary.
 const GCLOUD: &str = r#"#!/bin/sh
 printf '%s\n' "$*" >>"$CALLS"
 case "$*" in
@@ -42,7 +42,7 @@ case "$*" in
 esac
 "#;
 
-/// What gcloud finds; nothing by default.
+/// The answers of gcloud; empty by default.
 #[derive(Default)]
 struct Found {
     mode: &'static str,
@@ -104,7 +104,7 @@ async fn check(found: Found, status: i32, words: &[&str]) {
     }
 }
 
-/// The service's own line about a push with this token, and the same as gcloud prints three of its fields.
+/// The service's log line of a push with this token, and three of its fields as gcloud prints them.
 async fn line_of(token: impl FnOnce(&Google) -> String) -> (Value, String) {
     let google = Google::start().await;
     let (mut process, url) = Process::serve(&settings(&google, "memory:")).await;
@@ -125,7 +125,7 @@ fn genuine(google: &Google) -> String {
     google.emulator.issuer().token(CALLER, AUDIENCE)
 }
 
-/// As Cloud Run leaves it.
+/// The line as Cloud Run stores it.
 fn without_signature(google: &Google) -> String {
     let token = genuine(google);
     let (signed, _) = token.rsplit_once('.').expect("three parts");

@@ -1,4 +1,4 @@
-//! What `pushgate publish` sends, refuses, prints, and goes on with after a kill.
+//! `pushgate publish`: messages, refusals, output, resumption after a kill.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ impl Scene {
         self.subscription.held()
     }
 
-    /// How often each event was published.
+    /// The number of messages of each event.
     fn events(&self) -> HashMap<String, usize> {
         let mut events = HashMap::new();
         for message in self.held() {
@@ -391,14 +391,13 @@ async fn after_a_kill_no_confirmed_line_is_published_again() {
     let file = scene.write("orders.jsonl", orders(LINES));
     let checkpoint = scene.path("checkpoint");
     let arguments = ["--file", &file, "--resume", &checkpoint, "--output=json"];
-    // What each run said to be confirmed, and how often it had been published by then: in an earlier run it may have been on
-    // its way.
+    // The confirmed events of each run, with the number of their messages by then: an earlier run may have had some in flight.
     let mut confirmed: HashMap<String, usize> = HashMap::new();
     for kill in 1..=3 {
         let mut command = scene.command(&arguments);
         command.args(["--rate", "100"]);
         let mut process = Process::start(command);
-        // Somewhere in the middle, with messages on their way.
+        // In the middle, with messages in flight.
         process.lines_are(20 * kill).await;
         process.signal("-KILL").await;
         process.exit().await;
@@ -521,7 +520,7 @@ async fn an_ordering_key_ends_at_its_first_failure() {
 async fn a_file_that_cannot_be_read_again_ends_the_command() {
     let scene = Scene::start().await;
     let checkpoint = scene.path("checkpoint");
-    // The memory of a process: it can be opened, and nothing is at its beginning.
+    // The memory of a process can be opened, but not read at its beginning.
     let said = scene
         .publish(&["--file", "/proc/self/mem", "--resume", &checkpoint])
         .await;

@@ -1,4 +1,4 @@
-//! What the library's publisher promises, against our emulator.
+//! The library's publisher, against our emulator.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ fn shipped(order: impl ToString) -> Shipped {
     }
 }
 
-/// A topic with a subscription, behind a proxy that counts and fails.
+/// A topic with a subscription behind a proxy that counts calls and fails some.
 struct Scene {
     _emulator: Emulator,
     subscription: SubscriptionHandle,
@@ -192,7 +192,7 @@ async fn a_key_keeps_its_order_after_a_failure() {
     scene
         .proxy
         .fail("Publish", RpcFault::Refused(PERMISSION_DENIED), 1);
-    // So many that not all have been told when the first one has.
+    // Enough that some are still unconfirmed when the first one fails.
     let messages: Vec<_> = (0..300)
         .map(|number| Outgoing::new(shipped(number)).ordering_key("ada"))
         .collect();
@@ -338,7 +338,7 @@ async fn a_dropped_publisher_sends_its_buffer() {
     }
 }
 
-/// Tells of every order that it has been shipped.
+/// Publishes an event for every shipped order.
 async fn tell(
     order: Message<Shipped>,
     context: Context,

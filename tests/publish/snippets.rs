@@ -1,4 +1,4 @@
-//! What `m2m/README.md` tells publishers to do, done literally: each snippet's order reaches a subscriber, and fits its type.
+//! The snippets of `m2m/README.md`: each publishes an order that fits its subscriber's type.
 
 use m2m::orders::OrderPlaced;
 use pushgate::{Config, Context, Environment, Idempotency, Message, Service, State, Subscriber};
@@ -86,7 +86,7 @@ impl Scene {
         self.google.emulator.address().to_string()
     }
 
-    /// Runs a program with the snippet as its last argument; what it printed.
+    /// Runs a program with the snippet as its last argument, and returns its output.
     async fn run(&self, program: &str, arguments: &[&str], heading: &str) -> String {
         let output = Command::new(program)
             .args(arguments)
@@ -101,7 +101,7 @@ impl Scene {
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// The order has come, as printed; its trace beside it.
+    /// Checks that the printed order has arrived, and returns its context.
     async fn receives(mut self, printed: &str) -> Context {
         let (order, context) = soon("an order", self.received.recv())
             .await

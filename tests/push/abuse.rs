@@ -1,4 +1,4 @@
-//! Clients that mean no good, or do not read: they get no more than their share.
+//! Hostile or slow clients, which get no more than their share.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -19,7 +19,7 @@ use crate::harness::{
     AUDIENCE, CALLER, Service, client, free_port, get, push_to, soon, time_passes,
 };
 
-/// Less than the grace and what Cloud Run gives.
+/// Less than the grace period and Cloud Run's own.
 const EXIT: Duration = Duration::from_secs(8);
 
 async fn answers(url: &str) {
@@ -164,7 +164,7 @@ async fn a_client_that_does_not_read_is_cut_off() {
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     let writable = timeout(Duration::from_secs(1), stream.writable()).await;
                     if writable.is_err() {
-                        // It may have been at work on a request the last time.
+                        // It may still have handled a request before.
                         assert!(jumps < 5, "the connection is still open");
                         jumps += 1;
                         time_passes(IDLE).await;

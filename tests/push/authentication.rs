@@ -1,4 +1,4 @@
-//! Who may push, and what happens to everybody else.
+//! Accepted callers, and the refusal of all others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::harness::{
     time_passes,
 };
 
-/// Strangers' tokens cause no more than one fetch in this time.
+/// The least time between two fetches that unknown keys cause.
 const BETWEEN_FETCHES: Duration = Duration::from_secs(5);
 
 #[tokio::test]

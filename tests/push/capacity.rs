@@ -1,4 +1,4 @@
-//! Over capacity a push is refused at once, before any claim.
+//! Over capacity a push is refused immediately, before any claim.
 
 use std::sync::Arc;
 
@@ -139,7 +139,7 @@ async fn a_body_without_a_length_takes_room_for_what_it_is_only() {
     assert_eq!(service.push_held(&held, meanwhile).await.status, 204);
 }
 
-/// A chunked body whose last bytes come when the test says so.
+/// A chunked body whose last bytes the test sends later.
 fn chunked(message: &TestMessage, end: tokio::sync::watch::Receiver<bool>) -> reqwest::Body {
     let body = message.body();
     let (first, last) = body.split_at(body.len() / 2);

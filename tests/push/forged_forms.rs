@@ -1,4 +1,4 @@
-//! Nothing that a publisher or a stranger makes is taken for Google's word.
+//! Metadata forged by a publisher or a stranger.
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

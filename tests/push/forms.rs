@@ -15,7 +15,7 @@ use crate::harness::{
     subscriber,
 };
 
-/// For pushes without a message id; until they have another key, each is run.
+/// A subscriber whose pushes have no message id, so each of them runs.
 fn unwrapped() -> Setup {
     let harmless = Idempotency::none("the test counts");
     let subscriber = subscriber("probe").unwrapped().idempotency(harmless);

@@ -1,4 +1,4 @@
-//! Every form a push may have on the wire, and everything that is none.
+//! Paths, headers and bodies of pushes, and requests that are no push.
 
 use axum::body::Bytes;
 use emulator::{Claim, Forgery};

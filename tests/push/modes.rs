@@ -1,4 +1,4 @@
-//! Who checks signatures: this service, or Cloud Run's IAM check, which may replace them by its marker.
+//! Verification of signatures by this service or by Cloud Run, which may replace them by a marker.
 
 use emulator::Forgery;
 
@@ -70,7 +70,7 @@ async fn behind_the_platforms_check_every_claim_is_verified() {
         let token = without_signature(&issuer.forged(forgery, CALLER, AUDIENCE));
         let expected = match forgery {
             Forgery::WrongAudience => 403,
-            // Right claims: only the signature was wrong, and that is the platform's business.
+            // Only the signature is wrong, which the platform has checked.
             Forgery::ForeignKey | Forgery::UnknownKeyId => 204,
             Forgery::Altered => continue, // says whatever it was altered to
             _ => 401,

@@ -1,4 +1,4 @@
-//! Three instances with one Redis; all of them are frozen, cut off and killed while messages and their duplicates arrive.
+//! Three instances with one Redis are frozen, cut off and killed while messages and duplicates arrive.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -36,7 +36,7 @@ fn random(below: u64) -> u64 {
     u64::try_from(Uuid::new_v4().as_u128() % u128::from(below)).expect("small")
 }
 
-/// The effects and the processes that the test knows of.
+/// The effects and processes known to the test.
 #[derive(Default)]
 struct Effects {
     /// Completed effects of a message, with the process of each.
@@ -85,7 +85,7 @@ impl Chaos {
         Some(answer.ok()?.ok()?.status().as_u16())
     }
 
-    /// Pushes as Pub/Sub does, until acked; some messages twice at once, some once more later.
+    /// Pushes until acked, as Pub/Sub does; some messages twice at the same time, some once more later.
     async fn deliver(&self, message: &TestMessage) {
         loop {
             let is_racing = random(10) < 3;

@@ -158,7 +158,7 @@ const FAILED_PRECONDITION: u8 = 9;
 const ABORTED: u8 = 10;
 const UNAVAILABLE: u8 = 14;
 
-/// How often Commit and BatchGetDocuments were called since this was last asked.
+/// Returns the calls of Commit and BatchGetDocuments since the last call of this function.
 fn calls(proxy: &RpcProxy) -> (usize, usize) {
     let calls = proxy.take_calls();
     let count = |method: &str| calls.get(method).copied().unwrap_or_default();

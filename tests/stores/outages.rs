@@ -1,4 +1,4 @@
-//! Whatever happens to a store, at whatever step of a push: no message is lost, and none runs twice that need not.
+//! Outages of a store at each step of a push: no message is lost, and none runs twice without need.
 //!
 //! One test for each store and outage; each goes through every step. Another store is one more line at the foot.
 
@@ -24,11 +24,11 @@ const LEASE: Duration = Duration::from_secs(2);
 enum Outage {
     /// SIGKILL; healed by a restart with what was written.
     Killed,
-    /// SIGSTOP; healed by SIGCONT, which makes it do what it was asked in the meantime.
+    /// SIGSTOP; healed by SIGCONT, after which it executes the requests of the meantime.
     Stopped,
     /// All connections of a moment are cut.
     Cut,
-    /// Other weather than clear.
+    /// Any weather but clear.
     Weather(Weather),
 }
 
@@ -50,12 +50,12 @@ impl Outage {
         }
     }
 
-    /// Whether the next attempt already succeeds.
+    /// True if the next try succeeds.
     fn is_over_at_once(self) -> bool {
         matches!(self, Self::Cut | Self::Weather(Weather::LoseOneReply))
     }
 
-    /// Whether a step is told at once that it fails, rather than by its time limit.
+    /// True if a step fails at once, not by its time limit.
     fn is_told(self) -> bool {
         matches!(
             self,
@@ -64,7 +64,7 @@ impl Outage {
     }
 }
 
-/// A service on one store, and what happens to it.
+/// A service on one store, with an outage.
 struct Story {
     backend: Backend,
     store: Arc<WatchedStore>,
@@ -94,7 +94,7 @@ impl Story {
         }
     }
 
-    /// Delivers, twice at once, until both are acked, and looks at what became of the message.
+    /// Delivers twice at the same time until both are acked, and checks the record of the message.
     async fn account_for(self, message: &TestMessage, runs: usize) -> Backend {
         soon("an ack", async {
             loop {
@@ -118,7 +118,7 @@ impl Story {
         self.outage.end(&mut self.backend).await;
     }
 
-    /// Becomes true when the outage is felt at `step`, or has been survived.
+    /// True once a call of `step` has failed, or has succeeded after the outage.
     fn felt(&self, step: Step) -> impl Future<Output = ()> + use<> {
         let (fails, succeeds) = (self.store.fails(step), self.store.succeeds(step));
         let is_over_at_once = self.outage.is_over_at_once();
@@ -228,7 +228,7 @@ async fn survives(backend: Backend, outage: Outage) {
     drop(story.when_a_dead_letter_is_recorded().await);
 }
 
-/// Pushes arrive while the store is frozen for longer than a lease, and what they asked of it is executed when it thaws.
+/// Pushes arrive while the store is frozen for longer than a lease; it executes their requests when it thaws.
 async fn counts_no_claim_as_a_run(backend: Backend) {
     let store = backend.store(STORE_TIMEOUT);
     let hold = subscriber("probe")
@@ -264,7 +264,7 @@ async fn counts_no_claim_as_a_run(backend: Backend) {
     }
 }
 
-/// Time-outs in a row tell that a store is away; from then on only single probes wait for it.
+/// After several time-outs in a row only single probes wait for the store.
 async fn costs_milliseconds(backend: Backend) {
     let google = Arc::new(Google::start().await);
     let story = Story::begin(backend, &google, Outage::Weather(Weather::Frozen)).await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{check_at, parsed};
 use crate::harness::repository::Copy;
 
-/// What is found in a copy of the repository, by rule.
+/// Returns the findings in a copy of the repository, by rule.
 async fn found_in(copy: &Copy) -> Vec<(String, Value)> {
     let said = check_at(&copy.root, &["--json"]).await;
     let found = parsed(&said.stdout);

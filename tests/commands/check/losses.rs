@@ -1,10 +1,10 @@
-//! What a plan would lose.
+//! Plans that would lose messages.
 
 use serde_json::{Value, json};
 
 use super::{DEAD, FULFILMENT, PLAN, parsed, tampered};
 
-/// A plan in which one resource is done this to.
+/// A plan with this action on one resource.
 fn planned(address: &str, actions: &Value, replaced_for: &Value) -> Value {
     let mut plan = parsed(PLAN);
     let changes = plan["resource_changes"].as_array_mut().expect("changes");

@@ -1,4 +1,4 @@
-//! `pushgate check` on the service of this repository: clean as it is, and each tampered plan or state found by the rule meant.
+//! `pushgate check` on this repository: nothing is found, and each tampered plan or state is found by its rule.
 //! The plan and state in `plans/` are Terraform's own, of `terraform/` with a mocked provider, without what nobody reads here.
 mod files;
 mod losses;
@@ -24,7 +24,7 @@ struct Said {
     stderr: String,
 }
 
-/// With the repository as root.
+/// Runs the command with the repository as root.
 async fn check(arguments: &[&str]) -> Said {
     check_at(root(), arguments).await
 }
@@ -65,7 +65,7 @@ fn parsed(text: &str) -> Value {
     serde_json::from_str(text).expect("JSON")
 }
 
-/// The findings with this plan or state.
+/// Returns the findings with this plan or state.
 async fn findings(document: &Value) -> Vec<Value> {
     let plan = Plan::write(&document.to_string());
     let said = check(&["--json", "--plan", plan.path()]).await;
@@ -76,7 +76,7 @@ async fn findings(document: &Value) -> Vec<Value> {
     found["findings"].as_array().expect("a list").clone()
 }
 
-/// This rule alone is found, and the finding says this.
+/// Checks that this rule alone has a finding, with this text.
 async fn tampered(document: &Value, rule: &str, says: &str) {
     let found = findings(document).await;
     assert!(!found.is_empty(), "{rule} is not found ({says})");
@@ -93,7 +93,7 @@ async fn tampered(document: &Value, rule: &str, says: &str) {
     );
 }
 
-/// The state with one resource changed.
+/// Returns the state with one resource changed.
 fn state(address: &str, changes: impl FnOnce(&mut Value)) -> Value {
     let mut state = parsed(STATE);
     change(&mut state, address, changes);
@@ -111,7 +111,7 @@ fn change(state: &mut Value, address: &str, changes: impl FnOnce(&mut Value)) {
     changes(&mut resource["values"]);
 }
 
-/// The state without one resource.
+/// Returns the state without one resource.
 fn without(address: &str) -> Value {
     let mut state = parsed(STATE);
     let resources = state["values"]["root_module"]["resources"]

@@ -1,4 +1,4 @@
-//! Roles that are missing, elsewhere, or somebody else's.
+//! Roles that are missing, on another resource, or of another account.
 
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ async fn a_role_for_another_resource_or_account_is_found() {
         let changed = state(address, |values| values[argument] = json!(value));
         tampered(&changed, "plan-role", says).await;
     }
-    // Whose it will be is not known in the plan, but that it is everybody's.
+    // The plan does not know the member yet, but it knows that the role is public.
     let mut plan = parsed(PLAN);
     let changes = plan["resource_changes"].as_array_mut().expect("changes");
     let found = changes.iter_mut().find(|each| each["address"] == invoker);

@@ -1,4 +1,4 @@
-//! Push subscriptions that are not as declared.
+//! Push subscriptions that differ from their declarations.
 
 use serde_json::{Value, json};
 
@@ -101,7 +101,7 @@ async fn a_subscription_that_differs_is_found() {
         )
         .await;
     }
-    // By its number, and by the other URL of the service: the same.
+    // The project's number and the service's other URL mean the same.
     for (pointer, value) in [
         ("/topic", json!("projects/123456789012/topics/orders")),
         ("/topic", json!("orders")),

@@ -1,4 +1,4 @@
-//! Of a service in this process, with the events of its store.
+//! Stuck handlers of a service in this process.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::harness::message::TestMessage;
 use crate::harness::probe::{probe, probe_on_thread, probe_that_blocks, task};
 use crate::harness::{Reply, Service, Setup, declared, get, push_to, soon, time_passes};
 
-/// The threads of the blocking pool.
+/// The number of threads of the blocking pool.
 fn threads() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     (2 * cores).max(cores + 4)

@@ -1,4 +1,4 @@
-//! Handlers that get stuck stop nothing but themselves.
+//! Stuck handlers, beside which all other deliveries go on.
 
 mod in_process;
 mod process;

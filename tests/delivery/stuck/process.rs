@@ -1,4 +1,4 @@
-//! The same of `serve`, as a process.
+//! Stuck handlers of `serve` in a process of its own.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::harness::message::TestMessage;
 use crate::harness::process::{Process, obedient, settings};
 use crate::harness::{AUDIENCE, CALLER, PATIENCE, Reply, get, push_to, soon};
 
-/// The example `stuck`, serving.
+/// The running example `stuck`.
 struct Stuck {
     process: Process,
     url: String,
@@ -45,7 +45,7 @@ impl Stuck {
         tokio::spawn(async move { push_to(&url, body, &token).await })
     }
 
-    /// Waits until so many handlers are stuck; they are until these are dropped.
+    /// Waits for this number of stuck handlers. They end when their connections are dropped.
     async fn stuck(&self, handlers: usize) -> Vec<TcpStream> {
         let mut stuck = Vec::new();
         for _ in 0..handlers {

@@ -1,4 +1,4 @@
-//! A service whose handlers wait for the test without giving their thread back.
+//! A service whose handlers wait for the test and keep their threads meanwhile.
 
 #![expect(clippy::expect_used, reason = "a test that is surprised fails")]
 
@@ -25,7 +25,7 @@ fn hang(address: Message<Raw>) {
     wait_for_test(&address);
 }
 
-/// Tells the test which process runs which message, and ends as the test says: `s` succeeds, once the test knows that it did.
+/// Sends its process and message to the test, and ends as the test replies: `s` means success.
 async fn obey(address: Message<Raw>, context: Context) -> Result<(), std::io::Error> {
     let address = std::str::from_utf8(&address).expect("an address");
     let mut connection = tokio::net::TcpStream::connect(address).await?;

@@ -11,7 +11,7 @@ use crate::harness::process::{Process, command, pushgate};
 use crate::harness::redis_server::RedisServer;
 use crate::harness::{client, free_port, get, soon};
 
-/// The composed system, and what has another place here.
+/// The composed system, with the addresses and paths that differ here.
 struct Composed {
     services: Value,
     places: Vec<(&'static str, String)>,
@@ -39,7 +39,7 @@ impl Composed {
         }
     }
 
-    /// A text of compose.yml, as it is here.
+    /// Returns a text of compose.yml with the addresses and paths of this test.
     fn here(&self, text: &Value) -> String {
         let text = text.as_str().expect("text").to_owned();
         let put = |text: String, (there, here): &(&str, String)| text.replace(there, here);
@@ -51,7 +51,7 @@ impl Composed {
         words.map(|word| self.here(word)).collect()
     }
 
-    /// Asks as the health check of this service does, until the answer is good.
+    /// Waits until the health check of this service succeeds.
     async fn is_healthy(&self, service: &str) {
         let check = self.words(&self.services[service]["healthcheck"]["test"]);
         let url = check.last().expect("a URL");
@@ -100,7 +100,7 @@ async fn redis_a_composed_system_handles_a_published_message() {
         .expect("sh runs");
     assert!(status.success());
 
-    // Beside the service, where `cargo` puts the programs of the workspace.
+    // Cargo puts all binaries of the workspace into one folder.
     let emulator = pushgate().with_file_name("emulator");
     let arguments = composed.words(&services["emulator"]["command"]);
     let mut emulator = Process::start(quiet(emulator, &arguments));

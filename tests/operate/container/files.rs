@@ -19,7 +19,7 @@ pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// What compose.yml says when it is read by Docker Compose itself, with all profiles.
+/// Returns compose.yml as Docker Compose reads it, with all profiles.
 pub(super) fn composed() -> Value {
     let said = tool(
         "docker-compose",
@@ -28,10 +28,10 @@ pub(super) fn composed() -> Value {
     serde_json::from_str(&said).expect("JSON")
 }
 
-/// Runs one of the programs in `PUSHGATE_TEST_TOOLS`, which must find no fault; what it says.
+/// Runs a program in `PUSHGATE_TEST_TOOLS`, which must succeed, and returns its output.
 fn tool(name: &str, arguments: &[&str]) -> String {
     let program = Path::new(&option("PUSHGATE_TEST_TOOLS")).join(name);
-    // The settings of compose.yml, too, are those of its defaults.
+    // An empty environment leaves compose.yml its defaults.
     let variables = ["PUSHGATE_STORE", "FIRESTORE_EMULATOR_HOST"];
     let mut command = Command::new(&program);
     variables.iter().for_each(|name| {
@@ -130,7 +130,7 @@ fn the_layer_of_dependencies_knows_every_crate_of_the_workspace() {
     }
 }
 
-/// The stage `manifests`, done without an engine: if Cargo finds no workspace in it, no image can be built.
+/// Runs the stage `manifests` without an engine. Without a valid workspace in it no image can be built.
 #[test]
 fn the_lock_file_fits_the_layer_of_manifests() {
     let folder = std::env::temp_dir().join(format!("pushgate-layer-{}", std::process::id()));
@@ -160,7 +160,7 @@ fn the_lock_file_fits_the_layer_of_manifests() {
             in_folder("sh", &["-euc", run]);
         }
     }
-    // Dependencies of other systems have perhaps never been downloaded.
+    // Dependencies of other systems may never have been downloaded.
     in_folder(
         "cargo",
         &[

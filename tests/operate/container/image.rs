@@ -1,4 +1,4 @@
-//! The release binary in the empty root of the image: nobody's process, nothing writable, no shell.
+//! The release binary in the empty root of the image: no privileges, no writable file, no shell.
 
 use std::path::Path;
 
@@ -106,7 +106,7 @@ async fn the_image_has_no_dev() {
     assert!(is_success, "{said}");
 }
 
-/// Keys that come with TLS prove that the root's authorities are found; the same key server is a stranger to another root.
+/// Keys fetched over TLS prove that the root's authorities are found; a root without them rejects the same server.
 #[tokio::test]
 #[ignore = "needs the release binary, which ./test builds"]
 async fn only_the_authorities_in_the_image_are_trusted() {
@@ -122,12 +122,12 @@ async fn only_the_authorities_in_the_image_are_trusted() {
     assert_eq!(reply.status, 503, "{}", reply.body);
 }
 
-/// Without credentials the store cannot answer, but its client is made, and its absence is said and survived.
+/// Without credentials the store cannot answer, but the service starts and reports that.
 #[tokio::test]
 #[ignore = "needs the release binary, which ./test builds"]
 async fn the_image_has_what_the_client_of_firestore_needs() {
     let mut image = Image::new("firestore://shop/pushgate").await;
-    // No metadata server answers there.
+    // There is no metadata server at this address.
     image
         .settings
         .push(("GCE_METADATA_HOST", "127.0.0.1:1".into()));
@@ -140,7 +140,7 @@ async fn the_image_has_what_the_client_of_firestore_needs() {
     );
 }
 
-/// Distroless has these for every program in C (its list of packages: libc6, libgcc-s1), and no others are counted upon.
+/// The libraries of distroless/cc (packages libc6 and libgcc-s1).
 #[test]
 #[ignore = "needs the release binary, which ./test builds"]
 fn the_binary_needs_no_library_that_the_image_lacks() {

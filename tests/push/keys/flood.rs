@@ -1,4 +1,4 @@
-//! Strangers invent key ids. That costs the issuer a fetch now and then, and good pushes nothing.
+//! Invented key ids, which cost the issuer few fetches and delay no valid push.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use crate::harness::{Service, client_builder, soon, subscriber, time_passes};
 
 const STRANGERS: usize = 1000;
 const GOOD_PUSHES: usize = 200;
-/// So many pushes may wait for a fetch while keys are known.
+/// The number of pushes that may wait for a fetch while keys are known.
 const WAITING: usize = 100;
-/// So few that all are answered long before a fetch is given up.
+/// Few enough that all are answered before a fetch times out.
 const FEW: usize = 50;
 
 struct Flood {
@@ -37,7 +37,7 @@ impl Flood {
         Self { issuer, service }
     }
 
-    /// All at once, over one connection of their own.
+    /// Pushes all tokens at the same time over one connection.
     fn push(&self, tokens: impl IntoIterator<Item = String>) -> JoinSet<u16> {
         let client = client_builder().http2_prior_knowledge().build();
         let client = client.expect("a client");
@@ -50,7 +50,7 @@ impl Flood {
         pushes
     }
 
-    /// Tokens by keys that nobody has; no signature of theirs is ever looked at.
+    /// Tokens of unknown keys, whose signatures are never verified.
     fn strangers(&self, number: usize) -> JoinSet<u16> {
         let token = |number| {
             join(
@@ -61,7 +61,7 @@ impl Flood {
         self.push((0..number).map(token))
     }
 
-    /// Remembered tokens and new ones.
+    /// Cached tokens and new ones.
     fn good(&self, number: usize) -> JoinSet<u16> {
         let key = &self.issuer.key;
         let token = |number| key.token(&header("good"), &with(&claims(), "jti", number / 2));

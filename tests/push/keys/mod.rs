@@ -1,4 +1,4 @@
-//! The issuer's key server misbehaves: known keys go on serving, and without keys a push is asked for again.
+//! Failures of the issuer's key server: known keys keep serving, and without keys a push is answered 503.
 
 mod flood;
 mod rotation;
@@ -146,7 +146,7 @@ async fn an_endless_answer_is_not_read_to_its_end() {
         ),
     ])
     .await;
-    // The limit is one megabyte; more than that is only on its way, in buffers of the system.
+    // The limit is one megabyte; the rest is in the system's buffers.
     let sent = story.issuer.server.longest_answer();
     assert!((500_000..40_000_000).contains(&sent), "{sent} bytes");
 }

@@ -1,4 +1,4 @@
-//! Keys that are withdrawn or replaced, while tokens by them are remembered.
+//! Keys that are withdrawn or replaced while their tokens are cached.
 
 use std::pin::pin;
 
@@ -74,7 +74,7 @@ async fn stale_keys_serve_for_one_day() {
     assert_eq!(push(&service, &good).await, 204);
 }
 
-/// Without CPU between requests, nothing may be left for the time after the response.
+/// Cloud Run may give no CPU after the response, so the fetch must happen before.
 #[tokio::test]
 async fn a_push_waits_for_keys_that_are_too_old() {
     let issuer = Issuer::start().await;

@@ -1,4 +1,4 @@
-//! What a service with keys and one without say while the key server misbehaves, and after it.
+//! The replies of services with and without keys while the key server fails, and afterwards.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use crate::harness::mint::{Issuer, RsaKey, claims, header, with};
 use crate::harness::probe::task;
 use crate::harness::{Service, push_to, soon, time_passes};
 
-/// Then the keys are to be fetched again.
+/// The time after which keys are fetched again.
 pub(super) const STALE: Duration = Duration::from_secs(MAX_AGE_SECONDS + 1);
-/// Then a fetch is given up.
+/// The time limit of a fetch.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-/// No two fetches follow each other sooner.
+/// The least time between two fetches.
 pub(super) const FLOOR: Duration = Duration::from_secs(5);
 
-/// What is wrong with the key server.
+/// The failure of the key server.
 pub(super) enum Trouble {
     Down,
     Says(Answer),
 }
 
-/// A service with keys, one without, and what both say while the key server misbehaves and after it.
+/// A service with keys and one without, while the key server fails and afterwards.
 pub(super) struct Story {
     pub(super) issuer: Issuer,
     service: Service,
-    /// Signs with a key that the issuer never published.
+    /// A key that the issuer never published.
     pub(super) stranger: RsaKey,
 }
 
@@ -46,7 +46,7 @@ impl Story {
             .status
     }
 
-    /// Pushes with a token that needs a fetch, and does not wait for a server that keeps silent.
+    /// Pushes with a token that needs a fetch. A silent server is not waited for.
     async fn push_impatiently(&self, url: &str, token: &str, is_held: bool) -> u16 {
         if !is_held {
             return self.push(url, token).await;
@@ -72,7 +72,7 @@ impl Story {
         }
     }
 
-    /// The whole story of one trouble.
+    /// Runs one failure from its begin to the recovery.
     pub(super) async fn goes_on(&self, name: &str, trouble: &Trouble) {
         let server = &self.issuer.server;
         let is_held = matches!(trouble, Trouble::Says(Answer::Held));
@@ -99,7 +99,7 @@ impl Story {
         self.recovers(name, trouble, &cold).await;
     }
 
-    /// Another instance without any keys; its URL.
+    /// Starts another instance without keys, and returns its URL.
     async fn cold(&self, name: &str, trouble: &Trouble) -> String {
         let is_held = matches!(trouble, Trouble::Says(Answer::Held));
         let before = self.issuer.server.fetches();

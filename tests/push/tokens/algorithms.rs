@@ -1,4 +1,4 @@
-//! Whatever the header claims and whatever the issuer publishes, nothing but RS256 is checked.
+//! Algorithms other than RS256, in headers and in published keys.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
@@ -13,12 +13,12 @@ use super::{Case, accepted, check, refused};
 use crate::harness::key_server::Answer;
 use crate::harness::mint::{Issuer, RsaKey, claims, encode, header, join, unsigned, with, without};
 
-/// The parts to be signed, under this algorithm and key id.
+/// Returns the parts to be signed, with this algorithm and key id.
 fn parts(alg: impl Into<Value>, kid: &str) -> String {
     unsigned(&with(&header(kid), "alg", alg), &claims())
 }
 
-/// A key of a curve, published under its algorithm's name, and a genuine token by it.
+/// A published elliptic-curve key with a valid token of it.
 fn elliptic(name: &str, curve: &str, how: &'static EcdsaSigningAlgorithm) -> (Value, Vec<Case>) {
     let pair = EcdsaKeyPair::generate(how).expect("a key");
     let point = pair.public_key().as_ref();
@@ -56,7 +56,7 @@ fn edwards() -> (Value, Vec<Case>) {
     (jwk, cases)
 }
 
-/// Secrets that everybody knows, among them one that the issuer itself publishes.
+/// Known secrets, among them one that the issuer publishes.
 fn shared_secrets(key: &RsaKey) -> (Value, Vec<Case>) {
     let mut cases = Vec::new();
     let pem = key.public_pem();
@@ -91,7 +91,7 @@ fn shared_secrets(key: &RsaKey) -> (Value, Vec<Case>) {
     (jwk, cases)
 }
 
-/// Genuine signatures by the published RSA key, of other algorithms, and algorithms that are only claimed.
+/// Valid signatures of other algorithms by the published RSA key, and algorithms that are only claimed.
 fn rsa(key: &RsaKey) -> Vec<Case> {
     let others: [(&str, &'static dyn RsaEncoding); 5] = [
         ("RS384", &RSA_PKCS1_SHA384),

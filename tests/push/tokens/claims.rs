@@ -1,4 +1,4 @@
-//! Genuine signatures under claims that are missing, mistyped, said twice or no claims at all.
+//! Valid signatures of claims that are missing, mistyped or repeated.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::harness::mint::{Issuer, RsaKey, claims, encode, header, now, with, wi
 
 const REQUIRED: [&str; 7] = ["iss", "aud", "email", "email_verified", "exp", "iat", "sub"];
 
-/// The token of these claims as they stand.
+/// Returns the token of these exact claims.
 pub(super) fn token_of(key: &RsaKey, claims: impl AsRef<[u8]>) -> String {
     key.seal(&format!(
         "{}.{}",
@@ -17,7 +17,7 @@ pub(super) fn token_of(key: &RsaKey, claims: impl AsRef<[u8]>) -> String {
     ))
 }
 
-/// A good token but for one claim.
+/// Returns a token that is valid but for one claim.
 pub(super) fn token_with(key: &RsaKey, name: &str, value: impl Into<Value>) -> String {
     key.token(&header("good"), &with(&claims(), name, value))
 }
@@ -69,7 +69,7 @@ fn missing_or_mistyped(key: &RsaKey) -> Vec<Case> {
     cases
 }
 
-/// RFC 7519 lets a reader take the last of two or refuse both; refusing leaves nothing to quarrel about.
+/// RFC 7519 lets a reader use the last of two claims or refuse both.
 fn said_twice(key: &RsaKey) -> Vec<Case> {
     let mut cases = Vec::new();
     for name in REQUIRED {

@@ -1,4 +1,4 @@
-//! Tokens whose parts are written in another way, though all of them would decode to something good.
+//! Tokens with unusual encodings of valid parts.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE};
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Case, check, refused};
 use crate::harness::mint::{Issuer, RsaKey, claims, encode, header, unsigned, with};
 
-/// The three parts of a good token, each with both of the characters in which the two alphabets differ.
+/// The three parts of a valid token, each with both characters in which the two alphabets differ.
 fn parts(key: &RsaKey) -> [String; 3] {
     let odd = "???>>>~~~";
     let (header, claims) = (with(&header("good"), "x", odd), with(&claims(), "x", odd));
@@ -23,7 +23,7 @@ fn parts(key: &RsaKey) -> [String; 3] {
         .expect("a token")
 }
 
-/// Signed as it is written, so that only the writing can be refused.
+/// Returns a token signed as encoded, so that only the encoding can be refused.
 fn rewritten(key: &RsaKey, place: usize, part: String) -> String {
     let mut parts = parts(key);
     parts[place] = part;

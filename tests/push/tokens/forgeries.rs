@@ -12,7 +12,7 @@ use crate::harness::key_server::Answer;
 use crate::harness::mint::{Issuer, RsaKey, claims, encode, header, join, unsigned, with};
 
 const BLOCK: usize = 256;
-/// What stands before the PKCS#1 key in the PKCS#8 form of a 2048-bit key (RFC 5208, section 5).
+/// The PKCS#8 header before a PKCS#1 key of 2048 bits (RFC 5208, section 5).
 const PKCS8_HEAD: usize = 26;
 /// DigestInfo up to the hash, for SHA-256 (RFC 8017, 9.2, note 1).
 const INFO: [u8; 19] = [
@@ -53,7 +53,7 @@ impl Numbers {
     }
 }
 
-/// As many bytes as the modulus has.
+/// Returns the number in as many bytes as the modulus has.
 fn filled(number: &BigUint) -> Vec<u8> {
     let bytes = number.to_bytes_be();
     [vec![0; BLOCK - bytes.len()], bytes].concat()
@@ -63,7 +63,7 @@ fn sha256(signed: &str) -> Vec<u8> {
     digest(&SHA256, signed.as_bytes()).as_ref().to_vec()
 }
 
-/// The block's parts as they should be: 00, 01, padding, 00, DigestInfo.
+/// The parts of a valid block: 00, 01, padding, 00, DigestInfo.
 fn block(kind: [u8; 2], separator: &[u8], info: &[u8]) -> Vec<u8> {
     let padding = vec![0xff; BLOCK - kind.len() - separator.len() - info.len()];
     [&kind, &padding[..], separator, info].concat()
@@ -73,7 +73,7 @@ fn right(signed: &str) -> Vec<u8> {
     block([0, 1], &[0], &[&INFO[..], &sha256(signed)].concat())
 }
 
-/// Eight bytes of padding, the DigestInfo, and a lot of room behind.
+/// Eight bytes of padding, the DigestInfo, and many free bytes after it.
 fn with_room(signed: &str, fill: u8) -> Vec<u8> {
     let info = [&INFO[..], &sha256(signed)].concat();
     let mut block = [&[0, 1], &[0xff; 8][..], &[0], &info].concat();
@@ -122,7 +122,7 @@ fn digest_infos(signed: &str) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Blocks that are wrong in one way, around a right DigestInfo.
+/// Blocks that are wrong in one way, around a valid DigestInfo.
 fn blocks(signed: &str) -> Vec<(&'static str, Vec<u8>)> {
     let info = [&INFO[..], &sha256(signed)].concat();
     let with_byte = |place: usize, byte: u8| {
@@ -228,7 +228,7 @@ async fn a_cube_root_is_no_signature_of_a_key_with_the_exponent_three() {
         })
         .into();
     cases.push(refused("a cube root", join(&signed, cube_root(&signed))));
-    // The key is taken with this exponent, so it was the forged blocks that were refused.
+    // The key is accepted with this exponent, so the refusals above are due to the blocks.
     cases.push(accepted("a genuine signature", join(&signed, genuine)));
     check(&issuer.service().await, &issuer.key, cases).await;
 }

@@ -1,4 +1,4 @@
-//! Headers that name no key, another one, or bring one along.
+//! Headers that name no key, another key, or contain one.
 
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ fn demands(key: &RsaKey) -> Vec<Case> {
     }
     let demanding = with(&with(&header, "b64", false), "crit", json!(["b64"]));
     cases.push(refused("b64 demanded", key.token(&demanding, &claims())));
-    // RFC 7797 signs the claims as they are, which must not pass for what RFC 7515 signs.
+    // RFC 7797 signs unencoded claims, which must not pass as RFC 7515.
     let (plain, claims) = (with(&header, "b64", false), claims());
     let signature = {
         let sealed = key.seal(&format!("{}.{claims}", encode(plain.to_string())));
@@ -94,7 +94,7 @@ fn demands(key: &RsaKey) -> Vec<Case> {
     cases
 }
 
-/// Not objects, or objects that say a thing twice.
+/// No objects, or objects with a repeated field.
 fn shapes(key: &RsaKey) -> Vec<Case> {
     let mut cases = Vec::new();
     for text in [

@@ -1,4 +1,4 @@
-//! What a stranger writes into a token cannot write into the log.
+//! Control characters of a stranger's token, which must not reach the log.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::harness::push_to;
 const EVIL: &str =
     "evil\r\n{\"severity\":\"ERROR\",\"message\":\"forged line\"}\u{2028}\u{1b}[31mforged line\n";
 
-/// `pushgate serve`, whichever way it logs.
+/// `pushgate serve` with either log format.
 async fn serve(settings: &[(&str, String)]) -> (Process, String) {
     let mut command = command(&["serve"]);
     command.envs(settings.iter().map(|(name, value)| (*name, value.as_str())));

@@ -1,4 +1,4 @@
-//! Every token that must be refused: each differs from a good one in the way its name says, and in nothing else.
+//! Tokens that must be refused. Each differs from a valid one only in the way that its name says.
 
 mod algorithms;
 mod claims;
@@ -14,7 +14,7 @@ use crate::harness::mint::RsaKey;
 use crate::harness::probe::task;
 use crate::harness::{Service, client, reply};
 
-/// A token, and what the service must say to it.
+/// A token with the expected reply.
 struct Case {
     name: String,
     token: String,
@@ -30,7 +30,7 @@ fn refused(name: impl Into<String>, token: impl Into<String>) -> Case {
     }
 }
 
-/// A genuine token of somebody who may not push.
+/// A valid token of a caller that may not push.
 fn forbidden(name: impl Into<String>, token: impl Into<String>) -> Case {
     Case {
         status: 403,
@@ -38,7 +38,7 @@ fn forbidden(name: impl Into<String>, token: impl Into<String>) -> Case {
     }
 }
 
-/// A token that differs from a good one in nothing that matters, so that refusals beside it prove something.
+/// A token that differs from a valid one in nothing that matters. It proves that refusals beside it have another reason.
 fn accepted(name: impl Into<String>, token: impl Into<String>) -> Case {
     Case {
         status: 204,
@@ -46,7 +46,7 @@ fn accepted(name: impl Into<String>, token: impl Into<String>) -> Case {
     }
 }
 
-/// Pushes each token. All surprises are told at once, and only accepted tokens reach the handler.
+/// Pushes each token, and fails with all wrong replies. Only accepted tokens may reach the handler.
 async fn check(service: &Service, key: &RsaKey, cases: Vec<Case>) {
     let client = client();
     let mut surprises = Vec::new();

@@ -1,4 +1,4 @@
-//! Signatures that are nearly right.
+//! Signatures that are almost valid.
 
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use num_bigint::BigUint;
@@ -69,7 +69,7 @@ fn lengths(key: &RsaKey) -> Vec<Case> {
     cases
 }
 
-/// Numbers that are the same modulo the key, or belong to it.
+/// Numbers that are equal modulo the key, or parts of it.
 fn numbers(key: &RsaKey) -> Vec<Case> {
     let modulus = BigUint::from_bytes_be(&key.modulus());
     let signed = unsigned(&header("good"), &claims());

@@ -1,4 +1,4 @@
-//! Genuine signatures under claims of another time, and for or from somebody else.
+//! Valid signatures of claims with another time, audience or caller.
 
 use serde_json::json;
 
@@ -32,7 +32,7 @@ fn times(key: &RsaKey) -> Vec<Case> {
             let token = token_with(key, name, value.clone());
             cases.push(refused(format!("{name} {value}"), token));
         }
-        // More than 64 bits, and what only a lenient reader takes for numbers.
+        // More than 64 bits, and texts that only a lenient reader takes for numbers.
         for text in [
             "18446744073709551616",
             "1e400",
@@ -72,7 +72,7 @@ fn times(key: &RsaKey) -> Vec<Case> {
     cases
 }
 
-/// What no check may stumble over.
+/// Values that no check may fail on.
 fn odd_but_right(key: &RsaKey) -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, value) in [

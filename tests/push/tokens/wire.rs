@@ -1,4 +1,4 @@
-//! What HTTP itself lets nobody say, or only just.
+//! Tokens at the limits of HTTP.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -7,7 +7,7 @@ use crate::harness::mint::Issuer;
 use crate::harness::probe::task;
 use crate::harness::{Service, soon};
 
-/// Sends a push with these lines as they are. The status of the answer, or nothing if the service just hangs up.
+/// Sends a push with these exact lines. Returns the status, or `None` if the service disconnects.
 async fn push_raw(service: &Service, lines: &[u8]) -> Option<u16> {
     let address = service.url.strip_prefix("http://").expect("an address");
     let mut stream = TcpStream::connect(address).await.expect("a connection");
@@ -18,7 +18,7 @@ async fn push_raw(service: &Service, lines: &[u8]) -> Option<u16> {
         format!("\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes(),
     ]
     .concat();
-    // The service may hang up before it has read everything, which is an answer, too.
+    // The service may disconnect before it has read everything.
     let _ = stream.write_all(&request).await;
     let mut answer = Vec::new();
     let _ = soon("the answer", stream.read_to_end(&mut answer)).await;

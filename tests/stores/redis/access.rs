@@ -1,4 +1,4 @@
-//! Who may use Redis, and whom pushgate trusts: TLS with a private authority, passwords, and a user who may do little.
+//! Access to Redis: TLS with a private authority, passwords, a user with few rights.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::harness::redis_cluster::RedisCluster;
 use crate::harness::redis_server::{RedisServer, redis_store};
 use crate::harness::{free_port, get, soon};
 
-/// Making connections with TLS takes a busy machine long.
+/// Long enough for a TLS handshake on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// All that a user of pushgate needs, as the README says it.
+/// The rights of pushgate's user, as documented.
 const USER: &str = "acl setuser app on >hu%sh ~pushgate:* +eval +evalsha +get +set +del +time +ping +info +role +cluster|slots +asking";
 
 fn permit(server: &RedisServer) {

@@ -1,4 +1,4 @@
-//! What pushgate says about a Redis that may lose its records.
+//! The warnings about a Redis that may lose its records.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use crate::harness::redis_cluster::RedisCluster;
 use crate::harness::redis_server::{RedisServer, redis_store, redis_store_within};
 use crate::harness::{Service, Setup, soon, subscriber};
 
-/// Before this a server that does not answer is not called dead.
+/// Time without an answer after which a server counts as dead.
 const PATIENCE: Duration = Duration::from_millis(700);
 
 async fn service_on(store: Arc<dyn DedupStore>) -> Service {
@@ -23,7 +23,7 @@ async fn service_on(store: Arc<dyn DedupStore>) -> Service {
         .await
 }
 
-/// Lets a handler run while `master` is killed, after the claim has reached the replica.
+/// Kills `master` while a handler runs, after the claim has reached the replica.
 async fn push_while(
     service: &Service,
     message: &TestMessage,

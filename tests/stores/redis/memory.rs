@@ -1,4 +1,4 @@
-//! What a remembered message costs Redis.
+//! The memory that Redis needs for a recorded message.
 
 use std::sync::Arc;
 use std::time::Duration;
