@@ -1,4 +1,4 @@
-//! What an endpoint can do to a connection, and what becomes of the push.
+//! Connections that an endpoint closes, reuses or answers early, and the result of the push.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn answered(answer: &str) -> (Scene, RawEndpoint, RawConnection, DeliveryE
 }
 
 #[tokio::test]
-async fn the_interim_status_102_acknowledges_at_once_and_ends_the_push() {
+async fn the_interim_status_102_acknowledges_immediately() {
     let (_scene, _endpoint, mut connection, event) =
         answered("HTTP/1.1 102 Processing\r\n\r\n").await;
     assert_eq!(event.reply(), status(102));
@@ -61,7 +61,7 @@ async fn an_answer_whose_body_never_ends_is_an_answer() {
 }
 
 #[tokio::test]
-async fn a_connection_is_used_again_after_a_short_body_whatever_the_status() {
+async fn a_connection_is_reused_after_a_short_body() {
     let (mut scene, _endpoint, mut connection, _) =
         answered("HTTP/1.1 500 Error\r\ncontent-length: 2\r\n\r\nno").await;
     connection.request().await;
@@ -76,7 +76,7 @@ async fn a_connection_is_used_again_after_a_short_body_whatever_the_status() {
 }
 
 #[tokio::test]
-async fn a_connection_whose_request_was_answered_before_it_was_sent_is_not_used_again() {
+async fn a_connection_answered_too_early_is_not_reused() {
     let (mut scene, endpoint) = scene().await;
     scene.publish(Message::new(vec![b'x'; 6_000_000]));
     let mut connection = endpoint.connection().await;
@@ -99,7 +99,7 @@ async fn an_answer_that_is_no_http_is_no_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_push_whose_kept_connection_was_closed_meanwhile_goes_by_another() {
+async fn a_push_replaces_a_closed_connection() {
     let (mut scene, endpoint, connection, event) = answered(NO_CONTENT).await;
     assert!(event.is_acked());
     drop(connection);
@@ -113,7 +113,7 @@ async fn a_push_whose_kept_connection_was_closed_meanwhile_goes_by_another() {
 }
 
 #[tokio::test]
-async fn a_push_that_was_sent_and_not_answered_has_failed_on_any_connection() {
+async fn an_unanswered_push_has_failed_on_any_connection() {
     let (mut scene, endpoint, mut connection, _) = answered(NO_CONTENT).await;
     scene.publish(Message::new("ho"));
     connection.request().await;

@@ -33,7 +33,7 @@ fn measure() -> Value {
 
 #[test]
 #[ignore = "needs Java and Google's emulator (PUBSUB_EMULATOR_JAR)"]
-fn it_is_ready_and_pushes_sooner_than_googles_and_keeps_more_in_flight() {
+fn it_is_faster_than_googles() {
     let measured = measure();
     eprintln!("{measured:#}");
     let ratio = |name: &str| measured["ratios"][name].as_f64().unwrap();

@@ -92,7 +92,7 @@ fn a_file_has_googles_names_for_everything() {
 }
 
 #[test]
-fn json_is_read_as_well_and_names_may_be_full() {
+fn a_file_may_be_json_with_full_names() {
     let found = parsed(
         r#"{"project": "market", "topics": {"orders": {"messages": [{"text": "hi"}]}},
             "subscriptions": {"projects/books/subscriptions/billing": {"topic": "orders"}}}"#,
@@ -135,7 +135,7 @@ topics:
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place_and_what_is_expected() {
+fn a_fault_is_reported_with_its_place() {
     refused(
         "topics:\n  orders:\n    subscriptions:\n      billing:\n        ackDeadline: 10",
         "shop.yaml:5:9: unknown key \"ackDeadline\", did you mean \"ackDeadlineSeconds\"?",
@@ -248,7 +248,7 @@ fn what_has_no_one_meaning_is_refused() {
 }
 
 #[test]
-fn numbers_and_fields_are_published_as_they_are_written() {
+fn json_is_published_as_it_is_written() {
     let json = r#"{"z":1.0,"a":1.10,"10":1E400,"2":123456789012345678901234567890,"n":-0.0,"s":"\u0000é"}"#;
     assert_eq!(published(json), json);
     let file = "x: &z\ntopics: {}";
@@ -259,19 +259,28 @@ fn numbers_and_fields_are_published_as_they_are_written() {
     assert_eq!(published(umlaut), r#"{"ü":["ä",1.10]}"#);
 }
 
+fn subscription(settings: &str) -> String {
+    format!("topics:\n  orders:\n    subscriptions:\n      billing: {settings}\n")
+}
+
 #[test]
-fn a_setting_is_true_or_false_and_an_object_no_list() {
-    let subscription = |settings: &str| {
-        format!("topics:\n  orders:\n    subscriptions:\n      billing: {settings}\n")
-    };
+fn yes_is_no_boolean() {
     refused(
         &subscription("{enableMessageOrdering: yes}"),
         "found yes}, expected true or false",
     );
+}
+
+#[test]
+fn labels_are_texts() {
     let labels = parsed(&subscription("{labels: {country: no, zip: 012}}"));
     let labels = &labels.subscriptions[0].labels;
     assert_eq!(labels["country"], "no");
     assert_eq!(labels["zip"], "012");
+}
+
+#[test]
+fn a_list_is_no_object() {
     for settings in [
         "[orders]",
         "{pushConfig: [http://127.0.0.1:8080/]}",
@@ -284,12 +293,16 @@ fn a_setting_is_true_or_false_and_an_object_no_list() {
     }
     refused("[shop]", "expected keys, each with a colon and its value");
     refused("topics: {orders: {messages: [[{a: 1}]]}}", "expected keys");
+}
+
+#[test]
+fn a_repeated_key_is_refused() {
     let twice = "topics: {orders: {}}\ntopics: {}";
     refused(twice, "\"topics\" is there twice, expected once");
 }
 
 #[test]
-fn a_file_may_have_a_byte_order_mark_and_must_be_utf_8() {
+fn a_file_must_be_utf_8() {
     let folder = std::env::temp_dir().join(format!("emulator-encodings-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let text = "{\r\n\t\"topics\": {\r\n\t\t\"orders\": {}\r\n\t}\r\n}\r\n";
@@ -387,7 +400,7 @@ topics:
 }
 
 #[test]
-fn a_dead_letter_topic_that_nobody_declares_is_made_with_a_subscription_that_keeps_letters() {
+fn an_undeclared_dead_letter_topic_is_created() {
     let found = parsed(
         "
 topics:
@@ -451,7 +464,7 @@ const DESCRIBED: &str = r#"{
 }"#;
 
 #[test]
-fn declarations_of_a_service_become_subscriptions_that_push_to_it() {
+fn declarations_become_subscriptions_that_push() {
     let error = Bootstrap::parse("d.json", DESCRIBED, &defaults()).unwrap_err();
     assert!(
         error
@@ -499,7 +512,7 @@ fn declarations_of_a_service_become_subscriptions_that_push_to_it() {
 }
 
 #[test]
-fn schemas_filters_order_and_retention_of_declarations_are_read() {
+fn all_settings_of_declarations_are_read() {
     let mut defaults = defaults();
     defaults.push_to = Some("http://127.0.0.1:8080/".to_owned());
     let found = Bootstrap::parse("d.json", DESCRIBED, &defaults).unwrap();
@@ -516,7 +529,7 @@ fn schemas_filters_order_and_retention_of_declarations_are_read() {
 }
 
 #[tokio::test]
-async fn the_example_is_created_and_a_second_time_kept() {
+async fn a_second_bootstrap_keeps_what_the_first_created() {
     let declared = Bootstrap::read(&[example("shop.yaml")], &defaults()).unwrap();
     let emulator = Emulator::start_with(Options::default()).unwrap();
     let done = emulator.bootstrap(&declared).unwrap();
@@ -547,7 +560,7 @@ fn the_file_of_the_readme_can_be_read() {
 }
 
 #[test]
-fn what_would_fail_on_creation_is_told_with_its_place_before_anything_is_created() {
+fn a_fault_is_reported_before_anything_is_created() {
     for (text, place, words) in [
         (
             "topics:\n  orders:\n    subscriptions:\n      yyy: {filter: \"attributes.x = \"}\n",

@@ -37,7 +37,7 @@ async fn click(page: &Page, text: &str) {
 
 #[tokio::test]
 #[ignore = "needs Chromium and its driver"]
-async fn a_message_is_published_seen_acked_live_and_its_life_opened() {
+async fn a_published_message_is_seen_live() {
     let scene = Scene::eager([Answer::Held]).await;
     browse(scene.emulator.url(), LIGHT, |page| async move {
         page.sees("Live").await;
@@ -307,7 +307,7 @@ async fn the_form_for_faults_hears_of_changes_until_it_is_touched() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and its driver"]
-async fn a_list_keeps_the_focus_and_can_be_paused() {
+async fn a_list_keeps_the_focus_while_it_changes() {
     let scene = Scene::eager([Answer::Held]).await;
     scene.publish(Message::new("first"));
     browse(scene.emulator.url(), LIGHT, |page| async move {
@@ -342,7 +342,7 @@ async fn a_list_keeps_the_focus_and_can_be_paused() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and its driver"]
-async fn a_dead_letter_says_why_and_a_push_which_token_it_had() {
+async fn a_dead_letter_shows_its_reason() {
     let policy = |config: &mut SubscriptionConfig| {
         let endpoint = config.push_config.take().unwrap().endpoint;
         config.push_config = Some(PushConfig::new(endpoint).signed_as("push@shop.example", None));
@@ -407,7 +407,7 @@ async fn a_payload_is_shown_to_the_letter() {
             );
             let shown = page.client.execute_async(&script, Vec::new()).await.unwrap();
             let shown = shown.as_str().unwrap();
-            // What was published is left when some of the white space is left out.
+            // Without some of the white space the published text remains.
             let mut rest = text.chars().peekable();
             let added: String = shown
                 .chars()
@@ -423,7 +423,7 @@ async fn a_payload_is_shown_to_the_letter() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and its driver"]
-async fn what_the_service_decided_is_seen_and_leads_to_the_dead_letter() {
+async fn a_decision_of_the_service_links_to_its_dead_letter() {
     let answers = [
         Answer::Said(503, "failed", "the hall is locked\n"),
         Answer::Said(204, "handled", ""),
@@ -468,7 +468,7 @@ async fn what_the_service_decided_is_seen_and_leads_to_the_dead_letter() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and its driver"]
-async fn a_seek_asks_and_says_what_it_does() {
+async fn a_seek_asks_for_confirmation() {
     let scene = Scene::eager([Answer::Held]).await;
     scene.publish(Message::new("waits"));
     let billing = scene.emulator.subscription(SUBSCRIPTION).unwrap();
@@ -586,13 +586,13 @@ async fn check_long_names(look: Look) {
 
 #[tokio::test]
 #[ignore = "needs Chromium and its driver"]
-async fn long_and_strange_names_break_nothing() {
+async fn unusual_names_break_nothing() {
     check_long_names(LIGHT).await;
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium and its driver"]
-async fn long_and_strange_names_break_nothing_in_a_narrow_window() {
+async fn unusual_names_break_nothing_in_a_narrow_window() {
     check_long_names(NARROW).await;
 }
 

@@ -49,7 +49,7 @@ const fn policy(minimum: Duration, maximum: Duration) -> Option<RetryPolicy> {
 }
 
 #[tokio::test]
-async fn messages_that_outlive_their_retention_are_gone_whoever_has_them_in_hand() {
+async fn messages_past_their_retention_are_gone_even_if_leased() {
     let (emulator, subscription) = subscribed(|config| config.ack_deadline = 10 * MINUTE);
     publish(&emulator, "in hand");
     publish(&emulator, "waiting");
@@ -119,7 +119,7 @@ async fn a_snapshot_is_deleted_when_it_expires() {
 }
 
 #[tokio::test]
-async fn subscriptions_are_deleted_when_idle_and_not_when_used() {
+async fn only_idle_subscriptions_are_deleted() {
     let mut scene = Scene::start(Pace::Eager, [], |config| config.expiration = Some(DAY)).await;
     let name = |id: &str| format!("projects/shop/subscriptions/{id}");
     for (id, expiration) in [("idle", Some(DAY)), ("pulled", Some(DAY)), ("never", None)] {

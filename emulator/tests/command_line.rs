@@ -1,4 +1,4 @@
-//! What somebody types and reads who starts the emulator as a command.
+//! The command line of the emulator, and its output.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,9 +8,9 @@ use std::time::Duration;
 /// A running command, killed when dropped.
 struct Running {
     child: Child,
-    /// What a shell evaluates.
+    /// The lines for a shell.
     exports: Vec<String>,
-    /// What people read.
+    /// The lines for people.
     lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
 }
 
@@ -61,7 +61,7 @@ fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     command
 }
 
-/// What a command says that does not start.
+/// Returns the error of a command that does not start.
 fn refused(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let output = command(arguments, environment).output().unwrap();
     assert!(!output.status.success(), "{arguments:?}");
@@ -74,7 +74,7 @@ const FREE: [&str; 2] = ["--host-port", "127.0.0.1:0"];
 #[test]
 fn what_a_shell_needs_is_printed_first() {
     let arguments = [&FREE[..], &["--project", "shop", "--seed", "1234"]].concat();
-    // What tells clients where an emulator is does not tell one where to listen.
+    // The variable that clients read does not set the listening address.
     let elsewhere = [("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")];
     let mut running = Running::start(&arguments, &elsewhere);
     let address = running.exports[0].strip_prefix("export PUBSUB_EMULATOR_HOST=127.0.0.1:");
@@ -105,7 +105,7 @@ fn the_output_has_nothing_but_commands() {
 }
 
 #[test]
-fn the_exported_project_is_that_of_the_files_unless_one_is_given() {
+fn the_exported_project_is_that_of_the_files() {
     let file = std::env::temp_dir().join(format!("emulator-project-{}.yaml", std::process::id()));
     std::fs::write(&file, "{project: shop, topics: {orders: {}}}").unwrap();
     let bootstrap = ["--bootstrap", file.to_str().unwrap()];
@@ -120,7 +120,7 @@ fn the_exported_project_is_that_of_the_files_unless_one_is_given() {
 }
 
 #[test]
-fn what_a_file_declares_is_created_and_said() {
+fn resources_of_a_file_are_created() {
     let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/shop.yaml");
     let arguments = [&FREE[..], &["--project", "shop", "--bootstrap", shop]].concat();
     let mut running = Running::start(&arguments, &[]);
@@ -276,7 +276,7 @@ fn shop_of(endpoint: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn the_log_tells_of_a_failure_and_of_its_end() {
+fn the_log_shows_the_end_of_a_failure() {
     let (endpoint, _taken) = refusing_once();
     let shop = shop_of(&format!("{endpoint}push?token=secret"));
     let path = shop.to_str().unwrap();
@@ -322,7 +322,7 @@ fn a_client_that_speaks_tls_is_told_once() {
 }
 
 #[test]
-fn a_refused_call_and_the_whole_name_of_what_is_missing_are_in_the_log() {
+fn a_refused_call_is_logged_with_the_missing_name() {
     let arguments = [&FREE[..], &["--log", "emulator=debug"]].concat();
     let mut running = Running::start(&arguments, &[]);
     let address = running.exports[0].rsplit_once('=').unwrap().1.to_owned();

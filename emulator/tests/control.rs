@@ -18,7 +18,7 @@ async fn call(scene: &Scene, method: Method, path: &str, body: Value) -> (u16, V
 }
 
 #[tokio::test]
-async fn faults_are_set_shown_and_cleared_over_http() {
+async fn faults_are_managed_over_http() {
     let scene = Scene::eager([]).await;
     let path = "projects/shop/subscriptions/billing/faults";
     assert_eq!(
@@ -34,22 +34,28 @@ async fn faults_are_set_shown_and_cleared_over_http() {
         call(&scene, Method::GET, path, json!({})).await,
         (200, faults)
     );
+    assert_eq!(
+        call(&scene, Method::DELETE, path, json!({})).await,
+        (200, json!({}))
+    );
+}
+
+#[tokio::test]
+async fn wrong_faults_are_refused_over_http() {
+    let scene = Scene::eager([]).await;
+    let path = "projects/shop/subscriptions/billing/faults";
     let (code, refusal) = call(&scene, Method::PUT, path, json!({"duplicate": 2})).await;
     assert_eq!(code, 400);
     assert_eq!(
         refusal["error"]["message"],
         "duplicate is 2, expected 0 to 1"
     );
-    assert_eq!(
-        call(&scene, Method::DELETE, path, json!({})).await,
-        (200, json!({}))
-    );
     let missing = "projects/shop/subscriptions/missing/faults";
     assert_eq!(call(&scene, Method::GET, missing, json!({})).await.0, 404);
 }
 
 #[tokio::test]
-async fn the_clock_and_the_keys_are_moved_over_http() {
+async fn the_clock_is_moved_over_http() {
     let scene = Scene::eager([]).await;
     let before = scene.emulator.now();
     let (code, _) = call(
@@ -70,6 +76,11 @@ async fn the_clock_and_the_keys_are_moved_over_http() {
     .await;
     assert_eq!(code, 400);
     assert_eq!(refusal["error"]["status"], "INVALID_ARGUMENT");
+}
+
+#[tokio::test]
+async fn the_keys_are_rotated_over_http() {
+    let scene = Scene::eager([]).await;
     let token = scene.emulator.issuer().token("push@shop.example", "me");
     assert_eq!(
         call(&scene, Method::POST, "keys:rotate", json!({})).await.0,
@@ -82,7 +93,7 @@ async fn the_clock_and_the_keys_are_moved_over_http() {
 }
 
 #[tokio::test]
-async fn what_is_held_is_shown_over_http_and_taken_from_nobody() {
+async fn held_messages_are_shown_over_http_without_a_lease() {
     let scene = Scene::start(Pace::Eager, [], |config| config.push_config = None).await;
     let path = "projects/shop/subscriptions/billing/messages";
     let shown = call(&scene, Method::GET, path, json!({})).await;
@@ -119,7 +130,7 @@ async fn what_is_held_is_shown_over_http_and_taken_from_nobody() {
 }
 
 #[tokio::test]
-async fn a_project_is_cleared_over_http_and_no_other() {
+async fn a_single_project_is_cleared_over_http() {
     let scene = Scene::eager([]).await;
     let emulator = &scene.emulator;
     let subscription = emulator.subscription(SUBSCRIPTION).unwrap();
@@ -154,7 +165,7 @@ async fn a_project_is_cleared_over_http_and_no_other() {
 }
 
 #[tokio::test]
-async fn it_ends_when_a_program_asks_and_not_for_a_foreign_page() {
+async fn only_a_program_can_shut_it_down() {
     let scene = Scene::eager([]).await;
     let url = format!("{}/shutdown", scene.emulator.url());
     let client = reqwest::Client::new();
@@ -171,7 +182,7 @@ async fn it_ends_when_a_program_asks_and_not_for_a_foreign_page() {
 }
 
 #[tokio::test]
-async fn a_body_is_an_object_and_has_each_field_once() {
+async fn a_body_must_be_an_object_without_repeated_fields() {
     let scene = Scene::eager([]).await;
     let url = |path: &str| format!("{}/emulator/v1/{path}", scene.emulator.url());
     let client = reqwest::Client::new();

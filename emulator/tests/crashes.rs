@@ -34,9 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The emulator's process, killed when dropped.
 pub(crate) struct Process {
     child: Child,
-    /// Where it listens, if it came so far.
+    /// The address, if it listens already.
     address: Option<String>,
-    /// What it says goes nowhere else.
+    /// The standard output, kept open.
     output: Option<BufReader<ChildStdout>>,
 }
 
@@ -84,7 +84,7 @@ impl Process {
         self
     }
 
-    /// What the console or the emulator's own interface answers to a request.
+    /// Returns the answer of the console or of the emulator's own interface.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let url = format!("{}/{path}", self.address.as_ref().unwrap());
         let request = reqwest::Client::new().post(url).json(body);
@@ -106,7 +106,7 @@ impl Drop for Process {
     }
 }
 
-/// What clients know, over all rounds. Messages are told apart by their data.
+/// The knowledge of the clients over all rounds. Messages differ by their data.
 #[derive(Default)]
 struct Known {
     asked: BTreeSet<String>,
@@ -144,7 +144,7 @@ impl Known {
 struct Clients {
     channel: Channel,
     known: Arc<Mutex<Known>>,
-    /// How much was answered.
+    /// The number of answers.
     answers: watch::Sender<usize>,
 }
 
@@ -308,7 +308,7 @@ async fn work_and_kill(folder: &Path, round: usize, known: &Arc<Mutex<Known>>, a
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_emulator_loses_and_repeats_nothing_that_was_answered() {
+async fn a_killed_emulator_loses_no_answered_call() {
     let folder = Folder::new("crashes");
     let mut endpoint = Endpoint::start([]).await;
     let known = Arc::new(Mutex::new(Known::default()));

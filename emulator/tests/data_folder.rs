@@ -1,4 +1,4 @@
-//! What a data folder brings back after the emulator was stopped, or dropped.
+//! The state that a data folder restores after the emulator was stopped or dropped.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -68,7 +68,7 @@ impl Drop for Folder {
     }
 }
 
-/// How an emulator ends.
+/// The end of an emulator.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Stopped,
@@ -260,7 +260,7 @@ async fn every_setting_comes_back() {
 }
 
 #[tokio::test]
-async fn changed_settings_come_back_and_deleted_things_do_not() {
+async fn changes_of_resources_survive_a_restart() {
     for end in ENDS {
         let folder = Folder::new("changes");
         let emulator = folder.start().await;
@@ -292,7 +292,7 @@ async fn changed_settings_come_back_and_deleted_things_do_not() {
 }
 
 #[tokio::test]
-async fn what_was_not_acknowledged_comes_again_and_nothing_else() {
+async fn only_unacknowledged_messages_survive_a_restart() {
     for end in ENDS {
         let folder = Folder::new("messages");
         let emulator = folder.start().await;
@@ -371,7 +371,7 @@ async fn the_order_of_a_key_is_kept() {
 }
 
 #[tokio::test]
-async fn acknowledged_messages_that_are_retained_can_be_sought_after_a_restart() {
+async fn retained_acked_messages_can_be_sought_after_a_restart() {
     for end in ENDS {
         let folder = Folder::new("retained");
         let emulator = folder.start().await;
@@ -394,7 +394,7 @@ async fn acknowledged_messages_that_are_retained_can_be_sought_after_a_restart()
 }
 
 #[tokio::test]
-async fn a_topic_with_retention_replays_after_a_restart_what_was_published_to_it() {
+async fn a_topic_with_retention_replays_after_a_restart() {
     for end in ENDS {
         let folder = Folder::new("replay");
         let emulator = folder.start().await;
@@ -455,7 +455,7 @@ async fn a_snapshot_can_be_sought_after_a_restart() {
 }
 
 #[tokio::test]
-async fn what_a_snapshot_brought_back_outlives_its_retention_after_a_restart_too() {
+async fn a_replayed_message_outlives_its_retention_over_a_restart() {
     for end in ENDS {
         let folder = Folder::new("sought");
         let emulator = folder.start().await;
@@ -520,7 +520,7 @@ async fn times_are_told_apart_after_a_restart_as_before() {
 
 /// The clock of the next emulator is that of the machine again.
 #[tokio::test]
-async fn messages_of_a_clock_that_was_ahead_do_not_keep_later_ones_from_their_end() {
+async fn messages_of_a_faster_clock_delay_no_later_expiry() {
     let folder = Folder::new("ahead");
     let emulator = folder.start().await;
     let topic = emulator::TopicConfig {
@@ -640,7 +640,7 @@ async fn two_emulators_do_not_share_a_folder() {
 
 /// Handles of a dropped emulator are of no use, and must not keep others from its folder.
 #[tokio::test]
-async fn a_dropped_emulator_frees_its_folder_whoever_still_has_a_handle() {
+async fn a_dropped_emulator_frees_its_folder_despite_handles() {
     let folder = Folder::new("handles");
     let emulator = folder.start().await;
     let handle = subscribed(&emulator, |_| {});

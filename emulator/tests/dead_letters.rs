@@ -62,7 +62,7 @@ async fn a_message_is_dead_lettered_after_the_last_attempt() {
 }
 
 #[tokio::test]
-async fn with_ordering_a_dead_letter_keeps_its_key_and_frees_it() {
+async fn a_dead_letter_frees_its_ordering_key() {
     let mut scene = failing(|config| {
         five_attempts(config);
         config.enable_message_ordering = true;

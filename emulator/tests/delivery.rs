@@ -1,4 +1,4 @@
-//! What a push carries, and which answers acknowledge it.
+//! The content of a push, and the answers that acknowledge it.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ async fn check_status(sent: u16, is_ack: bool) {
 }
 
 #[tokio::test]
-async fn four_final_statuses_are_acks_and_all_others_are_nacks() {
+async fn only_four_final_statuses_are_acks() {
     for acked in [200, 201, 202, 204] {
         check_status(acked, true).await;
     }
@@ -57,7 +57,7 @@ async fn four_final_statuses_are_acks_and_all_others_are_nacks() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_a_nack_and_is_not_followed() {
+async fn a_redirect_is_not_followed() {
     let mut scene = Scene::eager([Answer::Redirect]).await;
     scene.publish(Message::new("hi"));
     assert_eq!(scene.ended().await.reply(), status(301));
@@ -138,7 +138,7 @@ async fn a_message_that_never_was_cannot_be_delivered_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_start_lets_a_few_pushes_through_at_first_and_more_after_acks() {
+async fn slow_start_admits_more_pushes_after_acks() {
     let mut scene = Scene::start(Pace::Google, [Answer::Held; 12], |_| {}).await;
     for _ in 0..12 {
         scene.publish(Message::new("hi"));
@@ -157,8 +157,7 @@ async fn slow_start_lets_a_few_pushes_through_at_first_and_more_after_acks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_endpoint_can_have_more_than_a_hundred_pushes_under_way_and_leaves_room_for_others()
-{
+async fn a_slow_endpoint_leaves_room_for_others() {
     let mut scene = Scene::start(Pace::Eager, [Answer::Held; 400], |config| {
         config.ack_deadline = Duration::from_secs(600);
     })
@@ -183,7 +182,7 @@ async fn a_slow_endpoint_can_have_more_than_a_hundred_pushes_under_way_and_leave
     scene.endpoint.next().await;
 }
 
-/// What three subscriptions have under way at most: 160 together, and one each.
+/// The most pushes that three subscriptions have in flight: 160 together, and one each.
 const FULL: usize = 163;
 
 #[tokio::test(start_paused = true)]
@@ -241,7 +240,7 @@ async fn endpoints_that_hang_do_not_hold_up_another_subscription() {
 }
 
 #[tokio::test]
-async fn a_subscription_without_endpoint_holds_messages_until_it_has_one() {
+async fn a_subscription_holds_messages_until_it_has_an_endpoint() {
     let mut scene = Scene::start(Pace::Eager, [], |config| config.push_config = None).await;
     let ids = ["a", "b"].map(|data| scene.publish(Message::new(data).with_attribute("k", data)));
     let held = scene.emulator.held(SUBSCRIPTION);

@@ -23,7 +23,7 @@ impl Scene {
             .collect()
     }
 
-    /// How often each message arrives until all are acked, as often as it must.
+    /// The arrivals of each message until all are acked.
     async fn arrivals(&mut self, acks: usize) -> BTreeMap<String, usize> {
         let mut acked = 0;
         while acked < acks {
@@ -38,7 +38,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn every_message_comes_twice_and_no_more() {
+async fn every_message_is_delivered_exactly_twice() {
     let mut scene = Scene::eager([]).await;
     scene.set(Faults::none().duplicate(1.0));
     let published = scene.publish_many();

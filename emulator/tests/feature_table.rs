@@ -1,5 +1,5 @@
-//! What Google documents, feature by feature, and where an emulator is known to deviate: `clients/features.json`, from which
-//! the table in the README is made.
+//! Documented features of Google with the known deviations of both emulators: `clients/features.json`, from which the table in
+//! the README is made.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,12 @@ const END: &str = "<!-- /features -->";
 pub(crate) struct Feature {
     #[serde(rename = "feature")]
     pub(crate) name: String,
-    /// Who checks it.
+    /// The client that checks it.
     pub(crate) clients: Vec<String>,
     documented: String,
-    /// How this emulator deviates. Nothing: it does not.
+    /// The deviation of this emulator, or `None` without one.
     ours: Option<String>,
-    /// How the official one deviates.
+    /// The deviation of the official emulator.
     official: Option<String>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) enum Judged {
     Official,
 }
 
-/// What one client found out about a feature.
+/// The findings of one client about a feature.
 #[derive(Clone, Deserialize)]
 pub(crate) struct Finding {
     pub(crate) feature: String,
@@ -86,7 +86,7 @@ pub(crate) fn difference(features: &[Feature], judged: Judged, found: &Finding) 
     }
 }
 
-/// What the table names and nobody looked at.
+/// The features of the table that no client has checked.
 pub(crate) fn missing(features: &[Feature], findings: &[Finding]) -> Vec<String> {
     let found: BTreeSet<_> = findings
         .iter()

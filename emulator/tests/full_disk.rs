@@ -43,7 +43,7 @@ fn check(refused: &Status) {
         message.starts_with("The data folder cannot be written: "),
         "{message}"
     );
-    // What the system says.
+    // The error of the operating system.
     assert!(message.contains("File too large"), "{message}");
 }
 
@@ -95,7 +95,7 @@ fn numbers(received: &[ReceivedMessage]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn changes_that_cannot_be_kept_are_answered_so_and_the_emulator_goes_on() {
+async fn a_change_that_cannot_be_stored_is_refused() {
     let folder = Folder::new("full-disk");
     let process = Process::start_limited(folder.path());
     let channel = process.channel().await;

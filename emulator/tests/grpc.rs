@@ -79,7 +79,7 @@ async fn refusals_have_googles_codes() {
 }
 
 #[tokio::test]
-async fn topics_and_subscriptions_are_the_same_over_grpc() {
+async fn resources_are_the_same_over_grpc() {
     let scene = Scene::eager([]).await;
     let channel = channel(&scene.emulator).await;
     let mut publisher = PublisherClient::new(channel.clone());
@@ -228,7 +228,7 @@ async fn call(
 #[tokio::test]
 async fn what_is_no_such_message_is_refused_for_good() {
     const PUBLISH: &str = "/google.pubsub.v1.Publisher/Publish";
-    // What Google's client for Node makes of the first half of an emoji.
+    // Google's client for Node turns the first half of an emoji into this.
     const HALF: &[u8] = b"caf\xED\xA0\xBD";
     let scene = Scene::eager([]).await;
     let refused = async |message: AnyMessage, words: &str| {

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::harness::{Answer, SUBSCRIPTION, Scene, emulator};
 
 #[tokio::test]
-async fn stopping_aborts_pushes_and_closes_the_port() {
+async fn stopping_ends_all_pushes() {
     let mut scene = Scene::eager([Answer::Never]).await;
     scene.publish(Message::new("hi"));
     scene.endpoint.next().await;

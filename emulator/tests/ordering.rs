@@ -83,7 +83,7 @@ fn data(pulled: &[Pulled]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_pull_takes_a_batch_of_a_key_and_the_next_pull_waits_for_all_of_it() {
+async fn a_pull_waits_for_the_whole_batch_of_a_key_before_it() {
     let billing = pulled(&["a", "a", "b", "a", "a"], |_| {}).await;
     let batch = billing.pull(3).unwrap();
     assert_eq!(data(&batch), ["0", "1", "3"]);
@@ -107,7 +107,7 @@ async fn a_failed_message_takes_back_what_is_behind_it_even_if_acked() {
 }
 
 #[tokio::test]
-async fn what_exactly_once_delivery_confirmed_stays_acked_behind_a_failed_message() {
+async fn a_confirmed_ack_stays_behind_a_failed_message() {
     let billing = pulled(&["a"; 4], |config| {
         config.enable_exactly_once_delivery = true
     })
@@ -120,7 +120,7 @@ async fn what_exactly_once_delivery_confirmed_stays_acked_behind_a_failed_messag
 }
 
 #[tokio::test]
-async fn a_batch_whose_deadline_ends_comes_again_whole_and_each_is_counted() {
+async fn a_batch_past_its_deadline_is_redelivered_as_a_whole() {
     let scene = Scene::start(Pace::Eager, [], |config| {
         config.push_config = None;
         config.enable_message_ordering = true;

@@ -59,7 +59,7 @@ async fn pulled_scene() -> Scene {
 }
 
 #[tokio::test]
-async fn a_stream_ends_unavailable_with_the_emulator_and_not_found_with_its_subscription() {
+async fn a_stream_ends_not_found_with_its_subscription() {
     let scene = pulled_scene().await;
     let (_requests, mut answers) = stream(&scene, 0).await;
     answers.message().await.unwrap();
@@ -70,7 +70,10 @@ async fn a_stream_ends_unavailable_with_the_emulator_and_not_found_with_its_subs
         .delete()
         .unwrap();
     assert_eq!(answers.message().await.unwrap_err().code(), Code::NotFound);
+}
 
+#[tokio::test]
+async fn a_stream_ends_unavailable_with_the_emulator() {
     let scene = pulled_scene().await;
     let (_requests, mut answers) = stream(&scene, 0).await;
     answers.message().await.unwrap();
@@ -195,7 +198,7 @@ fn one_message() -> PullRequest {
 }
 
 #[tokio::test]
-async fn an_id_that_stands_twice_in_a_request_is_answered_as_it_is_once() {
+async fn a_repeated_id_in_a_request_is_confirmed_once() {
     let scene = Scene::start(Pace::Google, [], |config| {
         config.push_config = None;
         config.enable_exactly_once_delivery = true;
@@ -219,7 +222,7 @@ async fn an_id_that_stands_twice_in_a_request_is_answered_as_it_is_once() {
 }
 
 #[tokio::test]
-async fn nacks_of_one_key_in_one_request_are_all_counted_and_confirmed() {
+async fn all_nacks_of_a_key_in_one_request_are_confirmed() {
     let scene = Scene::start(Pace::Google, [], |config| {
         config.push_config = None;
         config.enable_message_ordering = true;

@@ -49,7 +49,7 @@ fn look(emulator: &Emulator) {
 }
 
 #[tokio::test]
-async fn what_the_topic_retains_stays_after_a_seek_whatever_the_subscription_retains() {
+async fn messages_that_the_topic_retains_stay_after_a_seek() {
     let (emulator, subscription) = subscribed(|topic, config| {
         topic.message_retention = Some(DAY);
         config.message_retention = 10 * MINUTE;
@@ -70,7 +70,7 @@ async fn what_the_topic_retains_stays_after_a_seek_whatever_the_subscription_ret
 }
 
 #[tokio::test]
-async fn what_a_snapshot_brought_back_stays_until_the_snapshot_would_end() {
+async fn a_replayed_message_stays_until_its_snapshot_expires() {
     let (emulator, subscription) = subscribed(|_, config| {
         config.message_retention = 10 * MINUTE;
     });
@@ -91,7 +91,7 @@ async fn what_a_snapshot_brought_back_stays_until_the_snapshot_would_end() {
 
 /// The machine's clock is as fine as that of whoever notes a time.
 #[tokio::test]
-async fn a_seek_tells_what_came_just_before_a_time_from_what_came_just_after() {
+async fn a_seek_separates_messages_on_both_sides_of_its_time() {
     let (emulator, subscription) = subscribed(|_, config| config.retain_acked_messages = true);
     for _ in 0..200 {
         publish(&emulator, "before");
@@ -102,7 +102,7 @@ async fn a_seek_tells_what_came_just_before_a_time_from_what_came_just_after() {
         ack_all(&subscription);
         subscription.seek(noted).unwrap();
         assert_eq!(held(&subscription), ["after"]);
-        // What is shown of it will do as well.
+        // The publish time that a message shows is precise enough.
         let shown = subscription.held()[0].publish_time;
         ack_all(&subscription);
         subscription.seek(shown).unwrap();
@@ -173,7 +173,7 @@ async fn a_seek_leaves_to_a_fault_what_it_holds_back() {
 }
 
 #[tokio::test]
-async fn a_further_delivery_is_not_owed_beside_the_redelivery_of_the_same() {
+async fn a_redelivery_replaces_a_requested_delivery() {
     for strict in [false, true] {
         let (emulator, subscription) = subscribed(|_, config| {
             config.enable_exactly_once_delivery = strict;

@@ -40,7 +40,7 @@ fn refusal(code: u16, status: &str, message: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn topics_are_created_shown_listed_and_deleted() {
+async fn topics_are_managed_over_rest() {
     let emulator = emulator(Pace::Eager);
     let topic = json!({"name": TOPIC, "labels": {"team": "sales"}});
     assert_eq!(
@@ -216,7 +216,7 @@ async fn a_name_is_taken_once() {
 }
 
 #[tokio::test]
-async fn published_messages_are_pushed_once_an_endpoint_is_set_and_kept_when_it_is_not() {
+async fn messages_are_pushed_as_soon_as_an_endpoint_is_set() {
     let emulator = with_topic().await;
     let mut endpoint = Endpoint::start([]).await;
     put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
@@ -409,7 +409,7 @@ async fn a_list_in_the_place_of_an_object_is_refused() {
 }
 
 #[tokio::test]
-async fn null_and_defaults_are_the_same_as_left_out() {
+async fn null_means_the_same_as_an_absent_field() {
     let emulator = with_topic().await;
     let body = json!({
         "name": null, "topic": TOPIC, "pushConfig": null, "ackDeadlineSeconds": null,
@@ -526,7 +526,7 @@ async fn a_body_beyond_the_bound_is_refused() {
 }
 
 #[tokio::test]
-async fn policies_are_kept_and_replaced_by_whoever_read_them_last() {
+async fn a_policy_is_replaced_only_by_its_last_reader() {
     let emulator = with_topic().await;
     put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
     for resource in [TOPIC, SUBSCRIPTION] {
@@ -709,7 +709,7 @@ async fn a_name_that_was_pointed_here_reads_nothing() {
 }
 
 #[tokio::test]
-async fn pages_of_this_machine_may_ask_and_read() {
+async fn only_pages_of_this_machine_may_call() {
     let emulator = with_topic().await;
     let url = format!("{}/v1/{SUBSCRIPTION}", emulator.url());
     for (origin, is_own) in [
@@ -780,7 +780,7 @@ async fn a_body_that_nothing_wants_does_not_cost_the_connection() {
 }
 
 #[tokio::test]
-async fn a_seek_to_the_present_acks_all_that_was_published_also_in_whole_milliseconds() {
+async fn a_seek_to_the_present_acks_all_messages() {
     let emulator = with_topic().await;
     put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
     let client = reqwest::Client::new();
@@ -807,7 +807,7 @@ async fn a_seek_to_the_present_acks_all_that_was_published_also_in_whole_millise
 }
 
 #[tokio::test]
-async fn text_that_was_cut_in_the_middle_of_a_character_is_refused_for_good() {
+async fn text_that_ends_within_a_character_is_refused() {
     let emulator = with_topic().await;
     for body in [
         &br#"{"messages": [{"attributes": {"kind": "\ud83d"}}]}"#[..],

@@ -137,7 +137,7 @@ const PARAMETERS: [&str; 7] = [
     "schema.name",
 ];
 
-/// What a path may have in it.
+/// The parts of a path.
 const PARTS: [&str; 11] = [
     "%FF",
     "%",

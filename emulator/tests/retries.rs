@@ -1,4 +1,4 @@
-//! When a message is pushed again. The clock is paused: it jumps whenever everything waits.
+//! Retries of pushes. The clock is paused: it jumps whenever everything waits.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn without_a_policy_a_message_comes_again_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_pause_the_subscription_longer_and_longer() {
+async fn each_failure_lengthens_the_pause_of_its_subscription() {
     let mut scene = Scene::start(Pace::Google, statuses([503; 3]), |_| {}).await;
     scene.publish(Message::new("hi"));
     let mut previous = scene.endpoint.next().await;
@@ -69,7 +69,7 @@ async fn failures_pause_the_subscription_longer_and_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_share_of_failures_slows_the_whole_subscription_although_others_are_acked() {
+async fn a_share_of_failures_slows_the_whole_subscription() {
     let answers = statuses((0..60).map(|push| if push % 5 == 0 { 503 } else { 204 }));
     let mut scene = Scene::start(Pace::Google, answers, |_| {}).await;
     (0..60).for_each(|_| drop(scene.publish(Message::new("hi"))));
@@ -99,7 +99,7 @@ async fn one_failing_message_keeps_to_its_retry_policy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_endpoint_starts_without_the_back_off_of_the_one_before() {
+async fn a_new_endpoint_starts_without_back_off() {
     let mut scene = Scene::start(Pace::Google, statuses([503; 12]), |config| {
         config.retry_policy = policy(600, 600);
     })
@@ -132,7 +132,7 @@ async fn messages_that_never_failed_wait_for_the_end_of_a_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_push_is_aborted_at_the_ack_deadline_and_counts_as_failed() {
+async fn a_push_fails_at_its_ack_deadline() {
     let mut scene = Scene::start(Pace::Eager, [Answer::Never], |config| {
         config.ack_deadline = Duration::from_secs(15);
     })

@@ -90,7 +90,7 @@ async fn the_audience_is_the_endpoint_unless_another_is_set() {
 }
 
 #[tokio::test]
-async fn after_a_rotation_pushes_are_signed_anew_and_old_tokens_stay_good_until_the_next() {
+async fn old_tokens_stay_valid_until_the_second_rotation() {
     let mut scene = signed(Some(AUDIENCE)).await;
     let before = scene.emulator.issuer().token(EMAIL, AUDIENCE);
     scene.emulator.issuer().rotate();
@@ -107,7 +107,7 @@ async fn after_a_rotation_pushes_are_signed_anew_and_old_tokens_stay_good_until_
 }
 
 #[tokio::test]
-async fn a_receiver_that_keeps_the_keys_is_not_surprised_by_a_rotation() {
+async fn a_receiver_with_cached_keys_survives_a_rotation() {
     let emulator = emulator(Pace::Eager);
     for _ in 0..2 {
         let kept = keys(&emulator).await;
@@ -136,7 +136,7 @@ async fn every_forgery_is_refused_by_a_careful_receiver() {
 }
 
 #[tokio::test]
-async fn tokens_and_documents_name_the_public_url() {
+async fn the_public_url_is_the_issuer_everywhere() {
     let emulator = Emulator::start_with(Options {
         public_url: Some("http://pubsub.shop.example:8085".to_owned()),
         ..Options::default()
@@ -158,7 +158,7 @@ async fn tokens_and_documents_name_the_public_url() {
 }
 
 #[tokio::test]
-async fn the_discovery_document_names_issuer_and_keys() {
+async fn the_discovery_document_leads_to_the_keys() {
     let emulator = emulator(Pace::Eager);
     let url = format!(
         "{}/.well-known/openid-configuration",
@@ -177,7 +177,7 @@ async fn the_discovery_document_names_issuer_and_keys() {
     }
 }
 
-/// What Google's library for Python says of a token, which it checks by the keys at `url`.
+/// Returns the account of a token if Google's library for Python verifies it by the keys at `url`.
 #[expect(
     clippy::disallowed_methods,
     reason = "the interpreter is given from outside"
@@ -197,7 +197,7 @@ async fn verify_in_python(token: &str, audience: &str, url: &str) -> Option<Stri
 
 #[tokio::test]
 #[ignore = "needs Google's Python client"]
-async fn googles_library_verifies_tokens_by_certificates_and_by_keys() {
+async fn googles_library_verifies_tokens() {
     let mut scene = signed(Some(AUDIENCE)).await;
     scene.publish(Message::new("hi"));
     let token = pushed_token(&mut scene.endpoint).await;

@@ -28,7 +28,7 @@ fn names(push: &Push) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_body_is_the_data_and_nothing_else_goes_along() {
+async fn the_body_is_the_data_alone() {
     let mut scene = scene(false).await;
     scene.publish(message());
     let push = scene.endpoint.next().await;
@@ -47,7 +47,7 @@ async fn the_body_is_the_data_and_nothing_else_goes_along() {
 }
 
 #[tokio::test]
-async fn with_metadata_fields_and_attributes_are_headers() {
+async fn with_metadata_all_other_fields_are_headers() {
     let mut scene = scene(true).await;
     let id = scene.publish(message());
     let push = scene.endpoint.next().await;
@@ -78,7 +78,7 @@ async fn a_message_of_attributes_alone_has_an_empty_body() {
 }
 
 #[tokio::test]
-async fn no_attribute_takes_the_place_of_a_token_or_of_another_request() {
+async fn no_attribute_replaces_a_token_or_frames_a_request() {
     let scene = Scene::start(Pace::Eager, [], |config| {
         let push = config.push_config.take();
         let push = push.map(|push| push.unwrapped(true).signed_as("push@shop.example", None));
@@ -111,7 +111,7 @@ async fn without_a_token_none_comes_from_an_attribute() {
 }
 
 #[tokio::test]
-async fn the_first_beta_form_is_refused_since_nobody_describes_it_any_more() {
+async fn the_first_beta_form_is_refused() {
     let scene = Scene::eager([]).await;
     let mut push = emulator::PushConfig::new(scene.endpoint.url());
     push.form = PushForm::WrappedV1Beta1;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 const ACCESSIBILITY: &str = include_str!("accessibility.js");
 
-/// What the browser prefers, and how wide its window is.
+/// The preferences of the browser, and the width of its window.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Look {
     pub(crate) is_dark: bool,
@@ -150,7 +150,7 @@ impl Page {
             .unwrap();
     }
 
-    /// What a script gives, whose arguments are `arguments[0]` and so on.
+    /// Returns the result of a script, whose arguments are `arguments[0]` and so on.
     pub(crate) async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }

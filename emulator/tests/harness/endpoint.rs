@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use super::PATIENCE;
 
-/// What the endpoint does with one push.
+/// The reaction of the endpoint to one push.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Answer {
     Status(u16),
@@ -72,7 +72,7 @@ struct Script {
     pushes: mpsc::UnboundedSender<Push>,
     answers: Arc<Mutex<VecDeque<Answer>>>,
     releases: Arc<Semaphore>,
-    /// How many pushes the pusher gave up.
+    /// The number of pushes that the emulator aborted.
     abandoned: watch::Sender<usize>,
 }
 
@@ -122,13 +122,13 @@ impl Endpoint {
         self.pushes.try_recv().ok()
     }
 
-    /// Whether no push has arrived that was not looked at.
+    /// True if no unread push has arrived.
     pub(crate) fn is_idle(&mut self) -> bool {
         self.pushes.try_recv().is_err()
     }
 
-    /// Whether no push arrives in the next five seconds, which is less than any ack deadline. The clock must be paused: it
-    /// jumps only when nothing else is left to do, so that a push under way is noticed.
+    /// True if no push arrives within five seconds, which is less than any ack deadline. The clock must be paused: it jumps
+    /// only when every task waits, so that no push is in flight.
     pub(crate) async fn stays_idle(&mut self) -> bool {
         let quiet = Duration::from_secs(5);
         timeout(quiet, self.pushes.recv()).await.is_err()

@@ -8,9 +8,9 @@ const ATTEMPTS: u32 = 5;
 pub(super) const SHORT: u64 = 600;
 pub(super) const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
-/// How long subscriptions retain messages unless they say otherwise, and how long snapshots live.
+/// The default retention of subscriptions, and the lifetime of snapshots.
 pub(super) const WEEK: u64 = 7 * DAY;
-/// How long the dead letters are retained.
+/// The retention of dead letters.
 pub(super) const MONTH: u64 = 31 * DAY;
 /// The machine's clock goes on while a script plays, so that nobody can say what is just about to be too old.
 const SLACK: u64 = 60;
@@ -28,7 +28,7 @@ pub(super) enum Place {
     Gone,
 }
 
-/// Where an ordered message is among those of its key.
+/// The state of an ordered message among those of its key.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Line {
     Waiting,
@@ -63,7 +63,7 @@ pub(super) struct Model {
     /// With the time of each.
     pub(super) dead_letters: Vec<(usize, u64)>,
     pub(super) snapshots: Vec<Snapshot>,
-    /// What another subscription of the topic has not acknowledged.
+    /// The messages that another subscription of the topic has not acknowledged.
     pub(super) others: Vec<usize>,
     /// The end of the snapshot that was sought last, and how many messages there were then.
     pub(super) sought: Option<(u64, usize)>,
@@ -99,7 +99,7 @@ impl Model {
         });
     }
 
-    /// How many deliveries may begin now, in a pull that has already taken some.
+    /// Returns the deliveries that may begin now, in a pull that has already taken some.
     pub(super) fn available(&self, taken: &[usize]) -> usize {
         let all = 0..self.messages.len();
         all.map(|index| self.available_of(index, taken)).sum()
@@ -236,7 +236,7 @@ impl Model {
         }
     }
 
-    /// Whether something is just about to be too old.
+    /// True if a message is about to expire.
     pub(super) fn is_at_an_edge(&self) -> bool {
         let ages = [SHORT, HOUR, WEEK - HOUR, WEEK];
         let published = self.messages.iter().map(|each| each.published);
@@ -304,7 +304,7 @@ impl Model {
         }
     }
 
-    /// What is behind a failed message comes again after it, even what was acknowledged out of turn.
+    /// Messages behind a failed one are redelivered after it, even those acknowledged out of turn.
     fn take_back_behind(&mut self, failed: usize) {
         let behind: Vec<usize> = self
             .of_key(failed)
@@ -326,7 +326,7 @@ impl Model {
         }
     }
 
-    /// What was acknowledged out of turn stays so once everything before it is settled.
+    /// Acknowledgements out of turn become final once all messages before them are settled.
     pub(super) fn forget_early(&mut self, index: usize) {
         let first = self.batch(index).next();
         let of_key: Vec<usize> = self.of_key(index).collect();

@@ -1,9 +1,9 @@
-//! What a script does.
+//! The steps of a script.
 
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
-/// How the topic and the subscription are declared.
+/// The declarations of the topic and the subscription.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Declared {
     pub(super) is_ordered: bool,
@@ -98,7 +98,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![20 => handling(), 8 => passing(), 10 => replaying()]
 }
 
-/// What clients do all the time.
+/// The steps that clients perform most.
 fn handling() -> impl Strategy<Value = Operation> {
     let place = 0..100_usize;
     prop_oneof![

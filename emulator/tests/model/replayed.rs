@@ -2,7 +2,7 @@
 
 use super::expected::{Expected, HOUR, Line, Model, Place, WEEK};
 
-/// What was not acknowledged then, and how many messages there were.
+/// The messages that were not acknowledged then, and the number of all messages.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
     unacked: Vec<usize>,
@@ -137,7 +137,7 @@ impl Model {
         self.forget_early(first);
     }
 
-    /// What is kept in memory alone is gone.
+    /// State that exists in memory only is lost.
     pub(super) fn restart(&mut self) {
         for (index, message) in self.messages.iter_mut().enumerate() {
             message.latest = None;
@@ -148,7 +148,7 @@ impl Model {
                 let sought = self.sought.filter(|(_, before)| index < *before);
                 message.kept_until = sought.map(|(until, _)| until);
             } else {
-                // How often it failed is kept of what is not done.
+                // The number of failures is stored for messages that are not done.
                 message.failures = 0;
                 if message.place == (Place::Acked { is_retained: false }) {
                     message.place = Place::Gone;

@@ -38,7 +38,7 @@ impl<'a> Stage<'a> {
             return false;
         };
         drop(emulator.take());
-        // What the last one started hears of its end, and lets go of its port.
+        // The tasks of the last emulator end and free its port.
         runtime.block_on(async {
             for _ in 0..16 {
                 tokio::task::yield_now().await;

@@ -18,7 +18,7 @@ pub(super) const PLACE: &str = "place";
 pub(super) struct Arrival {
     /// The message's place in the script.
     pub(super) message: usize,
-    /// What the push says about itself.
+    /// The fields of the push.
     pub(super) attempt: Option<u64>,
     pub(super) at: Instant,
 }

@@ -1,4 +1,4 @@
-//! What must come of a script, worked out without an emulator.
+//! The expected result of a script, computed without an emulator.
 
 use std::time::Duration;
 

@@ -64,7 +64,7 @@ fn check<S: Strategy>(
 }
 
 #[test]
-fn every_message_is_pushed_as_often_as_its_answers_ask_for_and_no_more() {
+fn every_message_is_pushed_as_often_as_its_answers_require() {
     check(
         &script(),
         100,
@@ -74,7 +74,7 @@ fn every_message_is_pushed_as_often_as_its_answers_ask_for_and_no_more() {
 }
 
 #[test]
-fn what_is_purged_is_pushed_no_more_and_what_is_replayed_is_pushed_in_order() {
+fn replayed_messages_are_pushed_in_order() {
     check(
         &(script(), interference()),
         50,

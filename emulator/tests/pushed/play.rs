@@ -121,7 +121,7 @@ impl<'a> Play<'a> {
         }
         self.settled().await?;
         let arrivals = self.endpoint.arrivals();
-        // What was on its way at the moment arrives at the moment, too.
+        // Pushes in flight arrive at the same moment.
         let later = arrivals.iter().filter(|each| each.at > moment);
         let later: Vec<Arrival> = later.copied().collect();
         if interference.is_purge {
@@ -150,7 +150,7 @@ impl<'a> Play<'a> {
         self.compare_dead_letters()
     }
 
-    /// How often, when, and by which number one message was pushed.
+    /// The pushes of one message: their number, times and attempts.
     fn compare(&self, message: &Scripted, arrivals: &[Arrival]) -> TestCaseResult {
         let declared = self.script.declared;
         prop_assert_eq!(arrivals.len(), expected(declared, message).pushes);
@@ -172,7 +172,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// Whether all pushes of a message came before all of the later ones of its key.
+    /// Checks that all pushes of a message came before those of later messages of its key.
     fn compare_order(&self, arrivals: &[Arrival]) -> TestCaseResult {
         if !self.script.declared.is_ordered {
             return Ok(());
@@ -186,7 +186,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// Whether the emulator tells of every push as it was answered, and of its end.
+    /// Checks that the events contain every push with its answer and its end.
     fn compare_events(&mut self) -> TestCaseResult {
         let mut told = vec![0; self.ids.len()];
         while let Ok(event) = self.events.try_recv() {

@@ -1,10 +1,10 @@
-//! What an endpoint answers, push for push.
+//! The answers of an endpoint, in the order of pushes.
 
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
 
-/// How the subscription is declared, and whether it holds itself back.
+/// The declaration of the subscription, and its pace.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Declared {
     pub(super) is_ordered: bool,
@@ -13,7 +13,7 @@ pub(super) struct Declared {
     pub(super) is_eager: bool,
 }
 
-/// What the endpoint does with one push.
+/// The reaction of the endpoint to one push.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Answer {
     Status(u16),
@@ -33,7 +33,7 @@ pub(super) struct Scripted {
     pub(super) answers: Vec<Answer>,
 }
 
-/// What is done to the subscription while it pushes, and when.
+/// A change of the subscription while it pushes, with its time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Interference {
     pub(super) after_seconds: u64,
@@ -87,7 +87,7 @@ fn scripted() -> impl Strategy<Value = Scripted> {
     (0..3_u8, vec(answer(), 0..8)).prop_map(|(key, answers)| Scripted { key, answers })
 }
 
-/// What shrinks best comes first.
+/// The case that shrinks best comes first.
 fn answer() -> impl Strategy<Value = Answer> {
     let acks = select(vec![204, 200, 201, 202, 102]);
     let nacks = select(vec![
