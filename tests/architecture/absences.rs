@@ -110,6 +110,15 @@ fn the_emulator_names_nothing_where_it_must_not() {
 }
 
 #[test]
+fn the_plan_states_each_absence() {
+    let plan = std::fs::read_to_string(crate::root().join("ARCHITECTURE.md")).expect("the plan");
+    let plan = plan.split_whitespace().collect::<Vec<_>>().join(" ");
+    for absence in LIBRARY.iter().chain(EMULATOR) {
+        assert!(plan.contains(absence.sentence), "{}", absence.sentence);
+    }
+}
+
+#[test]
 fn every_package_forbids_unsafe_code() {
     let read = |file: &str| std::fs::read_to_string(crate::root().join(file)).expect("a manifest");
     let workspace = read("Cargo.toml");
