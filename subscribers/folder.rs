@@ -1,4 +1,4 @@
-//! Files by name, in a folder; or in memory, for laptops.
+//! Files by name, in a folder, or in memory for laptops.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use pushgate::Environment;
 use uuid::Uuid;
 
-/// In memory, the last ones are enough.
+/// The number of files that are kept in memory.
 const KEPT_IN_MEMORY: usize = 1000;
 
 /// Files by name.
@@ -19,7 +19,7 @@ pub(crate) enum Folder {
 }
 
 impl Folder {
-    /// The folder that this variable names, made if it is not there; in memory if it is unset.
+    /// Opens the folder that this variable names, and creates it if it is missing. If the variable is unset, the files are in memory.
     pub(crate) async fn open(environment: &Environment, variable: &str) -> io::Result<Self> {
         let Some(path) = environment.get(variable) else {
             return Ok(Self::in_memory());
@@ -35,7 +35,7 @@ impl Folder {
         Self::InMemory(Mutex::default())
     }
 
-    /// Whether a file may have this name: none leads out of the folder.
+    /// Returns true if a file may have this name. A name that leads out of the folder is rejected.
     pub(crate) fn is_name(name: &str) -> bool {
         let parts = || Path::new(name).components();
         name.len() <= 200
@@ -43,11 +43,11 @@ impl Folder {
             && parts().all(|part| matches!(part, Component::Normal(_)))
     }
 
-    /// Puts a file there whole, or not at all; one of the same name is replaced. When it returns, a crash loses nothing.
+    /// Writes a file completely or not at all, and replaces one of the same name. After the return a crash loses nothing.
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::OnDisk(folder) => {
-                // Of its own, since two runs may write the same file.
+                // A random name, since two runs may write the same file.
                 let draft = folder.join(format!(".{}", Uuid::new_v4()));
                 let mut file = File::create(&draft)?;
                 file.write_all(bytes)?;
@@ -66,7 +66,7 @@ impl Folder {
         }
     }
 
-    /// The first `limit` bytes of a file; `NotFound` if there is none.
+    /// Reads the first `limit` bytes of a file.
     pub(crate) fn read(&self, name: &str, limit: u64) -> io::Result<Vec<u8>> {
         match self {
             Self::OnDisk(folder) => {

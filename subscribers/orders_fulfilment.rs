@@ -46,7 +46,7 @@ pub(crate) fn subscriber() -> Subscriber {
         ])
 }
 
-/// Retries while the warehouse cannot be reached; gives up an order for an article that nobody has.
+/// Retries while the warehouse cannot be reached. An order for an unknown article is dead-lettered.
 async fn reserve_stock(
     order: Message<OrderPlaced>,
     warehouse: State<Warehouse>,

@@ -18,7 +18,7 @@ pub(crate) fn subscriber() -> Subscriber {
         .ack_deadline(Duration::from_secs(30))
 }
 
-/// Where receipts wait for the post: the folder `OUTBOX_DIR`, or memory if that is unset.
+/// The receipts that wait to be mailed, in the folder `OUTBOX_DIR`, or in memory if it is unset.
 pub(crate) struct Outbox {
     letters: Folder,
 }
@@ -31,7 +31,7 @@ impl Outbox {
     }
 }
 
-/// Writes a file, so it runs on the blocking pool. A full disk is tried again.
+/// Writes a file, so it runs on the blocking pool. After an error, for example a full disk, it is retried.
 fn write_receipt(
     order: Message<OrderPlaced>,
     outbox: State<Outbox>,

@@ -1,4 +1,4 @@
-//! Subscription `stock-reports`: writes the stock report that Cloud Scheduler asks for every night.
+//! Subscription `stock-reports`: writes the stock report that Cloud Scheduler requests every night.
 
 use std::io;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(crate) fn subscriber() -> Subscriber {
         .expected_latency(Duration::from_secs(60))
 }
 
-/// Where reports go: the folder `REPORTS_DIR`, or memory if that is unset.
+/// The reports, in the folder `REPORTS_DIR`, or in memory if it is unset.
 pub(crate) struct Reports {
     written: Folder,
 }

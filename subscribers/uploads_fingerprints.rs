@@ -10,11 +10,11 @@ use pushgate::{Context, Environment, Example, Idempotency, Message, Outcome, Sta
 
 use crate::folder::Folder;
 
-/// Words in a row that count as one feature of a text.
+/// The number of consecutive words that form one feature of a text.
 const SHINGLE: usize = 3;
-/// Numbers in a fingerprint: with 128, an estimated likeness is off by less than a tenth.
+/// The length of a fingerprint. With 128 numbers the error of an estimated similarity is below a tenth.
 const HASHES: u64 = 128;
-/// What a thread reads into memory.
+/// The largest text that is read into memory.
 const LARGEST_BYTES: u64 = 10_000_000;
 
 pub(crate) fn subscriber() -> Subscriber {
@@ -58,7 +58,7 @@ impl Archive {
     }
 }
 
-/// Computes for a while, so it runs on a thread of its own and looks up now and then whether it should stop.
+/// Computes for some time, so it runs on a thread of its own and checks regularly if it should stop.
 fn fingerprint_upload(
     object: Message<StoredObject>,
     archive: State<Archive>,
@@ -112,7 +112,7 @@ fn fingerprint(text: &str, is_stopping: impl Fn() -> bool) -> Option<Vec<u8>> {
     Some(smallest)
 }
 
-/// FNV-1a, seeded: fingerprints are kept, so they must not change with a release of the standard library.
+/// Computes FNV-1a with a seed. Fingerprints are stored, so they must not change with a release of the standard library.
 fn hash(seed: u64, feature: &[&str]) -> u64 {
     const PRIME: u64 = 0x0000_0100_0000_01b3;
     let start = 0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);

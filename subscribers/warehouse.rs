@@ -9,11 +9,11 @@ use pushgate::Environment;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-/// Where stock is reserved.
+/// The service that reserves stock.
 pub(crate) enum Warehouse {
     InMemory {
         articles: BTreeSet<&'static str>,
-        /// The kayaks' hall is locked at first: so many more knocks until somebody comes.
+        /// The remaining attempts until the kayaks' hall, which is locked at first, is opened.
         knocks: AtomicU32,
     },
     Remote {
@@ -22,7 +22,7 @@ pub(crate) enum Warehouse {
     },
 }
 
-/// Why stock is not reserved.
+/// The reason that stock is not reserved.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WarehouseError {
     #[error("the warehouse has no article as in line {line}")]
@@ -38,12 +38,12 @@ pub(crate) enum WarehouseError {
 }
 
 impl Warehouse {
-    /// The warehouse at `WAREHOUSE_URL`, or one in memory if that is unset.
+    /// Connects to the warehouse at `WAREHOUSE_URL`, or creates one in memory if it is unset.
     pub(crate) async fn open(environment: Environment) -> Result<Self, WarehouseError> {
         let Some(url) = environment.get("WAREHOUSE_URL") else {
             return Ok(Self::in_memory());
         };
-        // Found now, a wrong setting stops the start; found later, it would fail every order.
+        // An invalid URL stops the start instead of failing every order.
         let wrong = || {
             WarehouseError::Setting(format!(
                 "WAREHOUSE_URL is {url:?}, expected http://HOST[:PORT] or https://…"
@@ -68,7 +68,7 @@ impl Warehouse {
         }
     }
 
-    /// Reserves everything the order wants, once for each `idempotency_key`.
+    /// Reserves all articles of the order, once for each `idempotency_key`.
     pub(crate) async fn reserve(
         &self,
         order: &OrderPlaced,
@@ -84,7 +84,7 @@ impl Warehouse {
                 let answer = request.send().await?;
                 match answer.status() {
                     status if status.is_success() => Ok(()),
-                    // Only the warehouse itself says so; a wrong URL would be answered 404.
+                    // The warehouse answers 422 itself; a wrong URL would be answered 404.
                     StatusCode::UNPROCESSABLE_ENTITY => {
                         let unknown: UnknownArticle = answer.json().await?;
                         Err(WarehouseError::NoSuchArticle { line: unknown.line })
@@ -96,7 +96,7 @@ impl Warehouse {
     }
 }
 
-/// What the warehouse answers to an order for an article that it does not have.
+/// The warehouse's answer to an order for an unknown article.
 #[derive(Deserialize)]
 struct UnknownArticle {
     /// From 1.

@@ -1,4 +1,4 @@
-//! Topic `orders`: what customers have ordered and paid.
+//! Topic `orders`: the orders that customers have paid.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,10 +11,10 @@ pub struct OrderPlaced {
     /// The order, unique in the shop.
     #[validate(length(min = 1, max = 64))]
     pub order_id: String,
-    /// Where the receipt goes.
+    /// The e-mail address for the receipt.
     #[validate(email)]
     pub customer_email: String,
-    /// What was ordered.
+    /// The ordered articles.
     #[validate(length(min = 1, max = 100), nested)]
     pub lines: Vec<OrderLine>,
 }
@@ -26,7 +26,7 @@ pub struct OrderLine {
     /// The article, as the warehouse names it.
     #[validate(length(min = 1, max = 64))]
     pub article: String,
-    /// How many pieces.
+    /// The number of pieces.
     #[validate(range(min = 1, max = 999))]
     pub quantity: u32,
     /// The price of a piece in cents of a euro.

@@ -1,4 +1,4 @@
-//! Topic `stock-reports`: asks for a report of what has been reserved. Pub/Sub holds messages against [`AVRO`], too.
+//! Topic `stock-reports`: requests for a report of reserved stock. Pub/Sub validates the messages against [`AVRO`], too.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,14 +7,14 @@ use validator::Validate;
 /// The topic's Pub/Sub schema.
 pub const AVRO: &str = include_str!("../avro/stock-reports.avsc");
 
-/// A wish for a report.
+/// A request for a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReportRequested {
     /// The hall to report on, or `all`.
     #[validate(length(min = 1, max = 64))]
     pub hall: String,
-    /// Days to look back on.
+    /// The number of past days to report on.
     #[validate(range(min = 1, max = 366))]
     pub days: u32,
 }

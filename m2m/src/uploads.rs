@@ -4,12 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-/// The attribute that says what happened to the object (Google, *Pub/Sub notifications for Cloud Storage*).
+/// The attribute with the kind of event (Google, *Pub/Sub notifications for Cloud Storage*).
 pub const EVENT_TYPE: &str = "eventType";
 /// Its value for a new object, or a new generation of one.
 pub const OBJECT_FINALIZE: &str = "OBJECT_FINALIZE";
 
-/// An object of Cloud Storage, as the payload format JSON_API_V1 describes it; of its many fields, those we need.
+/// An object of Cloud Storage, as the payload format JSON_API_V1 describes it; with the fields that its subscriber needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredObject {
