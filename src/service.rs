@@ -149,8 +149,7 @@ impl Service {
             .store
             .map_or_else(|| open_store(config).map_err(StartError::Store), Ok)?;
         let drain = Drain::default();
-        let advice = log_advice(Arc::clone(&store));
-        tokio::spawn(drain.closing.clone().run_until_cancelled_owned(advice));
+        log_advice(Arc::clone(&store), drain.closing.clone());
         let protected = ProtectedStore::new(Arc::clone(&store));
         let bindings = bind(self.subscribers, config, &protected, &pools);
         let authentication = Authentication::new(
@@ -203,7 +202,7 @@ fn bind(
     let defaults = Defaults {
         callers: &config.callers,
         audiences: &config.audiences,
-        service: config.environment.get("K_SERVICE"),
+        service: config.cloud_run_service(),
     };
     Bindings::new(registered, &config.project, &defaults)
 }

@@ -33,7 +33,7 @@ pub(super) async fn run(
     if arguments.print_config {
         return Ok(print(&table(&config))?);
     }
-    if config.authentication == Mode::Platform && environment.get("K_SERVICE").is_none() {
+    if config.authentication == Mode::Platform && config.cloud_run_service().is_none() {
         tracing::error!(
             "PUSHGATE_AUTHENTICATION is platform, but K_SERVICE is not set, so this is not Cloud Run: any client that reaches this port can push under any identity"
         );

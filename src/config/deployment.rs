@@ -1,83 +1,83 @@
-//! Settings that a deployment gives a service elsewhere: read as that service would read them, as far as they are known here.
+//! The settings of a deployment, checked as the deployed service checks them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Config;
-use super::reader::left_out;
+use super::reader::missing_feature;
 use super::settings::{
     BODIES, BODY_LIMIT, KEYS_URL, PROJECT, STORE, STORE_CA_FILE, STORE_PASSWORD,
 };
 use crate::environment::Environment;
 
-/// What a deployment sets.
+/// The variables that a deployment sets.
 #[derive(Default)]
-pub(crate) struct Given {
+pub(crate) struct Deployment {
     pub(crate) known: BTreeMap<String, String>,
-    /// Set to what is not known: a secret's, or not yet.
+    /// Variables with an unknown value: a secret, or not known yet.
     pub(crate) unknown: BTreeSet<String>,
-    /// Set to what must not be shown.
+    /// Variables with a value that must not be shown.
     pub(crate) hidden: BTreeSet<String>,
 }
 
-/// Each setting that the service would refuse to start with, and what is wrong with it: without the value where that may be secret.
-pub(crate) fn unreadable(given: &Given) -> Vec<(&'static str, String)> {
-    let Err(error) = Config::read(&environment(given)) else {
+/// Returns the name and the fault of each setting that stops the start of the service. A value that may be secret is hidden.
+pub(crate) fn deployment_faults(deployment: &Deployment) -> Vec<(&'static str, String)> {
+    let Err(error) = Config::read(&environment(deployment)) else {
         return Vec::new();
     };
     let faults = error
         .faults
         .into_iter()
-        .filter(|fault| is_certain(given, fault.name));
+        .filter(|fault| is_certain(deployment, fault.name));
     faults
         .map(|fault| {
-            let is_secret = given.hidden.contains(fault.name)
+            let is_secret = deployment.hidden.contains(fault.name)
                 || [KEYS_URL.name, STORE_PASSWORD.name].contains(&fault.name);
-            let is_set = given
+            let is_set = deployment
                 .known
                 .get(fault.name)
                 .is_some_and(|value| !value.is_empty());
-            let told = if is_secret && is_set {
+            let text = if is_secret && is_set {
                 format!("{} is (hidden), expected {}", fault.name, fault.expected)
             } else {
                 fault.to_string()
             };
-            (fault.name, told)
+            (fault.name, text)
         })
         .collect()
 }
 
-/// The file of certificates is in the service's image or volumes, and not here.
-fn environment(given: &Given) -> Environment {
-    let known = given.known.iter();
+/// Returns the known variables, without the file of certificates, which is in the service's image or volumes.
+fn environment(deployment: &Deployment) -> Environment {
+    let known = deployment.known.iter();
     let known = known.filter(|(name, _)| *name != STORE_CA_FILE.name);
     let mut all: BTreeMap<&str, &str> = known.map(|(name, value)| (&**name, &**value)).collect();
-    if given.unknown.contains(STORE_PASSWORD.name) {
-        // A user of the store's address needs some password.
+    if deployment.unknown.contains(STORE_PASSWORD.name) {
+        // A user in the store's address needs a password.
         all.insert(STORE_PASSWORD.name, "unknown");
     }
     all.into_iter().collect()
 }
 
-/// Whether what is not known here cannot have made this fault.
-fn is_certain(given: &Given, name: &str) -> bool {
-    let is_unknown = |name: &str| given.unknown.contains(name);
-    let value = given.known.get(name).map_or("", String::as_str);
+/// Returns true if no unknown value can have caused this fault.
+fn is_certain(deployment: &Deployment, name: &str) -> bool {
+    let is_unknown = |name: &str| deployment.unknown.contains(name);
+    let value = deployment.known.get(name).map_or("", String::as_str);
     let rests_on_unknown = is_unknown(name) || name == BODIES.name && is_unknown(BODY_LIMIT.name);
-    // The metadata server knows the project.
-    let is_asked = name == PROJECT.name && value.is_empty();
-    // The image may be built with other features than this program.
+    // The metadata server has the project.
+    let is_completed = name == PROJECT.name && value.is_empty();
+    // The image may include other features than this program.
     let scheme = value.split_once("://").map_or("", |(scheme, _)| scheme);
-    let is_of_image = name == STORE.name && left_out(scheme).is_some();
-    !(rests_on_unknown || is_asked || is_of_image)
+    let is_of_image = name == STORE.name && missing_feature(scheme).is_some();
+    !(rests_on_unknown || is_completed || is_of_image)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What is found where the needed settings are changed so; `None` makes one unknown.
+    /// Compares the faults of the required settings with these changes; `None` makes a value unknown.
     fn check(changes: &[(&str, Option<&str>)], hidden: &[&str], expected: &[&str]) {
-        let mut given = Given::default();
+        let mut deployment = Deployment::default();
         for (name, value) in [
             ("PUSHGATE_STORE", Some("firestore://shop")),
             ("PUSHGATE_AUDIENCE", Some("https://push.example.com")),
@@ -89,14 +89,14 @@ mod tests {
         .iter()
         .chain(changes)
         {
-            given.known.remove(*name);
+            deployment.known.remove(*name);
             match value {
-                Some(value) => drop(given.known.insert((*name).into(), (*value).into())),
-                None => drop(given.unknown.insert((*name).into())),
+                Some(value) => drop(deployment.known.insert((*name).into(), (*value).into())),
+                None => drop(deployment.unknown.insert((*name).into())),
             }
         }
-        given.hidden = hidden.iter().map(|name| (*name).into()).collect();
-        let found = unreadable(&given);
+        deployment.hidden = hidden.iter().map(|name| (*name).into()).collect();
+        let found = deployment_faults(&deployment);
         assert_eq!(found.len(), expected.len(), "{changes:?}: {found:?}");
         for ((_, found), expected) in found.iter().zip(expected) {
             assert!(
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_service_would_refuse_is_found() {
+    fn a_setting_that_stops_the_start_is_found() {
         check(&[], &[], &[]);
         check(
             &[("PUSHGATE_AUTHENTICATION", Some("verfiy"))],
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_no_fault() {
+    fn an_unknown_value_is_not_a_fault() {
         for changes in [
             [("PUSHGATE_CONCURRENCY", None), ("PUSHGATE_STORE", None)],
             [

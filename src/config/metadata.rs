@@ -1,45 +1,54 @@
-//! What the platform knows of this service: the project, from Google's metadata server.
+//! The project, from Google's metadata server.
 
 use std::time::Duration;
 
+use super::settings::{PROJECT, PUBSUB_EMULATOR};
 use crate::environment::{Environment, is_project_id};
 
-const PROJECT: &str = "GOOGLE_CLOUD_PROJECT";
-
-/// Reads a project's id from the command line.
+/// Parses a project id from the command line.
 pub(crate) fn project_id(text: &str) -> Result<String, String> {
     match is_project_id(text) {
         true => Ok(text.to_owned()),
-        false => Err("expected a project's id: letters, digits, -, _, : or .".into()),
+        false => Err("expected a project id: letters, digits, -, _, : or .".into()),
     }
 }
 
-/// Fills in the project, where the environment does not name it and a metadata server does (Google, *Container runtime
-/// contract*: `project/project-id`, header `Metadata-Flavor`; `GCE_METADATA_HOST` moves the server).
+/// Adds the project from the metadata server, if the environment does not have it (Google, *Container runtime contract*:
+/// `project/project-id`, header `Metadata-Flavor`; `GCE_METADATA_HOST` replaces the server).
 pub(crate) async fn complete(environment: Environment) -> Environment {
-    if environment.get(PROJECT).is_some() {
+    if environment.get(PROJECT.name).is_some() {
         return environment;
     }
     let host = environment
         .get("GCE_METADATA_HOST")
         .unwrap_or("metadata.google.internal");
-    match project(host).await {
+    match fetch_project(host).await {
         Ok(project) => {
             let mut variables = environment.0.as_ref().clone();
-            variables.insert(PROJECT.into(), project);
+            variables.insert(PROJECT.name.into(), project);
             Environment(variables.into())
         }
         Err(error) => {
             tracing::warn!(
                 error = crate::loggable::chain(&error),
-                "{PROJECT} is not set, and the metadata server does not tell"
+                "{} is not set, and the metadata server does not answer",
+                PROJECT.name
             );
             environment
         }
     }
 }
 
-async fn project(host: &str) -> Result<String, reqwest::Error> {
+/// Returns the project of a publisher. Beside an emulator there is no metadata server, and the search for it takes seconds.
+pub(crate) async fn project(environment: Environment) -> Option<String> {
+    let environment = match environment.get(PUBSUB_EMULATOR.name) {
+        Some(_) => environment,
+        None => complete(environment).await,
+    };
+    environment.get(PROJECT.name).map(str::to_owned)
+}
+
+async fn fetch_project(host: &str) -> Result<String, reqwest::Error> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .timeout(Duration::from_secs(2))

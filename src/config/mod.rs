@@ -1,6 +1,6 @@
-//! Every setting, with its unit and default; the only reader of the environment.
+//! The settings, from the environment.
 
-mod given;
+mod deployment;
 pub(crate) mod metadata;
 mod reader;
 #[cfg(feature = "redis")]
@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use url::Url;
 
-pub(crate) use self::given::{Given, unreadable};
+pub(crate) use self::deployment::{Deployment, deployment_faults};
 use self::reader::Reader;
-pub(crate) use self::reader::host_and_port;
+pub(crate) use self::reader::pubsub_emulator;
 pub use self::settings::{SETTINGS, Setting};
 #[cfg(feature = "firestore")]
 use crate::dedup::FirestoreDatabase;
@@ -31,7 +31,7 @@ pub struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) project: String,
     pub(crate) store: StoreSetting,
-    /// Several during a move from one to the other.
+    /// More than one during a move to another.
     pub(crate) audiences: Vec<String>,
     pub(crate) callers: Vec<String>,
     pub(crate) authentication: Mode,
@@ -48,7 +48,7 @@ pub struct Config {
     pub(crate) environment: Environment,
 }
 
-/// Which store.
+/// The store that `PUSHGATE_STORE` names.
 #[derive(Clone)]
 pub(crate) enum StoreSetting {
     Memory,
@@ -62,14 +62,14 @@ pub(crate) enum StoreSetting {
     Redis(RedisAddress),
 }
 
-/// Everything that is wrong with the settings.
+/// The faults of all settings.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{} of the settings cannot be used:\n{}", .faults.len(), .faults.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n"))]
+#[error("{} invalid settings:\n{}", .faults.len(), .faults.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n"))]
 pub struct ConfigError {
     faults: Vec<Fault>,
 }
 
-/// One setting that cannot be used.
+/// The fault of one setting.
 #[derive(Clone, Debug)]
 struct Fault {
     name: &'static str,
@@ -91,7 +91,7 @@ impl Config {
     /// Reads all settings.
     ///
     /// # Errors
-    /// All faults together, each with variable, value and expected form.
+    /// All faults, each with the variable, its value and the expected form.
     pub fn read(environment: &Environment) -> Result<Self, ConfigError> {
         let mut reader = Reader {
             environment,
@@ -113,7 +113,7 @@ impl Config {
         self
     }
 
-    /// The effective value of each setting, and whether the environment or a default decided it; passwords are masked.
+    /// Returns the name, the effective value and the source of each setting. Passwords are masked.
     pub(crate) fn effective(&self) -> Vec<(&'static str, String, &'static str)> {
         let shown = |setting: &Setting| {
             let value = match (setting.name, self.environment.get(setting.name)) {
@@ -138,7 +138,12 @@ impl Config {
         SETTINGS.iter().map(shown).collect()
     }
 
-    /// Variables that begin like ours but are none: most likely misspelt.
+    /// Returns the name of this service on Cloud Run.
+    pub(crate) fn cloud_run_service(&self) -> Option<&str> {
+        self.environment.get("K_SERVICE")
+    }
+
+    /// Returns the variables that begin with `PUSHGATE_` and are not settings: they are probably misspelt.
     pub(crate) fn unknown(&self) -> Vec<&str> {
         let is_unknown = |name: &&str| {
             name.starts_with("PUSHGATE_") && SETTINGS.iter().all(|setting| setting.name != *name)
@@ -152,7 +157,6 @@ impl Config {
     }
 }
 
-/// Without passwords.
 impl fmt::Display for StoreSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -171,7 +175,7 @@ impl fmt::Debug for StoreSetting {
     }
 }
 
-/// A URL without what may be secret: its password and its query. One without a host is not shown at all.
+/// Returns a URL without its password and its query. A URL without a host is hidden.
 fn masked(url: &Url) -> String {
     let Some(host) = url.host_str() else {
         return "(hidden)".into();
@@ -223,12 +227,12 @@ mod tests {
         .expect_err("faults")
         .to_string();
         for expected in [
-            "5 of the settings cannot be used",
+            "5 invalid settings",
             "PORT is \"eighty\", expected a port",
             "GOOGLE_CLOUD_PROJECT is not set",
             "PUSHGATE_STORE is not set",
             "PUSHGATE_AUDIENCE is not set",
-            "PUSHGATE_CALLERS holds \"me\", which is no e-mail, expected e-mails as tokens have them",
+            "PUSHGATE_CALLERS holds \"me\", which is no e-mail, expected e-mails as in tokens",
         ] {
             assert!(error.contains(expected), "{error}");
         }

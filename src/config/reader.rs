@@ -1,4 +1,4 @@
-//! Reads each setting in the form it has, and collects what is wrong.
+//! Parses the settings, and collects their faults.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::settings::{
-    AUDIENCE, AUTHENTICATION, BODIES, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY, EMULATOR,
-    FIRESTORE_EMULATOR, GRACE, ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT, STORE,
-    STORE_CA_FILE, STORE_PASSWORD, STORE_TIMEOUT, Setting,
+    AUDIENCE, AUTHENTICATION, BODIES, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY,
+    FIRESTORE_EMULATOR, GRACE, ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT,
+    PUBSUB_EMULATOR, STORE, STORE_CA_FILE, STORE_PASSWORD, STORE_TIMEOUT, Setting,
 };
 use super::{Config, Fault, StoreSetting};
 use crate::environment::Environment;
@@ -17,14 +17,14 @@ use crate::push::authentication::{Mode, is_google, issuer_fault};
 use crate::subscriber::{audience_fault, caller_fault};
 use crate::telemetry;
 
-/// Reads settings from an environment.
+/// A reader of settings.
 pub(super) struct Reader<'a> {
     pub(super) environment: &'a Environment,
     pub(super) faults: Vec<Fault>,
 }
 
 impl Reader<'_> {
-    /// Reads every setting before it gives up, so that all faults are found.
+    /// Reads all settings, so that all faults are found. Returns `None` after a fault.
     pub(super) fn config(&mut self) -> Option<Config> {
         let port = self
             .number(&PORT, 0, u64::from(u16::MAX))
@@ -41,7 +41,7 @@ impl Reader<'_> {
             issuer_fault(value).is_none().then(|| value.to_owned())
         });
         let keys_url = self.keys_of(issuer.as_deref());
-        let pubsub_emulator = self.optional(&EMULATOR, host_and_port);
+        let pubsub_emulator = self.optional(&PUBSUB_EMULATOR, host_and_port);
         let concurrency = self.number(&CONCURRENCY, 1, 10_000);
         let grace = self.number(&GRACE, 1, 600);
         let body_limit = self.number(&BODY_LIMIT, 1024, 32 * 1024 * 1024);
@@ -72,7 +72,7 @@ impl Reader<'_> {
         })
     }
 
-    /// There must be room for one body at least.
+    /// Reads the limit of all bodies, which must have room for the largest one.
     fn bodies(&mut self, largest: Option<u64>) -> Option<u64> {
         let bodies = self.number(&BODIES, 1024, 64 << 30)?;
         match largest {
@@ -84,7 +84,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The keys of another issuer than the default one are not where the default ones are.
+    /// Reads the URL of the keys. Another issuer than the default one has other keys, so it needs a URL.
     fn keys_of(&mut self, issuer: Option<&str>) -> Option<Url> {
         if !issuer.is_some_and(is_google) && self.environment.get(KEYS_URL.name).is_none() {
             return self.fault(&KEYS_URL, "is not set, although PUSHGATE_ISSUER is".into());
@@ -99,7 +99,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `Some(None)` if unset.
+    /// Reads an optional setting: `Some(None)` if it is unset.
     fn optional<T>(
         &mut self,
         setting: &Setting,
@@ -111,7 +111,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What stands between commas, each item of a form that a token can have.
+    /// Reads a list of items, each of a form that a token can have.
     fn list(
         &mut self,
         setting: &Setting,
@@ -145,7 +145,7 @@ impl Reader<'_> {
         parse(value).or_else(|| self.fault(setting, format!("is {value:?}")))
     }
 
-    /// What is wrong with a store's address is told without the address, since it may hold a password.
+    /// Reads the store. Its faults do not quote the address, since it may contain a password.
     fn store(&mut self, emulator: Option<String>) -> Option<StoreSetting> {
         let _only_of_firestore = &emulator;
         let Some(value) = self.environment.get(STORE.name) else {
@@ -162,10 +162,10 @@ impl Reader<'_> {
             return self.memory(value.strip_prefix("memory:").unwrap_or_default());
         }
         let scheme = value.split_once("://").map_or("", |(scheme, _)| scheme);
-        let is_scheme = !scheme.contains([':', '@']); // or a password may be in it
-        if let Some(feature) = left_out(scheme).filter(|_| is_scheme) {
+        let is_scheme = !scheme.contains([':', '@']); // otherwise it may contain a password
+        if let Some(feature) = missing_feature(scheme).filter(|_| is_scheme) {
             let found = format!(
-                "has the scheme {scheme:?}, which this build leaves out: build with --features {feature}"
+                "has the scheme {scheme:?}, which this build does not include: build with --features {feature}"
             );
             return self.fault(&STORE, found);
         }
@@ -175,20 +175,20 @@ impl Reader<'_> {
                 Ok(database) => Some(StoreSetting::Firestore { database, emulator }),
                 Err(_) => self.fault(
                     &STORE,
-                    "names no PROJECT or PROJECT/DATABASE after firestore://".into(),
+                    "has no PROJECT or PROJECT/DATABASE after firestore://".into(),
                 ),
             };
         }
         #[cfg(feature = "redis")]
         return self.redis(value).map(StoreSetting::Redis);
         #[cfg(not(feature = "redis"))]
-        self.fault(&STORE, "is no store of this build".into())
+        self.fault(&STORE, "is not a store of this build".into())
     }
 
-    /// On Cloud Run, which sets `K_SERVICE`, each instance would remember its own messages only, so a reason is needed.
+    /// Reads the store in memory. On Cloud Run, which sets `K_SERVICE`, it needs a reason, since each instance has a memory of its own.
     fn memory(&mut self, reason: &str) -> Option<StoreSetting> {
         if self.environment.get("K_SERVICE").is_some() && reason.trim().is_empty() {
-            let found = "is memory: on Cloud Run (K_SERVICE is set), where instances come and go and each remembers only its own messages; write memory:REASON, with the reason why running a message again is harmless";
+            let found = "is memory: on Cloud Run (K_SERVICE is set), where each instance remembers only its own messages: write memory:REASON, with the reason that running a message again is harmless";
             return self.fault(&STORE, found.into());
         }
         Some(StoreSetting::Memory)
@@ -204,8 +204,8 @@ impl Reader<'_> {
     }
 }
 
-/// The feature that a store of this scheme needs, where the build is without it.
-pub(super) fn left_out(scheme: &str) -> Option<&'static str> {
+/// Returns the feature that a store of this scheme needs, if the build does not include it.
+pub(super) fn missing_feature(scheme: &str) -> Option<&'static str> {
     let is_redis = scheme.starts_with("redis");
     match scheme {
         "firestore" if !cfg!(feature = "firestore") => Some("firestore"),
@@ -214,7 +214,6 @@ pub(super) fn left_out(scheme: &str) -> Option<&'static str> {
     }
 }
 
-/// What stands between commas.
 fn list(value: &str) -> Vec<String> {
     let items = value.split(',').map(str::trim);
     items
@@ -223,7 +222,7 @@ fn list(value: &str) -> Vec<String> {
         .collect()
 }
 
-/// Keys that travel in clear text could be anybody's.
+/// Parses the URL of the keys. Clear text is allowed from this machine only, since an attacker could replace the keys.
 fn keys_url(value: &str) -> Option<Url> {
     let url = Url::parse(value).ok()?;
     let is_local = match url.host()? {
@@ -234,8 +233,15 @@ fn keys_url(value: &str) -> Option<Url> {
     (url.scheme() == "https" || url.scheme() == "http" && is_local).then_some(url)
 }
 
-pub(crate) fn host_and_port(value: &str) -> Option<String> {
+/// Returns the `HOST:PORT` of the Pub/Sub emulator for a publisher, or the invalid value.
+pub(crate) fn pubsub_emulator(environment: &Environment) -> Result<Option<String>, String> {
+    let host = environment.get(PUBSUB_EMULATOR.name);
+    host.map(|host| host_and_port(host).ok_or_else(|| host.to_owned()))
+        .transpose()
+}
+
+fn host_and_port(value: &str) -> Option<String> {
     let (host, port) = value.rsplit_once(':')?;
-    let is_right = !value.contains("//") && !host.is_empty() && port.parse::<u16>().is_ok();
-    is_right.then(|| value.to_owned())
+    let is_valid = !value.contains("//") && !host.is_empty() && port.parse::<u16>().is_ok();
+    is_valid.then(|| value.to_owned())
 }

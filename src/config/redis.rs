@@ -1,4 +1,4 @@
-//! The address of Redis: a URL, and what does not belong into a URL.
+//! The address of Redis: a URL, its password and its certificates.
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -9,7 +9,7 @@ use crate::dedup::{RedisAddress, RedisAddressError};
 use crate::loggable::encoding::utf8;
 
 impl Reader<'_> {
-    /// The address with its password and the certificates it trusts.
+    /// Reads the address with its password and certificates.
     pub(super) fn redis(&mut self, url: &str) -> Option<RedisAddress> {
         let mut address: RedisAddress = url
             .parse()
@@ -17,7 +17,7 @@ impl Reader<'_> {
             .ok()?;
         if let Some(password) = self.environment.get(STORE_PASSWORD.name) {
             let Ok(completed) = address.with_password(password) else {
-                let found = format!("is set, but {} has a password", STORE.name);
+                let found = format!("is set, although {} has a password", STORE.name);
                 return self.fault(&STORE_PASSWORD, found);
             };
             address = completed;
@@ -25,7 +25,7 @@ impl Reader<'_> {
         if let Some(path) = self.environment.get(STORE_CA_FILE.name) {
             let trusting = certificates(path).and_then(|authorities| {
                 let is_trusting = address.trusting(authorities);
-                is_trusting.map_err(|_| format!("is set, but {} is without TLS", STORE.name))
+                is_trusting.map_err(|_| format!("is set, although {} is without TLS", STORE.name))
             });
             match trusting {
                 Ok(trusting) => address = trusting,
@@ -47,7 +47,7 @@ fn certificates(path: &str) -> Result<Vec<u8>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(pem.to_vec()),
-        _ => Err(format!("is {path:?}, where no PEM certificate is")),
+        _ => Err(format!("is {path:?}, a file without a PEM certificate")),
     }
 }
 
@@ -56,7 +56,7 @@ mod tests {
     use crate::config::Config;
     use crate::environment::Environment;
 
-    /// The settings as text, or what is wrong with them.
+    /// Returns the settings as text, or their faults.
     fn read(changes: &[(&str, &str)]) -> Result<String, String> {
         let needed = [
             ("GOOGLE_CLOUD_PROJECT", "shop"),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_store_is_told_without_its_passwords() {
+    fn a_fault_of_a_store_is_named_without_its_passwords() {
         let store = |url| [("PUSHGATE_STORE", url), ("", ""), ("", "")];
         let with = |url, name, value| [("PUSHGATE_STORE", url), (name, value), ("", "")];
         for (changes, expected) in [
@@ -103,14 +103,17 @@ mod tests {
                 store("mysql://app:hush@db"),
                 "PUSHGATE_STORE has the scheme \"mysql\", expected redis://",
             ),
-            (store("app:hush@host"), "PUSHGATE_STORE is no URL, expected"),
+            (
+                store("app:hush@host"),
+                "PUSHGATE_STORE is not a URL, expected",
+            ),
             (
                 store("redis:app:hush@host:6379"),
-                "PUSHGATE_STORE is no URL, expected",
+                "PUSHGATE_STORE is not a URL, expected",
             ),
             (
                 store("redis://h/hush?password=hush"),
-                "PUSHGATE_STORE has a path that is no database",
+                "PUSHGATE_STORE has a path that is not a database",
             ),
             (
                 store("redis://app@h"),
@@ -118,7 +121,7 @@ mod tests {
             ),
             (
                 with("redis://app:hush@h", "PUSHGATE_STORE_PASSWORD", "hush"),
-                "PUSHGATE_STORE_PASSWORD is set, but PUSHGATE_STORE has a password",
+                "PUSHGATE_STORE_PASSWORD is set, although PUSHGATE_STORE has a password",
             ),
             (
                 with("rediss://h", "PUSHGATE_STORE_CA_FILE", "/nowhere/ca.pem"),
@@ -126,7 +129,7 @@ mod tests {
             ),
             (
                 with("rediss://h", "PUSHGATE_STORE_CA_FILE", "Cargo.toml"),
-                "PUSHGATE_STORE_CA_FILE is \"Cargo.toml\", where no PEM certificate is",
+                "PUSHGATE_STORE_CA_FILE is \"Cargo.toml\", a file without a PEM certificate",
             ),
         ] {
             let error = read(&changes).expect_err(expected);

@@ -1,19 +1,19 @@
-//! The table of all settings.
+//! The table of settings.
 
-/// One environment variable that pushgate reads.
+/// An environment variable that pushgate reads.
 pub struct Setting {
-    /// The variable.
+    /// The name of the variable.
     pub name: &'static str,
-    /// What it decides.
+    /// The purpose of the setting.
     pub meaning: &'static str,
-    /// What its value looks like, with the unit.
+    /// The form of its value, with the unit.
     pub form: &'static str,
-    /// What counts if it is unset.
+    /// The value if it is unset.
     pub default: Option<&'static str>,
 }
 
 impl Setting {
-    /// Whether `pushgate serve` does not start without it.
+    /// Returns true if `pushgate serve` does not start without it.
     #[must_use]
     pub fn is_required(&self) -> bool {
         [STORE.name, AUDIENCE.name, CALLERS.name].contains(&self.name)
@@ -22,85 +22,85 @@ impl Setting {
 
 pub(super) const PORT: Setting = setting(
     "PORT",
-    "where to listen, on all IPv4 addresses, as Cloud Run asks",
+    "the port of the service, on all IPv4 addresses, as Cloud Run requires",
     "a port, 0 to 65535",
     Some("8080"),
 );
 pub(super) const PROJECT: Setting = setting(
     "GOOGLE_CLOUD_PROJECT",
-    "the project of the subscriptions; if unset, the metadata server is asked",
+    "the project of the subscriptions; if unset, the one of the metadata server",
     "a project id",
     None,
 );
 pub(super) const STORE: Setting = setting(
     "PUSHGATE_STORE",
-    "where handled messages are remembered",
+    "the store for deduplication",
     STORE_FORM,
     None,
 );
 pub(super) const AUDIENCE: Setting = setting(
     "PUSHGATE_AUDIENCE",
-    "the audience that push tokens must be for, or several during a move; a subscription without one sends its own endpoint URL",
+    "the audience of push tokens, or several during a move; a subscription without one sends its own endpoint URL",
     "the text set as the subscription's OIDC audience, several separated by commas",
     None,
 );
 pub(super) const CALLERS: Setting = setting(
     "PUSHGATE_CALLERS",
-    "the service accounts allowed to push",
-    "e-mails as tokens have them, in small letters, separated by commas",
+    "the service accounts that may push",
+    "e-mails as in tokens, in lower case, separated by commas",
     None,
 );
 pub(super) const AUTHENTICATION: Setting = setting(
     "PUSHGATE_AUTHENTICATION",
-    "who checks the tokens' signatures: this service, or Cloud Run's IAM check where it has removed them",
+    "the verification of the tokens' signatures: by this service (verify), or by Cloud Run's IAM check, which removes them (platform)",
     "verify or platform",
     Some("verify"),
 );
 pub(super) const ISSUER: Setting = setting(
     "PUSHGATE_ISSUER",
-    "who signs the tokens",
+    "the issuer of the tokens",
     "the text of the claim iss",
     Some("https://accounts.google.com"),
 );
 pub(super) const KEYS_URL: Setting = setting(
     "PUSHGATE_KEYS_URL",
-    "where the issuer's keys are",
-    "an https URL of a JWKS; http on this machine only",
+    "the URL of the issuer's keys",
+    "an https URL of a JWKS; http for this machine only",
     Some("https://www.googleapis.com/oauth2/v3/certs"),
 );
 pub(super) const LEEWAY: Setting = setting(
     "PUSHGATE_TOKEN_LEEWAY_SECONDS",
-    "how far the issuer's clock may be off",
+    "the tolerance for the issuer's clock",
     "seconds, 0 to 60",
     Some("30"),
 );
 pub(super) const BODY_LIMIT: Setting = setting(
     "PUSHGATE_BODY_LIMIT_BYTES",
-    "the largest body; a message of 10 MB needs 13.4 MB as base64",
+    "the largest body of a push; a message of 10 MB needs 13.4 MB as base64",
     "bytes, 1024 to 33554432",
     Some("14680064"),
 );
 pub(super) const BODIES: Setting = setting(
     "PUSHGATE_BODIES_BYTES",
-    "the room for the bodies of all pushes that are worked on at once; more are answered 429",
+    "the memory for the bodies of all concurrent pushes; beyond it pushes are answered 429",
     "bytes, at least one PUSHGATE_BODY_LIMIT_BYTES",
     Some("268435456"),
 );
 pub(super) const BODY_TIMEOUT: Setting = setting(
     "PUSHGATE_BODY_TIMEOUT_SECONDS",
-    "how long a body may take to arrive",
+    "the time limit for receiving a body",
     "seconds, 1 to 600",
     Some("10"),
 );
 pub(super) const CONCURRENCY: Setting = setting(
     "PUSHGATE_CONCURRENCY",
-    "how many pushes are worked on at once in this process; more are answered 429",
+    "the number of concurrent pushes in this process; further ones are answered 429",
     "a number, 1 to 10000",
     Some("250"),
 );
 pub(super) const GRACE: Setting = setting(
     "PUSHGATE_GRACE_SECONDS",
-    "how long running handlers may take after SIGTERM, asked to stop in the last quarter; Cloud Run kills after 10",
+    "the time for running handlers after SIGTERM, with their stop signal in its last quarter; Cloud Run kills the process after 10 s",
     "seconds, 1 to 600",
     Some("8"),
 );
@@ -112,52 +112,67 @@ pub(super) const STORE_PASSWORD: Setting = setting(
 );
 pub(super) const STORE_CA_FILE: Setting = setting(
     "PUSHGATE_STORE_CA_FILE",
-    "the certificate authorities trusted for a store with TLS; if unset, the system's",
-    "the path of a file with PEM certificates, for an address that begins with rediss",
+    "the trusted certificate authorities of a store with TLS; if unset, the system's",
+    "the path of a file with PEM certificates, for an address with rediss",
     None,
 );
 pub(super) const STORE_TIMEOUT: Setting = setting(
     "PUSHGATE_STORE_TIMEOUT_MILLISECONDS",
-    "how long a step in the store may take",
+    "the time limit for a step in the store",
     "milliseconds, 10 to 60000",
     Some("1000"),
 );
-pub(super) const EMULATOR: Setting = setting(
+pub(super) const PUBSUB_EMULATOR: Setting = setting(
     "PUBSUB_EMULATOR_HOST",
-    "publish dead letters to this emulator instead of Google",
+    "the emulator for dead letters, instead of Google",
     "HOST:PORT",
     None,
 );
 pub(super) const FIRESTORE_EMULATOR: Setting = setting(
     "FIRESTORE_EMULATOR_HOST",
-    "keep records in this emulator instead of Google's Firestore, if the store is firestore://",
+    "the emulator for a store with firestore://, instead of Google",
     "HOST:PORT",
     None,
 );
 pub(super) const LOG: Setting = setting(
     "PUSHGATE_LOG",
-    "what is logged, to stderr",
+    "the filter of the log, which goes to stderr",
     "a level (error, warn, info, debug, trace) or filter directives",
     Some("info"),
 );
 pub(super) const LOG_FORMAT: Setting = setting(
     "PUSHGATE_LOG_FORMAT",
-    "its format; if unset, json on Cloud Run and text elsewhere",
+    "the format of the log; if unset, json on Cloud Run and text elsewhere",
     "json or text",
     None,
 );
 
+macro_rules! redis_form {
+    () => {
+        "redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis-cluster://[USER:PASSWORD@]HOST[:PORT],…, redis-sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB][?sentinel_username=…&sentinel_password=…], each with TLS as rediss…, "
+    };
+}
+macro_rules! memory_form {
+    () => {
+        "or memory:[REASON] (one instance, lost at its end; on Cloud Run with the reason that running a message again is harmless)"
+    };
+}
+
 const STORE_FORM: &str = if cfg!(all(feature = "redis", feature = "firestore")) {
-    "redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis-cluster://[USER:PASSWORD@]HOST[:PORT],…, redis-sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB][?sentinel_username=…&sentinel_password=…], each with TLS as rediss…, firestore://PROJECT[/DATABASE], or memory:[REASON] (one instance, forgotten at its end; on Cloud Run the reason why running a message again is harmless)"
+    concat!(
+        redis_form!(),
+        "firestore://PROJECT[/DATABASE], ",
+        memory_form!()
+    )
 } else if cfg!(feature = "redis") {
-    "redis://[USER:PASSWORD@]HOST[:PORT][/DB], redis-cluster://[USER:PASSWORD@]HOST[:PORT],…, redis-sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB][?sentinel_username=…&sentinel_password=…], each with TLS as rediss…, or memory:[REASON] (one instance, forgotten at its end; on Cloud Run the reason why running a message again is harmless)"
+    concat!(redis_form!(), memory_form!())
 } else if cfg!(feature = "firestore") {
-    "firestore://PROJECT[/DATABASE], or memory:[REASON] (one instance, forgotten at its end; on Cloud Run the reason why running a message again is harmless)"
+    concat!("firestore://PROJECT[/DATABASE], ", memory_form!())
 } else {
-    "memory:[REASON] (one instance, forgotten at its end; on Cloud Run the reason why running a message again is harmless)"
+    memory_form!()
 };
 
-/// Everything pushgate reads from the environment, in the order of its documentation.
+/// All settings, in the order of the documentation.
 pub const SETTINGS: [Setting; 21] = [
     PORT,
     PROJECT,
@@ -167,7 +182,7 @@ pub const SETTINGS: [Setting; 21] = [
     AUTHENTICATION,
     ISSUER,
     KEYS_URL,
-    EMULATOR,
+    PUBSUB_EMULATOR,
     FIRESTORE_EMULATOR,
     CONCURRENCY,
     GRACE,

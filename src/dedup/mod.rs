@@ -40,6 +40,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use fingerprint::Fingerprint;
@@ -93,35 +94,38 @@ pub trait DedupStore: ClaimStore + TicketStore {
     }
 }
 
-/// Logs the store's advice, once the store answers.
-pub(crate) async fn log_advice(store: Arc<dyn DedupStore>) {
-    let advice = || async { store.advice().await };
-    let patience = ExponentialBuilder::default()
-        .with_max_delay(Duration::from_secs(60))
-        .with_jitter()
-        .without_max_times();
-    for sentence in advice.retry(patience).await.unwrap_or_default() {
-        tracing::warn!("{sentence}");
-    }
+/// Logs the store's advice in the background, once the store answers.
+pub(crate) fn log_advice(store: Arc<dyn DedupStore>, stop: CancellationToken) {
+    let log = async move {
+        let advice = || async { store.advice().await };
+        let patience = ExponentialBuilder::default()
+            .with_max_delay(Duration::from_secs(60))
+            .with_jitter()
+            .without_max_times();
+        for sentence in advice.retry(patience).await.unwrap_or_default() {
+            tracing::warn!("{sentence}");
+        }
+    };
+    tokio::spawn(stop.run_until_cancelled_owned(log));
 }
 
-/// What a delivery presents to the store. Its owner is random, so a late worker cannot settle another's claim.
+/// The identity of a delivery in the store. The owner is random, so a late delivery cannot settle the claim of another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     /// The message.
     pub key: MessageKey,
-    /// Who asks: one delivery in one instance.
+    /// The delivery: random, and different in each instance.
     pub owner: Uuid,
-    /// How long the claim outlives a crash.
+    /// The time until a claim expires if it is not renewed.
     pub lease: Duration,
-    /// How long a finished message, or a crashed claim, is remembered.
+    /// The time for which a finished message, or a claim after a crash, is remembered.
     pub window: Duration,
-    /// Of the payload, where the key does not imply it.
+    /// The fingerprint of the payload, if messages with the same key may differ.
     pub fingerprint: Option<Fingerprint>,
 }
 
 impl Ticket {
-    /// A ticket that nobody else has.
+    /// Creates a ticket with a random owner.
     #[must_use]
     pub fn new(key: MessageKey, lease: Duration, window: Duration) -> Self {
         Self {
@@ -137,7 +141,7 @@ impl Ticket {
 /// The answer to a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// The caller alone may handle the message now.
+    /// The ticket holds the claim: its delivery alone may handle the message.
     Granted {
         /// 1, or more after claims that expired because their owner vanished.
         number: u32,
@@ -146,63 +150,63 @@ pub enum Claim {
     },
     /// Another ticket holds the message.
     InProgress,
-    /// The message was handled within its window; with the fingerprint that its ticket had.
+    /// The message was handled within its window. The fingerprint is the one of its ticket.
     Done(Option<Fingerprint>),
 }
 
-/// Whether a ticket still is the one the store knows.
+/// The result of a step of a claim's holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
-    /// It was, and the step is done.
+    /// The ticket holds the claim, and the step is done.
     Held,
-    /// It is not: another ticket took over, or the store no longer knows the claim. Nothing was changed.
+    /// Another ticket took over, or the store no longer has the claim. Nothing was changed.
     Lost,
 }
 
-/// What the store knows of a message.
+/// The record of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// Nothing: never claimed, released, or forgotten after its window.
+    /// Never claimed, released, or removed after its window.
     Absent,
-    /// Claimed, and the lease has not ended.
+    /// Claimed, with a lease that has not expired.
     InProgress,
     /// Claimed, but the lease has expired: the next claim takes over.
     Expired,
-    /// Handled; with the fingerprint that its ticket had.
+    /// Handled. The fingerprint is the one of its ticket.
     Done(Option<Fingerprint>),
 }
 
-/// Why the store gave no answer that can be relied on.
+/// The error of a step in the store.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Not reached, or no answer in time; the step may have happened or not. The source names the store's address and the
-    /// settings that decide it.
+    /// The store was not reached, or did not answer in time. The step may have happened. The source names the store's address and
+    /// its settings.
     #[error("the deduplication store does not answer")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// The store answers, but refuses: wrong password, read-only, out of memory.
-    #[error("the deduplication store refuses")]
+    /// The store rejects the step: wrong password, read-only, out of memory.
+    #[error("the deduplication store rejects the request")]
     Refused(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// Something else writes where pushgate keeps its records.
-    #[error("the deduplication store holds something unknown under a key of pushgate")]
+    /// The value under a key of pushgate is not a record of pushgate.
+    #[error("the deduplication store has an unknown value under a key of pushgate")]
     Corrupt,
-    /// Everything that is remembered is in progress, and there is room for no more.
+    /// All records are in progress, and the capacity is reached.
     #[error("the deduplication store is full of {0} messages in progress")]
     Full(usize),
 }
 
 impl StoreError {
-    /// The error of a step that was given up.
+    /// The error of a step that was abandoned without an answer.
     pub(crate) fn no_answer() -> Self {
         Self::Unavailable(Arc::new(io::Error::from(io::ErrorKind::TimedOut)))
     }
 
-    /// Whether the step may have happened all the same: the store was asked, and its answer is not known.
+    /// Returns true if the step may have happened nevertheless: it was sent, and its answer is not known.
     pub(crate) fn is_ambiguous(&self) -> bool {
         matches!(self, Self::Unavailable(error) if !error.is::<Open>())
     }
 
-    /// Whether the same step may succeed a moment later.
+    /// Returns true if a retry of the step may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {

@@ -18,7 +18,7 @@ use super::builder::Settings;
 use super::client::connect;
 use super::draft::Draft;
 use super::topic::full_name;
-use crate::config::host_and_port;
+use crate::config::pubsub_emulator;
 use crate::environment::Environment;
 
 /// The memory of a message beside its bytes: its task, its channel, its entries in maps.
@@ -65,12 +65,7 @@ impl Channel {
         settings: Settings,
     ) -> Result<Self, PublishError> {
         settings.check()?;
-        let emulator = match environment.get("PUBSUB_EMULATOR_HOST") {
-            Some(host) => {
-                Some(host_and_port(host).ok_or_else(|| PublishError::Emulator(host.to_owned()))?)
-            }
-            None => None,
-        };
+        let emulator = pubsub_emulator(&environment).map_err(PublishError::Emulator)?;
         let topic = full_name(topic, environment).await?;
         let client = connect(emulator.as_deref(), settings.retry_time_limit)
             .await

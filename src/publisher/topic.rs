@@ -20,14 +20,8 @@ pub(crate) async fn full_name(
     if topic.is_empty() {
         return Err(PublishError::TopicName(topic.to_owned()));
     }
-    // Beside an emulator there is no metadata server, and looking for one takes seconds.
-    let environment = if environment.get("PUBSUB_EMULATOR_HOST").is_some() {
-        environment
-    } else {
-        metadata::complete(environment).await
-    };
-    let project = environment
-        .get("GOOGLE_CLOUD_PROJECT")
+    let project = metadata::project(environment)
+        .await
         .ok_or_else(|| PublishError::NoProject(topic.to_owned()))?;
     let full = format!("projects/{project}/topics/{topic}");
     match short_name(&full) {

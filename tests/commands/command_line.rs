@@ -39,7 +39,7 @@ async fn without_settings_serve_names_everything_it_needs_at_once() {
     .await;
     assert!(!said.is_success);
     for fault in [
-        "5 of the settings cannot be used",
+        "5 invalid settings",
         "PORT is \"high\", expected a port, 0 to 65535",
         "GOOGLE_CLOUD_PROJECT is not set",
         "PUSHGATE_STORE is not set, expected redis://",

@@ -10,7 +10,7 @@ use crate::check::rules::{
     SERVICE_AUTHENTICATION, SERVICE_BODY, SERVICE_CONCURRENCY, SERVICE_EMULATOR, SERVICE_GRACE,
     SERVICE_MEMORY, SERVICE_SETTING, SERVICE_STORE, SERVICE_TIMEOUT, SERVICE_VALUE,
 };
-use crate::config::{SETTINGS, unreadable};
+use crate::config::{SETTINGS, deployment_faults};
 use crate::subscriber::Subscriber;
 
 /// A message of 10 MB as base64 in its wrapper (Google, *Quotas and limits*), as the setting's own text has it.
@@ -184,7 +184,7 @@ fn values(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
     let Some(given) = settings.given() else {
         return Vec::new();
     };
-    let found = unreadable(&given).into_iter();
+    let found = deployment_faults(&given).into_iter();
     // Said by a rule of its own.
     let found = found.filter(|(name, _)| {
         *name != "PUSHGATE_STORE" || settings.get(name).is_some_and(|value| !value.is_empty())

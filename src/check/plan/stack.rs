@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::resource::{Known, Resource};
-use crate::config::{Given, SETTINGS};
+use crate::config::{Deployment, SETTINGS};
 
 pub(super) const SERVICE: (&str, &str) = ("google_cloud_run_v2_service", "service");
 pub(super) const TOPIC: (&str, &str) = ("google_pubsub_topic", "topic");
@@ -123,10 +123,10 @@ impl<'a> Settings<'a> {
     }
 
     /// All that is given, as far as it is known; `None` if not even the names are.
-    pub(super) fn given(self) -> Known<Given> {
+    pub(super) fn given(self) -> Known<Deployment> {
         let service = self.service?;
         let list = service.at("/template/0/containers/0/env")?.as_array()?;
-        let mut given = Given::default();
+        let mut given = Deployment::default();
         for place in 0..list.len() {
             let place = format!("/template/0/containers/0/env/{place}");
             let name = service.text(&format!("{place}/name"))?;
