@@ -1,4 +1,4 @@
-//! A circuit breaker: while what lies behind it is down, nobody is sent there but, now and then, a single probe.
+//! A circuit breaker: while a dependency fails, only a single probe from time to time passes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,19 +6,18 @@ use std::time::Duration;
 use rand::Rng;
 use tokio::time::Instant;
 
-/// When a breaker opens and closes.
+/// The rules by which a circuit breaker opens and closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// Failures in a row that open it.
+    /// The number of consecutive failures that open it.
     pub(crate) failures: u32,
-    /// How long it stays open at first; each failed probe doubles that, up to the longest pause.
+    /// The first pause. Each failed probe doubles the pause, up to the longest one.
     pub(crate) shortest_pause: Duration,
     pub(crate) longest_pause: Duration,
-    /// Successes in a row, one probe after the other, that close it.
+    /// The number of consecutive successful probes that close it.
     pub(crate) probes: u32,
 }
 
-/// What has happened lately.
 #[derive(Clone, Copy, Debug)]
 enum State {
     Closed {
@@ -28,7 +27,7 @@ enum State {
         until: Instant,
         pause: Duration,
     },
-    /// One probe at a time: a dependency that has just come back must not be run over.
+    /// One probe at a time, so that a recovering dependency is not overloaded.
     HalfOpen {
         is_probing: bool,
         successes: u32,
@@ -36,7 +35,7 @@ enum State {
     },
 }
 
-/// Shared by all who go the same way.
+/// A circuit breaker, shared by all deliveries that need the same dependency.
 pub(crate) struct Breaker {
     name: String,
     rules: Rules,
@@ -45,31 +44,31 @@ pub(crate) struct Breaker {
 
 struct Known {
     state: State,
-    /// Counts the openings, so that what was sent before one says nothing about the time after it.
+    /// The number of openings. A permit from before the latest one is not counted.
     era: u64,
-    /// What failed last.
+    /// The reason of the last failure.
     cause: Arc<str>,
 }
 
-/// The way is closed for so long.
+/// The error of an open circuit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the circuit is open after failures in a row, the next try is in {} ms; the last failure: {cause}", .left.as_millis())]
+#[error("the circuit breaker is open, next retry in {} ms; last failure: {cause}", .retry_in.as_millis())]
 pub(crate) struct Open {
-    pub(crate) left: Duration,
+    pub(crate) retry_in: Duration,
     cause: Arc<str>,
 }
 
-/// Leave to go once. Dropped without a word it says nothing about what lies behind.
+/// The right to use the dependency once. A permit that is dropped without a result is not counted.
 #[must_use]
-pub(crate) struct Pass {
+pub(crate) struct Permit {
     breaker: Arc<Breaker>,
     is_probe: bool,
     era: u64,
-    has_spoken: bool,
+    is_counted: bool,
 }
 
 impl Breaker {
-    /// `name` is for the log.
+    /// Creates a closed breaker. The name is for the log.
     pub(crate) fn new(name: impl Into<String>, rules: Rules) -> Arc<Self> {
         Arc::new(Self {
             name: name.into(),
@@ -82,13 +81,13 @@ impl Breaker {
         })
     }
 
-    /// Leave to go, or how long there is none.
-    pub(crate) fn enter(self: &Arc<Self>) -> Result<Pass, Open> {
+    /// Returns a permit, or the time until the next one.
+    pub(crate) fn acquire(self: &Arc<Self>) -> Result<Permit, Open> {
         let mut known = self.known();
         if let State::Open { until, pause } = known.state {
-            let left = until.saturating_duration_since(Instant::now());
-            if !left.is_zero() {
-                return Err(known.open_for(left));
+            let retry_in = until.saturating_duration_since(Instant::now());
+            if !retry_in.is_zero() {
+                return Err(known.open_for(retry_in));
             }
             known.state = State::HalfOpen {
                 is_probing: false,
@@ -108,11 +107,11 @@ impl Breaker {
             }
             State::Closed { .. } | State::Open { .. } => false,
         };
-        Ok(Pass {
+        Ok(Permit {
             breaker: Arc::clone(self),
             is_probe,
             era: known.era,
-            has_spoken: false,
+            is_counted: false,
         })
     }
 
@@ -120,7 +119,7 @@ impl Breaker {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens for about this long: all instances that a dependency has failed must not come back at once.
+    /// Opens for this pause with jitter, so that the instances do not probe all at once.
     fn open(&self, known: &mut Known, pause: Duration) {
         let pause = pause.min(self.rules.longest_pause);
         let jittered = pause.mul_f64(rand::rng().random_range(0.75..=1.25));
@@ -133,24 +132,24 @@ impl Breaker {
             circuit = self.name,
             pause_ms = u64::try_from(jittered.as_millis()).unwrap_or(u64::MAX),
             cause = %known.cause,
-            "circuit opened after failures in a row"
+            "circuit breaker opened"
         );
     }
 }
 
 impl Known {
-    fn open_for(&self, left: Duration) -> Open {
+    fn open_for(&self, retry_in: Duration) -> Open {
         Open {
-            left,
+            retry_in,
             cause: Arc::clone(&self.cause),
         }
     }
 }
 
-impl Pass {
-    /// What lies behind has worked.
+impl Permit {
+    /// Counts a success.
     pub(crate) fn succeed(mut self) {
-        self.has_spoken = true;
+        self.is_counted = true;
         let breaker = Arc::clone(&self.breaker);
         let mut known = breaker.known();
         if known.era != self.era {
@@ -165,7 +164,7 @@ impl Pass {
                 pause,
             },
             State::HalfOpen { .. } => {
-                tracing::info!(circuit = breaker.name, "circuit closed again");
+                tracing::info!(circuit = breaker.name, "circuit breaker closed");
                 State::Closed { failures: 0 }
             }
             State::Closed { .. } => State::Closed { failures: 0 },
@@ -173,9 +172,9 @@ impl Pass {
         };
     }
 
-    /// It has not, for this reason.
+    /// Counts a failure, with its reason.
     pub(crate) fn fail(mut self, cause: &str) {
-        self.has_spoken = true;
+        self.is_counted = true;
         let breaker = Arc::clone(&self.breaker);
         let mut known = breaker.known();
         if known.era != self.era {
@@ -195,9 +194,9 @@ impl Pass {
     }
 }
 
-impl Drop for Pass {
+impl Drop for Permit {
     fn drop(&mut self) {
-        if self.has_spoken || !self.is_probe {
+        if self.is_counted || !self.is_probe {
             return;
         }
         let mut known = self.breaker.known();
@@ -231,11 +230,11 @@ mod tests {
     }
 
     fn fail(breaker: &Arc<Breaker>) {
-        breaker.enter().expect("closed").fail("down");
+        breaker.acquire().expect("closed").fail("down");
     }
 
     fn is_open(breaker: &Arc<Breaker>) -> bool {
-        breaker.enter().is_err()
+        breaker.acquire().is_err()
     }
 
     #[tokio::test(start_paused = true)]
@@ -244,11 +243,11 @@ mod tests {
         for _ in 0..10 {
             fail(&breaker);
             fail(&breaker);
-            breaker.enter().expect("closed").succeed();
+            breaker.acquire().expect("closed").succeed();
         }
         fail(&breaker);
         fail(&breaker);
-        drop(breaker.enter().expect("closed")); // says nothing
+        drop(breaker.acquire().expect("closed")); // not counted
         fail(&breaker);
         assert!(is_open(&breaker));
     }
@@ -260,17 +259,17 @@ mod tests {
         advance(SECOND * 3 / 4 - Duration::from_millis(1)).await;
         assert!(is_open(&breaker));
         advance(SECOND).await;
-        let probe = breaker.enter().expect("a probe");
-        assert!(is_open(&breaker), "a second one beside it");
+        let probe = breaker.acquire().expect("a probe");
+        assert!(is_open(&breaker), "a second concurrent probe");
         probe.succeed();
-        let probe = breaker.enter().expect("the next probe");
+        let probe = breaker.acquire().expect("the next probe");
         assert!(is_open(&breaker));
         drop(probe);
         breaker
-            .enter()
-            .expect("in place of the silent one")
+            .acquire()
+            .expect("in place of the dropped one")
             .succeed();
-        let all: Vec<_> = (0..10).map(|_| breaker.enter()).collect();
+        let all: Vec<_> = (0..10).map(|_| breaker.acquire()).collect();
         assert!(all.iter().all(Result::is_ok), "closed again");
     }
 
@@ -279,44 +278,44 @@ mod tests {
         let breaker = breaker();
         (0..3).for_each(|_| fail(&breaker));
         for pause in [1, 2, 4, 4, 4] {
-            let Err(Open { left, .. }) = breaker.enter() else {
+            let Err(Open { retry_in, .. }) = breaker.acquire() else {
                 panic!("open")
             };
             let about = pause * SECOND * 3 / 4..=pause * SECOND * 5 / 4;
-            assert!(about.contains(&left), "{left:?} of {pause} s");
-            advance(left).await;
+            assert!(about.contains(&retry_in), "{retry_in:?} of {pause} s");
+            advance(retry_in).await;
             fail(&breaker);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_late_word_says_nothing_about_a_probe() {
+    async fn a_late_result_does_not_count_as_the_probes() {
         let breaker = breaker();
-        let [good, bad] = [(); 2].map(|()| breaker.enter().expect("closed"));
+        let [success, failure] = [(); 2].map(|()| breaker.acquire().expect("closed"));
         (0..3).for_each(|_| fail(&breaker));
         advance(2 * SECOND).await;
-        let probe = breaker.enter().expect("a probe");
-        good.succeed();
-        assert!(is_open(&breaker), "the probe is still on its way");
-        bad.fail("late");
+        let probe = breaker.acquire().expect("a probe");
+        success.succeed();
+        assert!(is_open(&breaker), "the probe has no result yet");
+        failure.fail("late");
         probe.succeed();
-        assert!(breaker.enter().is_ok(), "not opened again");
+        assert!(breaker.acquire().is_ok(), "not opened again");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_sent_before_it_opened_says_nothing_afterwards() {
+    async fn results_from_before_it_opened_are_not_counted() {
         let breaker = breaker();
-        let early: Vec<_> = (0..6).map(|_| breaker.enter().expect("closed")).collect();
-        for (index, pass) in early.into_iter().enumerate() {
+        let early: Vec<_> = (0..6).map(|_| breaker.acquire().expect("closed")).collect();
+        for (index, permit) in early.into_iter().enumerate() {
             if index < 3 {
-                pass.fail("down")
+                permit.fail("down")
             } else {
-                pass.succeed()
+                permit.succeed()
             }
         }
         assert!(is_open(&breaker));
         advance(2 * SECOND).await;
-        let probe = breaker.enter().expect("a probe");
+        let probe = breaker.acquire().expect("a probe");
         assert!(is_open(&breaker));
         drop(probe);
     }

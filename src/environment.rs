@@ -9,8 +9,7 @@ use std::sync::Arc;
 pub struct Environment(pub(crate) Arc<BTreeMap<String, String>>);
 
 impl Environment {
-    /// Those of this process, for a program of your own; `pushgate serve` gives them to each state by itself.
-    // The one place that reads them.
+    /// Reads the variables of this process, for a program of your own. `pushgate serve` passes them to each state.
     #[must_use]
     pub fn of_process() -> Self {
         std::env::vars_os()
@@ -18,7 +17,7 @@ impl Environment {
             .collect()
     }
 
-    /// The value of a variable; an empty one counts as unset.
+    /// Returns the value of a variable. An empty one counts as unset.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0
@@ -46,8 +45,8 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Environment {
     }
 }
 
-/// Returns true if Pub/Sub takes this as a project's id: letters and digits of any kind of project, hyphens and underscores, and
-/// the domain of an old one, as in `example.com:shop`. Google's rules about length and first letters are for new projects.
+/// Returns true if Pub/Sub accepts this as a project id: letters, digits, hyphens and underscores, and the domain of an old
+/// project, as in `example.com:shop`. Google's rules for length and first letters apply to new projects only.
 pub(crate) fn is_project_id(text: &str) -> bool {
     (1..=255).contains(&text.len())
         && text

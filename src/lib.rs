@@ -1,7 +1,7 @@
 //! Receives Google Cloud Pub/Sub pushes and runs each message's handler **once**.
 //!
-//! Pub/Sub posts each message at least once and takes anything but five status codes as "again, please". This library is
-//! what stands between those posts and a plain function. Declare the function, and `main` is one list:
+//! Pub/Sub pushes each message at least once, and redelivers it after any status code but five. This library verifies, deduplicates
+//! and answers these pushes, and calls a plain function. Declare the function, and `main` is one list:
 //!
 //! ```no_run
 //! use pushgate::{Idempotency, Message, Outcome, Service, Subscriber};

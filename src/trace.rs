@@ -1,4 +1,4 @@
-//! Which trace a message belongs to, as W3C *Trace Context* writes it.
+//! The trace that a message belongs to, in the form of W3C *Trace Context*.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -11,19 +11,20 @@ use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState 
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
-/// The names that W3C gives it, and generic instrumentation reads.
+/// The names of W3C, which generic instrumentation reads.
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
-/// Google's clients put this before W3C's names (Google, *OpenTelemetry tracing*).
+/// The prefix that Google's clients add to W3C's names (Google, *OpenTelemetry tracing*).
 const CLIENT_PREFIX: &str = "googclient_";
 
-/// A place in a trace: what is published here belongs to it, so that one search shows the whole story of an event.
+/// A position in a trace. Messages that are published with it belong to the same trace, so that one search finds all steps of an
+/// event.
 ///
-/// Its text is the value of `traceparent`, such as `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`.
+/// Its text form is the value of `traceparent`, such as `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace(SpanContext);
 
-/// A text that is no `traceparent`.
+/// The error of a text that is not a `traceparent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a traceparent, expected VERSION-TRACE-PARENT-FLAGS in hexadecimal digits, such as 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -31,7 +32,7 @@ pub struct Trace(SpanContext);
 pub struct TraceError;
 
 impl Trace {
-    /// A new trace. It says that it is sampled, since a subscriber that samples by its parent would leave it out otherwise.
+    /// Starts a new trace. It is marked as sampled, since a subscriber that samples by its parent would skip it otherwise.
     #[must_use]
     pub fn begin() -> Self {
         let ids = RandomIdGenerator::default();
@@ -44,13 +45,13 @@ impl Trace {
         ))
     }
 
-    /// The 32 hexadecimal digits that all of one trace share.
+    /// Returns the 32 hexadecimal digits that identify the trace.
     #[must_use]
     pub fn trace_id(&self) -> String {
         self.0.trace_id().to_string()
     }
 
-    /// The 16 hexadecimal digits of the span that published the message.
+    /// Returns the 16 hexadecimal digits of the span that published the message.
     pub(crate) fn span_id(&self) -> String {
         self.0.span_id().to_string()
     }
@@ -59,7 +60,7 @@ impl Trace {
         self.0.is_sampled()
     }
 
-    /// The one that a message's attributes name: what Google's clients write comes first, as these read it.
+    /// Reads the trace from a message's attributes. Google's name precedes W3C's, as in Google's clients.
     pub(crate) fn of(attributes: &BTreeMap<String, String>) -> Option<Self> {
         let read = |parent: &str, state: &str| {
             let parent = attributes.get(parent)?; // most messages have none
@@ -76,12 +77,12 @@ impl Trace {
             .or_else(|| read(TRACEPARENT, TRACESTATE))
     }
 
-    /// The one that a request's header names.
+    /// Reads the trace from a request's header.
     pub(crate) fn of_request(headers: &HeaderMap) -> Option<Self> {
         headers.get(TRACEPARENT)?.to_str().ok()?.parse().ok()
     }
 
-    /// What a message of this trace carries, for both kinds of readers.
+    /// Returns the attributes of a message of this trace, under W3C's names and under Google's.
     pub(crate) fn attributes(&self) -> Vec<(String, String)> {
         let plain = self
             .written()

@@ -1,4 +1,4 @@
-//! A connection that is made when first needed, shared by all, and thrown away when it fails.
+//! A shared connection that is opened on first use and discarded after a failure.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,60 +6,60 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-/// A connection that may still be good is thrown away at most so often: many steps that are late together are one failure.
-const FRESH_AFTER: Duration = Duration::from_secs(1);
+/// The least age at which a doubtful connection is discarded: several late steps at once are one failure.
+const MIN_AGE: Duration = Duration::from_secs(1);
 
-/// The one connection of a store. Clients of their own tend to keep one whose log-in failed, or that leads nowhere, for good.
-pub(super) struct Renewable<C>(Mutex<Arc<Place<C>>>);
+/// The connection of a store. The client libraries themselves keep one whose log-in failed, or whose peer is gone.
+pub(super) struct SharedConnection<C>(Mutex<Arc<Slot<C>>>);
 
-struct Place<C>(OnceCell<(C, Instant)>);
+struct Slot<C>(OnceCell<(C, Instant)>);
 
-/// A connection in use; names itself when it fails, so that its successor is not thrown away in its stead.
+/// A connection in use. It identifies itself after a failure, so that its successor is not discarded.
 pub(super) struct InUse<C> {
     pub(super) connection: C,
-    place: Arc<Place<C>>,
+    slot: Arc<Slot<C>>,
 }
 
-impl<C> Default for Renewable<C> {
+impl<C> Default for SharedConnection<C> {
     fn default() -> Self {
         Self(Mutex::new(Arc::default()))
     }
 }
 
-impl<C> Default for Place<C> {
+impl<C> Default for Slot<C> {
     fn default() -> Self {
         Self(OnceCell::new())
     }
 }
 
-impl<C: Clone> Renewable<C> {
-    /// The connection. If there is none, one caller makes it by `connect`, and the others wait for it.
+impl<C: Clone> SharedConnection<C> {
+    /// Returns the connection. If there is none, one caller opens it with `connect`, and the others wait.
     pub(super) async fn get<E>(
         &self,
         connect: impl Future<Output = Result<C, E>>,
     ) -> Result<InUse<C>, E> {
-        let place = Arc::clone(&self.place());
+        let slot = Arc::clone(&self.slot());
         let make = || async { Ok((connect.await?, Instant::now())) };
-        let (connection, _) = place.0.get_or_try_init(make).await?;
+        let (connection, _) = slot.0.get_or_try_init(make).await?;
         Ok(InUse {
             connection: connection.clone(),
-            place: Arc::clone(&place),
+            slot: Arc::clone(&slot),
         })
     }
 
-    /// Throws the connection away, if it is known to be dead, or is older than a second. The next caller makes another.
-    pub(super) fn throw_away(&self, failed: &InUse<C>, is_dead: bool) {
+    /// Discards the connection if it is dead or older than a second. The next caller opens a new one.
+    pub(super) fn discard(&self, failed: &InUse<C>, is_dead: bool) {
         let is_old = || {
-            let made = failed.place.0.get().map(|(_, made)| *made);
-            made.is_some_and(|made| made.elapsed() >= FRESH_AFTER)
+            let made = failed.slot.0.get().map(|(_, made)| *made);
+            made.is_some_and(|made| made.elapsed() >= MIN_AGE)
         };
-        let mut place = self.place();
-        if Arc::ptr_eq(&place, &failed.place) && (is_dead || is_old()) {
-            *place = Arc::default();
+        let mut slot = self.slot();
+        if Arc::ptr_eq(&slot, &failed.slot) && (is_dead || is_old()) {
+            *slot = Arc::default();
         }
     }
 
-    fn place(&self) -> MutexGuard<'_, Arc<Place<C>>> {
+    fn slot(&self) -> MutexGuard<'_, Arc<Slot<C>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,36 +68,36 @@ impl<C: Clone> Renewable<C> {
 mod tests {
     use super::*;
 
-    async fn get(renewable: &Renewable<u8>, next: u8) -> InUse<u8> {
-        let made = renewable.get(async { Ok::<_, ()>(next) }).await;
+    async fn get(shared: &SharedConnection<u8>, next: u8) -> InUse<u8> {
+        let made = shared.get(async { Ok::<_, ()>(next) }).await;
         made.expect("a connection")
     }
 
     #[tokio::test]
-    async fn one_caller_connects_for_all_and_a_failed_attempt_is_not_kept() {
-        let renewable = Renewable::<u8>::default();
-        assert!(renewable.get(async { Err("refused") }).await.is_err());
-        let (one, other) = tokio::join!(get(&renewable, 1), get(&renewable, 2));
+    async fn one_caller_connects_for_all() {
+        let shared = SharedConnection::<u8>::default();
+        assert!(shared.get(async { Err("refused") }).await.is_err());
+        let (one, other) = tokio::join!(get(&shared, 1), get(&shared, 2));
         assert_eq!((one.connection, other.connection), (1, 1));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_doubtful_connection_is_thrown_away_once_a_second_and_a_dead_one_at_once() {
-        let renewable = Renewable::default();
-        let first = get(&renewable, 1).await;
-        renewable.throw_away(&first, false);
-        assert_eq!(get(&renewable, 2).await.connection, 1);
-        tokio::time::advance(FRESH_AFTER).await;
-        renewable.throw_away(&first, false);
-        let second = get(&renewable, 2).await;
+    async fn a_doubtful_connection_is_discarded_once_a_second_and_a_dead_one_at_once() {
+        let shared = SharedConnection::default();
+        let first = get(&shared, 1).await;
+        shared.discard(&first, false);
+        assert_eq!(get(&shared, 2).await.connection, 1);
+        tokio::time::advance(MIN_AGE).await;
+        shared.discard(&first, false);
+        let second = get(&shared, 2).await;
         assert_eq!(second.connection, 2);
-        renewable.throw_away(&first, true);
+        shared.discard(&first, true);
         assert_eq!(
-            get(&renewable, 3).await.connection,
+            get(&shared, 3).await.connection,
             2,
-            "a late failure of the first says nothing of the second"
+            "a late failure of the first does not count for the second"
         );
-        renewable.throw_away(&second, true);
-        assert_eq!(get(&renewable, 3).await.connection, 3);
+        shared.discard(&second, true);
+        assert_eq!(get(&shared, 3).await.connection, 3);
     }
 }

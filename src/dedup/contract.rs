@@ -1,5 +1,5 @@
-//! The rules every store keeps, as tests against the real server: call [`every_rule`] and [`races`] with two instances of
-//! one store, as two instances of the service have them.
+//! The test suite for stores. Call [`every_rule`] and [`races`] with two instances of one store, as two instances of the service
+//! have them.
 
 #![expect(
     clippy::expect_used,
@@ -46,7 +46,7 @@ fn ticket_for(id: &str) -> Ticket {
     Ticket::new(key, LONG, LONG)
 }
 
-/// The same message, asked for by somebody else.
+/// Returns a ticket of another delivery of the same message.
 fn rival(ticket: &Ticket) -> Ticket {
     Ticket {
         owner: Uuid::new_v4(),
@@ -78,27 +78,27 @@ async fn look(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Record {
     store.look(&ticket.key).await.expect("a look is answered")
 }
 
-/// Waits for the store's clock.
+/// Waits until the store's clock has brought this record.
 async fn until(store: &Arc<dyn DedupStore>, ticket: &Ticket, wanted: Record) {
     let patience = tokio::time::timeout(Duration::from_secs(10), async {
         while look(store, ticket).await != wanted {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     });
-    patience.await.expect("the store's clock goes on");
+    patience.await.expect("the store's clock advances");
 }
 
-/// All rules that need no race.
+/// Checks all rules that need no race.
 pub async fn every_rule(stores: Pair) {
     let [one, other] = &stores;
-    one_ticket_is_granted_and_its_rival_is_told(one, other).await;
+    a_message_is_granted_to_one_of_two_tickets(one, other).await;
     a_finished_message_stays_done_for_its_window(one, other).await;
-    a_finished_message_tells_the_fingerprint_of_what_was_handled(one, other).await;
+    a_finished_message_has_the_fingerprint_of_its_ticket(one, other).await;
     a_released_message_may_be_claimed_at_once(one, other).await;
     every_step_may_be_repeated_with_its_own_ticket(one).await;
-    a_lapsed_claim_is_taken_over_and_its_late_owner_fenced_out(one, other).await;
-    a_lapsed_claim_that_nobody_took_is_still_its_owners(one).await;
-    a_renewed_claim_does_not_lapse(one, other).await;
+    an_expired_claim_is_taken_over_for_good(one, other).await;
+    an_expired_lease_does_not_revoke_a_claim(one).await;
+    a_renewed_claim_does_not_expire(one, other).await;
     a_run_that_began_and_vanished_stays_known(one, other).await;
     a_claim_that_never_began_is_no_lost_run(one, other).await;
     a_begun_run_may_be_released_and_finished(one, other).await;
@@ -107,7 +107,7 @@ pub async fn every_rule(stores: Pair) {
     one.ping().await.expect("the store answers");
 }
 
-async fn one_ticket_is_granted_and_its_rival_is_told(
+async fn a_message_is_granted_to_one_of_two_tickets(
     one: &Arc<dyn DedupStore>,
     other: &Arc<dyn DedupStore>,
 ) {
@@ -149,11 +149,11 @@ async fn a_finished_message_stays_done_for_its_window(
     assert_eq!(
         claim(other, &rival(&ticket)).await,
         GRANTED,
-        "after its window a message is unknown"
+        "a message is unknown after its window"
     );
 }
 
-async fn a_finished_message_tells_the_fingerprint_of_what_was_handled(
+async fn a_finished_message_has_the_fingerprint_of_its_ticket(
     one: &Arc<dyn DedupStore>,
     other: &Arc<dyn DedupStore>,
 ) {
@@ -194,14 +194,14 @@ async fn every_step_may_be_repeated_with_its_own_ticket(one: &Arc<dyn DedupStore
     assert_eq!(
         claim(one, &ticket).await,
         GRANTED,
-        "a claim whose answer was lost is not lost itself"
+        "a claim may be repeated"
     );
     assert_eq!(finish(one, &ticket).await, Hold::Held);
     assert_eq!(finish(one, &ticket).await, Hold::Held);
     assert_eq!(claim(one, &ticket).await, DONE);
 }
 
-async fn a_lapsed_claim_is_taken_over_and_its_late_owner_fenced_out(
+async fn an_expired_claim_is_taken_over_for_good(
     one: &Arc<dyn DedupStore>,
     other: &Arc<dyn DedupStore>,
 ) {
@@ -218,7 +218,7 @@ async fn a_lapsed_claim_is_taken_over_and_its_late_owner_fenced_out(
     assert_eq!(
         claim(other, &next).await,
         granted(2),
-        "whoever takes over knows that it does"
+        "a takeover is counted"
     );
     assert_eq!(renew(one, &late).await, Hold::Lost);
     assert_eq!(release(one, &late).await, Hold::Lost);
@@ -229,7 +229,7 @@ async fn a_lapsed_claim_is_taken_over_and_its_late_owner_fenced_out(
     assert_eq!(finish(one, &late).await, Hold::Lost);
 }
 
-async fn a_lapsed_claim_that_nobody_took_is_still_its_owners(one: &Arc<dyn DedupStore>) {
+async fn an_expired_lease_does_not_revoke_a_claim(one: &Arc<dyn DedupStore>) {
     let ticket = Ticket {
         lease: SHORT,
         ..ticket()
@@ -241,7 +241,7 @@ async fn a_lapsed_claim_that_nobody_took_is_still_its_owners(one: &Arc<dyn Dedup
     assert_eq!(finish(one, &ticket).await, Hold::Held);
 }
 
-async fn a_renewed_claim_does_not_lapse(one: &Arc<dyn DedupStore>, other: &Arc<dyn DedupStore>) {
+async fn a_renewed_claim_does_not_expire(one: &Arc<dyn DedupStore>, other: &Arc<dyn DedupStore>) {
     let short = Ticket {
         lease: SHORT,
         ..ticket()
@@ -263,7 +263,7 @@ async fn a_renewed_claim_does_not_lapse(one: &Arc<dyn DedupStore>, other: &Arc<d
         Hold::Held
     );
     assert_eq!(claim(one, &marker).await, GRANTED);
-    until(one, &marker, Record::Expired).await; // so the first lease is long over
+    until(one, &marker, Record::Expired).await; // so the first lease has expired
     assert_eq!(claim(other, &rival(&short)).await, Claim::InProgress);
 }
 
@@ -298,7 +298,7 @@ async fn a_run_that_began_and_vanished_stays_known(
     assert_eq!(
         claim(one, &third).await,
         third_claim,
-        "a release does not hide the lost run, nor is its lease waited for"
+        "a release neither removes the lost run nor waits for a lease"
     );
     assert_eq!(finish(one, &third).await, Hold::Held);
     assert_eq!(claim(other, &last).await, DONE);
@@ -320,7 +320,7 @@ async fn a_claim_that_never_began_is_no_lost_run(
     assert_eq!(
         begin(one, &vanished).await,
         Hold::Lost,
-        "a late owner begins nothing"
+        "a late owner cannot begin"
     );
     assert_eq!(begin(other, &next).await, Hold::Held);
     until(other, &next, Record::Expired).await;
@@ -385,15 +385,15 @@ async fn subscriptions_epochs_and_ids_are_kept_apart(one: &Arc<dyn DedupStore>) 
     );
 }
 
-/// Many deliveries of one message at two instances: of all that claim at once, exactly one is granted; and when its lease
-/// ends, exactly one takes over, and the late owner cannot settle between them.
+/// Checks that of many concurrent deliveries of one message, at two instances, exactly one is granted. After its lease has expired
+/// exactly one takes over, and the late owner cannot settle.
 pub async fn races(stores: Pair, rounds: u32) {
     let [one, other] = &stores;
     for round in 0..rounds {
         let contested = ticket_for(&format!("race {round} {}", Uuid::new_v4()));
-        let (granted, told) = race(&stores, &contested, 1).await;
+        let (granted, rejected) = race(&stores, &contested, 1).await;
         assert_eq!(
-            (granted.len(), told),
+            (granted.len(), rejected),
             (1, 31),
             "round {round}: one of 32 is granted"
         );
@@ -401,7 +401,7 @@ pub async fn races(stores: Pair, rounds: u32) {
             lease: SHORT,
             ..granted.first().expect("one was granted").clone()
         };
-        // Only now, or on a busy machine the lease might end during the race.
+        // Shortened only now: on a busy machine the lease might expire during the race.
         assert_eq!(renew(one, late).await, Hold::Held, "round {round}");
         until(one, late, Record::Expired).await;
         let (granted, _) = race(&stores, &contested, 2).await;
@@ -421,23 +421,23 @@ pub async fn races(stores: Pair, rounds: u32) {
     }
 }
 
-/// 32 rivals at once; who was granted (each must be told `number`), and how many were told that another is at it.
+/// Claims a message with 32 tickets at once. Returns the granted ones, each with this claim number, and the number of the others.
 async fn race(stores: &Pair, contested: &Ticket, number: u32) -> (Vec<Ticket>, usize) {
     let mut rivals = JoinSet::new();
     for store in stores.iter().cycle().take(32) {
         let (store, ticket) = (Arc::clone(store), rival(contested));
         rivals.spawn(async move { (claim(&store, &ticket).await, ticket) });
     }
-    let (mut granted, mut told) = (Vec::new(), 0);
+    let (mut granted, mut rejected) = (Vec::new(), 0);
     for (answer, ticket) in rivals.join_all().await {
         match answer {
             Claim::Granted { number: found, .. } => {
                 assert_eq!(found, number);
                 granted.push(ticket);
             }
-            Claim::InProgress => told += 1,
-            Claim::Done(_) => panic!("nobody has finished"),
+            Claim::InProgress => rejected += 1,
+            Claim::Done(_) => panic!("no ticket has finished"),
         }
     }
-    (granted, told)
+    (granted, rejected)
 }

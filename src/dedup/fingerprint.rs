@@ -1,16 +1,16 @@
-//! Whether two messages with one key have the same payload.
+//! Fingerprints tell apart the payloads of messages with the same key.
 
 use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// The first 64 bits of a payload's SHA-256: enough to notice that two payloads differ. Written as 16 hexadecimal digits.
+/// The first 64 bits of a payload's SHA-256. Its text form has 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint(u64);
 
 impl Fingerprint {
-    /// The fingerprint of this payload.
+    /// Computes the fingerprint of a payload.
     #[must_use]
     pub fn of(payload: &[u8]) -> Self {
         let hash = digest(&SHA256, payload);

@@ -1,21 +1,21 @@
-//! What makes two deliveries the same message.
+//! The identity of a message.
 
 use std::fmt;
 
-/// The identity of a message for one subscription: the same id reaches every subscription of a topic, so the
-/// subscription is part of it; and a replay epoch, so that a wanted replay runs again.
+/// The identity of a message for one subscription. The subscription is part of it, since each subscription of a topic receives the
+/// same id. So is the replay epoch, so that a deliberate replay runs again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageKey {
     /// The full name, `projects/P/subscriptions/S`.
     pub subscription: String,
-    /// See `Subscriber::epoch`.
+    /// The replay epoch, see `Subscriber::epoch`.
     pub epoch: u32,
     /// The message id.
     pub id: String,
 }
 
 impl fmt::Display for MessageKey {
-    /// `SUBSCRIPTION/EPOCH/ID`. Neither a subscription's name nor an epoch can contain what would let two keys meet.
+    /// Writes `SUBSCRIPTION/EPOCH/ID`, which is unique: neither a subscription's name nor an epoch contains the separators.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.subscription, self.epoch, self.id)
     }

@@ -1,4 +1,4 @@
-//! The reference store: one process, nothing kept. The default of `dev`.
+//! The store in memory: the reference implementation, and the default of `dev`.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,33 +12,36 @@ use super::{
     TicketStore,
 };
 
-/// Keeps everything in this process, up to a number of messages; then the done ones that would be forgotten first make room.
+/// A store in this process, bounded by a number of messages. At the bound it evicts the finished message that expires first.
 pub struct MemoryStore {
     capacity: usize,
-    known: Mutex<Known>,
+    records: Mutex<Records>,
 }
 
 #[derive(Default)]
-struct Known {
+struct Records {
     entries: HashMap<MessageKey, Entry>,
-    /// Every entry by the instant at which it is forgotten.
+    /// Every entry by the instant at which it is removed.
     expiry: BTreeSet<(Instant, MessageKey)>,
 }
 
 struct Entry {
-    /// Kept when done, so that a finish whose answer was lost can be repeated.
+    /// Kept in `Done`, so that a finish whose answer was lost can be repeated.
     owner: Uuid,
     state: State,
-    forgotten: Instant,
+    removal: Instant,
 }
 
 enum State {
-    InProgress { expires: Instant, held: Held },
+    InProgress {
+        expires: Instant,
+        claim: ActiveClaim,
+    },
     Done(Option<Fingerprint>),
 }
 
 #[derive(Clone, Copy)]
-struct Held {
+struct ActiveClaim {
     number: u32,
     run: Run,
 }
@@ -48,11 +51,11 @@ enum Run {
     NotBegun,
     /// Begun by the claim's owner.
     Begun,
-    /// Begun by an earlier owner, who never recorded its end.
+    /// Begun by an earlier owner, which never recorded its end.
     Lost,
 }
 
-impl Held {
+impl ActiveClaim {
     fn granted(self) -> Claim {
         Claim::Granted {
             number: self.number,
@@ -60,7 +63,7 @@ impl Held {
         }
     }
 
-    /// By another owner, after the lease ended.
+    /// Returns the claim of the next owner, after the lease has expired.
     fn taken_over(self) -> Self {
         Self {
             number: self.number.saturating_add(1),
@@ -73,41 +76,41 @@ impl Held {
 }
 
 impl MemoryStore {
-    /// A store for at most `capacity` messages.
+    /// Creates a store for at most `capacity` messages.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {
             capacity,
-            known: Mutex::default(),
+            records: Mutex::default(),
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.forget_expired();
-        known
+    fn records(&self) -> MutexGuard<'_, Records> {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.remove_expired();
+        records
     }
 }
 
 impl Default for MemoryStore {
-    /// Room for 100,000 messages, some 30 MB.
+    /// Creates a store for 100,000 messages, some 30 MB.
     fn default() -> Self {
         Self::new(100_000)
     }
 }
 
-impl Known {
-    fn forget_expired(&mut self) {
+impl Records {
+    fn remove_expired(&mut self) {
         let now = Instant::now();
-        while let Some((forgotten, _)) = self.expiry.first()
-            && *forgotten <= now
+        while let Some((removal, _)) = self.expiry.first()
+            && *removal <= now
             && let Some((_, key)) = self.expiry.pop_first()
         {
             self.entries.remove(&key);
         }
     }
 
-    /// Makes room by forgetting what is done, the first to be forgotten first.
+    /// Evicts the finished message that expires first, if the capacity is reached.
     fn make_room(&mut self, capacity: usize) -> Result<(), StoreError> {
         if self.entries.len() < capacity {
             return Ok(());
@@ -128,88 +131,88 @@ impl Known {
 
     fn remove(&mut self, key: &MessageKey) {
         if let Some(entry) = self.entries.remove(key) {
-            self.expiry.remove(&(entry.forgotten, key.clone()));
+            self.expiry.remove(&(entry.removal, key.clone()));
         }
     }
 
     fn put(&mut self, ticket: &Ticket, state: State) {
         self.remove(&ticket.key);
-        let forgotten = Instant::now() + ticket.window.max(ticket.lease);
-        self.expiry.insert((forgotten, ticket.key.clone()));
+        let removal = Instant::now() + ticket.window.max(ticket.lease);
+        self.expiry.insert((removal, ticket.key.clone()));
         self.entries.insert(
             ticket.key.clone(),
             Entry {
                 owner: ticket.owner,
                 state,
-                forgotten,
+                removal,
             },
         );
     }
 
-    /// The claim, if this ticket still holds it: nobody has taken over, even if the lease has ended.
-    fn held_by(&self, ticket: &Ticket) -> Option<Held> {
+    /// Returns the claim, if this ticket holds it. An expired lease does not matter.
+    fn held_by(&self, ticket: &Ticket) -> Option<ActiveClaim> {
         match self.entries.get(&ticket.key)? {
             Entry {
                 owner,
-                state: State::InProgress { held, .. },
+                state: State::InProgress { claim, .. },
                 ..
-            } if *owner == ticket.owner => Some(*held),
+            } if *owner == ticket.owner => Some(*claim),
             _ => None,
         }
     }
 
-    /// Lets the lease of the ticket's claim begin again, changed by `change`.
-    fn renew(&mut self, ticket: &Ticket, change: impl FnOnce(Held) -> Held) -> Hold {
-        let Some(held) = self.held_by(ticket) else {
+    /// Restarts the lease of the ticket's claim, changed by `change`.
+    fn renew(&mut self, ticket: &Ticket, change: impl FnOnce(ActiveClaim) -> ActiveClaim) -> Hold {
+        let Some(claim) = self.held_by(ticket) else {
             return Hold::Lost;
         };
-        self.hold(ticket, change(held));
+        self.hold(ticket, change(claim));
         Hold::Held
     }
 
-    fn hold(&mut self, ticket: &Ticket, held: Held) {
+    fn hold(&mut self, ticket: &Ticket, claim: ActiveClaim) {
         let expires = Instant::now() + ticket.lease;
-        self.put(ticket, State::InProgress { expires, held });
+        self.put(ticket, State::InProgress { expires, claim });
     }
 }
 
 #[async_trait]
 impl ClaimStore for MemoryStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
-        let mut known = self.known();
+        let mut records = self.records();
         let now = Instant::now();
-        let held = match known.entries.get(&ticket.key) {
+        let claim = match records.entries.get(&ticket.key) {
             Some(Entry {
                 state: State::Done(fingerprint),
                 ..
             }) => return Ok(Claim::Done(*fingerprint)),
             Some(Entry {
                 owner,
-                state: State::InProgress { held, .. },
+                state: State::InProgress { claim, .. },
                 ..
-            }) if *owner == ticket.owner => *held,
+            }) if *owner == ticket.owner => *claim,
             Some(Entry {
                 state: State::InProgress { expires, .. },
                 ..
             }) if *expires > now => return Ok(Claim::InProgress),
             Some(Entry {
-                state: State::InProgress { held, .. },
+                state: State::InProgress { claim, .. },
                 ..
-            }) => held.taken_over(),
+            }) => claim.taken_over(),
             None => {
-                known.make_room(self.capacity)?;
-                Held {
+                records.make_room(self.capacity)?;
+                ActiveClaim {
                     number: 1,
                     run: Run::NotBegun,
                 }
             }
         };
-        known.hold(ticket, held);
-        Ok(held.granted())
+        records.hold(ticket, claim);
+        Ok(claim.granted())
     }
 
     async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        Ok(match self.known().entries.get(key) {
+        Ok(match self.records().entries.get(key) {
             None => Record::Absent,
             Some(Entry {
                 state: State::Done(fingerprint),
@@ -230,23 +233,23 @@ impl ClaimStore for MemoryStore {
 #[async_trait]
 impl TicketStore for MemoryStore {
     async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        let begun = |held| Held {
+        let begun = |claim| ActiveClaim {
             run: Run::Begun,
-            ..held
+            ..claim
         };
-        Ok(self.known().renew(ticket, begun))
+        Ok(self.records().renew(ticket, begun))
     }
 
     async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        Ok(self.known().renew(ticket, |held| held))
+        Ok(self.records().renew(ticket, |claim| claim))
     }
 
     async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        let mut known = self.known();
-        match known.entries.get(&ticket.key) {
+        let mut records = self.records();
+        match records.entries.get(&ticket.key) {
             Some(Entry { owner, state, .. }) if *owner == ticket.owner => {
                 if matches!(state, State::InProgress { .. }) {
-                    known.put(ticket, State::Done(ticket.fingerprint));
+                    records.put(ticket, State::Done(ticket.fingerprint));
                 }
                 Ok(Hold::Held)
             }
@@ -255,16 +258,16 @@ impl TicketStore for MemoryStore {
     }
 
     async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
-        let mut known = self.known();
-        match known.held_by(ticket) {
+        let mut records = self.records();
+        match records.held_by(ticket) {
             None => return Ok(Hold::Lost),
-            Some(Held {
+            Some(ActiveClaim {
                 run: Run::NotBegun | Run::Begun,
                 ..
-            }) => known.remove(&ticket.key),
-            Some(held) => {
+            }) => records.remove(&ticket.key),
+            Some(claim) => {
                 let expires = Instant::now();
-                known.put(ticket, State::InProgress { expires, held });
+                records.put(ticket, State::InProgress { expires, claim });
             }
         }
         Ok(Hold::Held)
@@ -279,7 +282,7 @@ impl DedupStore for MemoryStore {
 
     async fn advice(&self) -> Result<Vec<String>, StoreError> {
         Ok(vec![
-            "the store is in memory, and messages handled by another instance, or before a restart, run again: set PUSHGATE_STORE to a store that is shared".into(),
+            "the store is in memory, so messages that were handled by another instance or before a restart run again: set PUSHGATE_STORE to a shared store".into(),
         ])
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::breaker::Pass;
+use crate::breaker::Permit;
 use crate::dedup::{Fingerprint, Hold, ProtectedStore, StoreError, Ticket, TicketStore};
 use crate::delivery::dead_letter::{Reason, replayed};
 use crate::delivery::envelope::Envelope;
@@ -33,7 +33,7 @@ pub(crate) struct Attempt {
     pub(crate) ticket: Ticket,
     pub(crate) arrival: Instant,
     /// Leave of the subscriber's circuit breaker, if it has one.
-    pub(crate) pass: Option<Pass>,
+    pub(crate) pass: Option<Permit>,
     /// Why the message is to be dead-lettered without a run, if so.
     pub(crate) doom: Option<Reason>,
     /// True if an earlier run of the message was lost, and a person is to decide.
@@ -103,7 +103,7 @@ impl Attempt {
     }
 
     /// With leave of the subscriber's circuit breaker.
-    pub(crate) fn with(mut self, pass: Option<Pass>) -> Self {
+    pub(crate) fn with(mut self, pass: Option<Permit>) -> Self {
         self.pass = pass;
         self
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::breaker::Pass;
+use crate::breaker::Permit;
 use crate::dedup::{Claim, ClaimStore, Fingerprint, Record, StoreError, Ticket};
 use crate::delivery::admission::Waiting;
 use crate::delivery::attempt::Attempt;
@@ -107,7 +107,7 @@ async fn ask_store(
     store: &dyn ClaimStore,
     ticket: &Ticket,
     patience: &Patience<'_>,
-    pass: &mut Option<Pass>,
+    pass: &mut Option<Permit>,
 ) -> Result<Told, NoAnswer> {
     let mut is_in_progress = false;
     loop {

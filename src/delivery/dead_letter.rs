@@ -156,7 +156,7 @@ impl DeadLetters {
         reason: &Reason,
     ) -> Result<(), DeadLetterError> {
         let letter = letter(&topic.name, delivery, reason)?;
-        let permit = topic.breaker.enter().map_err(DeadLetterError::Paused)?;
+        let permit = topic.breaker.acquire().map_err(DeadLetterError::Paused)?;
         let sent = match timeout(PUBLISH_LIMIT, self.0.publish(&topic.name, letter)).await {
             Ok(sent) => sent.map_err(DeadLetterError::Publish),
             Err(_) => Err(DeadLetterError::NoAnswer),

@@ -16,7 +16,7 @@ pub(crate) mod settlement;
 
 use std::sync::Arc;
 
-use crate::breaker::Pass;
+use crate::breaker::Permit;
 use crate::delivery::admission::Place;
 use crate::delivery::attempt::Attempt;
 use crate::delivery::dead_letter::DeadLetters;
@@ -88,7 +88,7 @@ impl Means {
 }
 
 /// What a run says about whatever its handler depends on. A panic, or a payload that does not fit, says nothing.
-fn tell(pass: Option<Pass>, end: &End) {
+fn tell(pass: Option<Permit>, end: &End) {
     match (pass, end) {
         (Some(pass), End::Said(Outcome::Retry { reason })) => pass.fail(reason),
         (Some(pass), End::TimedOut) => pass.fail("the handler passed its hard limit"),

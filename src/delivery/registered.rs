@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::breaker::{Breaker, Open, Pass, Rules};
+use crate::breaker::{Breaker, Open, Permit, Rules};
 use crate::dedup::{MessageKey, ProtectedStore, Ticket};
 use crate::delivery::admission::{OverCapacity, Place, Waiting};
 use crate::delivery::dead_letter::DeadLetterTopic;
@@ -88,8 +88,8 @@ impl Registered {
     }
 
     /// Leave of the subscriber's circuit breaker, if it has one.
-    pub(crate) fn pass(&self) -> Result<Option<Pass>, Open> {
-        self.breaker.as_ref().map(Breaker::enter).transpose()
+    pub(crate) fn pass(&self) -> Result<Option<Permit>, Open> {
+        self.breaker.as_ref().map(Breaker::acquire).transpose()
     }
 
     /// A new ticket for one delivery of what is known by this.

@@ -1,4 +1,4 @@
-//! Decoding JSON into errors that can be logged: they name places and expectations, never a value.
+//! Decodes JSON. The errors may be logged: they name places and expectations, never a value.
 
 use std::marker::PhantomData;
 
@@ -7,15 +7,15 @@ use serde::de::DeserializeSeed;
 
 use crate::loggable::strict::{Clean, Step, Strict, Trail};
 
-/// Decodes one JSON document, with structs from objects only.
+/// Decodes one JSON document. A struct is read from an object only.
 ///
 /// # Errors
-/// Where it does not fit and what was expected there.
+/// The place that does not fit, and the expectation there.
 pub(crate) fn decode<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, String> {
     decode_noting(text, &Trail::default())
 }
 
-/// The same, for a caller who wants to know what is noted meanwhile.
+/// Decodes one JSON document, and records facts about it in `trail`.
 pub(crate) fn decode_noting<'de, T: Deserialize<'de>>(
     text: &'de [u8],
     trail: &Trail,
@@ -23,7 +23,7 @@ pub(crate) fn decode_noting<'de, T: Deserialize<'de>>(
     decode_seed(text, trail, PhantomData::<T>)
 }
 
-/// The same, with a seed.
+/// Decodes one JSON document with a seed.
 pub(crate) fn decode_seed<'de, S: DeserializeSeed<'de>>(
     text: &'de [u8],
     trail: &Trail,
@@ -40,7 +40,7 @@ pub(crate) fn decode_seed<'de, S: DeserializeSeed<'de>>(
     Ok(decoded)
 }
 
-/// Writes the path within limits.
+/// Formats a path, cut after 16 steps.
 fn place(steps: &[Step]) -> String {
     const DEEPEST: usize = 16;
     let mut place = String::new();
@@ -60,7 +60,7 @@ fn place(steps: &[Step]) -> String {
     }
 }
 
-/// The place in the text.
+/// Formats the line and column of an error.
 fn position(error: &serde_json::Error) -> String {
     match error.line() {
         0 => String::new(),
@@ -68,7 +68,7 @@ fn position(error: &serde_json::Error) -> String {
     }
 }
 
-/// What was expected, without what was found: `serde_json` itself may quote a value before the last "expected".
+/// Returns the expectation of an error without the value that was found: `serde_json` may quote it before the last "expected".
 fn expectation(error: &serde_json::Error) -> String {
     if error.is_syntax() || error.is_eof() {
         return "not valid JSON".to_owned();

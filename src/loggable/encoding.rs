@@ -1,6 +1,6 @@
-//! Files as editors and shells of any system write them: UTF-8, perhaps with a byte order mark.
+//! The encoding of files from editors and shells of any system: UTF-8, with or without a byte order mark.
 
-/// A text in another encoding than UTF-8.
+/// The error of a text in UTF-16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the text is UTF-16, expected UTF-8: PowerShell writes that with | Out-File -Encoding utf8"
@@ -10,7 +10,7 @@ pub(crate) struct Utf16;
 /// Returns the text without its byte order mark.
 ///
 /// # Errors
-/// When it is UTF-16, with a mark or without: the first character of what is read here is one of ASCII.
+/// The text is UTF-16, with or without a mark. It is recognized by its first character, which is always ASCII here.
 pub(crate) fn utf8(bytes: &[u8]) -> Result<&[u8], Utf16> {
     match bytes {
         [0xef, 0xbb, 0xbf, text @ ..] => Ok(text),

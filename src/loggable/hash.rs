@@ -1,8 +1,8 @@
-//! Names made of hashes.
+//! Hashes as names.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// Returns 128 bits of the SHA-256 of these bytes in hexadecimal digits.
+/// Returns the first 128 bits of the SHA-256 of these bytes as hexadecimal digits.
 pub(crate) fn digits(bytes: &[u8]) -> String {
     let hash = digest(&SHA256, bytes);
     let half = hash.as_ref().iter().take(16);

@@ -1,4 +1,4 @@
-//! Texts that may be logged: errors without values, excerpts, names made of hashes.
+//! Texts that may be logged: errors without values, excerpts, hashes.
 
 pub(crate) mod decoding;
 pub(crate) mod encoding;
@@ -7,10 +7,9 @@ pub(crate) mod strict;
 
 use std::error::Error;
 
-/// Longer than any error that a person reads to its end.
 const CHAIN_LIMIT_CHARACTERS: usize = 2000;
 
-/// An error and all its sources in one line, cut where nobody reads on.
+/// Returns an error and its sources in one line, cut after 2,000 characters.
 pub(crate) fn chain(error: &dyn Error) -> String {
     whole_chain(error)
         .chars()
@@ -18,7 +17,7 @@ pub(crate) fn chain(error: &dyn Error) -> String {
         .collect()
 }
 
-/// An error and all its sources. Some libraries repeat their source; that is said once.
+/// Returns an error and its sources. A source that the error already quotes is not repeated.
 pub(crate) fn whole_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

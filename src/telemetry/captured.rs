@@ -9,12 +9,12 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::cloud_logging::{CloudLogging, SpanFields};
 
-/// Lines that are kept instead of printed.
+/// A log in memory.
 #[derive(Clone, Default)]
 pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Captured {
-    /// Returns what writes each event as for Cloud Logging.
+    /// Returns a subscriber that writes events in the format for Cloud Logging.
     pub(crate) fn json(&self) -> impl Subscriber + Send + Sync + 'static {
         tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)

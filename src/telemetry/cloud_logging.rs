@@ -1,4 +1,4 @@
-//! One JSON object a line with the fields Cloud Logging lifts: `severity`, `message`, `time`, and the trace (Google,
+//! One JSON object a line, with the fields that Cloud Logging recognizes: `severity`, `message`, `time` and the trace (Google,
 //! *Structured logging*).
 
 use std::fmt;
@@ -17,10 +17,10 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::loggable::chain;
 use crate::trace::Trace;
 
-/// Writes events.
+/// The format of events.
 pub(super) struct CloudLogging;
 
-/// Writes the fields of a span as JSON, for the lines of its events.
+/// The format of a span's fields: JSON, for the lines of its events.
 pub(super) struct SpanFields;
 
 impl<S> FormatEvent<S, SpanFields> for CloudLogging
@@ -46,7 +46,7 @@ where
         if let Some(message) = fields.0.remove("message") {
             line.insert("message".into(), message);
         }
-        // The outermost span comes first: it is the delivery's.
+        // The outermost span, which is the delivery's, comes first.
         for span in context
             .event_scope()
             .into_iter()
@@ -81,7 +81,7 @@ impl<'a> FormatFields<'a> for SpanFields {
     }
 }
 
-/// Adds fields to a line. A name that is taken gets a prefix, so that a handler's own `message_id` replaces nothing.
+/// Adds fields to a line. A name that exists already gets a prefix, so that a handler's own `message_id` replaces nothing.
 fn add(line: &mut Map<String, Value>, prefix: &str, fields: Map<String, Value>) {
     for (name, value) in fields {
         let is_taken = line.contains_key(&name);
@@ -114,7 +114,7 @@ fn name_trace(line: &mut Map<String, Value>) -> Option<()> {
     Some(())
 }
 
-/// Google's names (Google, *LogEntry*, `LogSeverity`).
+/// Returns Google's name of a level (Google, *LogEntry*, `LogSeverity`).
 fn severity(level: Level) -> &'static str {
     match level {
         Level::ERROR => "ERROR",

@@ -1,19 +1,18 @@
-//! Writes the log from a thread of its own: a reader of stderr that does not read stops the log, and nothing else.
+//! Writes the log from a thread of its own, so that a blocked stderr stops nothing but the log.
 //!
-//! `tracing-appender` is not used for it: dropping its guard writes to the output that is stuck, and it bounds the number of
-//! lines only.
+//! `tracing-appender` is not used: dropping its guard writes to the blocked output, and it bounds only the number of lines.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// The bound of the lines that are not written yet. A line that does not fit is dropped and counted.
+/// The limit of all lines that are not written yet. A line beyond it is dropped and counted.
 const LIMIT_BYTES: usize = 4 * 1024 * 1024;
-/// The time that the exit waits for the last lines. With the default grace the exit stays within the 10 s that Cloud Run gives.
+/// The longest wait for the last lines at exit. With the default grace period the exit stays within the 10 s of Cloud Run.
 const FLUSH: Duration = Duration::from_millis(250);
 
-/// Lines on their way to the output.
+/// The lines that are not written yet.
 #[derive(Default)]
 pub(super) struct Lines {
     waiting: Mutex<Waiting>,
@@ -79,7 +78,7 @@ impl Lines {
     }
 }
 
-/// Takes a whole line at once, and never waits for the output.
+/// Takes a whole line at once, without waiting for the output.
 impl Write for &Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut waiting = self.waiting();
@@ -104,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    /// An output that takes nothing until the test says so.
+    /// An output that is blocked until the test frees it.
     struct Stuck {
         freed: Receiver<()>,
         written: Arc<Mutex<Vec<u8>>>,

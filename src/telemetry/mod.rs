@@ -1,4 +1,4 @@
-//! Logs: one line an event to stderr, as text for people or as JSON for Cloud Logging.
+//! Logs to stderr, one line an event, as text or as JSON for Cloud Logging.
 
 #[cfg(test)]
 pub(crate) mod captured;
@@ -15,29 +15,29 @@ use self::cloud_logging::{CloudLogging, SpanFields};
 use self::lines::Lines;
 use crate::environment::Environment;
 
-/// The target of the spans of handlers.
+/// The target of the handlers' spans.
 pub(crate) const HANDLERS: &str = "pushgate::handler";
 
-/// Begins logging; on Cloud Run, which sets `K_SERVICE` (Google, *Container runtime contract*), as JSON. Settings that cannot
-/// be used are reported with all the others later, and until then the log is as by default.
+/// Starts logging. The format on Cloud Run, which sets `K_SERVICE` (Google, *Container runtime contract*), is JSON. Invalid
+/// settings of the log have their default here, and are reported later with all other settings.
 pub(crate) fn install(environment: &Environment, default_filter: &str) -> Log {
-    let format = wants_json(environment);
-    let wanted = environment.get("PUSHGATE_LOG").and_then(filter);
-    let filter = with_handlers(wanted.unwrap_or_else(|| EnvFilter::new(default_filter)));
+    let is_json = wants_json(environment);
+    let configured = environment.get("PUSHGATE_LOG").and_then(filter);
+    let filter = with_handlers(configured.unwrap_or_else(|| EnvFilter::new(default_filter)));
     let lines = Lines::to(std::io::stderr(), |lines| {
         tracing::warn!(
             lines,
-            "lines of the log were dropped: stderr is not read fast enough"
+            "log lines were dropped: stderr is not read fast enough"
         );
     });
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(Arc::clone(&lines))
-        // Otherwise a line that cannot be written, since its reader has gone, panics in whatever logs it.
+        // Otherwise a log line panics if its reader has closed the pipe.
         .log_internal_errors(false);
     let is_coloured = std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none();
-    // Whoever logs already (a test) goes on doing so.
-    let _ = if format {
+    // A test may have installed its own subscriber, which stays.
+    let _ = if is_json {
         tracing::subscriber::set_global_default(
             builder
                 .fmt_fields(SpanFields)
@@ -62,7 +62,7 @@ impl Drop for Log {
     }
 }
 
-/// Whether the log is JSON in this environment.
+/// Returns true if the log is JSON in this environment.
 pub(crate) fn wants_json(environment: &Environment) -> bool {
     let is_on_cloud_run = environment.get("K_SERVICE").is_some();
     environment
@@ -71,8 +71,8 @@ pub(crate) fn wants_json(environment: &Environment) -> bool {
         .unwrap_or(is_on_cloud_run)
 }
 
-/// A level, or filter directives; `None` for anything else. A lone word that is no level would be taken for the name of a
-/// target, and silence everything.
+/// Parses a level or filter directives. A single word that is not a level is rejected: as the name of a target it would disable
+/// all other logs.
 pub(crate) fn filter(directives: &str) -> Option<EnvFilter> {
     let is_lone_word = !directives.contains(['=', ',', ':']);
     let is_level = || directives.parse::<LevelFilter>().is_ok();
@@ -83,7 +83,7 @@ pub(crate) fn filter(directives: &str) -> Option<EnvFilter> {
     }
 }
 
-/// Lets the spans of handlers pass whatever targets the filter names, since the lines of handlers need their fields.
+/// Enables the handlers' spans in any filter, since the handlers' lines need their fields.
 pub(crate) fn with_handlers(filter: EnvFilter) -> EnvFilter {
     match format!("{HANDLERS}=error").parse() {
         Ok(spans) if filter.max_level_hint() != Some(LevelFilter::OFF) => {
@@ -93,7 +93,7 @@ pub(crate) fn with_handlers(filter: EnvFilter) -> EnvFilter {
     }
 }
 
-/// Whether this log format is JSON; `None` for one that does not exist.
+/// Returns true for `json`, false for `text` and `None` for another format.
 pub(crate) fn is_json(format: &str) -> Option<bool> {
     match format {
         "json" => Some(true),
@@ -102,12 +102,12 @@ pub(crate) fn is_json(format: &str) -> Option<bool> {
     }
 }
 
-/// Logs only the place of a panic, since its message may hold a payload.
+/// Logs only the location of a panic, since its message may contain a payload.
 pub(crate) fn hide_panic_messages() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic
+        let location = panic
             .location()
-            .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-        tracing::error!("panic at {place}");
+            .map_or_else(|| "an unknown location".to_owned(), ToString::to_string);
+        tracing::error!("panic at {location}");
     }));
 }

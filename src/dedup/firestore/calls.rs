@@ -1,5 +1,4 @@
-//! The three calls that the store makes: commit one conditional write, read one document; with credentials, and errors as
-//! the store's.
+//! The calls to Firestore: a commit of one conditional write, and the read of one document.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,36 +21,36 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status};
 
-use super::super::connection::{InUse, Renewable};
+use super::super::connection::{InUse, SharedConnection};
 use super::super::{MessageKey, StoreError};
 use super::channel::{Client, endpoint};
 use super::database::FirestoreDatabase;
-use super::document::{Record, SINCE, Seen, document_id, nanoseconds};
+use super::document::{Record, SINCE, Snapshot, document_id, nanoseconds};
 use super::failure::Failure;
 use super::refused;
 
 /// Google, *Firestore*, OAuth scopes.
 const SCOPE: &str = "https://www.googleapis.com/auth/datastore";
-/// What TTL policy and index exemptions are declared for.
+/// The collection. Terraform declares its TTL policy and index exemptions.
 const COLLECTION: &str = "pushgate";
 
-/// What came of a conditional write.
+/// The result of a conditional write.
 pub(super) enum Committed {
-    /// It happened; when the document was changed, for the next condition.
+    /// It was written. The time is for the next condition.
     Yes(Timestamp),
-    /// The document is not as the condition says, or does not exist.
-    Otherwise,
+    /// The condition does not hold, or the document does not exist.
+    ConditionFailed,
 }
 
 pub(super) struct Calls {
     endpoint: Endpoint,
-    client: Renewable<Client>,
+    client: SharedConnection<Client>,
     credentials: Option<Credentials>,
     /// `projects/P/databases/D`.
     database: String,
-    /// Which database a call is for, as Google's front end reads it from the headers.
+    /// The headers from which Google's front end reads the database.
     routing: MetadataMap,
-    /// How far the server's clock is ahead of this machine's, in microseconds, as of its last answer.
+    /// The lead of the server's clock over this machine's in microseconds, by its last answer.
     ahead: AtomicI64,
     timeout: Duration,
 }
@@ -86,7 +85,7 @@ impl Calls {
         }
         Ok(Self {
             endpoint: endpoint(emulator, timeout)?,
-            client: Renewable::default(),
+            client: SharedConnection::default(),
             credentials,
             database: name,
             routing,
@@ -95,7 +94,7 @@ impl Calls {
         })
     }
 
-    /// Writes the record, if the document is as `condition` says.
+    /// Writes the record if the condition holds.
     pub(super) async fn put(
         &self,
         key: &MessageKey,
@@ -125,7 +124,7 @@ impl Calls {
         .await
     }
 
-    /// Deletes the document, if it is as `condition` says.
+    /// Deletes the document if the condition holds.
     pub(super) async fn delete(
         &self,
         key: &MessageKey,
@@ -142,8 +141,8 @@ impl Calls {
         .await
     }
 
-    /// ABORTED says that nothing happened, because others were at the same document: worth another try at once. What
-    /// happened after other errors is not known, so they are the caller's to resolve.
+    /// Commits a write. ABORTED means that nothing was written because of a concurrent write, so it is retried at once. After other
+    /// errors the write may have happened, so the caller resolves them.
     async fn commit(&self, write: api::Write) -> Result<Committed, StoreError> {
         let patience = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(10))
@@ -153,7 +152,7 @@ impl Calls {
         let try_once = || self.try_commit(write.clone());
         let answer = try_once
             .retry(patience)
-            .when(|error: &Failure| matches!(error, Failure::Said(status) if status.code() == Code::Aborted))
+            .when(|error: &Failure| matches!(error, Failure::Status(status) if status.code() == Code::Aborted))
             .await;
         match answer {
             Ok(answer) => {
@@ -164,15 +163,15 @@ impl Calls {
                     time.or(answer.commit_time).unwrap_or_default(),
                 ))
             }
-            // One of the first two for a document that exists (which, is UNVERIFIED), the third for one that does not. A
-            // database that is missing or of another mode says the same, and says it again when the document is read.
-            Err(Failure::Said(status))
+            // The first two mean a document that exists (the choice between them is UNVERIFIED), the third one a missing document.
+            // A missing database, or one of another mode, returns the same codes, here and when the document is read.
+            Err(Failure::Status(status))
                 if matches!(
                     status.code(),
                     Code::AlreadyExists | Code::FailedPrecondition | Code::NotFound
                 ) =>
             {
-                Ok(Committed::Otherwise)
+                Ok(Committed::ConditionFailed)
             }
             Err(failure) => Err(failure.at(&self.server())),
         }
@@ -189,8 +188,8 @@ impl Calls {
         Ok(client.commit(request).await?.into_inner())
     }
 
-    /// The document as it is now.
-    pub(super) async fn read(&self, key: &MessageKey) -> Result<Seen, StoreError> {
+    /// Reads the document.
+    pub(super) async fn read(&self, key: &MessageKey) -> Result<Snapshot, StoreError> {
         let answer = self
             .try_read(key)
             .await
@@ -198,12 +197,12 @@ impl Calls {
         let read_time = answer.read_time.unwrap_or_default();
         self.learn_time(answer.read_time.as_ref());
         match answer.result {
-            Some(Found::Found(document)) => Ok(Seen {
+            Some(Found::Found(document)) => Ok(Snapshot {
                 record: Some(Record::read(&document)?),
                 update_time: document.update_time,
                 read_time,
             }),
-            Some(Found::Missing(_)) | None => Ok(Seen {
+            Some(Found::Missing(_)) | None => Ok(Snapshot {
                 record: None,
                 update_time: None,
                 read_time,
@@ -211,7 +210,7 @@ impl Calls {
         }
     }
 
-    /// A batch of one: unlike a plain read, it tells the server's time even of a document that is missing.
+    /// Reads a batch of one: unlike a plain read, its answer has the server's time even for a missing document.
     async fn try_read(&self, key: &MessageKey) -> Result<api::BatchGetDocumentsResponse, Failure> {
         let request = api::BatchGetDocumentsRequest {
             database: self.database.clone(),
@@ -246,7 +245,7 @@ impl Calls {
         format!("{}/documents/{COLLECTION}/{id}", self.database)
     }
 
-    /// The server's time, as well as its last answer tells.
+    /// Estimates the server's time.
     fn server_now(&self) -> SystemTime {
         let ahead = self.ahead.load(Ordering::Relaxed);
         let difference = Duration::from_micros(ahead.unsigned_abs());
@@ -268,14 +267,14 @@ impl Calls {
         }
     }
 
-    /// The client of this moment. Its channel connects by itself when it is used, and again when it breaks.
+    /// Returns the client. Its channel connects on first use, and reconnects after a failure.
     pub(super) async fn client(&self) -> InUse<Client> {
         let make = async || Ok(FirestoreClient::new(self.endpoint.connect_lazy()));
         let made: Result<_, Infallible> = self.client.get(make()).await;
         made.unwrap_or_else(|never| match never {})
     }
 
-    /// Where Firestore is, and what decides that, for errors.
+    /// Describes the server and its setting, for errors.
     pub(super) fn server(&self) -> String {
         let uri = self.endpoint.uri();
         let setting = match uri.scheme_str() {
@@ -285,8 +284,8 @@ impl Calls {
         format!("{uri} ({}, check {setting})", self.database)
     }
 
-    /// A channel that does not answer may lead nowhere, and would not notice for some time.
-    pub(super) fn distrust(&self, client: &InUse<Client>) {
-        self.client.throw_away(client, false);
+    /// Discards a client that does not answer: its channel may not notice a lost peer for some time.
+    pub(super) fn discard(&self, client: &InUse<Client>) {
+        self.client.discard(client, false);
     }
 }

@@ -1,4 +1,4 @@
-//! Where Firestore is, and how it is reached.
+//! The channel to Firestore.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::refused;
 pub(super) type Client = FirestoreClient<Channel>;
 
 const GOOGLE: &str = "https://firestore.googleapis.com";
-/// A connection that leads nowhere is noticed after twice this.
+/// The interval of keepalives. A lost peer is detected after twice this time.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
-/// Google's service, or the emulator at this `HOST:PORT`.
+/// Returns the endpoint of Google, or of the emulator at this `HOST:PORT`.
 pub(super) fn endpoint(emulator: Option<&str>, timeout: Duration) -> Result<Endpoint, StoreError> {
     let address = emulator.map_or_else(|| GOOGLE.to_owned(), |host| format!("http://{host}"));
     let mut endpoint = Endpoint::from_shared(address)

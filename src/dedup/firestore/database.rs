@@ -1,4 +1,4 @@
-//! Which database.
+//! The name of a database.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ pub struct FirestoreDatabase {
     pub(super) database: String,
 }
 
-/// Why a text names no Firestore database.
+/// The error of a text that is not the name of a Firestore database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected PROJECT or PROJECT/DATABASE")]
 pub struct NotADatabase;
@@ -30,8 +30,8 @@ impl FromStr for FirestoreDatabase {
                 && name.len() <= 128
                 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         };
-        let is_right = is_project_id(project) && (database == "(default)" || is_name(database));
-        is_right
+        let is_valid = is_project_id(project) && (database == "(default)" || is_name(database));
+        is_valid
             .then(|| Self {
                 project: project.to_owned(),
                 database: database.to_owned(),

@@ -1,15 +1,15 @@
-//! What a record looks like as a document.
+//! A record as a document.
 //!
 //! | field | type | meaning |
 //! |---|---|---|
-//! | `state` | string | `held`, `begun` (the owner's run has begun), `lost` (held, and an earlier owner's run never ended) or `done` |
-//! | `owner` | string | whose claim it is or was |
-//! | `attempt` | integer | 1, or more after claims that lapsed |
+//! | `state` | string | `held` (claimed), `begun` (claimed, and the run has begun), `lost` (claimed, and the run of an earlier owner never ended) or `done` |
+//! | `owner` | string | the owner of the claim |
+//! | `attempt` | integer | the number of the claim: 1, or more after claims that expired |
 //! | `since` | timestamp | the server's time of the last write; a lease begins here |
-//! | `lease_ms` | integer | milliseconds from `since` until the claim lapses |
-//! | `expires` | timestamp | for a TTL policy; a document past it counts as absent, since the policy may take a day |
-//! | `fingerprint` | string | of the payload, where the ticket has one |
-//! | `subscription`, `id` | string | for people: the document's own name is a hash |
+//! | `lease_ms` | integer | milliseconds from `since` until the lease expires |
+//! | `expires` | timestamp | the end of the window, for a TTL policy. A document past it counts as absent, since the policy may need a day |
+//! | `fingerprint` | string | the fingerprint of the payload, if the ticket has one |
+//! | `subscription`, `id` | string | for operators: the name of the document is a hash |
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -23,58 +23,57 @@ use uuid::Uuid;
 
 use super::super::{Fingerprint, MessageKey, StoreError, Ticket};
 
-/// Written by the server (Google, *DocumentTransform.FieldTransform*, `REQUEST_TIME`).
+/// The field that the server sets (Google, *DocumentTransform.FieldTransform*, `REQUEST_TIME`).
 pub(super) const SINCE: &str = "since";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    Held,
-    /// Held, and the owner's run has begun.
+    Claimed,
+    /// Claimed, and the owner's run has begun.
     Begun,
-    /// Held, and a run that an earlier owner began never ended.
-    Lost,
+    /// Claimed, and the run of an earlier owner never ended.
+    RunLost,
     Done,
 }
 
 impl State {
-    const ALL: [Self; 4] = [Self::Held, Self::Begun, Self::Lost, Self::Done];
+    const ALL: [Self; 4] = [Self::Claimed, Self::Begun, Self::RunLost, Self::Done];
 
     fn text(self) -> &'static str {
         match self {
-            Self::Held => "held",
+            Self::Claimed => "held",
             Self::Begun => "begun",
-            Self::Lost => "lost",
+            Self::RunLost => "lost",
             Self::Done => "done",
         }
     }
 
-    /// The state once another owner has taken the claim over.
+    /// Returns the state after a takeover.
     pub(super) fn taken_over(self) -> Self {
         match self {
-            Self::Begun | Self::Lost => Self::Lost,
-            Self::Held | Self::Done => Self::Held,
+            Self::Begun | Self::RunLost => Self::RunLost,
+            Self::Claimed | Self::Done => Self::Claimed,
         }
     }
 }
 
-/// A record, as it is to be written or was read.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) state: State,
     pub(super) owner: Uuid,
     pub(super) number: u32,
     pub(super) lease: Duration,
-    /// How long it is to be remembered, counted from its writing.
+    /// The time for which it is remembered, from its writing. Zero in a record that was read.
     pub(super) window: Duration,
     pub(super) fingerprint: Option<Fingerprint>,
     since: Option<Timestamp>,
     expires: Option<Timestamp>,
 }
 
-/// A document as it was at one moment of the server's time.
+/// A document at one moment of the server's time.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
-    /// `None`: there is no such document.
+pub(super) struct Snapshot {
+    /// `None` if there is no such document.
     pub(super) record: Option<Record>,
     pub(super) update_time: Option<Timestamp>,
     pub(super) read_time: Timestamp,
@@ -94,7 +93,7 @@ impl Record {
         }
     }
 
-    /// The fields that are written; `since` is added by the server.
+    /// Returns the fields to write. The server adds `since`.
     pub(super) fn fields(
         &self,
         key: &MessageKey,
@@ -125,7 +124,7 @@ impl Record {
             .collect()
     }
 
-    /// Reads a document; one that pushgate did not write is corrupt.
+    /// Reads a document. One that pushgate did not write is corrupt.
     pub(super) fn read(document: &api::Document) -> Result<Self, StoreError> {
         Self::read_fields(&document.fields).ok_or(StoreError::Corrupt)
     }
@@ -160,15 +159,15 @@ impl Record {
     }
 }
 
-impl Seen {
-    /// Whether its window is over, although it was not deleted yet: that takes up to a day (Google, *TTL policies*).
+impl Snapshot {
+    /// Returns true if the window has expired. The deletion may take a day more (Google, *TTL policies*).
     pub(super) fn is_expired(&self, record: &Record) -> bool {
         record
             .expires
             .is_some_and(|expires| nanoseconds(&expires) <= nanoseconds(&self.read_time))
     }
 
-    /// Whether its lease has ended.
+    /// Returns true if the lease has expired.
     pub(super) fn has_expired_lease(&self, record: &Record) -> bool {
         let lease = i128::try_from(record.lease.as_nanos()).unwrap_or(i128::MAX);
         record.since.is_some_and(|since| {
@@ -176,14 +175,14 @@ impl Seen {
         })
     }
 
-    /// The condition that nobody has written since.
+    /// Returns the condition that the document has not changed since.
     pub(super) fn unchanged(&self) -> ConditionType {
         self.update_time
             .map_or(ConditionType::Exists(false), ConditionType::UpdateTime)
     }
 
-    /// This, if it is a live record of that owner.
-    pub(super) fn claim_of(self, owner: Uuid) -> Option<Self> {
+    /// Returns the snapshot if it has a record of this owner that has not expired.
+    pub(super) fn owned_by(self, owner: Uuid) -> Option<Self> {
         let is_owners = self
             .record
             .as_ref()
@@ -192,8 +191,8 @@ impl Seen {
     }
 }
 
-/// A name that spreads: ids of messages grow, and neighbours would share one range of the database (Google, *Best
-/// practices*: no monotonically increasing ids).
+/// Returns a hash as the name of the document: message ids increase, and would concentrate in one range of the database (Google,
+/// *Best practices*: no monotonically increasing ids).
 pub(super) fn document_id(key: &MessageKey) -> String {
     let hash = digest(&SHA256, key.to_string().as_bytes());
     hash.as_ref()

@@ -1,11 +1,11 @@
-//! Why a call has no answer, as the store's errors.
+//! The errors of calls, as errors of the store.
 
 use tonic::{Code, Status};
 
 use super::super::StoreError;
 use super::{refused, unavailable};
 
-/// What Firestore says, without the rest of the answer.
+/// The code and the message of Firestore's answer.
 #[derive(Debug, thiserror::Error)]
 #[error("Firestore at {server}: {code:?}, {message}")]
 struct FirestoreError {
@@ -15,22 +15,22 @@ struct FirestoreError {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("rivals have changed the record again and again")]
+#[error("concurrent deliveries changed the record repeatedly")]
 struct Contention;
 
 pub(super) fn contention() -> StoreError {
     unavailable(Contention)
 }
 
-/// Why a call has no answer.
+/// The failure of a call.
 pub(super) enum Failure {
-    Said(Status),
+    Status(Status),
     Credentials(google_cloud_gax::error::CredentialsError),
 }
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        Self::Said(status)
+        Self::Status(status)
     }
 }
 
@@ -39,15 +39,15 @@ impl From<Status> for Failure {
 struct NoCredentials(#[source] google_cloud_gax::error::CredentialsError);
 
 impl Failure {
-    /// What the request itself, its credentials or the database are to blame for wants a person; everything else passes
-    /// (Google, *Error codes*: UNAVAILABLE, RESOURCE_EXHAUSTED and ABORTED may be tried again).
+    /// Returns the store's error. Faults of the request, its credentials or the database need an operator. Others are transient
+    /// (Google, *Error codes*: UNAVAILABLE, RESOURCE_EXHAUSTED and ABORTED may be retried).
     pub(super) fn at(self, server: &str) -> StoreError {
         let status = match self {
             Self::Credentials(error) if error.is_transient() => {
                 return unavailable(NoCredentials(error));
             }
             Self::Credentials(error) => return refused(NoCredentials(error)),
-            Self::Said(status) => status,
+            Self::Status(status) => status,
         };
         let error = FirestoreError {
             server: server.to_owned(),

@@ -1,8 +1,8 @@
-//! Firestore in native mode: one document a message, one conditional write a step, so that no transaction holds a lock
-//! between two calls. A message without rivals costs two round trips: create if absent, then update what was created.
+//! The store in Firestore (native mode): one document a message, one conditional write a step. There is no transaction, which would
+//! hold a lock between two calls. A message without concurrent deliveries costs two round trips: a create and an update.
 //!
-//! A condition names the version of the document that this process saw last. When it fails, or an answer was lost, the
-//! document is read, and its owner decides.
+//! A condition names the version of the document that this process saw last. If it fails, or an answer was lost, the step reads
+//! the document and compares its owner.
 
 mod calls;
 mod channel;
@@ -21,28 +21,28 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use self::calls::{Calls, Committed};
-use self::document::{Record as Document, Seen, State};
+use self::document::{Record as Document, Snapshot, State};
 use super::{
     Claim, ClaimStore, DedupStore, Hold, MessageKey, Record, StoreError, Ticket, TicketStore,
 };
 
 pub use self::database::{FirestoreDatabase, NotADatabase};
 
-/// Each round is lost to a rival that has won it, so somebody always gets on.
+/// The most writes of a step. A write fails only if a concurrent one succeeds, so one delivery always proceeds.
 const ROUNDS: usize = 8;
 
-/// Claims of this process whose versions are known; of more than these, some cost a read.
+/// The capacity for the versions of own claims. A claim that was evicted costs a read.
 const KNOWN_VERSIONS: u64 = 50_000;
 
-/// Keeps the records in a Firestore database that all instances share.
+/// A store in a Firestore database that all instances share.
 pub struct FirestoreStore {
     calls: Calls,
     timeout: Duration,
-    /// By owner, what its claim looked like when this process wrote it.
+    /// By owner, the version of its claim that this process wrote.
     versions: Cache<Uuid, Version>,
 }
 
-/// A document as it was written.
+/// A version of a document.
 #[derive(Clone)]
 struct Version {
     update_time: Timestamp,
@@ -50,7 +50,7 @@ struct Version {
     state: State,
 }
 
-/// What is done to a claim by its owner.
+/// A step of the holder of a claim.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Begin,
@@ -60,11 +60,11 @@ enum Step {
 }
 
 impl FirestoreStore {
-    /// A store in `database`, or in the emulator at `emulator` (`HOST:PORT`). It connects when first needed; a step without an
+    /// Creates a store in `database`, or in the emulator at `emulator` (`HOST:PORT`). It connects on first use. A step without an
     /// answer within `timeout` is an error.
     ///
     /// # Errors
-    /// When there are no credentials, or no root certificates.
+    /// There are no credentials, or no root certificates.
     pub fn new(
         database: &FirestoreDatabase,
         emulator: Option<&str>,
@@ -86,41 +86,41 @@ impl FirestoreStore {
         let answer = timeout(self.timeout, step).await;
         let answer = answer.unwrap_or_else(|_| Err(timed_out()));
         if matches!(answer, Err(StoreError::Unavailable(_))) {
-            self.calls.distrust(&client);
+            self.calls.discard(&client);
         }
         answer
     }
 
-    /// Creates the document; if there is one already, does what it allows.
+    /// Creates the document, or takes over an expired claim in it.
     async fn try_claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
-        let (mut number, mut state) = (1, State::Held);
+        let (mut number, mut state) = (1, State::Claimed);
         let mut condition = ConditionType::Exists(false);
         for _ in 0..ROUNDS {
             if self.write(ticket, state, number, condition).await? {
                 return Ok(Claim::Granted {
                     number,
-                    is_run_lost: state == State::Lost,
+                    is_run_lost: state == State::RunLost,
                 });
             }
-            let seen = self.calls.read(&ticket.key).await?;
-            condition = seen.unchanged();
-            (number, state) = match seen.record {
-                None => (1, State::Held),
+            let snapshot = self.calls.read(&ticket.key).await?;
+            condition = snapshot.unchanged();
+            (number, state) = match snapshot.record {
+                None => (1, State::Claimed),
                 Some(ref record) => match record.state {
-                    _ if seen.is_expired(record) => (1, State::Held),
+                    _ if snapshot.is_expired(record) => (1, State::Claimed),
                     State::Done => return Ok(Claim::Done(record.fingerprint)),
                     held if record.owner == ticket.owner => (record.number, held),
-                    held if seen.has_expired_lease(record) => {
+                    held if snapshot.has_expired_lease(record) => {
                         (record.number.saturating_add(1), held.taken_over())
                     }
-                    State::Held | State::Begun | State::Lost => return Ok(Claim::InProgress),
+                    State::Claimed | State::Begun | State::RunLost => return Ok(Claim::InProgress),
                 },
             };
         }
         Err(failure::contention())
     }
 
-    /// Whether the document was written as it should be; if not, it is not what the condition says.
+    /// Writes the document. Returns false if the condition does not hold.
     async fn write(
         &self,
         ticket: &Ticket,
@@ -140,18 +140,18 @@ impl FirestoreStore {
                 Ok(true)
             }
             Committed::Yes(_) => Ok(true),
-            Committed::Otherwise => Ok(false),
+            Committed::ConditionFailed => Ok(false),
         }
     }
 
-    /// A step of the claim's owner, on the version that this process knows, or else on the one that is read.
+    /// Runs a step of the holder on the version that this process knows, or on the one that it reads.
     async fn try_step(&self, ticket: &Ticket, step: Step) -> Result<Hold, StoreError> {
         let mut known = self.versions.remove(&ticket.owner);
         for _ in 0..ROUNDS {
             let version = match known.take() {
                 Some(version) => version,
-                None => match self.calls.read(&ticket.key).await?.claim_of(ticket.owner) {
-                    Some(Seen {
+                None => match self.calls.read(&ticket.key).await?.owned_by(ticket.owner) {
+                    Some(Snapshot {
                         record: Some(record),
                         update_time: Some(update_time),
                         ..
@@ -160,7 +160,7 @@ impl FirestoreStore {
                         number: record.number,
                         state: record.state,
                     },
-                    Some(_) if step == Step::Finish => return Ok(Hold::Held), // its answer was lost
+                    Some(_) if step == Step::Finish => return Ok(Hold::Held), // an earlier answer was lost
                     _ => return Ok(Hold::Lost),
                 },
             };
@@ -183,12 +183,12 @@ impl FirestoreStore {
             Step::Begin => self.write(ticket, State::Begun, number, condition).await,
             Step::Renew => self.write(ticket, state, number, condition).await,
             Step::Finish => self.write(ticket, State::Done, number, condition).await,
-            Step::Release if state == State::Lost => {
-                let lapsed = Ticket {
+            Step::Release if state == State::RunLost => {
+                let expired = Ticket {
                     lease: Duration::ZERO,
                     ..ticket.clone()
                 };
-                self.write(&lapsed, state, number, condition).await
+                self.write(&expired, state, number, condition).await
             }
             Step::Release => {
                 let committed = self.calls.delete(&ticket.key, condition).await?;
@@ -205,14 +205,14 @@ impl ClaimStore for FirestoreStore {
     }
 
     async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        let seen = self.bounded(self.calls.read(key)).await?;
-        Ok(match seen.record {
+        let snapshot = self.bounded(self.calls.read(key)).await?;
+        Ok(match snapshot.record {
             None => Record::Absent,
-            Some(ref record) if seen.is_expired(record) => Record::Absent,
+            Some(ref record) if snapshot.is_expired(record) => Record::Absent,
             Some(ref record) => match record.state {
                 State::Done => Record::Done(record.fingerprint),
-                _ if seen.has_expired_lease(record) => Record::Expired,
-                State::Held | State::Begun | State::Lost => Record::InProgress,
+                _ if snapshot.has_expired_lease(record) => Record::Expired,
+                State::Claimed | State::Begun | State::RunLost => Record::InProgress,
             },
         })
     }
@@ -240,12 +240,12 @@ impl TicketStore for FirestoreStore {
 #[async_trait]
 impl DedupStore for FirestoreStore {
     async fn ping(&self) -> Result<(), StoreError> {
-        let nobody = MessageKey {
+        let probe = MessageKey {
             subscription: "ping".into(),
             epoch: 0,
             id: String::new(),
         };
-        self.bounded(self.calls.read(&nobody)).await.map(drop)
+        self.bounded(self.calls.read(&probe)).await.map(drop)
     }
 }
 

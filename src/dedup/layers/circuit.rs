@@ -44,17 +44,17 @@ impl Circuit {
         &self,
         step: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let pass = self
+        let permit = self
             .breaker
-            .enter()
+            .acquire()
             .map_err(|open| StoreError::Unavailable(Arc::new(open)))?;
         let start = Instant::now();
         let answer = step.await;
         match &answer {
             Err(error @ StoreError::Unavailable(_)) if start.elapsed() >= SLOW => {
-                pass.fail(&chain(error))
+                permit.fail(&chain(error))
             }
-            _ => pass.succeed(),
+            _ => permit.succeed(),
         }
         answer
     }

@@ -1,4 +1,4 @@
-//! Finished messages that this process remembers: their duplicates cost no round trip to the store.
+//! The messages that this process has finished: their duplicates cost no round trip to the store.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Where Redis is: one server, a cluster, or a master that Sentinels know.
+//! The address of Redis: a single server, a cluster, or Sentinels.
 
 use redis::{
     ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, RedisResult,
@@ -10,7 +10,7 @@ use redis::{
 /// - `redis-cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]`
 /// - `redis-sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]/MASTER[/DB][?sentinel_username=…&sentinel_password=…]`
 ///
-/// and each with TLS as `rediss…`. What is special in a user, password or master is percent-encoded.
+/// `rediss…` adds TLS to each form. Special characters in a user, a password or a master are percent-encoded.
 #[derive(Clone)]
 pub struct RedisAddress {
     pub(super) kind: Kind,
@@ -18,7 +18,7 @@ pub struct RedisAddress {
     pub(super) nodes: Vec<(String, u16)>,
     pub(super) login: Login,
     pub(super) database: Option<i64>,
-    /// Trusted instead of the system's, as PEM.
+    /// The certificate authorities that replace the system's, as PEM.
     pub(super) authorities: Option<Vec<u8>>,
 }
 
@@ -35,70 +35,70 @@ pub(super) struct Login {
     pub(super) password: Option<String>,
 }
 
-/// What is wrong with an address; never with a part of it that may be a password.
+/// The fault of an address. No text quotes a part that may be a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedisAddressError {
     /// No `://`.
-    #[error("is no URL")]
+    #[error("is not a URL")]
     NoUrl,
-    /// Not one of Redis.
+    /// Not a scheme of Redis.
     #[error("has the scheme {0:?}")]
     Scheme(String),
     /// Neither a name nor an IP address.
     #[error(
-        "has a host that is no name and no IP address; a special character before it is percent-encoded"
+        "has a host that is neither a name nor an IP address; percent-encode special characters before it"
     )]
     Host,
-    /// Two or more, where one server is meant.
+    /// Several hosts for a single server.
     #[error("has several hosts, but is neither redis-cluster:// nor redis-sentinel://")]
     Hosts,
     /// Not 1 to 65535.
     #[error(
-        "has a port that is no number from 1 to 65535; a special character before it is percent-encoded"
+        "has a port that is not a number from 1 to 65535; percent-encode special characters before it"
     )]
     Port,
-    /// One log-in counts for all nodes.
+    /// A log-in before each host, although one applies to all.
     #[error(
-        "has a user or a password before each host, or a comma in one of them: they stand once, before the first host, with @ as %40 and , as %2C"
+        "has a user or a password before each host, or a comma in one of them: write them once, before the first host, with @ as %40 and , as %2C"
     )]
     LoginEach,
-    /// The user or the password ends at the first one.
-    #[error("has a / before its @, which is written as %2F there")]
+    /// A raw `/` in the user or the password.
+    #[error("has a / before its @: write it as %2F")]
     Slash,
-    /// No number.
-    #[error("has a path that is no database number")]
+    /// Not a number.
+    #[error("has a path that is not a database number")]
     Database,
-    /// A cluster has one database.
-    #[error("has a path, but a cluster has one database only")]
+    /// A database number for a cluster.
+    #[error("has a path, although a cluster has only one database")]
     ClusterDatabase,
-    /// Sentinels know masters by name.
-    #[error("names no master after the Sentinels, as in redis-sentinel://HOST/MASTER")]
+    /// No name of a master.
+    #[error("has no name of a master after the Sentinels, expected redis-sentinel://HOST/MASTER")]
     Master,
-    /// Unknown, or in the wrong place.
+    /// An unknown parameter.
     #[error(
-        "has something after ? that is neither sentinel_username nor sentinel_password of Sentinels"
+        "has a parameter after ?, expected sentinel_username or sentinel_password of redis-sentinel://"
     )]
     Query,
-    /// `%` without two hexadecimal digits, or no UTF-8.
-    #[error("has a % that does not begin a percent-encoded character")]
+    /// `%` without two hexadecimal digits, or not UTF-8.
+    #[error("has a % that is not part of a percent-encoded character")]
     Encoding,
-    /// Redis would not be told the user at all.
+    /// A user without a password, which Redis would ignore.
     #[error("has a user without a password")]
     UserWithoutPassword,
-    /// Which one is meant?
+    /// A second password.
     #[error("has a password already")]
     TwoPasswords,
-    /// The certificates would never be looked at.
+    /// Certificates for an address without TLS.
     #[error("is an address without TLS")]
     NoTls,
 }
 
 impl RedisAddress {
-    /// Logs in with this password, which is not in the URL.
+    /// Adds the password, for a URL without one.
     ///
     /// # Errors
-    /// When the URL has one.
+    /// The URL has a password.
     pub fn with_password(mut self, password: impl Into<String>) -> Result<Self, RedisAddressError> {
         if self.login.password.is_some() {
             return Err(RedisAddressError::TwoPasswords);
@@ -110,7 +110,7 @@ impl RedisAddress {
     /// Trusts these certificate authorities, as PEM, instead of the system's.
     ///
     /// # Errors
-    /// When the address is one without TLS.
+    /// The address is without TLS.
     pub fn trusting(mut self, authorities: Vec<u8>) -> Result<Self, RedisAddressError> {
         if !self.is_tls {
             return Err(RedisAddressError::NoTls);
@@ -119,10 +119,10 @@ impl RedisAddress {
         Ok(self)
     }
 
-    /// Whether all that belongs together is there, once the password that is not in the URL is known.
+    /// Checks that the log-in is complete.
     ///
     /// # Errors
-    /// When a user has no password.
+    /// A user has no password.
     pub fn complete(self) -> Result<Self, RedisAddressError> {
         let is_complete = |login: &Login| login.user.is_none() || login.password.is_some();
         let sentinels = match &self.kind {
@@ -136,7 +136,7 @@ impl RedisAddress {
         }
     }
 
-    /// The servers or Sentinels that the address names, each with its own log-in.
+    /// Returns the servers or Sentinels of the address, each with its log-in.
     pub(super) fn named(&self) -> RedisResult<Vec<ConnectionInfo>> {
         let login = match &self.kind {
             Kind::Sentinel { login, .. } => self.settings(login, None),
@@ -146,7 +146,7 @@ impl RedisAddress {
         self.nodes.iter().map(node).collect()
     }
 
-    /// The server that a Sentinel names.
+    /// Returns the server that a Sentinel names.
     pub(super) fn master(&self, host: &str, port: u16) -> RedisResult<ConnectionInfo> {
         self.node(host, port, self.settings(&self.login, self.database))
     }

@@ -1,29 +1,30 @@
-//! What an operator should change about Redis, by what it says of itself.
+//! Advice to operators, from the configuration that Redis reports.
 
 use std::collections::BTreeMap;
 
 use redis::{ErrorKind, RedisResult, ServerErrorKind};
 
-use super::link::Link;
+use super::client::RedisClient;
 
-const EVICTION: &str = "may drop records of handled messages when its memory is full, and their duplicates would run again: set its maxmemory-policy to noeviction, now";
-const FORGETS: &str = "keeps nothing over a restart, and all messages delivered again after it would run again: switch its append-only file on (appendonly yes)";
-const MAY_FORGET: &str = "has no append-only file, and whether it saves snapshots is unknown, since CONFIG GET is not permitted: see that its records outlive a restart";
+const EVICTION: &str = "may evict records of handled messages when its memory is full, so that their duplicates run again: set its maxmemory-policy to noeviction, now";
+const FORGETS: &str = "keeps nothing over a restart, so that redelivered messages run again after it: enable its append-only file (appendonly yes)";
+const MAY_FORGET: &str = "has no append-only file, and may have no snapshots, since CONFIG GET is not permitted: make sure that its records survive a restart";
 
-/// Asks every master; a sentence for each thing.
-pub(super) async fn advice(link: &Link) -> RedisResult<Vec<String>> {
-    let infos: BTreeMap<String, String> = match link.ask_each(&redis::cmd("INFO")).await {
+/// Queries every master, and returns a sentence for each problem.
+pub(super) async fn advice(client: &RedisClient) -> RedisResult<Vec<String>> {
+    let infos: BTreeMap<String, String> = match client.query_each(&redis::cmd("INFO")).await {
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
             return Ok(vec![
-                "whether Redis may drop or forget records is unknown, since its user may not run INFO: permit +info".into(),
+                "cannot check that Redis keeps its records, since its user may not run INFO: permit +info".into(),
             ]);
         }
         infos => infos?,
     };
     let mut save = redis::cmd("CONFIG");
     save.arg("GET").arg("save");
-    // Memorystore and careful operators permit no CONFIG.
-    let saves: Option<BTreeMap<String, BTreeMap<String, String>>> = link.ask_each(&save).await.ok();
+    // Memorystore does not permit CONFIG.
+    let saves: Option<BTreeMap<String, BTreeMap<String, String>>> =
+        client.query_each(&save).await.ok();
     let mut servers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (server, info) in &infos {
         let saves = saves
@@ -46,7 +47,7 @@ fn named(servers: &[&str]) -> String {
     }
 }
 
-/// `save` as `CONFIG GET` tells it, if it does.
+/// Returns the advice for one server. `save` is the answer to `CONFIG GET save`, if it is permitted.
 fn about(info: &str, save: Option<&str>) -> Vec<String> {
     let facts: BTreeMap<&str, &str> = info
         .lines()
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_lose_records_is_said() {
+    fn advice_is_given_only_about_lost_records() {
         let safe = "maxmemory:100 maxmemory_policy:noeviction aof_enabled:1";
         check(safe, None, &[]);
         check(

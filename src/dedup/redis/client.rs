@@ -1,4 +1,4 @@
-//! The connection to Redis: made when first needed, bounded in time, and made anew after a failure.
+//! The client of Redis: it connects on first use, bounds each command in time, and reconnects after a failure.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,12 +16,12 @@ use tokio::time::timeout;
 
 use super::address::{Kind, RedisAddress};
 use super::sentinel::Sentinels;
-use crate::dedup::connection::Renewable;
+use crate::dedup::connection::SharedConnection;
 
-pub(super) struct Link {
+pub(super) struct RedisClient {
     route: Route,
     timeout: Duration,
-    connection: Renewable<Connection>,
+    connection: SharedConnection<Connection>,
 }
 
 enum Route {
@@ -30,14 +30,14 @@ enum Route {
     Sentinel(Sentinels),
 }
 
-/// To one server, or to all of a cluster; many steps share it.
+/// A connection to one server or to a whole cluster, shared by concurrent steps.
 #[derive(Clone)]
 enum Connection {
     Server(MultiplexedConnection),
     Cluster(ClusterConnection),
 }
 
-impl Link {
+impl RedisClient {
     pub(super) fn new(address: &RedisAddress, timeout: Duration) -> RedisResult<Self> {
         let nodes = address.named()?;
         let route = match (&address.kind, nodes.first()) {
@@ -47,10 +47,10 @@ impl Link {
             }
             (Kind::Single | Kind::Cluster, _) => {
                 let mut cluster = ClusterClientBuilder::new(nodes)
-                    // A frozen node must leave time to ask the others, when the cluster is looked at anew.
+                    // A frozen node must leave time for the others when the topology is refreshed.
                     .connection_timeout(timeout / 3)
                     .response_timeout(timeout)
-                    // With the library's own settings a step would wait for a node that is gone until its time is over.
+                    // With the library's defaults a step for a failed node would use up its whole time.
                     .retries(3)
                     .min_retry_wait(20)
                     .max_retry_wait(100);
@@ -63,17 +63,17 @@ impl Link {
         Ok(Self {
             route,
             timeout,
-            connection: Renewable::default(),
+            connection: SharedConnection::default(),
         })
     }
 
-    /// One command within its time, connecting included.
-    pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+    /// Sends a command. The time limit includes the connecting.
+    pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         self.within(async |connection| command.query_async(connection).await)
             .await
     }
 
-    /// Whether a server answers. Of a cluster one is enough: its other masters' messages can be handled.
+    /// Checks that the server answers. In a cluster one master is enough, since the messages of that master can be handled.
     pub(super) async fn ping(&self) -> RedisResult<()> {
         let ping = redis::cmd("PING");
         self.within(async |connection| match connection {
@@ -88,8 +88,8 @@ impl Link {
         .await
     }
 
-    /// One command to each master; with the server's address where there are several.
-    pub(super) async fn ask_each<T: FromRedisValue>(
+    /// Sends a command to each master. The answers of a cluster have the addresses of the masters.
+    pub(super) async fn query_each<T: FromRedisValue>(
         &self,
         command: &Cmd,
     ) -> RedisResult<BTreeMap<String, T>> {
@@ -119,9 +119,9 @@ impl Link {
         });
         let answer = answer.await.unwrap_or_else(|_| Err(timed_out()));
         if let (Err(error), Some(used)) = (&answer, &used)
-            && tells_of_the_connection(error)
+            && is_connection_fault(error)
         {
-            self.connection.throw_away(used, is_dead(error));
+            self.connection.discard(used, is_dead(error));
         }
         answer
     }
@@ -172,16 +172,16 @@ impl ConnectionLike for Connection {
     }
 }
 
-/// Rather than of the command or the record: then another connection would be told the same.
-fn tells_of_the_connection(error: &RedisError) -> bool {
-    let is_refused = matches!(
+/// Returns true if the error concerns the connection, and not the command or the record.
+fn is_connection_fault(error: &RedisError) -> bool {
+    let is_rejected = matches!(
         error.kind(),
         ErrorKind::Server(ServerErrorKind::NoScript | ServerErrorKind::NoPerm)
     );
-    !is_refused && !matches!(error.code(), Some("CORRUPT" | "OOM"))
+    !is_rejected && !matches!(error.code(), Some("CORRUPT" | "OOM"))
 }
 
-/// Broken, or to a server that is a master no more.
+/// Returns true for a broken connection, and for one to a server that is no longer a master.
 fn is_dead(error: &RedisError) -> bool {
     error.is_unrecoverable_error() || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
 }

@@ -1,11 +1,11 @@
-//! The server's clock as this process knows it, for steps that must not be executed after their sender has given them up.
+//! An estimate of the server's clock, for the deadlines of steps: a late step must not be executed.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// The server's time, as its last answer told it; before the first answer, this machine's.
+/// The server's time by its last answer. Before the first answer it is this machine's.
 pub(super) struct ServerClock {
     start: Instant,
     /// The server's time at `start`, in milliseconds since 1970.
@@ -28,8 +28,8 @@ impl ServerClock {
         at_start.saturating_add(milliseconds(since_start))
     }
 
-    /// Takes over the time that a server told in its answer to a step sent at `sent`. The deadline errs on
-    /// the late side, by the time that the step took, so that no step in time is refused.
+    /// Sets the time from the answer to a step sent at `sent`. The estimate is late by the duration of that step, so that no step in
+    /// time is rejected.
     pub(super) fn learn(&self, server_ms: i64, sent: Instant) {
         let since_start = milliseconds(sent.saturating_duration_since(self.start));
         self.at_start

@@ -1,9 +1,9 @@
-//! Redis and Valkey, as one server, as a cluster, or with Sentinels: one string a message.
+//! The store in Redis or Valkey: a single server, a cluster, or with Sentinels. Each message is one string.
 
 mod address;
 mod advice;
+mod client;
 mod clock;
-mod link;
 mod scripts;
 mod sentinel;
 mod url;
@@ -16,53 +16,54 @@ use redis::{ErrorKind, FromRedisValue, RedisError, ServerErrorKind};
 use tokio::time::Instant;
 
 pub use self::address::{RedisAddress, RedisAddressError};
+use self::client::RedisClient;
 use self::clock::ServerClock;
-use self::link::Link;
 use self::scripts::{Scripts, Step};
 use super::{
     Claim, ClaimStore, DedupStore, Hold, MessageKey, Record, StoreError, Ticket, TicketStore,
 };
 
-/// Keeps the records in a Redis or Valkey that all instances share.
+/// A store in a Redis or Valkey that all instances share.
 pub struct RedisStore {
-    link: Link,
+    client: RedisClient,
     scripts: Scripts,
     clock: ServerClock,
     timeout: Duration,
-    place: Place,
+    address: ServerAddress,
 }
 
-/// The address of the store, for errors; passwords are masked.
-struct Place {
-    address: String,
+/// The address for errors, with masked passwords.
+struct ServerAddress {
+    text: String,
     is_tls: bool,
 }
 
-/// The error of a server that does not answer, or refuses.
+/// The error of a server that does not answer, or rejects a step.
 #[derive(Debug, thiserror::Error)]
-#[error("{place}")]
-struct At {
-    place: String,
+#[error("{address}")]
+struct ServerError {
+    /// The address, and the settings to check.
+    address: String,
     source: RedisError,
 }
 
 impl RedisStore {
-    /// A store at `address`. It connects when first needed, and again by itself after a server was away; a step without an
-    /// answer within `timeout` is an error.
+    /// Creates a store at `address`. It connects on first use, and reconnects after an outage. A step without an answer within
+    /// `timeout` is an error.
     ///
     /// # Errors
-    /// When the certificates that the address trusts cannot be used.
+    /// The certificates that the address trusts cannot be used.
     pub fn new(address: &RedisAddress, timeout: Duration) -> Result<Self, StoreError> {
-        let place = Place {
-            address: address.to_string(),
+        let server = ServerAddress {
+            text: address.to_string(),
             is_tls: address.is_tls,
         };
         Ok(Self {
-            link: Link::new(address, timeout).map_err(|error| place.fails(error))?,
+            client: RedisClient::new(address, timeout).map_err(|error| server.error(error))?,
             scripts: Scripts::new(),
             clock: ServerClock::new(),
             timeout,
-            place,
+            address: server,
         })
     }
 
@@ -73,13 +74,13 @@ impl RedisStore {
         arguments: &[String],
     ) -> Result<T, StoreError> {
         let key = format!("pushgate:{key}");
-        match self.link.ask(&step.by_hash(&key, arguments)).await {
+        match self.client.query(&step.by_hash(&key, arguments)).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.link.ask(&step.in_full(&key, arguments)).await
+                self.client.query(&step.in_full(&key, arguments)).await
             }
             answer => answer,
         }
-        .map_err(|error| self.place.fails(error))
+        .map_err(|error| self.address.error(error))
     }
 
     async fn with<T: FromRedisValue>(&self, step: &Step, ticket: &Ticket) -> Result<T, StoreError> {
@@ -96,12 +97,12 @@ impl RedisStore {
         self.run(step, &ticket.key, &arguments).await
     }
 
-    /// `None` if the server received it too late, by what was known of its clock.
+    /// Sends a claim. Returns `None` if it reached the server after its deadline, which relies on an estimate of the server's clock.
     async fn try_claim(&self, ticket: &Ticket) -> Result<Option<Claim>, StoreError> {
-        let asked = Instant::now();
+        let sent = Instant::now();
         let (answer, number, fingerprint, is_run_lost, now): (String, u32, String, bool, i64) =
             self.with(&self.scripts.claim, ticket).await?;
-        self.clock.learn(now, asked);
+        self.clock.learn(now, sent);
         match answer.as_str() {
             "granted" => Ok(Some(Claim::Granted {
                 number,
@@ -114,11 +115,11 @@ impl RedisStore {
         }
     }
 
-    /// `None` if the server received it too late, by what was known of its clock.
+    /// Sends the beginning of a run. Returns `None` if it reached the server after its deadline.
     async fn try_begin(&self, ticket: &Ticket) -> Result<Option<Hold>, StoreError> {
-        let asked = Instant::now();
+        let sent = Instant::now();
         let (answer, now): (String, i64) = self.with(&self.scripts.begin, ticket).await?;
-        self.clock.learn(now, asked);
+        self.clock.learn(now, sent);
         match answer.as_str() {
             "held" => Ok(Some(Hold::Held)),
             "lost" => Ok(Some(Hold::Lost)),
@@ -138,15 +139,15 @@ impl ClaimStore for RedisStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
         match self.try_claim(ticket).await? {
             Some(claim) => Ok(claim),
-            // The answer told the server's time, so the second one has the right deadline.
+            // The answer had the server's time, so the second claim has the right deadline.
             None => self.try_claim(ticket).await?.ok_or_else(too_late),
         }
     }
 
     async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        let nobody = ["nobody".to_owned()];
+        let no_owner = ["none".to_owned()];
         let (state, fingerprint): (String, String) =
-            self.run(&self.scripts.look, key, &nobody).await?;
+            self.run(&self.scripts.look, key, &no_owner).await?;
         match state.as_str() {
             "absent" => Ok(Record::Absent),
             "held" => Ok(Record::InProgress),
@@ -182,18 +183,18 @@ impl TicketStore for RedisStore {
 #[async_trait]
 impl DedupStore for RedisStore {
     async fn ping(&self) -> Result<(), StoreError> {
-        let answer = self.link.ping().await;
-        answer.map_err(|error| self.place.fails(error))
+        let answer = self.client.ping().await;
+        answer.map_err(|error| self.address.error(error))
     }
 
     async fn advice(&self) -> Result<Vec<String>, StoreError> {
-        let answer = advice::advice(&self.link).await;
-        answer.map_err(|error| self.place.fails(error))
+        let answer = advice::advice(&self.client).await;
+        answer.map_err(|error| self.address.error(error))
     }
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the server executed the step too late")]
+#[error("the step reached the server after its deadline")]
 struct TooLate;
 
 fn too_late() -> StoreError {
@@ -204,9 +205,9 @@ fn too_late() -> StoreError {
 #[error("the server is a node of a cluster: use redis-cluster:// in PUSHGATE_STORE")]
 struct IsACluster(#[source] RedisError);
 
-/// Whatever may have happened in the network passes; what the server itself says (`NOAUTH`, `OOM`) wants a person, but for a
-/// server that is still loading its data or failing over.
-fn passes(error: &RedisError) -> bool {
+/// Returns true for errors of the network, and for those of a server that loads its data or fails over. Other answers of a server,
+/// such as `NOAUTH` or `OOM`, need an operator.
+fn is_transient(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_timeout()
         || error.is_connection_dropped()
@@ -221,26 +222,26 @@ fn passes(error: &RedisError) -> bool {
         )
 }
 
-impl Place {
-    fn fails(&self, source: RedisError) -> StoreError {
+impl ServerAddress {
+    fn error(&self, source: RedisError) -> StoreError {
         if source.code() == Some("CORRUPT") {
             return StoreError::Corrupt;
         }
         if source.kind() == ErrorKind::Server(ServerErrorKind::Moved) {
             return StoreError::Refused(Arc::new(IsACluster(source)));
         }
-        let address = &self.address;
-        let is_passing = passes(&source);
-        let place = match (is_passing, self.is_tls) {
-            (true, false) => format!("{address}, check PUSHGATE_STORE"),
-            (true, true) => format!("{address}, check PUSHGATE_STORE and PUSHGATE_STORE_CA_FILE"),
-            (false, _) => format!("{address}, check PUSHGATE_STORE and PUSHGATE_STORE_PASSWORD"),
+        let text = &self.text;
+        let is_transient = is_transient(&source);
+        let address = match (is_transient, self.is_tls) {
+            (true, false) => format!("{text}, check PUSHGATE_STORE"),
+            (true, true) => format!("{text}, check PUSHGATE_STORE and PUSHGATE_STORE_CA_FILE"),
+            (false, _) => format!("{text}, check PUSHGATE_STORE and PUSHGATE_STORE_PASSWORD"),
         };
-        let at = Arc::new(At { place, source });
-        if is_passing {
-            StoreError::Unavailable(at)
+        let error = Arc::new(ServerError { address, source });
+        if is_transient {
+            StoreError::Unavailable(error)
         } else {
-            StoreError::Refused(at)
+            StoreError::Refused(error)
         }
     }
 }

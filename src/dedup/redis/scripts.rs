@@ -1,43 +1,43 @@
-//! One script a step, so that each step is atomic and keeps the server's time.
+//! One script a step, so that each step is atomic and uses the server's time.
 //!
-//! Values: `h:OWNER:LAPSES:ATTEMPT:FINGERPRINT` while held, `d:OWNER:WHEN:ATTEMPT:FINGERPRINT` when done; times in
-//! milliseconds since 1970, the fingerprint empty where the ticket has none. A held claim begins with `b` once its run has begun,
-//! and with `l` if a run that an earlier owner began is lost.
+//! A value is `STATE:OWNER:TIME:NUMBER:FINGERPRINT`. The states are `h` (claimed), `b` (claimed, and the run has begun), `l` (claimed,
+//! and a run of an earlier owner is lost) and `d` (done). The time is the end of the lease, or the time of the finish, in
+//! milliseconds since 1970. The number counts the claims of the message. The fingerprint may be empty.
 
 use redis::{Cmd, Script};
 
-/// The time on the server's clock, and the record as it is.
+/// Reads the server's time and the record.
 const READ: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local value = redis.call('GET', KEYS[1])
-local state, owner, when, attempt, fingerprint = 'absent', '', 0, 0, ''
+local state, owner, when, number, fingerprint = 'absent', '', 0, 0, ''
 if value then
-  state, owner, when, attempt, fingerprint = string.match(value, '^([hbld]):(%x+):(%d+):(%d+):(%x*)$')
+  state, owner, when, number, fingerprint = string.match(value, '^([hbld]):(%x+):(%d+):(%d+):(%x*)$')
   if not state then return redis.error_reply('CORRUPT not a record of pushgate') end
-  when, attempt = tonumber(when), tonumber(attempt)
+  when, number = tonumber(when), tonumber(number)
 end
 local mine = owner == ARGV[1]
 local held = state == 'h' or state == 'b' or state == 'l'
 local function put(as, time)
-  local record = string.format('%s:%s:%.0f:%d:%s', as, ARGV[1], time, attempt, ARGV[4])
+  local record = string.format('%s:%s:%.0f:%d:%s', as, ARGV[1], time, number, ARGV[4])
   redis.call('SET', KEYS[1], record, 'PX', ARGV[3])
 end
 ";
 
-/// A crashed claim is remembered longer than its lease, so that the next owner knows of it. One that a frozen server would execute
-/// after its sender has given it up changes nothing.
+/// A claim is remembered for longer than its lease, so that the next owner learns of a lost run. A claim after its deadline, for
+/// example on a server that was frozen, changes nothing.
 const CLAIM: &str = r"
 if now > tonumber(ARGV[5]) then return {'late', 0, '', 0, now} end
 if state == 'd' then return {'done', 0, fingerprint, 0, now} end
 if held and not mine and when > now then return {'in progress', 0, '', 0, now} end
 if state == 'absent' then state = 'h' end
 if not mine then
-  attempt = attempt + 1
+  number = number + 1
   if state == 'b' then state = 'l' end
 end
 put(state, now + ARGV[2])
-return {'granted', attempt, '', state == 'l' and 1 or 0, now}
+return {'granted', number, '', state == 'l' and 1 or 0, now}
 ";
 
 const BEGIN: &str = r"
@@ -71,7 +71,6 @@ if held then return {'held', ''} end
 return {state, fingerprint}
 ";
 
-/// All steps.
 pub(super) struct Scripts {
     pub(super) claim: Step,
     pub(super) begin: Step,
@@ -94,7 +93,6 @@ impl Scripts {
     }
 }
 
-/// One script.
 pub(super) struct Step {
     source: String,
     hash: String,
@@ -107,13 +105,13 @@ impl Step {
         Self { source, hash }
     }
 
-    /// For a server that has seen the script before.
+    /// Returns the command for a server that has the script.
     pub(super) fn by_hash(&self, key: &str, arguments: &[String]) -> Cmd {
         command("EVALSHA", &self.hash, key, arguments)
     }
 
-    /// For a server that has not: after its restart, or after a fail-over, since scripts are not replicated. It runs the
-    /// script and keeps it; loading it first would ask every node of a cluster, one of which may be down.
+    /// Returns the command for a server that lacks the script, after a restart or a fail-over. The server keeps the script. `SCRIPT
+    /// LOAD` would need every node of a cluster.
     pub(super) fn in_full(&self, key: &str, arguments: &[String]) -> Cmd {
         command("EVAL", &self.source, key, arguments)
     }

@@ -1,4 +1,4 @@
-//! Asks Sentinels where the master is.
+//! Finds the master with the help of Sentinels.
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -23,28 +23,30 @@ impl Sentinels {
         })
     }
 
-    /// Connects to the master that the first Sentinel names rightly. All are asked at once: one that is frozen, or names a
-    /// server that is gone, must not delay the others.
+    /// Connects to the first master that a Sentinel names and that confirms its role. All Sentinels are queried concurrently, so
+    /// that a frozen one does not delay the others.
     pub(super) async fn connect(
         &self,
         config: &AsyncConnectionConfig,
     ) -> RedisResult<MultiplexedConnection> {
-        let asked = self.sentinels.iter().map(|one| self.by(one, config));
-        let mut asked: FuturesUnordered<_> = asked.collect();
-        let mut telling = None;
-        while let Some(answer) = asked.next().await {
+        let queries = self.sentinels.iter().map(|one| self.by(one, config));
+        let mut queries: FuturesUnordered<_> = queries.collect();
+        let mut last_error = None;
+        while let Some(answer) = queries.next().await {
             match answer {
                 Ok(master) => return Ok(master),
-                // What a Sentinel says tells more than that another does not answer.
-                Err(error) if telling.is_none() || !error.is_io_error() => telling = Some(error),
+                // The answer of one Sentinel says more than the missing answer of another.
+                Err(error) if last_error.is_none() || !error.is_io_error() => {
+                    last_error = Some(error)
+                }
                 Err(_) => {}
             }
         }
-        Err(telling.unwrap_or_else(|| (ErrorKind::EmptySentinelList, "no Sentinel").into()))
+        Err(last_error.unwrap_or_else(|| (ErrorKind::EmptySentinelList, "no Sentinel").into()))
     }
 
-    /// A server that was the master before may still call itself one for a moment after its restart, but it may also have
-    /// become a replica, which would refuse every write.
+    /// Connects to the master that this Sentinel names, and checks its role: after a fail-over the server may be a replica, which
+    /// rejects every write.
     async fn by(
         &self,
         sentinel: &Client,
@@ -71,7 +73,7 @@ impl Sentinels {
         }
         Err((
             ErrorKind::Io,
-            "the server that Sentinel names is not a master yet",
+            "the server that the Sentinel names is not a master",
             format!("{host}:{port} is a {role}"),
         )
             .into())
@@ -80,7 +82,7 @@ impl Sentinels {
     fn unknown(&self) -> RedisError {
         (
             ErrorKind::MasterNameNotFoundBySentinel,
-            "the Sentinels know no master of this name",
+            "the Sentinels have no master of this name",
             self.master.clone(),
         )
             .into()

@@ -1,4 +1,4 @@
-//! An address of Redis as text: read, and shown without its passwords. Lists of hosts are not what a general URL has.
+//! The text form of an address: parsed, and written with masked passwords. It is not a general URL, since it may list several hosts.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -40,7 +40,7 @@ impl FromStr for RedisAddress {
             other if is_scheme(other) => {
                 return Err(RedisAddressError::Scheme(other.to_owned()));
             }
-            // Perhaps it has a password in it.
+            // It may contain a password.
             _ => return Err(RedisAddressError::NoUrl),
         };
         if query.is_some() && !matches!(kind, Kind::Sentinel { .. }) {
@@ -71,7 +71,7 @@ fn is_scheme(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
-/// Returns true if what stands before the last `@` is the log-in of one node and the next nodes, or could be.
+/// Returns true if the text before the last `@` has, or may have, the log-ins of several nodes.
 fn is_of_each(user: &str, scheme: &str) -> bool {
     let is_one_server = matches!(scheme, "redis" | "rediss");
     match user.rsplit_once(',') {
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_explained_without_what_may_be_a_password() {
+    fn a_fault_of_an_address_is_named_without_its_passwords() {
         use RedisAddressError as Wrong;
         for (url, wrong) in [
             ("hush", Wrong::NoUrl),
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_percent_encoded_reaches_the_server_as_it_is_meant() {
+    fn a_percent_encoded_log_in_is_decoded() {
         let address: RedisAddress = "redis://%C3%BCser:p%40%2F%25@h"
             .parse()
             .expect("an address");

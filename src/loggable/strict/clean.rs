@@ -1,10 +1,10 @@
-//! Errors without values.
+//! Errors that quote no value.
 
 use std::fmt;
 
 use serde::de::{Error, Expected, Unexpected};
 
-/// An error that holds what was expected, and nothing of what was found.
+/// An error that names the expectation, and nothing of the value that was found.
 #[derive(Debug)]
 pub(crate) struct Clean<E>(pub(crate) E);
 

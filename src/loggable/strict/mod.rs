@@ -1,8 +1,7 @@
-//! Reads JSON more strictly than `serde` does, and names what does not fit without quoting it.
+//! Reads JSON more strictly than `serde` does, with errors that quote no value.
 //!
-//! The structs that `serde` derives can also be read from an array of their fields' values, which no publisher means, so a
-//! JSON array is refused where a struct is expected. Errors name expectations only: a value that was found may be secret, and
-//! as large as the document.
+//! A struct with a derived `Deserialize` can also be read from an array of its fields' values. No publisher intends that, so an
+//! array is rejected in place of a struct. Errors name expectations only: a value may be secret, and as large as the document.
 
 mod clean;
 mod trail;
@@ -19,7 +18,7 @@ use serde::de::{
 pub(crate) use self::clean::Clean;
 pub(crate) use self::trail::{Step, Thinning, Trail};
 
-/// Longer keys are data rather than names.
+/// The longest key that counts as a name. Longer keys are data.
 const NAME_LIMIT_BYTES: usize = 64;
 
 /// The key under which `serde_json` hands over numbers if a crate has switched on its feature `arbitrary_precision`.
@@ -29,7 +28,7 @@ pub(crate) const NUMBER: &str = "$serde_json::private::Number";
 pub(crate) struct Strict<'a, D> {
     inner: D,
     trail: &'a Trail,
-    /// Where a key is noted, if this reads the key of an object.
+    /// The place to record a key, if this reads the key of an object.
     key: Option<&'a RefCell<String>>,
 }
 
@@ -53,8 +52,8 @@ impl<'a, D> Strict<'a, D> {
     }
 }
 
-/// Reads numbers by [`Deserializer::deserialize_any`], whose errors do not quote what was found, except in keys, where they
-/// are strings.
+/// Reads numbers with [`Deserializer::deserialize_any`], whose errors quote no value. In keys, where numbers are strings, the method
+/// itself is called.
 macro_rules! scalars {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
@@ -70,7 +69,7 @@ macro_rules! scalars {
     )*};
 }
 
-/// Reads everything else by [`Deserializer::deserialize_any`], too.
+/// Reads other types with [`Deserializer::deserialize_any`].
 macro_rules! others {
     ($($method:ident($($argument:ident: $kind:ty),*))*) => {$(
         fn $method<V: Visitor<'de>>(self, $($argument: $kind,)* visitor: V) -> Result<V::Value, Self::Error> {
@@ -80,7 +79,7 @@ macro_rules! others {
     )*};
 }
 
-/// Leaves the method to the deserializer inside.
+/// Calls the same method of the inner deserializer.
 macro_rules! direct {
     ($($method:ident($($argument:ident: $kind:ty),*))*) => {$(
         fn $method<V: Visitor<'de>>(self, $($argument: $kind,)* visitor: V) -> Result<V::Value, Self::Error> {
@@ -144,19 +143,19 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
     }
 }
 
-/// What a visitor reads, as far as it matters here.
+/// The kind of value that a visitor reads, as far as it matters here.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Target {
     Struct,
     /// Also the fields of an enum's variant.
     Map,
     Number,
-    /// A value of any kind; or what `serde` keeps first and reads later, for tagged and untagged enums and flattened structs.
+    /// A value of any kind, also one that `serde` buffers for tagged and untagged enums and flattened structs.
     Anything,
     Other,
 }
 
-/// A visitor that hands on this module's rules to whatever is read inside of what it visits.
+/// A visitor that applies this module's rules to all nested values.
 struct Reading<'a, V> {
     visitor: V,
     target: Target,
@@ -186,7 +185,7 @@ impl<'a, V> Reading<'a, V> {
     }
 }
 
-/// Visits plain values as they are.
+/// Passes plain values on.
 macro_rules! plain {
     ($($method:ident($($value:ident: $kind:ty)?))*) => {$(
         fn $method<E: Error>(self, $($value: $kind)?) -> Result<V::Value, E> {
@@ -269,7 +268,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Reading<'_, V> {
     }
 }
 
-/// A number as `arbitrary_precision` hands it over: a map of [`NUMBER`] to its digits.
+/// Reads a number in the form of `arbitrary_precision`: a map of [`NUMBER`] to its digits.
 fn number<'de, V: Visitor<'de>, A: MapAccess<'de>>(
     visitor: V,
     map: &mut A,
@@ -332,7 +331,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Items<'_, A> {
 /// The entries of an object.
 struct Entries<'a, A> {
     inner: A,
-    /// It is a struct's, so that none is left out.
+    /// True for a struct, of which no entry may be skipped.
     is_whole: bool,
     index: usize,
     trail: &'a Trail,
@@ -397,7 +396,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Entries<'_, A> {
     }
 }
 
-/// What a visitor reads next, with this module's rules.
+/// A seed that applies this module's rules.
 struct Inside<'a, S> {
     seed: S,
     trail: &'a Trail,
@@ -417,7 +416,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Inside<'_, S> {
     }
 }
 
-/// Reads an enum as `serde` writes it by default: the name of its variant, or an object of this name and its content.
+/// A visitor of an enum in `serde`'s default form: the name of the variant, or an object of this name and its content.
 struct Variant<V>(V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for Variant<V> {

@@ -1,4 +1,4 @@
-//! The notes taken while a document is decoded, and how much of it is left out.
+//! The facts recorded while a document is decoded, and the sample of it that is decoded.
 
 use std::cell::{Cell, RefCell};
 
@@ -10,7 +10,7 @@ pub(crate) enum Step {
     Key(Option<String>),
 }
 
-/// The notes taken while a document is decoded, and how much of it is left out.
+/// The facts recorded while a document is decoded, and the sample of it that is decoded.
 #[derive(Default)]
 pub(crate) struct Trail {
     /// The path to the place that does not fit, innermost step first.
@@ -18,12 +18,12 @@ pub(crate) struct Trail {
     /// The elements of all arrays and the entries of all maps.
     elements: Cell<usize>,
     thinning: Option<Thinning>,
-    /// An array was read of which it is not known what it is read for.
+    /// True if an array was read for a type that is not known.
     has_opaque_array: Cell<bool>,
 }
 
 impl Trail {
-    /// Leaves out most elements of long arrays and maps.
+    /// Creates a trail that skips most elements of long arrays and maps.
     pub(crate) fn thinned(thinning: Thinning) -> Self {
         Self {
             thinning: Some(thinning),
@@ -69,7 +69,7 @@ pub(crate) struct Thinning {
 }
 
 impl Thinning {
-    /// Fixed-size arrays and the fields of flattened structs are mostly not longer.
+    /// The elements that are never skipped. Fixed-size arrays and the fields of flattened structs are seldom longer.
     const ALWAYS: usize = 16;
 
     /// Keeps about `kept` of so many elements.
