@@ -1,4 +1,4 @@
-//! The time as the emulator sees it, which tests can move forward.
+//! The emulator's clock, which tests can move forward. All time is read here.
 
 use std::future::Future;
 use std::time::Duration;
@@ -67,7 +67,7 @@ impl Clock {
         }
     }
 
-    /// What `work` gives, or nothing if `limit` is over first.
+    /// Returns the result of `work`, or `None` if `limit` is over first.
     pub(crate) async fn within<F: Future>(&self, limit: Duration, work: F) -> Option<F::Output> {
         let end = self.now() + limit;
         tokio::select! {

@@ -1,8 +1,8 @@
-//! Why a request to the emulator is refused, in the words of Google's API.
+//! Errors of requests to the emulator, with Google's texts.
 
 use std::error::Error;
 
-/// Why the emulator refuses a request; the interfaces in `api/` alone know the status codes.
+/// The refusal of a request; only `api/` and `server/` know the status codes.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiError {
@@ -12,10 +12,10 @@ pub enum ApiError {
     /// A topic or subscription of this short name exists.
     #[error("Resource already exists in the project (resource={0})")]
     AlreadyExists(String),
-    /// The request breaks a rule of Pub/Sub; the text says which.
+    /// The request breaks a rule of Pub/Sub; the text names it.
     #[error("{0}")]
     InvalidArgument(String),
-    /// The request is a good one for Pub/Sub, but asks for something that this emulator does not do.
+    /// The request is valid for Pub/Sub, but not supported by this emulator.
     #[error("{0}")]
     Unimplemented(String),
     /// The request is a good one, but not in the present state of what it names.
@@ -24,10 +24,10 @@ pub enum ApiError {
     /// A value lies beyond the range that Pub/Sub documents.
     #[error("{0}")]
     OutOfRange(String),
-    /// Somebody else changed what the request was about to change.
+    /// Another request changed the same resource.
     #[error("{0}")]
     Aborted(String),
-    /// The emulator itself is wrong; the text says where.
+    /// A fault of the emulator itself; the text names the place.
     #[error("{0}")]
     Internal(String),
     /// The emulator is about to stop, or cannot write its data folder.
@@ -39,7 +39,7 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// Whether the same request can succeed later without anyone changing it.
+    /// Returns true if the same request can succeed later without a change.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(

@@ -1,4 +1,4 @@
-//! What happens to each push, told to whoever listens.
+//! The events of pushes.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,27 +13,27 @@ pub struct DeliveryEvent {
     pub message_id: String,
     /// 1 for the first push of the message, then one more for each nack and each expired deadline.
     pub attempt: u32,
-    /// What happened.
+    /// The progress that it reports.
     pub progress: Progress,
 }
 
-/// How far a push has come.
+/// The progress of a push.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Progress {
     /// The request is about to be sent.
     Started,
     /// The push is over. One that is aborted, because its subscription was deleted or the emulator stops, does not come here.
     Ended {
-        /// What the endpoint answered.
+        /// The endpoint's answer.
         reply: Reply,
         /// From the start of the request to the status line, or to giving up.
         latency: Duration,
-        /// What becomes of the message.
+        /// The settlement of the message.
         settlement: Settlement,
     },
 }
 
-/// What became of one delivery: what an endpoint answered, or what a client that pulled did.
+/// The end of one delivery: the answer of an endpoint, or the action of a client that pulled.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reply {
     /// This status.
@@ -72,7 +72,7 @@ impl fmt::Display for Reply {
     }
 }
 
-/// What becomes of a message after a push.
+/// The settlement of a message after a delivery.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Settlement {
     /// It was acknowledged, and is done.
@@ -101,13 +101,13 @@ impl DeliveryEvent {
         }
     }
 
-    /// Whether this is the end of a push that acknowledged its message.
+    /// Returns true if this is the end of a push that acknowledged its message.
     #[must_use]
     pub fn is_acked(&self) -> bool {
         self.settlement() == Some(&Settlement::Acked)
     }
 
-    /// How long the message waits for its next push, if it is to be pushed again.
+    /// Returns the wait until the next push of the message, if there is to be one.
     #[must_use]
     pub fn next_attempt_in(&self) -> Option<Duration> {
         match self.settlement() {

@@ -19,12 +19,11 @@
 //! ```
 //!
 //! # Map
-//! A message comes in through `api/` (gRPC, or REST transcoded to it, over the `connections` of `server`), or through the
-//! `handles` of a test. `broker/` holds it against its `schema/` and gives it to every subscription of its topic whose `filter/`
-//! lets it through, if `storage` has room. Each subscription is a `delivery/`: `backlog/` decides what is next, `throttle` how
-//! much at once, `push/` sends it with a token of `issuer/` or `pull` hands it out, and `settle` decides what comes of it;
-//! `faults/` plan what goes wrong. `journal/` keeps it over a restart, `history/` remembers what happened, and `console/` shows
-//! it. Nothing outside `api/` knows a status code of the API, and nothing outside `delivery/` decides when a message is pushed.
+//! A message is published through `api/` (gRPC, or REST transcoded to it) or through a handle of `library/`. `broker/` checks it
+//! against its `schema/`, and adds it to every subscription of its topic whose `filter/` matches, if `messages/` has room. Each
+//! subscription is a `delivery/`: `backlog/` chooses the next message, `throttle` bounds the pushes at once, `push/` sends one
+//! with a token of `issuer/`, `pull` leases one to a client, and `settle` settles it; `faults/` plan failures. `journal/` saves
+//! everything over a restart, `history/` records the deliveries, and `console/` shows them. `ARCHITECTURE.md` has the floors.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -124,6 +124,6 @@ fn report(error: &dyn Error) {
         report = format!("{report}: {cause}");
         source = cause.source();
     }
-    // Perhaps nobody reads it any more; the exit code tells the rest.
+    // The reader may have gone; the exit code remains.
     writeln!(std::io::stderr(), "{report}").ok();
 }

@@ -1,5 +1,5 @@
-//! JSON objects, read as such: what `serde` derives takes an array for a struct as well, field by field, and of a key that a map
-//! has twice the later value.
+//! Strict JSON objects: derived `serde` code also accepts an array for a struct, and takes the later value of a key that
+//! occurs twice in a map.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -169,7 +169,7 @@ fn a_taken_port_is_explained_by_the_flag_that_decides_it() {
 fn an_address_that_others_reach_must_be_asked_for() {
     let everywhere = ["--host-port", "0.0.0.0:0"];
     let said = refused(&everywhere, &[]);
-    assert!(said.contains("or say --allow-remote"), "{said}");
+    assert!(said.contains("or set --allow-remote"), "{said}");
     let said = refused(&everywhere, &[("K_SERVICE", "shop")]);
     assert!(
         said.contains("this seems to be Cloud Run (K_SERVICE is set)"),
@@ -376,7 +376,7 @@ fn an_empty_variable_counts_as_unset() {
         ("SSL_CERT_FILE", ""),
     ];
     let said = refused(&["--host-port", "0.0.0.0:0"], &empty);
-    assert!(said.contains("or say --allow-remote"), "{said}");
+    assert!(said.contains("or set --allow-remote"), "{said}");
     assert!(!said.contains("this seems to be"), "{said}");
     let running = Running::start(&FREE, &empty);
     let environment = format!("/proc/{}/environ", running.child.id());

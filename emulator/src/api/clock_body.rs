@@ -5,16 +5,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-/// What `POST /emulator/v1/clock:advance` asks for: `{"seconds": "3600s"}`.
+/// The body of `POST /emulator/v1/clock:advance`: `{"seconds": "3600s"}`.
 #[derive(Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AdvanceBody {
-    /// By how much; what is due by then happens at once. Time does not go back.
+    /// The advance; everything due by then happens at once. Time does not go back.
     #[serde(deserialize_with = "crate::resources::duration::deserialize_seconds")]
     pub(super) seconds: Duration,
 }
 
-/// What is answered: the time that the clock shows now.
+/// The response: the time that the clock shows now.
 #[derive(Debug, Serialize)]
 pub(super) struct ClockBody {
     #[serde(with = "time::serde::rfc3339")]

@@ -1,4 +1,4 @@
-//! Reads requests of gRPC. One that is no such message is refused for good: clients send an `INTERNAL` again and again.
+//! Reads requests of gRPC. A malformed one is refused with a permanent code, since clients retry `INTERNAL` without end.
 
 use std::any::TypeId;
 use std::marker::PhantomData;

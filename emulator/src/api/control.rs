@@ -1,5 +1,5 @@
-//! What the emulator can do beside Google's interface, under `/emulator/v1`: faults, the clock, keys, repeated deliveries, a look
-//! at what is held, and a clean sheet. Its end is asked for as that of Google's own emulator.
+//! The interface beside Google's, under `/emulator/v1`: faults, the clock, keys, repeated deliveries, a list
+//! of unacknowledged messages, and the deletion of a project. Shutdown is requested as with Google's own emulator.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ const MAX_HELD_MESSAGES: usize = 1_000;
 /// No further message is shown once there are as many.
 const MAX_HELD_BYTES: usize = 10_000_000;
 
-/// What the handlers work with.
+/// The state of the handlers.
 #[derive(Clone)]
 struct Control {
     broker: Arc<Broker>,
@@ -49,7 +49,7 @@ struct AgainBody {
     message_id: String,
 }
 
-/// How many messages are to be shown.
+/// The number of messages to show.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct HeldQuery {
@@ -103,7 +103,7 @@ pub(super) fn routes(
         })
 }
 
-/// What scripts made for Google's own emulator end it with. The answer still goes out, also when nothing can be kept any more.
+/// Shuts the emulator down, as scripts for Google's own emulator do. The response is sent even if the data folder has failed.
 async fn shut_down(State(control): State<Control>) -> Json<Nothing> {
     control.stopping.cancel();
     Json(Nothing {})
@@ -162,7 +162,7 @@ async fn deliver_again(
     Ok(Json(Nothing {}))
 }
 
-/// What a subscription holds, oldest first, in the form of a pull's answer. Nothing is taken: there are no ack ids.
+/// Lists the messages of a subscription, oldest first, in the form of a pull's response. Nothing is leased: there are no ack ids.
 async fn held(
     State(control): State<Control>,
     Path(place): Path<(String, String)>,

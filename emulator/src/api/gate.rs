@@ -1,5 +1,5 @@
 //! Keeps the web pages of other machines from Google's interface and the emulator's own, since any page in a developer's
-//! browser can send requests to loopback. Programs and pages on this machine, which are a developer's own, may ask.
+//! browser can send requests to loopback. Programs and pages on this machine, which are a developer's own, are allowed.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tonic::Status;
 use super::refuse;
 use crate::server::hosts::{authorities, host};
 
-/// Ends of names that nobody can register, so that no foreign page has such a name (RFC 6761, RFC 6762, RFC 8375; ICANN has
+/// Ends of names that cannot be registered, so that no foreign page has such a name (RFC 6761, RFC 6762, RFC 8375; ICANN has
 /// reserved `internal`). Kubernetes' names of services end with `svc` or `svc.cluster.local`.
 const LOCAL_ENDS: [&str; 6] = [
     ".home.arpa",
@@ -33,13 +33,13 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DE
 /// As long as Chromium remembers it at most.
 const TWO_HOURS: HeaderValue = HeaderValue::from_static("7200");
 
-/// By which name the emulator is asked besides those of this machine and its network.
+/// The host name of the emulator besides those of this machine and its network.
 #[derive(Clone)]
 pub(super) struct Gate {
     public: Arc<str>,
 }
 
-/// Why a request is refused.
+/// The reason for refusing a request.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
     #[error(
@@ -84,7 +84,7 @@ impl Gate {
     }
 }
 
-/// Whether a name is one of this machine or its network, as containers have them: without a dot, or with a last part that no
+/// Returns true if a name is one of this machine or its network, as containers have them: without a dot, or with a last part that no
 /// domain ends with, as `emulator.my_network` of Docker and `ghcr.io-shop-emulator` of GitLab. Top-level domains have letters
 /// only, or begin with `xn--` (RFC 3696, section 2, and ICANN's rules for new ones).
 fn is_container(host: &str) -> bool {
@@ -116,7 +116,7 @@ fn own_origin(headers: &HeaderMap) -> Option<HeaderValue> {
     origin.cloned()
 }
 
-/// Whether a browser asks what a page may ask (Fetch, "CORS-preflight request").
+/// Returns true if a browser asks for a page's permission (Fetch, "CORS-preflight request").
 fn is_preflight(request: &Request) -> bool {
     *request.method() == Method::OPTIONS
         && request
@@ -152,7 +152,7 @@ fn is_of_this_machine(origin: &HeaderValue) -> bool {
     host.is_some_and(|host| {
         let name = host.host();
         let is_loopback = ip(name).is_some_and(|ip| ip.is_loopback());
-        // Nobody can register a name below `localhost`, and browsers look for it here (RFC 6761).
+        // Names below `localhost` cannot be registered, and browsers resolve them to this machine (RFC 6761).
         let is_localhost = name.eq_ignore_ascii_case("localhost");
         is_localhost || name.to_ascii_lowercase().ends_with(".localhost") || is_loopback
     })

@@ -38,7 +38,7 @@ impl IAMPolicy for Services {
         Ok(Response::new(self.broker.policy(&resource)))
     }
 
-    /// Of what does not exist, nobody has a permission (Google, *TestIamPermissions*).
+    /// Returns no permissions on resources that do not exist (Google, *TestIamPermissions*).
     async fn test_iam_permissions(
         &self,
         request: Request<TestIamPermissionsRequest>,

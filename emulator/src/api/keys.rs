@@ -1,4 +1,4 @@
-//! The issuer's documents: its keys, and where they are.
+//! The issuer's documents: the discovery document and the keys.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::issuer::Issuer;
 const CACHE: &str = "public, max-age=1, must-revalidate";
 
 /// The fields that every discovery document has (OpenID Connect Discovery 1.0, section 3), as libraries refuse one that lacks
-/// any. Nobody can sign in here, so nothing is at the authorization endpoint.
+/// any. There is no sign-in here, so the authorization endpoint does not answer.
 #[derive(Serialize)]
 struct Discovery<'a> {
     issuer: &'a str,

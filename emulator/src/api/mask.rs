@@ -1,4 +1,4 @@
-//! Update masks: which fields of a resource a change replaces (*google.protobuf.FieldMask*).
+//! Update masks: the fields of a resource that a change replaces (*google.protobuf.FieldMask*).
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Snapshot, Subscription, Topic};
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, ReflectMessage, Value};

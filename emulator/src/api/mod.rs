@@ -41,7 +41,7 @@ use crate::server::front_door::front_door;
 
 /// The largest body of a request to Google's interfaces.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
-/// How much of a body that is too large is read before it is refused.
+/// The most of a too large body that is read before it is refused.
 const MAX_READ_BYTES: usize = 32 * 1024 * 1024;
 
 /// Google's services, on one broker.
@@ -91,7 +91,7 @@ impl Services {
     /// and again, and would publish each time.
     ///
     /// # Errors
-    /// If nothing is kept any more.
+    /// If the journal has failed.
     async fn room_to_save(&self) -> Result<(), Status> {
         let room = self.broker.room_to_save().await;
         room.map_err(|error| unsaved(&error))

@@ -1,4 +1,4 @@
-//! Lists in pages.
+//! Pages of lists.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,7 +7,7 @@ use crate::error::ApiError;
 
 const DEFAULT_SIZE: usize = 100;
 const MAX_SIZE: usize = 1_000;
-/// What every token begins with, so that made-up ones are noticed.
+/// The beginning of every token, so that made-up ones are detected.
 const MARK: &str = "after ";
 
 /// One page of `items`, which are sorted by name, and the token of the next page, empty after the last.

@@ -1,5 +1,4 @@
-//! Refused calls in the log, for whoever looks for a mistake. Their texts may repeat what a client sent, so that they are not
-//! there: the client has them.
+//! The log of refused calls. It leaves out the texts of refusals, since these may repeat the client's data.
 
 use axum::extract::Request;
 use axum::middleware::Next;

@@ -15,15 +15,15 @@ use crate::resources::subscription::SubscriptionConfig;
 use crate::resources::topic::{SchemaSettings, TopicConfig};
 use crate::schema::{SchemaDeclaration, Schemas};
 
-/// What was found so far.
+/// The resources that were found so far.
 pub(super) struct Collection<'a> {
     pub(super) defaults: &'a BootstrapDefaults,
     pub(super) found: Bootstrap,
     pub(super) faults: Vec<BootstrapFault>,
-    /// Where each name is declared.
+    /// The place of each declaration, by name.
     pub(super) declared: BTreeMap<String, String>,
     pub(super) references: Vec<Reference>,
-    /// Where each message stands.
+    /// The place of each message.
     pub(super) message_places: Vec<BootstrapFault>,
 }
 
@@ -109,7 +109,7 @@ impl<'a> Collection<'a> {
         Ok(())
     }
 
-    /// Whether a file declares this name.
+    /// Returns true if a file declares this name.
     pub(super) fn is_declared(&self, name: &str) -> bool {
         self.declared.contains_key(name)
     }

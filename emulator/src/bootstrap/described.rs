@@ -223,7 +223,7 @@ impl Declared {
         }
     }
 
-    /// Where the service receives, as whom it expects to be called, and for which audience: what is declared, or else what
+    /// Returns the service's URL, its expected caller and its audience: the declared values, or else those that
     /// `pushgate dev` sets.
     fn push_config(&self, project: &str, base: &str) -> PushConfig {
         let default = format!("push@{project}.iam.gserviceaccount.com");

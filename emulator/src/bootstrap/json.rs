@@ -25,7 +25,7 @@ pub(super) enum Numeral {
     Float(f64),
 }
 
-/// Why a value cannot be written, and where it is.
+/// The reason why a value cannot be written, and its place.
 type Refused = (Option<Location>, String);
 
 /// Reads a field that may be null, which is JSON as well.
@@ -108,7 +108,7 @@ fn number(value: &Numeral, place: Location, text: &str) -> Result<String, Refuse
     }
 }
 
-/// What stands at a place.
+/// The value at a place.
 fn written(place: Location, text: &str) -> &str {
     let span = place.span();
     let range = span.byte_offset().zip(span.byte_len());

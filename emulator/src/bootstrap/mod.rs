@@ -1,8 +1,8 @@
-//! What there is when the emulator starts: schemas, topics, subscriptions and messages from files that people write.
+//! Schemas, topics, subscriptions and messages from files, created when the emulator starts.
 //!
-//! A file is YAML, of which JSON is a part. `document` is its shape, `collect` and `references` make Google's resources of it and check them,
-//! `described` does the same with what `pushgate describe` prints, `place` says where something is wrong, and `apply` creates
-//! what was found. Nothing is created unless all of it is right.
+//! A file is YAML, of which JSON is a part. `document` is its shape, `collect` and `references` convert and check it,
+//! `described` does the same with the output of `pushgate describe`, and `place` names the places of faults. The library
+//! creates the resources, and only if all files are valid.
 
 mod collect;
 mod described;
@@ -30,7 +30,7 @@ use crate::resources::subscription::SubscriptionConfig;
 use crate::resources::topic::TopicConfig;
 use crate::schema::SchemaDeclaration;
 
-/// What files say is to be there at the start, checked and complete: every name is full, and every name that is referred to
+/// The content of bootstrap files, checked and complete: every name is full, and every name that is referred to
 /// is declared.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bootstrap {
@@ -44,16 +44,16 @@ pub struct Bootstrap {
     pub faults: BTreeMap<String, Faults>,
     /// To be published last, each to the topic of this full name.
     pub messages: Vec<(String, Message)>,
-    /// What a reader of the files may not expect, a sentence each.
+    /// Notes for the reader of the files, a sentence each.
     pub notes: Vec<String>,
 }
 
-/// What files leave to whoever starts the emulator.
+/// Defaults that files do not set.
 #[derive(Clone, Debug)]
 pub struct BootstrapDefaults {
     /// The project of names that are short.
     pub project: String,
-    /// Where the service listens that pushgate's declarations belong to, such as `http://127.0.0.1:8080`.
+    /// The URL of the service that pushgate's declarations belong to, such as `http://127.0.0.1:8080`.
     pub push_to: Option<String>,
 }
 
@@ -131,7 +131,7 @@ impl Bootstrap {
     }
 }
 
-/// Whether it has the mark of what `pushgate describe` prints.
+/// Returns true if it has the mark of what `pushgate describe` prints.
 fn is_described(text: &str) -> bool {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

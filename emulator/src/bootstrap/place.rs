@@ -1,4 +1,4 @@
-//! Where something is wrong in a file, and what.
+//! The places of faults in a file.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,21 +7,21 @@ use serde_saphyr::{Error, Location};
 
 use crate::error::ApiError;
 
-/// How much of a line is shown.
+/// The most of a line that is shown.
 const EXCERPT_LETTERS: usize = 40;
 
 /// A file that is being read.
 pub(super) struct Source {
     /// As errors call it.
     pub(super) name: String,
-    /// Where the files are that it names.
+    /// The folder of the files that it names.
     pub(super) folder: PathBuf,
 }
 
 /// Reads a file of UTF-8, without a byte order mark.
 ///
 /// # Errors
-/// What is wrong with it, to be put after its name.
+/// The fault in it, to be put after its name.
 pub(super) fn read_text(file: &Path) -> Result<String, String> {
     let bytes = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
     let is_utf_16 = bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF");
@@ -46,7 +46,7 @@ pub struct BootstrapFault {
     pub file: String,
     /// Line and column, counted from 1; none if it is about the whole file.
     pub place: Option<(u64, u64)>,
-    /// What was found, and what is expected.
+    /// The fault: what was found, and what is expected.
     pub text: String,
 }
 
@@ -65,7 +65,7 @@ impl BootstrapFault {
         }
     }
 
-    /// What the parser says, in our words where it leaves the choice.
+    /// Returns the parser's text, in our words where it leaves the choice.
     pub(super) fn of_form(source: &Source, text: &str, error: &Error) -> Self {
         let error = error.without_snippet();
         let location = error.location().unwrap_or(Location::UNKNOWN);
@@ -126,7 +126,7 @@ pub(super) fn unknown(what: &str, found: &str, known: &[impl AsRef<str>]) -> Str
     }
 }
 
-/// What is so near that it was probably meant: a third of it wrong at most, or one the beginning of the other.
+/// Returns the name that was probably meant: a third of it wrong at most, or one the beginning of the other.
 fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = plain(found);
     let candidates = known.iter().filter_map(|known| {
@@ -145,7 +145,7 @@ fn plain(word: &str) -> String {
     letters.flat_map(char::to_lowercase).collect()
 }
 
-/// How many letters must be added, left out or changed.
+/// Returns the number of letters that must be added, left out or changed.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
@@ -162,7 +162,7 @@ fn distance(one: &str, other: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-/// What stands at a place, as far as one needs to see it.
+/// Returns an excerpt of the text at a place.
 fn excerpt(text: &str, location: Location) -> String {
     let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let line = text.lines().nth(place(location.line()).saturating_sub(1));
@@ -179,7 +179,7 @@ fn excerpt(text: &str, location: Location) -> String {
     format!("{shown}{}", if is_cut { "…" } else { "" })
 }
 
-/// What YAML calls by its own words.
+/// Returns YAML's own name for a kind of value in plain words.
 fn kind(expected: &str) -> &str {
     match expected {
         "mapping start" => "keys, each with a colon and its value",
@@ -191,7 +191,7 @@ fn kind(expected: &str) -> &str {
     }
 }
 
-/// The parser's own words, without the place, which we tell.
+/// Returns the parser's own words, without the place, which is shown before them.
 fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let words = line
@@ -200,7 +200,7 @@ fn first_line(text: &str) -> String {
     words.to_owned()
 }
 
-/// What one of Google's rules says, at its place.
+/// Returns a fault with the text of one of Google's rules, at its place.
 pub(super) fn refused(source: &Source, location: Location, error: &ApiError) -> BootstrapFault {
     BootstrapFault::new(source, location, error.to_string())
 }

@@ -34,7 +34,7 @@ impl Collection<'_> {
         for declared in &self.found.schemas {
             let name = ResourceName::schema(&declared.name);
             let (now, schema) = (OffsetDateTime::UNIX_EPOCH, declared.to_schema());
-            // What is wrong with a schema was told where it stands.
+            // The schema's own fault was reported at its declaration.
             name.and_then(|name| schemas.create(name.project(), name.id(), schema, now))
                 .ok();
         }
@@ -60,7 +60,7 @@ impl Collection<'_> {
         }
     }
 
-    /// Dead letters need a topic, and somebody who keeps them.
+    /// Adds a topic and a subscription for dead letters, so that these are kept.
     fn add_dead_letter_topics(&mut self) {
         let policies = self.found.subscriptions.iter();
         let topics = policies.filter_map(|config| config.dead_letter_policy.as_ref());

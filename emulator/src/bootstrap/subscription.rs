@@ -16,7 +16,7 @@ use crate::resources::subscription::{
 /// The only attribute of a push configuration (Google, *PushConfig*, `attributes`).
 const VERSION: &str = "x-goog-version";
 
-/// Where each field stands that Google's rules may refuse, by its name in what they say.
+/// The place of each field that Google's rules may refuse, by its name in their texts.
 pub(super) struct Places {
     whole: Location,
     fields: Vec<(&'static str, Location)>,

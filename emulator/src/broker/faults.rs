@@ -1,4 +1,4 @@
-//! Faults of subscriptions, which outlive a restart as subscriptions do.
+//! Faults of subscriptions, which survive a restart as subscriptions do.
 
 use super::Broker;
 use crate::delivery::Delivery;
@@ -20,7 +20,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Gives a subscription faults that were checked, while nobody else can delete it.
+    /// Sets checked faults of a subscription. The caller holds the lock of the resources.
     pub(super) fn give_faults(&self, delivery: &Delivery, faults: Faults) {
         let said = serde_json::to_string(&faults).unwrap_or_default();
         let note = Note::FaultsChanged { faults: said };

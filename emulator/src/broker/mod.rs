@@ -1,4 +1,4 @@
-//! The topics, subscriptions and snapshots of one emulator, and what is done to them whatever the interface.
+//! The topics, subscriptions and snapshots of one emulator, and the operations of all interfaces on them.
 
 mod faults;
 mod policies;
@@ -37,7 +37,7 @@ use crate::push::Pusher;
 use crate::resources::name::ResourceName;
 use crate::schema::Schemas;
 
-/// All topics, subscriptions and snapshots. What it does, it does at once; the tasks that it starts deliver.
+/// All topics, subscriptions and snapshots. Its methods do not wait; the tasks that it starts deliver.
 ///
 /// Its locks are taken in this order: resources, schemas, policies; a subscription's own after the resources.
 pub(crate) struct Broker {
@@ -66,13 +66,13 @@ struct Resources {
     next_sequence: u64,
 }
 
-/// What the tasks of an emulator run on.
+/// The context of a broker and its tasks.
 pub(crate) struct BrokerContext {
     pub(crate) runtime: Handle,
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
     pub(crate) data_folder: OptionalDataFolder,
-    /// Decides about faults that have no seed of their own.
+    /// The seed of faults that have none of their own.
     pub(crate) seed: u64,
     /// The faults of subscriptions that are given none.
     pub(crate) faults: Faults,
@@ -111,7 +111,7 @@ impl Broker {
         &self.clock
     }
 
-    /// Starts a task that ends with the emulator, at the latest when its own end is told to it.
+    /// Starts a task that must end when the emulator stops.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn_on(task, &self.runtime);
     }
@@ -125,8 +125,8 @@ impl Broker {
     }
 }
 
-/// The resources, as long as they are nobody else's. What is done to them meanwhile is kept as a whole: a crash leaves no
-/// message with some of its subscriptions only, and no half of a deletion.
+/// The locked resources. Their changes are recorded as a whole: after a crash no message is with some of its subscriptions
+/// only, and no deletion is half done.
 struct Locked<'a> {
     resources: MutexGuard<'a, Resources>,
     folder: Option<&'a DataFolder>,
@@ -162,7 +162,7 @@ impl Resources {
     }
 }
 
-/// Refuses one more of something of which there are enough.
+/// Refuses to exceed a limit.
 fn check_count(what: &str, found: usize, limit: usize) -> Result<(), ApiError> {
     if found < limit {
         return Ok(());

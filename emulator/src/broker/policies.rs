@@ -1,4 +1,4 @@
-//! Policies of access, which are kept and not enforced.
+//! IAM policies, which are stored and not enforced.
 
 use googleapis_tonic_google_iam_v1::google::iam::v1::Policy;
 
@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::resources::name::ResourceName;
 
 impl Broker {
-    /// Whether there is a resource of this name, which may be of any kind.
+    /// Returns true if there is a resource of this name, which may be of any kind.
     pub(crate) fn exists(&self, resource: &str) -> bool {
         let resources = self.resources();
         self.schemas().exists(resource) || resources.exists(resource)
@@ -20,7 +20,7 @@ impl Broker {
     /// # Errors
     /// If there is no such resource, the policy is malformed or too large, or its etag is no longer that of the resource.
     pub(crate) fn set_policy(&self, resource: &str, policy: Policy) -> Result<Policy, ApiError> {
-        // Both as long as it takes: a resource that is deleted meanwhile would leave its policy to the next of its name.
+        // Both locks are held: a resource deleted meanwhile would leave its policy to the next of its name.
         let resources = self.resources();
         let schemas = self.schemas();
         if !schemas.exists(resource) && !resources.exists(resource) {

@@ -1,4 +1,4 @@
-//! All of one project at once.
+//! Deletes all resources of a project.
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::SchemaView;
 
@@ -13,7 +13,7 @@ impl Broker {
     /// If it is no name of a project.
     pub(crate) fn clear_project(&self, id: &str) -> Result<(), ApiError> {
         project(&format!("projects/{id}"))?;
-        // What somebody else deletes meanwhile is gone as well.
+        // Resources that are deleted in the meantime are gone as well.
         for delivery in self.subscriptions(id) {
             self.delete_subscription(delivery.name()).ok();
         }

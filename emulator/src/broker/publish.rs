@@ -14,7 +14,7 @@ use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
 
 impl Broker {
-    /// Publishes the messages of one request, all or none, and gives their ids in the same order.
+    /// Publishes the messages of one request, all or none, and returns their ids in the same order.
     ///
     /// # Errors
     /// If there is no such topic, a message breaks one of Google's rules, or there is no room.
@@ -46,7 +46,7 @@ impl Broker {
 }
 
 impl Resources {
-    /// Gives messages to every subscription of a topic, or to none if one of them is full.
+    /// Adds messages to every subscription of a topic, or to none if one of them is full.
     fn distribute(
         &mut self,
         name: &ResourceName,
@@ -86,7 +86,7 @@ impl Resources {
         Ok(stored.iter().map(|message| message.id.clone()).collect())
     }
 
-    /// Unsettled messages come before settled ones, which are kept only in case somebody asks for them again.
+    /// Stores messages. If there is no room, settled messages are evicted, which are kept only for repeated deliveries.
     fn store(
         &self,
         messages: Vec<ReceivedMessage>,
@@ -99,8 +99,8 @@ impl Resources {
     }
 }
 
-/// Ids go on from the clock, so that a receiver that remembers ids over a restart of the emulator takes no new message for
-/// an old one.
+/// Returns the first id, taken from the clock: a receiver that remembers ids over a restart of the emulator must not take a
+/// new message for an old one.
 pub(super) fn first_sequence() -> u64 {
     let nanoseconds = machine_utc().unix_timestamp_nanos();
     u64::try_from(nanoseconds).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What the data folder holds of a resource beside what Google shows of it.
+//! The saved records of resources, with fields beside Google's.
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{PubsubMessage, Snapshot, Topic};
 use prost::Message;
@@ -18,8 +18,8 @@ pub(super) struct TopicRecord {
     pub(super) since: u64,
 }
 
-/// It follows Google's *Subscription* in the same record, and has numbers that Google is far from: each reader passes over
-/// the fields of the other.
+/// It follows Google's *Subscription* in the same record, with field numbers that Google does not use: each reader skips the
+/// fields of the other.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct SubscriptionRecord {
     #[prost(message, optional, tag = "1000")]

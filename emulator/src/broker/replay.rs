@@ -1,4 +1,4 @@
-//! Snapshots and seeks: what a subscription has yet to deliver, put back to what it was, or set by time.
+//! Snapshots and seeks: the backlog of a subscription is reset to a snapshot, or set by time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::resources::snapshot::SnapshotConfig;
 const MAX_SNAPSHOTS: usize = 5_000;
 
 impl Broker {
-    /// Keeps what a subscription has not acknowledged, and what is published from now on (Google, *CreateSnapshot*).
+    /// Creates a snapshot of the unacknowledged messages, and of all later ones (Google, *CreateSnapshot*).
     ///
     /// # Errors
     /// If the name is taken, there is no such subscription, or the snapshot would not live for an hour.
@@ -68,7 +68,7 @@ impl Broker {
         of_project.map(|(_, snapshot)| snapshot.config()).collect()
     }
 
-    /// Changes the labels and the end of a snapshot, from what they are; nobody changes these in the meantime.
+    /// Changes the labels and the end of a snapshot, computed from the current ones under one lock.
     ///
     /// # Errors
     /// If there is no such snapshot, or the end is not within seven days.
@@ -96,8 +96,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Everything published before `time` counts as acknowledged, everything since as not, as far as it is retained (Google,
-    /// *Seek*).
+    /// Acknowledges all messages published before `time`, and none since, as far as they are retained (Google, *Seek*).
     ///
     /// # Errors
     /// If there is no such subscription, or it is detached.
@@ -111,10 +110,10 @@ impl Broker {
         let mut log = resources.log_of(&attached_topic(&delivery)?);
         let retention = resources.topic_retention(&delivery.config());
         let oldest = retention.map(|retention| self.clock.utc() - retention);
-        // What the topic keeps for a snapshot only is not in reach of a time.
+        // Messages that the topic keeps for a snapshot only are out of reach of a seek to a time.
         log.retain(|_, message| oldest.is_some_and(|oldest| message.publish_time >= oldest));
         delivery.seek(&log, |message| message.published_at >= time, None);
-        // What a seek into the future leaves is nothing.
+        // A seek into the future leaves no message.
         let is_purge = time > self.clock.exact_utc();
         let note = if is_purge {
             Note::Purged
@@ -125,7 +124,7 @@ impl Broker {
         Ok(())
     }
 
-    /// What was unacknowledged at a snapshot, and what was published since, is to be delivered (Google, *Seek*).
+    /// Delivers the messages that were unacknowledged at a snapshot, and those published since (Google, *Seek*).
     ///
     /// # Errors
     /// If there is no such subscription or snapshot, or it is one of another topic.
@@ -162,7 +161,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Tells the history what a seek left to be delivered.
+    /// Records a seek in the history.
     fn note_seek(&self, delivery: &Delivery, note: Note) {
         let unacked = delivery.unacknowledged();
         self.history.seek(delivery.name(), note, |sequence| {
@@ -172,13 +171,13 @@ impl Broker {
 }
 
 impl Resources {
-    /// Whether a snapshot wants what is published to this topic.
+    /// Returns true if a snapshot needs messages that are published to this topic.
     pub(super) fn is_sought(&self, topic: &ResourceName) -> bool {
         let mut snapshots = self.snapshots.values();
         snapshots.any(|snapshot| snapshot.topic == topic.as_str())
     }
 
-    /// What a topic keeps, whatever became of it.
+    /// Returns the messages that a topic keeps, settled ones included.
     fn log_of(&self, topic: &str) -> BTreeMap<u64, Arc<StoredMessage>> {
         let topic = ResourceName::topic(topic).ok();
         let topic = topic.and_then(|name| self.topics.get(&name));

@@ -1,4 +1,4 @@
-//! Restores what the data folder holds.
+//! Restores the resources of the data folder.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::resources::topic::Origin;
 type Messages = BTreeMap<u64, (String, Arc<StoredMessage>)>;
 
 impl Broker {
-    /// Takes in what a data folder holds, and sets the subscriptions to work.
+    /// Restores the content of a data folder, and starts the subscriptions.
     ///
     /// # Errors
     /// If a record cannot be understood, or there is no room for the messages. The folder keeps what it holds then, for an
@@ -37,7 +37,7 @@ impl Broker {
         let mut messages = Messages::new();
         let restored = self.restore_all(saved, &mut messages);
         if restored.is_err() {
-            // Before the messages are dropped, which is no reason to forget them.
+            // Before the messages are dropped, so that the folder keeps them.
             self.stopping.cancel();
         }
         restored?;
@@ -162,7 +162,7 @@ impl Broker {
         Ok(())
     }
 
-    /// The topic of a subscription or a snapshot. Folders of earlier emulators tell it by its name only.
+    /// The topic of a subscription or a snapshot. Folders of earlier emulators have its name only.
     fn origin(&self, topic: &str, noted: Option<OriginRecord>) -> Option<Origin> {
         if let Some(noted) = noted {
             return Some(noted.into());
@@ -204,12 +204,12 @@ impl Broker {
 }
 
 impl Resources {
-    /// Gives every topic what it published; what it does not keep is trimmed.
+    /// Restores the messages of every topic; those that it need not keep are trimmed.
     fn restore_logs(&mut self, messages: &Messages) {
         for (sequence, (topic, message)) in messages {
             let topic = ResourceName::topic(topic).ok();
             let topic = topic.and_then(|name| self.topics.get_mut(&name));
-            // What came before was published to an earlier topic of the same name.
+            // Earlier messages were published to an earlier topic of the same name.
             if let Some(topic) = topic.filter(|topic| *sequence >= topic.since) {
                 topic.keep(message);
             }

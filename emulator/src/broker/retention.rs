@@ -1,4 +1,4 @@
-//! Age: messages that outlive their retention, snapshots that end, subscriptions that nobody uses.
+//! Age: messages that outlive their retention, snapshots that end, subscriptions that are unused.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::delivery::Delivery;
 use crate::journal::Kind;
 use crate::resources::name::ResourceName;
 
-/// How often age is looked at. Retention is counted in minutes at least.
+/// The interval of sweeps. Retention is counted in minutes at least.
 const PERIOD: Duration = Duration::from_secs(5);
 
 impl Broker {
@@ -19,7 +19,7 @@ impl Broker {
         self.clock.utc()
     }
 
-    /// Moves the clock forward, and lets go of what is too old by then.
+    /// Moves the clock forward, and deletes everything that is expired by then.
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
         self.sweep();
@@ -32,7 +32,7 @@ impl Broker {
         }
     }
 
-    /// Lets go of what is too old.
+    /// Deletes everything that is expired.
     pub(crate) fn sweep(&self) {
         let now = self.clock.utc();
         let mut resources = self.resources();
@@ -50,12 +50,12 @@ impl Broker {
             }
         }
         for name in expired {
-            tracing::info!(subscription = %name, "deleted, since nobody used it for as long as its expiration policy says");
+            tracing::info!(subscription = %name, "deleted, since it was unused for the time of its expiration policy");
             self.remove_subscription(&mut resources, &name).ok();
         }
     }
 
-    /// Lets go of what is too old from time to time, as long as there is a broker.
+    /// Deletes expired things periodically, as long as there is a broker.
     pub(crate) async fn keep_sweeping(broker: Weak<Self>, clock: Clock) {
         loop {
             clock.reached(clock.now() + PERIOD).await;
@@ -68,7 +68,7 @@ impl Broker {
 }
 
 impl Resources {
-    /// Keeps in each topic what its retention or a snapshot asks for.
+    /// Trims each topic to its retention and its snapshots.
     pub(super) fn trim_topics(&mut self, now: OffsetDateTime) {
         let Self {
             topics, snapshots, ..

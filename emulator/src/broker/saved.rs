@@ -16,7 +16,7 @@ use crate::resources::name::ResourceName;
 use crate::schema::Schemas;
 
 impl Broker {
-    /// Waits until all that was done is kept, if there is a data folder.
+    /// Waits until all changes are on the disk, if there is a data folder.
     ///
     /// # Errors
     /// If it could not be written.
@@ -27,7 +27,7 @@ impl Broker {
         }
     }
 
-    /// Waits until the data folder can take something large.
+    /// Waits until the data folder has room for a large write.
     ///
     /// # Errors
     /// If it takes nothing any more.

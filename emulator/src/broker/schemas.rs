@@ -1,4 +1,4 @@
-//! Schemas, and what publishing to a topic with one asks for.
+//! Schemas, and the check of messages against them.
 
 use std::sync::{MutexGuard, PoisonError};
 
@@ -13,13 +13,13 @@ use crate::resources::topic::SchemaSettings;
 use crate::schema::{SchemaDeclaration, Schemas};
 
 impl Broker {
-    /// All schemas. Whoever has them does not ask for the resources.
+    /// Locks the schemas. The holder of this lock must not lock the resources.
     pub(crate) fn schemas(&self) -> MutexGuard<'_, Schemas> {
         self.schemas.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// # Errors
-    /// If the name is bad or taken, or the definition wrong.
+    /// If the name is invalid or taken, or the definition wrong.
     pub(crate) fn create_schema(
         &self,
         project: &str,
@@ -31,7 +31,7 @@ impl Broker {
     }
 
     /// # Errors
-    /// If the name is bad or taken, or the definition wrong.
+    /// If the name is invalid or taken, or the definition wrong.
     pub(crate) fn declare_schema(&self, declared: &SchemaDeclaration) -> Result<(), ApiError> {
         let name = ResourceName::schema(&declared.name)?;
         self.create_schema(name.project(), name.id(), declared.to_schema())?;
@@ -91,7 +91,7 @@ impl Broker {
         Ok(changed)
     }
 
-    /// Holds messages against the schema of their topic, and tells subscribers which revision they fit (Google, *Parse
+    /// Checks messages against the schema of their topic, and adds the matching revision as an attribute (Google, *Parse
     /// messages from a topic with a schema*).
     ///
     /// # Errors

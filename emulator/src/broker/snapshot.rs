@@ -1,4 +1,4 @@
-//! A snapshot: what one subscription had not acknowledged at some moment, and all that came later.
+//! A snapshot: the unacknowledged messages of one subscription at some moment, and all later ones.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,14 +19,14 @@ use crate::resources::topic::Origin;
 const LIFETIME: Duration = Duration::from_secs(7 * DAY.as_secs());
 const SHORTEST: Duration = Duration::from_secs(60 * 60);
 
-/// A snapshot and what it keeps. What came later is kept by its topic.
+/// A snapshot and the messages that it keeps. Its topic keeps the later ones.
 pub(super) struct Snapshot {
     pub(super) name: ResourceName,
     pub(super) topic: String,
-    /// That topic, even if it was deleted; unknown if an emulator deleted it that did not note this.
+    /// That topic, even if it was deleted; unknown in folders of earlier emulators.
     pub(super) origin: Option<Origin>,
     pub(super) expire_time: OffsetDateTime,
-    /// The first sequence that came later.
+    /// The sequence of the first later message.
     pub(super) since: u64,
     labels: BTreeMap<String, String>,
     unacked: BTreeMap<u64, Arc<StoredMessage>>,
@@ -34,7 +34,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// # Errors
-    /// If it would not live for an hour, or a label is bad.
+    /// If it would not live for an hour, or a label is invalid.
     pub(super) fn new(
         name: ResourceName,
         (topic, origin): (String, Option<Origin>),
@@ -62,10 +62,10 @@ impl Snapshot {
         })
     }
 
-    /// A snapshot as it was kept over a restart.
+    /// Restores a snapshot from the data folder.
     ///
     /// # Errors
-    /// If its name is bad.
+    /// If its name is invalid.
     pub(super) fn restore(
         config: SnapshotConfig,
         origin: Option<Origin>,
@@ -93,7 +93,7 @@ impl Snapshot {
     }
 
     /// # Errors
-    /// If the new end is not within seven days from now, or a label is bad.
+    /// If the new end is not within seven days from now, or a label is invalid.
     pub(super) fn update(
         &mut self,
         config: SnapshotConfig,
@@ -115,14 +115,14 @@ impl Snapshot {
         &self.unacked
     }
 
-    /// Keeps what its topic did for it, which is deleted.
+    /// Takes over the messages that its deleted topic kept for it.
     pub(super) fn keep(&mut self, log: &BTreeMap<u64, Arc<StoredMessage>>) {
         let since = log.range(self.since..);
         let since = since.map(|(sequence, message)| (*sequence, Arc::clone(message)));
         self.unacked.extend(since);
     }
 
-    /// Whether a seek to this snapshot brings a message back.
+    /// Returns true if a seek to this snapshot brings a message back.
     pub(super) fn wants(&self, message: &StoredMessage) -> bool {
         message.sequence >= self.since || self.unacked.contains_key(&message.sequence)
     }

@@ -53,7 +53,7 @@ impl Broker {
         self.resources().find_subscription(name).cloned()
     }
 
-    /// How long the topic of a subscription keeps all messages, if it does.
+    /// Returns the message retention of a subscription's topic, if it has one.
     pub(crate) fn topic_retention(&self, config: &SubscriptionConfig) -> Option<Duration> {
         self.resources().topic_retention(config)
     }
@@ -73,8 +73,8 @@ impl Broker {
             .collect()
     }
 
-    /// Takes on new settings of a subscription, made of those that it has and of how long its topic keeps messages; nobody
-    /// changes these in the meantime. What cannot change is as it was, or refused by the interface.
+    /// Changes the settings of a subscription, computed from the current ones and its topic's retention, under one lock.
+    /// Immutable settings stay, or are refused by the interface.
     ///
     /// # Errors
     /// If there is none of this name, or a setting is out of range.
@@ -126,7 +126,7 @@ impl Broker {
         self.remove_subscription(&mut self.resources(), name)
     }
 
-    /// The same, for somebody who has the resources.
+    /// Does the same with locked resources.
     pub(super) fn remove_subscription(
         &self,
         resources: &mut Resources,
@@ -143,7 +143,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Takes a subscription from its topic (Google, *DetachSubscription*). It stays, empty.
+    /// Detaches a subscription from its topic (Google, *DetachSubscription*). It stays, empty.
     ///
     /// # Errors
     /// If there is no such subscription.
@@ -156,7 +156,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Gives pulled messages back; those that were delivered often enough go to the dead-letter topic.
+    /// Nacks pulled messages; those that were delivered often enough go to the dead-letter topic.
     pub(crate) fn nack(&self, delivery: &Delivery, ack_ids: &[AckId]) -> Vec<AckResult> {
         let (results, letters) = delivery.nack(ack_ids);
         let forward = |letter: DeadLetter| {
@@ -166,7 +166,7 @@ impl Broker {
         results
     }
 
-    /// A subscription that is neither known nor at work yet.
+    /// Builds a subscription that is not registered or started yet.
     ///
     /// # Errors
     /// If its filter or its push endpoint cannot be understood.
@@ -186,7 +186,7 @@ impl Broker {
         Ok(Arc::new(Delivery::new(config, origin, shared, ended)?))
     }
 
-    /// Sets a subscription to work.
+    /// Starts the task of a subscription.
     pub(super) fn start(self: &Arc<Self>, delivery: &Arc<Delivery>) {
         let broker = Arc::downgrade(self);
         let forwarder: Forwarder = Box::new(move |topic, message| {
@@ -211,7 +211,7 @@ impl Resources {
         self.topics.get(&name)?.config.message_retention
     }
 
-    /// It must exist at this moment (Google, *DeadLetterPolicy*, `deadLetterTopic`).
+    /// Checks that the dead-letter topic exists now (Google, *DeadLetterPolicy*, `deadLetterTopic`).
     fn check_dead_letter_topic(&mut self, config: &SubscriptionConfig) -> Result<(), ApiError> {
         if let Some(policy) = &config.dead_letter_policy {
             self.find_topic(&ResourceName::topic(&policy.dead_letter_topic)?)?;
@@ -219,7 +219,7 @@ impl Resources {
         Ok(())
     }
 
-    /// Gives a subscription no more messages.
+    /// Removes a subscription from all topics.
     fn unbind(&mut self, name: &ResourceName) {
         for topic in self.topics.values_mut() {
             topic.deliveries.retain(|each| each.name() != name);

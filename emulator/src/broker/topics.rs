@@ -45,7 +45,7 @@ impl Topic {
         }
     }
 
-    /// What it keeps for seeks, whatever became of it.
+    /// Returns the messages that it keeps for seeks, settled ones included.
     pub(super) fn log(&self) -> &BTreeMap<u64, Arc<StoredMessage>> {
         &self.log
     }
@@ -55,7 +55,7 @@ impl Topic {
         self.log.insert(message.sequence, Arc::clone(message));
     }
 
-    /// Keeps what is not older than the retention, and what has come `since` a snapshot.
+    /// Drops messages that are older than the retention, but none from `since` on, which a snapshot needs.
     pub(super) fn trim(&mut self, now: OffsetDateTime, since: Option<u64>) {
         let since = since.unwrap_or(u64::MAX);
         let Some(retention) = self.config.message_retention else {
@@ -83,14 +83,14 @@ impl Broker {
         }
         check_count("topics", resources.topics.len(), MAX_TOPICS)?;
         let topic = Topic::new(config.clone(), resources.next_sequence);
-        // The next topic begins elsewhere, whether anything is published meanwhile or not.
+        // The next topic has another `since`, even if nothing is published meanwhile.
         resources.next_sequence += 1;
         self.save_topic(&topic);
         resources.topics.insert(name, topic);
         Ok(config)
     }
 
-    /// Takes on new settings of a topic, made of those that it has; nobody changes these in the meantime.
+    /// Changes the settings of a topic, computed from the current ones under one lock.
     ///
     /// # Errors
     /// If there is none of this name, or a setting is out of range.

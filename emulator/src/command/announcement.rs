@@ -1,4 +1,4 @@
-//! What the command prints once it listens.
+//! The lines that the command prints once it listens.
 
 use std::io::{ErrorKind, Result, Write};
 
@@ -12,7 +12,7 @@ pub(crate) fn announce(
     declared: &Bootstrap,
     done: &Bootstrapped,
 ) -> Result<()> {
-    // First, as what follows says that all is ready.
+    // Printed first, as the next line means that all is ready.
     let exported = export(&mut std::io::stdout().lock(), emulator, project);
     explain(&mut std::io::stderr().lock(), emulator, declared, done).ok();
     match exported {

@@ -33,11 +33,11 @@ PEM file of the authorities to trust instead of the system's.";
 /// A local Google Cloud Pub/Sub for laptops and tests, which pushes as Google does.
 ///
 /// It speaks Google's REST and gRPC interfaces on one port, and needs no account, no project and no network. Pushes are signed
-/// with tokens of its own issuer when a subscription asks for them. Without --data-dir, everything is forgotten when it stops.
+/// with tokens of its own issuer if a subscription is set so. Without --data-dir, everything is lost when it stops.
 #[derive(Debug, Parser)]
 #[command(name = "emulator", version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8085", value_parser = resolve)]
     pub(crate) host_port: SocketAddr,
 
@@ -53,15 +53,15 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) bootstrap: Vec<PathBuf>,
 
-    /// Where the service listens that `pushgate describe` has described.
+    /// The URL of the service that `pushgate describe` has described.
     #[arg(long, value_name = "URL", requires = "bootstrap", value_parser = service)]
     pub(crate) push_to: Option<String>,
 
-    /// Where to keep everything, so that it outlives a restart.
+    /// The folder that keeps everything over a restart.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// How fast subscriptions push.
+    /// The pace of pushes.
     #[arg(long, value_enum, default_value_t = PaceName::Google)]
     pub(crate) pace: PaceName,
 
@@ -69,7 +69,7 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with = "pace")]
     pub(crate) eager: bool,
 
-    /// What decides which messages meet faults; by default random, and printed.
+    /// The seed that decides which messages meet faults; by default random, and printed.
     ///
     /// With the same seed, the same messages meet the same faults.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
@@ -87,27 +87,27 @@ pub(crate) struct Arguments {
 
     /// Listen on an address that other machines can reach.
     ///
-    /// Whoever reaches it can read and publish everything, and have tokens signed.
+    /// Any client that reaches it can read and publish everything, and have tokens signed.
     #[arg(long)]
     pub(crate) allow_remote: bool,
 
-    /// How others reach the emulator, where that is not --host-port, as in a container: `http://emulator:8085`.
+    /// The URL of the emulator, if it is not --host-port, as in a container: `http://emulator:8085`.
     ///
     /// Tokens name it as their issuer, and the keys are found there. The emulator answers to its host name, too.
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
 
-    /// What to log: a level, or directives such as `emulator=debug` for a line a push.
+    /// The log filter: a level, or directives such as `emulator=debug` for a line a push.
     #[arg(long, value_name = "FILTER", default_value = "emulator=info", value_parser = filter)]
     pub(crate) log: EnvFilter,
 }
 
-/// Where nobody names one.
+/// The project if none is given.
 pub(crate) const DEFAULT_PROJECT: &str = "local";
 /// The largest seed that JSON readers do not round.
 const MAX_SEED: u64 = (1 << 53) - 1;
 
-/// How fast subscriptions push.
+/// The pace of pushes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum PaceName {
     /// As Google's: with slow start, and pauses of a whole subscription after failures

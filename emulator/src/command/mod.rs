@@ -1,4 +1,4 @@
-//! What the command needs besides the library: its flags, what it says, and where it refuses to run.
+//! The command around the library: its flags, its output, and the places in which it refuses to run.
 
 mod announcement;
 mod arguments;

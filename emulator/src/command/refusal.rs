@@ -1,8 +1,8 @@
-//! Where the emulator does not run, because it is no Pub/Sub for production: it asks nobody for a password, and signs tokens
-//! for whoever reaches it.
+//! Places in which the emulator refuses to run, because it is no Pub/Sub for production: it has no passwords, and signs tokens
+//! for every client that reaches it.
 //!
-//! Listening on loopback harms nobody, wherever it is: tests in a pod or in a job do that. An address that others reach must be
-//! asked for, and where production usually lives the refusal says so. Credentials in the environment are no reason to refuse:
+//! Listening on loopback is harmless everywhere: tests in a pod or in a job do that. An address that others reach needs a
+//! flag, and the refusal names a platform of production. Credentials in the environment are no reason to refuse:
 //! laptops have them, and the emulator reads none.
 
 use std::net::SocketAddr;
@@ -16,13 +16,13 @@ const PLATFORMS: [(&str, &str); 3] = [
     ("KUBERNETES_SERVICE_HOST", "Kubernetes"),
 ];
 
-/// Why the command does not start.
+/// The reason why the command does not start.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error(
         "--host-port {address} can be reached by other machines, and this seems to be {platform} ({variable} is set): the \
-         emulator asks nobody for a password, signs tokens for everybody and is no place for production messages. Use Pub/Sub \
-         itself there, listen on 127.0.0.1, or, if this is a test environment, say --allow-remote"
+         emulator has no passwords, signs tokens for every client and must not hold production messages. Use Pub/Sub \
+         itself there, listen on 127.0.0.1, or, if this is a test environment, set --allow-remote"
     )]
     Production {
         address: SocketAddr,
@@ -30,8 +30,8 @@ pub(crate) enum Refusal {
         variable: &'static str,
     },
     #[error(
-        "--host-port {0} can be reached by other machines: the emulator asks nobody for a password and signs tokens for \
-         everybody. Listen on 127.0.0.1, or say --allow-remote"
+        "--host-port {0} can be reached by other machines: the emulator has no passwords and signs tokens for \
+         every client. Listen on 127.0.0.1, or set --allow-remote"
     )]
     Remote(SocketAddr),
     #[error(
@@ -42,7 +42,7 @@ pub(crate) enum Refusal {
     Elsewhere(SocketAddr),
 }
 
-/// Where the command was started.
+/// The place in which the command was started.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     platform: Option<(&'static str, &'static str)>,
@@ -74,7 +74,7 @@ impl Place {
 }
 
 impl Refusal {
-    /// What the flags have to do with a start that failed.
+    /// Returns the refusal in terms of the flags, if they caused the failure.
     pub(crate) fn of(error: &StartError) -> Option<Self> {
         use std::io::ErrorKind::{AddrInUse, AddrNotAvailable};
         match error {

@@ -1,4 +1,4 @@
-//! What the page's buttons do.
+//! The actions of the page's buttons.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ use crate::object::{self, Object};
 pub(super) type Body<T> = Result<Json<Object<T>>, JsonRejection>;
 type Named = Path<(String, String)>;
 
-/// What the form for publishing sends.
+/// The content of the form for publishing.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Publish {
@@ -40,7 +40,7 @@ pub(super) struct Publish {
     count: usize,
 }
 
-/// What `data` is.
+/// The encoding of `data`.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Encoding {

@@ -18,10 +18,10 @@ use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
 use crate::resources::subscription::SubscriptionConfig;
 
-/// What a service that forwards its own letters may add.
+/// The beginning of attributes that a service may add to its own dead letters.
 const REASON: &str = "pushgate-dead-letter-";
 const PAGE: usize = 50;
-/// Looking through a backlog holds it up, so a larger one is left alone.
+/// The largest backlog that is searched, since a search locks it.
 const MAX_LOOKED_THROUGH: usize = 20_000;
 const MAX_PREVIEW_BYTES: usize = 4 * 1024;
 
@@ -39,7 +39,7 @@ pub(super) struct Replay {
     message_id: String,
 }
 
-/// A letter, after the subscription that holds it.
+/// A dead letter, after the subscription that holds it.
 type HeldDeadLetter = (ResourceName, Arc<StoredMessage>);
 type Configs = Vec<(ResourceName, SubscriptionConfig)>;
 
@@ -62,7 +62,7 @@ pub(super) async fn list(
     }))
 }
 
-/// Publishes what a letter says again, to the topic that it came from.
+/// Publishes the content of a dead letter again, to the topic that it came from.
 pub(super) async fn replay(
     State(console): State<Console>,
     body: Body<Replay>,
@@ -88,8 +88,8 @@ pub(super) async fn replay(
     ))
 }
 
-/// The letters that are held, the latest first, and the subscriptions that hold too much to look through. They are looked
-/// for where letters are sent.
+/// Returns the dead letters, the latest first, and the subscriptions with too many messages to search. Only subscriptions of
+/// dead-letter topics are searched.
 fn dead_letters(source: &Source, configs: &Configs) -> (Vec<HeldDeadLetter>, Vec<String>) {
     let policies = configs
         .iter()
@@ -119,7 +119,7 @@ fn dead_letters(source: &Source, configs: &Configs) -> (Vec<HeldDeadLetter>, Vec
     (dead_letters, too_full)
 }
 
-/// The message that a letter was made of and how its last delivery ended, as far as the history knows.
+/// Returns the message that a dead letter was made of, and the end of its last delivery, as far as the history has it.
 pub(super) fn original_view(source: &Source, dead_letter_of: Option<DeadLetterOrigin>) -> Value {
     let history = source.history();
     dead_letter_of.map_or(Value::Null, |of| {
@@ -186,7 +186,7 @@ fn source_subscription(dead_letter: &ReceivedMessage) -> Option<String> {
     Some(format!("projects/{project}/subscriptions/{id}"))
 }
 
-/// The topic of the subscription that gave the letter up, if both are still there.
+/// Returns the topic of the subscription that dead-lettered the message, if both still exist.
 fn source_topic(configs: &Configs, dead_letter: &ReceivedMessage) -> Option<String> {
     let subscription = source_subscription(dead_letter)?;
     let (_, config) = configs
@@ -197,7 +197,7 @@ fn source_topic(configs: &Configs, dead_letter: &ReceivedMessage) -> Option<Stri
         .map(|topic| topic.to_string())
 }
 
-/// Which subscriptions send letters where, and who holds them there.
+/// Returns the dead-letter topic of each subscription, and the subscriptions that hold the dead letters there.
 fn routes(configs: &Configs) -> Vec<Value> {
     let mut routes = Vec::new();
     for (name, config) in configs {

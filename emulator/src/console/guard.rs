@@ -17,10 +17,10 @@ use crate::server::status::{permission_denied, unsupported_media_type};
 
 const FETCH_SITE: &str = "sec-fetch-site";
 
-/// Everything comes from the emulator itself, and nobody may frame the page and have its buttons clicked.
+/// Everything comes from the emulator itself, and no other page may frame this one and have its buttons clicked.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 
-/// Where the emulator listens, and what it is called.
+/// The address and the name of the emulator.
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
     address: SocketAddr,
@@ -28,7 +28,7 @@ pub(super) struct Guard {
     public: Arc<str>,
 }
 
-/// Why a request is refused.
+/// The reason for refusing a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 enum Refusal {
     #[error(
@@ -44,7 +44,7 @@ enum Refusal {
     NotJson,
 }
 
-/// Lets a request for the page pass, and dresses the answer.
+/// Passes a valid request for the page on, and adds the security headers to the response.
 pub(super) async fn page(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     match guard.check_host(&request) {
         Ok(()) => dress(next.run(request).await),
@@ -52,7 +52,7 @@ pub(super) async fn page(State(guard): State<Guard>, request: Request, next: Nex
     }
 }
 
-/// Lets a request to the console's interface pass, and dresses the answer.
+/// Passes a valid request to the console's interface on, and adds the security headers to the response.
 pub(super) async fn api(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     if let Err(refusal) = guard.check(&request) {
         return dress(refusal.into_response());
@@ -106,7 +106,7 @@ impl Guard {
     }
 }
 
-/// Browsers say where a request comes from, and no page can make them lie; programs say nothing.
+/// Checks the origin that browsers send with a request, and that no page can forge; programs send none.
 fn check_page(request: &Request) -> Result<(), Refusal> {
     let headers = request.headers();
     let site = headers.get(FETCH_SITE).map(HeaderValue::as_bytes);

@@ -1,4 +1,4 @@
-//! Tells open pages that there is news, so that they look again.
+//! Notifies open pages of changes, so that they reload.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use tokio::time::sleep;
 use super::{Console, view};
 use crate::server::status::unavailable;
 
-/// Five times a second looks alive; more would only be work.
+/// The shortest interval of updates.
 const INTERVAL: Duration = Duration::from_millis(200);
 /// Rates and ages change while nothing happens.
 const IDLE_LOOKS: u32 = 10;
 
-/// One page that listens. What it is told is made when its connection takes it, so a slow one costs nothing.
+/// One page that listens. An event is made when its connection takes it, so a slow page costs nothing.
 struct Listener {
     console: Console,
     told: Option<u64>,

@@ -17,7 +17,7 @@ use crate::resources::name::ResourceName;
 
 const PAGE: usize = 50;
 
-/// Which messages are wanted; what is empty does not matter.
+/// The filter of the list; empty fields match everything.
 #[derive(Deserialize)]
 pub(super) struct MessageQuery {
     #[serde(default)]
@@ -38,7 +38,7 @@ pub(super) struct MessageQuery {
 pub(super) struct PushQuery {
     subscription: String,
     attempt: u32,
-    /// When it began: an attempt that is repeated has the number of the one before.
+    /// The start of the delivery: a repeated attempt has the number of the one before.
     #[serde(default)]
     started_at: String,
 }
@@ -144,7 +144,7 @@ fn find(console: &Console, id: &str) -> Result<Life, Refusal> {
     })
 }
 
-/// A token is shown by its length and what it says; with its signature anyone could use it.
+/// Shows a token by its length and its claims; with its signature anyone could use it.
 fn shown(request: &PushRequest) -> Value {
     let mut headers = request.headers.clone();
     if let Some(token) = &request.token {

@@ -1,7 +1,7 @@
 //! The web page, under `/console/`: what the emulator holds, what became of each message, and buttons to interfere.
 //!
 //! `page/` is all that the browser loads; it shows what `overview`, `messages` and `dead_letters` answer as JSON, does things
-//! through `actions`, and hears from `live` when to look again. `guard` keeps other web pages out. What all of it knows of
+//! through `actions`, and learns from `live` when to reload. `guard` keeps other web pages out. What all of it knows of
 //! the rest of the emulator is in `source`.
 
 mod actions;
@@ -32,10 +32,10 @@ use crate::server::front_door::CONSOLE;
 
 /// Ten megabytes of data as Base64 in JSON, with room for attributes.
 const MAX_BODY_BYTES: usize = 14 * 1024 * 1024;
-/// Pages that hear of news at the same time.
+/// The most pages that listen at the same time.
 const MAX_LISTENERS: usize = 16;
 
-/// What the handlers work with.
+/// The state of the handlers.
 #[derive(Clone)]
 struct Console {
     source: Arc<Source>,

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use crate::error::ApiError;
 use crate::server::status::not_found;
 
-/// Why the console does not show a message.
+/// The reason for not showing a message.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     #[error(transparent)]

@@ -26,7 +26,7 @@ use crate::resources::subscription::SubscriptionConfig;
 /// Everything was published before it.
 const END_OF_TIME: OffsetDateTime = datetime!(9999-12-31 0:00 UTC);
 
-/// What this emulator can do, so that the page offers nothing else.
+/// The capabilities of this emulator, so that the page offers nothing else.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Capabilities {
     redeliver: bool,
@@ -54,9 +54,9 @@ pub(super) struct SubscriptionView {
     pub(super) delayed: usize,
     /// The age of the oldest of them, if it is known.
     pub(super) oldest_unacked: Option<Duration>,
-    /// How many may be pushed at once.
+    /// The number of pushes that may be under way at once.
     pub(super) window: usize,
-    /// How much longer nothing is pushed, after failures.
+    /// The rest of the pause after failures.
     pub(super) paused_for: Option<Duration>,
     /// The faults that are switched on.
     pub(super) faults: Option<Faults>,
@@ -97,7 +97,7 @@ impl Source {
     /// Waits until a data folder can take something large; otherwise nothing is done.
     ///
     /// # Errors
-    /// If nothing is kept any more.
+    /// If the journal has failed.
     pub(super) async fn room_to_save(&self) -> Result<(), ApiError> {
         let room = self.broker.room_to_save().await;
         room.map_err(|error| ApiError::unsaved(&error))

@@ -1,4 +1,4 @@
-//! What the page is told, in JSON.
+//! The JSON that the page reads.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(super) fn topic(topic: &TopicView) -> Value {
     })
 }
 
-/// Without a `glance` nothing is known of what goes through.
+/// Returns a subscription; without `rates` its throughput is unknown.
 pub(super) fn subscription(
     view: &SubscriptionView,
     rates: Option<&Rates>,
@@ -51,7 +51,7 @@ pub(super) fn subscription(
     })
 }
 
-/// How much goes through, and how fast.
+/// Returns the rates and latencies of a subscription.
 pub(super) fn flow(rates: &Rates) -> Value {
     json!({
         "publishedPerSecond": rates.published_per_second, "ackedPerSecond": rates.acks_per_second,
@@ -138,7 +138,7 @@ pub(super) fn life(
     })
 }
 
-/// How a message stands with a subscription, in a word that the page and its filter know.
+/// Returns the name of a state, as the page and its filter use it.
 pub(super) fn state_name(state: DeliveryState) -> &'static str {
     match state {
         DeliveryState::Waiting => "waiting",
@@ -197,10 +197,10 @@ fn attempt(attempt: &DeliveryRecord) -> Value {
     })
 }
 
-/// The faults that were asked for, and met this delivery.
+/// Returns the faults that met this delivery.
 fn faults(attempt: &DeliveryRecord) -> Option<Value> {
     let mut plan = attempt.plan;
-    // What was planned comes to nothing where nothing is sent, or nothing acked.
+    // A planned fault has no effect if nothing is sent, or nothing acked.
     if plan.unreachable {
         plan.token = TokenChoice::Good;
         plan.drop_answer = false;
@@ -212,13 +212,13 @@ fn faults(attempt: &DeliveryRecord) -> Option<Value> {
             "token": plan.token.fault(), "unreachable": plan.unreachable, "answerLost": plan.drop_answer,
             "repeated": plan.duplicate,
             "lateMs": (!plan.delay.is_zero()).then(|| milliseconds(plan.delay)),
-            // A message that is late lets others pass without being told to.
+// A delayed message lets others pass anyway.
             "letsPass": if plan.delay.is_zero() { plan.lets_pass } else { 0 },
         })
     })
 }
 
-/// What came back, in a word or a status.
+/// Returns the reply as a word or a status.
 pub(super) fn reply(reply: Reply) -> String {
     match reply {
         Reply::DeadlineExceeded => "no answer before the ack deadline".to_owned(),

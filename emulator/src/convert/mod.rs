@@ -1,4 +1,4 @@
-//! Google's messages and the emulator's own, one into the other.
+//! Converts between Google's messages and the emulator's own.
 
 mod push_config;
 mod refusal;

@@ -1,4 +1,4 @@
-//! Refuses settings that the emulator would not act upon, with the reason.
+//! Refuses settings that the emulator does not support, with the reason.
 
 use crate::error::ApiError;
 

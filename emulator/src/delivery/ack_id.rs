@@ -1,11 +1,11 @@
-//! Acknowledgement ids: opaque to clients, and to the point here.
+//! Acknowledgement ids, which are opaque to clients.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::ApiError;
 
-/// One handing out of one message (Google, *ReceivedMessage*, `ackId`).
+/// One lease of one pulled message (Google, *ReceivedMessage*, `ackId`).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct AckId {
     pub(super) tag: u64,

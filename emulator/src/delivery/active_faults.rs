@@ -1,4 +1,4 @@
-//! Faults on request: what of a delivery goes wrong, and when.
+//! The faults of a subscription, applied to its deliveries.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use super::backlog::{Leased, PutBack};
 use super::{Delivery, State};
 use crate::faults::{BurstGate, Faults, Plan};
 
-/// The faults of a subscription and what they hold back.
+/// The faults of a subscription, and the gate of its bursts.
 pub(super) struct ActiveFaults {
     pub(super) faults: Faults,
     gate: Option<BurstGate>,
 }
 
-/// Who a message is leased for.
+/// The recipient of a leased message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Recipient {
     Push,
@@ -28,7 +28,7 @@ impl ActiveFaults {
         (!faults.is_none()).then_some(Self { faults, gate })
     }
 
-    /// Whether a message that has just come must wait for others.
+    /// Returns true if a new message must wait for others.
     pub(super) fn withholds(&mut self, now: Instant) -> bool {
         let Some(gate) = &mut self.gate else {
             return false;
@@ -55,7 +55,7 @@ impl Delivery {
         active_faults.map_or_else(Faults::none, |active_faults| active_faults.faults.clone())
     }
 
-    /// The next message to deliver, and what of its delivery goes wrong.
+    /// Leases the next message, and plans the faults of its delivery.
     pub(super) fn take(&self, state: &mut State, recipient: Recipient) -> Option<(Leased, Plan)> {
         let now = self.clock.now();
         state.open_gate(now);
@@ -89,7 +89,7 @@ impl Delivery {
             .plan(name, leased.nth, attempt, self.clock.utc());
         if recipient != Recipient::Push {
             plan = plan.for_pull();
-            // What exactly-once delivery confirms is neither lost nor repeated.
+            // Confirmed acknowledgements (exactly-once delivery) are neither lost nor repeated.
             let strict = state.config.enable_exactly_once_delivery;
             plan.drop_answer &= !strict;
             plan.duplicate &= !strict;
@@ -101,7 +101,7 @@ impl Delivery {
         plan
     }
 
-    /// What goes wrong with an acknowledgement of a pulled message: it is lost, or the message comes again all the same.
+    /// Plans the faults of an acknowledgement of a pulled message: it is lost, or the message is delivered again.
     pub(super) fn plan_of_ack(&self, state: &State, sequence: u64) -> Plan {
         let entry = state.backlog.unacked(sequence);
         let Some((entry, active_faults)) = entry.zip(state.active_faults.as_ref()) else {
@@ -119,7 +119,7 @@ impl Delivery {
 }
 
 impl State {
-    /// Lets messages go that have waited for each other long enough.
+    /// Releases withheld messages that are due. Returns true if there were any.
     pub(super) fn open_gate(&mut self, now: Instant) -> bool {
         let gate = self
             .active_faults
@@ -132,7 +132,7 @@ impl State {
         released > 0
     }
 
-    /// Counts those that wait for each other anew, after some were leased out.
+    /// Counts the withheld messages anew, after some were removed.
     pub(super) fn count_withheld(&mut self) {
         let held = self.backlog.count_withheld();
         let gate = self
@@ -144,7 +144,7 @@ impl State {
         }
     }
 
-    /// When time alone changes something.
+    /// Returns the next time at which something is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let gate = self
             .active_faults

@@ -1,26 +1,26 @@
-//! What the log says of a subscription's pushes: the first failure and its end, not a line a push.
+//! The log of a subscription's failed pushes: the first failure and its end, instead of a line a push.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// An endpoint that fails now and then fails often; so long nothing new is said of it.
+/// The time after a logged failure in which no further one is logged.
 const QUIET: Duration = Duration::from_secs(60);
-/// A pause that somebody notices who waits for a push.
+/// A pause that is worth a line in the log.
 const LONG_PAUSE: Duration = Duration::from_secs(5);
 
-/// What was said, and so need not be said again.
+/// The lines that were logged, and so need not be repeated.
 #[derive(Default)]
 pub(super) struct FailureLog {
-    /// When a failure was told last.
+    /// The time of the last logged failure.
     told: Option<Instant>,
-    /// Whether a failure was told, and no push was acked since.
+    /// True if a failure was logged, and no push was acked since.
     is_failing: bool,
     is_pause_told: bool,
 }
 
 impl FailureLog {
-    /// Notes a failure, and says whether it is to be told.
+    /// Notes a failure. Returns true if it is to be logged.
     pub(super) fn failed(&mut self, now: Instant) -> bool {
         let is_recent = self.told.is_some_and(|told| now < told + QUIET);
         if self.is_failing || is_recent {
@@ -34,14 +34,14 @@ impl FailureLog {
         true
     }
 
-    /// Notes a pause after a failure, and says whether it is to be told.
+    /// Notes a pause after a failure. Returns true if it is to be logged.
     pub(super) fn paused(&mut self, pause: Duration) -> bool {
         let is_news = self.is_failing && !self.is_pause_told && pause > LONG_PAUSE;
         self.is_pause_told |= is_news;
         is_news
     }
 
-    /// Notes an ack, and says whether it ends a failure that was told.
+    /// Notes an ack. Returns true if it ends a logged failure.
     pub(super) fn acked(&mut self) -> bool {
         std::mem::take(&mut self.is_failing)
     }

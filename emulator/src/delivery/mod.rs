@@ -1,4 +1,4 @@
-//! Delivers the messages of one subscription, whether they are pushed or pulled.
+//! Delivers the messages of one subscription by push or pull.
 
 mod ack_id;
 mod active_faults;
@@ -43,27 +43,27 @@ use crate::resources::name::ResourceName;
 use crate::resources::subscription::SubscriptionConfig;
 use crate::resources::topic::Origin;
 
-/// One subscription at work. Its task pushes and ends leases; others add, pull and acknowledge, and wake it.
+/// The deliveries of one subscription. Its task pushes and ends leases; other tasks add, pull and acknowledge, and wake it.
 pub(crate) struct Delivery {
     name: ResourceName,
-    /// Tells the acknowledgement ids of this subscription from those of others, and of an earlier one of the same name.
+    /// Distinguishes the ack ids of this subscription from those of others, and of an earlier one of the same name.
     tag: u64,
     clock: Clock,
     data_folder: OptionalDataFolder,
     history: Arc<History>,
-    /// Its topic, even if that was deleted; unknown if it was by an emulator that did not note this.
+    /// Its topic, even if that was deleted; unknown in folders of earlier emulators.
     origin: Option<Origin>,
     state: Mutex<State>,
-    /// Something for its task to do.
+    /// Wakes its task.
     changed: Notify,
-    /// Something for whoever pulls.
+    /// Wakes clients that pull.
     available: Notify,
     /// Cancelled when the subscription is deleted, or the emulator stops.
     ended: CancellationToken,
     is_deleted: AtomicBool,
 }
 
-/// What all subscriptions of an emulator share.
+/// The parts that all subscriptions of an emulator share.
 pub(crate) struct Shared {
     pub(crate) pace: Pace,
     pub(crate) clock: Clock,
@@ -81,15 +81,15 @@ struct State {
     active_faults: Option<ActiveFaults>,
     /// The latest seek to a snapshot.
     snapshot_seek: Option<SnapshotSeek>,
-    /// When somebody last used the subscription.
+    /// The time of the last use of the subscription.
     last_active: OffsetDateTime,
-    /// Those who wait for messages now.
+    /// The number of current uses.
     users: usize,
 }
 
 impl Delivery {
     /// # Errors
-    /// If the name, the filter or the push endpoint cannot be understood.
+    /// If the name, the filter or the push endpoint is invalid.
     pub(crate) fn new(
         config: SubscriptionConfig,
         origin: Option<Origin>,
@@ -164,12 +164,12 @@ impl Delivery {
         ))
     }
 
-    /// Whether the filter lets a message through.
+    /// Returns true if the filter lets a message through.
     pub(crate) fn wants(&self, message: &StoredMessage) -> bool {
         self.state().filter.matches(&message.attributes)
     }
 
-    /// Takes in messages that were just published, those that the filter lets through.
+    /// Adds the messages that were just published and match the filter.
     pub(crate) fn add(&self, messages: &[Arc<StoredMessage>]) {
         let mut state = self.state();
         let State {
@@ -196,10 +196,10 @@ impl Delivery {
         self.wake();
     }
 
-    /// Pushes or hands out a message once more, even if it was acknowledged.
+    /// Delivers a message once more, even if it was acknowledged.
     ///
     /// # Errors
-    /// If the subscription does not know the message any more, or is full.
+    /// If the message is not known any more, or the subscription is full.
     pub(crate) fn again(&self, message_id: &str) -> Result<(), ApiError> {
         let mut state = self.state();
         if !state.backlog.has_room(1, 0) {
@@ -214,8 +214,8 @@ impl Delivery {
         Ok(())
     }
 
-    /// Ends its task and the streams of whoever pulls, and drops its messages. Whoever still has it in hand changes nothing
-    /// that is kept: the next subscription may have its name.
+    /// Ends its task and its streams, and drops its messages. Later calls record nothing, since the next subscription may
+    /// have its name.
     pub(crate) fn end(&self) {
         let mut state = self.state();
         state.backlog.stop_recording();
@@ -225,13 +225,13 @@ impl Delivery {
         self.ended.cancel();
     }
 
-    /// There is something to deliver, or a reason to look.
+    /// Wakes the task and the clients that pull.
     fn wake(&self) {
         self.changed.notify_one();
         self.available.notify_waiters();
     }
 
-    /// Takes in what was held before a restart.
+    /// Restores the messages of before a restart.
     pub(crate) fn restore(
         &self,
         holds: impl Iterator<Item = (Arc<StoredMessage>, Held)>,
@@ -260,7 +260,7 @@ impl Delivery {
     }
 }
 
-/// The state of a subscription, as long as it is nobody else's. What it came to hold is kept when it is let go.
+/// The locked state of a subscription. Changes of holds are recorded when it is unlocked.
 struct Locked<'a> {
     state: MutexGuard<'a, State>,
     delivery: &'a Delivery,

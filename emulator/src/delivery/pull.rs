@@ -1,4 +1,4 @@
-//! Hands out messages to whoever asks, and takes their acknowledgements.
+//! Pulling: leases messages to clients, and settles them by their acknowledgements.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -16,18 +16,18 @@ use crate::event::{Reply, Settlement};
 use crate::history::{DeliveryType, End};
 use crate::messages::storage::StoredMessage;
 
-/// How much is asked for.
+/// The limits of one pull.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PullOptions {
     pub(crate) messages: usize,
     /// No further message when there are as many bytes already.
     pub(crate) bytes: usize,
-    /// How long the messages are leased; the subscription's own deadline if unset.
+    /// The length of the leases; the subscription's own deadline if unset.
     pub(crate) lease: Option<Duration>,
     pub(crate) stream: Option<StreamLimits>,
 }
 
-/// A stream and the most that it wants in hand; 0 is no limit (Google, *StreamingPullRequest*).
+/// A stream and the most outstanding messages and bytes of it; 0 is no limit (Google, *StreamingPullRequest*).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamLimits {
     pub(crate) number: u64,
@@ -35,7 +35,7 @@ pub(crate) struct StreamLimits {
     pub(crate) max_bytes: usize,
 }
 
-/// A message that was handed out.
+/// A pulled message.
 #[derive(Clone, Debug)]
 pub(crate) struct PulledMessage {
     pub(crate) ack_id: AckId,
@@ -44,16 +44,16 @@ pub(crate) struct PulledMessage {
     pub(crate) attempt: Option<u32>,
 }
 
-/// What became of one acknowledgement, or of one change of a deadline.
+/// The result of one acknowledgement, or of one change of a deadline.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum AckResult {
     Done,
-    /// The lease was over, or never one of this subscription.
+    /// The lease had ended, or is not one of this subscription.
     Invalid,
 }
 
 impl Delivery {
-    /// Hands out what is there, as much as is wanted.
+    /// Leases available messages up to the limits.
     ///
     /// # Errors
     /// If the subscription was detached, or pushes.
@@ -78,31 +78,31 @@ impl Delivery {
             state.backlog.leave_batch(joined);
         }
         drop(state);
-        // Its task ends the new leases, and wakes whoever waits for what a fault delays.
+        // Its task ends the new leases, and wakes clients when a delayed message is due.
         self.changed.notify_one();
         if is_due {
-            // There may be more than this client can take.
+            // There may be more messages than this client can take.
             self.available.notify_waiters();
         }
         Ok(pulled)
     }
 
-    /// Waits for the end of the subscription, or of the emulator, and tells which it was.
+    /// Waits for the end of the subscription or of the emulator, and returns the error for clients.
     pub(crate) async fn ended(&self) -> ApiError {
         self.ended.cancelled().await;
         if self.is_deleted.load(Ordering::Relaxed) {
             return self.name.not_found();
         }
-        // Clients come back after this, as they should when the emulator is started again.
+        // Clients retry after this code, as they should if the emulator is restarted.
         ApiError::Unavailable("The emulator is stopping".to_owned())
     }
 
-    /// Waits for something to hand out. To miss nothing, this is enabled before looking.
+    /// Waits for available messages. To miss none, enable this before pulling.
     pub(crate) fn is_available(&self) -> Notified<'_> {
         self.available.notified()
     }
 
-    /// Acknowledges messages, and tells for each whether that took effect.
+    /// Acknowledges messages, and returns a result for each.
     pub(crate) fn acknowledge(&self, ack_ids: &[AckId]) -> Vec<AckResult> {
         let mut state = self.state();
         state.last_active = self.clock.utc();
@@ -118,7 +118,7 @@ impl Delivery {
             return AckResult::Invalid;
         }
         let plan = self.plan_of_ack(state, id.sequence);
-        // What exactly-once delivery confirms is not lost.
+        // A confirmed acknowledgement (exactly-once delivery) is not lost.
         if plan.drop_answer && !strict {
             return AckResult::Done;
         }
@@ -151,7 +151,7 @@ impl Delivery {
         results
     }
 
-    /// Gives messages back, and tells which are to be dead-lettered besides what became of each id.
+    /// Nacks messages. Returns a result for each id, and the messages to dead-letter.
     pub(crate) fn nack(&self, ack_ids: &[AckId]) -> (Vec<AckResult>, Vec<DeadLetter>) {
         let mut state = self.state();
         state.last_active = self.clock.utc();
@@ -163,7 +163,7 @@ impl Delivery {
             }
         });
         let results = results.collect();
-        // Of a key, a message takes those behind it back with it; the last one first, so that each is counted.
+        // A failed message revokes the leases behind it in its key, so the last one fails first, and each is counted.
         let mut last_first: Vec<AckId> = ack_ids
             .iter()
             .copied()
@@ -181,7 +181,7 @@ impl Delivery {
         (results, letters)
     }
 
-    /// Whether acknowledgements are confirmed, and whether messages keep an order.
+    /// Returns two settings: exactly-once delivery, and message ordering.
     pub(crate) fn properties(&self) -> (bool, bool) {
         let config = &self.state().config;
         (
@@ -190,7 +190,7 @@ impl Delivery {
         )
     }
 
-    /// Tells the history how the delivery of a pulled message ended.
+    /// Records the end of a pulled message's delivery in the history.
     pub(super) fn note_pulled(
         &self,
         message: &StoredMessage,
@@ -215,7 +215,7 @@ impl Delivery {
             let outstanding_of = state.backlog.outstanding_of(stream.number);
             let size_bytes = state.backlog.next_size_bytes(now)?;
             let is_full = stream.max_messages > 0 && outstanding_of.messages >= stream.max_messages;
-            // The first message goes through whatever its size, or it would never.
+            // The first message is delivered whatever its size, or it would never be.
             let is_heavy = stream.max_bytes > 0
                 && outstanding_of.messages > 0
                 && outstanding_of.bytes + size_bytes > stream.max_bytes;
@@ -250,7 +250,7 @@ impl Delivery {
     }
 }
 
-/// What becomes of each id of one request. An id that stands there twice is answered as it is once.
+/// Returns a result for each id of one request. An id that occurs twice has the same result twice.
 fn once_each(ack_ids: &[AckId], mut settle: impl FnMut(AckId) -> AckResult) -> Vec<AckResult> {
     let mut settled = HashMap::with_capacity(ack_ids.len());
     let each = ack_ids.iter();

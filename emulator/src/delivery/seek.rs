@@ -1,4 +1,4 @@
-//! Changes what a subscription has yet to deliver: a seek, a snapshot, age.
+//! Changes the unacknowledged messages of a subscription by a seek, for a snapshot, or by age.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,24 +9,24 @@ use time::OffsetDateTime;
 use super::{Delivery, State};
 use crate::messages::storage::StoredMessage;
 
-/// A seek to a snapshot, which keeps what it brought back until the snapshot ends.
+/// A seek to a snapshot. It keeps the restored messages until the snapshot ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SnapshotSeek {
     pub(crate) until: OffsetDateTime,
-    /// Messages from this sequence on came later.
+    /// The sequence of the first later message.
     pub(crate) before: u64,
 }
 
 impl SnapshotSeek {
-    /// Until when it keeps an unacknowledged message of before a restart, if it does.
+    /// Returns the time until which it keeps an unacknowledged message of before a restart, if it does.
     pub(super) fn keeps(self, message: &StoredMessage) -> Option<OffsetDateTime> {
         (message.sequence < self.before).then_some(self.until)
     }
 }
 
 impl Delivery {
-    /// Makes exactly the `wanted` messages unacknowledged, of those that the subscription has and those in `more`. What a
-    /// snapshot is `snapshot_seek` for stays until the snapshot ends, however old it is (Google, *Snapshot*, `expireTime`).
+    /// Makes exactly the `wanted` messages unacknowledged, of those that the subscription has and those in `more`. With
+    /// `snapshot_seek` they stay until the snapshot ends, however old they are (Google, *Snapshot*, `expireTime`).
     pub(crate) fn seek(
         &self,
         more: &BTreeMap<u64, Arc<StoredMessage>>,
@@ -51,7 +51,7 @@ impl Delivery {
         self.wake();
     }
 
-    /// What is unacknowledged, for a snapshot.
+    /// Returns the unacknowledged messages, for a snapshot.
     pub(crate) fn unacknowledged(&self) -> BTreeMap<u64, Arc<StoredMessage>> {
         let state = self.state();
         let held = state.backlog.unacked_messages();
@@ -64,7 +64,7 @@ impl Delivery {
         self.state().snapshot_seek
     }
 
-    /// Forgets what is older than the subscription's retention and its topic's: what the topic retains is always there for
+    /// Drops messages older than the subscription's retention and its topic's: messages that the topic retains stay available to
     /// its subscriptions (Google, *Topic*, `messageRetentionDuration`).
     pub(crate) fn expire_messages(&self, now: OffsetDateTime, topic_retention: Option<Duration>) {
         let mut state = self.state();

@@ -1,4 +1,4 @@
-//! Changes of a subscription while it is at work.
+//! Changes of a running subscription.
 
 use super::Delivery;
 use crate::error::ApiError;
@@ -7,11 +7,11 @@ use crate::resources::name::DELETED_TOPIC;
 use crate::resources::subscription::{PushConfig, SubscriptionConfig};
 
 impl Delivery {
-    /// Changes where messages are pushed; those not yet delivered stay (Google, *ModifyPushConfig*). What was learnt about
-    /// the endpoint before says nothing about the next.
+    /// Changes where messages are pushed; those not yet delivered stay (Google, *ModifyPushConfig*). Window
+    /// and back-off start anew for the new endpoint.
     ///
     /// # Errors
-    /// If the endpoint is not one.
+    /// If the endpoint is invalid.
     pub(crate) fn set_push_config(&self, push_config: Option<PushConfig>) -> Result<(), ApiError> {
         let mut config = self.config();
         config.push_config = push_config;
@@ -20,8 +20,7 @@ impl Delivery {
         Ok(())
     }
 
-    /// Takes on new settings. Name, topic, filter, ordering and whether it is detached are not among them, whatever the caller
-    /// has read of these before.
+    /// Changes the settings. Name, topic, filter, ordering and `detached` are immutable, and keep their current values.
     ///
     /// # Errors
     /// If a setting is out of its range.
@@ -47,7 +46,7 @@ impl Delivery {
         Ok(())
     }
 
-    /// The subscription outlives its topic, and keeps its messages (Google, *DeleteTopic*).
+    /// Marks the topic as deleted. The subscription keeps its messages (Google, *DeleteTopic*).
     pub(crate) fn forget_topic(&self) {
         DELETED_TOPIC.clone_into(&mut self.state().config.topic);
     }

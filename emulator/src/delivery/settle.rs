@@ -1,4 +1,4 @@
-//! What becomes of a message whose delivery failed: it comes again, after a while, or goes to the dead-letter topic.
+//! The settlement of a failed delivery: the message is delivered again after a wait, or goes to the dead-letter topic.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use crate::messages::storage::StoredMessage;
 use crate::push::timestamp;
 use crate::resources::name::ResourceName;
 
-/// Where nobody answers, trying again at once would only burn the processor; this wait is ours.
+/// The wait after an unanswered push, so that retries do not burn the processor; its length is ours.
 const UNANSWERED_WAIT: Duration = Duration::from_millis(100);
 
-/// Publishes a dead letter to a topic, and gives its id.
+/// A function that publishes a dead letter to a topic, and returns its id.
 pub(crate) type Forward<'a> = &'a dyn Fn(&ResourceName, Message) -> Result<String, ApiError>;
 
-/// The same, for the task of a subscription.
+/// The same function, owned by the task of a subscription.
 pub(crate) type Forwarder =
     Box<dyn Fn(&ResourceName, Message) -> Result<String, ApiError> + Send + Sync>;
 
-/// A message that was delivered often enough. It belongs to nobody until it is forwarded or comes again.
+/// A message that was delivered often enough. It is in no place of the backlog until it is forwarded or delivered again.
 #[derive(Debug)]
 pub(crate) struct DeadLetter {
     pub(super) message: Arc<StoredMessage>,
@@ -33,7 +33,7 @@ pub(crate) struct DeadLetter {
 }
 
 impl Delivery {
-    /// Counts a failed delivery. A letter must be given to [`Self::forward`] when the state is not locked any more.
+    /// Counts a failed delivery. The caller passes a dead letter to [`Self::forward`] after it has unlocked the state.
     pub(super) fn fail(
         &self,
         state: &mut State,
@@ -57,12 +57,12 @@ impl Delivery {
         Ok(self.delay(state, now, &entry.message, entry.failures, reply))
     }
 
-    /// Ends the leases whose time is over: their messages come again (Google, *Subscription*, `ackDeadlineSeconds`).
+    /// Ends expired leases: their messages are delivered again (Google, *Subscription*, `ackDeadlineSeconds`).
     pub(crate) fn end_leases(&self, forward: Forward<'_>) {
         let mut letters = Vec::new();
         let mut state = self.state();
         let now = self.clock.now();
-        // Of a key, a message takes those behind it back with it; the last one first, so that each is counted.
+        // A failed message revokes the leases behind it in its key, so the last one fails first, and each is counted.
         let ended = state.backlog.expired_leases(now);
         for lease in ended.iter().rev() {
             letters.extend(self.fail_pulled(&mut state, now, *lease, Reply::LeaseEnded));
@@ -78,7 +78,7 @@ impl Delivery {
         }
     }
 
-    /// The same for a pulled message. Those that fail together have one time, so that they come again in their order.
+    /// Does the same for a pulled message. Those that fail together have one time, so that they keep their order.
     pub(super) fn fail_pulled(
         &self,
         state: &mut State,
@@ -89,7 +89,7 @@ impl Delivery {
         self.fail(state, now, lease, reply).err()
     }
 
-    /// Forwards a dead letter, or lets the message come again if that cannot be done (Google, *Dead-letter topics*).
+    /// Forwards a dead letter, or schedules another delivery if that fails (Google, *Dead-letter topics*).
     ///
     /// Forwarding locks other subscriptions, so this one must not be locked.
     pub(crate) fn forward(&self, letter: DeadLetter, forward: Forward<'_>) -> Settlement {
@@ -136,7 +136,7 @@ impl Delivery {
         reply: Reply,
     ) -> Settlement {
         let after = state.wait(now, failures, reply);
-        // What exactly-once delivery confirmed does not come again.
+        // A confirmed acknowledgement (exactly-once delivery) is final.
         let acked_stays = state.config.enable_exactly_once_delivery;
         state
             .backlog
@@ -147,7 +147,7 @@ impl Delivery {
         settlement
     }
 
-    /// Tells the history of a pulled message that failed. Whoever pushes tells it more.
+    /// Records the failure of a pulled message in the history. Failed pushes are recorded by their task.
     fn note_failed(
         &self,
         message: &StoredMessage,
@@ -160,7 +160,7 @@ impl Delivery {
         }
     }
 
-    /// The message as published, with four attributes more; their values are as Google's own emulator writes them.
+    /// Returns the message with four more attributes; their values are as Google's own emulator writes them.
     fn dead_letter(&self, letter: &DeadLetter) -> Message {
         let published = timestamp(letter.message.publish_time);
         letter
@@ -180,7 +180,7 @@ impl Delivery {
 }
 
 impl State {
-    /// How long a failed message waits: its own policy or the subscription's pause, whichever is longer (Google, *Push
+    /// Returns the wait of a failed message: its own policy or the subscription's pause, whichever is longer (Google, *Push
     /// subscriptions*, "Push backoff").
     fn wait(&self, now: Instant, failures: u32, reply: Reply) -> Duration {
         let policy = self.config.retry_policy.as_ref();

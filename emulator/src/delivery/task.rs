@@ -17,7 +17,7 @@ use crate::faults::{Plan, TokenChoice};
 use crate::history::{DeliveryType, End};
 use crate::push::{Destination, Ended, Outgoing, Pusher};
 
-/// What the task works with, and the pushes it has under way.
+/// The task of a subscription, and the pushes that are under way.
 pub(crate) struct DeliveryTask {
     delivery: Arc<Delivery>,
     pusher: Pusher,
@@ -31,7 +31,7 @@ pub(crate) struct DeliveryTask {
 struct Started {
     /// The message as it was when the push started.
     leased: Leased,
-    /// Whether it is to come again although it is acked.
+    /// True if it is delivered again although it is acked.
     is_repeated: bool,
     destination: Arc<Destination>,
 }
@@ -62,7 +62,7 @@ impl DeliveryTask {
         }
     }
 
-    /// Starts what may be pushed now, and says when there is more to do, if time alone decides.
+    /// Starts all pushes that are due, and returns the next time at which one is due.
     fn start_due(&mut self) -> Option<Instant> {
         let delivery = Arc::clone(&self.delivery);
         let mut state = delivery.state();
@@ -125,7 +125,7 @@ impl DeliveryTask {
         self.started.insert(task.id(), started);
     }
 
-    /// Ends a push, and those that have ended meanwhile: together they need one look at what is due.
+    /// Ends a push, and all that have ended meanwhile, so that due messages are looked up once.
     fn end_all(&mut self, first: Result<(Id, Ended), JoinError>) {
         self.end(first);
         while let Some(next) = self.pushes.try_join_next_with_id() {
@@ -163,7 +163,7 @@ impl DeliveryTask {
         state.last_active = self.delivery.clock.utc();
         let sequence = leased.message.sequence;
         let acked = state.backlog.ack(leased.lease, sequence, false);
-        // What was purged in the meantime stays purged.
+        // A message that was purged in the meantime stays purged.
         if acked.is_some() && is_repeated {
             state.backlog.repeat(sequence);
         }

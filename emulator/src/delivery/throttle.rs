@@ -1,11 +1,11 @@
-//! How fast one subscription may push: slow start, and the back-off that follows the share of failures.
+//! The rate of pushes of one subscription: slow start, and the back-off that follows the share of failures.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Whether a subscription holds itself back as Google's do.
+/// The pace of a subscription's pushes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Pace {
     /// Slow start and push back-off, as in production.
@@ -20,7 +20,7 @@ const FIRST_WINDOW: usize = 4;
 /// Google's windows grow on; here one subscription must leave some of the process's connections to others.
 const WIDEST_WINDOW: usize = 128;
 
-/// The results that decide about the back-off. A young subscription counts as if they had all been acks, so that its first
+/// The number of results that decide about the back-off. A new subscription starts with as many acks, so that its first
 /// failure is one of twenty and not all of them.
 const RESULTS: usize = 20;
 /// The pause is `FLOOR × GROWTH ^ share of failures`: half a second when a fifth fails and a minute when all do, which are
@@ -35,7 +35,7 @@ const GROWTH: f64 = 400.0;
 pub(super) struct Throttle {
     pace: Pace,
     window: usize,
-    /// Whether each of the last pushes failed, the oldest first.
+    /// The last pushes, the oldest first: true for a failed one.
     failed: VecDeque<bool>,
     paused_until: Option<Instant>,
 }
@@ -58,12 +58,12 @@ impl Throttle {
         *self = Self::new(self.pace);
     }
 
-    /// How many pushes may be under way at once.
+    /// Returns the number of pushes that may be under way at once.
     pub(super) fn window(&self) -> usize {
         self.window
     }
 
-    /// When pushing goes on, if it is paused.
+    /// Returns the end of the pause, if pushing is paused.
     pub(super) fn paused_until(&self, now: Instant) -> Option<Instant> {
         self.paused_until.filter(|until| *until > now)
     }
@@ -79,7 +79,7 @@ impl Throttle {
             return;
         }
         self.note(false);
-        // A window that was not used up says nothing about a wider one.
+        // A window that was not used up is no reason for a wider one.
         if outstanding >= self.window {
             self.window = (self.window + 1).min(WIDEST_WINDOW);
         }

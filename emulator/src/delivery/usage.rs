@@ -1,10 +1,10 @@
-//! Who uses a subscription, so that one that nobody uses can be told.
+//! The use of a subscription, by which an unused one expires.
 
 use time::OffsetDateTime;
 
 use super::Delivery;
 
-/// Somebody waits for messages of a subscription, which is used until this is dropped.
+/// A use of a subscription, which lasts until this is dropped.
 pub(crate) struct InUse<'a>(&'a Delivery);
 
 impl Delivery {
@@ -15,7 +15,7 @@ impl Delivery {
         InUse(self)
     }
 
-    /// Whether nobody has used the subscription for as long as its expiration policy says.
+    /// Returns true if the subscription was unused for the time of its expiration policy.
     pub(crate) fn is_expired(&self, now: OffsetDateTime) -> bool {
         let state = self.state();
         let expiration = state.config.expiration;

@@ -7,20 +7,20 @@ use super::Delivery;
 use crate::messages::storage::StoredMessage;
 use crate::resources::subscription::SubscriptionConfig;
 
-/// What a subscription has to do, and how it goes.
+/// The settings and the current figures of a subscription.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
     pub(crate) config: SubscriptionConfig,
     /// Unacknowledged messages.
     pub(crate) backlog: usize,
-    /// Being delivered.
+    /// Messages that are being delivered.
     pub(crate) outstanding: usize,
-    /// Waiting for their time.
+    /// Messages that wait after a failure.
     pub(crate) delayed: usize,
     pub(crate) oldest_unacked: Option<Duration>,
     /// Pushes that may be under way at once.
     pub(crate) window: usize,
-    /// How long the whole subscription still pauses.
+    /// The rest of the pause of the whole subscription.
     pub(crate) paused_for: Option<Duration>,
 }
 
@@ -29,7 +29,7 @@ impl Delivery {
         self.state().backlog.unacked_messages().cloned().collect()
     }
 
-    /// The first messages of those held, so many at most, and no further one once there are as many bytes.
+    /// Returns the first unacknowledged messages, up to a number, and until their size reaches a number of bytes.
     pub(crate) fn first_unacked(&self, messages: usize, bytes: usize) -> Vec<Arc<StoredMessage>> {
         let state = self.state();
         let mut size_bytes = 0;

@@ -1,4 +1,4 @@
-//! Messages that come in heaps.
+//! Bursts: messages that are withheld and released together.
 
 use std::time::Duration;
 
@@ -39,17 +39,17 @@ impl Burst {
     }
 }
 
-/// Where the messages of one subscription wait for each other. It counts; the messages stay where they are.
+/// The count of messages of one subscription that wait for each other. The messages stay in the backlog.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BurstGate {
     burst: Burst,
     held: u32,
-    /// When the first of the held messages must go.
+    /// The time at which the first of them must go.
     due: Option<Instant>,
 }
 
 impl BurstGate {
-    /// A gate with nobody before it.
+    /// A gate without waiting messages.
     #[must_use]
     pub(crate) fn new(burst: Burst) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl BurstGate {
         }
     }
 
-    /// How many messages go now: all that are held, or none.
+    /// Returns the number of messages that go now: all of them, or none.
     pub(crate) fn release(&mut self, now: Instant) -> u32 {
         let is_over = self.due.is_some_and(|due| due <= now);
         if self.held < self.burst.size && !is_over {
@@ -83,7 +83,7 @@ impl BurstGate {
         std::mem::take(&mut self.held)
     }
 
-    /// When to ask again, if nothing comes before.
+    /// Returns the time of the next release, if no message comes before.
     #[must_use]
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due

@@ -1,8 +1,8 @@
-//! Chances that do not depend on when and where they are taken.
+//! Random decisions that depend on their subject only.
 //!
-//! A decision is the SHA-256 of what it is about. A generator that all decisions share would give each what the order of
-//! tasks leaves to it, and the small generator of `rand` and the hasher of the standard library promise the same numbers
-//! neither for another version nor for another machine; a hash does, and is a microsecond beside a request.
+//! A decision is the SHA-256 of its subject. The numbers of a shared generator would depend on the order of tasks. The small
+//! generator of `rand` and the hasher of the standard library are not stable over versions and machines. A hash is, and costs
+//! a microsecond beside a request.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::FaultsError;
 
-/// What a decision is about.
+/// The subject of a decision.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) seed: u64,
@@ -37,7 +37,7 @@ impl Place<'_> {
         half.fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
-    /// Whether it happens here.
+    /// Returns true if it happens here.
     pub(super) fn happens(self, kind: &str, probability: f64) -> bool {
         self.fraction(kind) < probability
     }

@@ -1,7 +1,7 @@
-//! Faults on request: what a careful receiver must survive, for one subscription, and the same again with the same seed.
+//! Faults of one subscription that a careful receiver must survive; the same seed gives the same faults.
 //!
-//! [`Faults`] is what is asked for, [`Plan`] what becomes of one delivery, and [`BurstGate`] holds messages back until enough
-//! of them are there. Nothing here acts: who delivers asks for a plan and carries it out.
+//! [`Faults`] are the settings, [`Plan`] is the result for one delivery, and [`BurstGate`] withholds messages until enough
+//! of them are there. Nothing here acts: the delivery carries a plan out.
 //!
 //! Of the faults, `duplicate`, `delay`, `reorder`, `dropAnswer` and `burst` make sense for pull, too: the message is pulled
 //! once more although it was acknowledged; it cannot be pulled before its delay is over; later messages are pulled first; its
@@ -33,13 +33,13 @@ const LONGEST_DELAY: Duration = Duration::from_secs(600);
 
 /// The faults of one subscription. Probabilities are 0 to 1, and both ends are exact: never, and always.
 ///
-/// What happens to a message depends on the seed, the subscription, the place of the message among all that the subscription
+/// The fate of a message depends on the seed, the subscription, the place of the message among all that the subscription
 /// received since the faults were set, and the number of the attempt; never on time, threads or other messages. So a run
 /// that failed fails again with its seed.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Faults {
-    /// How probably a message is delivered once more although it was acked.
+    /// The probability that a message is delivered once more although it was acked.
     #[serde(skip_serializing_if = "is_never")]
     pub duplicate: f64,
     /// Deliveries that come late.
@@ -48,11 +48,11 @@ pub struct Faults {
         deserialize_with = "object::optional"
     )]
     pub delay: Option<Delay>,
-    /// How probably a message lets later ones pass. One with an ordering key stays in its place where ordering is enabled.
+    /// The probability that a message lets later ones pass. One with an ordering key stays in its place where ordering is enabled.
     #[serde(skip_serializing_if = "is_never")]
     pub reorder: f64,
-    /// How probably the answer to a delivery is lost: the endpoint did its work, and the message comes again as if it had
-    /// not answered. At 1 nothing is ever acked.
+    /// The probability that the answer to a delivery is lost: the endpoint did its work, and the message is delivered again as
+    /// if it had not answered. At 1 nothing is ever acked.
     #[serde(skip_serializing_if = "is_never")]
     pub drop_answer: f64,
     /// Pushes whose token must be refused.
@@ -70,7 +70,7 @@ pub struct Faults {
     /// A time in which the endpoint cannot be reached.
     #[serde(skip_serializing_if = "Outage::is_off")]
     pub outage: Outage,
-    /// What decides, up to 2⁵³ - 1; unset: the emulator's own seed, which it shows at start.
+    /// The seed of all decisions, up to 2⁵³ - 1; unset: the emulator's own seed, which it prints at start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
@@ -79,7 +79,7 @@ pub struct Faults {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delay {
-    /// How probably a delivery is late.
+    /// The probability that a delivery is late.
     pub probability: f64,
     /// The least lateness.
     #[serde(with = "crate::resources::duration", default)]
@@ -89,15 +89,15 @@ pub struct Delay {
     pub max: Duration,
 }
 
-/// What cannot be asked for: the field, what was found and what is expected.
+/// A setting out of range: the field, what was found and what is expected.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{field} is {found}, expected {expected}")]
 pub struct FaultsError {
     /// The field as JSON names it.
     pub field: &'static str,
-    /// What was found.
+    /// The value that was found.
     pub found: String,
-    /// What is expected.
+    /// The values that are allowed.
     pub expected: &'static str,
 }
 
@@ -181,7 +181,7 @@ impl Faults {
         self
     }
 
-    /// Whether nothing is asked for; a seed alone changes nothing.
+    /// Returns true if no fault is set; a seed alone changes nothing.
     #[must_use]
     pub fn is_none(&self) -> bool {
         let unseeded = Self {
@@ -192,7 +192,7 @@ impl Faults {
     }
 
     /// Settles what is left to the moment of setting: the seed, if none was given, and when an outage of a given length ends.
-    /// What comes out is complete: shown and set again, it does the same.
+    /// The printed form is complete: set again, it does the same.
     #[must_use]
     pub fn begin(mut self, emulator_seed: u64, now: OffsetDateTime) -> Self {
         self.seed = Some(self.seed.unwrap_or(emulator_seed));

@@ -14,7 +14,7 @@ use crate::resources::subscription::DAY;
 
 const LONGEST: Duration = DAY;
 
-/// Whether the endpoint can be reached. In JSON it is `true` or `false`, a length of time from the moment when it is set
+/// The reachability of the endpoint. In JSON it is `true` or `false`, a length of time from the moment when it is set
 /// (`"30s"`), or an end (`{"until": "2030-01-02T03:04:05Z"}`).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Outage {

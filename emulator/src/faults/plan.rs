@@ -1,4 +1,4 @@
-//! What becomes of one delivery.
+//! The faults of one delivery.
 
 use std::time::Duration;
 
@@ -8,25 +8,25 @@ use super::Faults;
 use super::chance::Place;
 use super::token::TokenChoice;
 
-/// How many later messages may pass at most.
+/// The most later messages that may pass.
 const MOST_TO_PASS: usize = 10;
 
-/// What becomes of one delivery of one message.
+/// The faults of one delivery of one message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Plan {
-    /// How long the delivery waits after it was due.
+    /// The delay of the delivery after it was due.
     pub delay: Duration,
     /// Once acked, the message is delivered once more. It is the same for all attempts of a message; the repetition itself is
-    /// not repeated, whatever its own plan says.
+    /// not repeated, whatever its own plan is.
     pub duplicate: bool,
     /// Whatever is answered, the delivery counts as unanswered.
     pub drop_answer: bool,
-    /// What the push carries, if its subscription asks for tokens.
+    /// The token of the push, if its subscription asks for tokens.
     pub token: TokenChoice,
     /// The delivery does not arrive, and counts as one that could not connect.
     pub unreachable: bool,
-    /// How many later messages go before this one, as far as there are any: 0 for none. It is for the first attempt, and not
-    /// for messages that keep their order.
+    /// The number of later messages that go before this one, as far as there are any: 0 for none. It is for the first attempt,
+    /// and not for messages that keep their order.
     pub lets_pass: usize,
 }
 
@@ -62,7 +62,7 @@ impl Plan {
 }
 
 impl Faults {
-    /// What becomes of this attempt, the first being 1, to deliver the `nth` message that the subscription received since its
+    /// Plans the faults of this attempt, the first being 1, to deliver the `nth` message that the subscription received since its
     /// faults were set. It depends on nothing else, but for outages, which go by the clock.
     #[must_use]
     pub fn plan(&self, subscription: &str, nth: u64, attempt: u32, now: OffsetDateTime) -> Plan {
@@ -132,7 +132,7 @@ mod tests {
             .token(probability, ForgeryKind::Any)
     }
 
-    /// Whether each kind of fault happens, by the order of `Faults`.
+    /// True for each kind of fault that occurs, in the order of `Faults`.
     fn happened(plan: &Plan) -> [bool; 5] {
         [
             plan.duplicate,

@@ -1,4 +1,4 @@
-//! Tokens that must be refused, by name.
+//! Pushes with tokens that a receiver must refuse.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,13 +11,13 @@ use crate::issuer::{Claim, Forgery};
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenFault {
-    /// How probably a push has such a token.
+    /// The probability that a push has such a token.
     pub probability: f64,
-    /// What is wrong with it.
+    /// The kind of forgery.
     pub forgery: ForgeryKind,
 }
 
-/// What is wrong with the tokens of a fault. In JSON it is the kind of forgery in words, such as `"wrong-audience"`, or
+/// The kind of forgery. In JSON it is a name, such as `"wrong-audience"`, or
 /// `"missing"` or `"any"`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ForgeryKind {
@@ -29,7 +29,7 @@ pub enum ForgeryKind {
     Any,
 }
 
-/// What one push carries.
+/// The token that one push carries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TokenChoice {
     /// The right token.
@@ -47,7 +47,7 @@ impl TokenFault {
 }
 
 impl TokenChoice {
-    /// What is wrong with it, by its name in JSON.
+    /// Returns the name of the forgery in JSON.
     pub(crate) fn fault(self) -> Option<&'static str> {
         match self {
             Self::Good => None,

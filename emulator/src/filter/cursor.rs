@@ -108,7 +108,7 @@ impl<'text> Cursor<'text> {
         Ok(character)
     }
 
-    /// An error that says where the cursor is, what is there, and what should be.
+    /// Returns an error with the cursor's place, the text there, and the expectation.
     pub(super) fn expected(&mut self, expected: &str) -> ApiError {
         let before = self.text.get(..self.at).unwrap_or_default();
         let place = before.chars().count() + 1;

@@ -1,6 +1,6 @@
 //! The filter of a subscription: which messages it wants, by their attributes (Google, *Filter messages from a subscription*).
 //!
-//! Where Google's documentation leaves the grammar open, the stricter reading is taken, so that what passes here passes there:
+//! If Google's documentation leaves the grammar open, the stricter reading is taken, so that a filter valid here is valid there:
 //! keywords are in capitals, strings in double quotes, and one negation goes before a comparison or a parenthesis.
 
 mod cursor;
@@ -35,7 +35,7 @@ enum Expression {
 
 impl Filter {
     /// # Errors
-    /// If the text is too long or not an expression; the text of the error says where, and what was expected there.
+    /// If the text is too long or not an expression; the text of the error names the place and the expectation.
     pub(crate) fn parse(text: &str) -> Result<Self, ApiError> {
         if text.len() > MAX_BYTES {
             return Err(ApiError::invalid(format!(
@@ -238,7 +238,7 @@ mod tests {
         assert!(Filter::parse(&format!("attributes:{}", "a".repeat(246))).is_err());
     }
 
-    /// An expression as text, and what it says of the attributes `a` and `b`, found out without the parser.
+    /// An expression as text, and its value for the attributes `a` and `b`, computed without the parser.
     fn expression() -> impl Strategy<Value = (String, Vec<bool>)> {
         let messages = messages();
         let leaf = ("[abc]", "[xy]{0,2}", 0..4_u8).prop_map(move |(key, value, kind)| {

@@ -14,7 +14,7 @@ pub(super) fn parse(text: &str) -> Result<Expression, ApiError> {
     Err(cursor.expected(&next.or("the end")))
 }
 
-/// What could follow an expression beside its end.
+/// The tokens that could follow an expression beside its end.
 #[derive(Clone, Copy)]
 enum Next {
     EitherWord,

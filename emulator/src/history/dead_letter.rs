@@ -1,11 +1,11 @@
-//! Where a dead letter comes from, as its attributes say.
+//! The source of a dead letter, as its attributes name it.
 
 use crate::messages::message::{DEAD_LETTER_SOURCE, ReceivedMessage};
 use crate::resources::name::ResourceName;
 
-/// The id of the message that a letter was made of. Pub/Sub does not tell it; a subscriber that makes its own letters may.
+/// The id of the message that a dead letter was made of. Pub/Sub does not name it; a subscriber that makes its own dead letters may.
 const SOURCE_ID: &str = "pushgate-source-message-id";
-/// The beginnings of what is added to a letter, by Pub/Sub or by the subscriber, to what the message had.
+/// The beginnings of attributes that Pub/Sub or the subscriber adds to a dead letter.
 pub(crate) const DEAD_LETTER_ATTRIBUTES: [&str; 4] = [
     DEAD_LETTER_SOURCE,
     "pushgate-dead-letter-",
@@ -13,13 +13,13 @@ pub(crate) const DEAD_LETTER_ATTRIBUTES: [&str; 4] = [
     "pushgate-source-publish-time",
 ];
 
-/// The message that a letter was made of, and the subscription that gave it up.
+/// The source of a dead letter: the message, and the subscription that could not deliver it.
 pub(crate) struct DeadLetterSource {
     pub(crate) subscription: ResourceName,
     pub(crate) sequence: u64,
 }
 
-/// Returns the source of a letter that its subscriber published itself.
+/// Returns the source of a dead letter that its subscriber published itself.
 pub(crate) fn source(dead_letter: &ReceivedMessage) -> Option<DeadLetterSource> {
     let attribute = |name: &str| dead_letter.attributes.get(name);
     let sequence = attribute(SOURCE_ID)?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! What the delivering code tells the history.
+//! The ends of deliveries, and notes on subscriptions, as they are recorded.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const MAX_HEADERS: usize = 32;
 const MAX_HEADER_BYTES: usize = 512;
 const MAX_REASON_BYTES: usize = 1_024;
 
-/// How a message reaches its subscriber.
+/// The two ways in which a message reaches its subscriber.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum DeliveryType {
     /// The emulator sends it.
@@ -20,35 +20,35 @@ pub(crate) enum DeliveryType {
     Pull,
 }
 
-/// How one delivery of a message ended.
+/// The end of one delivery of a message.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
-    /// What the endpoint answered, or what the client that pulled did.
+    /// The answer of the endpoint, or the action of the client that pulled.
     pub(crate) reply: Reply,
-    /// Why there was no answer, as far as is known.
+    /// The reason for a missing answer, as far as it is known.
     pub(crate) reason: Option<String>,
-    /// From the start to the answer, or to giving up; unset for the time since the history was told of the start.
+    /// From the start to the answer, or to giving up; unset for the time since the recorded start.
     pub(crate) latency: Option<Duration>,
     /// The answer, if there was one and it is known.
     pub(crate) answer: Option<Answer>,
-    /// What becomes of the message.
+    /// The settlement of the message.
     pub(crate) settlement: Settlement,
 }
 
-/// Something that was done to a whole subscription.
+/// An operation on a whole subscription.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Note {
-    /// What was published before this time counts as acknowledged, the rest as not.
+    /// Messages published before this time count as acknowledged, the others as not.
     Seek { to: OffsetDateTime },
-    /// It took back the acknowledgements of a snapshot.
+    /// It was reset to a snapshot.
     SeekToSnapshot { snapshot: String },
-    /// All its messages were thrown away.
+    /// All its messages were purged.
     Purged,
-    /// It is pushed elsewhere, or otherwise, or not at all.
+    /// Its push settings changed.
     PushConfigChanged,
-    /// Faults were switched on, changed or switched off; the text says which.
+    /// Faults were switched on, changed or switched off; the text names it.
     FaultsChanged { faults: String },
-    /// Somebody asked for a message again.
+    /// A client requested another delivery of a message.
     Redelivered { message_id: String },
 }
 
@@ -69,7 +69,7 @@ impl End {
         self
     }
 
-    /// What its texts take, roughly.
+    /// Returns the approximate size of its texts.
     pub(super) fn text_bytes(&self) -> usize {
         let answer = self.answer.as_ref().map_or(0, |answer| {
             let headers = answer.headers.iter();

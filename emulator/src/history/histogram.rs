@@ -1,4 +1,4 @@
-//! Latencies counted in classes, so that percentiles cost no list of them.
+//! A histogram of latencies, which gives percentiles without a list of all latencies.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 const CLASSES: usize = 104;
 const FIRST_OCTAVE: u32 = 4;
 
-/// How many latencies fell into each class.
+/// The number of latencies in each class.
 #[derive(Clone, Debug)]
 pub(super) struct Histogram {
     counts: [u16; CLASSES],

@@ -1,4 +1,4 @@
-//! What the history keeps, within its bounds.
+//! The records of the history, within their bounds.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{Note, Noted};
 use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
 
-/// What the history may take beside the payloads.
+/// The most bytes of the history beside the payloads.
 pub(super) const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The payloads that the history may keep alive; of older messages it knows the size only.
 const MAX_PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
@@ -35,7 +35,7 @@ pub(super) struct Kept {
     pub(super) version: u64,
 }
 
-/// What the history let go of, to be dropped without its lock.
+/// Records that were evicted, to be dropped without the lock.
 pub(super) type Forgotten = (Vec<Life>, Vec<Arc<StoredMessage>>);
 
 impl Kept {
@@ -65,7 +65,7 @@ impl Kept {
         self.bytes = self.bytes + life.bytes() - before;
     }
 
-    /// Notes on a message that a dead letter was made of it.
+    /// Records the dead letter that was made of a message.
     pub(super) fn link(&mut self, subscription: &ResourceName, sequence: u64, dead_letter: u64) {
         self.change(sequence, |life| {
             let mut subscriptions = life.subscriptions.iter_mut();
@@ -75,7 +75,7 @@ impl Kept {
         });
     }
 
-    /// Forgets the oldest until the bounds are kept.
+    /// Evicts the oldest until the bounds are met.
     pub(super) fn shrink(&mut self, max_messages: usize) -> Forgotten {
         let (mut lives, mut payloads) = (Vec::new(), Vec::new());
         while (self.lives.len() > max_messages || self.bytes > MAX_BYTES)

@@ -1,4 +1,4 @@
-//! The life of one message: where it was published, and what each subscription made of it.
+//! The record of one message: its topic, its content, and its deliveries to each subscription.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +17,11 @@ const MAX_ATTEMPTS: usize = 50;
 /// Subscriptions of one message that are followed.
 const MAX_SUBSCRIPTIONS: usize = 100;
 
-/// What these take, with their share of the collections that they are in.
+/// Approximate sizes, with the share of the collections around them.
 const LIFE_BYTES: usize = 256;
 const SUBSCRIPTION_BYTES: usize = 96;
 
-/// What happened to one message.
+/// The deliveries of one message to all of its subscriptions.
 #[derive(Clone, Debug)]
 pub(crate) struct Life {
     pub(crate) sequence: u64,
@@ -48,7 +48,7 @@ pub(crate) struct DeadLetterOrigin {
     pub(crate) reply: Option<Reply>,
 }
 
-/// The message, or what is left of it when the history let go of its payload.
+/// The message, or its sizes once the payload was released.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
     Kept(Arc<StoredMessage>),
@@ -84,12 +84,12 @@ impl Life {
         }
     }
 
-    /// What it takes without the payload, roughly.
+    /// Returns its approximate size without the payload.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// What the payload takes, as long as it is kept.
+    /// Returns the size of the payload, or 0 once it is released.
     pub(super) fn payload_bytes(&self) -> usize {
         match &self.content {
             Content::Kept(message) => message.size_bytes(),
@@ -97,7 +97,7 @@ impl Life {
         }
     }
 
-    /// Lets go of the payload, and hands it over to be dropped elsewhere.
+    /// Releases the payload, and returns it to be dropped without the lock.
     pub(super) fn release(&mut self) -> Option<Arc<StoredMessage>> {
         let Content::Kept(message) = &self.content else {
             return None;
@@ -143,7 +143,7 @@ impl Life {
         entry.attempts.push_back(attempt);
     }
 
-    /// How long ago an attempt began that is under way.
+    /// Returns the time since the start of an attempt that is under way.
     pub(super) fn time_since_start(
         &self,
         subscription: &ResourceName,

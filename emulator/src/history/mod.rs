@@ -1,7 +1,7 @@
-//! What happened to each message, as far back as a bound allows.
+//! The deliveries of each message, as far back as a bound allows.
 //!
-//! The delivering code tells what it does, at every step of every push, so telling is cheap: one short lock, reference counts,
-//! and no formatting. Whoever looks takes copies out, and formats them without the lock.
+//! The history records every step of every push, so recording is cheap: one short lock, reference counts, and no formatting.
+//! A reader takes copies, and formats them without the lock.
 
 mod dead_letter;
 mod end;
@@ -38,7 +38,7 @@ pub(crate) struct History {
     kept: Mutex<Kept>,
 }
 
-/// Something that was done to a subscription, and when.
+/// An operation on a subscription, and its time.
 #[derive(Clone, Debug)]
 pub(crate) struct Noted {
     pub(crate) at: OffsetDateTime,
@@ -46,7 +46,7 @@ pub(crate) struct Noted {
     pub(crate) note: Note,
 }
 
-/// Some of the messages, and how many there are in all.
+/// A page of messages, and the number of all.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) lives: Vec<Life>,
@@ -147,7 +147,7 @@ impl History {
         });
     }
 
-    /// Something was done to a whole subscription.
+    /// Records an operation on a whole subscription.
     pub(crate) fn noted(&self, subscription: &ResourceName, note: Note) {
         let at = self.clock.utc();
         let mut kept = self.kept();
@@ -203,12 +203,12 @@ impl History {
         self.clock.utc()
     }
 
-    /// What is known of one message.
+    /// Returns the record of one message.
     pub(crate) fn life(&self, sequence: u64) -> Option<Life> {
         self.kept().lives.get(&sequence).cloned()
     }
 
-    /// Some of the messages that are as asked for, the latest first.
+    /// Returns a page of the messages that match, the latest first.
     pub(crate) fn page(&self, skip: usize, take: usize, wanted: impl Fn(&Life) -> bool) -> Page {
         let kept = self.kept();
         let mut total = 0;
@@ -222,7 +222,7 @@ impl History {
         Page { lives, total }
     }
 
-    /// What was done to a subscription, the latest first.
+    /// Returns the notes on a subscription, the latest first.
     pub(crate) fn notes(&self, subscription: &ResourceName) -> Vec<Noted> {
         let kept = self.kept();
         let notes = kept.notes.iter().rev();

@@ -1,4 +1,4 @@
-//! How much happened in each of the last seconds: in all, and per subscription.
+//! Counts and latencies of the last seconds: in all, and per subscription.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::event::{Reply, Settlement};
 use crate::history::End;
 use crate::resources::name::ResourceName;
 
-/// How far back the seconds reach.
+/// The number of seconds that are kept.
 pub(crate) const SECONDS: i64 = 300;
 /// Subscriptions that have seconds of their own; further ones count in the total only.
 const MAX_SUBSCRIPTIONS: usize = 100;
@@ -31,7 +31,7 @@ pub(super) struct Statistics {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Failing {
     pub(crate) in_a_row: u32,
-    /// What the last of them was answered.
+    /// The reply to the last of them.
     pub(crate) reply: Reply,
 }
 
@@ -49,7 +49,7 @@ struct Second {
     latencies: Histogram,
 }
 
-/// What happened: `deliveries` are those begun, whether pushed or pulled.
+/// Counts of events; `deliveries` are those begun, whether pushed or pulled.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Counts {
     pub(crate) published: u64,
@@ -58,14 +58,14 @@ pub(crate) struct Counts {
     pub(crate) nacks: u64,
 }
 
-/// The present, in a few figures.
+/// Current rates and latencies.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rates {
-    /// Means of the last whole seconds.
+    /// The mean over the last whole seconds.
     pub(crate) published_per_second: f64,
     pub(crate) acks_per_second: f64,
     pub(crate) nacks_per_second: f64,
-    /// Of the last minute.
+    /// The median of the last minute.
     pub(crate) p50: Option<Duration>,
     pub(crate) p99: Option<Duration>,
     pub(crate) totals: Counts,
@@ -127,7 +127,7 @@ impl Statistics {
         self.failing.remove(name);
     }
 
-    /// What failed is no sign of what will: it is pushed elsewhere.
+    /// Forgets the failures of a subscription that is pushed elsewhere from now on.
     pub(super) fn forget_failures(&mut self, name: &ResourceName) {
         self.failing.remove(name);
     }
@@ -174,7 +174,7 @@ impl Series {
         } else {
             self.count(at, |counts| counts.nacks += 1);
         }
-        // How long it took to find nobody is no latency.
+        // The time of an unanswered push is no latency.
         if let (Reply::Status(_), Some(latency)) = (end.reply, end.latency) {
             self.note(at, |second| second.latencies.record(latency));
         }

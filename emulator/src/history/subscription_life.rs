@@ -18,20 +18,20 @@ const DUPLICATE: &str = "duplicate";
 /// The memory of a delivery, with its share of the collection.
 const DELIVERY_BYTES: usize = 256;
 
-/// What one subscription made of a message.
+/// The deliveries of a message to one subscription.
 #[derive(Clone, Debug)]
 pub(crate) struct SubscriptionLife {
     pub(crate) subscription: ResourceName,
     pub(crate) attempts: VecDeque<DeliveryRecord>,
     /// Attempts between the first and those after it that are no longer kept.
     pub(crate) forgotten: usize,
-    /// What was done to the message since the last attempt, by a seek or a purge.
+    /// The effect of a seek or a purge since the last attempt.
     pub(crate) seek_effect: Option<SeekEffect>,
     /// The sequence of the latest dead letter that was made of the message here.
     pub(crate) dead_letter: Option<u64>,
 }
 
-/// What a seek or a purge of the subscription did to a message.
+/// The effect of a seek or a purge on a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum SeekEffect {
     Purged,
@@ -47,13 +47,13 @@ pub(crate) struct DeliveryRecord {
     pub(crate) number: u32,
     pub(crate) delivery_type: DeliveryType,
     pub(crate) started: OffsetDateTime,
-    /// The faults that were asked for, and met it.
+    /// The faults that were planned for it.
     pub(crate) plan: Plan,
-    /// When and how it ended; nothing yet if it is under way, or was aborted.
+    /// The end and its time; `None` if the delivery is under way, or was aborted.
     pub(crate) end: Option<Arc<(OffsetDateTime, End)>>,
 }
 
-/// How a message stands with one subscription.
+/// The state of a message in one subscription.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum DeliveryState {
     Waiting,
@@ -85,7 +85,7 @@ impl SubscriptionLife {
             Some(SeekEffect::Recalled) => return DeliveryState::Waiting,
             None => {}
         }
-        // An attempt beside another says nothing about the message.
+        // The end of an attempt beside another does not decide.
         let mut attempts = self.attempts.iter().rev();
         match attempts
             .find_map(DeliveryRecord::state)
@@ -116,7 +116,7 @@ impl SubscriptionLife {
         last
     }
 
-    /// Whether nothing is to come any more.
+    /// Returns true if no further delivery is expected.
     pub(super) fn is_settled(&self) -> bool {
         !matches!(
             self.state(),

@@ -5,7 +5,7 @@ const EVERYBODY: [&str; 2] = ["allUsers", "allAuthenticatedUsers"];
 /// Those who have a basic role in a project.
 const OF_PROJECT: [&str; 3] = ["projectOwner", "projectEditor", "projectViewer"];
 
-/// Whether it has one of the documented forms. That there is such a member is not asked.
+/// Returns true if it has one of the documented forms. The member need not exist.
 pub(super) fn is_member(member: &str) -> bool {
     if EVERYBODY.contains(&member) {
         return true;
@@ -32,7 +32,7 @@ fn is(kind: &str, id: &str) -> bool {
     }
 }
 
-/// A deleted account is told from a later one of its address by a number.
+/// A deleted account is distinguished from a later one of its address by a number.
 fn was(kind: &str, id: &str) -> bool {
     match kind {
         "user" | "group" | "serviceAccount" => id

@@ -15,7 +15,7 @@ use crate::error::ApiError;
 
 /// The most that all policies of one emulator may take, in their encoded form.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// What a policy costs beside that.
+/// The memory of a policy beside that.
 const POLICY_BYTES: usize = 512;
 /// The most of a wrong member that a refusal repeats.
 const MAX_MEMBER_CHARS: usize = 64;
@@ -32,7 +32,7 @@ pub(crate) struct Policies {
 struct State {
     policies: BTreeMap<String, Policy>,
     bytes: usize,
-    /// How many policies were ever set, which makes every etag new.
+    /// The number of policies that were ever set, which makes every etag new.
     changes: u64,
 }
 
@@ -71,7 +71,7 @@ impl Policies {
         Ok(policy)
     }
 
-    /// Takes in a policy as it was kept over a restart.
+    /// Restores a policy.
     pub(crate) fn restore(&self, resource: &str, policy: Policy) {
         let mut state = self.state();
         state.forget(resource);

@@ -10,7 +10,7 @@ const TAGS: [&str; 4] = [
     "listEffectiveTags",
     "listTagBindings",
 ];
-/// What can be done to every kind of resource, and what only to this one.
+/// The permissions on every kind of resource, and those on this one only.
 const KINDS: [(&str, &[&str]); 4] = [
     (
         "topics",
@@ -30,7 +30,7 @@ const KINDS: [(&str, &[&str]); 4] = [
     ),
 ];
 
-/// The permissions that a caller has on a resource of those asked for, each once: the emulator grants all.
+/// Returns the requested permissions on a resource, each once: the emulator grants all.
 ///
 /// # Errors
 /// If one of them is a pattern, which is not allowed (Google, *TestIamPermissionsRequest*, `permissions`), or nothing that can

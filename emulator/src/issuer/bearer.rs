@@ -1,4 +1,4 @@
-//! A token as pushes carry it.
+//! A token as a header value.
 
 use hyper::header::HeaderValue;
 
@@ -14,7 +14,7 @@ pub(crate) struct Bearer {
     header: HeaderValue,
     /// The claim `iat`, in seconds since 1970. Receivers go by the wall clock, so the issuer does.
     issued_at: i64,
-    /// How often the issuer had rotated its keys by then.
+    /// The number of key rotations by then.
     rotations: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What a push token says.
+//! The claims of a push token.
 
 use aws_lc_rs::digest;
 use serde::Serialize;

@@ -9,7 +9,7 @@ use super::key::{Header, KeyError, SigningKey, encode};
 
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 
-/// What is wrong with a forged token.
+/// The fault in a forged token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Forgery {
@@ -109,7 +109,7 @@ fn signed_with_public_key(key: &SigningKey, claims: &Claims) -> String {
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// Signs for somebody else, then puts the wanted claims in the place of those that were signed.
+/// Signs for another account, then puts the wanted claims in the place of those that were signed.
 fn altered(key: &SigningKey, mut claims: Claims) -> String {
     let wanted = encode(&claims);
     claims.email = Some("somebody-else@example.com".to_owned());

@@ -84,7 +84,7 @@ impl SigningKey {
         self.published.clone()
     }
 
-    /// The public half in a certificate, as PEM; made once. Nothing, if it cannot be made; the log says why.
+    /// Returns the public half in a certificate, as PEM; made once. `None` if it cannot be made; the log has the reason.
     pub(super) fn certificate(&self) -> Option<&str> {
         let made = self
             .certificate

@@ -20,9 +20,9 @@ pub(crate) use self::key::JsonWebKeySet;
 use self::key::{KeyError, SigningKey};
 use crate::clock::machine_utc;
 
-/// Where the keys are, as at Google (Google, *OpenID Connect*, discovery document, `jwks_uri`).
+/// The path of the keys, as at Google (Google, *OpenID Connect*, discovery document, `jwks_uri`).
 pub(crate) const KEYS_PATH: &str = "/oauth2/v3/certs";
-/// Where the same keys are as certificates, which Google's libraries ask for (Google, *Verify the Google ID token on your
+/// The path of the same keys as certificates, which Google's libraries ask for (Google, *Verify the Google ID token on your
 /// server side*, PEM format).
 pub(crate) const CERTIFICATES_PATH: &str = "/oauth2/v1/certs";
 
@@ -33,7 +33,7 @@ const MAX_KEPT_TOKENS: usize = 1_000;
 pub struct Issuer {
     url: String,
     keys: OnceLock<Mutex<KeyRing>>,
-    /// How often the keys were rotated: a token signed before is not for pushes any more.
+    /// The number of key rotations: a token signed before the last one is not for pushes any more.
     rotations: AtomicU64,
     /// The key of forgeries, which is never published; made when the first one needs it.
     foreign: OnceLock<SigningKey>,
@@ -45,14 +45,14 @@ struct KeyRing {
     /// Nothing only if no key could be made, which is tried again when one is needed.
     current: Option<Arc<SigningKey>>,
     previous: Option<Arc<SigningKey>>,
-    /// Published before it signs, so that a rotation surprises no receiver that keeps the keys for as long as it may. Nothing
-    /// until somebody has asked for the keys since the last rotation.
+    /// Published before it signs, so that a rotation surprises no receiver that keeps the keys for as long as it may. `None`
+    /// until the keys were requested since the last rotation.
     next: Option<Arc<SigningKey>>,
     tokens: HashMap<(String, String), Bearer>,
 }
 
 impl Issuer {
-    /// The first key is made by whoever asks first, since making one takes longer than starting everything else.
+    /// Creates an issuer without a key. The first caller makes one, since that takes longer than starting everything else.
     pub(crate) fn new(url: String) -> Self {
         Self {
             url,
@@ -68,32 +68,32 @@ impl Issuer {
         &self.url
     }
 
-    /// Where the keys are, as a JWKS.
+    /// Returns the URL of the keys, as a JWKS.
     #[must_use]
     pub fn keys_url(&self) -> String {
         format!("{}{KEYS_PATH}", self.url)
     }
 
-    /// Where the keys are, as certificates by key id.
+    /// Returns the URL of the keys, as certificates by key id.
     #[must_use]
     pub fn certificates_url(&self) -> String {
         format!("{}{CERTIFICATES_PATH}", self.url)
     }
 
     /// The token that a push for this service account and audience carries; the same one for half an hour. Empty, and so
-    /// refused everywhere, if the system cannot make a key; the log says why.
+    /// refused everywhere, if the system cannot make a key; the log has the reason.
     #[must_use]
     pub fn token(&self, email: &str, audience: &str) -> String {
         let bearer = self.bearer(email, audience);
         bearer.map_or_else(String::new, |bearer| bearer.token().to_owned())
     }
 
-    /// The same token as a header, for whoever keeps it for as long as it is current.
+    /// Returns the same token as a header, to be kept for as long as it is current.
     pub(crate) fn bearer(&self, email: &str, audience: &str) -> Option<Bearer> {
         self.bearer_at(machine_utc(), email, audience)
     }
 
-    /// Whether pushes still carry this token.
+    /// Returns true if pushes still carry this token.
     pub(crate) fn is_current(&self, bearer: &Bearer) -> bool {
         let now = machine_utc().unix_timestamp();
         bearer.is_current(now, self.rotations.load(Ordering::Acquire))
@@ -143,8 +143,8 @@ impl Issuer {
     }
 
     /// Signs with the next key from now on, which has been published if any was since the last rotation. The key before stays
-    /// published until the next rotation, so tokens already sent stay good. Takes as long as making a key if nobody has asked
-    /// for the keys; if none can be made, the old one goes on, and the log says why.
+    /// published until the next rotation, so tokens already sent stay good. Takes as long as making a key if the keys were
+    /// not requested; if none can be made, the old one goes on, and the log has the reason.
     pub fn rotate(&self) {
         if self.keys().next.is_none() {
             self.make_next();
@@ -200,7 +200,7 @@ impl Issuer {
         }
     }
 
-    /// Outside of the lock, since signing goes on meanwhile. Whoever comes second makes one for nothing.
+    /// Makes a key outside of the lock, since signing goes on meanwhile. The key of a second concurrent caller is dropped.
     fn make_next(&self) {
         let next = new_key();
         let mut keys = self.keys();

@@ -1,10 +1,10 @@
-//! Many changes as the few writes that they come to.
+//! Merges many changes into few writes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::change::{Change, Held, Kind};
 
-/// What the writer knows of the file without reading it.
+/// The writer's knowledge of the file, which saves reading it.
 #[derive(Default)]
 pub(super) struct Written {
     /// Subscriptions by number, since a hold is written for each message and should not repeat a long name.
@@ -15,13 +15,13 @@ pub(super) struct Written {
     newest: u64,
 }
 
-/// What is to be written: the last word on each row. `None` stands for no such row.
+/// The rows to write: the last value of each. `None` deletes the row.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) resources: BTreeMap<(u8, String), Option<Vec<u8>>>,
     pub(super) messages: BTreeMap<u64, Option<(String, Vec<u8>)>>,
     pub(super) subscriptions: BTreeMap<String, Option<u32>>,
-    /// All that these held before `holds` is to go.
+    /// Subscriptions whose earlier holds are deleted before `holds` are written.
     pub(super) released: Vec<u32>,
     pub(super) holds: BTreeMap<(u32, u64), Option<Held>>,
 }
@@ -36,8 +36,7 @@ impl Written {
         }
     }
 
-    /// Adds changes up to what is to be written. What begins and ends within them does not get to the file at all: a
-    /// message that is delivered while the one before it is being written costs nothing but this.
+    /// Merges changes into the rows to write. A message that is published and settled within one batch is never written.
     pub(super) fn gather(&mut self, changes: impl IntoIterator<Item = Change>) -> Batch {
         let mut batch = Batch::default();
         for change in changes {

@@ -1,8 +1,8 @@
-//! What the journal is told, and what it gives back.
+//! The changes that the journal writes, and the records that it returns.
 
 use std::collections::BTreeMap;
 
-/// Something that changed in the emulator.
+/// A change of the emulator's state.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Change {
     /// A resource as it is now.
@@ -15,7 +15,7 @@ pub(crate) enum Change {
         kind: Kind,
         name: String,
     },
-    /// A message, once, however many subscriptions hold it; `value` is Google's `PubsubMessage` in its binary form.
+    /// A message, stored once for all of its subscriptions; `value` is Google's `PubsubMessage` in its binary form.
     Message {
         sequence: u64,
         topic: String,
@@ -34,13 +34,13 @@ pub(crate) enum Change {
         subscription: String,
         sequence: u64,
     },
-    /// A subscription lets go of all that it holds. Without it a deleted subscription would leave its holds behind.
+    /// Releases all messages of a subscription. Otherwise a deleted subscription would leave its holds behind.
     ReleaseAll {
         subscription: String,
     },
 }
 
-/// What a resource is.
+/// The kind of a resource.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Kind {
     Topic,
@@ -51,12 +51,12 @@ pub(crate) enum Kind {
     Faults,
 }
 
-/// How a subscription holds a message.
+/// The state of a message in a subscription.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Held {
     /// Not acknowledged, after so many failed deliveries.
     Pending { failures: u32 },
-    /// Acknowledged, and retained in case somebody seeks back.
+    /// Acknowledged, and retained for a later seek.
     Acked,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Saved {
     pub(crate) resources: Vec<SavedResource>,
     /// By sequence.
     pub(crate) messages: Vec<SavedMessage>,
-    /// What each subscription holds, by sequence. A subscription that holds nothing is not here.
+    /// The messages of each subscription, by sequence. A subscription without messages is not here.
     pub(crate) holds: BTreeMap<String, Vec<(u64, Held)>>,
 }
 
@@ -86,7 +86,7 @@ pub(crate) struct SavedMessage {
 }
 
 impl Change {
-    /// What this change takes while it waits, roughly.
+    /// Returns the approximate memory of this change while it waits.
     pub(super) fn size_bytes(&self) -> usize {
         let content = match self {
             Self::Put { name, value, .. } => name.len() + value.len(),

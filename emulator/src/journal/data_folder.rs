@@ -1,4 +1,4 @@
-//! What a data folder is told of the emulator's memory.
+//! The data folder of an emulator, as the rest of the emulator uses it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use tokio_util::sync::CancellationToken;
 use super::{Change, Held, Journal, JournalError, Kind, Saved};
 use crate::resources::name::ResourceName;
 
-/// The journal of an emulator with a data folder. What is dropped while the emulator stops is kept all the same.
+/// The journal of an emulator with a data folder. Messages that are dropped while the emulator stops stay in it.
 pub(crate) struct DataFolder {
     journal: Journal,
     stopping: CancellationToken,
 }
 
-/// Nothing, for an emulator that forgets everything when it stops.
+/// The data folder, or `None` for an emulator that loses everything when it stops.
 pub(crate) type OptionalDataFolder = Option<Arc<DataFolder>>;
 
-/// How a message is to be held from now on, for whoever keeps it over a restart.
+/// A change of the state of a message in a subscription.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Hold {
     Pending { sequence: u64, failures: u32 },
@@ -26,7 +26,7 @@ pub(crate) enum Hold {
 }
 
 impl DataFolder {
-    /// Opens the data folder, if there is one, and gives what it holds.
+    /// Opens the data folder, if there is one, and returns its content.
     ///
     /// # Errors
     /// If the folder cannot be used.
@@ -43,7 +43,7 @@ impl DataFolder {
         Ok((data_folder, saved))
     }
 
-    /// Waits until nothing is kept any more, and tells why.
+    /// Waits until the journal fails, and returns the error.
     pub(crate) async fn failed(&self) -> JournalError {
         self.journal.failed().await
     }
@@ -58,14 +58,14 @@ impl DataFolder {
         self.journal.write(vec![Change::Delete { kind, name }]);
     }
 
-    /// A deleted subscription holds nothing any more.
+    /// Releases the messages of a deleted subscription.
     pub(crate) fn release_all(&self, name: &ResourceName) {
         let subscription = name.to_string();
         self.journal
             .write(vec![Change::ReleaseAll { subscription }]);
     }
 
-    /// The messages with their times as the clock had them.
+    /// Records published messages, by sequence, in Google's binary form.
     pub(crate) fn messages(&self, topic: &ResourceName, messages: Vec<(u64, Vec<u8>)>) {
         let changes = messages
             .into_iter()
@@ -94,14 +94,14 @@ impl DataFolder {
         self.journal.write(changes.collect());
     }
 
-    /// Nobody has this message any more.
+    /// Deletes a message that is no longer in memory.
     pub(crate) fn forget(&self, sequence: u64) {
         if !self.stopping.is_cancelled() {
             self.journal.write(vec![Change::ForgetMessage { sequence }]);
         }
     }
 
-    /// Begins changes that are kept together or not at all. The caller sees to it that nobody else does so at the time.
+    /// Begins changes that are kept together or not at all. The caller ensures that only one group is open at a time.
     pub(crate) fn begin(&self) {
         self.journal.begin();
     }
@@ -114,13 +114,13 @@ impl DataFolder {
     /// Waits for room before something large is written.
     ///
     /// # Errors
-    /// If nothing is kept any more.
+    /// If the journal has failed.
     pub(crate) async fn room(&self) -> Result<(), JournalError> {
         self.journal.room().await;
         self.journal.failure().map_or(Ok(()), Err)
     }
 
-    /// Waits until all that was told is on the disk.
+    /// Waits until all earlier changes are on the disk.
     ///
     /// # Errors
     /// If it could not be written.
@@ -128,7 +128,7 @@ impl DataFolder {
         self.journal.write(Vec::new()).durable().await
     }
 
-    /// Keeps nothing from now on; what was told is still written.
+    /// Ignores later changes; earlier ones are still written.
     pub(crate) fn finish(&self) {
         self.journal.finish();
     }

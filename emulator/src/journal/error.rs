@@ -1,19 +1,19 @@
-//! Why the data folder cannot be used.
+//! Errors of the data folder.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Why the journal cannot be opened, or no longer keeps what it is given.
+/// An error that keeps the journal from opening, or from recording further changes.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
     /// The data folder cannot be made, read or written.
     #[error("cannot use the data folder {folder:?} (--data-dir)")]
     Folder {
-        /// The folder that was asked for.
+        /// The requested folder.
         folder: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: Arc<std::io::Error>,
     },
     /// Another emulator, perhaps of the same process, has the folder open.
@@ -21,7 +21,7 @@ pub enum JournalError {
         "another emulator uses the data folder {folder:?}: stop it, or choose another folder (--data-dir)"
     )]
     InUse {
-        /// The folder that was asked for.
+        /// The requested folder.
         folder: PathBuf,
     },
     /// The file was written by an emulator whose format this one does not know.
@@ -43,7 +43,7 @@ pub enum JournalError {
     Damaged {
         /// The file of the journal.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The fault in it.
         source: Arc<redb::Error>,
     },
     /// The file cannot be read.
@@ -51,7 +51,7 @@ pub enum JournalError {
     Open {
         /// The file of the journal.
         file: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: Arc<redb::Error>,
     },
     /// A change could not be written, as on a full disk; nothing is kept since the last one that could.
@@ -59,7 +59,7 @@ pub enum JournalError {
     Write {
         /// The file of the journal.
         file: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: Arc<redb::Error>,
     },
     /// The thread that writes cannot be started, or ended too early.
@@ -71,7 +71,7 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    /// Whether the same call can succeed later: the folder may become free, and room be made on the disk.
+    /// Returns true if the same call can succeed later: another process may release the folder, or the disk get room.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(
@@ -86,7 +86,7 @@ impl JournalError {
         Self::Folder { folder, source }
     }
 
-    /// Tells files that hold the wrong thing from those that cannot be reached.
+    /// Distinguishes files with unexpected content from unreadable ones.
     pub(super) fn opening(file: &Path, source: impl Into<redb::Error>) -> Self {
         let source = source.into();
         let is_unreachable = match &source {

@@ -1,4 +1,4 @@
-//! The journal's file in its folder: made whole or not at all, and open in one emulator at a time.
+//! The journal's file in its folder: created atomically, and open in one emulator at a time.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -141,7 +141,7 @@ fn check_version(database: &Database, path: &Path) -> Result<(), JournalError> {
     }
 }
 
-/// Gives back what a large backlog of an earlier run left free.
+/// Compacts the file, which a large backlog of an earlier run may have left with free pages.
 fn compact(database: &mut Database, path: &Path) -> Result<(), redb::Error> {
     let length = fs::metadata(path).map_or(0, |file| file.len());
     if length <= SMALL_BYTES {

@@ -1,6 +1,6 @@
-//! What a data folder keeps over restarts.
+//! The data folder, which survives restarts.
 //!
-//! The emulator's memory is what counts: the journal is told each [`Change`] in its order, and brings it to the disk on a
+//! The emulator's memory is the truth: the journal gets each [`Change`] in its order, and writes it on a
 //! thread of its own. `queue` holds what waits, `writer` takes all of it at once, `batch` adds it up, and `tables` writes
 //! the sum in one transaction, however many wait for it. Nothing outside `file` and `tables` knows the database.
 //!
@@ -30,7 +30,7 @@ pub(crate) struct Journal {
     queue: Arc<Queue>,
 }
 
-/// A promise to tell when a write is on the disk. It may be dropped: the write goes on.
+/// A handle that waits until a write is on the disk. It may be dropped: the write goes on.
 pub(crate) struct Receipt {
     queue: Arc<Queue>,
     number: u64,
@@ -52,7 +52,7 @@ impl Journal {
         Ok(Self { queue })
     }
 
-    /// Waits until the journal has room. Whoever is about to write asks for it before taking a lock.
+    /// Waits until the journal has room. A writer calls this before it takes a lock.
     ///
     /// This is the only back pressure, since [`Journal::write`] is called under locks and so always takes what it gets: the
     /// queue exceeds its bound by one write for each caller that was let through, and no more.
@@ -85,12 +85,12 @@ impl Journal {
         self.queue.close();
     }
 
-    /// Why nothing is kept any more.
+    /// Returns the error that stopped the journal, if one did.
     pub(crate) fn failure(&self) -> Option<JournalError> {
         self.queue.progress().borrow().failure.clone()
     }
 
-    /// Waits until nothing is kept any more, and tells why; without a failure it waits for ever.
+    /// Waits until the journal fails, and returns the error; without a failure it waits for ever.
     pub(crate) async fn failed(&self) -> JournalError {
         let mut progress = self.queue.progress();
         let failed = progress

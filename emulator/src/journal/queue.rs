@@ -1,4 +1,4 @@
-//! What waits to be written, and how far the writing has come.
+//! The changes that wait to be written, and the progress of the writer.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -26,13 +26,13 @@ struct Waiting {
     last: u64,
     /// The number of the last write that was taken.
     taken: u64,
-    /// Where in `writes` a group begins that is not complete.
+    /// The place in `writes` of the first write of an incomplete group.
     group: Option<usize>,
     closed: bool,
     ended: bool,
 }
 
-/// How far the writing has come.
+/// The progress of the writer.
 #[derive(Clone, Default)]
 pub(super) struct Progress {
     /// All writes up to this one are on the disk.
@@ -153,7 +153,7 @@ impl Waiting {
         !self.ended && (!self.closed || self.group.is_some())
     }
 
-    /// Whether there is nothing to take now, but may be later.
+    /// Returns true if nothing can be taken now, but may be later.
     fn is_waited_for(&self) -> bool {
         match self.group {
             // A group that goes on does not keep back what came before it.

@@ -1,4 +1,4 @@
-//! How the journal lies in its file.
+//! The tables of the journal's file.
 
 use std::collections::HashMap;
 
@@ -42,7 +42,7 @@ pub(super) fn create(database: &Database) -> Result<(), Error> {
     Ok(transaction.commit()?)
 }
 
-/// The version that a file names; none if it is somebody else's.
+/// The version that a file names; `None` for a file of another program.
 pub(super) fn version(database: &Database) -> Result<Option<u32>, Error> {
     let transaction = database.begin_read()?;
     let has_format = transaction

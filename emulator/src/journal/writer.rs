@@ -7,7 +7,7 @@ use super::error::JournalError;
 use super::file::JournalFile;
 use super::queue::Queue;
 
-/// Tells those who wait that the writer has ended, even if it panicked.
+/// Wakes all waiting callers when the writer ends, even if it panicked.
 struct Ending {
     queue: Arc<Queue>,
     failure: Option<JournalError>,
@@ -24,7 +24,7 @@ pub(super) fn start(queue: &Arc<Queue>, file: JournalFile) -> Result<(), Journal
     let queue = Arc::clone(queue);
     let named = thread::Builder::new().name("journal".to_owned());
     let started = named.spawn(move || {
-        // Dropped after the file, so that the folder is free when this is told.
+        // Dropped after the file, so that the folder is free when callers wake.
         let mut ending = Ending {
             queue: Arc::clone(&queue),
             failure: Some(JournalError::NoWriter),

@@ -1,17 +1,17 @@
-//! Creates what files declare, and keeps what is there.
+//! Creates the resources of bootstrap files; existing ones stay as they are.
 
 use super::Emulator;
 use crate::bootstrap::Bootstrap;
 use crate::error::ApiError;
 
-/// What became of a declaration.
+/// The result of a bootstrap.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Bootstrapped {
     /// Full names, in the order of their creation.
     pub created: Vec<String>,
     /// Full names of what was there, with the settings that it had.
     pub kept: Vec<String>,
-    /// How many messages were published.
+    /// The number of published messages.
     pub published: usize,
 }
 

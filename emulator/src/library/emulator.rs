@@ -1,4 +1,4 @@
-//! A running emulator: how it is started and stopped, and what a test does with it.
+//! A running emulator: start, stop, and the calls for tests.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -82,7 +82,6 @@ impl Emulator {
         let runtime = Handle::try_current().map_err(StartError::NoRuntime)?;
         let (listener, address) = open_port(address, allow_remote)?;
         install_cryptography();
-
         let issuer = issuer_of(address, public_url)?;
         let clock = Clock::default();
         let history = history_of(&clock, history_messages);
@@ -121,7 +120,7 @@ impl Emulator {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -142,7 +141,7 @@ impl Emulator {
     /// Creates a topic with Google's defaults; `name` is `projects/PROJECT/topics/ID`.
     ///
     /// # Errors
-    /// If the name is bad or taken.
+    /// If the name is invalid or taken.
     pub fn create_topic(&self, name: &str) -> Result<TopicHandle, ApiError> {
         self.create_topic_with(TopicConfig::new(name))
     }
@@ -150,7 +149,7 @@ impl Emulator {
     /// Creates a topic.
     ///
     /// # Errors
-    /// If the name is bad or taken, or a field is out of range.
+    /// If the name is invalid or taken, or a field is out of range.
     pub fn create_topic_with(&self, config: TopicConfig) -> Result<TopicHandle, ApiError> {
         let created = self.broker.create_topic(config)?;
         self.topic(&created.name)
@@ -159,7 +158,7 @@ impl Emulator {
     /// Creates a schema, against which topics can hold their messages.
     ///
     /// # Errors
-    /// If the name is bad or taken, or the definition wrong.
+    /// If the name is invalid or taken, or the definition wrong.
     pub fn create_schema(&self, declared: &SchemaDeclaration) -> Result<(), ApiError> {
         self.broker.declare_schema(declared)
     }
@@ -180,13 +179,13 @@ impl Emulator {
         SubscriptionHandle::new(Arc::clone(&self.broker), name)
     }
 
-    /// What decides about faults that have no seed of their own.
+    /// Returns the seed of faults that have none of their own.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// What the emulator's clock shows, UTC in whole milliseconds.
+    /// Returns the time of the emulator's clock, UTC in whole milliseconds.
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
         self.broker.now()
@@ -275,8 +274,8 @@ impl Emulator {
         self.pusher.events()
     }
 
-    /// Waits until somebody asks the emulator to end, by `POST /shutdown` as with Google's own: nothing is received and pushed any
-    /// more then, and [`stop`](Self::stop) waits for the rest. For programs that are an emulator.
+    /// Waits until a client requests shutdown by `POST /shutdown`, as with Google's own emulator. Nothing is received or pushed
+    /// after that, and [`stop`](Self::stop) waits for the rest. For programs that are an emulator.
     pub async fn shutdown_requested(&self) {
         self.stopping.0.cancelled().await;
     }

@@ -1,4 +1,4 @@
-//! Topics and subscriptions in the hand of a test: what a client does, without a client.
+//! Handles of topics and subscriptions, with which tests do the work of a client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl TopicHandle {
     /// last part of its name, in the topic's project.
     ///
     /// # Errors
-    /// If the name is bad or taken.
+    /// If the name is invalid or taken.
     pub fn subscribe(&self, id: &str) -> Result<SubscriptionHandle, ApiError> {
         let name = format!("projects/{}/subscriptions/{id}", self.name.project());
         let config = SubscriptionConfig::new(&name, self.name.as_str());
@@ -189,7 +189,7 @@ impl SubscriptionHandle {
     /// Keeps what is not acknowledged now, and what comes later, under the snapshot's full name.
     ///
     /// # Errors
-    /// If the name is bad or taken.
+    /// If the name is invalid or taken.
     pub fn create_snapshot(&self, name: &str) -> Result<(), ApiError> {
         let name = ResourceName::snapshot(name)?;
         self.broker.create_snapshot(
@@ -218,7 +218,7 @@ impl SubscriptionHandle {
             .modify_push_config(self.delivery.name(), push_config)
     }
 
-    /// Lets deliveries go wrong from now on, as asked for; [`Faults::none`] ends it.
+    /// Sets the faults of deliveries from now on; [`Faults::none`] ends them.
     ///
     /// # Errors
     /// If a fault is out of its range, or the subscription was deleted.
@@ -257,7 +257,7 @@ impl Pulled {
         &self.message
     }
 
-    /// How often it was delivered, this delivery included; only of subscriptions with a dead-letter policy.
+    /// The number of deliveries, this one included; only of subscriptions with a dead-letter policy.
     #[must_use]
     pub fn delivery_attempt(&self) -> Option<u32> {
         self.attempt
@@ -270,7 +270,7 @@ impl Pulled {
         results == [AckResult::Done]
     }
 
-    /// Gives it back, and says whether it was still leased.
+    /// Nacks it. Returns false if its lease had ended.
     pub fn nack(&self) -> bool {
         let Self {
             subscription,
@@ -281,7 +281,7 @@ impl Pulled {
         results == [AckResult::Done]
     }
 
-    /// Moves its deadline to `by` from now, and says whether it was still leased.
+    /// Moves its deadline to `by` from now. Returns false if its lease had ended.
     pub fn extend(&self, by: Duration) -> bool {
         let results = self.subscription.delivery.extend(&[self.ack_id], by);
         results == [AckResult::Done]

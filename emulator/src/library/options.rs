@@ -1,4 +1,4 @@
-//! How an emulator is started, and why it was not.
+//! The settings of an emulator, and the errors of its start.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -12,17 +12,17 @@ use crate::journal::JournalError;
 /// The most messages of which the console can show what happened to them.
 pub const MAX_HISTORY_MESSAGES: usize = 1_000_000;
 
-/// How an emulator is started.
+/// The settings of an emulator.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where to listen; port 0 takes a free one. Default: 127.0.0.1, port 0.
+    /// The address to listen on; port 0 takes a free one. Default: 127.0.0.1, port 0.
     pub address: SocketAddr,
-    /// Whether `address` may be reachable from other machines, to all of whom the emulator would sign tokens. Default: no.
+    /// True if `address` may be reachable from other machines, for all of which the emulator would sign tokens. Default: false.
     pub allow_remote: bool,
-    /// How receivers and clients reach the emulator, where that is not `address`, as in a container: `http://HOST:PORT`. It is
-    /// the claim `iss` of tokens, and where its documents say that they are. Default: none.
+    /// The URL by which receivers and clients reach the emulator, if that is not `address`, as in a container: `http://HOST:PORT`.
+    /// It is the claim `iss` of tokens, and the base of the URLs in its documents. Default: none.
     pub public_url: Option<String>,
-    /// Whether subscriptions hold themselves back as Google's do. Default: they do.
+    /// The pace of pushes. Default: Google's.
     pub pace: Pace,
     /// A folder that keeps everything over a restart; it is made if it is not there. Default: none.
     pub data_folder: Option<PathBuf>,
@@ -31,7 +31,7 @@ pub struct Options {
     /// Of how many messages, the latest, the console can show what happened to them; 0 for none, and a million at most.
     /// Default: 2,000.
     pub history_messages: usize,
-    /// What decides about faults that have no seed of their own ([`Faults`](crate::Faults)). Default: random.
+    /// The seed of faults that have none of their own ([`Faults`](crate::Faults)). Default: random.
     pub seed: u64,
 }
 
@@ -51,11 +51,11 @@ impl Default for Options {
     }
 }
 
-/// Why an emulator did not start.
+/// An error that keeps an emulator from starting.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// It would be reachable from other machines, and was not told that it may.
+    /// The address is reachable from other machines, and `allow_remote` is not set.
     #[error(
         "{0} is not a loopback address: listen on 127.0.0.1, or allow remote clients (--allow-remote)"
     )]
@@ -71,9 +71,9 @@ pub enum StartError {
     /// The address is taken, or not of this machine.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The faults of every subscription cannot be meant so.
@@ -88,7 +88,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the same start can succeed later: a taken port or folder may become free.
+    /// Returns true if the same start can succeed later: a taken port or folder may become free.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {

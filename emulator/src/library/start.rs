@@ -70,7 +70,7 @@ pub(super) async fn until(stopping: CancellationToken, work: impl Future<Output 
     stopping.run_until_cancelled(work).await;
 }
 
-/// Tells when the data folder keeps nothing any more; whoever calls hears it, too.
+/// Logs that the data folder has failed. Clients get the error, too.
 pub(super) async fn watch(data_folder: OptionalDataFolder) {
     if let Some(folder) = data_folder {
         let error = folder.failed().await;
@@ -83,7 +83,7 @@ pub(super) async fn make_first_key(issuer: Arc<Issuer>) {
     issuer.ready().await;
 }
 
-/// Where it listens in the end, too, as port 0 is any that is free.
+/// Opens the port, and returns the actual address, as port 0 is any that is free.
 pub(super) fn open_port(
     address: SocketAddr,
     allow_remote: bool,

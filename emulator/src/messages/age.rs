@@ -1,11 +1,11 @@
-//! How old some messages can be, so that nobody looks at all of them for nothing.
+//! A bound for the age of a set of messages, so that not all of them need be looked at.
 
 use time::OffsetDateTime;
 
 use crate::messages::storage::StoredMessage;
 
 /// A time before which none of some messages was published. Messages go without being counted out, so it can be too early,
-/// never too late. The order of publishing does not tell it: a restart takes a clock back that was moved forward.
+/// never too late. The order of publishing is no measure: a restart sets a clock back that was moved forward.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Oldest(Option<OffsetDateTime>);
 
@@ -16,7 +16,7 @@ impl Oldest {
         self.0 = Some(self.0.map_or(published, |oldest| oldest.min(published)));
     }
 
-    /// Whether one of them may have been published before `limit`.
+    /// Returns true if one of them may have been published before `limit`.
     pub(crate) fn is_before(self, limit: OffsetDateTime) -> bool {
         self.0.is_some_and(|oldest| oldest < limit)
     }

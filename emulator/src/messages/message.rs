@@ -19,14 +19,14 @@ const MAX_ORDERING_KEY_BYTES: usize = 1_024;
 /// The beginning of the attributes that Pub/Sub adds to a dead letter (Google, *Dead-letter topics*).
 pub(crate) const DEAD_LETTER_SOURCE: &str = "CloudPubSubDeadLetterSource";
 
-/// What a publisher hands in (Google, *PubsubMessage*).
+/// A message as the publisher hands it in (Google, *PubsubMessage*).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Message {
     /// The payload, at most 10 MB; may be empty if there is an attribute.
     pub data: Bytes,
     /// At most 100, with keys up to 256 bytes and values up to 1024.
     pub attributes: BTreeMap<String, String>,
-    /// Messages of one key keep their order in subscriptions that ask for it; empty for none. At most 1024 bytes.
+    /// Messages of one key keep their order in subscriptions with ordering; empty for none. At most 1024 bytes.
     pub ordering_key: String,
 }
 
@@ -53,7 +53,7 @@ impl Message {
         self
     }
 
-    /// What counts against the limit of a publish request.
+    /// Returns the size that counts against the limit of a publish request.
     pub(crate) fn size_bytes(&self) -> usize {
         content_bytes(&self.data, &self.attributes, &self.ordering_key)
     }
@@ -142,7 +142,7 @@ pub struct ReceivedMessage {
     pub attributes: BTreeMap<String, String>,
     /// Empty for none.
     pub ordering_key: String,
-    /// When the publish request was accepted, in whole milliseconds, UTC.
+    /// The time at which the publish request was accepted, in whole milliseconds, UTC.
     pub publish_time: OffsetDateTime,
     /// The place in the order of publishing; `id` spells it.
     pub(crate) sequence: u64,
@@ -163,7 +163,7 @@ impl ReceivedMessage {
         }
     }
 
-    /// What the publisher handed in, to be published again.
+    /// Returns the message as the publisher handed it in, to be published again.
     pub(crate) fn to_message(&self) -> Message {
         Message {
             data: self.data.clone(),

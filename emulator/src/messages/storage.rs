@@ -12,9 +12,9 @@ use crate::messages::message::ReceivedMessage;
 
 /// The most that the messages of one emulator may take.
 const MAX_BYTES: usize = 1024 * 1024 * 1024;
-/// What a message costs beside its content: its fields, the places in a backlog, the allocator's share.
+/// The memory of a message beside its content: its fields, the places in a backlog, the allocator's share.
 const MESSAGE_BYTES: usize = 256;
-/// What an attribute costs beside its key and value: two allocations, and its place in a tree.
+/// The memory of an attribute beside its key and value: two allocations, and its place in a tree.
 const ATTRIBUTE_BYTES: usize = 128;
 
 /// The room for messages.
@@ -23,7 +23,7 @@ pub(crate) struct Storage {
     data_folder: OptionalDataFolder,
 }
 
-/// A message in memory. Its room is free again when the last subscription lets go of it.
+/// A message in memory. Its room is free again when the last subscription drops it.
 pub(crate) struct StoredMessage {
     message: ReceivedMessage,
     size_bytes: usize,
@@ -83,7 +83,7 @@ impl Drop for StoredMessage {
 }
 
 impl StoredMessage {
-    /// What holding this message costs, roughly.
+    /// Returns the approximate memory of this message.
     pub(crate) fn size_bytes(&self) -> usize {
         self.size_bytes
     }

@@ -1,4 +1,4 @@
-//! What an endpoint answers beyond its status, which has no meaning to Pub/Sub.
+//! The part of an endpoint's answer beyond its status. Pub/Sub ignores it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use hyper::{HeaderMap, Response};
 
 /// Short bodies are read to their end so that the connection can be used again.
 const MAX_READ_BYTES: usize = 64 * 1024;
-/// How long a body may take. An endpoint that never ends its answer has answered all the same.
+/// The longest time to read a body. An endless answer is an answer all the same.
 pub(super) const MAX_READ_TIME: Duration = Duration::from_millis(100);
 const MAX_KEPT_HEADERS: usize = 32;
 /// Names what became of the message, in a word of the endpoint's own. It has no meaning to Pub/Sub.
@@ -72,7 +72,7 @@ fn outcome(headers: &HeaderMap) -> Option<String> {
     is_word.then(|| word.to_owned())
 }
 
-/// Reads the body, and says whether it came to its end.
+/// Reads the body. Returns true if it was read to its end.
 pub(super) async fn read(mut body: Incoming, mut answer: Option<&mut Answer>) -> bool {
     let mut bytes = 0;
     while !body.is_end_stream() && bytes < MAX_READ_BYTES {

@@ -23,24 +23,24 @@ const MAX_HEADERS: usize = 1_000;
 
 pub(crate) type PushRequest = Request<Full<Bytes>>;
 
-/// A connection that takes one request after another. Nobody drives it in between: the push that uses it does, which saves
-/// a task and its wake-ups. Dropping it closes it, and so aborts the request on it. It is large, and moved about: hence in a box.
+/// A connection that takes one request after another. Only the push that uses it drives it, which saves a task and its
+/// wake-ups. Dropping it closes it, and so aborts the request on it. It is large, and moved about: hence in a box.
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     /// Nothing, once the connection is over.
     driver: Option<Driver<Stream, Full<Bytes>>>,
-    /// Whether the endpoint said 102.
+    /// True if the endpoint sent 102.
     is_processing: Arc<AtomicBool>,
 }
 
-/// Why there is no answer.
+/// The reason for a missing answer.
 pub(super) enum Failed {
     /// The endpoint had closed the connection before anything was sent on it; here is the request again.
     Unsent(Box<PushRequest>, PushError),
     Broken(PushError),
 }
 
-/// What came back.
+/// The answer.
 pub(super) enum Answered {
     /// The interim status 102, whatever may follow.
     Processing,
@@ -95,7 +95,7 @@ impl Connection {
         })
     }
 
-    /// Reads the rest of an answer, and says whether the connection can take another request.
+    /// Reads the rest of an answer. Returns true if the connection can take another request.
     pub(super) async fn finish(
         &mut self,
         response: Response<Incoming>,
@@ -107,7 +107,7 @@ impl Connection {
         is_read && self.is_free().await
     }
 
-    /// Whether the request was sent whole, too: an endpoint may answer before it has read it, and the next one would wait
+    /// Returns true if the request was sent whole, too: an endpoint may answer before it has read it, and the next one would wait
     /// behind the rest of it.
     async fn is_free(&mut self) -> bool {
         let Self { sender, driver, .. } = self;
@@ -120,7 +120,7 @@ impl Connection {
     }
 }
 
-/// Does work that needs the connection to be driven. When the connection ends, what waits for it is told.
+/// Drives the connection while `work` runs. The end of the connection wakes `work`.
 async fn driven<W: Future>(driver: &mut Option<Driver<Stream, Full<Bytes>>>, work: W) -> W::Output {
     let mut work = pin!(work);
     poll_fn(|context| {

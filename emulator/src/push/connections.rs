@@ -29,7 +29,7 @@ pub(super) struct Connections {
 struct State {
     /// The latest used last.
     idle: VecDeque<Idle>,
-    /// Whether a task closes what is idle for too long.
+    /// True if a task closes what is idle for too long.
     is_watched: bool,
 }
 
@@ -96,7 +96,7 @@ impl Connections {
         }
     }
 
-    /// Closes what was idle for too long, and says when to look again, if anything is left.
+    /// Closes connections that were idle for too long, and returns the next expiry, if any is left.
     fn close_expired(&self, now: Instant) -> Option<Instant> {
         let mut state = self.state();
         while let Some(oldest) = state.idle.front() {

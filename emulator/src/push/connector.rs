@@ -1,4 +1,4 @@
-//! Opens connections to endpoints, with TLS where the URL asks for it.
+//! Opens connections to endpoints, with TLS for `https`.
 
 use std::io::Error;
 
@@ -21,8 +21,8 @@ type Opener = TowerToHyperService<HttpsConnector<HttpConnector>>;
 /// Opens connections of HTTP/1.1.
 pub(super) struct Connector {
     plain: Opener,
-    /// Trusts whom the system trusts. Reading whom takes longer than starting an emulator, so the first endpoint waits for it
-    /// that is not plain http, as most on a laptop are.
+    /// Trusts the system's authorities. Reading them takes longer than starting an emulator, so only the first `https` endpoint
+    /// waits for it.
     secure: OnceCell<Opener>,
 }
 

@@ -1,4 +1,4 @@
-//! Where the pushes of a subscription go, and in which form.
+//! The destination and the form of a subscription's pushes.
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -24,11 +24,11 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const PUSHER: HeaderValue = HeaderValue::from_static("CloudPubSub-Google");
 
-/// Where the pushes of one subscription go, worked out once per change of its settings.
+/// The destination of one subscription's pushes, computed once per change of its settings.
 pub(crate) struct Destination {
     subscription: String,
     subscription_header: HeaderValue,
-    /// Scheme, host and port, for whoever connects.
+    /// Scheme, host and port, for new connections.
     pub(super) endpoint: Uri,
     /// Path and query, for the request.
     path: Uri,
@@ -42,7 +42,7 @@ pub(crate) struct Destination {
     pub(super) reserve: Reserve,
 }
 
-/// Whose token goes along.
+/// The service account whose token is sent.
 struct Account {
     email: String,
     audience: String,
@@ -50,7 +50,7 @@ struct Account {
 }
 
 impl Destination {
-    /// Nowhere, if the subscription is not pushed.
+    /// Returns `None` if the subscription is not pushed.
     pub(crate) fn of(config: &SubscriptionConfig) -> Result<Option<Arc<Self>>, ApiError> {
         let Some(push) = &config.push_config else {
             return Ok(None);
@@ -85,7 +85,7 @@ impl Destination {
         &self.subscription
     }
 
-    /// Whether pushes carry a token.
+    /// Returns true if pushes carry a token.
     pub(crate) fn is_signed(&self) -> bool {
         self.account.is_some()
     }
@@ -189,7 +189,7 @@ impl Account {
     }
 }
 
-/// Where to connect, and what to ask for.
+/// Returns the address to connect to, and the request's target.
 fn uris(url: &Url) -> Result<[Uri; 2], ApiError> {
     let port = url
         .port()

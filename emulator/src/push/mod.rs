@@ -1,4 +1,4 @@
-//! Pushes messages: one HTTP request each, in the form that the subscription asks for, and what came back.
+//! Pushes messages: one HTTP request each, in the form of the subscription, and its answer.
 
 mod answer;
 mod connection;
@@ -44,7 +44,7 @@ pub(crate) struct Pusher {
     events: broadcast::Sender<DeliveryEvent>,
 }
 
-/// What one push is to carry.
+/// The content of one push.
 pub(crate) struct Outgoing {
     pub(crate) message: Arc<StoredMessage>,
     /// One more than the failures so far (Google, *ReceivedMessage*, `deliveryAttempt`).
@@ -55,7 +55,7 @@ pub(crate) struct Outgoing {
 /// The end of one push.
 pub(crate) struct Ended {
     pub(crate) reply: Reply,
-    /// Why there was no answer, as far as is known.
+    /// The reason for a missing answer, as far as it is known.
     pub(crate) reason: Option<String>,
     /// From the start of the request to the status line, or to giving up.
     pub(crate) latency: Duration,
@@ -64,7 +64,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// The end of a push that was not sent, since a fault was asked for.
+    /// The end of a push that was not sent, since a fault was set.
     pub(crate) fn unreachable() -> Self {
         Self {
             reply: Reply::NoAnswer,
@@ -74,14 +74,14 @@ impl Ended {
         }
     }
 
-    /// The answer is lost, since a fault was asked for.
+    /// The answer is lost, since a fault was set.
     pub(crate) fn lose_answer(&mut self) {
         self.reply = Reply::NoAnswer;
         self.reason = Some("the answer was lost: a fault was asked for".to_owned());
     }
 }
 
-/// Why there was no answer to a push. The URL may carry a secret in its query, so no error repeats it.
+/// The error of an unanswered push. The URL may carry a secret in its query, so no error repeats it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PushError {
     #[error("the envelope cannot be written")]
@@ -108,7 +108,7 @@ impl Pusher {
         self.events.subscribe()
     }
 
-    /// Tells the listeners, if there are any.
+    /// Sends an event to the listeners, if there are any.
     pub(crate) fn tell(
         &self,
         subscription: &str,

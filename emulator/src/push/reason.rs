@@ -1,4 +1,4 @@
-//! Why a push had no answer, in words that say what to do about it.
+//! The reasons for an unanswered push, with a remedy.
 
 use std::error::Error;
 use std::io;
@@ -6,7 +6,7 @@ use std::io;
 use rustls::CertificateError;
 use rustls::Error as TlsError;
 
-/// An error with all its causes, and plain words for what a TLS library says in its own.
+/// An error with all its causes, with plain words for a TLS library's terms.
 pub(super) fn reason(error: &(dyn Error + 'static)) -> String {
     let mut reason = error.to_string();
     let mut source = error.source();
@@ -35,7 +35,7 @@ fn plainly(error: &TlsError) -> Option<&'static str> {
             Some("the endpoint does not speak TLS; perhaps its URL begins with http://")
         }
         TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => Some(
-            "the endpoint's certificate is signed by nobody whom this machine trusts; SSL_CERT_FILE names a file of those to trust",
+            "the endpoint's certificate has no issuer that this machine trusts; SSL_CERT_FILE names a file of trusted authorities",
         ),
         // The library behind it has a name for this, and the type of it is not public.
         TlsError::InvalidCertificate(CertificateError::Other(other))
@@ -84,7 +84,7 @@ mod tests {
         let unknown = CertificateError::UnknownIssuer;
         check(
             TlsError::InvalidCertificate(unknown),
-            "the endpoint's certificate is signed by nobody",
+            "the endpoint's certificate has no issuer that this machine trusts",
         );
         let own = CertificateError::Other(OtherError(Arc::new(CaUsedAsEndEntity)));
         check(

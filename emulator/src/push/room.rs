@@ -1,4 +1,4 @@
-//! How many pushes may be under way at once, so that one subscription whose endpoint hangs does not stop the others.
+//! The pushes that may be under way at once, so that a subscription whose endpoint hangs does not stop the others.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -8,10 +8,10 @@ static SHARED: Semaphore = Semaphore::const_new(160);
 /// Of so many subscriptions one push may be under way although all room is taken: Google's know nothing of each other.
 static RESERVE: Semaphore = Semaphore::const_new(200);
 
-/// What one subscription may have under way besides its share of the common room.
+/// The pushes that one subscription may have under way besides its share of the common room.
 pub(super) struct Reserve(Semaphore);
 
-/// The room of one push, given back when it is dropped.
+/// The room of one push, released when it is dropped.
 pub(super) struct Room<'a> {
     /// If it is the one of its subscription.
     _own: Option<SemaphorePermit<'a>>,

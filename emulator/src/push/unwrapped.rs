@@ -6,7 +6,7 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use super::wrapped::timestamp;
 use crate::messages::message::ReceivedMessage;
 
-/// What begins so is said by Pub/Sub alone (Google, *NoWrapper*, `writeMetadata`).
+/// The beginning of headers that only Pub/Sub sends (Google, *NoWrapper*, `writeMetadata`).
 const PREFIX: &str = "x-goog-";
 /// Header names that no attribute can take: who the pusher is, where the request goes, where it ends, and what belongs to
 /// the connection rather than to the message (RFC 9110, section 7.6.1).
@@ -31,7 +31,7 @@ const RESERVED: [&str; 14] = [
 /// Adds the fields of the message as `x-goog-pubsub-…` and every attribute under its own name (Google, *NoWrapper*,
 /// `writeMetadata`). The attribute `Content-Type` becomes that of the request (Google, *Payload unwrapping*).
 ///
-/// What cannot be said in a header is left out; what Google does there is not documented.
+/// Metadata that does not fit a header is left out; Google's behaviour is not documented.
 pub(super) fn write_metadata(
     headers: &mut HeaderMap,
     subscription: &HeaderValue,

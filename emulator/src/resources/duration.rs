@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serializer};
 
 use crate::resources::subscription::MAX_DURATION;
 
-/// What `"600s"` or `"0.500s"` says.
+/// Reads a duration such as `"600s"` or `"0.500s"`.
 pub(crate) fn read(text: &str) -> Option<Duration> {
     let number = text.strip_suffix('s')?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
@@ -31,7 +31,7 @@ pub(crate) fn write(duration: Duration) -> String {
     }
 }
 
-/// Why a text is not one, for messages.
+/// The reason why a text is no duration, for messages.
 pub(crate) fn refusal(text: &str) -> String {
     format!(
         "{text:?} is not a duration: expected seconds with an s, such as \"600s\" or \"0.5s\", and at most 315576000000s"

@@ -1,4 +1,4 @@
-//! What labels of topics, subscriptions and snapshots may be (Google, *Labels overview*, *Requirements for labels*).
+//! The rules for labels of topics, subscriptions and snapshots (Google, *Labels overview*, *Requirements for labels*).
 
 use std::collections::BTreeMap;
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::error::ApiError;
 
-/// What a subscription shows as its topic once that is deleted (Google, *Subscription*, `topic`).
+/// The topic of a subscription once its own is deleted (Google, *Subscription*, `topic`).
 pub(crate) const DELETED_TOPIC: &str = "_deleted-topic_";
 
-/// What a topic shows as its schema once that is deleted (Google, *SchemaSettings*, `schema`).
+/// The schema of a topic once its own is deleted (Google, *SchemaSettings*, `schema`).
 pub(crate) const DELETED_SCHEMA: &str = "_deleted-schema_";
 
 const MAX_PROJECT_BYTES: usize = 255;
@@ -64,7 +64,7 @@ impl ResourceName {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Google's text has the short name alone. Whoever asked in the wrong project finds the whole one in the log.
+    /// Returns the refusal with the short name, as Google's text has it. The log has the full name.
     pub(crate) fn not_found(&self) -> ApiError {
         tracing::debug!(resource = %self, "there is no such resource");
         ApiError::NotFound(self.id().to_owned())

@@ -11,8 +11,8 @@ pub struct SnapshotConfig {
     pub name: String,
     /// The topic of its subscription; `_deleted-topic_` once that is deleted.
     pub topic: String,
-    /// When it is deleted by itself.
+    /// The time at which it is deleted by itself.
     pub expire_time: OffsetDateTime,
-    /// For whoever sorts snapshots by them.
+    /// Labels, for the user's own grouping.
     pub labels: BTreeMap<String, String>,
 }

@@ -13,12 +13,12 @@ use crate::resources::subscription::{DAY, within};
 pub struct TopicConfig {
     /// `projects/PROJECT/topics/ID`.
     pub name: String,
-    /// For whoever sorts topics by them.
+    /// Labels, for the user's own grouping.
     pub labels: BTreeMap<String, String>,
-    /// How long every message is kept, whatever became of it, 10 minutes to 31 days, so that subscriptions can seek back to
+    /// The retention of every message, settled ones included, 10 minutes to 31 days, so that subscriptions can seek back to
     /// it; unset for no longer than subscriptions need it.
     pub message_retention: Option<Duration>,
-    /// What every message must fit.
+    /// The schema that every message must fit.
     pub schema: Option<SchemaSettings>,
 }
 
@@ -27,7 +27,7 @@ pub struct TopicConfig {
 pub struct SchemaSettings {
     /// `projects/PROJECT/schemas/ID`; `_deleted-schema_` once that is deleted.
     pub schema: String,
-    /// How messages are written.
+    /// The encoding of messages.
     pub encoding: Encoding,
     /// The oldest revision that messages may fit; empty for the first of all.
     pub first_revision_id: String,
@@ -35,7 +35,7 @@ pub struct SchemaSettings {
     pub last_revision_id: String,
 }
 
-/// How the messages of a topic with a schema are written (Google, *Encoding*).
+/// The encoding of messages of a topic with a schema (Google, *Encoding*).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Encoding {
     /// As JSON.

@@ -1,7 +1,7 @@
-//! Whether a new revision of a schema goes together with the earlier ones (Google, *Commit a schema revision*).
+//! The compatibility of a new revision of a schema with the earlier ones (Google, *Commit a schema revision*).
 //!
-//! Google's refusals name earlier revisions than the latest too, so that all that are there are compared, the newest first.
-//! A rollback adds nothing that would have to be compared again.
+//! Google's refusals name revisions before the latest, too, so all existing ones are compared, the newest first. A rollback
+//! adds a revision that was compared before.
 
 use super::avro;
 use super::definition::Definition;

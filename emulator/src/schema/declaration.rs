@@ -8,7 +8,7 @@ use serde::Deserialize;
 pub struct SchemaDeclaration {
     /// `projects/PROJECT/schemas/ID`.
     pub name: String,
-    /// In which language it is written.
+    /// The language of the definition.
     pub language: SchemaLanguage,
     /// The schema itself.
     pub definition: String,

@@ -1,4 +1,4 @@
-//! The definition of a schema's revision, in either language, ready to be held against messages.
+//! The compiled definition of a schema's revision, in either language.
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::Schema;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::schema::Type;

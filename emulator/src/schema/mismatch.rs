@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// The most of a reason that is told: parsers quote what they read, and a status of gRPC travels in a header.
+/// The most of a reason that is shown: parsers quote what they read, and a status of gRPC travels in a header.
 const MAX_REASON_CHARACTERS: usize = 500;
 
-/// Why and where a message does not fit a definition.
+/// The place and the reason of a mismatch.
 #[derive(Debug)]
 pub(super) struct Mismatch {
     /// The fields and items that lead to the place, the innermost first.

@@ -1,6 +1,6 @@
-//! Schemas and their revisions: what Google's SchemaService keeps, and what publishing asks of it (Google, *Schema overview*).
+//! Schemas and their revisions, as in Google's SchemaService, and the check of published messages (Google, *Schema overview*).
 //!
-//! Names of methods follow the service. Paging is left to the interfaces, and time to the caller.
+//! Names of methods follow the service. The interfaces do the paging, and the caller passes the time.
 
 mod avro;
 mod compatibility;
@@ -36,7 +36,7 @@ pub(crate) struct Schemas {
 
 impl Schemas {
     /// # Errors
-    /// If the name is bad or taken, the definition wrong, or there are too many schemas. An empty id is a bad name, for Google
+    /// If the name is invalid or taken, the definition wrong, or there are too many schemas. An empty id is a bad name, for Google
     /// as well, though the API calls it optional.
     pub(crate) fn create(
         &mut self,
@@ -62,7 +62,7 @@ impl Schemas {
         Ok(created)
     }
 
-    /// The latest revision, or the one of `…@REVISION`; whole, if no view is asked for.
+    /// The latest revision, or the one of `…@REVISION`; in full, if no view is given.
     ///
     /// # Errors
     /// If there is none, or the name is bad.
@@ -70,7 +70,7 @@ impl Schemas {
         Ok(self.find(name)?.show(view, SchemaView::Full))
     }
 
-    /// The latest revision of every schema of a project, by name; without definitions, if no view is asked for.
+    /// The latest revision of every schema of a project, by name; without definitions, if no view is given.
     ///
     /// # Errors
     /// If the project's name is bad.
@@ -86,7 +86,7 @@ impl Schemas {
             .collect())
     }
 
-    /// The revisions of a schema, the newest first; without definitions, if no view is asked for.
+    /// The revisions of a schema, the newest first; without definitions, if no view is given.
     ///
     /// # Errors
     /// If there is no such schema, or the name is bad.

@@ -1,4 +1,4 @@
-//! One revision of a schema: what a commit, a rollback or the creation of the schema leaves.
+//! One revision of a schema, made by its creation, a commit or a rollback.
 
 use std::sync::Arc;
 

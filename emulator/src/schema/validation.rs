@@ -1,4 +1,4 @@
-//! Holding definitions against their language, and messages against definitions.
+//! The checks of definitions, of topics' schema settings and of messages.
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Encoding as EncodingField, Schema};
 
@@ -10,14 +10,14 @@ use crate::error::ApiError;
 use crate::resources::name::{DELETED_SCHEMA, ResourceName};
 use crate::resources::topic::{Encoding, SchemaSettings};
 
-/// Which schema a message is held against (Google, *ValidateMessageRequest*, `schema_spec`).
+/// The schema that a message is checked against (Google, *ValidateMessageRequest*, `schema_spec`).
 pub(crate) enum SchemaRef {
     /// Its latest revision, or the one that the name ends with.
     Named(String),
     Inline(Schema),
 }
 
-/// The revision that a message fits, which its subscribers are told.
+/// The revision that a message fits, which becomes an attribute.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Accepted {
     pub(crate) schema: String,
@@ -87,7 +87,7 @@ impl Schemas {
         )))
     }
 
-    /// Refuses settings that no message could be held against.
+    /// Refuses settings against which no message could be checked.
     ///
     /// # Errors
     /// If the schema or a bound does not exist, or the bounds are in the wrong order.
@@ -121,7 +121,7 @@ impl Schemas {
 }
 
 impl Accepted {
-    /// What is added to the attributes of the message (Google, *Schema overview*).
+    /// Returns the attributes that are added to the message (Google, *Schema overview*).
     pub(crate) fn attributes(&self) -> [(&'static str, &str); 3] {
         let encoding = match self.encoding {
             Encoding::Json => "JSON",
@@ -176,7 +176,7 @@ mod tests {
         }
     }
 
-    /// What a message of the first, the second and the third revision looks like.
+    /// Messages that fit the first, the second and the third revision.
     const A: &[u8] = br#"{"a": 5}"#;
     const B: &[u8] = br#"{"a": 5, "b": true}"#;
     const C: &[u8] = br#"{"a": 5, "c": true}"#;

@@ -1,4 +1,4 @@
-//! Connections of clients that end when the emulator does, whatever the clients do.
+//! Connections of clients, which end with the emulator even if the clients keep them open.
 
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ const TLS_HANDSHAKE: u8 = 22;
 pub(crate) struct Connections {
     listener: TcpListener,
     closing: CancellationToken,
-    /// Whether it was told that clients speak TLS, who try again and again.
+    /// True if the log has said that a client speaks TLS. Such clients retry without end.
     is_tls_told: Arc<AtomicBool>,
 }
 
@@ -79,7 +79,7 @@ impl Connection {
     }
 }
 
-/// Whether a client began so with TLS, which would only see its connection end. It is told once.
+/// Logs once that a client began with TLS; the client only sees its connection end.
 fn warn_of_tls(first: u8, is_told: &AtomicBool) {
     if first == TLS_HANDSHAKE && !is_told.swap(true, Ordering::Relaxed) {
         tracing::warn!(

@@ -15,7 +15,7 @@ use url::Url;
 
 use self::connections::Connections;
 
-/// How long clients have to take the end of their answers when the emulator stops, before their connections are cut.
+/// The time that clients have to read the end of their answers at shutdown, before their connections are cut.
 const STOP_TIME: Duration = Duration::from_secs(2);
 
 /// Binds without waiting, so that an emulator can be started from plain functions too.
@@ -52,7 +52,7 @@ pub(crate) async fn serve(
     }
 }
 
-/// How a client on this machine reaches the address.
+/// Returns the URL by which a client on this machine reaches the address.
 pub(crate) fn url(address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! The messages of policies, and what they and errors are made of; `table.rs` says how to read this.
+//! The messages of policies and errors, with their parts; `table.rs` explains the form.
 
 /// *google.iam.v1*.
 pub(super) const IAM: &str = "

@@ -1,4 +1,4 @@
-//! What Google's messages look like, for the JSON of REST and for update masks: built once from a table, since prost's structs
+//! Descriptors of Google's messages, for the JSON of REST and for update masks: built once from a table, since prost's structs
 //! do not describe themselves.
 
 mod iam;

@@ -1,4 +1,4 @@
-//! The messages of *google.pubsub.v1* that REST carries; `table.rs` says how to read this.
+//! The messages of *google.pubsub.v1* that REST carries; `table.rs` explains the form.
 
 pub(super) const TABLE: &str = "
     Encoding = ENCODING_UNSPECIFIED, JSON, BINARY;

@@ -13,7 +13,7 @@ use super::{IAM, PUBSUB, message};
 /// The packages whose messages are all in prost's crates.
 const OURS: [&str; 2] = [PUBSUB, IAM];
 
-/// What Google's API has that is newer than prost's crates: fields, and the messages and enumerations that only these lead to.
+/// Parts of Google's API that are newer than prost's crates: fields, and the messages and enumerations that only these lead to.
 const NEWER: [&str; 10] = [
     "google.pubsub.v1.MessageTransform.compression",
     "google.pubsub.v1.Compression",
@@ -99,7 +99,7 @@ fn full(message: &MessageDescriptor, turn: usize) -> DynamicMessage {
     value
 }
 
-/// How a field of a fresh struct is shown by `Debug`.
+/// Returns a field of a fresh struct as `Debug` shows it.
 fn shown(field: &FieldDescriptor) -> String {
     let value = match field.kind() {
         _ if field.containing_oneof().is_some() => "None",

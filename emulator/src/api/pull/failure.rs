@@ -1,4 +1,4 @@
-//! How a client of exactly-once delivery learns which of its wishes failed.
+//! The failures that a client of exactly-once delivery receives.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What clients that pull say and hear: messages, acknowledgements, deadlines.
+//! The requests and responses of pulling: messages, acknowledgements, deadlines.
 
 mod failure;
 mod streaming;
@@ -35,7 +35,7 @@ fn parse(ack_ids: &[String]) -> Result<Vec<AckId>, ApiError> {
     ack_ids.iter().map(|id| id.parse()).collect()
 }
 
-/// A deadline for messages in hand, 0 to 600 s (Google, *ModifyAckDeadlineRequest*, `ackDeadlineSeconds`).
+/// A deadline for outstanding messages, 0 to 600 s (Google, *ModifyAckDeadlineRequest*, `ackDeadlineSeconds`).
 fn deadline(seconds: i32) -> Result<Duration, ApiError> {
     let deadline = u64::try_from(seconds)
         .ok()
@@ -47,7 +47,7 @@ fn deadline(seconds: i32) -> Result<Duration, ApiError> {
     })
 }
 
-/// The ids whose wish took effect, and the others.
+/// Returns the ids that took effect, and the others.
 fn split(ack_ids: &[String], results: &[AckResult]) -> (Vec<String>, Vec<String>) {
     let both = ack_ids.iter().cloned().zip(results);
     let (done, invalid): (Vec<_>, Vec<_>) =

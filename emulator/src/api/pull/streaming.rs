@@ -1,4 +1,4 @@
-//! *StreamingPull*: messages as they come, acknowledgements the other way.
+//! *StreamingPull*: a stream of messages, and of acknowledgements in the other direction.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -40,9 +40,9 @@ struct StreamingPull {
     broker: Arc<Broker>,
     delivery: Arc<Delivery>,
     options: PullOptions,
-    /// What the client was told last.
+    /// The properties that the client received last.
     properties: Option<(bool, bool)>,
-    /// Whether the client takes a stream without answers to its empty requests for a broken one.
+    /// True if the client takes a stream without answers to its empty requests for a broken one.
     expects_pongs: bool,
     owes_pong: bool,
 }
@@ -92,7 +92,7 @@ impl StreamingPull {
         })
     }
 
-    /// Gives what there is and takes what comes, until the client or the subscription is gone.
+    /// Sends messages and handles requests, until the client or the subscription is gone.
     async fn run(
         &mut self,
         mut answer: StreamingPullResponse,
@@ -104,17 +104,16 @@ impl StreamingPull {
         loop {
             let mut available = pin!(delivery.is_available());
             available.as_mut().enable();
-            // Messages are leased only when there is a place for them on the way. Until then the client is listened to.
+            // Messages are leased only if there is room for a response. Until then requests are read.
             tokio::select! {
                 biased;
                 why = delivery.ended() => return Err(why.into()),
                 place = answers.reserve() => match place {
-                    Ok(place) => {
-                        if self.pull(&mut answer)? {
-                            place.send(Ok(std::mem::take(&mut answer)));
-                            continue;
-                        }
+                    Ok(place) if self.pull(&mut answer)? => {
+                        place.send(Ok(std::mem::take(&mut answer)));
+                        continue;
                     }
+                    Ok(_) => {}
                     Err(_) => return Ok(()),
                 },
                 request = requests.next(), if has_room(&answer) => match request {
@@ -138,7 +137,7 @@ impl StreamingPull {
         }
     }
 
-    /// Adds messages and news to an answer, and says whether there is something to send.
+    /// Adds messages and changed properties to a response. Returns true if there is something to send.
     fn pull(&mut self, answer: &mut StreamingPullResponse) -> Result<bool, ApiError> {
         let pulled = self.delivery.pull(&self.options)?;
         answer.received_messages = pulled.into_iter().map(received).collect();
@@ -160,7 +159,7 @@ impl StreamingPull {
         self.take_and_keep(request).await
     }
 
-    /// Does what a request asks for. What is confirmed is kept, where a data folder keeps it.
+    /// Handles a request. Confirmed acknowledgements are on the disk, if there is a data folder.
     async fn take_and_keep(
         &mut self,
         request: &StreamingPullRequest,
@@ -173,7 +172,7 @@ impl StreamingPull {
         Ok(answer)
     }
 
-    /// Does what a request asks for. Only exactly-once delivery confirms it (Google, *StreamingPullResponse*).
+    /// Changes deadlines as requested. Only exactly-once delivery confirms it (Google, *StreamingPullResponse*).
     fn take(&mut self, request: &StreamingPullRequest) -> Result<StreamingPullResponse, ApiError> {
         if request.stream_ack_deadline_seconds != 0 {
             self.options.lease = Some(stream_deadline(request.stream_ack_deadline_seconds)?);
@@ -245,7 +244,7 @@ const fn shown(
     }
 }
 
-/// What only the first request of a stream may say (Google, *StreamingPullRequest*).
+/// Refuses fields that only the first request of a stream may have (Google, *StreamingPullRequest*).
 fn check_further(request: &StreamingPullRequest) -> Result<(), ApiError> {
     let first_only = [
         ("subscription", !request.subscription.is_empty()),
@@ -275,7 +274,7 @@ fn stream_deadline(seconds: i32) -> Result<Duration, ApiError> {
     })
 }
 
-/// Whether more may be confirmed before something is sent; a client that reads nothing is not listened to for ever.
+/// Returns true if more may be confirmed before something is sent; requests of a client that reads nothing are not read for ever.
 fn has_room(answer: &StreamingPullResponse) -> bool {
     let acks = answer.acknowledge_confirmation.as_ref();
     let acks = acks.map_or(0, |acks| acks.ack_ids.len() + acks.invalid_ack_ids.len());

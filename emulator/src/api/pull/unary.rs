@@ -15,7 +15,7 @@ use crate::delivery::{AckResult, Delivery, PullOptions};
 use crate::error::ApiError;
 use crate::resources::name::ResourceName;
 
-/// How long a pull waits for a first message; how long Google waits is not documented, and clients ask again.
+/// The time that a pull waits for a first message. Google's is not documented, and clients pull again.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest request that acknowledges, or changes deadlines (Google, *Quotas and limits*).
 const MAX_WISHES_BYTES: usize = 524_288;
@@ -66,7 +66,7 @@ async fn first_messages(
             return Ok(pulled);
         }
         tokio::select! {
-            // Whoever has given up this pull would take messages with it: its connection may first notice that, and drop it.
+            // A client that gave up this pull would lose the messages: its connection may notice first, and drop them.
             () = available => tokio::task::yield_now().await,
             why = delivery.ended() => return Err(why.into()),
         }
@@ -121,7 +121,7 @@ fn find(
     Ok(delivery)
 }
 
-/// Only exactly-once delivery tells of wishes that came too late (Google, *Acknowledge*).
+/// Returns an error for late requests with exactly-once delivery only (Google, *Acknowledge*).
 fn confirm(delivery: &Delivery, ack_ids: &[String], results: &[AckResult]) -> Result<(), Status> {
     let (is_exactly_once, _) = delivery.properties();
     let (_, invalid) = split(ack_ids, results);

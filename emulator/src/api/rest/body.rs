@@ -1,4 +1,4 @@
-//! The bytes of a request: bounded, and no longer compressed.
+//! Reads the bounded body of a request, and decompresses it.
 
 use std::io::Read;
 

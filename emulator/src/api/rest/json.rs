@@ -116,7 +116,7 @@ fn camel_case(name: &str) -> String {
     camel
 }
 
-/// Why JSON is refused. It may hold anybody's data, so that no value of it is repeated, only the names of fields.
+/// Refuses JSON. It may hold personal data, so the refusal repeats no value, only the names of fields.
 fn refusal(error: &serde_json::Error) -> Status {
     let text = error.to_string();
     let place = match error.line() {
@@ -131,7 +131,7 @@ fn refusal(error: &serde_json::Error) -> Status {
     Status::invalid_argument(format!("Invalid JSON payload received: {reason}{place}"))
 }
 
-/// What is wrong with JSON that is no such message, told without the value: libraries say what was expected last.
+/// Returns the fault in JSON that is no such message, without the value: libraries name the expectation last.
 fn data_reason(text: &str) -> String {
     let unknown = text.strip_prefix("unrecognized field name '");
     if let Some(name) = unknown.and_then(|name| name.strip_suffix('\'')) {

@@ -1,8 +1,8 @@
-//! Google's REST interface: every request becomes that of an RPC, and its answer JSON (Google, *HttpRule*, and *ProtoJSON
-//! format*).
+//! Google's REST interface: every request is transcoded to an RPC, and its response to JSON (Google, *HttpRule*, and
+//! *ProtoJSON format*).
 //!
-//! `routes` says which request is which RPC, `path` and `query` read what the address holds, `body` and `json` the rest, and
-//! `refusal` writes what went wrong. Nothing here knows what an RPC does.
+//! `routes` maps requests to RPCs, `path` and `query` read the URL, `body` and `json` the body, and `refusal` writes errors.
+//! Nothing here depends on a particular RPC.
 
 mod body;
 mod json;
@@ -46,7 +46,7 @@ impl<S> Clone for Rest<S> {
     }
 }
 
-/// Answers whatever no other route of the server takes, each kind of client in its own form.
+/// Answers requests that no other route of the server takes, each kind of client in its own form.
 pub(super) async fn answer<S: Api>(State(rest): State<Rest<S>>, request: Request) -> Response {
     if is_grpc(request.headers()) {
         let path = request.uri().path();
@@ -74,7 +74,7 @@ impl<S: Api> Rest<S> {
         }
     }
 
-    /// Calls the RPC that a request means, and gives its answer as JSON.
+    /// Calls the RPC of a request, and returns its response as JSON.
     async fn transcode(
         &self,
         method: &Method,
@@ -124,7 +124,7 @@ fn is_grpc(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// What a request asks for. Clients that cannot send every method, of which Google's for Java is one, say it in a header.
+/// Returns the method of a request. Clients that cannot send every method, such as Google's for Java, name it in a header.
 fn method(sent: &Method, headers: &HeaderMap) -> Method {
     let meant = headers.get("x-http-method-override");
     meant

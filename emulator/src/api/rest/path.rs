@@ -1,4 +1,4 @@
-//! Paths: what they name, and what is answered where the API has nothing.
+//! Paths of requests, and the refusal of unknown ones.
 
 use axum::http::Method;
 use prost_reflect::{DynamicMessage, Value};
@@ -9,7 +9,7 @@ use super::once;
 /// The path of a request, decoded.
 pub(super) struct Path<'a> {
     raw: &'a str,
-    /// What comes after the version; nothing for other paths.
+    /// The path after the version; empty for other paths.
     segments: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Path<'a> {
         Some(variable.join("/"))
     }
 
-    /// Why a request that no route takes is refused.
+    /// Returns the refusal of a request that no route takes.
     pub(super) fn missing(&self, method: &Method, others: &[&str]) -> Status {
         let path = self.raw;
         if others.is_empty() {

@@ -29,7 +29,7 @@ const SYSTEM: [&str; 13] = [
 pub(super) struct Query {
     /// Those that are for this RPC.
     parameters: Vec<(String, String)>,
-    /// Whether the answer shows enumerations by number (Google, *System parameters*, `$alt`).
+    /// True if the answer shows enumerations by number (Google, *System parameters*, `$alt`).
     pub(super) enums_as_numbers: bool,
 }
 

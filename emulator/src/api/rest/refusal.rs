@@ -36,7 +36,7 @@ pub(crate) fn refuse(refusal: &Status) -> Response {
     (code, Json(ErrorBody { error })).into_response()
 }
 
-/// What a status tells beside its text: a *google.rpc.Status*, of which the details are shown whose messages are known.
+/// Returns the details of a status: a *google.rpc.Status*, of which the known messages are shown.
 fn details(encoded: &[u8]) -> Vec<Value> {
     let message = descriptor::message("google.rpc.Status").ok();
     let status = message.and_then(|message| DynamicMessage::decode(message, encoded).ok());

@@ -13,7 +13,7 @@ use crate::api::descriptor;
 pub(super) type Call<S> =
     for<'a> fn(&'a S, DynamicMessage) -> BoxFuture<'a, Result<Vec<u8>, Status>>;
 
-/// Where the fields of a request come from that are not in the path (Google, *HttpRule*, `body`).
+/// The source of the fields of a request that are not in the path (Google, *HttpRule*, `body`).
 #[derive(Clone, Copy)]
 pub(super) enum Body {
     /// All from the query; the body is not read.
@@ -24,7 +24,7 @@ pub(super) enum Body {
     Field(&'static str),
 }
 
-/// How one RPC is called over REST (Google, *HttpRule*).
+/// An RPC over REST (Google, *HttpRule*).
 pub(super) struct Route<S> {
     pub(super) method: Method,
     /// The field that the name in the path is put into.
@@ -76,7 +76,7 @@ pub(super) fn read<T: Message + Default>(message: &DynamicMessage) -> Result<Req
         .map_err(|error| Status::invalid_argument(format!("The request is malformed: {error}")))
 }
 
-/// What an RPC answered, encoded.
+/// The encoded response of an RPC.
 pub(super) fn reply<T: Message>(answer: Result<Response<T>, Status>) -> Result<Vec<u8>, Status> {
     Ok(answer?.into_inner().encode_to_vec())
 }

@@ -18,7 +18,7 @@ export function show() {
     const key = letter.content.orderingKey ? ` and the ordering key ${letter.content.orderingKey}` : "";
     const sure = await confirm("Publish this message again?", [
       `A new message with the same data, ${attributes}${key} is published to ${letter.sourceTopic}.`,
-      letter.receivers.length > 1 ? `All ${letter.receivers.length} subscriptions of that topic receive it, not only ${shortName(letter.source)}: ${letter.receivers.map(shortName).join(", ")}.` : `${letter.receivers.map(shortName).join(", ") || "Nobody"} receives it.`,
+      letter.receivers.length > 1 ? `All ${letter.receivers.length} subscriptions of that topic receive it, not only ${shortName(letter.source)}: ${letter.receivers.map(shortName).join(", ")}.` : `${letter.receivers.map(shortName).join(", ") || "No subscription"} receives it.`,
       `The dead letter stays in ${shortName(letter.holder)} until it is acknowledged there.`,
     ], "Publish again");
     if (!sure) return;

@@ -19,7 +19,7 @@ export function show(id) {
         if (found.isDeadLetter) topic.append(element("a", { href: "#/dead-letters", text: "All dead letters" }));
         content.replaceChildren(...contentOf(found.content));
       }
-      if (!found.legs.length && !legs.firstChild) legs.append(notice("warn", "Nobody received this message: its topic had no subscription when it was published."));
+      if (!found.legs.length && !legs.firstChild) legs.append(notice("warn", "No subscription received this message: its topic had none when it was published."));
       for (const leg of found.legs) {
         let shown = shownLegs.get(leg.subscription);
         if (!shown) {

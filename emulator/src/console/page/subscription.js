@@ -160,7 +160,7 @@ function fieldsOf(faults) {
   };
 }
 
-/** The form shows the faults that are on, also those set elsewhere, until somebody begins to change it. */
+/** The form shows the faults that are on, also those set elsewhere, until the user begins to change it. */
 function faultsForm(path, act) {
   const { form, outage, end } = faultsFields();
   const changed = element("p", { class: "notice warn", hidden: true }, "These faults were changed elsewhere. ", element("button", { type: "button", class: "small", text: "Show them", onclick: () => { isTouched = false; update(latest); } }));
@@ -180,7 +180,7 @@ function faultsForm(path, act) {
   form.addEventListener("input", touch);
   form.addEventListener("change", touch);
   form.addEventListener("submit", act("The faults are as set.", async () => {
-    // An outage that nobody touched stays as long as it was to be, and one that has ended stays so.
+    // An unchanged outage keeps its end, and one that has ended stays ended.
     const kept = isOutageTouched ? null : (await get(path)).subscription.faults?.outage;
     await post(`${path}/faults`, faultsOf(form, isOutageTouched ? outage.checked : kept));
     isTouched = false;

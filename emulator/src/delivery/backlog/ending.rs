@@ -1,4 +1,4 @@
-//! How deliveries end, and which messages come again.
+//! The ends of deliveries, and the messages that are delivered again.
 
 use tokio::time::Instant;
 
@@ -7,9 +7,9 @@ use super::entry::{Entry, Place, PutBack};
 use super::leases::Lease;
 
 impl Backlog {
-    /// Acknowledges the message of a lease, and says whether it was still to be acknowledged by it.
+    /// Acknowledges the message of a lease, and returns it if the lease was valid.
     ///
-    /// A lease that has ended acknowledges all the same if nobody got the message since, unless `strict` (Google,
+    /// An ended lease is valid if the message was not leased again since, unless `strict` (Google,
     /// *AcknowledgeRequest*, `ackIds`, and *Exactly-once delivery*).
     pub(in crate::delivery) fn ack(
         &mut self,
@@ -32,7 +32,7 @@ impl Backlog {
             self.return_to_line(sequence);
             return Some(acked);
         }
-        // A further delivery was asked for, and has not begun.
+        // A further delivery was requested, and has not begun.
         if entry.extra > 0 && entry.place == Place::Out(0) {
             entry.extra -= 1;
             self.make_ready(sequence);
@@ -43,8 +43,8 @@ impl Backlog {
         Some(acked)
     }
 
-    /// Counts a delivery that ended without an acknowledgement, and gives the message with the new count. It waits for
-    /// [`Self::delay`] or [`Self::settle`], unless it is being delivered elsewhere, or nobody needs it any more.
+    /// Counts a delivery that ended without an acknowledgement, and returns the message with the new count. The caller then
+    /// calls [`Self::delay`] or [`Self::settle`]. Returns `None` if another delivery of it is under way, or it was settled.
     pub(in crate::delivery) fn fail(&mut self, lease: u64) -> Option<Entry> {
         let Lease { sequence, .. } = self.leases.end(lease)?;
         let entry = self.unacked.get_mut(&sequence)?;
@@ -57,7 +57,7 @@ impl Backlog {
         };
         entry.place = Place::Out(others);
         if others == 0 {
-            // It comes again by itself, which is the further delivery that was asked for.
+            // The redelivery is the further delivery that was requested.
             entry.extra = 0;
         }
         let failed = (others == 0).then(|| entry.clone());
@@ -65,7 +65,7 @@ impl Backlog {
         failed
     }
 
-    /// A message that nobody is delivering is to be delivered again, not before `due`.
+    /// Schedules another delivery of a message without a lease, not before `due`.
     pub(in crate::delivery) fn delay(&mut self, sequence: u64, due: Instant) {
         let Some(entry) = self.unacked.get(&sequence) else {
             return;
@@ -81,7 +81,7 @@ impl Backlog {
         self.delayed.insert((due, sequence));
     }
 
-    /// Gives a message back as if it had not been leased: a fault holds it back for a while, or lets some others pass.
+    /// Ends a lease without a failure: a fault delays the message, or lets some others pass.
     pub(in crate::delivery) fn put_back(&mut self, lease: u64, until: PutBack) {
         let Some(Lease { sequence, .. }) = self.leases.end(lease) else {
             return;
@@ -104,7 +104,7 @@ impl Backlog {
         }
     }
 
-    /// A message is done here: acknowledged, or dead-lettered.
+    /// Settles a message: it was acknowledged, or dead-lettered.
     pub(in crate::delivery) fn settle(&mut self, sequence: u64) {
         if let Some(entry) = self.remove(sequence) {
             self.leave_key_queue(&entry);
@@ -112,7 +112,7 @@ impl Backlog {
         }
     }
 
-    /// Arranges one more delivery of a message that is still known, and says whether it is.
+    /// Schedules one more delivery of a message. Returns false if it is not known any more.
     ///
     /// A message that waits for its first delivery gets that one alone. Of ordered messages, the later ones of the same key
     /// are delivered again too, even if they were acknowledged (Google, *Order messages*).

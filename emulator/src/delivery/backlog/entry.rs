@@ -1,4 +1,4 @@
-//! One message of a backlog: where it is, and what happened to it.
+//! One message of a backlog: its place and its deliveries so far.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::messages::storage::StoredMessage;
 
-/// An unacknowledged message, with what happened to its deliveries so far.
+/// An unacknowledged message, with the history of its deliveries.
 #[derive(Clone, Debug)]
 pub(in crate::delivery) struct Entry {
     pub(in crate::delivery) message: Arc<StoredMessage>,
@@ -15,14 +15,14 @@ pub(in crate::delivery) struct Entry {
     pub(in crate::delivery) failures: u32,
     /// The how manieth message of the subscription it is; faults go by it.
     pub(in crate::delivery) nth: u64,
-    /// Whether a fault has put it back already, for this attempt.
+    /// True if a fault has put it back already, for this attempt.
     pub(in crate::delivery) is_put_back: bool,
-    /// Whether it is a delivery beside what Pub/Sub would do: nothing is repeated twice.
+    /// True if the delivery is an extra one: nothing is repeated twice.
     pub(in crate::delivery) is_repetition: bool,
     pub(in crate::delivery) place: Place,
-    /// Deliveries that are wanted beside those under way.
+    /// Requested deliveries beside those under way.
     pub(in crate::delivery) extra: u32,
-    /// Whether it is to be delivered once more in its turn, whatever becomes of the delivery under way.
+    /// True if it is to be delivered once more in its turn, whatever the result of the current delivery.
     pub(in crate::delivery) comes_again: bool,
     /// Its latest lease.
     pub(in crate::delivery) lease: u64,
@@ -30,7 +30,7 @@ pub(in crate::delivery) struct Entry {
     pub(in crate::delivery) kept_until: Option<OffsetDateTime>,
 }
 
-/// Where an unacknowledged message is.
+/// The place of an unacknowledged message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::delivery) enum Place {
     /// Behind another message of its key.
@@ -56,15 +56,15 @@ pub(in crate::delivery) struct Leased {
     pub(in crate::delivery) is_repetition: bool,
 }
 
-/// Until when a message that was put back waits.
+/// The wait of a message that was put back.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::delivery) enum PutBack {
     Until(Instant),
-    /// As many others as there are, up to this number, go first.
+    /// Up to this number of other messages go first.
     Behind(usize),
 }
 
-/// A message that is done, as it was then.
+/// A settled message with its state of then.
 #[derive(Clone, Debug)]
 pub(super) struct SettledMessage {
     pub(super) message: Arc<StoredMessage>,
@@ -102,7 +102,7 @@ impl Entry {
         self.kept_until = Some(self.kept_until.map_or(until, |other| other.max(until)));
     }
 
-    /// Whether it was published before `limit`, and nothing else keeps it.
+    /// Returns true if it was published before `limit`, and nothing else keeps it.
     pub(in crate::delivery) fn is_over(&self, now: OffsetDateTime, limit: OffsetDateTime) -> bool {
         let is_kept = self.kept_until.is_some_and(|until| now < until);
         self.message.publish_time < limit && !is_kept

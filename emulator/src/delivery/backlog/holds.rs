@@ -4,7 +4,7 @@ use super::{Backlog, Entry, SettledMessage};
 use crate::journal::data_folder::Hold;
 
 impl Backlog {
-    /// Retains acknowledged messages from now on, or lets go of those retained.
+    /// Retains acknowledged messages from now on, or drops those retained.
     pub(in crate::delivery) fn set_retains_acked(&mut self, retains_acked: bool) {
         self.retains_acked = retains_acked;
         if !retains_acked {
@@ -14,7 +14,7 @@ impl Backlog {
         }
     }
 
-    /// Notes no changes of holds any more.
+    /// Stops recording changes of holds.
     pub(in crate::delivery) fn stop_recording(&mut self) {
         self.is_kept = false;
         self.holds.clear();

@@ -1,4 +1,4 @@
-//! Who is at work on which message, and until when.
+//! The leases of messages: their owners and ends.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -9,21 +9,21 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lease {
     pub(crate) sequence: u64,
-    /// When it ends by itself. A push has an end of its own: the time-out of its request.
+    /// The end of the lease. A push has none here: the time-out of its request ends it.
     pub(crate) ends: Option<Instant>,
     /// The stream that it counts against.
     pub(crate) stream: Option<u64>,
     size_bytes: usize,
 }
 
-/// What one stream has in hand.
+/// The outstanding messages of one stream.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Outstanding {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
 }
 
-/// Entries that a table may have room for beside what it has.
+/// The spare capacity that a table may keep.
 const SPARE: usize = 64;
 
 /// The deliveries under way of one subscription, by number.
@@ -33,14 +33,13 @@ pub(super) struct Leases {
     ends: BTreeSet<(Instant, u64)>,
     /// Sequences with the numbers of their leases.
     of_messages: BTreeSet<(u64, u64)>,
-    /// How many are pushes.
+    /// The number of pushes among them.
     pushes: usize,
     streams: HashMap<u64, Outstanding>,
     last: u64,
 }
 
-/// Gives the room of a table back that was once much fuller: hundreds of subscriptions would keep what each had at its
-/// busiest.
+/// Shrinks a table that was once much fuller: otherwise each of hundreds of subscriptions would keep its largest size.
 pub(super) fn give_back<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
     if table.capacity() > SPARE + 8 * table.len() {
         table.shrink_to(2 * table.len());
@@ -108,7 +107,7 @@ impl Leases {
         Some(lease)
     }
 
-    /// Moves the end of a lease, and says whether there is such a lease.
+    /// Moves the end of a lease. Returns false if there is no such lease.
     pub(super) fn extend(&mut self, number: u64, until: Instant) -> bool {
         let Some(lease) = self.leases.get_mut(&number) else {
             return false;
@@ -146,7 +145,7 @@ impl Leases {
         self.streams.get(&stream).copied().unwrap_or_default()
     }
 
-    /// Ends all leases of a message that is gone.
+    /// Ends all leases of a removed message.
     pub(super) fn end_all(&mut self, sequence: u64) {
         let first = (sequence, 0);
         let last = (sequence, u64::MAX);

@@ -1,4 +1,4 @@
-//! What a subscription still has to deliver, and in which order.
+//! The unacknowledged messages of a subscription, in the order of delivery.
 
 mod ending;
 mod entry;
@@ -36,20 +36,20 @@ pub(super) struct Backlog {
     ordered: bool,
     retains_acked: bool,
     unacked: BTreeMap<u64, Entry>,
-    /// Those to be delivered next; a sequence whose message is not at this place any more is passed over.
+    /// The messages to be delivered next; a sequence whose message has left this place is skipped.
     ready: VecDeque<u64>,
     delayed: BTreeSet<(Instant, u64)>,
     leases: Leases,
-    /// By key, the batch that is on its way and the messages behind it. A key without a batch has no queue.
+    /// By key, the batch that is being delivered and the messages behind it. A key without a batch has no queue.
     key_queues: HashMap<String, KeyQueue>,
     settled: Settled,
-    /// Those that a fault holds back.
+    /// The messages that a fault withholds.
     withheld: Vec<u64>,
-    /// Of all messages here, the settled ones included.
+    /// The oldest of all messages here, settled ones included.
     oldest: Oldest,
     bytes: usize,
     received: u64,
-    /// Whether changes of holds are noted.
+    /// True if changes of holds are recorded.
     is_kept: bool,
     holds: Vec<Hold>,
 }
@@ -74,7 +74,7 @@ impl Backlog {
         self.unacked.len() + messages <= MAX_MESSAGES && self.bytes + bytes <= MAX_BYTES
     }
 
-    /// Takes in a message that was just published.
+    /// Adds a message that was just published.
     pub(super) fn add(&mut self, message: Arc<StoredMessage>) {
         let sequence = message.sequence;
         self.insert(Entry::new(message));
@@ -82,7 +82,7 @@ impl Backlog {
         self.line_up(sequence);
     }
 
-    /// Takes in a message as it was held before a restart.
+    /// Restores a message with its state of before a restart.
     pub(super) fn restore(
         &mut self,
         message: Arc<StoredMessage>,
@@ -152,7 +152,7 @@ impl Backlog {
         None
     }
 
-    /// Makes ready what has waited long enough, and says whether there was something.
+    /// Makes due messages ready. Returns true if there were any.
     pub(super) fn promote(&mut self, now: Instant) -> bool {
         let waited = self.delayed.len();
         while let Some((due, sequence)) = self.delayed.first().copied()
@@ -163,7 +163,7 @@ impl Backlog {
         self.delayed.len() < waited
     }
 
-    /// When time alone changes something: a delayed message is due, or a lease ends.
+    /// Returns the next time at which a delayed message is due or a lease ends.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let delayed = self.delayed.first().map(|(due, _)| *due);
         [delayed, self.leases.next_end()]
@@ -172,12 +172,12 @@ impl Backlog {
             .min()
     }
 
-    /// Leases that have ended by themselves, in the order of their messages.
+    /// Returns expired leases, in the order of their messages.
     pub(super) fn expired_leases(&self, now: Instant) -> Vec<u64> {
         self.leases.ended(now)
     }
 
-    /// When the next lease ends.
+    /// Returns the end of the lease that ends next.
     pub(super) fn next_lease_end(&self) -> Option<Instant> {
         self.leases.next_end()
     }
@@ -186,12 +186,12 @@ impl Backlog {
         self.leases.get(lease).is_some()
     }
 
-    /// Pushes under way.
+    /// Returns the number of pushes under way.
     pub(super) fn pushes(&self) -> usize {
         self.leases.pushes()
     }
 
-    /// Deliveries under way.
+    /// Returns the number of deliveries under way.
     pub(super) fn outstanding(&self) -> usize {
         self.leases.len()
     }
@@ -200,22 +200,22 @@ impl Backlog {
         self.leases.outstanding_of(stream)
     }
 
-    /// Moves the end of a lease, and says whether there is such a lease.
+    /// Moves the end of a lease. Returns false if there is no such lease.
     pub(super) fn extend(&mut self, lease: u64, until: Instant) -> bool {
         self.leases.extend(lease, until)
     }
 
-    /// Every unacknowledged message, in the order of publishing.
+    /// Returns the unacknowledged messages, in the order of publishing.
     pub(super) fn unacked_messages(&self) -> impl Iterator<Item = &Arc<StoredMessage>> {
         self.unacked.values().map(|entry| &entry.message)
     }
 
-    /// How many messages are unacknowledged, and how many of these wait for their time.
+    /// Returns the number of unacknowledged messages, and of delayed ones among them.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.unacked.len(), self.delayed.len())
     }
 
-    /// Numbers the messages anew, those at hand first.
+    /// Numbers the messages anew, the present ones first.
     pub(super) fn renumber(&mut self) {
         self.received = 0;
         for entry in self.unacked.values_mut() {

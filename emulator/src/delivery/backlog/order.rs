@@ -1,7 +1,7 @@
-//! Ordering keys: of each key, one batch is on its way, and the later messages wait for it.
+//! Ordering keys: one batch of each key is being delivered, and its later messages wait.
 //!
-//! A batch is what one pull takes, and a push takes one message (Google, *Order messages*). Whatever is left of a batch behind a
-//! message that failed is leased back, and comes again after it.
+//! A batch is what one pull takes, and a push takes one message (Google, *Order messages*). The rest of a batch behind a
+//! message that failed loses its lease, and is delivered again after it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,21 +11,21 @@ use super::{Backlog, Entry, Place};
 /// The messages of one key.
 #[derive(Debug, Default)]
 pub(super) struct KeyQueue {
-    /// Those on their way; there is at least one, but while a queue is put in order.
+    /// The messages being delivered; never empty, except while a queue is reordered.
     batch: BTreeSet<u64>,
-    /// Those behind them.
+    /// The messages behind them.
     waiting: BTreeSet<u64>,
     /// Those of the batch that were acknowledged before an earlier one of it.
     early: BTreeSet<u64>,
 }
 
 impl Backlog {
-    /// Whether this message must keep the order of its key.
+    /// Returns true if this message must keep the order of its key.
     pub(super) fn is_ordered(&self, entry: &Entry) -> bool {
         self.ordered && !entry.message.ordering_key.is_empty()
     }
 
-    /// Finds the place of a message that has just come in: behind others of its key, or on its way.
+    /// Gives a new message its place: behind others of its key, or ready.
     pub(super) fn line_up(&mut self, sequence: u64) {
         let Some(entry) = self.unacked.get(&sequence) else {
             return;
@@ -48,15 +48,15 @@ impl Backlog {
         }
     }
 
-    /// Lets the message behind one that was just leased join its batch, to be leased next. It is returned, so that it can be sent
-    /// back if nobody takes it.
+    /// Adds the message behind one that was just leased to its batch, to be leased next. Returns it, so that it can be removed
+    /// from the batch if it is not leased.
     pub(in crate::delivery) fn join_next(&mut self, leased: u64) -> Option<u64> {
         let entry = self.unacked.get(&leased)?;
         if !self.is_ordered(entry) {
             return None;
         }
         let key_queue = self.key_queues.get_mut(&entry.message.ordering_key)?;
-        // Behind it may be one of the batch that is out already, or waits for its time: nobody passes that one.
+        // A later message of the batch may be outstanding or delayed. No message may overtake that one.
         if key_queue.batch.last() != Some(&leased) {
             return None;
         }
@@ -67,7 +67,7 @@ impl Backlog {
         Some(next)
     }
 
-    /// Sends back in line what joined a batch and was not leased.
+    /// Moves a message that joined a batch and was not leased back to the waiting ones.
     pub(in crate::delivery) fn leave_batch(&mut self, joined: u64) {
         let Some(entry) = self.unacked.get(&joined) else {
             return;
@@ -83,8 +83,8 @@ impl Backlog {
         self.wait_again(&key, joined);
     }
 
-    /// Takes back what is on its way behind a message that failed: it comes again in its turn, and whoever has it in hand can
-    /// do no more to it. So does what was acknowledged meanwhile, unless that `stays` (Google, *Order messages*).
+    /// Revokes the leases behind a message that failed: these messages are delivered again in order. So are those that were
+    /// acknowledged in the meantime, unless `acked_stays` (Google, *Order messages*).
     pub(in crate::delivery) fn take_back_behind(&mut self, failed: u64, acked_stays: bool) {
         let Some(entry) = self.unacked.get(&failed) else {
             return;
@@ -95,7 +95,7 @@ impl Backlog {
         let Some(key_queue) = self.key_queues.get_mut(&entry.message.ordering_key) else {
             return;
         };
-        // One that nobody holds is about to be dead-lettered, or failed itself and finds its place later.
+        // A message without a lease is about to be dead-lettered, or failed itself and gets its place later.
         let unacked = &self.unacked;
         let (behind, leaving): (BTreeSet<u64>, BTreeSet<u64>) = key_queue
             .batch
@@ -127,7 +127,7 @@ impl Backlog {
         }
     }
 
-    /// Whether a message of the batch must not come before an earlier one of it, which waits.
+    /// Returns true if a message of the batch must not come before an earlier one of it, which waits.
     pub(super) fn is_behind_failed(&self, entry: &Entry) -> bool {
         let key_queue = self.key_queues.get(&entry.message.ordering_key);
         let earlier = key_queue.map(|key_queue| key_queue.batch.range(..entry.sequence()));
@@ -137,7 +137,7 @@ impl Backlog {
         })
     }
 
-    /// Notes that a message is acknowledged, before it leaves its line.
+    /// Notes the acknowledgement of a message, before it leaves its queue.
     pub(super) fn note_early(&mut self, sequence: u64) {
         if let Some(entry) = self.unacked.get(&sequence)
             && let Some(key_queue) = self.key_queues.get_mut(&entry.message.ordering_key)
@@ -148,7 +148,7 @@ impl Backlog {
         }
     }
 
-    /// Puts a message of a key that was on its way back in line.
+    /// Moves a message that was being delivered back into the queue of its key.
     pub(super) fn wait_again(&mut self, key: &str, sequence: u64) {
         let key_queue = self.key_queues.entry(key.to_owned()).or_default();
         key_queue.batch.remove(&sequence);
@@ -156,7 +156,7 @@ impl Backlog {
         self.follow(key);
     }
 
-    /// Makes room for the others of its key, now that a message is gone.
+    /// Removes a message from the queue of its key.
     pub(super) fn leave_key_queue(&mut self, entry: &Entry) {
         let key = &entry.message.ordering_key;
         let Some(key_queue) = self.key_queues.get_mut(key) else {
@@ -168,7 +168,7 @@ impl Backlog {
         self.follow(key);
     }
 
-    /// Lets the next message of a key go if those before it are settled.
+    /// Makes the next message of a key ready if those before it are settled.
     pub(super) fn follow(&mut self, key: &str) {
         let Some(key_queue) = self.key_queues.get_mut(key) else {
             return;
@@ -191,7 +191,7 @@ impl Backlog {
     }
 
     /// Delivers a message and all later ones of its key again, in order, even those acknowledged before (Google, *Order
-    /// messages*). What is being delivered goes on, and comes again in its turn.
+    /// messages*). Current deliveries go on, and these messages are delivered again in order.
     pub(super) fn rewind(&mut self, first: u64, key: &str) {
         let later = self.settled.of_key(first, key);
         for sequence in &later {
@@ -219,7 +219,7 @@ impl Backlog {
         self.follow(key);
     }
 
-    /// Puts all keys in line anew, after messages were leased out and brought back.
+    /// Rebuilds the queues of all keys, after messages were removed and restored.
     pub(super) fn rebuild_key_queues(&mut self) {
         self.key_queues.clear();
         if !self.ordered {
@@ -251,7 +251,7 @@ impl Backlog {
         for sequence in &key_queue.waiting {
             self.set_place(*sequence, Place::Waiting);
         }
-        // Whoever gets an earlier message again gets the later ones again, those in hand included.
+        // A client that gets an earlier message again gets the later ones again, outstanding ones included.
         if let Some(first) = key_queue.waiting.first() {
             for sequence in key_queue.batch.range(first..) {
                 if let Some(entry) = self.unacked.get_mut(sequence) {

@@ -1,18 +1,18 @@
-//! Acknowledged messages that nobody asked to retain: a few of them can be asked for again all the same.
+//! Acknowledged messages beyond those that must be retained: the latest of them can be delivered again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::entry::SettledMessage;
 
-/// What an emulator remembers of them, for all subscriptions together.
+/// The bounds for all subscriptions of an emulator together.
 pub(super) const MAX_MESSAGES: usize = 5_000;
 pub(super) const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// The messages settled lately in all subscriptions of an emulator. The first to be settled is the first to be forgotten,
-/// whosever it is, so that what nobody needs takes as little room with many subscriptions as with one.
+/// The messages settled lately in all subscriptions of an emulator. The oldest is evicted first, whichever subscription it
+/// belongs to, so that they take as little memory with many subscriptions as with one.
 ///
-/// Its lock is the last to be leased, and what it lets go of is dropped without it.
+/// Its lock is the last to be taken, and evicted messages are dropped without it.
 #[derive(Default)]
 pub(crate) struct Remembered {
     kept: Mutex<Kept>,
@@ -29,14 +29,14 @@ struct Kept {
     holders: u64,
 }
 
-/// What of it belongs to one subscription.
+/// The share of one subscription.
 pub(super) struct Recent {
     all: Arc<Remembered>,
     holder: u64,
 }
 
 impl Remembered {
-    /// Lets go of everything, so that new messages find room.
+    /// Drops everything, so that new messages find room.
     pub(crate) fn forget(&self) {
         let mut kept = self.kept();
         let forgotten = std::mem::take(&mut kept.done);
@@ -118,7 +118,7 @@ impl Recent {
         later.map(|(_, (_, done))| done.clone()).collect()
     }
 
-    /// Lets go of those that are over.
+    /// Drops those that are over.
     pub(super) fn forget(&mut self, is_over: impl Fn(&SettledMessage) -> bool) {
         let mut forgotten = Vec::new();
         let mut kept = self.all.kept();

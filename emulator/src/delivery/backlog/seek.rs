@@ -1,4 +1,4 @@
-//! Which messages a subscription has yet to deliver, changed as a whole: by a seek, and by age.
+//! Changes of the whole backlog: by a seek, and by age.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use super::{Backlog, Entry, Place};
 use crate::messages::storage::StoredMessage;
 
 impl Backlog {
-    /// Makes exactly the `wanted` of the messages in reach unacknowledged (Google, *Seek*), and tells which are in reach no
-    /// more and which came back. What is being delivered, and stays wanted, goes on.
+    /// Makes exactly the `wanted` of the messages in reach unacknowledged (Google, *Seek*), and
+    /// records the changes. The delivery of a message that stays wanted goes on.
     ///
-    /// In reach are the unacknowledged, the retained, and those in `more`. A snapshot keeps all that it wants until it ends.
+    /// In reach are the unacknowledged, the retained, and those in `more`. A snapshot keeps its messages until it ends.
     pub(crate) fn seek(
         &mut self,
         more: &BTreeMap<u64, Arc<StoredMessage>>,
@@ -47,7 +47,7 @@ impl Backlog {
         self.reset_order();
     }
 
-    /// Forgets messages of a retention that is over, whoever has them in hand.
+    /// Drops messages that outlived their retention, outstanding ones included.
     pub(crate) fn expire(&mut self, now: OffsetDateTime, limit: OffsetDateTime) -> usize {
         if !self.oldest.is_before(limit) {
             return 0;
@@ -71,7 +71,7 @@ impl Backlog {
         old.len()
     }
 
-    /// Forgets everything.
+    /// Drops all messages.
     pub(crate) fn clear(&mut self) {
         let sequences: Vec<u64> = self.unacked.keys().copied().collect();
         for sequence in sequences {
@@ -93,7 +93,7 @@ impl Backlog {
         }
     }
 
-    /// Puts messages in line anew. Those without a key, and those of a subscription without ordering, are where they should be.
+    /// Rebuilds the order. Messages without a key, and those of a subscription without ordering, keep their places.
     fn reset_order(&mut self) {
         self.rebuild_key_queues();
         if !self.ordered {

@@ -1,4 +1,4 @@
-//! Acknowledged messages that can still be asked for: a few by everybody, all of the retention if the subscription says so.
+//! Acknowledged messages that can be delivered again: the latest ones, or all of the retention if the subscription retains them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,25 +61,25 @@ impl Settled {
         self.retained.values().map(|done| &done.message)
     }
 
-    /// How old the oldest of all can be.
+    /// Returns a bound for the age of the oldest of all.
     pub(super) fn oldest(&self) -> Oldest {
         let recent = self.recent.from(0);
         let all = self.retained.values().chain(&recent);
         all.map(|done| &*done.message).collect()
     }
 
-    /// Lets go of all retained ones, and tells their sequences.
+    /// Drops all retained messages, and returns their sequences.
     pub(super) fn forget_retained(&mut self) -> Vec<u64> {
         let retained = std::mem::take(&mut self.retained);
         retained.into_keys().collect()
     }
 
-    /// Lets go of what nobody asked to retain.
+    /// Drops the messages that need not be retained.
     pub(super) fn forget_recent(&mut self) {
         self.recent.forget(|_| true);
     }
 
-    /// Lets go of all that are too old, and tells the sequences of the retained ones.
+    /// Drops all that are too old, and returns the sequences of the retained ones.
     pub(super) fn expire(&mut self, now: OffsetDateTime, limit: OffsetDateTime) -> Vec<u64> {
         self.recent.forget(|done| {
             let is_kept = done.kept_until.is_some_and(|until| now < until);

@@ -6,7 +6,7 @@ use super::{Backlog, Entry, Place};
 use crate::messages::storage::StoredMessage;
 
 impl Backlog {
-    /// Takes in a message that is not to be delivered before [`Self::release_withheld`].
+    /// Adds a message that is not to be delivered before [`Self::release_withheld`].
     pub(in crate::delivery) fn add_withheld(&mut self, message: Arc<StoredMessage>) {
         let sequence = message.sequence;
         self.insert(Entry::new(message));
@@ -15,7 +15,7 @@ impl Backlog {
         self.withheld.push(sequence);
     }
 
-    /// Lets everything go that was held back.
+    /// Releases all withheld messages.
     pub(in crate::delivery) fn release_withheld(&mut self) {
         for sequence in std::mem::take(&mut self.withheld) {
             if self
@@ -28,7 +28,7 @@ impl Backlog {
         }
     }
 
-    /// How many are still held back, after some were leased out.
+    /// Returns the number of messages that are still withheld, after some were removed.
     pub(in crate::delivery) fn count_withheld(&mut self) -> usize {
         let unacked = &self.unacked;
         self.withheld.retain(|sequence| {

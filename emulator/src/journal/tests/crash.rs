@@ -64,7 +64,7 @@ fn kill_after(folder: &Path, round: u64, writes: usize) -> usize {
     if is_killed {
         child.kill().unwrap();
     }
-    // What the pipe still holds was promised as well.
+    // The rest of the pipe was promised as well.
     for line in output.lines().map_while(Result::ok) {
         let Some(number) = line.strip_prefix("durable ") else {
             continue;

@@ -1,4 +1,4 @@
-//! How large the file gets.
+//! The size of the file.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What a journal should hold, kept in the simplest way.
+//! The expected content of a journal, kept in the simplest form.
 
 use std::collections::BTreeMap;
 

@@ -50,7 +50,7 @@ async fn group_commit_with_64_writers() {
     }
 }
 
-/// Nobody waits for single writes, as when endpoints ack: what one thread can take, with a backlog of a thousand messages.
+/// The rate of one thread, with a backlog of a thousand messages. No single write is awaited, as when endpoints ack.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement, for release builds"]
 async fn five_holds_a_message_from_one_publisher() {

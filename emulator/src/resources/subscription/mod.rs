@@ -23,13 +23,13 @@ pub struct SubscriptionConfig {
     pub name: String,
     /// `projects/PROJECT/topics/ID`; must exist. Becomes `_deleted-topic_` when the topic is deleted.
     pub topic: String,
-    /// Where messages are pushed; without it the subscription holds them.
+    /// The endpoint of pushes; without it the subscription keeps its messages for clients that pull.
     pub push_config: Option<PushConfig>,
-    /// How long a push may go unanswered, 10 to 600 s. For push it is the time-out of the request.
+    /// The time that a push may go unanswered, 10 to 600 s. For push it is the time-out of the request.
     pub ack_deadline: Duration,
-    /// How long a message waits between its pushes; without it, not at all.
+    /// The wait of a message between its pushes; without it, none.
     pub retry_policy: Option<RetryPolicy>,
-    /// Where messages go that are nacked too often; without it they are pushed for ever.
+    /// The destination of messages that are nacked too often; without it they are pushed for ever.
     pub dead_letter_policy: Option<DeadLetterPolicy>,
     /// Messages of one ordering key are pushed one at a time, and handed out to pull a batch at a time, in the order of
     /// publishing.
@@ -40,18 +40,18 @@ pub struct SubscriptionConfig {
     pub enable_exactly_once_delivery: bool,
     /// Acknowledged messages are kept for the retention, too, so that a seek can bring them back.
     pub retain_acked_messages: bool,
-    /// For whoever sorts subscriptions by them.
+    /// Labels, for the user's own grouping.
     pub labels: BTreeMap<String, String>,
-    /// How long an unacknowledged message is kept, 10 minutes to 31 days.
+    /// The retention of an unacknowledged message, 10 minutes to 31 days.
     pub message_retention: Duration,
     /// The idle time after which the subscription is deleted, at least a day, or never.
     pub expiration: Option<Duration>,
-    /// Whether it was detached from its topic: it receives nothing any more, and cannot be pulled.
+    /// True if it was detached from its topic: it receives nothing any more, and cannot be pulled.
     pub detached: bool,
 }
 
 impl SubscriptionConfig {
-    /// A subscription with Google's defaults, which holds its messages until it is told where to push them.
+    /// A subscription with Google's defaults, without a push endpoint.
     pub fn new(name: impl Into<String>, topic: impl Into<String>) -> Self {
         Self {
             name: name.into(),

@@ -1,4 +1,4 @@
-//! What becomes of a message that is not acknowledged: how long it waits, and where it goes in the end.
+//! The policies for unacknowledged messages: the wait, and the dead-letter topic.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::within;
 use crate::error::ApiError;
 use crate::resources::name::ResourceName;
 
-/// How long a message waits after a nack or an expired deadline (Google, *RetryPolicy*).
+/// The wait of a message after a nack or an expired deadline (Google, *RetryPolicy*).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RetryPolicy {
     /// 0 to 600 s.
@@ -56,7 +56,7 @@ impl RetryPolicy {
     }
 }
 
-/// Where a message goes that cannot be delivered (Google, *DeadLetterPolicy*).
+/// The destination of a message that cannot be delivered (Google, *DeadLetterPolicy*).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DeadLetterPolicy {
     /// `projects/PROJECT/topics/ID`; must exist.

@@ -1,21 +1,21 @@
-//! Where and how messages are pushed.
+//! The endpoint and the form of pushes.
 
 use url::Url;
 
 use crate::error::ApiError;
 
-/// Where and how messages are pushed (Google, *PushConfig*).
+/// The endpoint and the form of pushes (Google, *PushConfig*).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PushConfig {
-    /// An `http` or `https` URL. Google asks for `https`; plain `http` is what a laptop has.
+    /// An `http` or `https` URL. Google requires `https`; plain `http` is for laptops.
     pub endpoint: String,
     /// Sign every push with a token of this account.
     pub oidc_token: Option<OidcToken>,
-    /// What the body of a push is.
+    /// The form of a push's body.
     pub form: PushForm,
 }
 
-/// What the body of a push is (Google, *PushConfig*, `wrapper` and `attributes`).
+/// The form of a push's body (Google, *PushConfig*, `wrapper` and `attributes`).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum PushForm {
     /// JSON around the message, in the present format (`x-goog-version` `v1` or `v1beta2`).
@@ -25,7 +25,7 @@ pub enum PushForm {
     WrappedV1Beta1,
     /// The data as it is (`noWrapper`).
     Unwrapped {
-        /// Whether the message's fields and attributes go along as headers.
+        /// True if the message's fields and attributes are sent as headers.
         write_metadata: bool,
     },
 }
@@ -84,7 +84,7 @@ impl PushConfig {
     }
 }
 
-/// Whose token goes with every push (Google, *PushConfig.OidcToken*).
+/// The service account whose token is sent with every push (Google, *PushConfig.OidcToken*).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OidcToken {
     /// The account in the claim `email`.

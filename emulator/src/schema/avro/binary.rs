@@ -1,13 +1,13 @@
-//! Whether bytes are one value of an Avro type and nothing more (Apache, *Avro specification*, *Binary Encoding*).
+//! The check of bytes against an Avro type (Apache, *Avro specification*, *Binary Encoding*).
 
 use super::{Avro, Shape, ShapeId};
 use crate::schema::mismatch::Mismatch;
 
-/// How deep values may lie within values, so that a message cannot overflow the stack. JSON is read 128 deep.
+/// The deepest nesting of values, so that a message cannot overflow the stack. JSON is read 128 deep.
 const MAX_DEPTH: usize = 128;
-/// How many values may take no bytes at all, so that a few bytes cannot keep the emulator busy for ever.
+/// The most values without bytes, so that a few bytes cannot keep the emulator busy for ever.
 const MAX_EMPTY_VALUES: usize = 1024 * 1024;
-/// How many values a byte may be part of, in this sense: a record within a record within a record.
+/// The most values that one byte may be part of: a record within a record within a record.
 const MAX_VALUES_PER_BYTE: usize = 16;
 
 pub(super) fn check(avro: &Avro, data: &[u8]) -> Result<(), Mismatch> {
@@ -75,7 +75,7 @@ impl<'data> Reader<'data> {
         }
     }
 
-    /// Blocks of items up to an empty one. A block is as long as it says, or, if it says so negatively, gives its size too.
+    /// Blocks of items up to an empty one. A block begins with its length; a negative one is followed by its size.
     fn blocks(
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<(), Mismatch>,
@@ -92,7 +92,7 @@ impl<'data> Reader<'data> {
                 let before = self.rest.len();
                 item(self)?;
                 if self.rest.len() == before {
-                    // Whether a value takes bytes is up to its type alone: neither will the other items.
+                    // The type alone decides if a value takes bytes, so the other items take none either.
                     break;
                 }
             }

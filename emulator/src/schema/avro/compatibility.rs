@@ -1,8 +1,8 @@
-//! Whether two Avro definitions each read what the other writes (Apache, *Avro specification*, *Schema Resolution*).
+//! The compatibility of two Avro definitions in both directions (Apache, *Avro specification*, *Schema Resolution*).
 //!
-//! The crate `apache-avro` decides. It takes the mention of a named type for another type than its definition, so that the
+//! The crate `apache-avro` decides. It takes a reference to a named type for another type than its definition, so the
 //! same definition with its types in another order would not fit. Hence every named type is compared by itself here, and
-//! mentioned wherever it is used.
+//! referred to wherever it is used.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::replace;
@@ -22,7 +22,7 @@ struct Types<'a> {
 }
 
 /// # Errors
-/// Where and why one of them cannot read what the other writes.
+/// Returns the place and the reason if one of them cannot read what the other writes.
 pub(in crate::schema) fn compare(earlier: &str, new: &str) -> Result<(), String> {
     let (earlier, new) = (super::parse(earlier)?, super::parse(new)?);
     let mut ambiguous = ambiguous_names(&earlier);

@@ -1,4 +1,4 @@
-//! Whether JSON fits an Avro type (Apache, *Avro specification*, *JSON Encoding*).
+//! The check of JSON against an Avro type (Apache, *Avro specification*, *JSON Encoding*).
 //!
 //! Google's emulator is looser in ways that look like accidents of its library: it lets unknown fields pass, cuts 1.5 down to an
 //! int, takes any character in bytes, and does not look beyond the end of the value. None of that passes here.

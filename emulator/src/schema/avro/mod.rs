@@ -1,7 +1,7 @@
-//! Avro definitions, and whether a message fits one.
+//! Avro definitions, and the check of messages against them.
 //!
-//! The crate `apache-avro` reads the definition. It is not asked to read messages: it knows no Avro JSON, and its decoder goes
-//! as deep as a message tells it to, which a few thousand bytes for a recursive type turn into an overflow of the stack.
+//! The crate `apache-avro` reads the definition. It does not read messages: it knows no Avro JSON, and its decoder goes
+//! as deep as a message nests, which a few thousand bytes for a recursive type turn into an overflow of the stack.
 
 mod binary;
 mod compatibility;
@@ -26,7 +26,7 @@ pub(super) struct Avro {
 #[derive(Clone, Copy, Debug)]
 struct ShapeId(usize);
 
-/// What of a type matters for the form of its values.
+/// The part of a type that decides the form of its values.
 #[derive(Debug)]
 enum Shape {
     Null,
@@ -54,7 +54,7 @@ struct Part {
 
 impl Avro {
     /// # Errors
-    /// What is wrong with the definition.
+    /// The fault in the definition.
     pub(super) fn compile(definition: &str) -> Result<Self, String> {
         let mut builder = Builder::default();
         let root = builder.add(&parse(definition)?)?;
@@ -191,7 +191,7 @@ impl Builder {
         found.ok_or_else(|| format!("the type {name:?} is not defined"))
     }
 
-    /// By what Avro JSON tells the branches of a union apart: the full name of a named type, else the kind of type.
+    /// Returns the key of a branch of a union in Avro JSON: the full name of a named type, else the kind of type.
     fn branch_name(&self, branch: &Schema, ShapeId(place): ShapeId) -> String {
         if let Schema::Ref { name } = branch {
             return name.fullname(None);
@@ -215,7 +215,7 @@ impl Builder {
     }
 }
 
-/// Whether a default is JSON of the kind that the type is written as.
+/// Returns true if a default is JSON of the kind that the type is written as.
 fn is_like(shape: &Shape, default: &Value) -> bool {
     match shape {
         Shape::Null => default.is_null(),

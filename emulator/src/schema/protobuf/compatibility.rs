@@ -1,4 +1,4 @@
-//! What a new revision may change of a Protocol Buffer definition: optional fields may be added or removed, and nothing else
+//! The compatibility of two Protocol Buffer definitions: optional fields may be added or removed, and nothing else
 //! changes (Google, *Commit a schema revision*).
 
 use std::collections::{BTreeSet, HashSet};
@@ -15,7 +15,7 @@ struct Pairs {
 }
 
 /// # Errors
-/// What was changed that may not be.
+/// Returns the first change that is not allowed.
 pub(super) fn compare(earlier: &MessageDescriptor, new: &MessageDescriptor) -> Result<(), String> {
     let (earlier_name, name) = (earlier.full_name(), new.full_name());
     if earlier_name != name {
@@ -109,7 +109,7 @@ fn comes_or_goes(field: &FieldDescriptor, other: &MessageDescriptor) -> Result<(
     }
 }
 
-/// Whether an enum has all values of another.
+/// Returns true if an enum has all values of another.
 fn has_values(found: &EnumDescriptor, expected: &EnumDescriptor) -> Result<(), String> {
     let values: BTreeSet<(String, i32)> = found
         .values()

@@ -1,4 +1,4 @@
-//! Protocol Buffer definitions, and whether a message fits one.
+//! Protocol Buffer definitions, and the check of messages against them.
 
 mod compatibility;
 
@@ -10,7 +10,7 @@ use protox::file::{File, FileResolver};
 
 use super::mismatch::Mismatch;
 
-/// How the compiler's texts call the definition.
+/// The file name of the definition in the compiler's texts.
 const FILE: &str = "schema.proto";
 
 /// The one type of a definition.
@@ -33,7 +33,7 @@ impl Protobuf {
     /// There must be one type at the top level and no import (Google, *Schema overview*, *Important information about schemas*).
     ///
     /// # Errors
-    /// What is wrong with the definition.
+    /// The fault in the definition.
     pub(super) fn compile(definition: &str) -> Result<Self, String> {
         // The long form names the line; the short one does not.
         let text = |error: protox::Error| format!("{error:?}");
@@ -59,10 +59,10 @@ impl Protobuf {
             .ok_or_else(|| "expected a message as the top-level type, found an enum".to_owned())
     }
 
-    /// Whether it may follow an earlier definition.
+    /// Returns true if it may follow an earlier definition.
     ///
     /// # Errors
-    /// What was changed that may not be.
+    /// Returns the first change that is not allowed.
     pub(super) fn compare(&self, Self(earlier): &Self) -> Result<(), String> {
         let Self(descriptor) = self;
         compatibility::compare(earlier, descriptor)
