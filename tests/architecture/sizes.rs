@@ -29,7 +29,6 @@ fn no_file_is_longer_than_300_lines_without_its_tests() {
 }
 
 #[test]
-#[ignore = "the long functions are being divided"]
 fn no_function_is_longer_than_50_lines() {
     let mut faults = Vec::new();
     for one in [crate::library(), crate::emulator()] {

@@ -28,8 +28,7 @@ const MAX_WAITING_ANSWERS: usize = 4;
 /// Confirmations that wait for such a place.
 const MAX_CONFIRMATIONS: usize = 100_000;
 
-/// The version of the protocol from which on clients expect an answer to each empty request, within 15 s (Google's clients for
-/// Go, Java, .NET and Ruby). Earlier ones send such requests, too, and expect none.
+/// The protocol version since which Google's clients (Go, Java, .NET, Ruby) expect an answer to empty requests within 15 s.
 const PONGS_SINCE: i64 = 1;
 
 /// The answers of one stream.
