@@ -1,4 +1,4 @@
-//! What pages show of the program is what the program has: with `UPDATE_PAGES=true` the pages are written anew.
+//! Tables and sessions of pages, held to the program: with `UPDATE_PAGES=true` the pages are written anew.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -271,7 +271,7 @@ fn settlements() -> Vec<String> {
 }
 
 #[test]
-fn the_page_of_replies_has_each_settlement_with_its_status_and_level() {
+fn the_page_of_replies_has_each_settlement_with_its_status() {
     let page = Page::read("docs/reference/replies.md").text;
     let (_, table) = page.split_once("## Settlements").expect("a table");
     let (table, _) = table.split_once("\n## ").expect("its end");

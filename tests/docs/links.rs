@@ -65,7 +65,7 @@ fn fault(page: &Page, link: &str, documents: &BTreeMap<PathBuf, Document>) -> Op
 }
 
 #[test]
-fn every_link_and_anchor_leads_to_something() {
+fn every_link_leads_to_something() {
     let pages: Vec<Page> = book().into_iter().chain(others()).collect();
     let documents: BTreeMap<PathBuf, Document> = pages
         .iter()
@@ -144,11 +144,15 @@ fn every_path_in_code_exists() {
 }
 
 #[test]
-fn the_front_door_fits_120_lines_and_the_plan_of_the_house_a_screen() {
-    for (path, most) in [("README.md", 120), ("ARCHITECTURE.md", 70)] {
-        let lines = Page::read(path).text.lines().count();
-        assert!(lines <= most, "{path} has {lines} lines");
-    }
+fn the_front_door_has_at_most_120_lines() {
+    let lines = Page::read("README.md").text.lines().count();
+    assert!(lines <= 120, "README.md has {lines} lines");
+}
+
+#[test]
+fn the_plan_of_the_house_fits_one_screen() {
+    let lines = Page::read("ARCHITECTURE.md").text.lines().count();
+    assert!(lines <= 70, "ARCHITECTURE.md has {lines} lines");
 }
 
 #[test]
@@ -174,15 +178,5 @@ fn a_page_of_more_than_two_screens_has_a_list_of_contents() {
             page.name(),
             page.text.lines().count()
         );
-    }
-}
-
-#[test]
-fn the_architecture_states_each_invariant_that_is_computed() {
-    let page = Page::read("ARCHITECTURE.md").text.replace("\n  ", " ");
-    let computed = Page::read("tests/architecture/absences.rs").text;
-    for part in computed.split("sentence: \"").skip(1) {
-        let sentence = part.split('"').next().unwrap_or_default();
-        assert!(page.contains(sentence), "ARCHITECTURE.md lacks: {sentence}");
     }
 }
