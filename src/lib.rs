@@ -28,15 +28,14 @@
 //! ```
 //!
 //! # The path of a push
-//! `push.rs` knows every step, and each step is a file of its own:
-//! 1. `authentication/`: headers to a caller; before a byte of the body is read
-//! 2. `admission.rs`, `body.rs`, `envelope/`: room in the process; the push, whatever its form, to an envelope, bounded in size and time
-//! 3. `registry.rs`: subscription to subscriber, if this caller may push to it
-//! 4. `admission.rs`: is there room for the subscription?
-//! 5. `claim.rs`, `dedup/`: granted, done, or wait for the one at work
-//! 6. `handling.rs`, `run.rs`, `lease.rs`: the handler, in a task of its own, with limits and a kept lease
-//! 7. `settle.rs`, `dead_letter.rs`: recorded, dead-lettered or given back
-//! 8. `reply.rs`: the status and the one log line
+//! `push/mod.rs` conducts the HTTP side, and `delivery/mod.rs` the rest; each step is a file or folder of its own:
+//! 1. `push/authentication/`: headers to a caller, before a byte of the body is read
+//! 2. `push/forms/`: the body, bounded by `push/body.rs`, to an envelope
+//! 3. `push/binding.rs`: subscription to subscriber, if this caller may push to it
+//! 4. `delivery/admission.rs`, `breaker.rs`: capacity for the process and the subscription, and a permit
+//! 5. `delivery/claim.rs`, `dedup/`: granted, in progress, or done
+//! 6. `delivery/run.rs`, `delivery/lease.rs`: the handler, in a task of its own, with limits and a renewed lease
+//! 7. `delivery/settle.rs`: recorded, released, or dead-lettered; then `push/reply.rs`: the status and the log line
 
 mod breaker;
 mod check;

@@ -12,7 +12,7 @@ use crate::dedup::FirestoreStore;
 #[cfg(feature = "redis")]
 use crate::dedup::RedisStore;
 use crate::dedup::{DedupStore, MemoryStore, ProtectedStore, StoreError, log_advice};
-use crate::delivery::Means;
+use crate::delivery::Deliveries;
 use crate::delivery::admission::Admission;
 use crate::delivery::dead_letter::DeadLetters;
 use crate::delivery::drain::Drain;
@@ -26,7 +26,7 @@ use crate::push::authentication::Authentication;
 use crate::push::binding::{Bindings, Defaults};
 use crate::push::body::Bodies;
 use crate::push::readiness::Readiness;
-use crate::push::reply::Listener;
+use crate::push::report::Listener;
 use crate::server::connections;
 use crate::server::{Running, serve};
 use crate::subscriber::{Subscriber, faults, short_leases};
@@ -172,10 +172,10 @@ impl Service {
             ),
             bindings,
             store,
-            states,
             was_ready: AtomicBool::new(true),
             readiness: Readiness::default(),
-            means: Means {
+            deliveries: Deliveries {
+                states,
                 drain,
                 pools: Arc::new(pools),
                 dead_letters: DeadLetters(Arc::new(dead_letters)),

@@ -1,4 +1,4 @@
-//! One delivery asks to handle its message; if another is at it, it waits for that one's answer instead of burning an attempt.
+//! Claims the message. While another delivery holds the claim, this one waits for its result instead of costing an attempt.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,188 +7,160 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::breaker::Permit;
-use crate::dedup::{Claim, ClaimStore, Fingerprint, Record, StoreError, Ticket};
+use crate::dedup::{Claim, ClaimStore, Fingerprint, Record, Ticket};
+use crate::delivery::NotClaimed;
 use crate::delivery::admission::Waiting;
-use crate::delivery::attempt::Attempt;
-use crate::delivery::drain::Drain;
-use crate::delivery::settlement::Settlement;
+use crate::delivery::drain::{Drain, Leaving};
+use crate::delivery::prepare::Delivery;
+use crate::delivery::settlement::{End, Settlement};
 use crate::subscriber::Conflict;
 
-/// What came of asking.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// This delivery alone handles the message; the attempt is above 1 if a claim lapsed before.
-    Granted { attempt: u32 },
-    /// Another delivery has settled the message, or is still at it.
+/// The result of a claim.
+pub(crate) enum Claimed {
+    /// This delivery alone handles the message; the number is above 1 if an earlier claim's lease expired.
+    Granted { number: u32 },
+    /// Another delivery has settled the message, or still holds the claim.
     Elsewhere(Settlement),
-    /// The service is leaving.
-    Leaving,
 }
 
-/// How long a delivery waits for another's claim.
-struct Patience<'a> {
-    arrival: Instant,
-    /// The handler's hard limit: nothing is begun or waited for after it.
-    hard_limit: Duration,
-    closing: CancellationToken,
-    room: &'a Waiting,
-}
-
-/// What the store says, before it is known what the subscriber makes of it.
-#[derive(Debug, PartialEq, Eq)]
-enum Told {
-    Granted { number: u32, is_run_lost: bool },
-    Done(Option<Fingerprint>),
-    Elsewhere(Settlement),
-    Leaving,
-}
-
-/// Claims the attempt's message, waiting for another's claim as long as its handler may run, unless the service closes.
-pub(crate) async fn ask(attempt: &mut Attempt, drain: &Drain) -> Result<Asked, StoreError> {
-    let subscriber = Arc::clone(&attempt.subscriber);
-    let patience = Patience {
-        arrival: attempt.arrival,
-        hard_limit: subscriber.limits.hard,
-        closing: drain.closing.clone(),
-        room: &subscriber.waiting,
-    };
+/// Claims the message, waiting for another delivery's claim as long as the handler may run, unless the service shuts down.
+pub(crate) async fn claim(
+    delivery: &mut Delivery,
+    permit: &mut Option<Permit>,
+    drain: &Drain,
+) -> Result<Claimed, NotClaimed> {
+    const OTHER_PAYLOAD: &str =
+        "its idempotency key was handled before with another payload: see .on_conflict(…)";
+    let subscriber = Arc::clone(&delivery.subscriber);
     loop {
-        let store = &subscriber.store;
-        let mut pass = attempt.pass.take();
-        let told = ask_store(store, &attempt.claiming(), &patience, &mut pass).await;
-        attempt.pass = pass;
-        let told = match told {
-            Ok(told) => told,
-            // Where another delivery is at it, running without a claim would be running twice at once.
-            Err(NoAnswer {
-                error,
-                is_in_progress: false,
-            }) if attempt.dares_without(&error) => {
-                return Ok(Asked::Granted { attempt: 1 });
-            }
-            Err(NoAnswer { error, .. }) => {
-                if error.is_ambiguous() {
-                    subscriber.store.release_unanswered(&attempt.ticket);
-                }
-                return Err(error);
-            }
+        let ticket = delivery.claim_ticket();
+        let mut claiming = Claiming {
+            store: &subscriber.store,
+            ticket: &ticket,
+            arrival: delivery.arrival,
+            hard_limit: subscriber.limits.hard,
+            closing: &drain.closing,
+            waiting: &subscriber.waiting,
+            is_in_progress: false,
         };
-        return Ok(match told {
-            Told::Granted {
+        let settlement = match claiming.ask(permit).await {
+            Ok(Answer::Granted {
                 number,
                 is_run_lost,
-            } => {
-                attempt.granted(number, is_run_lost);
-                Asked::Granted { attempt: number }
+            }) => {
+                delivery.granted(number, is_run_lost);
+                return Ok(Claimed::Granted { number });
             }
-            Told::Done(before) => match attempt.conflict_with(before) {
-                None => Asked::Elsewhere(Settlement::DoneBefore),
-                Some(Conflict::Ignore) => Asked::Elsewhere(Settlement::OtherPayloadIgnored),
-                Some(Conflict::Retry) => Asked::Elsewhere(Settlement::OtherPayload),
+            Ok(Answer::Elsewhere(end)) => end.into(),
+            Ok(Answer::Done(before)) => match delivery.conflict_with(before) {
+                None => End::DoneBefore.into(),
+                Some(Conflict::Ignore) => End::OtherPayloadIgnored.because(OTHER_PAYLOAD),
+                Some(Conflict::Retry) => End::OtherPayload.because(OTHER_PAYLOAD),
                 Some(Conflict::DeadLetter) => {
-                    attempt.part_from_its_key();
+                    delivery.part_from_its_key();
                     continue;
                 }
             },
-            Told::Elsewhere(settlement) => Asked::Elsewhere(settlement),
-            Told::Leaving => Asked::Leaving,
-        });
+            Err(NotClaimed::Store(error)) => {
+                // While another delivery handles the message, a run without a claim would be a second run at the same time.
+                if !claiming.is_in_progress && delivery.run_unguarded(&error) {
+                    return Ok(Claimed::Granted { number: 1 });
+                }
+                if error.is_ambiguous() {
+                    subscriber.store.release_unanswered(&delivery.ticket);
+                }
+                return Err(error.into());
+            }
+            Err(refused) => return Err(refused),
+        };
+        return Ok(Claimed::Elsewhere(settlement));
     }
 }
 
-/// The store did not answer.
-struct NoAnswer {
-    error: StoreError,
-    /// It had said before that another delivery is at it.
+/// The store's answer to a claim, or to the look at another delivery's claim.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Granted { number: u32, is_run_lost: bool },
+    Done(Option<Fingerprint>),
+    Elsewhere(End),
+}
+
+/// A claim that is asked for.
+struct Claiming<'a> {
+    store: &'a dyn ClaimStore,
+    ticket: &'a Ticket,
+    arrival: Instant,
+    /// The handler's hard limit: nothing is begun or waited for after it.
+    hard_limit: Duration,
+    closing: &'a CancellationToken,
+    waiting: &'a Waiting,
+    /// True once the store has answered that another delivery holds the claim.
     is_in_progress: bool,
 }
 
-async fn ask_store(
-    store: &dyn ClaimStore,
-    ticket: &Ticket,
-    patience: &Patience<'_>,
-    pass: &mut Option<Permit>,
-) -> Result<Told, NoAnswer> {
-    let mut is_in_progress = false;
-    loop {
-        if patience.closing.is_cancelled() {
-            return Ok(Told::Leaving);
-        }
-        let no_answer = |error| NoAnswer {
-            error,
-            is_in_progress,
-        };
-        match store.claim(ticket).await.map_err(no_answer)? {
-            Claim::Granted {
-                number,
-                is_run_lost,
-            } => {
-                return Ok(Told::Granted {
+impl Claiming<'_> {
+    async fn ask(&mut self, permit: &mut Option<Permit>) -> Result<Answer, NotClaimed> {
+        loop {
+            if self.closing.is_cancelled() {
+                return Err(Leaving.into());
+            }
+            match self.store.claim(self.ticket).await? {
+                Claim::Granted {
                     number,
                     is_run_lost,
-                });
+                } => {
+                    return Ok(Answer::Granted {
+                        number,
+                        is_run_lost,
+                    });
+                }
+                Claim::Done(fingerprint) => return Ok(Answer::Done(fingerprint)),
+                Claim::InProgress => self.is_in_progress = true,
             }
-            Claim::Done(fingerprint) => return Ok(Told::Done(fingerprint)),
-            Claim::InProgress => is_in_progress = true,
-        }
-        let Some(_place) = patience.room.enter(&ticket.key) else {
-            return Ok(Told::Elsewhere(Settlement::Busy));
-        };
-        drop(pass.take()); // a probe that waits would keep all others out
-        let waited = wait(store, ticket, patience).await;
-        match waited.map_err(|error| NoAnswer {
-            error,
-            is_in_progress,
-        })? {
-            Waited::Lapsed if patience.is_enough_to_begin() => {}
-            Waited::Lapsed => return Ok(Told::Elsewhere(Settlement::Busy)),
-            Waited::For(told) => return Ok(told),
+            let Some(_place) = self.waiting.enter(&self.ticket.key) else {
+                return Ok(Answer::Elsewhere(End::InProgress));
+            };
+            drop(permit.take()); // a probe that waits would keep all others out
+            match self.wait().await? {
+                Some(answer) => return Ok(answer),
+                None if self.is_enough_to_begin() => {}
+                None => return Ok(Answer::Elsewhere(End::InProgress)),
+            }
         }
     }
-}
 
-enum Waited {
-    For(Told),
-    /// The other has vanished; its message is to be claimed again.
-    Lapsed,
-}
-
-async fn wait(
-    store: &dyn ClaimStore,
-    ticket: &Ticket,
-    patience: &Patience<'_>,
-) -> Result<Waited, StoreError> {
-    loop {
-        let look_again = Instant::now() + patience.pause();
-        tokio::select! {
-            () = sleep_until(look_again.min(patience.end())) => {}
-            () = patience.closing.cancelled() => return Ok(Waited::For(Told::Leaving)),
-        }
-        let is_over = Instant::now() >= patience.end();
-        let elsewhere = |settlement| Ok(Waited::For(Told::Elsewhere(settlement)));
-        match store.look(&ticket.key).await {
-            Ok(Record::Done(fingerprint)) => return Ok(Waited::For(Told::Done(fingerprint))),
-            Ok(Record::Absent) => return elsewhere(Settlement::FailedElsewhere),
-            Ok(Record::Expired) => return Ok(Waited::Lapsed),
-            Ok(Record::InProgress) if is_over => return elsewhere(Settlement::Busy),
-            // One lost answer among many is no reason to burn an attempt.
-            Err(error) if is_over || !error.is_transient() => return Err(error),
-            Ok(Record::InProgress) | Err(_) => {}
+    /// Waits for the delivery that holds the claim. Returns `None` if its lease has expired, so that the message can be claimed.
+    async fn wait(&self) -> Result<Option<Answer>, NotClaimed> {
+        loop {
+            let look_again = Instant::now() + self.pause();
+            tokio::select! {
+                () = sleep_until(look_again.min(self.end())) => {}
+                () = self.closing.cancelled() => return Err(Leaving.into()),
+            }
+            let is_over = Instant::now() >= self.end();
+            let answer = match self.store.look(&self.ticket.key).await {
+                Ok(Record::Expired) => None,
+                Ok(Record::Done(fingerprint)) => Some(Answer::Done(fingerprint)),
+                Ok(Record::Absent) => Some(Answer::Elsewhere(End::FailedElsewhere)),
+                Ok(Record::InProgress) if is_over => Some(Answer::Elsewhere(End::InProgress)),
+                // One lost answer among many is no reason to cost an attempt.
+                Err(error) if is_over || !error.is_transient() => return Err(error.into()),
+                Ok(Record::InProgress) | Err(_) => continue,
+            };
+            return Ok(answer);
         }
     }
-}
 
-impl Patience<'_> {
     fn end(&self) -> Instant {
         self.arrival + self.hard_limit
     }
 
-    /// Looks again soon at first, then seldom: most handlers end quickly, and the others can be waited for cheaply.
+    /// Returns a pause that grows: most handlers end quickly, and the others can be waited for cheaply.
     fn pause(&self) -> Duration {
         (self.arrival.elapsed() / 4).clamp(Duration::from_millis(20), Duration::from_secs(1))
     }
 
-    /// A handler that gets less than half its time would mostly be stopped; the next delivery gives it all.
+    /// True if half of the handler's time is left. A handler with less would mostly be stopped; the next delivery gives it all.
     fn is_enough_to_begin(&self) -> bool {
         self.arrival.elapsed() < self.hard_limit / 2
     }
@@ -214,12 +186,20 @@ mod tests {
         )
     }
 
-    fn patience(room: &Waiting) -> Patience<'_> {
-        Patience {
+    fn claiming<'a>(
+        store: &'a dyn ClaimStore,
+        ticket: &'a Ticket,
+        waiting: &'a Waiting,
+        closing: &'a CancellationToken,
+    ) -> Claiming<'a> {
+        Claiming {
+            store,
+            ticket,
             arrival: Instant::now(),
             hard_limit: LIMIT,
-            closing: CancellationToken::new(),
-            room,
+            closing,
+            waiting,
+            is_in_progress: false,
         }
     }
 
@@ -227,7 +207,7 @@ mod tests {
     async fn asked_while<T: Future<Output = ()> + Send + 'static>(
         lease_seconds: u64,
         then: impl FnOnce(Arc<dyn DedupStore>, Ticket) -> T,
-    ) -> (Told, Duration) {
+    ) -> (Answer, Duration) {
         let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
         let holder = ticket(lease_seconds);
         assert_eq!(
@@ -242,13 +222,11 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(10)).await;
             then.await;
         });
-        let room = Waiting::of(100);
-        let patience = patience(&room);
-        let asked = ask_store(store.as_ref(), &ticket(60), &patience, &mut None)
-            .await
-            .ok()
-            .expect("answered");
-        (asked, patience.arrival.elapsed())
+        let (waiting, closing) = (Waiting::of(100), CancellationToken::new());
+        let ticket = ticket(60);
+        let mut claiming = claiming(store.as_ref(), &ticket, &waiting, &closing);
+        let answer = claiming.ask(&mut None).await.expect("answered");
+        (answer, claiming.arrival.elapsed())
     }
 
     #[tokio::test(start_paused = true)]
@@ -257,7 +235,7 @@ mod tests {
             drop(store.finish(&holder).await)
         })
         .await;
-        assert_eq!(asked, Told::Done(None));
+        assert_eq!(asked, Answer::Done(None));
         assert!(
             waited >= Duration::from_secs(10) && waited < Duration::from_secs(12),
             "{waited:?}"
@@ -266,18 +244,18 @@ mod tests {
             drop(store.release(&holder).await)
         })
         .await;
-        assert_eq!(asked, Told::Elsewhere(Settlement::FailedElsewhere));
+        assert_eq!(asked, Answer::Elsewhere(End::FailedElsewhere));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_vanished_holders_message_is_taken_over_while_there_is_time() {
         let (asked, waited) = asked_while(15, |_, _| async {}).await;
-        assert!(matches!(asked, Told::Granted { number: 2, .. }));
+        assert!(matches!(asked, Answer::Granted { number: 2, .. }));
         assert!(waited < Duration::from_secs(18), "{waited:?}");
         let (asked, _) = asked_while(30, |_, _| async {}).await;
         assert_eq!(
             asked,
-            Told::Elsewhere(Settlement::Busy),
+            Answer::Elsewhere(End::InProgress),
             "with less than half the time left the next delivery takes over"
         );
     }
@@ -285,18 +263,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn waiting_ends_with_the_time_limit_and_with_the_service() {
         let (asked, waited) = asked_while(600, |_, _| async {}).await;
-        assert_eq!((asked, waited), (Told::Elsewhere(Settlement::Busy), LIMIT));
+        assert_eq!((asked, waited), (Answer::Elsewhere(End::InProgress), LIMIT));
         let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
         assert!(store.claim(&ticket(60)).await.is_ok());
-        let room = Waiting::of(100);
-        let patience = patience(&room);
-        patience.closing.cancel();
-        assert_eq!(
-            ask_store(store.as_ref(), &ticket(60), &patience, &mut None)
-                .await
-                .ok()
-                .expect("answered"),
-            Told::Leaving
-        );
+        let (waiting, closing) = (Waiting::of(100), CancellationToken::new());
+        closing.cancel();
+        let ticket = ticket(60);
+        let asked = claiming(store.as_ref(), &ticket, &waiting, &closing)
+            .ask(&mut None)
+            .await;
+        assert!(matches!(asked, Err(NotClaimed::Leaving(_))));
     }
 }

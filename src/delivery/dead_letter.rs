@@ -60,7 +60,11 @@ const RULES: Rules = Rules {
     probes: 1,
 };
 
-/// Why a message is given up.
+/// The kinds of reasons: the handler's own, or a payload that does not fit.
+pub(crate) const HANDLER: &str = "handler";
+pub(crate) const PAYLOAD: &str = "payload";
+
+/// The reason for a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reason {
     pub(crate) kind: &'static str,

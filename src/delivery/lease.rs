@@ -4,37 +4,82 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable};
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::dedup::{Claim, Hold, ProtectedStore, StoreError, Ticket, TicketStore};
-use crate::delivery::attempt::Attempt;
+use crate::delivery::prepare::Delivery;
 use crate::loggable::chain;
 
-/// Renews a lease three times in its length until dropped. When it is lost, the handler is asked to stop: another delivery
-/// may be at work.
-pub(crate) struct LeaseKeeper(AbortHandle);
+/// A lease that is renewed three times in its length, until dropped. If it is lost, the handler is asked to stop: another
+/// delivery may be at work.
+pub(crate) struct Lease {
+    renewing: AbortHandle,
+    /// True once the store knows that the run has begun.
+    is_begun: Arc<AtomicBool>,
+}
 
-impl LeaseKeeper {
-    /// Keeps the attempt's claim. One that runs unguarded may have a claim without knowing it, or gets one when the store is
-    /// back.
-    pub(crate) fn keep(attempt: &Attempt) -> Self {
+impl Lease {
+    /// Keeps the delivery's claim. A delivery that runs unguarded may have a claim without knowing it, or gets one when the store
+    /// is back.
+    pub(crate) fn keep(delivery: &Delivery) -> Self {
+        let is_begun = Arc::default();
         let keeping = Keeping {
-            store: attempt.store().clone(),
-            ticket: attempt.ticket.clone(),
-            message_id: Arc::clone(&attempt.delivery.context.message_id),
-            stop: attempt.delivery.context.stop.clone(),
-            is_begun: Arc::clone(&attempt.is_begun),
-            first_lease: attempt.claiming().lease,
+            store: delivery.store().clone(),
+            ticket: delivery.ticket.clone(),
+            message_id: Arc::clone(&delivery.input.context.message_id),
+            stop: delivery.input.context.stop.clone(),
+            is_begun: Arc::clone(&is_begun),
+            first_lease: delivery.claim_ticket().lease,
         };
-        Self(tokio::spawn(keeping.run()).abort_handle())
+        Self {
+            renewing: tokio::spawn(keeping.run()).abort_handle(),
+            is_begun,
+        }
+    }
+
+    /// Ends the renewing. A claim that is settled would otherwise be reported as lost.
+    pub(crate) fn stop(&self) {
+        self.renewing.abort();
+    }
+
+    /// Marks in the store that the run begins, for a subscriber that parks messages whose run was cut off.
+    ///
+    /// # Errors
+    /// The reason why the handler must not be called: the claim was lost, or the store has not answered by half of the hard limit.
+    pub(crate) async fn begin(&self, delivery: &Delivery) -> Result<(), String> {
+        let is_begun = self.is_begun.load(Ordering::Relaxed);
+        if is_begun || delivery.is_unguarded || !delivery.parks() {
+            return Ok(());
+        }
+        let back_off = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(25))
+            .with_max_delay(Duration::from_millis(500))
+            .with_jitter()
+            .without_max_times();
+        let try_once = || async { delivery.store().begin(&delivery.ticket).await };
+        let begin = try_once.retry(back_off).when(StoreError::is_transient);
+        let half_of_its_time = delivery.arrival + delivery.subscriber.limits.hard / 2;
+        let begun = timeout_at(half_of_its_time, begin).await;
+        match begun.unwrap_or_else(|_| Err(StoreError::no_answer())) {
+            Ok(Hold::Held) => {
+                self.is_begun.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Ok(Hold::Lost) => Err("the claim was lost to another delivery".into()),
+            Err(error) => Err(format!(
+                "cannot store that the run begins: {}",
+                chain(&error)
+            )),
+        }
     }
 }
 
-impl Drop for LeaseKeeper {
+impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.abort();
+        self.stop();
     }
 }
 

@@ -87,8 +87,8 @@ impl Registered {
             .map_err(|_full| OverCapacity::Subscription)
     }
 
-    /// Leave of the subscriber's circuit breaker, if it has one.
-    pub(crate) fn pass(&self) -> Result<Option<Permit>, Open> {
+    /// Returns a permit from the subscriber's circuit breaker, or `None` without one.
+    pub(crate) fn permit(&self) -> Result<Option<Permit>, Open> {
         self.breaker.as_ref().map(Breaker::acquire).transpose()
     }
 

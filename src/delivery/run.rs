@@ -1,114 +1,255 @@
-//! One run of a handler: with its time limits, and its panics caught.
+//! Runs the handler: within its time limits, with its panics caught, and again in this process if so declared.
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
+use futures_util::FutureExt;
+use rand::Rng;
 use tokio::task::JoinError;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::delivery::attempt::Attempt;
-use crate::delivery::dead_letter::Reason;
-use crate::delivery::drain::Drain;
-use crate::delivery::pools::{Job, Pools};
-use crate::handler::message::PayloadError;
+use crate::breaker::Permit;
+use crate::delivery::Deliveries;
+use crate::delivery::dead_letter::{HANDLER, PAYLOAD, Reason};
+use crate::delivery::lease::Lease;
+use crate::delivery::pools::Job;
+use crate::delivery::prepare::{Delivery, Next};
+use crate::delivery::settlement::{End, Settlement};
 use crate::handler::outcome::Outcome;
 use crate::handler::{DeliveryError, Said};
+use crate::subscriber::InProcess;
 
-/// How long a stopped `async` handler gets to reach its next `.await`.
+/// The time for a stopped `async` handler to reach its next `.await`.
 const ABORT_PATIENCE: Duration = Duration::from_millis(200);
 
-/// How a run ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Said(Outcome),
-    Unfit(PayloadError),
-    /// Not begun: it is to be dead-lettered at once.
-    Doomed(Reason),
-    Panicked,
-    /// The hard limit passed.
-    TimedOut,
-    /// The service left.
-    Left,
-    /// The handler was not called, for this reason.
-    NotBegun(String),
-}
-
-/// A run, or one that has ended for its caller only: a thread cannot be stopped from outside, nor a task that never awaits.
+/// A run that has ended, or one that has ended for its caller only: a thread cannot be stopped from outside, nor a task that
+/// never awaits.
 pub(crate) enum Run {
-    Ended(End),
+    Ended(RunEnd),
     GoesOn(Job),
 }
 
-/// Runs the handler until it ends, its hard limit passes, or the service leaves.
-pub(crate) async fn run(attempt: &Attempt, pools: &Pools, drain: &Drain) -> Run {
-    let Attempt {
-        subscriber,
-        delivery,
-        arrival,
-        ..
-    } = attempt;
-    let stop = &delivery.context.stop;
+/// The end of a run, from which the message is settled.
+pub(crate) enum RunEnd {
+    /// The message can never succeed.
+    DeadLetter(Reason),
+    /// The message gets this settlement once the store has recorded it.
+    Settle(Settlement),
+}
+
+impl RunEnd {
+    /// Returns the end of a handler's task; `cut` if the task was aborted.
+    pub(crate) fn of(ended: Result<Said, JoinError>, cut: impl Into<Self>) -> Self {
+        match ended {
+            Ok(Ok(Outcome::Success)) => End::Handled.into(),
+            Ok(Ok(Outcome::Discard { reason })) => End::Discarded.because(reason).into(),
+            Ok(Ok(Outcome::Retry { reason })) => End::Failed.because(reason).into(),
+            Ok(Ok(Outcome::DeadLetter { reason })) => Self::DeadLetter(Reason {
+                kind: HANDLER,
+                text: reason,
+            }),
+            Ok(Err(DeliveryError::Payload(error))) => Self::DeadLetter(Reason {
+                kind: PAYLOAD,
+                text: error.to_string(),
+            }),
+            Ok(Err(error @ DeliveryError::MissingState(_))) => {
+                End::Failed.because(error.to_string()).into()
+            }
+            Err(error) if error.is_cancelled() => cut.into(),
+            Err(_) => End::Panicked.into(),
+        }
+    }
+
+    pub(crate) fn timed_out(delivery: &Delivery) -> Self {
+        let limit = delivery.subscriber.limits.hard;
+        End::TimedOut.because(format!(
+            "the handler passed its hard limit of {limit:?}: see .ack_deadline(…) and .hard_limit(…)"
+        )).into()
+    }
+}
+
+impl From<Settlement> for RunEnd {
+    fn from(settlement: Settlement) -> Self {
+        Self::Settle(settlement)
+    }
+}
+
+impl From<End> for RunEnd {
+    fn from(end: End) -> Self {
+        Self::Settle(end.into())
+    }
+}
+
+/// Runs the handler, unless the message is to be dead-lettered without a run, and reports to the circuit breaker.
+pub(crate) async fn run(
+    delivery: &Delivery,
+    lease: &Lease,
+    permit: Option<Permit>,
+    deliveries: &Deliveries,
+) -> Run {
+    if let Next::DeadLetter(reason) | Next::Park(reason) = &delivery.next {
+        return Run::Ended(RunEnd::DeadLetter(reason.clone()));
+    }
+    let run = run_as_declared(delivery, lease, deliveries).await;
+    if let Some(permit) = permit {
+        report(permit, &run);
+    }
+    run
+}
+
+/// Reports a run to the circuit breaker. A panic, or a payload that does not fit, proves nothing about a dependency.
+fn report(permit: Permit, run: &Run) {
+    const TIMED_OUT: &str = "the handler passed its hard limit";
+    match run {
+        Run::GoesOn(_) => permit.fail(TIMED_OUT),
+        Run::Ended(RunEnd::DeadLetter(Reason { kind: HANDLER, .. })) => permit.succeed(),
+        Run::Ended(RunEnd::DeadLetter(_)) => {}
+        Run::Ended(RunEnd::Settle(Settlement { end, reason, .. })) => match end {
+            End::Failed => permit.fail(reason.as_deref().unwrap_or_default()),
+            End::TimedOut => permit.fail(TIMED_OUT),
+            End::Handled | End::Discarded => permit.succeed(),
+            _ => {}
+        },
+    }
+}
+
+/// Runs the handler once, or more often while it asks for a retry and its soft limit is not near. When the service shuts down,
+/// the next run begins at once and is the last.
+async fn run_as_declared(delivery: &Delivery, lease: &Lease, deliveries: &Deliveries) -> Run {
+    let subscriber = &delivery.subscriber;
+    let last_begin = delivery.arrival + subscriber.limits.soft.min(subscriber.begins_within());
+    let stop = &delivery.input.context.stop; // also when the claim is lost to another delivery
+    let closing = &deliveries.drain.closing;
+    let try_once = || async {
+        match run_once(delivery, lease, deliveries).await {
+            Run::Ended(RunEnd::Settle(Settlement {
+                end: End::Failed,
+                reason,
+                ..
+            })) => Err(reason.unwrap_or_default()),
+            other => Ok(other),
+        }
+    };
+    let ran = try_once
+        .retry(pauses(subscriber.declared.in_process))
+        .adjust(|_, pause| {
+            let has_time = |pause: &Duration| Instant::now() + *pause < last_begin;
+            let is_over = closing.is_cancelled() || stop.is_cancelled();
+            pause.filter(has_time).filter(|_| !is_over)
+        })
+        .sleep({
+            let closing = closing.clone();
+            move |pause| timeout(pause, closing.clone().cancelled_owned()).map(drop)
+        })
+        .notify(|reason, pause| {
+            tracing::debug!(
+                subscription = %subscriber.name,
+                message_id = delivery.message_id(),
+                reason,
+                pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                "the handler runs again in this process"
+            );
+        })
+        .await;
+    ran.unwrap_or_else(|reason| Run::Ended(End::Failed.because(reason).into()))
+}
+
+/// Returns random pauses, each up to a bound that doubles, so that deliveries that failed together do not retry together.
+fn pauses(declared: InProcess) -> impl Iterator<Item = Duration> + Send + Sync + Unpin {
+    let times = usize::try_from(declared.attempts.saturating_sub(1)).unwrap_or(0);
+    ExponentialBuilder::default()
+        .with_min_delay(declared.pause.minimum)
+        .with_max_delay(declared.pause.maximum)
+        .with_max_times(times)
+        .build()
+        .map(|bound| rand::rng().random_range(Duration::ZERO..=bound))
+}
+
+/// Runs the handler until it ends, its hard limit passes, or the service shuts down.
+async fn run_once(delivery: &Delivery, lease: &Lease, deliveries: &Deliveries) -> Run {
+    let limits = delivery.subscriber.limits;
     let (soft, hard) = (
-        *arrival + subscriber.limits.soft,
-        *arrival + subscriber.limits.hard,
+        delivery.arrival + limits.soft,
+        delivery.arrival + limits.hard,
     );
-    let mut job = match begin(attempt, pools, drain).await {
+    let stop = &delivery.input.context.stop;
+    let leaving = &deliveries.drain.leaving;
+    let mut job = match begin(delivery, lease, deliveries).await {
         Ok(job) => job,
-        Err(reason) => return Run::Ended(End::NotBegun(reason)),
+        Err(reason) => return Run::Ended(End::NotBegun.because(reason).into()),
     };
     tokio::select! {
         biased;
-        said = &mut job.task => return Run::Ended(end(said, End::Left)),
-        () = drain.leaving.cancelled() => {}
+        ended = &mut job.task => return Run::Ended(RunEnd::of(ended, End::Stopped)),
+        () = leaving.cancelled() => {}
         () = sleep_until(soft) => stop.cancel(),
     }
     let cut = tokio::select! {
         biased;
-        said = &mut job.task => return Run::Ended(end(said, End::Left)),
-        () = drain.leaving.cancelled() => End::Left,
-        () = sleep_until(hard) => End::TimedOut,
+        ended = &mut job.task => return Run::Ended(RunEnd::of(ended, End::Stopped)),
+        () = leaving.cancelled() => End::Stopped.into(),
+        () = sleep_until(hard) => RunEnd::timed_out(delivery),
     };
     stop.cancel();
     job.task.abort();
     match timeout(ABORT_PATIENCE, &mut job.task).await {
-        Ok(said) => Run::Ended(end(said, cut)),
+        Ok(ended) => Run::Ended(RunEnd::of(ended, cut)),
         Err(_) => {
-            pools.write_off(&job);
+            deliveries.pools.write_off(&job);
             Run::GoesOn(job)
         }
     }
 }
 
-/// Starts the handler, or says why not. A handler that would be stopped at once is not begun.
-async fn begin(attempt: &Attempt, pools: &Pools, drain: &Drain) -> Result<Job, String> {
-    let Attempt {
-        subscriber,
-        delivery,
-        arrival,
-        ..
-    } = attempt;
+/// Starts the handler, or returns the reason why not. A handler that would be stopped at once is not begun.
+async fn begin(
+    delivery: &Delivery,
+    lease: &Lease,
+    Deliveries { pools, drain, .. }: &Deliveries,
+) -> Result<Job, String> {
+    let Delivery {
+        subscriber, input, ..
+    } = delivery;
     let quota = &subscriber.quota;
+    let last_begin = delivery.arrival + subscriber.begins_within();
     tokio::select! {
         biased;
         () = drain.stopping.cancelled() => Err("the service is leaving".into()),
-        () = delivery.context.stop.cancelled() => Err("the claim was lost to another delivery".into()),
-        () = sleep_until(*arrival + subscriber.begins_within()) => Err(pools.too_late(quota, subscriber.limits.hard)),
+        () = input.context.stop.cancelled() => Err("the claim was lost to another delivery".into()),
+        () = sleep_until(last_begin) => Err(pools.too_late(quota, subscriber.limits.hard)),
         job = async {
             let thread = pools.thread(quota).await;
-            attempt.begin().await?; // not earlier: a handler that waits for a thread has not begun
-            Ok(pools.start(&subscriber.declared.work, quota, thread, delivery.clone()))
+            lease.begin(delivery).await?; // not earlier: a handler that waits for a thread has not begun
+            Ok(pools.start(&subscriber.declared.work, quota, thread, input.clone()))
         } => job,
     }
 }
 
-/// What the task of a handler came to; `cut` says why, if it was aborted.
-pub(crate) fn end(said: Result<Said, JoinError>, cut: End) -> End {
-    match said {
-        Ok(Ok(outcome)) => End::Said(outcome),
-        Ok(Err(DeliveryError::Payload(error))) => End::Unfit(error),
-        Ok(Err(error @ DeliveryError::MissingState(_))) => {
-            End::Said(Outcome::retry(error.to_string()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subscriber::Backoff;
+
+    #[test]
+    fn pauses_are_random_up_to_a_bound_that_doubles() {
+        let declared = InProcess {
+            attempts: 6,
+            pause: Backoff::from_millis(100, 400),
+        };
+        let mut longest = [Duration::ZERO; 5];
+        for _ in 0..1000 {
+            let drawn: Vec<Duration> = pauses(declared).collect();
+            assert_eq!(drawn.len(), 5);
+            for (longest, pause) in longest.iter_mut().zip(drawn) {
+                *longest = pause.max(*longest);
+            }
         }
-        Err(error) if error.is_cancelled() => cut,
-        Err(_) => End::Panicked,
+        for (longest, bound) in longest.into_iter().zip([100, 200, 400, 400, 400]) {
+            let bound = Duration::from_millis(bound);
+            assert!(
+                longest <= bound && longest > bound * 9 / 10,
+                "{longest:?} of {bound:?}"
+            );
+        }
     }
 }

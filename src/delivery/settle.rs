@@ -1,4 +1,4 @@
-//! From how a run ended to a settled message: recorded as done, dead-lettered, or given back. Always before the reply.
+//! Settles the message after its run: recorded as done, dead-lettered, or released. Always before the reply.
 
 use std::time::Duration;
 
@@ -6,79 +6,44 @@ use backon::{ConstantBuilder, ExponentialBuilder, Retryable};
 use tokio::time::{Instant, sleep_until};
 
 use crate::dedup::{Claim, ClaimStore, Hold, StoreError, Ticket, TicketStore};
-use crate::delivery::attempt::Attempt;
-use crate::delivery::dead_letter::{DeadLetters, Reason};
-use crate::delivery::drain::Drain;
-use crate::delivery::lease::LeaseKeeper;
-use crate::delivery::run::End;
-use crate::delivery::settlement::Settlement;
-use crate::handler::outcome::Outcome;
+use crate::delivery::Deliveries;
+use crate::delivery::dead_letter::Reason;
+use crate::delivery::lease::Lease;
+use crate::delivery::prepare::{Delivery, Next};
+use crate::delivery::run::RunEnd;
+use crate::delivery::settlement::{End, Settlement};
 use crate::loggable::chain;
 
-/// Settles a message by how its run ended. The lease is kept until the store is told.
+/// Settles a message by the end of its run.
 pub(crate) async fn settle(
-    attempt: &Attempt,
-    end: End,
-    lease: LeaseKeeper,
-    dead_letters: &DeadLetters,
-    drain: &Drain,
+    delivery: &Delivery,
+    lease: &Lease,
+    deliveries: &Deliveries,
+    end: RunEnd,
 ) -> Settlement {
-    let settling = Settling { attempt, drain };
+    let settling = Settling {
+        delivery,
+        lease,
+        deliveries,
+    };
     match end {
-        End::Said(Outcome::Success) => settling.finish(Settlement::Handled, lease).await,
-        End::Said(Outcome::Discard { reason }) => {
-            settling
-                .finish(Settlement::Discarded { reason }, lease)
-                .await
-        }
-        End::Said(Outcome::DeadLetter { reason }) => {
-            settling
-                .dead_letter(
-                    Reason {
-                        kind: "handler",
-                        text: reason,
-                    },
-                    lease,
-                    dead_letters,
-                )
-                .await
-        }
-        End::Unfit(error) => {
-            settling
-                .dead_letter(
-                    Reason {
-                        kind: "payload",
-                        text: error.to_string(),
-                    },
-                    lease,
-                    dead_letters,
-                )
-                .await
-        }
-        End::Doomed(reason) => settling.dead_letter(reason, lease, dead_letters).await,
-        End::Said(Outcome::Retry { reason }) => {
-            settling.release(Settlement::Failed { reason }, lease).await
-        }
-        // Whether the effect happened before the cut is not known: the next delivery finds the claim lapsed, and is held.
-        End::TimedOut if attempt.holds() => settling.keep(settling.timed_out(), lease),
-        End::Panicked if attempt.holds() => settling.keep(Settlement::Panicked, lease),
-        End::Left if attempt.holds() => settling.keep(Settlement::Left, lease),
-        End::TimedOut => settling.release(settling.timed_out(), lease).await,
-        End::Panicked => settling.release(Settlement::Panicked, lease).await,
-        End::Left => settling.release(Settlement::Left, lease).await,
-        End::NotBegun(reason) => {
-            settling
-                .release(Settlement::NotBegun { reason }, lease)
-                .await
-        }
+        RunEnd::DeadLetter(reason) => settling.dead_letter(reason).await,
+        RunEnd::Settle(settlement) => match settlement.end {
+            End::Handled | End::Discarded => settling.finish(settlement).await,
+            // Nothing is known of the effect of a run that was cut off: the next delivery finds the claim expired, and parks.
+            End::TimedOut | End::Panicked | End::Stopped if delivery.parks() => settlement,
+            _ => settling.release(settlement).await,
+        },
     }
 }
 
 struct Settling<'a> {
-    attempt: &'a Attempt,
-    drain: &'a Drain,
+    delivery: &'a Delivery,
+    lease: &'a Lease,
+    deliveries: &'a Deliveries,
 }
 
+/// The answer to a success that is to be recorded.
 enum Recorded {
     Yes,
     ByAnother,
@@ -86,48 +51,46 @@ enum Recorded {
 }
 
 impl Settling<'_> {
-    fn timed_out(&self) -> Settlement {
-        let limit = self.attempt.subscriber.limits.hard;
-        Settlement::TimedOut { limit }
+    /// Ends with the time for settling: half of the margin between the hard limit and the ack deadline is left for the reply. A
+    /// message that is settled after that (its handler could not be stopped) gets a margin of its own. Ends earlier with the last
+    /// call of a service that shuts down.
+    async fn out_of_time(&self) {
+        let margin = self.delivery.subscriber.declared.margin();
+        let deadline = self.delivery.input.context.deadline - margin / 2;
+        tokio::select! {
+            () = sleep_until(deadline.max(Instant::now() + margin / 2)) => {}
+            () = self.deliveries.drain.last_call.cancelled() => {}
+        }
     }
 
-    /// The end of the time for settling: half of the margin between the hard limit and the ack deadline is left for the
-    /// reply. One that is settled after that (its handler could not be stopped) gets a margin of its own.
-    fn deadline(&self) -> Instant {
-        let margin = self.attempt.subscriber.declared.margin();
-        (self.attempt.delivery.context.deadline - margin / 2).max(Instant::now() + margin / 2)
-    }
-
-    async fn finish(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
-        drop(lease); // or it would find the claim finished, and call it lost
-        if self.attempt.is_unguarded {
+    async fn finish(&self, settled: Settlement) -> Settlement {
+        self.lease.stop();
+        if self.delivery.is_unguarded {
             let Err(error) = self.record_late().await else {
                 return settled;
             };
             self.remember();
-            return match settled {
-                Settlement::Handled => Settlement::Unguarded {
-                    error: chain(&error),
-                },
-                other => other,
+            let error = chain(&error);
+            return match settled.end {
+                End::Handled => End::Unguarded
+                    .because(format!("without deduplication, and not recorded: {error}")),
+                _ => settled,
             };
         }
         match self.record().await {
             Recorded::Yes => settled,
-            Recorded::ByAnother => Settlement::FencedOut,
+            Recorded::ByAnother => End::FencedOut.into(),
             Recorded::No(error) => {
                 self.remember();
-                Settlement::Unrecorded {
-                    error: chain(&error),
-                }
+                End::Unrecorded.because(chain(&error))
             }
         }
     }
 
-    /// Records the message as done, trying until the deadline whatever the store says, short of holding something unknown.
+    /// Records the message as done. Tries until the deadline, unless the store holds an unknown record.
     async fn record(&self) -> Recorded {
         let mut last = None;
-        let again = self.attempt.second_ticket();
+        let again = self.delivery.second_ticket();
         let finish = async {
             let try_once = || async { self.finish_or_claim_again(&again).await };
             let patience = ExponentialBuilder::default()
@@ -144,44 +107,36 @@ impl Settling<'_> {
         };
         let finished = tokio::select! {
             finished = finish => finished,
-            () = sleep_until(self.deadline()) => return Recorded::No(last.unwrap_or_else(StoreError::no_answer)),
-            () = self.drain.last_call.cancelled() => return Recorded::No(last.unwrap_or_else(StoreError::no_answer)),
+            () = self.out_of_time() => return Recorded::No(last.unwrap_or_else(StoreError::no_answer)),
         };
         finished.unwrap_or_else(Recorded::No)
     }
 
-    /// One that ran without a claim is recorded if the store is there by now, and is not waited for otherwise.
+    /// Records a run without a claim, if the store answers by now and no other delivery holds a claim.
     async fn record_late(&self) -> Result<(), StoreError> {
-        let ticket = &self.attempt.ticket;
+        let ticket = &self.delivery.ticket;
         let record = async {
-            match self.attempt.store().claim(ticket).await? {
-                Claim::Granted { .. } => self.attempt.store().finish(ticket).await.map(drop),
+            match self.delivery.store().claim(ticket).await? {
+                Claim::Granted { .. } => self.delivery.store().finish(ticket).await.map(drop),
                 Claim::Done(_) | Claim::InProgress => Ok(()),
             }
         };
         tokio::select! {
             recorded = record => recorded,
-            () = sleep_until(self.deadline()) => Err(StoreError::no_answer()),
-            () = self.drain.last_call.cancelled() => Err(StoreError::no_answer()),
+            () = self.out_of_time() => Err(StoreError::no_answer()),
         }
     }
 
-    /// A success that the store does not know is known here at least.
+    /// Remembers in this process a success that the store does not know.
     fn remember(&self) {
-        self.attempt.store().remember(&self.attempt.ticket);
+        self.delivery.store().remember(&self.delivery.ticket);
     }
 
-    /// Leaves the claim to lapse.
-    fn keep(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
-        drop(lease);
-        settled
-    }
-
-    /// A success that lost its claim asks again with a second ticket, as any delivery might: if the store forgot the claim,
-    /// and nobody else is at it, the success is recorded instead of being run again.
+    /// Finishes, or claims with a second ticket if the claim is lost, as any delivery might: if the store forgot the claim, and no
+    /// other delivery holds one, the success is recorded instead of being run again.
     async fn finish_or_claim_again(&self, again: &Ticket) -> Result<Recorded, StoreError> {
-        let store = self.attempt.store();
-        if store.finish(&self.attempt.ticket).await? == Hold::Held {
+        let store = self.delivery.store();
+        if store.finish(&self.delivery.ticket).await? == Hold::Held {
             return Ok(Recorded::Yes);
         }
         let recorded = match store.claim_again(again).await? {
@@ -194,47 +149,41 @@ impl Settling<'_> {
         Ok(recorded)
     }
 
-    async fn dead_letter(
-        &self,
-        reason: Reason,
-        lease: LeaseKeeper,
-        dead_letters: &DeadLetters,
-    ) -> Settlement {
-        let Attempt {
-            subscriber,
-            delivery,
-            ..
-        } = self.attempt;
+    async fn dead_letter(&self, reason: Reason) -> Settlement {
+        let Delivery {
+            subscriber, input, ..
+        } = self.delivery;
+        let dead_letters = &self.deliveries.dead_letters;
+        let topic = &subscriber.dead_letter_topic;
         let published = tokio::select! {
-            published = dead_letters.publish(&subscriber.dead_letter_topic, delivery, &reason) => published.map_err(|error| chain(&error)),
-            () = sleep_until(self.deadline()) => Err("no answer to the publish before the ack deadline".to_owned()),
-            () = self.drain.last_call.cancelled() => Err("the service is leaving".to_owned()),
+            published = dead_letters.publish(topic, input, &reason) => published.map_err(|error| chain(&error)),
+            () = self.out_of_time() => Err(if self.deliveries.drain.last_call.is_cancelled() {
+                "the service is leaving".to_owned()
+            } else {
+                "no answer to the publish before the ack deadline".to_owned()
+            }),
         };
-        match published {
-            Ok(()) => {
-                let topic = subscriber.dead_letter_topic.name.clone();
-                // Under a key of the publisher's own, the lost run may have been another message's, so the next message with
-                // this key is for a person, too: a release keeps the lost run known.
-                let reason = reason.text;
-                let settled = Settlement::DeadLettered { reason, topic };
-                if self.attempt.is_held && self.attempt.ticket.fingerprint.is_some() {
-                    return self.release(settled, lease).await;
-                }
-                self.finish(settled, lease).await
-            }
-            Err(error) => {
-                let reason = reason.text;
-                self.release(Settlement::NotDeadLettered { reason, error }, lease)
-                    .await
-            }
+        let reason = reason.text;
+        if let Err(error) = published {
+            let reason = format!("{reason}, and it cannot be dead-lettered: {error}");
+            return self.release(End::NotDeadLettered.because(reason)).await;
         }
+        let topic = topic.name.rsplit('/').next().unwrap_or(&topic.name);
+        let settled = End::DeadLettered.because(format!("{reason} (see topic {topic})"));
+        // Under a key of the publisher's own, the lost run may have been another message's, so the next message with this key is
+        // parked, too: a release keeps the lost run known.
+        let is_parked = matches!(self.delivery.next, Next::Park(_));
+        if is_parked && self.delivery.ticket.fingerprint.is_some() {
+            return self.release(settled).await;
+        }
+        self.finish(settled).await
     }
 
-    /// Gives the claim back. If the store does not answer before the deadline, that goes on in the background.
-    async fn release(&self, settled: Settlement, lease: LeaseKeeper) -> Settlement {
-        drop(lease);
-        let (store, ticket) = (self.attempt.store(), &self.attempt.ticket);
-        if self.attempt.is_unguarded {
+    /// Releases the claim. If the store does not answer before the deadline, that goes on in the background.
+    async fn release(&self, settled: Settlement) -> Settlement {
+        self.lease.stop();
+        let (store, ticket) = (self.delivery.store(), &self.delivery.ticket);
+        if self.delivery.is_unguarded {
             store.release_unanswered(ticket);
             return settled;
         }
@@ -244,8 +193,7 @@ impl Settling<'_> {
             .with_max_times(1);
         let released = tokio::select! {
             released = try_once.retry(once_more).when(StoreError::is_transient) => released,
-            () = sleep_until(self.deadline()) => Err(StoreError::no_answer()),
-            () = self.drain.last_call.cancelled() => Err(StoreError::no_answer()),
+            () = self.out_of_time() => Err(StoreError::no_answer()),
         };
         if let Err(error) = released {
             store.release_again(ticket);
@@ -257,7 +205,8 @@ impl Settling<'_> {
         settled
     }
 
-    fn warn(&self, what: &str) {
-        tracing::warn!(subscription = %self.attempt.subscriber.name, message_id = self.attempt.message_id(), "{what}");
+    fn warn(&self, text: &str) {
+        let delivery = self.delivery;
+        tracing::warn!(subscription = %delivery.subscriber.name, message_id = delivery.message_id(), "{text}");
     }
 }

@@ -1,44 +1,71 @@
-//! What became of a message, in one word.
+//! What became of a message.
 
-use std::time::Duration;
-
-/// What became of a message that was claimed, or that another delivery had claimed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Settlement {
-    /// The handler succeeded, and that is recorded.
+/// The end of a delivery: the only list of all ends. `push/reply.rs` chooses the status for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The handler succeeded, and the success is recorded.
     Handled,
-    /// The handler had nothing to do.
-    Discarded { reason: String },
+    /// The handler had nothing to do, and that is recorded.
+    Discarded,
     /// The message is on its dead-letter topic.
-    DeadLettered { reason: String, topic: String },
-    /// Handled before, or by the delivery this one waited for.
+    DeadLettered,
+    /// The message was handled before, or by the delivery that this one waited for.
     DoneBefore,
-    /// Its key was handled before, with another payload; counts as handled, as declared.
+    /// The key was handled before with another payload, which counts as handled, as declared.
     OtherPayloadIgnored,
-    /// Its key was handled before, with another payload; comes again, as declared.
+    /// The key was handled before with another payload; the message is redelivered, as declared.
     OtherPayload,
-    /// Settled in the world, without a claim and without a record, as declared for a store that is down.
-    Unguarded { error: String },
-    /// Settled in the world, but the store could not be told: a later duplicate would run again.
-    Unrecorded { error: String },
-    /// Given back, to be delivered again.
-    Failed { reason: String },
-    /// Given back, since the handler passed its hard limit.
-    TimedOut { limit: Duration },
+    /// The handler succeeded without a claim and without a record, as declared for a store that is down.
+    Unguarded,
+    /// The handler succeeded, but the success is not recorded: a later duplicate would run again.
+    Unrecorded,
+    /// The handler asked for a retry; the claim is released.
+    Failed,
+    /// The handler passed its hard limit and was stopped.
+    TimedOut,
     /// The handler passed its hard limit and cannot be stopped; its claim is kept until it ends.
-    StillRunning { limit: Duration },
-    /// Given back; the handler panicked.
+    StillRunning,
+    /// The handler panicked.
     Panicked,
-    /// Given back, since the service is leaving.
-    Left,
-    /// Given back; the handler was not called.
-    NotBegun { reason: String },
-    /// The delivery this one waited for has failed.
+    /// The handler was stopped, since the service shuts down.
+    Stopped,
+    /// The handler was not called.
+    NotBegun,
+    /// The delivery that this one waited for has failed.
     FailedElsewhere,
     /// Another delivery holds the claim.
-    Busy,
-    /// This delivery succeeded after it had lost its claim to another, which decides.
+    InProgress,
+    /// The handler succeeded after its claim was lost to another delivery, which decides.
     FencedOut,
-    /// It can never succeed, and could not be dead-lettered either; given back.
-    NotDeadLettered { reason: String, error: String },
+    /// The message can never succeed, but could not be dead-lettered; the claim is released.
+    NotDeadLettered,
+}
+
+/// An end and its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settlement {
+    pub(crate) end: End,
+    /// The reason in words, for the log.
+    pub(crate) reason: Option<String>,
+    /// The number of the claim, if it was granted: above 1 if an earlier claim's lease expired.
+    pub(crate) claim_number: Option<u32>,
+}
+
+impl End {
+    pub(crate) fn because(self, reason: impl Into<String>) -> Settlement {
+        Settlement {
+            reason: Some(reason.into()),
+            ..self.into()
+        }
+    }
+}
+
+impl From<End> for Settlement {
+    fn from(end: End) -> Self {
+        Self {
+            end,
+            reason: None,
+            claim_number: None,
+        }
+    }
 }

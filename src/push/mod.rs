@@ -1,13 +1,14 @@
-//! One push from request to settled message: the only file that knows every step.
+//! The path of a push: from the HTTP request to the settlement of its message.
 
 pub(crate) mod authentication;
 pub(crate) mod binding;
 pub(crate) mod body;
 pub(crate) mod forms;
-pub(crate) mod large;
 pub(crate) mod readiness;
-pub(crate) mod refusals;
+pub(crate) mod refusal;
+pub(crate) mod refusal_log;
 pub(crate) mod reply;
+pub(crate) mod report;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,98 +19,76 @@ use axum::http::{HeaderMap, Request};
 use tokio::time::timeout;
 
 use crate::dedup::DedupStore;
-use crate::delivery::Means;
-use crate::delivery::admission::{Admission, Place};
-use crate::delivery::attempt::Attempt;
-use crate::delivery::claim::{self, Asked};
-use crate::delivery::drain::Leaving;
+use crate::delivery::admission::Admission;
+use crate::delivery::large::beside_executor;
 use crate::delivery::settlement::Settlement;
-use crate::handler::state::States;
+use crate::delivery::{Arrived, Deliveries};
 use crate::loggable::chain;
 use crate::push::authentication::{Authentication, Caller};
 use crate::push::binding::Bindings;
 use crate::push::body::Bodies;
-use crate::push::large::beside_executor;
 use crate::push::readiness::Readiness;
-use crate::push::reply::{Refusal, Report};
+use crate::push::refusal::Refusal;
+use crate::push::report::Report;
 use crate::trace::Trace;
 
-/// Everything a push passes, in the order of the path.
+/// Everything that pushes share, in the order of the path.
 pub(crate) struct Gate {
     pub(crate) authentication: Authentication,
     pub(crate) admission: Admission,
     pub(crate) bodies: Bodies,
     pub(crate) bindings: Bindings,
+    pub(crate) deliveries: Deliveries,
     pub(crate) store: Arc<dyn DedupStore>,
-    pub(crate) states: States,
-    pub(crate) means: Means,
-    /// As far as anybody has asked; optimistic at first, so that the first trouble is logged.
+    /// The answer of the latest check; true at first, so that the first trouble is logged.
     pub(crate) was_ready: AtomicBool,
     pub(crate) readiness: Readiness,
 }
 
 impl Gate {
-    /// The path of a push, and beside it what must not be left for the time after the response: there may be no CPU then.
+    /// Takes a push: reads its message and delivers it. Stale keys are fetched beside that: after the response there may be no
+    /// CPU for it.
     pub(crate) async fn receive(
         &self,
         path: Option<&str>,
         request: Request<Body>,
         report: &mut Report,
     ) -> Result<Settlement, Refusal> {
-        let push = self.settle(path, request, report);
+        let push = async {
+            let read = self.read(path, request, report);
+            let arrived = self.deliveries.drain.unless_leaving(read).await?;
+            Ok(self.deliveries.deliver(arrived).await?)
+        };
         tokio::join!(push, self.authentication.refresh()).0
     }
 
-    /// The path of a push. `report` learns on the way what the push is about.
-    async fn settle(
+    /// Reads a push of a caller that is bound to its subscription. `report` is filled in on the way.
+    async fn read(
         &self,
         path: Option<&str>,
         request: Request<Body>,
         report: &mut Report,
-    ) -> Result<Settlement, Refusal> {
-        let drain = &self.means.drain;
-        let (mut attempt, places) = drain
-            .unless_leaving(self.admit(path, request, report))
-            .await?;
-        match claim::ask(&mut attempt, drain).await? {
-            Asked::Granted { attempt: number } => {
-                report.claimed(number);
-                Ok(self.means.handle(attempt, places).await)
-            }
-            Asked::Elsewhere(settlement) => Ok(settlement),
-            Asked::Leaving => Err(Leaving.into()),
-        }
-    }
-
-    /// All steps before the claim.
-    async fn admit(
-        &self,
-        path: Option<&str>,
-        request: Request<Body>,
-        report: &mut Report,
-    ) -> Result<(Attempt, [Place; 3]), Refusal> {
+    ) -> Result<Arrived, Refusal> {
         let caller = self.authenticate(request.headers()).await?; // before a byte of the body is read
         self.bindings.expects(&caller)?;
         report.is_of_known_caller = true;
-        self.means.drain.check()?;
+        self.deliveries.drain.check()?;
         let place = self.admission.enter()?;
         let (head, body) = request.into_parts();
         let (body, room) = self.bodies.read(body).await?;
         let endpoint = self.bindings.endpoint(path);
-        let bytes = body.len();
-        let envelope = beside_executor(bytes, || forms::read(&endpoint, &head.headers, body))?;
+        let envelope = beside_executor(body.len(), || forms::read(&endpoint, &head.headers, body))?;
         let trace = Trace::of(&envelope.attributes).or_else(|| Trace::of_request(&head.headers));
         report.learn(&envelope, trace.as_ref());
         let subscriber = self.bindings.find(&envelope.subscription, &caller)?;
         forms::check_form(&envelope, &subscriber.declared)?;
-        let places = [place, room, subscriber.enter()?];
-        let pass = subscriber.pass()?;
-        let stop = self.means.drain.stopping.child_token();
-        let states = self.states.clone();
-        let attempt = beside_executor(bytes, || {
-            Attempt::new(subscriber, envelope, trace, report.arrival, stop, states)
-        });
-        Ok((attempt.with(pass), places))
+        Ok(Arrived {
+            subscriber: Arc::clone(subscriber),
+            envelope,
+            trace,
+            at: report.arrival,
+            places: vec![place, room],
+        })
     }
 
     /// Returns the caller. A service that shuts down does not wait for keys.
@@ -117,7 +96,7 @@ impl Gate {
         if let Some(caller) = self.authentication.check_at_once(headers)? {
             return Ok(caller);
         }
-        self.means.drain.check()?;
+        self.deliveries.drain.check()?;
         Ok(self.authentication.check(headers).await?)
     }
 
@@ -125,7 +104,7 @@ impl Gate {
     pub(crate) async fn is_ready(self: &Arc<Self>) -> bool {
         let gate = Arc::clone(self);
         let check = async move { gate.check_and_log().await };
-        self.readiness.or_check(check).await && self.means.drain.check().is_ok()
+        self.readiness.or_check(check).await && self.deliveries.drain.check().is_ok()
     }
 
     /// Checks, and logs a change.
@@ -144,7 +123,7 @@ impl Gate {
     async fn check(&self) -> Result<(), String> {
         /// Cloud Run's probes wait 1 s by default (Google, *Probe*, `timeoutSeconds`); a late answer would be none.
         const PROBE: Duration = Duration::from_millis(900);
-        self.means
+        self.deliveries
             .drain
             .check()
             .map_err(|leaving| leaving.to_string())?;

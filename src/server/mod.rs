@@ -31,7 +31,9 @@ use crate::dedup::StoreError;
 use crate::delivery::drain::LAST_WORDS;
 use crate::loggable::excerpt;
 use crate::push::Gate;
-use crate::push::reply::{Listener, NoEndpoint, Refusal, Report, Reports, ToKnownCaller};
+use crate::push::refusal::{NoEndpoint, Refusal};
+use crate::push::reply::{Replies, ToKnownCaller};
+use crate::push::report::{Listener, Report};
 use crate::server::connections::{Connections, Entry, IDLE};
 
 const STREAMS: u32 = 250;
@@ -49,14 +51,14 @@ const HEADERS: usize = 160;
 #[derive(Clone)]
 struct Served {
     gate: Arc<Gate>,
-    reports: Arc<Reports>,
+    replies: Arc<Replies>,
 }
 
 /// A service that listens.
 pub struct Running {
     address: SocketAddr,
     gate: Arc<Gate>,
-    reports: Arc<Reports>,
+    replies: Arc<Replies>,
     grace: Duration,
     accepting: tokio::task::JoinHandle<()>,
 }
@@ -76,12 +78,12 @@ impl Running {
     /// Leaves: refuses new pushes, lets running ones finish within the grace period, stops the others and releases their claims.
     pub async fn drain(self) {
         tracing::info!(
-            pushes = self.gate.means.drain.pushes.len(),
+            pushes = self.gate.deliveries.drain.pushes.len(),
             "leaving: new pushes are refused"
         );
-        self.gate.means.drain.run(self.grace).await;
+        self.gate.deliveries.drain.run(self.grace).await;
         let _ = timeout(2 * GOODBYE, self.accepting).await;
-        self.reports.refusals.sum_up();
+        self.replies.refusals.sum_up();
         tracing::info!("left");
     }
 }
@@ -96,9 +98,9 @@ pub(crate) async fn serve(
     let socket = listen(config.listen)?;
     let address = socket.local_addr()?;
     let gate = Arc::new(gate);
-    let reports = Arc::new(Reports {
+    let replies = Arc::new(Replies {
         listener,
-        ..Reports::default()
+        ..Replies::default()
     });
     let router = Router::new()
         .route("/", post(receive_any))
@@ -110,7 +112,7 @@ pub(crate) async fn serve(
         .method_not_allowed_fallback(no_such_method)
         .with_state(Served {
             gate: Arc::clone(&gate),
-            reports: Arc::clone(&reports),
+            replies: Arc::clone(&replies),
         });
     let accepting = tokio::spawn(accept(socket, router, Arc::clone(&gate), connections));
     let first = Arc::clone(&gate);
@@ -122,7 +124,7 @@ pub(crate) async fn serve(
     Ok(Running {
         address,
         gate,
-        reports,
+        replies,
         grace: config.grace,
         accepting,
     })
@@ -150,31 +152,36 @@ async fn no_such_path(State(served): State<Served>, method: Method, uri: Uri) ->
     } else {
         NoEndpoint::Nothing(path)
     };
-    Report::new(Instant::now(), None).close(Err(refusal.into()), &served.reports)
+    served
+        .replies
+        .reply(Report::new(Instant::now(), None), Err(refusal.into()))
 }
 
 async fn no_such_method(State(served): State<Served>, method: Method) -> Response {
     let refusal = NoEndpoint::Method(excerpt(method.as_str()));
-    Report::new(Instant::now(), None).close(Err(refusal.into()), &served.reports)
+    served
+        .replies
+        .reply(Report::new(Instant::now(), None), Err(refusal.into()))
 }
 
 /// A disconnect drops this function, but not the task.
 async fn receive(served: Served, path: Option<String>, request: Request<Body>) -> Response {
-    let gate = Arc::clone(&served.gate);
+    let Served { gate, replies } = served.clone();
     let arrival = Instant::now();
-    let reports = Arc::clone(&served.reports);
-    let push = gate.means.drain.pushes.clone().spawn(async move {
+    let push = gate.deliveries.drain.pushes.clone().spawn(async move {
         let mut report = Report::new(arrival, path.as_deref());
         let result = gate.receive(path.as_deref(), request, &mut report).await;
-        report.close(result, &reports)
+        replies.reply(report, result)
     });
     push.await.unwrap_or_else(|_panic| {
-        Report::new(arrival, None).close(Err(Refusal::Defect), &served.reports)
+        served
+            .replies
+            .reply(Report::new(arrival, None), Err(Refusal::Defect))
     })
 }
 
 async fn live(State(served): State<Served>) -> Response {
-    match served.gate.means.pools.watchdog.check() {
+    match served.gate.deliveries.pools.watchdog.check() {
         Ok(()) => StatusCode::OK.into_response(),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
@@ -210,10 +217,10 @@ async fn accept(socket: TcpListener, router: Router, gate: Arc<Gate>, limit: usi
     };
     tokio::select! {
         () = accepting => {}
-        () = gate.means.drain.leaving.cancelled() => {}
+        () = gate.deliveries.drain.leaving.cancelled() => {}
     }
     drop(socket);
-    let _ = timeout(LAST_WORDS, gate.means.drain.pushes.wait()).await;
+    let _ = timeout(LAST_WORDS, gate.deliveries.drain.pushes.wait()).await;
     closing.cancel();
     tasks.close();
     let _ = timeout(GOODBYE, tasks.wait()).await;

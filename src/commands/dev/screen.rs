@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::cloud::Subscription;
 use crate::config::{Config, StoreSetting};
-use crate::push::reply::Report;
+use crate::push::report::Report;
 
 const BOLD: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
@@ -182,7 +182,7 @@ impl Screen {
                     "✗",
                     "unknown",
                     &result,
-                    report.status.as_str(),
+                    &report.status.to_string(),
                     "no handler was reached",
                 );
                 let _ = self.refusals.send(());

@@ -10,7 +10,8 @@ use tokio::time::sleep;
 
 use crate::push::authentication::{AuthenticationError, TokenError};
 use crate::push::binding::BindingError;
-use crate::push::reply::{Level, NoEndpoint, Refusal, Report};
+use crate::push::refusal::{NoEndpoint, Refusal};
+use crate::push::report::{Level, Report};
 
 const PERIOD: Duration = Duration::from_secs(1);
 /// Lines of one kind in a period, besides the one that sums up the rest.
@@ -52,7 +53,7 @@ impl Kind {
 
 /// The refusals of the current period.
 #[derive(Clone, Default)]
-pub(crate) struct Refusals(Arc<Mutex<HashMap<Kind, Seen>>>);
+pub(crate) struct RefusalLog(Arc<Mutex<HashMap<Kind, Seen>>>);
 
 #[derive(Default)]
 struct Seen {
@@ -62,7 +63,7 @@ struct Seen {
     last: Option<(Report, Level)>,
 }
 
-impl Refusals {
+impl RefusalLog {
     /// Logs it now, or with the others of its kind when the period ends.
     pub(crate) fn log(&self, kind: Kind, report: Report, level: Level) {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
