@@ -14,9 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::PublishError;
-use super::builder::Settings;
 use super::client::connect;
 use super::draft::Draft;
+use super::settings::Settings;
 use super::topic::full_name;
 use crate::config::pubsub_emulator;
 use crate::environment::Environment;

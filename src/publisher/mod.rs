@@ -7,6 +7,7 @@ mod dead_letters;
 mod draft;
 mod error;
 mod outgoing;
+mod settings;
 mod topic;
 
 use std::marker::PhantomData;
@@ -15,13 +16,13 @@ use serde::Serialize;
 use validator::Validate;
 
 pub use self::builder::PublisherBuilder;
-pub(crate) use self::builder::Settings;
 pub(crate) use self::channel::Channel;
 pub use self::channel::Confirmation;
 pub(crate) use self::dead_letters::DeadLetterClient;
 pub(crate) use self::draft::{Draft, new_event_id};
 pub use self::error::PublishError;
 pub use self::outgoing::Outgoing;
+pub(crate) use self::settings::Settings;
 pub(crate) use self::topic::{full_name, short_name};
 use crate::environment::Environment;
 

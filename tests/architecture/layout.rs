@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::graph::{Use, cycle};
 
 #[test]
-#[ignore = "the cycles are being cut"]
 fn the_library_has_no_import_cycle() {
     crate::expect_none(&cycles(&crate::library().uses()));
 }
