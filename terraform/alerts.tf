@@ -1,16 +1,16 @@
-# What tells a person, from what each subscriber declares. A policy for each subscription and kind, so that its text can name both.
+# Alerts from the declarations of each subscriber: one policy for each subscription and kind, so that its text can name both.
 
 locals {
-  # How to find each in Cloud Monitoring. The id of Eventarc's own subscription is made by Eventarc and begins like this.
+  # The filters for Cloud Monitoring. Eventarc generates the id of its own subscription, with this prefix.
   watched = merge(
     { for id, subscription in var.subscriptions : id => merge(subscription, { match = "resource.labels.subscription_id = \"${id}\"" }) },
     { for id, trigger in var.eventarc_triggers : id => merge(trigger, { match = "resource.labels.subscription_id = starts_with(\"eventarc-${var.region}-${id}-sub-\")" }) },
   )
 
-  # Alarm when a message has used up this share of its retention: at the end of it, it is lost.
+  # The share of the retention after which a message raises an alert. At the end of the retention it is lost.
   retention_share = 0.8
 
-  # A number of messages that is declared, or as many as come while the oldest may wait.
+  # The declared number of messages, or the number that is published within the permitted age.
   backlog_limits = {
     for id, declared in local.watched : id => declared.alerts.undelivered_messages != null ? declared.alerts.undelivered_messages : ceil(
       declared.expected.messages_per_second * declared.alerts.oldest_unacked_age_seconds
@@ -18,7 +18,7 @@ locals {
     if declared.alerts.undelivered_messages != null || try(declared.expected.messages_per_second * declared.alerts.oldest_unacked_age_seconds, null) != null
   }
 
-  # What is declared, and at most four fifths of the ack deadline: at the deadline Pub/Sub hangs up, and pushes again.
+  # The declared latency, and at most four fifths of the ack deadline: at the deadline Pub/Sub closes the request and redelivers.
   latency_limits_seconds = {
     for id, declared in local.watched : id => min(declared.ack_deadline_seconds * 0.8, try(declared.expected.latency_seconds + 0, 600))
   }
@@ -28,12 +28,12 @@ locals {
     for id, declared in local.watched : id => join("\n", [
       "- Subscription: `${id}`, of topic `${declared.topic}`",
       "- Purpose: ${declared.purpose}",
-      "- Owner: ${coalesce(declared.owner, "nobody is declared; ask whoever deploys ${var.name}")}",
+      "- Owner: ${coalesce(declared.owner, "not declared; ask the team that deploys ${var.name}")}",
       "- Dead letters: `${declared.dead_letter_topic}`",
     ])
   }
 
-  # Who is concerned by what is in a dead-letter topic.
+  # The subscriptions of each dead-letter topic, with their owners.
   dead_letter_sources = {
     for topic in local.dead_letter_topics : topic => join(", ", [
       for id, declared in local.watched : "`${id}`${declared.owner == null ? "" : " (${declared.owner})"}" if declared.dead_letter_topic == topic

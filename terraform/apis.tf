@@ -22,6 +22,6 @@ resource "google_project_service" "api" {
   project = var.project
   service = each.key
 
-  # Others in the project may need it.
+  # Other services of the project may need it.
   disable_on_destroy = false
 }

@@ -1,16 +1,16 @@
 locals {
-  # Each chart shows all subscriptions; the list at the top says what is normal for each.
+  # Each chart shows all subscriptions. The list at the top has the expected values of each.
   watched_match     = "(${join(" OR ", [for id in sort(keys(local.watched)) : local.watched[id].match])})"
   dead_letter_match = "(${join(" OR ", [for topic in sort(local.dead_letter_topics) : "resource.labels.subscription_id = \"${topic}\""])})"
 
   charts = [
-    { title = "Age of the oldest message that is not handled", unit = "s", metric = "oldest_unacked_message_age", match = local.watched_match, aligner = "ALIGN_MAX", reducer = "REDUCE_MAX", by = ["resource.label.subscription_id"] },
-    { title = "Messages that wait", unit = "1", metric = "num_undelivered_messages", match = local.watched_match, aligner = "ALIGN_MAX", reducer = "REDUCE_MAX", by = ["resource.label.subscription_id"] },
-    { title = "Pushes by what became of them", unit = "1/s", metric = "push_request_count", match = local.watched_match, aligner = "ALIGN_RATE", reducer = "REDUCE_SUM", by = ["resource.label.subscription_id", "metric.label.response_class"] },
+    { title = "Age of the oldest unacknowledged message", unit = "s", metric = "oldest_unacked_message_age", match = local.watched_match, aligner = "ALIGN_MAX", reducer = "REDUCE_MAX", by = ["resource.label.subscription_id"] },
+    { title = "Unacknowledged messages", unit = "1", metric = "num_undelivered_messages", match = local.watched_match, aligner = "ALIGN_MAX", reducer = "REDUCE_MAX", by = ["resource.label.subscription_id"] },
+    { title = "Pushes by result", unit = "1/s", metric = "push_request_count", match = local.watched_match, aligner = "ALIGN_RATE", reducer = "REDUCE_SUM", by = ["resource.label.subscription_id", "metric.label.response_class"] },
     { title = "Failed pushes by status", unit = "1/s", metric = "push_request_count", match = "${local.watched_match} AND metric.labels.response_class != \"ack\"", aligner = "ALIGN_RATE", reducer = "REDUCE_SUM", by = ["resource.label.subscription_id", "metric.label.response_code"] },
-    { title = "Time of a push, 95 % are faster", unit = "us", metric = "push_request_latencies", match = local.watched_match, aligner = "ALIGN_DELTA", reducer = "REDUCE_PERCENTILE_95", by = ["resource.label.subscription_id"] },
-    { title = "Messages given up by Pub/Sub", unit = "1", metric = "dead_letter_message_count", match = local.watched_match, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["resource.label.subscription_id"] },
-    { title = "Dead letters that lie there", unit = "1", metric = "num_undelivered_messages", match = local.dead_letter_match, aligner = "ALIGN_MAX", reducer = "REDUCE_MAX", by = ["resource.label.subscription_id"] },
+    { title = "Latency of a push, 95th percentile", unit = "us", metric = "push_request_latencies", match = local.watched_match, aligner = "ALIGN_DELTA", reducer = "REDUCE_PERCENTILE_95", by = ["resource.label.subscription_id"] },
+    { title = "Messages dead-lettered by Pub/Sub", unit = "1", metric = "dead_letter_message_count", match = local.watched_match, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["resource.label.subscription_id"] },
+    { title = "Dead letters in their subscriptions", unit = "1", metric = "num_undelivered_messages", match = local.dead_letter_match, aligner = "ALIGN_MAX", reducer = "REDUCE_MAX", by = ["resource.label.subscription_id"] },
     { title = "Age of the oldest dead letter, of 31 days", unit = "s", metric = "oldest_unacked_message_age", match = local.dead_letter_match, aligner = "ALIGN_MAX", reducer = "REDUCE_MAX", by = ["resource.label.subscription_id"] },
   ]
 
@@ -29,7 +29,7 @@ locals {
   list_height = 4 + ceil(length(local.watched) / 2)
 
   tiles = concat(
-    [{ xPos = 0, yPos = 0, width = 48, height = local.list_height, widget = { title = "What is normal", text = { format = "MARKDOWN", content = local.normal } } }],
+    [{ xPos = 0, yPos = 0, width = 48, height = local.list_height, widget = { title = "Expected values", text = { format = "MARKDOWN", content = local.normal } } }],
     [
       for index, chart in local.charts : {
         xPos   = index % 2 * 24

@@ -1,13 +1,13 @@
-# What `pushgate generate` writes into subscriptions.auto.tfvars.json. `pushgate check` has looked at it before; these validations
-# are for whoever writes the file by hand.
+# The variables that `pushgate generate` writes into subscriptions.auto.tfvars.json. `pushgate check` validates them before. These
+# validations are for a file that is written by hand.
 
 variable "topics" {
-  description = "Topics by id, without the dead-letter topics. `schema`, if any: what Pub/Sub checks each message against before it takes it."
+  description = "Topics by id, without the dead-letter topics. `schema`: the optional schema by which Pub/Sub validates each message at publish."
   type = map(object({
     schema = optional(object({
-      name       = string # A name may be used by several topics.
+      name       = string # Several topics may use the same name.
       type       = string # AVRO or PROTOCOL_BUFFER.
-      encoding   = string # JSON or BINARY: how messages are written.
+      encoding   = string # JSON or BINARY: the form of messages.
       definition = string # Avro's JSON, or a .proto file with one top-level message.
     }))
   }))
@@ -47,18 +47,18 @@ variable "subscriptions" {
   type = map(object({
     topic                      = string                      # A key of `topics`.
     purpose                    = string                      # One sentence, shown in alerts and on the dashboard.
-    owner                      = optional(string)            # Whom an alert names.
+    owner                      = optional(string)            # The owner that alerts name.
     ack_deadline_seconds       = optional(number, 60)        # 10 to 600; for a push the time-out of the request.
-    minimum_backoff            = optional(string, "10s")     # 0s to 600s: the pause before a failed message comes again,
-    maximum_backoff            = optional(string, "600s")    # growing up to this.
+    minimum_backoff            = optional(string, "10s")     # 0s to 600s: the first pause before a redelivery,
+    maximum_backoff            = optional(string, "600s")    # and the longest one.
     max_delivery_attempts      = optional(number, 25)        # 5 to 100, then the message is dead-lettered.
-    dead_letter_topic          = string                      # Made here, with a subscription of the same name.
-    message_retention_duration = optional(string, "604800s") # 600s to 2678400s: how long an unhandled message is kept.
+    dead_letter_topic          = string                      # Created here, with a subscription of the same name.
+    message_retention_duration = optional(string, "604800s") # 600s to 2678400s: the retention of an unhandled message.
     enable_message_ordering    = optional(bool, false)       # Changing it replaces the subscription: see README.md.
     filter                     = optional(string)            # At most 256 bytes. Changing it replaces the subscription, too.
     unwrapped                  = optional(bool, false)       # Pushes the payload as it is, with the metadata as headers.
     audience                   = optional(string)            # null: this stack's.
-    service_account_email      = optional(string)            # null: the push account that this stack makes.
+    service_account_email      = optional(string)            # null: the push account of this stack.
     expected = optional(object({
       messages_per_second = optional(number)
       latency_seconds     = optional(number)
@@ -83,7 +83,7 @@ variable "subscriptions" {
   }
   validation {
     condition     = alltrue([for subscription in values(var.subscriptions) : length(trimspace(subscription.purpose)) > 0])
-    error_message = "A subscription's purpose must say something: it is what an alert explains itself with."
+    error_message = "A subscription's purpose must not be empty: alerts show it."
   }
   validation {
     condition = alltrue([
@@ -119,7 +119,7 @@ variable "subscriptions" {
     error_message = "message_retention_duration must be from 600s to 2678400s, 10 minutes to 31 days (Google, Subscription, messageRetentionDuration)."
   }
   validation {
-    # Bytes, not characters: what base64 says about the length, less its padding.
+    # Bytes, not characters: the length of the base64 form without padding.
     condition = alltrue([
       for subscription in values(var.subscriptions) :
       subscription.filter != "" && length(base64encode(subscription.filter)) / 4 * 3 - length(regexall("=", base64encode(subscription.filter))) <= 256
@@ -138,7 +138,7 @@ variable "subscriptions" {
     condition = length(setintersection(
       [for subscription in values(var.subscriptions) : subscription.dead_letter_topic], concat(keys(var.topics), keys(var.subscriptions))
     )) == 0
-    error_message = "dead_letter_topic must be neither one of `topics` nor the id of a subscription: this stack makes a topic and a subscription of that name."
+    error_message = "dead_letter_topic must be neither one of `topics` nor the id of a subscription: this stack creates a topic and a subscription of that name."
   }
   validation {
     condition = alltrue([
@@ -157,7 +157,7 @@ variable "subscriptions" {
     condition = alltrue(flatten([
       for subscription in values(var.subscriptions) : [for value in values(subscription.expected) : value > 0 if value != null] if subscription.expected != null
     ]))
-    error_message = "What is expected, messages_per_second and latency_seconds, must be more than 0; leave it null if nothing is known."
+    error_message = "expected.messages_per_second and expected.latency_seconds must be more than 0, or null if unknown."
   }
   validation {
     condition = alltrue([
@@ -181,7 +181,7 @@ variable "subscriptions" {
 }
 
 variable "eventarc_triggers" {
-  description = "Subscribers that Eventarc pushes to, by id. Eventarc makes and owns the subscription: its deadline, back-off, retention and dead letters are not set here. The dead-letter topic is the one that the service itself publishes to."
+  description = "Subscribers that Eventarc pushes to, by id. Eventarc creates and owns the subscription, so its deadline, back-off, retention and dead letters are not set here. The service itself publishes to the dead-letter topic."
   type = map(object({
     topic                      = string
     purpose                    = string
@@ -196,7 +196,7 @@ variable "eventarc_triggers" {
     filter                     = optional(string)
     unwrapped                  = optional(bool, false)
     audience                   = optional(string)
-    service_account_email      = optional(string) # null: the push account that this stack makes.
+    service_account_email      = optional(string) # null: the push account of this stack.
     expected = optional(object({
       messages_per_second = optional(number)
       latency_seconds     = optional(number)
@@ -216,7 +216,7 @@ variable "eventarc_triggers" {
   }
   validation {
     condition     = length(setintersection(keys(var.eventarc_triggers), keys(var.subscriptions))) == 0
-    error_message = "An id is a subscription's or a trigger's, not both: the service would be pushed each message twice under one name."
+    error_message = "An id is a subscription's or a trigger's, not both: the service would receive each message twice under one name."
   }
   validation {
     condition     = alltrue([for trigger in values(var.eventarc_triggers) : contains(keys(var.topics), trigger.topic)])
@@ -224,7 +224,7 @@ variable "eventarc_triggers" {
   }
   validation {
     condition     = alltrue([for trigger in values(var.eventarc_triggers) : length(trimspace(trigger.purpose)) > 0])
-    error_message = "A trigger's purpose must say something: it is what an alert explains itself with."
+    error_message = "A trigger's purpose must not be empty: alerts show it."
   }
   validation {
     condition = alltrue([
@@ -236,14 +236,14 @@ variable "eventarc_triggers" {
     condition = alltrue([
       for trigger in values(var.eventarc_triggers) : !trigger.unwrapped && !trigger.enable_message_ordering && trigger.filter == null
     ])
-    error_message = "Eventarc makes the subscription: it cannot be unwrapped, ordered or filtered. Use `subscriptions` for that."
+    error_message = "Eventarc creates the subscription, so it cannot be unwrapped, ordered or filtered. Use `subscriptions` for that."
   }
   validation {
     condition = alltrue([
       for trigger in values(var.eventarc_triggers) :
       can(regex("^[A-Za-z][A-Za-z0-9_.~+%-]{2,254}$", trigger.dead_letter_topic)) && !startswith(lower(trigger.dead_letter_topic), "goog") && !contains(concat(keys(var.topics), keys(var.subscriptions)), trigger.dead_letter_topic)
     ])
-    error_message = "dead_letter_topic must be a topic's id, and neither one of `topics` nor the id of a subscription: this stack makes a topic and a subscription of that name."
+    error_message = "dead_letter_topic must be a topic's id, and neither one of `topics` nor the id of a subscription: this stack creates a topic and a subscription of that name."
   }
 }
 

@@ -1,27 +1,27 @@
-# Who may do what. Each right is given on the one resource that it is for; what Google only has for a whole project says so.
+# Service accounts and their rights. Each right is granted on a single resource. A comment marks those that Google has only for a whole project.
 
 data "google_project" "project" {
   project_id = var.project
 }
 
 locals {
-  # Google's own account by which Pub/Sub acts in this project.
+  # Google's service account for Pub/Sub in this project.
   pubsub_agent    = "serviceAccount:service-${data.google_project.project.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
   scheduler_agent = "serviceAccount:service-${data.google_project.project.number}@gcp-sa-cloudscheduler.iam.gserviceaccount.com"
 
-  # Accounts that subscribers are declared to be pushed to by, besides the one of this stack.
+  # The declared push accounts besides the one of this stack.
   declared_push_accounts = toset(compact([
     for declared in concat(values(var.subscriptions), values(var.eventarc_triggers)) : declared.service_account_email
   ]))
 
-  # By names that are known while planning: the push account's e-mail is not.
+  # By names that are known while planning. The push account's e-mail is not.
   event_receivers = merge(
     { for trigger in values(var.eventarc_triggers) : "push" => google_service_account.push.member... if trigger.service_account_email == null },
     { for trigger in values(var.eventarc_triggers) : trigger.service_account_email => "serviceAccount:${trigger.service_account_email}"... if trigger.service_account_email != null },
   )
 }
 
-# In whose name Pub/Sub pushes. It may call the service, and nothing else.
+# The account of push tokens. Its only right is to call the service.
 resource "google_service_account" "push" {
   project      = var.project
   account_id   = "${var.name}-push"
@@ -31,7 +31,7 @@ resource "google_service_account" "push" {
   depends_on = [google_project_service.api]
 }
 
-# As whom the service runs. Its logs need no role: Cloud Run collects them.
+# The account of the service. Its logs need no role, since Cloud Run collects them.
 resource "google_service_account" "service" {
   project      = var.project
   account_id   = "${var.name}-service"
@@ -59,7 +59,7 @@ resource "google_service_account_iam_member" "declared_token_creator" {
   depends_on = [google_project_service.api]
 }
 
-# Also while the IAM check is off, so that it can be switched on without a gap.
+# Also while the IAM check is disabled, so that it can be enabled without an interruption.
 resource "google_cloud_run_v2_service_iam_member" "push_invoker" {
   project  = var.project
   location = var.region
@@ -78,7 +78,7 @@ resource "google_cloud_run_v2_service_iam_member" "declared_push_invoker" {
   member   = "serviceAccount:${each.key}"
 }
 
-# Eventarc has this one for a whole project only. It allows to receive events, and none to read or change.
+# Eventarc has this role for a whole project only. It permits to receive events, and to read or change nothing.
 resource "google_project_iam_member" "event_receiver" {
   for_each = local.event_receivers
 
@@ -89,7 +89,7 @@ resource "google_project_iam_member" "event_receiver" {
 
 # Dead letters
 
-# Forwards what has used up its attempts …
+# Pub/Sub forwards a message after its last delivery attempt …
 resource "google_pubsub_topic_iam_member" "agent_dead_letter" {
   for_each = local.forwarded_dead_letter_topics
 
@@ -99,7 +99,7 @@ resource "google_pubsub_topic_iam_member" "agent_dead_letter" {
   member  = local.pubsub_agent
 }
 
-# … and acks it in the subscription that it came from. Without both it would be pushed again and again until it is too old.
+# … and acknowledges it in its subscription. Without both rights the message is redelivered until its retention expires.
 resource "google_pubsub_subscription_iam_member" "agent_source" {
   for_each = var.subscriptions
 
@@ -109,8 +109,7 @@ resource "google_pubsub_subscription_iam_member" "agent_source" {
   member       = local.pubsub_agent
 
   lifecycle {
-    # A right goes with the subscription that it is on, and a replaced one has the same name: without this it would be missed only
-    # by the plan after.
+    # A replaced subscription loses its rights, but keeps its name. Without this, only the next plan would notice.
     replace_triggered_by = [
       google_pubsub_subscription.subscription[each.key].enable_message_ordering,
       google_pubsub_subscription.subscription[each.key].filter,
@@ -119,7 +118,7 @@ resource "google_pubsub_subscription_iam_member" "agent_source" {
   }
 }
 
-# The service publishes what it knows can never succeed.
+# The service publishes messages that can never succeed.
 resource "google_pubsub_topic_iam_member" "service_dead_letter" {
   for_each = local.dead_letter_topics
 
@@ -134,7 +133,7 @@ resource "google_pubsub_topic_iam_member" "service_dead_letter" {
 resource "google_pubsub_topic_iam_member" "service_publisher" {
   for_each = var.publishes_to
 
-  # A full name brings its own project.
+  # A full name includes its project.
   project = startswith(each.key, "projects/") ? split("/", each.key)[1] : var.project
   topic   = startswith(each.key, "projects/") ? split("/", each.key)[3] : google_pubsub_topic.topic[each.key].name
   role    = "roles/pubsub.publisher"
@@ -152,7 +151,7 @@ resource "google_pubsub_topic_iam_member" "scheduler_agent" {
 
 # The store
 
-# Firestore has roles for a whole project only; the condition narrows it to the one database.
+# Firestore has roles for a whole project only. The condition restricts this one to the database.
 resource "google_project_iam_member" "service_store" {
   count = var.store == "firestore" ? 1 : 0
 
@@ -162,7 +161,7 @@ resource "google_project_iam_member" "service_store" {
 
   condition {
     title       = "only-${replace(var.firestore.database, "/[()]/", "")}"
-    description = "Only the database in which ${var.name} remembers messages."
+    description = "Only the database with the records of ${var.name}."
     expression  = "resource.name == \"projects/${var.project}/databases/${var.firestore.database}\""
   }
 }
@@ -189,10 +188,10 @@ resource "google_secret_manager_secret_iam_member" "service_store_secret" {
   member    = google_service_account.service.member
 }
 
-# Google: a new right counts "typically" after 2 minutes, "potentially" after 7 or more. A service whose first revision is not ready
-# in time cannot simply be applied again (README.md, "If the first apply fails"), so it is made when its rights are some minutes old.
+# Google: a new right takes effect "typically" after 2 minutes, "potentially" after 7 or more. A service whose first revision is not
+# ready in time needs a repair (README.md, "If the first apply fails"), so it is created some minutes after its rights.
 resource "terraform_data" "rights" {
-  # Another right is waited for, too; another wait is not.
+  # A new right restarts the wait. A new duration does not.
   triggers_replace = [
     google_service_account.service.unique_id,
     google_project_iam_member.service_store[*].id,
@@ -212,7 +211,7 @@ locals {
   deployer_rights = { for pair in setproduct(["push", "service"], var.deployers) : "${pair[0]} ${pair[1]}" => { account = pair[0], member = pair[1] } }
 }
 
-# Whoever deploys hands the service its account, and the subscriptions theirs.
+# Deployers assign the accounts to the service and to the subscriptions.
 resource "google_service_account_iam_member" "deployer" {
   for_each = local.deployer_rights
 

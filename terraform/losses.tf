@@ -1,6 +1,6 @@
-# Alerts for messages that nobody handles any more, or is about to be able to.
+# Alerts for messages that are lost soon, or that are not handled any more.
 
-# The budget of time: nothing may get so old that Pub/Sub throws it away. Eventarc's retention is not ours to know.
+# The retention of each subscription, after which Pub/Sub deletes a message. Eventarc's is not known here.
 resource "google_monitoring_alert_policy" "retention" {
   for_each = merge(
     { for id, subscription in var.subscriptions : id => tonumber(trimsuffix(subscription.message_retention_duration, "s")) },
@@ -8,7 +8,7 @@ resource "google_monitoring_alert_policy" "retention" {
   )
 
   project               = var.project
-  display_name          = "${var.name}: messages of ${each.key} are about to be lost"
+  display_name          = "${var.name}: messages of ${each.key} will be lost soon"
   combiner              = "OR"
   severity              = "CRITICAL"
   notification_channels = var.notification_channels
@@ -32,21 +32,21 @@ resource "google_monitoring_alert_policy" "retention" {
     content   = <<-TEXT
       **What happened**: the oldest message in `${each.key}` is older than ${local.retention_share * 100} % of the ${each.value} s for which Pub/Sub keeps it.
 
-      **Why it hurts**: at the end of that time Pub/Sub deletes it, without a trace.
+      **Why it hurts**: at the end of that time Pub/Sub deletes it silently.
 
-      **What to do**: win time first: `gcloud pubsub snapshots create keep-${each.key} --subscription=${each.key} --project=${var.project}` keeps what is there for up to seven days less its age, if an hour of them is left; and a longer retention (at most 31 days) may be declared. Then handle the messages, or pull and store them elsewhere.
+      **What to do**: gain time first. `gcloud pubsub snapshots create keep-${each.key} --subscription=${each.key} --project=${var.project}` keeps the messages for up to seven days less their age, if at least an hour of that remains. A longer retention (at most 31 days) may be declared. Then handle the messages, or pull and store them elsewhere.
 
       ${contains(keys(local.about), each.key) ? local.about[each.key] : "- Dead letters of: ${lookup(local.dead_letter_sources, each.key, "")}"}
     TEXT
   }
 }
 
-# What Pub/Sub gave up.
+# Messages that Pub/Sub dead-lettered.
 resource "google_monitoring_alert_policy" "dead_lettered" {
   for_each = var.subscriptions
 
   project               = var.project
-  display_name          = "${var.name}: ${each.key} gave up messages"
+  display_name          = "${var.name}: ${each.key} dead-letters messages"
   combiner              = "OR"
   severity              = "ERROR"
   notification_channels = var.notification_channels
@@ -69,18 +69,18 @@ resource "google_monitoring_alert_policy" "dead_lettered" {
   documentation {
     mime_type = "text/markdown"
     content   = <<-TEXT
-      **What happened**: a message of `${each.key}` failed ${each.value.max_delivery_attempts} times, and Pub/Sub has put it into `${each.value.dead_letter_topic}`.
+      **What happened**: a message of `${each.key}` failed ${each.value.max_delivery_attempts} times, and Pub/Sub has published it to `${each.value.dead_letter_topic}`.
 
-      **Why it hurts**: nobody handles it any more; its effect is missing.
+      **Why it hurts**: it is not handled any more, and its effect is missing.
 
-      **What to do**: look for its message id in the log, and mend the cause. Then pull it from the subscription `${each.value.dead_letter_topic}` and publish it to `${each.value.topic}` again, with its attributes.
+      **What to do**: search the log for its message id, and fix the cause. Then pull it from the subscription `${each.value.dead_letter_topic}` and publish it to `${each.value.topic}` again, with its attributes.
 
       ${local.about[each.key]}
     TEXT
   }
 }
 
-# What Pub/Sub or the service gave up, for as long as it lies there.
+# Dead letters of Pub/Sub or of the service, as long as they are not acknowledged.
 resource "google_monitoring_alert_policy" "dead_letters" {
   for_each = local.dead_letter_topics
 
@@ -107,11 +107,11 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   documentation {
     mime_type = "text/markdown"
     content   = <<-TEXT
-      **What happened**: there are messages in the subscription `${each.key}`, for which somebody must decide.
+      **What happened**: there are messages in the subscription `${each.key}`, and a person must decide about them.
 
-      **Why it hurts**: their effects are missing, and after 31 days they are gone.
+      **Why it hurts**: their effects are missing, and Pub/Sub deletes them after 31 days.
 
-      **What to do**: `gcloud pubsub subscriptions pull ${each.key} --limit=10 --project=${var.project}` shows them. The attribute `pushgate-dead-letter-reason` says why the service gave one up; without it Pub/Sub did, after too many attempts. Mend the cause, publish what shall be handled again, with its attributes, and ack what is settled.
+      **What to do**: `gcloud pubsub subscriptions pull ${each.key} --limit=10 --project=${var.project}` shows them. The attribute `pushgate-dead-letter-reason` has the reason of the service. Without it, Pub/Sub dead-lettered the message after too many delivery attempts. Fix the cause, publish the messages to handle again with their attributes, and acknowledge the others.
 
       - Dead letters of: ${local.dead_letter_sources[each.key]}
     TEXT
@@ -146,9 +146,9 @@ resource "google_monitoring_alert_policy" "store_full" {
     content   = <<-TEXT
       **What happened**: the Redis of `${var.name}` uses more than 80 % of its ${var.memorystore.memory_size_gb} GB.
 
-      **Why it hurts**: a full Redis refuses new claims, as it should rather than forget: then every push is answered 503, and nothing is handled.
+      **Why it hurts**: a full Redis rejects new claims, which is better than to evict records. Then every push is answered 503, and no message is handled.
 
-      **What to do**: raise memorystore.memory_size_gb; a message takes some 272 bytes for its window. Or declare shorter windows, though not shorter than the retention.
+      **What to do**: increase memorystore.memory_size_gb: a message needs some 272 bytes for its window. Or declare shorter windows, but not shorter than the retention.
     TEXT
   }
 }

@@ -1,6 +1,6 @@
-# Where the service's images are.
+# The repository for the service's images.
 resource "google_artifact_registry_repository" "images" {
-  # checkov:skip=CKV_GCP_84:Google's own keys encrypt the images; they hold no secrets, and one's own key is another way to stop every start.
+  # checkov:skip=CKV_GCP_84:Google's own keys encrypt the images, which contain no secrets. A customer-managed key could stop every start.
   project       = var.project
   location      = var.region
   repository_id = var.name
@@ -8,12 +8,12 @@ resource "google_artifact_registry_repository" "images" {
   format        = "DOCKER"
   labels        = var.labels
 
-  # What is deployed is what was tested: no tag is moved to another image.
+  # Tags are immutable, so that the deployed image is the tested one.
   docker_config {
     immutable_tags = true
   }
 
-  # The last ten stay whatever their age, for the way back; of the others, what is older than 30 days goes.
+  # The last ten images are kept for a rollback. Others are deleted after 30 days.
   cleanup_policies {
     id     = "keep-the-last"
     action = "KEEP"

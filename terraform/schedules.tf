@@ -1,4 +1,4 @@
-# Messages by the clock. Cloud Scheduler may publish one twice: a subscriber tells them apart by a key of its own, if it must.
+# Scheduled messages. Cloud Scheduler may publish one twice. A subscriber that must detect that needs an idempotency key of its own.
 resource "google_cloud_scheduler_job" "schedule" {
   for_each = var.schedules
 

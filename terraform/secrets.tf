@@ -1,5 +1,5 @@
 locals {
-  # What the service needs to reach its Redis. The certificate is no secret, but comes into the container as a file in the same way.
+  # The password and the certificate of Redis. The certificate is not secret, but is mounted as a file in the same way.
   store_secrets = var.store != "memorystore" ? {} : merge(
     { password = "The password of ${var.name}'s Redis." },
     var.memorystore.tls ? { ca = "The certificate authorities of ${var.name}'s Redis." } : {},
@@ -17,7 +17,7 @@ resource "google_secret_manager_secret" "store" {
   replication {
     user_managed {
       replicas {
-        location = var.region # Where it is used, and nowhere else.
+        location = var.region # The region of the service only.
       }
     }
   }
@@ -25,7 +25,7 @@ resource "google_secret_manager_secret" "store" {
   depends_on = [google_project_service.api]
 }
 
-# Both are in Terraform's state, too, since the provider reports them: keep the state where few may read it.
+# Both are also in Terraform's state, since the provider reports them: restrict the access to the state.
 resource "google_secret_manager_secret_version" "store" {
   for_each = local.store_secrets
 

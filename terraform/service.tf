@@ -1,7 +1,7 @@
 locals {
   audience = coalesce(var.audience, "https://${var.name}.${var.region}.${var.project}.internal")
 
-  # Known before the service is there. Eventarc's tokens cannot be given an audience; this is what they are most likely for.
+  # The URL is known before the service exists. It is the most likely audience of Eventarc's tokens, which cannot be set.
   service_url = "https://${var.name}-${data.google_project.project.number}.${var.region}.run.app"
 
   audiences = distinct(concat([local.audience], sort(var.additional_audiences), length(var.eventarc_triggers) > 0 ? [local.service_url] : []))
@@ -28,7 +28,7 @@ locals {
     contains(keys(local.store_secrets), "ca") ? { PUSHGATE_STORE_CA_FILE = "${local.store_ca_folder}/ca.pem" } : {},
   )
 
-  # A version of its own is named, so that a new password makes a new revision.
+  # A fixed version, so that a new password creates a new revision.
   secret_environment = merge(
     var.secret_environment,
     contains(keys(local.store_secrets), "password") ? {
@@ -41,13 +41,13 @@ resource "google_cloud_run_v2_service" "service" {
   project             = var.project
   location            = var.region
   name                = var.name
-  description         = "Receives what Pub/Sub pushes, and runs each message's handler once."
+  description         = "Receives Pub/Sub's pushes, and runs each message's handler once."
   labels              = var.labels
   deletion_protection = var.deletion_protection
 
   ingress              = var.ingress
   invoker_iam_disabled = local.invoker_iam_disabled
-  # What Cloud Run's own check accepts, besides the service's URL.
+  # The audiences that Cloud Run's own check accepts besides the service's URL.
   custom_audiences = distinct(concat(local.audiences, compact([for declared in concat(values(var.subscriptions), values(var.eventarc_triggers)) : declared.audience])))
 
   template {
@@ -119,8 +119,8 @@ resource "google_cloud_run_v2_service" "service" {
         }
       }
 
-      # Four minutes, the longest that every Cloud Run takes: of the first revision's rights some may not count yet. A revision that
-      # cannot reach its store or the issuer's keys never gets a push, and the one before goes on.
+      # Four minutes, the longest time that Cloud Run permits, since some rights of the first revision may not be effective yet. A
+      # revision that cannot reach its store or the issuer's keys gets no push, and the previous revision stays active.
       startup_probe {
         period_seconds    = 5
         timeout_seconds   = 4
@@ -131,7 +131,7 @@ resource "google_cloud_run_v2_service" "service" {
         }
       }
 
-      # Only whether the process answers: a restart mends no store, and would cut off handlers that run.
+      # Checks only that the process answers: a restart does not repair a store, and would interrupt running handlers.
       liveness_probe {
         period_seconds    = 30
         timeout_seconds   = 5
@@ -169,7 +169,7 @@ resource "google_cloud_run_v2_service" "service" {
     }
   }
 
-  # A revision starts only with what it needs to be ready.
+  # A revision starts only after its dependencies.
   depends_on = [
     google_project_service.api,
     terraform_data.rights,

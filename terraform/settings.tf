@@ -1,18 +1,18 @@
-# How the service runs. Its store is in variables.tf, its subscribers are in declarations.tf.
+# The settings of the service. The store is in variables.tf, the subscribers are in declarations.tf.
 
 variable "image" {
-  description = "The container image, best by digest: `REGION-docker.pkg.dev/PROJECT/pushgate/pushgate@sha256:…`. It must hold the store's feature."
+  description = "The container image, preferably by digest: `REGION-docker.pkg.dev/PROJECT/pushgate/pushgate@sha256:…`. It must be built with the store's feature."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("(@sha256:[0-9a-f]{64}|:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$", var.image)) && !endswith(var.image, ":latest")
-    error_message = "An image needs a digest or a tag, and not :latest: with that, a new image makes no new revision, and nobody can tell which one runs."
+    error_message = "An image needs a digest or a tag other than :latest: with :latest a new image creates no new revision, and the running one is not known."
   }
 }
 
 variable "authentication" {
-  description = "Who checks the signatures of push tokens: `verify`, the service itself, or `platform`, Cloud Run's IAM check where that check removes them. See README.md."
+  description = "The verification of the signatures of push tokens: `verify` by the service itself, or `platform` by Cloud Run's IAM check, which removes them. See README.md."
   type        = string
   default     = "verify"
   nullable    = false
@@ -24,13 +24,13 @@ variable "authentication" {
 }
 
 variable "invoker_iam_disabled" {
-  description = "Whether Cloud Run's IAM check is off. null: off for `verify`, on for `platform`. `verify` behind the check works only if Cloud Run leaves the signature in the token."
+  description = "True disables Cloud Run's IAM check. null: disabled for `verify`, enabled for `platform`. `verify` behind the check works only if Cloud Run keeps the signature in the token."
   type        = bool
   default     = null
 }
 
 variable "audience" {
-  description = "What push tokens are for, the same on both sides. null: `https://NAME.REGION.PROJECT.internal`, which nobody else's service has. It need not be an address."
+  description = "The audience of push tokens, for Pub/Sub and for the service. null: `https://NAME.REGION.PROJECT.internal`, which no other service has. It need not be an address."
   type        = string
   default     = null
 
@@ -41,7 +41,7 @@ variable "audience" {
 }
 
 variable "additional_audiences" {
-  description = "Audiences that are accepted, too: during a move from one to another, or the one that Eventarc's tokens turn out to be for."
+  description = "Further accepted audiences: the old one during a change, or the one of Eventarc's tokens."
   type        = set(string)
   default     = []
   nullable    = false
@@ -53,7 +53,7 @@ variable "additional_audiences" {
 }
 
 variable "ingress" {
-  description = "From where the service can be reached. Pub/Sub, Eventarc and Cloud Scheduler of the same project count as internal (Google, Restrict network ingress for Cloud Run). See README.md."
+  description = "The networks that can reach the service. Pub/Sub, Eventarc and Cloud Scheduler of the same project count as internal (Google, Restrict network ingress for Cloud Run). See README.md."
   type        = string
   default     = "INGRESS_TRAFFIC_INTERNAL_ONLY"
   nullable    = false
@@ -65,7 +65,7 @@ variable "ingress" {
 }
 
 variable "concurrency" {
-  description = "Pushes that one instance works on at once, 1 to 1000. Cloud Run starts another instance before it sends more, so this is also `PUSHGATE_CONCURRENCY`."
+  description = "The number of concurrent pushes of an instance, 1 to 1000. Cloud Run starts another instance for more, so this is also `PUSHGATE_CONCURRENCY`."
   type        = number
   default     = 80
   nullable    = false
@@ -77,7 +77,7 @@ variable "concurrency" {
 }
 
 variable "min_instances" {
-  description = "Instances that are always there. 0 costs nothing while no message comes; the first push then waits for a start."
+  description = "The minimum number of instances. With 0 an idle service costs nothing, and the first push waits for a start."
   type        = number
   default     = 0
   nullable    = false
@@ -89,7 +89,7 @@ variable "min_instances" {
 }
 
 variable "max_instances" {
-  description = "The most instances. Times `concurrency` it is the most messages worked on at once, which is what databases behind the handlers must bear."
+  description = "The maximum number of instances. The product with `concurrency` is the maximum number of concurrent messages, which the handlers' databases must support."
   type        = number
   default     = 10
   nullable    = false
@@ -101,7 +101,7 @@ variable "max_instances" {
 }
 
 variable "cpu" {
-  description = "Processors of an instance: 1, 2, 4, 6 or 8. Less than one would allow one push at a time."
+  description = "Processors of an instance: 1, 2, 4, 6 or 8. Less than one would permit only one push at a time."
   type        = number
   default     = 1
   nullable    = false
@@ -113,14 +113,14 @@ variable "cpu" {
 }
 
 variable "cpu_idle" {
-  description = "Whether an instance has CPU only while it answers pushes, and costs only then. Enough: a lease is renewed while its push is open. False for subscribers that a hard limit cannot stop, and where instances are always busy. See README.md."
+  description = "True gives an instance CPU, and costs, only during pushes. That suffices, since a lease is renewed while its push is open. Set false for handlers that a hard limit cannot stop, and for instances that are always busy. See README.md."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "memory_mib" {
-  description = "Memory of an instance in MiB, 512 to 32768. Half of it is room for bodies, `PUSHGATE_BODIES_BYTES`."
+  description = "Memory of an instance in MiB, 512 to 32768. Half of it is for bodies, `PUSHGATE_BODIES_BYTES`."
   type        = number
   default     = 512
   nullable    = false
@@ -132,7 +132,7 @@ variable "memory_mib" {
 }
 
 variable "timeout_seconds" {
-  description = "When Cloud Run gives up a request, 10 to 3600 s. Not below the longest ack deadline, or it would cut off handlers that may still run. The default suits every deadline."
+  description = "The time limit of a request in Cloud Run, 10 to 3600 s. A value below the longest ack deadline would interrupt running handlers. The default suits every deadline."
   type        = number
   default     = 600
   nullable    = false
@@ -144,7 +144,7 @@ variable "timeout_seconds" {
 }
 
 variable "execution_environment" {
-  description = "Cloud Run's sandbox: the second generation is a whole Linux with a faster network, the first starts a little sooner."
+  description = "Cloud Run's sandbox: the second generation is a complete Linux with a faster network, the first one starts slightly faster."
   type        = string
   default     = "EXECUTION_ENVIRONMENT_GEN2"
   nullable    = false
@@ -156,7 +156,7 @@ variable "execution_environment" {
 }
 
 variable "startup_probe_path" {
-  description = "When an instance counts as started: `/health/ready`, once keys and store answer, so that a revision with a wrong store never gets a push; `/health/live` if subscribers declared `StoreDown::open` must start without a store."
+  description = "The startup probe of an instance: `/health/ready` requires keys and store, so that a revision with a wrong store gets no push. `/health/live` starts without a store, for subscribers with `StoreDown::open`."
   type        = string
   default     = "/health/ready"
   nullable    = false
@@ -168,7 +168,7 @@ variable "startup_probe_path" {
 }
 
 variable "rights_wait_seconds" {
-  description = "How long the service waits for its account's new rights before it is made, 0 to 1800 s; Google says that they take minutes. Only for new rights: other applies do not wait. Needs the command sleep where Terraform runs."
+  description = "The wait for new rights of the service's account before the service is created, 0 to 1800 s. According to Google they take minutes. Applies without new rights do not wait. Terraform's machine needs the command sleep."
   type        = number
   default     = 180
   nullable    = false
@@ -180,14 +180,14 @@ variable "rights_wait_seconds" {
 }
 
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to delete the service. Off only to remove it; not to recover a first apply that failed: README.md."
+  description = "True makes Terraform reject the deletion of the service. Set false only to remove it, and not to recover from a failed first apply: README.md."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "environment" {
-  description = "Further environment variables: the subscribers' own, and settings of pushgate that this stack does not decide."
+  description = "Further environment variables: the subscribers' own, and settings of pushgate that this stack does not set."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -202,15 +202,15 @@ variable "environment" {
       "PUSHGATE_AUDIENCE", "PUSHGATE_CALLERS", "PUSHGATE_AUTHENTICATION", "PUSHGATE_CONCURRENCY", "PUSHGATE_BODIES_BYTES",
       "PUBSUB_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST",
     ])) == 0
-    error_message = "This stack decides the port, project, store, audience, callers, authentication, concurrency and room for bodies by variables of its own; emulators are not for the cloud."
+    error_message = "This stack sets the port, project, store, audience, callers, authentication, concurrency and room for bodies by variables of its own; emulators are not for the cloud."
   }
 }
 
 variable "secret_environment" {
-  description = "Environment variables from Secret Manager: variable to secret of this project. The secrets are there already; the service's account may read these and no others. A fixed version makes each revision say what it runs with."
+  description = "Environment variables from Secret Manager: variable to secret of this project. The secrets exist already. The service's account may read only these. With a fixed version each revision names the version that it uses."
   type = map(object({
     secret  = string                     # Its id.
-    version = optional(string, "latest") # A number, or latest: what is newest when an instance starts.
+    version = optional(string, "latest") # A number, or latest: the newest one at the start of an instance.
   }))
   default  = {}
   nullable = false
@@ -227,7 +227,7 @@ variable "secret_environment" {
       "PORT", "GOOGLE_CLOUD_PROJECT", "PUSHGATE_STORE", "PUSHGATE_STORE_PASSWORD", "PUSHGATE_STORE_CA_FILE", "PUSHGATE_AUDIENCE", "PUSHGATE_CALLERS",
       "PUSHGATE_AUTHENTICATION", "PUSHGATE_CONCURRENCY", "PUSHGATE_BODIES_BYTES",
     ]))) == 0
-    error_message = "A variable is given once: in `environment`, in `secret_environment`, or by this stack."
+    error_message = "A variable is set once: in `environment`, in `secret_environment`, or by this stack."
   }
 }
 
@@ -245,6 +245,6 @@ variable "network" {
   }
   validation {
     condition     = var.store != "memorystore" || var.network != null
-    error_message = "Memorystore has private addresses only: give the network that it is in."
+    error_message = "Memorystore has private addresses only: set the network that contains it."
   }
 }

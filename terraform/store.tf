@@ -5,7 +5,7 @@ locals {
     "${var.memorystore.tls ? "rediss" : "redis"}://${one(google_redis_instance.store[*].host)}:${one(google_redis_instance.store[*].port)}"
   )
 
-  # The fields of a record. None is ever searched for: an index would only cost, and one on a time would allow 500 writes a second.
+  # The fields of a record. No query uses them: an index would cost, and one on a timestamp would limit the rate to 500 writes a second.
   firestore_fields = toset(["state", "owner", "attempt", "since", "lease_ms", "expires", "fingerprint", "subscription", "id"])
 }
 
@@ -19,14 +19,14 @@ resource "google_firestore_database" "store" {
   location_id = coalesce(var.firestore.location, var.region)
   type        = "FIRESTORE_NATIVE"
 
-  # A day-old copy has forgotten a day of messages, so the copies would be paid for nothing.
+  # A backup from the day before lacks a day of messages, so it would be useless.
   point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_DISABLED"
 
   delete_protection_state = "DELETE_PROTECTION_ENABLED"
-  deletion_policy         = "ABANDON" # Even a Terraform that may destroy it leaves it in place.
+  deletion_policy         = "ABANDON" # A permitted destroy keeps the database, too.
 
   lifecycle {
-    # Without what it remembers, messages that come again run again.
+    # Without its records, redelivered messages run again.
     prevent_destroy = true
   }
 
@@ -46,14 +46,14 @@ resource "google_firestore_field" "record" {
 
   dynamic "ttl_config" {
     for_each = each.key == "expires" ? [true] : []
-    content {} # Firestore deletes a record within a day after this time. Pushgate does not count on it.
+    content {} # Firestore deletes a record within a day after this time. pushgate does not depend on it.
   }
 }
 
 # Memorystore
 
 resource "google_redis_instance" "store" {
-  # checkov:skip=CKV_GCP_97:var.memorystore.tls is true unless set otherwise, which only the README's reason justifies; the network is private.
+  # checkov:skip=CKV_GCP_97:var.memorystore.tls is true unless set otherwise, which only the reason in README.md justifies. The network is private.
   count = var.store == "memorystore" ? 1 : 0
 
   project           = var.project
@@ -63,7 +63,7 @@ resource "google_redis_instance" "store" {
   labels            = var.labels
   redis_version     = var.memorystore.redis_version
   memory_size_gb    = var.memorystore.memory_size_gb
-  tier              = "STANDARD_HA" # A replica in another zone takes over. BASIC forgets everything when its one server fails.
+  tier              = "STANDARD_HA" # A replica in another zone takes over. BASIC loses all records if its single server fails.
   connect_mode      = "PRIVATE_SERVICE_ACCESS"
   reserved_ip_range = var.memorystore.reserved_ip_range
 
@@ -73,12 +73,12 @@ resource "google_redis_instance" "store" {
   transit_encryption_mode = var.memorystore.tls ? "SERVER_AUTHENTICATION" : "DISABLED"
 
   redis_configs = {
-    # Google's default drops records when memory is short, silently, and their messages may run again. With this a full Redis
-    # refuses, Pub/Sub waits, and an alert tells before.
+    # Google's default evicts records silently when memory is short, and their messages may run again. With this policy a full
+    # Redis rejects claims, Pub/Sub redelivers later, and an alert warns before.
     maxmemory-policy = "noeviction"
   }
 
-  # For the case that both servers are lost.
+  # A snapshot, in case that both servers fail.
   persistence_config {
     persistence_mode    = "RDB"
     rdb_snapshot_period = "ONE_HOUR"

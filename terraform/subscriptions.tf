@@ -1,5 +1,5 @@
-# One push subscription for each subscriber. A change of topic, filter or ordering replaces it, and a replaced or deleted one
-# loses every message that it holds: README.md, "The guard".
+# One push subscription for each subscriber. A change of topic, filter or ordering replaces it. A replaced or deleted subscription
+# loses all its messages: README.md, "The guard".
 resource "google_pubsub_subscription" "subscription" {
   for_each = var.subscriptions
 
@@ -17,14 +17,14 @@ resource "google_pubsub_subscription" "subscription" {
 
     oidc_token {
       service_account_email = coalesce(each.value.service_account_email, google_service_account.push.email)
-      # Explicit: unset, it is the endpoint's URL, another one for each subscription.
+      # By default it is the endpoint's URL, which differs for each subscription.
       audience = coalesce(each.value.audience, local.audience)
     }
 
     dynamic "no_wrapper" {
       for_each = each.value.unwrapped ? [true] : []
       content {
-        # Without it a push has neither a message id nor the subscription's name.
+        # Without the metadata a push has neither a message id nor the subscription's name.
         write_metadata = true
       }
     }
@@ -41,14 +41,14 @@ resource "google_pubsub_subscription" "subscription" {
   }
 
   expiration_policy {
-    ttl = "" # Never. By default Pub/Sub deletes a subscription that was idle for 31 days.
+    ttl = "" # Never expires. By default Pub/Sub deletes a subscription after 31 idle days.
   }
 
   lifecycle {
     prevent_destroy = true
   }
 
-  # The first push finds a service that lets it in, and the first dead letter somewhere to stay.
+  # The first push needs the right to call the service, and the first dead letter a subscription.
   depends_on = [
     google_cloud_run_v2_service_iam_member.declared_push_invoker,
     google_cloud_run_v2_service_iam_member.push_invoker,
@@ -60,14 +60,14 @@ resource "google_pubsub_subscription" "subscription" {
   ]
 }
 
-# A topic without a subscription keeps nothing, so each dead-letter topic has one that nobody is pushed from.
+# A topic without a subscription keeps no messages, so each dead-letter topic has a pull subscription.
 resource "google_pubsub_subscription" "dead_letter" {
   for_each = local.dead_letter_topics
 
   project                    = var.project
   name                       = each.key
   topic                      = google_pubsub_topic.dead_letter[each.key].id
-  ack_deadline_seconds       = 60 # For the person who pulls.
+  ack_deadline_seconds       = 60 # For a pull by a person.
   message_retention_duration = "${local.dead_letter_retention_seconds}s"
   labels                     = var.labels
 
@@ -109,7 +109,7 @@ resource "google_eventarc_trigger" "trigger" {
   }
 
   lifecycle {
-    # Its subscription goes with it, and what that holds.
+    # A deletion would also delete its subscription with all messages.
     prevent_destroy = true
   }
 
@@ -125,5 +125,5 @@ resource "google_eventarc_trigger" "trigger" {
 }
 
 locals {
-  dead_letter_retention_seconds = 2678400 # 31 days, the longest there is: time for people.
+  dead_letter_retention_seconds = 2678400 # 31 days, the maximum.
 }

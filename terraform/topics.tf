@@ -1,8 +1,8 @@
 locals {
-  # Each by name, though several topics may have it: declarations.tf sees to it that these agree.
+  # The schemas by name. Several topics may use one: declarations.tf validates that their definitions are equal.
   schemas = { for name, definitions in { for topic in values(var.topics) : topic.schema.name => topic.schema... if topic.schema != null } : name => definitions[0] }
 
-  # Of Pub/Sub's own dead lettering, and of the service's, which is all there is for Eventarc's subscriptions.
+  # The dead-letter topics of Pub/Sub and of the service. Eventarc's subscriptions have only those of the service.
   forwarded_dead_letter_topics = toset([for subscription in values(var.subscriptions) : subscription.dead_letter_topic])
   dead_letter_topics           = setunion(local.forwarded_dead_letter_topics, [for trigger in values(var.eventarc_triggers) : trigger.dead_letter_topic])
 }
@@ -16,7 +16,7 @@ resource "google_pubsub_schema" "schema" {
   definition = each.value.definition
 
   lifecycle {
-    # A topic whose schema is gone refuses every message.
+    # A topic whose schema was deleted rejects every message.
     prevent_destroy = true
   }
 
@@ -24,7 +24,7 @@ resource "google_pubsub_schema" "schema" {
 }
 
 resource "google_pubsub_topic" "topic" {
-  # checkov:skip=CKV_GCP_83:Google's own keys encrypt the messages; a key of one's own that is switched off stops every publish.
+  # checkov:skip=CKV_GCP_83:Google's own keys encrypt the messages. A disabled customer-managed key would stop every publish.
   for_each = var.topics
 
   project                    = var.project
@@ -48,7 +48,7 @@ resource "google_pubsub_topic" "topic" {
   }
 
   lifecycle {
-    # Its subscriptions would stay behind without a topic.
+    # Its subscriptions would remain without a topic.
     prevent_destroy = true
   }
 
@@ -56,7 +56,7 @@ resource "google_pubsub_topic" "topic" {
 }
 
 resource "google_pubsub_topic" "dead_letter" {
-  # checkov:skip=CKV_GCP_83:Google's own keys encrypt the messages; a key of one's own that is switched off stops dead lettering.
+  # checkov:skip=CKV_GCP_83:Google's own keys encrypt the messages. A disabled customer-managed key would stop dead lettering.
   for_each = local.dead_letter_topics
 
   project = var.project

@@ -1,7 +1,7 @@
-# What differs by place. How the service runs is in settings.tf, what it declares in declarations.tf.
+# The place of the stack. The settings of the service are in settings.tf, its declarations in declarations.tf.
 
 variable "project" {
-  description = "Id of the project that holds everything."
+  description = "Id of the project of all resources."
   type        = string
   nullable    = false
 
@@ -23,7 +23,7 @@ variable "region" {
 }
 
 variable "name" {
-  description = "Name of the Cloud Run service; the names of its accounts, secrets and images begin with it. Another name makes another service."
+  description = "Name of the Cloud Run service; the names of its accounts, secrets and images begin with it. Another name creates another service."
   type        = string
   default     = "pushgate"
   nullable    = false
@@ -36,7 +36,7 @@ variable "name" {
 }
 
 variable "labels" {
-  description = "Labels for all that can have some."
+  description = "Labels for all resources that support them."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -50,7 +50,7 @@ variable "labels" {
 # The store
 
 variable "store" {
-  description = "Where handled messages are remembered: `firestore` costs by the message, `memorystore` by the hour and takes the highest rates."
+  description = "The store for deduplication: `firestore` costs by the message; `memorystore` costs by the hour, and supports the highest rates."
   type        = string
   nullable    = false
 
@@ -61,7 +61,7 @@ variable "store" {
 }
 
 variable "firestore" {
-  description = "The Firestore database. `database`: its id; `(default)` alone has a free daily quota, and may be in use by others. `location`: null for `region`; a multi-region as eur3 survives a region and costs more."
+  description = "The Firestore database. `database`: its id; only `(default)` has a free daily quota, and other services may use it. `location`: null for `region`; a multi-region such as eur3 survives the failure of a region, and costs more."
   type = object({
     database = optional(string, "pushgate")
     location = optional(string)
@@ -76,7 +76,7 @@ variable "firestore" {
 }
 
 variable "memorystore" {
-  description = "The Redis. `memory_size_gb`: a message takes some 272 bytes for its window, so a million a day for 7 days takes 1.9 GB; 1 to 300. `tls`: off only if the certificate does not hold the address, see README.md. `reserved_ip_range`: a range of private service access; null for any."
+  description = "The Redis. `memory_size_gb`: 1 to 300; a message needs some 272 bytes for its window, so a million a day for 7 days needs 1.9 GB. `tls`: false only if the certificate does not contain the address, see README.md. `reserved_ip_range`: a range of private service access; null for any."
   type = object({
     memory_size_gb    = optional(number, 5)
     redis_version     = optional(string, "REDIS_7_2")
@@ -99,7 +99,7 @@ variable "memorystore" {
 # Topics and people
 
 variable "publishes_to" {
-  description = "Topics that handlers publish to: ids of `topics`, or full names, `projects/P/topics/T`. Dead-letter topics need not be here."
+  description = "Topics that handlers publish to: ids of `topics`, or full names, `projects/P/topics/T`. Dead-letter topics need not be listed."
   type        = set(string)
   default     = []
   nullable    = false
@@ -111,7 +111,7 @@ variable "publishes_to" {
 }
 
 variable "topic_retention" {
-  description = "How long topics keep messages, acked ones too, so that a new subscription can be sought back to them: 600s to 2678400s, billed as storage. null: not at all."
+  description = "The retention of topics, also for acknowledged messages, so that a new subscription can seek back to them: 600s to 2678400s, billed as storage. null: no retention."
   type        = string
   default     = null
 
@@ -122,7 +122,7 @@ variable "topic_retention" {
 }
 
 variable "message_storage_regions" {
-  description = "Regions in which Pub/Sub may store messages. Empty: any that the organization allows, the nearest to the publisher."
+  description = "Regions in which Pub/Sub may store messages. Empty: all that the organization permits, preferably the nearest to the publisher."
   type        = set(string)
   default     = []
   nullable    = false
@@ -134,7 +134,7 @@ variable "message_storage_regions" {
 }
 
 variable "deployers" {
-  description = "Who else may deploy with the accounts of this stack, as a build's account: members as `serviceAccount:…`. Whoever runs Terraform needs this right beforehand."
+  description = "Further members, such as a build's account, that may deploy with the accounts of this stack: `serviceAccount:…`. The account that runs Terraform needs this right before."
   type        = set(string)
   default     = []
   nullable    = false
@@ -146,7 +146,7 @@ variable "deployers" {
 }
 
 variable "notification_channels" {
-  description = "Whom alerts tell: full names of channels, `projects/P/notificationChannels/N`. Empty: alerts are only shown in the console."
+  description = "The channels of alerts: full names, `projects/P/notificationChannels/N`. Empty: alerts are shown only in the console."
   type        = list(string)
   default     = []
   nullable    = false

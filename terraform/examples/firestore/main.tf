@@ -1,4 +1,4 @@
-# The smallest bill: no instance while no message comes, and a store that costs by the message.
+# The lowest costs: no instance while there are no messages, and a store that costs by the message.
 
 terraform {
   required_version = ">= 1.11, < 2.0"
@@ -10,7 +10,7 @@ terraform {
     }
   }
 
-  # Where the state is kept; it should be a bucket with versions that few may read.
+  # The place of the state. Use a bucket with versions and restricted access.
   # backend "gcs" {
   #   bucket = "my-terraform-state"
   #   prefix = "pushgate"
@@ -23,7 +23,7 @@ provider "google" {
 }
 
 locals {
-  # Only the folder of the module itself loads this by itself.
+  # Terraform loads this file automatically only in the folder of the module itself.
   declarations = jsondecode(file("${path.module}/../../subscriptions.auto.tfvars.json"))
 }
 
@@ -44,7 +44,7 @@ module "pushgate" {
   min_instances = 0
   max_instances = 5
   cpu           = 1
-  cpu_idle      = true # CPU is paid only while pushes are open.
+  cpu_idle      = true # CPU costs only during pushes.
   memory_mib    = 512
 
   notification_channels = var.notification_channels

@@ -1,4 +1,4 @@
-# The highest rate: instances that are always there, and a Redis beside them.
+# The highest rates: permanent instances, and a Redis.
 
 terraform {
   required_version = ">= 1.11, < 2.0"
@@ -10,7 +10,7 @@ terraform {
     }
   }
 
-  # Where the state is kept; it should be a bucket with versions that few may read.
+  # The place of the state. Use a bucket with versions and restricted access.
   # backend "gcs" {
   #   bucket = "my-terraform-state"
   #   prefix = "pushgate"
@@ -23,7 +23,7 @@ provider "google" {
 }
 
 locals {
-  # Only the folder of the module itself loads this by itself.
+  # Terraform loads this file automatically only in the folder of the module itself.
   declarations = jsondecode(file("${path.module}/../../subscriptions.auto.tfvars.json"))
 }
 
@@ -42,16 +42,16 @@ module "pushgate" {
   store = "memorystore"
   memorystore = {
     memory_size_gb = 5
-    # From the connection, so that it is there before the Redis is.
+    # From the connection, so that it is created before the Redis.
     reserved_ip_range = google_service_networking_connection.services.reserved_peering_ranges[0]
   }
   network = { network = google_compute_network.network.id, subnetwork = google_compute_subnetwork.service.id }
 
-  min_instances = 2 # One can be replaced while the other works.
+  min_instances = 2 # One is active while the other is replaced.
   max_instances = 50
   concurrency   = 250
   cpu           = 2
-  cpu_idle      = false # Always busy, so CPU by the hour is the cheaper one; and connections are kept alive.
+  cpu_idle      = false # For busy instances CPU by the hour is cheaper, and connections stay alive.
   memory_mib    = 2048
 
   notification_channels = var.notification_channels

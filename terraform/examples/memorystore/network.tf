@@ -1,4 +1,4 @@
-# A network of its own: the service's instances in one range, Google's managed Redis in another, and nothing from outside.
+# A network of its own: the service's instances in one range, Google's managed Redis in another, and no access from outside.
 
 locals {
   network_apis = toset(["compute.googleapis.com", "servicenetworking.googleapis.com"])
@@ -35,7 +35,7 @@ resource "google_compute_subnetwork" "service" {
   }
 }
 
-# Private service access: a range for what Google runs for us, and the connection to it.
+# Private service access: a range for Google's managed services, and the connection to it.
 resource "google_compute_global_address" "services" {
   project       = var.project
   name          = "pushgate-services"
@@ -51,7 +51,7 @@ resource "google_service_networking_connection" "services" {
   reserved_peering_ranges = [google_compute_global_address.services.name]
 }
 
-# Nothing from outside opens a connection into the network. Answers to what the service opened itself come in all the same.
+# No connection from outside is accepted. Answers to the service's own connections are.
 resource "google_compute_firewall" "nothing_comes_in" {
   project       = var.project
   name          = "pushgate-nothing-comes-in"

@@ -1,11 +1,11 @@
 variable "project" {
-  description = "Id of the project that holds everything."
+  description = "Id of the project of all resources."
   type        = string
   nullable    = false
 }
 
 variable "region" {
-  description = "Region of the service, its store and its images, as europe-west1."
+  description = "Region of the service, its store and its images, such as europe-west1."
   type        = string
   default     = "europe-west1"
   nullable    = false
@@ -18,14 +18,14 @@ variable "image" {
 }
 
 variable "notification_channels" {
-  description = "Whom alerts tell: full names, `projects/P/notificationChannels/N`."
+  description = "The channels of alerts: full names, `projects/P/notificationChannels/N`."
   type        = list(string)
   default     = []
   nullable    = false
 }
 
 variable "subnetwork_range" {
-  description = "Addresses of the service's instances, CIDR: a /24 is enough for some hundred instances at once."
+  description = "The addresses of the service's instances, CIDR: a /24 suffices for some hundred concurrent instances."
   type        = string
   default     = "10.8.0.0/24"
   nullable    = false
