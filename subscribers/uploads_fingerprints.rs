@@ -93,7 +93,7 @@ fn fingerprint_upload(
 }
 
 /// The smallest hash of all features of the text under each of many hash functions (MinHash): texts that share features
-/// share numbers. `None` if asked to stop.
+/// share numbers. Returns `None` if the service stops it.
 fn fingerprint(text: &str, is_stopping: impl Fn() -> bool) -> Option<Vec<u8>> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let features: BTreeSet<&[&str]> = words.windows(SHINGLE.min(words.len()).max(1)).collect();

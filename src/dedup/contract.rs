@@ -46,6 +46,14 @@ fn ticket_for(id: &str) -> Ticket {
     Ticket::new(key, LONG, LONG)
 }
 
+/// Returns a ticket whose lease expires soon.
+fn short_ticket() -> Ticket {
+    Ticket {
+        lease: SHORT,
+        ..ticket()
+    }
+}
+
 /// Returns a ticket of another delivery of the same message.
 fn rival(ticket: &Ticket) -> Ticket {
     Ticket {
@@ -205,10 +213,7 @@ async fn an_expired_claim_is_taken_over_for_good(
     one: &Arc<dyn DedupStore>,
     other: &Arc<dyn DedupStore>,
 ) {
-    let late = Ticket {
-        lease: SHORT,
-        ..ticket()
-    };
+    let late = short_ticket();
     assert_eq!(claim(one, &late).await, GRANTED);
     until(one, &late, Record::Expired).await;
     let next = rival(&Ticket {
@@ -230,10 +235,7 @@ async fn an_expired_claim_is_taken_over_for_good(
 }
 
 async fn an_expired_lease_does_not_revoke_a_claim(one: &Arc<dyn DedupStore>) {
-    let ticket = Ticket {
-        lease: SHORT,
-        ..ticket()
-    };
+    let ticket = short_ticket();
     assert_eq!(claim(one, &ticket).await, GRANTED);
     until(one, &ticket, Record::Expired).await;
     assert_eq!(renew(one, &ticket).await, Hold::Held);
@@ -242,10 +244,7 @@ async fn an_expired_lease_does_not_revoke_a_claim(one: &Arc<dyn DedupStore>) {
 }
 
 async fn a_renewed_claim_does_not_expire(one: &Arc<dyn DedupStore>, other: &Arc<dyn DedupStore>) {
-    let short = Ticket {
-        lease: SHORT,
-        ..ticket()
-    };
+    let short = short_ticket();
     let marker = Ticket {
         lease: 3 * SHORT,
         ..rival(&ticket())
@@ -271,10 +270,7 @@ async fn a_run_that_began_and_vanished_stays_known(
     one: &Arc<dyn DedupStore>,
     other: &Arc<dyn DedupStore>,
 ) {
-    let vanished = Ticket {
-        lease: SHORT,
-        ..ticket()
-    };
+    let vanished = short_ticket();
     assert_eq!(claim(one, &vanished).await, GRANTED);
     assert_eq!(begin(one, &vanished).await, Hold::Held);
     until(one, &vanished, Record::Expired).await;
@@ -308,10 +304,7 @@ async fn a_claim_that_never_began_is_no_lost_run(
     one: &Arc<dyn DedupStore>,
     other: &Arc<dyn DedupStore>,
 ) {
-    let vanished = Ticket {
-        lease: SHORT,
-        ..ticket()
-    };
+    let vanished = short_ticket();
     assert_eq!(claim(one, &vanished).await, GRANTED);
     assert_eq!(renew(one, &vanished).await, Hold::Held);
     until(one, &vanished, Record::Expired).await;

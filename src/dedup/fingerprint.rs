@@ -1,4 +1,4 @@
-//! Fingerprints tell apart the payloads of messages with the same key.
+//! Fingerprints of payloads, for messages with the same key.
 
 use std::fmt;
 use std::str::FromStr;
