@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use headers::{Age, CacheControl, HeaderMapExt};
+use axum::http::header::{AGE, CACHE_CONTROL};
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, PublicKeyUse};
 use serde::Deserialize;
@@ -312,13 +312,20 @@ async fn fetch(
 
 /// How much longer the answer is fresh (RFC 9111, 4.2): its `max-age` less the time it spent in caches.
 fn max_age(headers: &HeaderMap) -> Duration {
-    let max_age = headers
-        .typed_get::<CacheControl>()
-        .and_then(|control| control.max_age())
-        .unwrap_or(DEFAULT_MAX_AGE);
-    let age = headers.typed_get::<Age>().map_or(0, |age| age.as_secs());
+    let values = headers.get_all(CACHE_CONTROL).iter();
+    let mut directives = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    let max_age = directives.find_map(|directive| {
+        let (name, seconds) = directive.trim().split_once('=')?;
+        let is_max_age = name.eq_ignore_ascii_case("max-age");
+        is_max_age.then(|| seconds.trim_matches('"').parse().ok())?
+    });
+    let age = headers.get(AGE).and_then(|age| age.to_str().ok());
+    let age = age.and_then(|age| age.trim().parse().ok());
     max_age
-        .saturating_sub(Duration::from_secs(age))
+        .map_or(DEFAULT_MAX_AGE, Duration::from_secs)
+        .saturating_sub(Duration::from_secs(age.unwrap_or_default()))
         .min(MAX_STALE)
 }
 
