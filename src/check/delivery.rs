@@ -2,10 +2,10 @@
 
 use super::finding::Finding;
 use super::rules::{EVENTARC, ORDER_DEAD_LETTER, ORDER_DUPLICATES, UNWRAPPED};
-use crate::subscriber::{Form, Idempotency, StoreDown, Subscriber};
+use crate::subscriber::{Form, StoreDown, Subscriber};
 
 pub(super) fn findings(subscriber: &Subscriber) -> Vec<Finding> {
-    match subscriber.form {
+    match subscriber.pushes.form {
         Form::Eventarc => eventarc(subscriber),
         Form::Unwrapped => order(subscriber)
             .into_iter()
@@ -17,7 +17,7 @@ pub(super) fn findings(subscriber: &Subscriber) -> Vec<Finding> {
 
 /// An order is weakened by dead lettering, which every subscription here has (Google, *Order messages*).
 fn order(subscriber: &Subscriber) -> Vec<Finding> {
-    if !subscriber.is_ordered {
+    if !subscriber.cloud.is_ordered {
         return Vec::new();
     }
     let id = &subscriber.id;
@@ -25,21 +25,17 @@ fn order(subscriber: &Subscriber) -> Vec<Finding> {
         id,
         format!(
             "it is ordered, and a message leaves for {:?} after {} attempts",
-            subscriber.dead_letter_topic, subscriber.attempts
+            subscriber.dead_letter_topic, subscriber.cloud.attempts
         ),
         "write the handler so that it bears a gap, leave .ordered() out, or accept it: --accept order-dead-letter=SUBSCRIPTION",
     )];
-    let is_guarded = subscriber
-        .idempotency
-        .as_ref()
-        .is_none_or(Idempotency::is_guarded);
-    if !is_guarded {
+    if !subscriber.is_guarded() {
         findings.push(ORDER_DUPLICATES.found(
             id,
             "it is ordered, and Idempotency::none remembers nothing",
             "declare .idempotency(Idempotency::by_message_id())",
         ));
-    } else if matches!(subscriber.store_down, StoreDown::Open(_)) {
+    } else if matches!(subscriber.dedup.store_down, StoreDown::Open(_)) {
         findings.push(ORDER_DUPLICATES.found(
             id,
             "it is ordered, and StoreDown::open remembers nothing while the store is down",
@@ -60,8 +56,8 @@ fn unwrapped(subscriber: &Subscriber) -> Finding {
 /// (Google, *Eventarc*: it creates and owns the subscription.)
 fn eventarc(subscriber: &Subscriber) -> Vec<Finding> {
     let declared = [
-        (subscriber.filter.is_some(), "a filter", ".filter(…)"),
-        (subscriber.is_ordered, "an order", ".ordered()"),
+        (subscriber.cloud.filter.is_some(), "a filter", ".filter(…)"),
+        (subscriber.cloud.is_ordered, "an order", ".ordered()"),
     ];
     let mut findings: Vec<Finding> = declared
         .iter()

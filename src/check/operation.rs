@@ -17,7 +17,10 @@ pub(super) fn findings(subscriber: &Subscriber) -> Vec<Finding> {
 }
 
 fn latency(subscriber: &Subscriber) -> Option<Finding> {
-    let (latency, deadline) = (subscriber.expected.latency?, subscriber.ack_deadline);
+    let (latency, deadline) = (
+        subscriber.operation.expected.latency?,
+        subscriber.cloud.ack_deadline,
+    );
     (latency > deadline).then(|| {
         LATENCY.found(
             &subscriber.id,
@@ -30,8 +33,8 @@ fn latency(subscriber: &Subscriber) -> Option<Finding> {
 /// A message that fails once is as old as a pause, and that is normal.
 fn age_of_a_retry(subscriber: &Subscriber) -> Option<Finding> {
     let (age, pause) = (
-        subscriber.alerts.oldest_unacked_age,
-        subscriber.backoff.maximum,
+        subscriber.operation.alerts.oldest_unacked_age,
+        subscriber.cloud.backoff.maximum,
     );
     (age <= pause).then(|| {
         ALERT_ALWAYS.found(
@@ -43,9 +46,9 @@ fn age_of_a_retry(subscriber: &Subscriber) -> Option<Finding> {
 }
 
 fn age_of_a_normal_message(subscriber: &Subscriber) -> Option<Finding> {
-    let latency = subscriber.expected.latency?;
-    let age = subscriber.alerts.oldest_unacked_age;
-    (age <= latency && age > subscriber.backoff.maximum).then(|| {
+    let latency = subscriber.operation.expected.latency?;
+    let age = subscriber.operation.alerts.oldest_unacked_age;
+    (age <= latency && age > subscriber.cloud.backoff.maximum).then(|| {
         ALERT_ALWAYS.found(
             &subscriber.id,
             format!("the alert on the oldest unacked message is at {age:?}, and a normal message takes {latency:?}"),
@@ -56,9 +59,9 @@ fn age_of_a_normal_message(subscriber: &Subscriber) -> Option<Finding> {
 
 /// So many messages are on their way at any moment as come in the time that one takes (Little's law).
 fn waiting(subscriber: &Subscriber) -> Option<Finding> {
-    let most = subscriber.alerts.undelivered_messages?;
-    let rate = subscriber.expected.messages_per_second?;
-    let normal = rate * subscriber.expected.latency?.as_secs_f64();
+    let most = subscriber.operation.alerts.undelivered_messages?;
+    let rate = subscriber.operation.expected.messages_per_second?;
+    let normal = rate * subscriber.operation.expected.latency?.as_secs_f64();
     #[expect(
         clippy::cast_precision_loss,
         reason = "a count of messages, compared with an estimate"
@@ -74,7 +77,10 @@ fn waiting(subscriber: &Subscriber) -> Option<Finding> {
 }
 
 fn age_of_the_lost(subscriber: &Subscriber) -> Option<Finding> {
-    let (age, retention) = (subscriber.alerts.oldest_unacked_age, subscriber.retention);
+    let (age, retention) = (
+        subscriber.operation.alerts.oldest_unacked_age,
+        subscriber.cloud.retention,
+    );
     (age >= retention).then(|| {
         ALERT_NEVER.found(
             &subscriber.id,
@@ -86,7 +92,7 @@ fn age_of_the_lost(subscriber: &Subscriber) -> Option<Finding> {
 
 /// Alerts fire above their share.
 fn share(subscriber: &Subscriber) -> Option<Finding> {
-    let share = subscriber.alerts.failed_push_share;
+    let share = subscriber.operation.alerts.failed_push_share;
     (share >= 1.0).then(|| {
         ALERT_NEVER.found(
             &subscriber.id,

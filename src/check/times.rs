@@ -5,8 +5,7 @@ use std::time::Duration;
 use super::finding::Finding;
 use super::rules::{LEASE, OUTAGE, RETRIES, RETRIES_RISK, WINDOW};
 use crate::generate::documents::words::rough;
-use crate::subscriber::shortest_lease;
-use crate::subscriber::{Form, Idempotency, Subscriber};
+use crate::subscriber::{Form, Subscriber, shortest_lease};
 
 pub(super) fn findings(subscriber: &Subscriber) -> Vec<Finding> {
     window(subscriber)
@@ -19,14 +18,14 @@ pub(super) fn findings(subscriber: &Subscriber) -> Vec<Finding> {
 /// Leases, with what the settings give a step in the store.
 pub(super) fn leases(subscribers: &[Subscriber], store_timeout: Duration) -> Vec<Finding> {
     let least = shortest_lease(store_timeout);
-    let short = subscribers.iter().filter(|each| each.lease < least);
+    let short = subscribers.iter().filter(|each| each.dedup.lease < least);
     short
         .map(|each| {
             LEASE.found(
                 &each.id,
                 format!(
                     "the lease is {:?}, expected at least {least:?}: a store step may take {store_timeout:?}",
-                    each.lease
+                    each.dedup.lease
                 ),
                 format!(
                     "declare .lease(…) of {least:?} or more, or set PUSHGATE_STORE_TIMEOUT_MILLISECONDS lower"
@@ -37,12 +36,8 @@ pub(super) fn leases(subscribers: &[Subscriber], store_timeout: Duration) -> Vec
 }
 
 fn window(subscriber: &Subscriber) -> Option<Finding> {
-    let is_guarded = subscriber
-        .idempotency
-        .as_ref()
-        .is_some_and(Idempotency::is_guarded);
-    let (window, retention) = (subscriber.dedup_window(), subscriber.retention);
-    (is_guarded && window < retention).then(|| {
+    let (window, retention) = (subscriber.dedup_window(), subscriber.cloud.retention);
+    (subscriber.is_guarded() && window < retention).then(|| {
         WINDOW.found(
             &subscriber.id,
             format!("a handled message is remembered for {window:?}, and Pub/Sub keeps an unacked one for {retention:?}"),
@@ -53,12 +48,12 @@ fn window(subscriber: &Subscriber) -> Option<Finding> {
 
 /// Eventarc's subscriptions are not ours to set.
 fn retries(subscriber: &Subscriber) -> Option<Finding> {
-    if subscriber.form == Form::Eventarc {
+    if subscriber.pushes.form == Form::Eventarc {
         return None;
     }
-    let retention = subscriber.retention;
+    let retention = subscriber.cloud.retention;
     let (doubling, longest) = (doubling(subscriber), longest(subscriber));
-    let attempts = subscriber.attempts;
+    let attempts = subscriber.cloud.attempts;
     let mend = "declare a longer .retention(…), fewer .attempts(…), or a shorter .retry(…) or .ack_deadline(…)";
     if doubling >= retention {
         let what = format!(
@@ -82,33 +77,29 @@ fn outage(subscriber: &Subscriber) -> Option<Finding> {
             &subscriber.id,
             format!(
                 "a message survives an outage of {}: {} attempts with pauses of {:?} to {:?}",
-                rough(survived), subscriber.attempts, subscriber.backoff.minimum, subscriber.backoff.maximum
+                rough(survived), subscriber.cloud.attempts, subscriber.cloud.backoff.minimum, subscriber.cloud.backoff.maximum
             ),
             "declare more .attempts(…), longer pauses in .retry(…) or a longer .retention(…), or accept it: --accept outage-survival=SUBSCRIPTION",
         )
     })
 }
 
-/// Every attempt runs into its deadline, and each pause is twice the one before.
+/// Returns the time of all attempts if each runs into its deadline and each pause is twice the one before.
 fn doubling(subscriber: &Subscriber) -> Duration {
-    let (mut pause, mut sum) = (subscriber.backoff.minimum, Duration::ZERO);
-    for _ in 1..subscriber.attempts.min(MOST_ATTEMPTS) {
-        sum = sum.saturating_add(pause);
-        pause = pause.saturating_mul(2).min(subscriber.backoff.maximum);
-    }
-    sum.saturating_add(deadlines(subscriber))
+    let pauses = subscriber.doubling_pauses();
+    pauses.saturating_add(deadlines(subscriber))
 }
 
 /// Google names the bounds of a pause, and no steps between them (Google, *RetryPolicy*).
 fn longest(subscriber: &Subscriber) -> Duration {
-    let pauses = subscriber.attempts.saturating_sub(1);
-    let pauses = subscriber.backoff.maximum.saturating_mul(pauses);
+    let pauses = subscriber.cloud.attempts.saturating_sub(1);
+    let pauses = subscriber.cloud.backoff.maximum.saturating_mul(pauses);
     pauses.saturating_add(deadlines(subscriber))
 }
 
 fn deadlines(subscriber: &Subscriber) -> Duration {
-    subscriber.ack_deadline.saturating_mul(subscriber.attempts)
+    subscriber
+        .cloud
+        .ack_deadline
+        .saturating_mul(subscriber.cloud.attempts)
 }
-
-/// More are refused as a declaration.
-const MOST_ATTEMPTS: u32 = 100;

@@ -60,7 +60,7 @@ impl Delivery {
             ordering_key: envelope.ordering_key.map(Into::into),
             idempotency_key: Arc::from(""), // made of the identity, below
             delivery_attempt: envelope.delivery_attempt,
-            deadline: at + subscriber.declared.ack_deadline,
+            deadline: at + subscriber.declared.cloud.ack_deadline,
             stop: deliveries.drain.stopping.child_token(),
             trace,
         };
@@ -126,7 +126,7 @@ impl Delivery {
 
     /// True if a message whose run was cut off is parked for a person.
     pub(crate) fn parks(&self) -> bool {
-        self.subscriber.declared.after_crash == AfterCrash::Park
+        self.subscriber.declared.dedup.after_crash == AfterCrash::Park
     }
 
     /// Returns the ticket to claim with. A subscriber that parks marks the beginning of a run, which also sets the whole lease; until
@@ -165,7 +165,7 @@ impl Delivery {
 
     /// Decides after this error of the store if the handler runs without deduplication, as its subscriber may declare.
     pub(crate) fn run_unguarded(&mut self, error: &StoreError) -> bool {
-        let StoreDown::Open(reason) = &self.subscriber.declared.store_down else {
+        let StoreDown::Open(reason) = &self.subscriber.declared.dedup.store_down else {
             return false;
         };
         // The store answers, with a record that is not pushgate's.

@@ -43,7 +43,7 @@ impl Registered {
             .threads
             .as_ref()
             .map_or(ASYNC_ROOM, |share| 2 * share.size);
-        let places = declared.concurrency.unwrap_or(room);
+        let places = declared.runs.concurrency.unwrap_or(room);
         Self {
             name: format!("projects/{project}/subscriptions/{}", declared.id).into(),
             dead_letter_topic: DeadLetterTopic::new(
@@ -58,7 +58,7 @@ impl Registered {
             places: Arc::new(Semaphore::new(places)),
             waiting: Waiting::of(places),
             quota,
-            breaker: declared.circuit_breaker.map(|breaker| {
+            breaker: declared.runs.circuit_breaker.map(|breaker| {
                 let rules = Rules {
                     failures: breaker.failures,
                     shortest_pause: breaker.pause.minimum,
@@ -96,12 +96,12 @@ impl Registered {
     pub(crate) fn ticket(&self, identity: Identity) -> Ticket {
         let key = MessageKey {
             subscription: self.name.to_string(),
-            epoch: self.declared.epoch,
+            epoch: self.declared.dedup.epoch,
             id: identity.id,
         };
         let mut ticket = Ticket {
             fingerprint: identity.fingerprint,
-            ..Ticket::new(key, self.declared.lease, self.declared.dedup_window())
+            ..Ticket::new(key, self.declared.dedup.lease, self.declared.dedup_window())
         };
         self.store.adopt(&mut ticket);
         ticket

@@ -131,7 +131,7 @@ async fn run_as_declared(delivery: &Delivery, lease: &Lease, deliveries: &Delive
         }
     };
     let ran = try_once
-        .retry(pauses(subscriber.declared.in_process))
+        .retry(pauses(subscriber.declared.runs.in_process))
         .adjust(|_, pause| {
             let has_time = |pause: &Duration| Instant::now() + *pause < last_begin;
             let is_over = closing.is_cancelled() || stop.is_cancelled();

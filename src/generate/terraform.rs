@@ -1,185 +1,84 @@
-//! Terraform's variables. `terraform/variables.tf` says what the module makes of them.
+//! Terraform's variables. `terraform/variables.tf` says how the module uses them.
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::manifest::Seconds;
 use super::topics::topics;
-use crate::subscriber::{Alerts, Expectation, Form, Schedule, Subscriber, TopicSchema};
+use crate::subscriber::{Expectation, Form, Schedule, Seconds, Subscriber};
 
-/// What is declared, by name.
-#[derive(Serialize)]
-pub(super) struct Variables<'a> {
-    topics: BTreeMap<&'a str, Topic<'a>>,
-    subscriptions: BTreeMap<&'a str, Subscription<'a>>,
-    /// Whose subscriptions Eventarc creates and owns.
-    eventarc_triggers: BTreeMap<&'a str, Subscription<'a>>,
-    schedules: BTreeMap<&'a str, Job<'a>>,
-}
-
-#[derive(Serialize)]
-struct Topic<'a> {
-    schema: Option<Schema<'a>>,
-}
-
-#[derive(Serialize)]
-struct Schema<'a> {
-    name: &'a str,
-    r#type: &'a str,
-    encoding: &'a str,
-    definition: &'a str,
-}
-
-#[derive(Serialize)]
-struct Subscription<'a> {
-    topic: &'a str,
-    purpose: &'a str,
-    owner: Option<&'a str>,
-    ack_deadline_seconds: u64,
-    minimum_backoff: Seconds,
-    maximum_backoff: Seconds,
-    max_delivery_attempts: u32,
-    dead_letter_topic: &'a str,
-    message_retention_duration: Seconds,
-    enable_message_ordering: bool,
-    filter: Option<&'a str>,
-    unwrapped: bool,
-    /// Null: that of the whole stack, as the account.
-    audience: Option<&'a str>,
-    service_account_email: Option<&'a str>,
-    expected: Option<Expected>,
-    alerts: AlertThresholds,
-}
-
-#[derive(Serialize)]
-struct Expected {
-    messages_per_second: Option<f64>,
-    latency_seconds: Option<f64>,
-}
-
-#[derive(Serialize)]
-struct AlertThresholds {
-    oldest_unacked_age_seconds: u64,
-    undelivered_messages: Option<u64>,
-    failed_push_share: f64,
-}
-
-/// A job of Cloud Scheduler.
-#[derive(Serialize)]
-struct Job<'a> {
-    topic: &'a str,
-    purpose: &'a str,
-    schedule: &'a str,
-    time_zone: &'a str,
-    data_base64: String,
-    attributes: &'a BTreeMap<String, String>,
-}
-
-/// Of these declarations.
-pub(super) fn variables(subscribers: &[Subscriber]) -> Variables<'_> {
-    let of_form = |is_eventarc: bool| {
-        let subscribers = subscribers.iter();
-        subscribers
-            .filter(move |subscriber| (subscriber.form == Form::Eventarc) == is_eventarc)
-            .map(|subscriber| (subscriber.id.as_str(), Subscription::of(subscriber)))
-            .collect()
-    };
+/// Returns the variables of these declarations.
+pub(super) fn variables(subscribers: &[Subscriber]) -> Value {
+    let (triggers, subscriptions): (Vec<_>, Vec<_>) = subscribers
+        .iter()
+        .partition(|subscriber| subscriber.pushes.form == Form::Eventarc);
     let topics = topics(subscribers);
     let schedules = topics.iter().flat_map(|topic| topic.schedules());
-    Variables {
-        subscriptions: of_form(false),
-        eventarc_triggers: of_form(true),
-        schedules: schedules
-            .map(|(subscriber, schedule)| {
-                (schedule.name(subscriber), Job::of(schedule, subscriber))
-            })
-            .collect(),
-        topics: topics
-            .iter()
-            .map(|topic| {
-                let schema = topic.schema().map(Schema::of);
-                (topic.id, Topic { schema })
-            })
-            .collect(),
-    }
+    json!({
+        "topics": topics.iter().map(|topic| (topic.id, json!({"schema": topic.schema()}))).collect::<BTreeMap<_, _>>(),
+        "subscriptions": by_name(&subscriptions),
+        "eventarc_triggers": by_name(&triggers),
+        "schedules": schedules
+            .map(|(subscriber, schedule)| (schedule.name(subscriber), job(schedule, subscriber)))
+            .collect::<BTreeMap<_, _>>(),
+    })
 }
 
-impl<'a> Schema<'a> {
-    fn of(schema: &'a TopicSchema) -> Self {
-        Self {
-            name: &schema.name,
-            r#type: schema.language.name(),
-            encoding: schema.encoding.name(),
-            definition: &schema.definition,
-        }
-    }
+fn by_name<'a>(subscribers: &[&'a Subscriber]) -> BTreeMap<&'a str, Value> {
+    let subscribers = subscribers.iter();
+    subscribers
+        .map(|subscriber| (subscriber.id.as_str(), subscription(subscriber)))
+        .collect()
 }
 
-impl<'a> Subscription<'a> {
-    fn of(subscriber: &'a Subscriber) -> Self {
-        Self {
-            topic: &subscriber.topic,
-            purpose: &subscriber.purpose,
-            owner: subscriber.owner.as_deref(),
-            ack_deadline_seconds: subscriber.ack_deadline.as_secs(),
-            minimum_backoff: Seconds(subscriber.backoff.minimum),
-            maximum_backoff: Seconds(subscriber.backoff.maximum),
-            max_delivery_attempts: subscriber.attempts,
-            dead_letter_topic: &subscriber.dead_letter_topic,
-            message_retention_duration: Seconds(subscriber.retention),
-            enable_message_ordering: subscriber.is_ordered,
-            filter: subscriber.filter.as_deref(),
-            unwrapped: subscriber.form == Form::Unwrapped,
-            // During a move there are two: the first one is pushed for, the others are still let in.
-            audience: subscriber.audiences.first().map(String::as_str),
-            service_account_email: subscriber.callers.first().map(String::as_str),
-            expected: Expected::of(subscriber.expected),
-            alerts: AlertThresholds::of(subscriber.alerts),
-        }
-    }
+fn subscription(subscriber: &Subscriber) -> Value {
+    let (cloud, pushes) = (&subscriber.cloud, &subscriber.pushes);
+    let (expected, alerts) = (subscriber.operation.expected, subscriber.operation.alerts);
+    let is_expected = expected != Expectation::default();
+    json!({
+        "topic": subscriber.topic,
+        "purpose": subscriber.purpose,
+        "owner": subscriber.operation.owner,
+        "ack_deadline_seconds": cloud.ack_deadline.as_secs(),
+        "minimum_backoff": Seconds(cloud.backoff.minimum),
+        "maximum_backoff": Seconds(cloud.backoff.maximum),
+        "max_delivery_attempts": cloud.attempts,
+        "dead_letter_topic": subscriber.dead_letter_topic,
+        "message_retention_duration": Seconds(cloud.retention),
+        "enable_message_ordering": cloud.is_ordered,
+        "filter": cloud.filter,
+        "unwrapped": pushes.form == Form::Unwrapped,
+        // During a move there are two: pushes are sent for the first one, and the others are still accepted.
+        "audience": pushes.audiences.first(),
+        "service_account_email": pushes.callers.first(),
+        "expected": is_expected.then(|| json!({
+            "messages_per_second": expected.messages_per_second,
+            "latency_seconds": expected.latency.map(|latency| latency.as_secs_f64()),
+        })),
+        "alerts": {
+            "oldest_unacked_age_seconds": alerts.oldest_unacked_age.as_secs(),
+            "undelivered_messages": alerts.undelivered_messages,
+            "failed_push_share": alerts.failed_push_share,
+        },
+    })
 }
 
-impl Expected {
-    fn of(expected: Expectation) -> Option<Self> {
-        let is_declared = expected != Expectation::default();
-        is_declared.then(|| Self {
-            messages_per_second: expected.messages_per_second,
-            latency_seconds: expected.latency.map(|latency| latency.as_secs_f64()),
-        })
-    }
-}
-
-impl AlertThresholds {
-    fn of(alerts: Alerts) -> Self {
-        Self {
-            oldest_unacked_age_seconds: alerts.oldest_unacked_age.as_secs(),
-            undelivered_messages: alerts.undelivered_messages,
-            failed_push_share: alerts.failed_push_share,
-        }
-    }
-}
-
-impl<'a> Job<'a> {
-    fn of(schedule: &'a Schedule, subscriber: &'a Subscriber) -> Self {
-        Self {
-            topic: &subscriber.topic,
-            purpose: schedule.purpose_or(subscriber),
-            schedule: &schedule.cron,
-            time_zone: &schedule.time_zone,
-            data_base64: BASE64_STANDARD.encode(&schedule.data),
-            attributes: &schedule.attributes,
-        }
-    }
+fn job(schedule: &Schedule, subscriber: &Subscriber) -> Value {
+    json!({
+        "topic": subscriber.topic,
+        "purpose": schedule.purpose_or(subscriber),
+        "schedule": schedule.cron,
+        "time_zone": schedule.time_zone,
+        "data_base64": BASE64_STANDARD.encode(&schedule.data),
+        "attributes": schedule.attributes,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use serde_json::{Value, json};
 
     use super::*;
     use crate::{Alerts, Idempotency, Message, Raw, TopicSchema};
@@ -193,7 +92,7 @@ mod tests {
     }
 
     fn written(subscribers: &[Subscriber]) -> Value {
-        serde_json::to_value(variables(subscribers)).expect("JSON")
+        variables(subscribers)
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl<'a> Topic<'a> {
     pub(super) fn owners(&self) -> BTreeSet<&'a str> {
         let subscribers = self.subscribers.iter();
         subscribers
-            .filter_map(|subscriber| subscriber.owner.as_deref())
+            .filter_map(|subscriber| subscriber.operation.owner.as_deref())
             .collect()
     }
 
@@ -68,7 +68,7 @@ impl<'a> Topic<'a> {
     pub(super) fn ordered(&self) -> Vec<&'a Subscriber> {
         let subscribers = self.subscribers.iter().copied();
         subscribers
-            .filter(|subscriber| subscriber.is_ordered)
+            .filter(|subscriber| subscriber.cloud.is_ordered)
             .collect()
     }
 

@@ -65,10 +65,12 @@ impl Binding {
             };
             chosen.iter().cloned().collect()
         };
-        let service = defaults.service.filter(|_| declared.form == Form::Eventarc);
+        let service = defaults
+            .service
+            .filter(|_| declared.pushes.form == Form::Eventarc);
         Self {
-            callers: or_default(&declared.callers, defaults.callers),
-            audiences: or_default(&declared.audiences, defaults.audiences),
+            callers: or_default(&declared.pushes.callers, defaults.callers),
+            audiences: or_default(&declared.pushes.audiences, defaults.audiences),
             own_service: service.map(str::to_owned),
             subscriber,
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Schedule, Subscriber, TopicSchema};
 use crate::handler::state::StateType;
 
-/// A lease is renewed three times in its length, and each of these may take as long as the store is given.
+/// Returns the shortest lease: it is renewed three times in its length, and each renewal may take the store's time-out.
 pub(crate) fn shortest_lease(store_timeout: Duration) -> Duration {
     3 * store_timeout
 }
@@ -17,8 +17,9 @@ pub(crate) fn short_leases(subscribers: &[Subscriber], store_timeout: Duration) 
     let least = shortest_lease(store_timeout);
     let short = subscribers
         .iter()
-        .filter(|subscriber| subscriber.lease < least);
-    short.map(|Subscriber { id, lease, .. }| {
+        .filter(|subscriber| subscriber.dedup.lease < least);
+    short.map(|subscriber| {
+        let (id, lease) = (&subscriber.id, subscriber.dedup.lease);
         format!("subscriber {id:?}: lease is {lease:?}, expected at least {least:?}, three times PUSHGATE_STORE_TIMEOUT_MILLISECONDS: see .lease(…)")
     }).collect()
 }

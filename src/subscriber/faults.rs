@@ -1,253 +1,106 @@
-//! What can be wrong with a declaration: found at start, all of it at once.
+//! Faults of a declaration, all found at once at the start.
 
-use std::time::Duration;
-
-use super::callers::{audience_fault, caller_fault};
-use super::{
-    AfterCrash, Backoff, Form, Idempotency, InProcess, Limits, SECOND, StoreDown, Subscriber,
-};
+use super::{AfterCrash, Form, Idempotency, StoreDown, Subscriber};
 
 const NAME_FORM: &str = "must be 3 to 255 characters, a letter first, then letters, digits or -_.~+%, and must not begin with \"goog\"";
 
-/// Retention ends after 31 days (Google, *Subscription*, `messageRetentionDuration`); more than a year is a mistake.
-const LONGEST_WINDOW: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// Collects the faults of a declaration: each says what was found, what was expected and which call decides it.
+#[derive(Default)]
+pub(super) struct Faults(Vec<String>);
+
+impl Faults {
+    /// Adds the fault unless the condition holds.
+    pub(super) fn require<T: Into<String>>(&mut self, is_right: bool, fault: impl FnOnce() -> T) {
+        if !is_right {
+            self.add(fault());
+        }
+    }
+
+    pub(super) fn add(&mut self, fault: impl Into<String>) {
+        self.0.push(fault.into());
+    }
+}
 
 impl Subscriber {
-    /// Everything wrong with the declaration: what was found, what was expected, which call decides it.
+    /// Returns all faults of the declaration.
     pub(crate) fn faults(&self) -> Vec<String> {
-        let checks = [
-            self.names(),
-            self.explanations(),
-            self.bounds(),
-            self.times(),
-            self.protections(),
-            self.contradictions(),
-            self.cloud_faults(),
-            self.topic_schema_faults(),
-            self.schedule_faults(),
-            self.operation_faults(),
-        ]
-        .concat();
-        let faults = checks.into_iter().filter(|(is_right, _)| !is_right);
+        let mut faults = Faults::default();
+        self.check_names(&mut faults);
+        self.check_required(&mut faults);
+        self.cloud.check(&mut faults);
+        self.check_limits(&mut faults);
+        self.check_dedup(&mut faults);
+        self.pushes.check(&mut faults);
+        for example in &self.examples {
+            example.check(&mut faults);
+        }
+        self.check_contradictions(&mut faults);
+        self.check_topic_schema(&mut faults);
+        self.check_schedules(&mut faults);
+        self.operation.check(&mut faults);
+        let faults = faults.0.into_iter();
         faults
-            .map(|(_, fault)| format!("subscriber {:?}: {fault}", self.id))
+            .map(|fault| format!("subscriber {:?}: {fault}", self.id))
             .collect()
     }
 
-    fn names(&self) -> Vec<(bool, String)> {
+    fn check_names(&self, faults: &mut Faults) {
         let (topic, dead_letter_topic) = (&self.topic, &self.dead_letter_topic);
-        vec![
-            (is_resource_id(&self.id), format!("its name {NAME_FORM}")),
-            (
-                is_resource_id(topic),
-                format!("topic is {topic:?}, but {NAME_FORM}: see .topic(…)"),
-            ),
-            (
-                topic != dead_letter_topic,
-                "the dead-letter topic is the topic itself, so a dead letter would come again for ever: see .dead_letter_topic(…)".into(),
-            ),
-            (
-                is_resource_id(dead_letter_topic),
-                format!(
-                    "dead-letter topic is {dead_letter_topic:?}, but {NAME_FORM}: see .dead_letter_topic(…)"
-                ),
-            ),
-        ]
-    }
-
-    /// What no default can know.
-    fn explanations(&self) -> Vec<(bool, String)> {
-        let key_fault = self.idempotency.as_ref().and_then(Idempotency::fault);
-        let is_open_for_nothing =
-            matches!(&self.store_down, StoreDown::Open(reason) if reason.trim().is_empty());
-        vec![
-            (
-                !self.purpose.trim().is_empty(),
-                "says no purpose: add .purpose(\"…\")".into(),
-            ),
-            (
-                !self.producers.is_empty(),
-                "names no producers: add .producers([\"…\"])".into(),
-            ),
-            (
-                self.idempotency.is_some(),
-                "says nothing about duplicates: add .idempotency(Idempotency::by_message_id()), \
-                 or Idempotency::none(\"why that is harmless\")"
-                    .into(),
-            ),
-            (key_fault.is_none(), key_fault.unwrap_or_default().into()),
-            (
-                !is_open_for_nothing,
-                "StoreDown::open needs the reason why running twice is better than waiting".into(),
-            ),
-        ]
-    }
-
-    fn bounds(&self) -> Vec<(bool, String)> {
-        let Backoff { minimum, maximum } = self.backoff;
-        let mut checks = vec![
-            (
-                (5..=100).contains(&self.attempts),
-                format!(
-                    "attempts are {}, expected 5 to 100: see .attempts(…)",
-                    self.attempts
-                ),
-            ),
-            (
-                minimum <= maximum && maximum <= 600 * SECOND,
-                format!(
-                    "retry is {minimum:?} to {maximum:?}, expected 0 s to 600 s with the smaller first: see .retry(…)"
-                ),
-            ),
-            (
-                self.concurrency
-                    .is_none_or(|concurrency| (1..=10_000).contains(&concurrency)),
-                format!(
-                    "concurrency is {}, expected 1 to 10000: see .concurrency(…)",
-                    self.concurrency.unwrap_or_default()
-                ),
-            ),
-        ];
-        checks.extend(self.callers.iter().filter_map(|email| {
-            let why = caller_fault(email)?;
-            Some((
-                false,
-                format!("the caller {email:?} {why}: see .callers([…])"),
-            ))
-        }));
-        checks.extend(self.audiences.iter().filter_map(|audience| {
-            let why = audience_fault(audience)?;
-            Some((
-                false,
-                format!("the audience {audience:?} {why}: see .audience(…)"),
-            ))
-        }));
-        checks.extend(self.examples.iter().map(|example| {
-            let is_message =
-                !example.is_broken && (!example.data.is_empty() || !example.attributes.is_empty());
-            (
-                is_message,
-                format!(
-                    "example {:?} is empty or cannot be serialized",
-                    example.title
-                ),
+        faults.require(is_resource_id(&self.id), || format!("its name {NAME_FORM}"));
+        faults.require(is_resource_id(topic), || {
+            format!("topic is {topic:?}, but {NAME_FORM}: see .topic(…)")
+        });
+        faults.require(topic != dead_letter_topic, || {
+            "the dead-letter topic is the topic itself, so a dead letter would be redelivered for ever: see .dead_letter_topic(…)"
+        });
+        faults.require(is_resource_id(dead_letter_topic), || {
+            format!(
+                "dead-letter topic is {dead_letter_topic:?}, but {NAME_FORM}: see .dead_letter_topic(…)"
             )
-        }));
-        checks
+        });
     }
 
-    /// Declarations that cannot both be meant.
-    fn contradictions(&self) -> Vec<(bool, String)> {
-        let is_parked = self.after_crash == AfterCrash::Park;
-        let idempotency = self.idempotency.as_ref();
-        let is_unguarded = idempotency.is_some_and(|idempotency| !idempotency.is_guarded());
-        let attribute = idempotency.and_then(Idempotency::attribute);
-        let is_lost_in_headers = self.form == Form::Unwrapped
-            && attribute.is_some_and(|name| name.chars().any(|c| c.is_ascii_uppercase()));
-        vec![
-            (
-                !(is_parked && matches!(self.store_down, StoreDown::Open(_))),
-                "AfterCrash::Park promises no second run, and StoreDown::open allows one: see .after_crash(…) and .when_store_is_down(…)".into(),
+    /// Checks what has no default.
+    fn check_required(&self, faults: &mut Faults) {
+        faults.require(
+            !self.purpose.trim().is_empty(),
+            || "has no purpose: add .purpose(\"…\")",
+        );
+        faults.require(
+            !self.producers.is_empty(),
+            || "has no producers: add .producers([\"…\"])",
+        );
+        match &self.idempotency {
+            None => faults.add(
+                "has no idempotency: add .idempotency(Idempotency::by_message_id()), \
+                 or Idempotency::none(\"why that is harmless\")",
             ),
-            (
-                !(is_parked && is_unguarded),
-                "AfterCrash::Park needs a store, and Idempotency::none uses none: see .after_crash(…) and .idempotency(…)".into(),
-            ),
-            (
-                !is_lost_in_headers,
-                "Idempotency::by_attribute has capital letters, and attributes of unwrapped pushes are headers, in lower case: see .idempotency(…) and .unwrapped()".into(),
-            ),
-        ]
-    }
-
-    /// Attempts in this process, and the circuit breaker.
-    fn protections(&self) -> Vec<(bool, String)> {
-        let InProcess { attempts, pause } = self.in_process;
-        let soft = self.limits().soft;
-        let mut checks = vec![
-            (
-                (1..=10).contains(&attempts),
-                format!(
-                    "attempts in process are {attempts}, expected 1 to 10: see .attempts_in_process(…)"
-                ),
-            ),
-            (
-                attempts == 1 || pause.minimum <= pause.maximum && pause.maximum < soft,
-                format!(
-                    "the pause between attempts in process is {:?} to {:?}, expected the smaller first and less than the soft \
-                     limit of {soft:?}: see .attempts_in_process(…)",
-                    pause.minimum, pause.maximum
-                ),
-            ),
-        ];
-        if let Some(breaker) = self.circuit_breaker {
-            let Backoff { minimum, maximum } = breaker.pause;
-            checks.push((
-                (1..=1000).contains(&breaker.failures) && (1..=100).contains(&breaker.probes),
-                format!(
-                    "the circuit breaker has {} failures and {} probes, expected 1 to 1000 and 1 to 100: see .circuit_breaker(…)",
-                    breaker.failures, breaker.probes
-                ),
-            ));
-            checks.push((
-                !minimum.is_zero() && minimum <= maximum && maximum <= 600 * SECOND,
-                format!(
-                    "the circuit breaker is open for {minimum:?} to {maximum:?}, expected more than 0 s, at most 600 s, the \
-                     smaller first: see .circuit_breaker(…)"
-                ),
-            ));
+            Some(idempotency) => idempotency.check(faults),
         }
-        checks
     }
 
-    fn times(&self) -> Vec<(bool, String)> {
-        let (Limits { soft, hard }, deadline, margin) =
-            (self.limits(), self.ack_deadline, self.margin());
-        let latest = deadline.saturating_sub(margin);
-        vec![
-            (
-                is_ack_deadline(deadline),
-                format!(
-                    "ack deadline is {deadline:?}, expected whole seconds from 10 s to 600 s: see .ack_deadline(…)"
-                ),
-            ),
-            (
-                hard <= latest,
-                format!(
-                    "hard limit is {hard:?}, expected at most {latest:?} (the ack deadline of {deadline:?} less {margin:?} \
-                     for recording and answering): see .hard_limit(…) and .ack_deadline(…)"
-                ),
-            ),
-            (
-                soft <= hard && !soft.is_zero(),
-                format!(
-                    "soft limit is {soft:?}, expected more than 0 s and at most the hard limit of {hard:?}: see .soft_limit(…)"
-                ),
-            ),
-            (
-                (SECOND..=600 * SECOND).contains(&self.lease),
-                format!(
-                    "lease is {:?}, expected 1 s to 600 s: see .lease(…)",
-                    self.lease
-                ),
-            ),
-            (
-                (deadline..=LONGEST_WINDOW).contains(&self.dedup_window()),
-                format!(
-                    "window is {:?}, expected at least the ack deadline of {deadline:?} and at most 366 days: see .window(…)",
-                    self.dedup_window()
-                ),
-            ),
-        ]
+    /// Checks that no two declarations contradict each other.
+    fn check_contradictions(&self, faults: &mut Faults) {
+        let idempotency = self.idempotency.as_ref();
+        let is_open = matches!(self.dedup.store_down, StoreDown::Open(_));
+        if self.dedup.after_crash == AfterCrash::Park {
+            faults.require(!is_open, || {
+                "AfterCrash::Park promises no second run, and StoreDown::open allows one: see .after_crash(…) and .when_store_is_down(…)"
+            });
+            faults.require(idempotency.is_none_or(Idempotency::is_guarded), || {
+                "AfterCrash::Park needs a store, and Idempotency::none uses none: see .after_crash(…) and .idempotency(…)"
+            });
+        }
+        let attribute = idempotency.and_then(Idempotency::attribute);
+        let has_capitals =
+            attribute.is_some_and(|name| name.contains(|each: char| each.is_ascii_uppercase()));
+        faults.require(self.pushes.form != Form::Unwrapped || !has_capitals, || {
+            "Idempotency::by_attribute has capital letters, and attributes of unwrapped pushes are headers, in lower case: see .idempotency(…) and .unwrapped()"
+        });
     }
 }
 
-/// Pub/Sub takes whole seconds from 10 to 600 (Google, *Subscription*, `ackDeadlineSeconds`).
-fn is_ack_deadline(deadline: Duration) -> bool {
-    deadline.subsec_nanos() == 0 && (10..=600).contains(&deadline.as_secs())
-}
-
-/// Whether Pub/Sub takes this as the short name of a topic or subscription (Google, *Topic*, `name`).
+/// Returns true if Pub/Sub accepts this as the short name of a topic or subscription (Google, *Topic*, `name`).
 pub(super) fn is_resource_id(id: &str) -> bool {
     (3..=255).contains(&id.len())
         && id.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -259,7 +112,9 @@ pub(super) fn is_resource_id(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Alerts, CircuitBreaker, Example, Schedule, TopicSchema};
+    use std::time::Duration;
+
+    use super::super::{Alerts, Backoff, CircuitBreaker, Example, SECOND, Schedule, TopicSchema};
     use super::*;
     use crate::handler::context::Context;
 
@@ -289,22 +144,22 @@ mod tests {
     }
 
     #[test]
-    fn what_no_default_can_know_must_be_said() {
+    fn what_has_no_default_is_required() {
         check(
             Subscriber::new("x", async |_: Context| ()),
             "must be 3 to 255 characters",
         );
         check(
             Subscriber::new("orders", async |_: Context| ()),
-            "says no purpose",
+            "has no purpose",
         );
         check(
             Subscriber::new("orders", async |_: Context| ()),
-            "says nothing about duplicates",
+            "has no idempotency",
         );
         check(
             declared().producers(Vec::<String>::new()),
-            "names no producers",
+            "has no producers",
         );
         check(
             declared().idempotency(Idempotency::none(" ")),
@@ -321,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn declarations_that_cannot_both_be_meant_are_refused() {
+    fn contradicting_declarations_are_refused() {
         check(
             declared()
                 .after_crash(AfterCrash::Park)
@@ -364,11 +219,11 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_names_what_was_found_and_what_decides_it() {
+    fn a_fault_names_what_was_found_and_the_call_that_decides_it() {
         check(declared().topic("goog-orders"), "topic is \"goog-orders\"");
         check(
             declared().dead_letter_topic("orders"),
-            "would come again for ever",
+            "would be redelivered for ever",
         );
         check(declared().ack_deadline(9 * SECOND), "ack deadline is 9s");
         check(declared().attempts(4), "attempts are 4, expected 5 to 100");
@@ -462,7 +317,7 @@ mod tests {
         );
         check(
             declared().filter("attributes:kind").schedule(hourly()),
-            "the filter leaves it out",
+            "the filter excludes it",
         );
         assert_eq!(
             declared()

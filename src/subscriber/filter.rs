@@ -1,14 +1,14 @@
-//! Whether Pub/Sub would take a text as a filter (Google, *Filter messages from a subscription*): found before a deploy, since
-//! the filter of a subscription can never be changed.
+//! Pub/Sub's filter language (Google, *Filter messages from a subscription*). Faults are found before a deploy, since the
+//! filter of a subscription can never be changed.
 //!
-//! Where the grammar is not certain, the stricter reading counts: what passes here passes there.
+//! If the grammar is not certain, the stricter reading counts: a filter that passes here passes at Google.
 
 use std::collections::BTreeMap;
 
-/// (Google, *Subscription*, `filter`.) It bounds how deep parentheses can be nested, too.
+/// The longest filter (Google, *Subscription*, `filter`). It also bounds the nesting of parentheses.
 const LIMIT_BYTES: usize = 256;
 
-/// What is wrong with a filter, if anything: the place, from 1, and what was expected there.
+/// Returns the fault of a filter, if it has one: the place, from 1, and what was expected there.
 pub(super) fn fault(filter: &str) -> Option<String> {
     if filter.len() > LIMIT_BYTES {
         let found = filter.len();
@@ -28,18 +28,18 @@ pub(super) fn fault(filter: &str) -> Option<String> {
     Some(format!("expected {expected} at character {place}"))
 }
 
-/// Whether a message with these attributes passes a filter that is a good one.
+/// Returns true if a message with these attributes passes a valid filter.
 pub(crate) fn passes(filter: &str, attributes: &BTreeMap<String, String>) -> bool {
     Rest::of(filter, attributes).expression().unwrap_or(true)
 }
 
-/// What has not been read yet, and what it is asked about.
+/// The unread part of a filter, and the attributes of a message.
 struct Rest<'a> {
     text: &'a str,
     attributes: &'a BTreeMap<String, String>,
 }
 
-/// Whether what was read holds; or what was expected.
+/// The value of the part that was read, or what was expected instead.
 type Read<T> = Result<T, &'static str>;
 
 impl<'a> Rest<'a> {
@@ -50,7 +50,7 @@ impl<'a> Rest<'a> {
         }
     }
 
-    /// Comparisons joined by one of the two words: whether AND binds stronger than OR is not documented.
+    /// Reads comparisons joined by one of the two words. It is not documented if AND binds stronger than OR.
     fn expression(&mut self) -> Read<bool> {
         let mut holds = self.term()?;
         let mut joined_by = None;
@@ -113,7 +113,7 @@ impl<'a> Rest<'a> {
         Ok((value == Some(&wanted)) != is_unequal)
     }
 
-    /// The value of the attribute that is named here, if the message has it.
+    /// Reads the name of an attribute, and returns its value if the message has it.
     fn attribute(&mut self, sign: &str, expected: &'static str) -> Read<Option<&'a String>> {
         if self.word() != "attributes" {
             return Err(expected);
@@ -135,7 +135,7 @@ impl<'a> Rest<'a> {
         Ok(self.attributes.get(&key))
     }
 
-    /// What stands in double quotes. Of escape sequences only those of the quote and the backslash are read; others stay.
+    /// Reads a text in double quotes. Only the escape sequences of the quote and the backslash are resolved.
     fn string(&mut self) -> Read<String> {
         self.require("\"", "a string in double quotes")?;
         let mut string = String::new();
@@ -157,7 +157,7 @@ impl<'a> Rest<'a> {
         Err("a closing double quote later")
     }
 
-    /// The word that is next, after white space; perhaps empty.
+    /// Returns the next word after white space; perhaps an empty one.
     fn word(&mut self) -> &'a str {
         self.text = self.text.trim_start();
         let is_outside = |each: char| !(each.is_ascii_alphanumeric() || each == '_' || each == '-');

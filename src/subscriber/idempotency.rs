@@ -1,56 +1,76 @@
-//! Which deliveries count as the same message, and what becomes of two that only seem to be.
+//! The idempotency key: deliveries with one key are the same message.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::faults::Faults;
 use crate::dedup::Fingerprint;
 use crate::handler::Delivery;
 use crate::loggable::hash;
 use crate::subscriber::json_pointer;
 
-/// Which deliveries count as the same message.
+/// The rule by which deliveries count as the same message.
 ///
-/// A key that is not the message id is kept as a hash: what an attribute or payload says reaches neither the store nor a log.
-#[derive(Clone, Debug)]
+/// A key that is not the message id is stored as a hash. Values of attributes and payloads reach neither the store nor a log.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(description = "The rule by which deliveries count as the same message.")]
 pub struct Idempotency {
+    #[serde(flatten)]
     key: Key,
+    #[serde(rename = "onConflict")]
     conflict: Conflict,
 }
 
 type KeyFunction = Arc<dyn Fn(&Delivery) -> Option<String> + Send + Sync>;
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", tag = "kind")]
 enum Key {
     MessageId,
-    Attribute(String),
-    Payload(String),
-    Function(KeyFunction),
-    /// With the reason.
-    None(String),
+    /// The name of the attribute that is the key.
+    Attribute {
+        key: String,
+    },
+    /// The place of the key in the payload, a JSON Pointer.
+    Payload {
+        key: String,
+    },
+    Function {
+        #[serde(skip)]
+        function: KeyFunction,
+    },
+    /// The reason why running twice is harmless.
+    None {
+        reason: String,
+    },
 }
 
-/// What becomes of a message whose key was handled before, with another payload.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The fate of a message whose key was handled before with another payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum Conflict {
-    /// It goes to the dead-letter topic, for a person to look at: two events have been given one key, or one has changed.
+    /// It goes to the dead-letter topic, where a person decides: two events have been given one key, or one has changed.
     #[default]
     DeadLetter,
     /// It counts as handled, like any duplicate.
     Ignore,
-    /// It is asked for again until Pub/Sub dead-letters it after the last attempt, or the first one is forgotten.
+    /// It is redelivered until Pub/Sub dead-letters it after the last attempt, or the record of the first one expires.
     Retry,
 }
 
-/// What a delivery is known by.
+/// The identity of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) id: String,
-    /// Where the key does not imply the payload.
+    /// The fingerprint of the payload, if the key does not imply the payload.
     pub(crate) fingerprint: Option<Fingerprint>,
 }
 
-/// Why a message has no key. The text names places, never a value.
+/// The reason why a message has no key. The text names places, never a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoKey {
     #[error("the idempotency key is missing: no attribute {0:?}, or an empty one")]
@@ -68,35 +88,41 @@ pub(crate) enum NoKey {
 }
 
 impl Idempotency {
-    /// All deliveries with one message id: each redelivery of Pub/Sub, but not a publisher's second publish of the same event.
+    /// Recognises each redelivery of Pub/Sub by its message id, but not a publisher's second publish of the same event.
     #[must_use]
     pub fn by_message_id() -> Self {
         Self::by(Key::MessageId)
     }
 
-    /// All messages with one value of this attribute, which the publisher gives to every publish of the same event. A message
-    /// without it is dead-lettered.
+    /// Recognises messages by this attribute, which the publisher sets to the same value in every publish of an event. A
+    /// message without it is dead-lettered.
     pub fn by_attribute(name: impl Into<String>) -> Self {
-        Self::by(Key::Attribute(name.into()))
+        Self::by(Key::Attribute { key: name.into() })
     }
 
-    /// All messages with one value at this place of their JSON payload, a JSON Pointer (RFC 6901) such as `/order/id`, where
-    /// a string, an integer of at most 64 bits or a boolean must stand. A message without it is dead-lettered.
+    /// Recognises messages by the value at this place of their JSON payload, a JSON Pointer (RFC 6901) such as `/order/id`. The
+    /// value must be a string, an integer of at most 64 bits or a boolean. A message without it is dead-lettered.
     pub fn by_payload(pointer: impl Into<String>) -> Self {
-        Self::by(Key::Payload(pointer.into()))
+        Self::by(Key::Payload {
+            key: pointer.into(),
+        })
     }
 
-    /// All messages for which this function gives the same text; one for which it gives none is dead-lettered.
+    /// Recognises messages by the text that this function returns. A message for which it returns none is dead-lettered.
     pub fn by_function(key: impl Fn(&Delivery) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self::by(Key::Function(Arc::new(key)))
+        Self::by(Key::Function {
+            function: Arc::new(key),
+        })
     }
 
-    /// The handler runs for each delivery, duplicates included; `reason` says why that is harmless.
+    /// Runs the handler for each delivery, duplicates included. `reason` says why that is harmless.
     pub fn none(reason: impl Into<String>) -> Self {
-        Self::by(Key::None(reason.into()))
+        Self::by(Key::None {
+            reason: reason.into(),
+        })
     }
 
-    /// What becomes of a message whose key was handled before with another payload; by default it is dead-lettered. A message
+    /// Sets the fate of a message whose key was handled before with another payload; by default it is dead-lettered. A message
     /// id always has one payload.
     #[must_use]
     pub fn on_conflict(mut self, conflict: Conflict) -> Self {
@@ -115,64 +141,64 @@ impl Idempotency {
         self.conflict
     }
 
-    /// Whether anything is remembered at all.
+    /// Returns true if handled messages are remembered.
     pub(crate) fn is_guarded(&self) -> bool {
-        !matches!(self.key, Key::None(_))
+        !matches!(self.key, Key::None { .. })
     }
 
-    /// What the key is, in a word.
+    /// Returns the kind of the key in a word.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.key {
             Key::MessageId => "messageId",
-            Key::Attribute(_) => "attribute",
-            Key::Payload(_) => "payload",
-            Key::Function(_) => "function",
-            Key::None(_) => "none",
+            Key::Attribute { .. } => "attribute",
+            Key::Payload { .. } => "payload",
+            Key::Function { .. } => "function",
+            Key::None { .. } => "none",
         }
     }
 
-    /// Where the key stands: the attribute, or the place in the payload.
+    /// Returns the attribute, or the place in the payload, that is the key.
     pub(crate) fn place(&self) -> Option<&str> {
         match &self.key {
-            Key::Attribute(place) | Key::Payload(place) => Some(place),
-            Key::MessageId | Key::Function(_) | Key::None(_) => None,
+            Key::Attribute { key } | Key::Payload { key } => Some(key),
+            Key::MessageId | Key::Function { .. } | Key::None { .. } => None,
         }
     }
 
-    /// Why there is no key, where there is none.
+    /// Returns the reason why there is no key, if there is none.
     pub(crate) fn reason(&self) -> Option<&str> {
         match &self.key {
-            Key::None(reason) => Some(reason),
+            Key::None { reason } => Some(reason),
             _ => None,
         }
     }
 
-    /// The attribute that is the key, if it is one.
+    /// Returns the attribute that is the key, if it is one.
     pub(crate) fn attribute(&self) -> Option<&str> {
         match &self.key {
-            Key::Attribute(name) => Some(name),
+            Key::Attribute { key } => Some(key),
             _ => None,
         }
     }
 
-    /// Whether the key stands beside the payload, where a push of payload alone has nothing.
+    /// Returns true if the key is metadata, which a push of payload alone does not have.
     pub(crate) fn needs_metadata(&self) -> bool {
-        matches!(self.key, Key::MessageId | Key::Attribute(_))
+        matches!(self.key, Key::MessageId | Key::Attribute { .. })
     }
 
-    /// What this delivery is known by.
+    /// Returns the identity of this delivery.
     pub(crate) fn identify(&self, delivery: &Delivery) -> Result<Identity, NoKey> {
         let key = match &self.key {
-            Key::MessageId | Key::None(_) => return Ok(Identity::of_message(delivery)),
-            Key::Attribute(name) => delivery
+            Key::MessageId | Key::None { .. } => return Ok(Identity::of_message(delivery)),
+            Key::Attribute { key } => delivery
                 .context
                 .attributes
-                .get(name)
+                .get(key)
                 .filter(|value| !value.is_empty())
                 .cloned()
-                .ok_or_else(|| NoKey::Attribute(name.clone()))?,
-            Key::Payload(pointer) => from_payload(&delivery.data, pointer)?,
-            Key::Function(function) => catch_unwind(AssertUnwindSafe(|| function(delivery)))
+                .ok_or_else(|| NoKey::Attribute(key.clone()))?,
+            Key::Payload { key } => from_payload(&delivery.data, key)?,
+            Key::Function { function } => catch_unwind(AssertUnwindSafe(|| function(delivery)))
                 .map_err(|_| NoKey::Panic)?
                 .filter(|key| !key.is_empty())
                 .ok_or(NoKey::Function)?,
@@ -183,25 +209,24 @@ impl Idempotency {
         })
     }
 
-    /// What is wrong with the declaration itself.
-    pub(super) fn fault(&self) -> Option<&'static str> {
+    pub(super) fn check(&self, faults: &mut Faults) {
         match &self.key {
-            Key::None(reason) if reason.trim().is_empty() => {
-                Some("Idempotency::none needs the reason why running twice is harmless")
-            }
-            Key::Attribute(name) if name.is_empty() => {
-                Some("Idempotency::by_attribute needs the name of an attribute")
-            }
-            Key::Payload(pointer) if !pointer.starts_with('/') => Some(
-                "Idempotency::by_payload needs a JSON Pointer that begins with a slash, such as \"/order/id\"",
-            ),
-            _ => None,
+            Key::None { reason } => faults.require(!reason.trim().is_empty(), || {
+                "Idempotency::none needs the reason why running twice is harmless"
+            }),
+            Key::Attribute { key } => faults.require(!key.is_empty(), || {
+                "Idempotency::by_attribute needs the name of an attribute"
+            }),
+            Key::Payload { key } => faults.require(key.starts_with('/'), || {
+                "Idempotency::by_payload needs a JSON Pointer that begins with a slash, such as \"/order/id\""
+            }),
+            Key::MessageId | Key::Function { .. } => {}
         }
     }
 }
 
 impl Identity {
-    /// By the message id alone.
+    /// Returns the identity by the message id alone.
     pub(crate) fn of_message(delivery: &Delivery) -> Self {
         Self {
             id: delivery.context.message_id.to_string(),
@@ -218,19 +243,23 @@ fn from_payload(data: &[u8], pointer: &str) -> Result<String, NoKey> {
     }
 }
 
-/// No message id of Google's looks like that.
+/// Returns a key that no message id of Google's can equal.
 fn hashed(key: &str) -> String {
     format!("key:{}", hash::digits(key.as_bytes()))
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MessageId => f.write_str("MessageId"),
-            Self::Attribute(name) => f.debug_tuple("Attribute").field(name).finish(),
-            Self::Payload(pointer) => f.debug_tuple("Payload").field(pointer).finish(),
-            Self::Function(_) => f.write_str("Function"),
-            Self::None(reason) => f.debug_tuple("None").field(reason).finish(),
+        let (kind, text) = match self {
+            Self::MessageId => ("MessageId", None),
+            Self::Attribute { key } => ("Attribute", Some(key)),
+            Self::Payload { key } => ("Payload", Some(key)),
+            Self::Function { .. } => ("Function", None),
+            Self::None { reason } => ("None", Some(reason)),
+        };
+        match text {
+            Some(text) => f.debug_tuple(kind).field(text).finish(),
+            None => f.write_str(kind),
         }
     }
 }

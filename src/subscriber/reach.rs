@@ -1,4 +1,4 @@
-//! Whether a message reaches a subscriber, and what it would be dead-lettered for: known before it is published.
+//! Predictions for a message before it is published: if a subscriber receives it, and why it would be dead-lettered.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use crate::handler::context::Context;
 use crate::handler::state::States;
 
 impl Subscriber {
-    /// Whether its filter lets a message with these attributes through.
+    /// Returns true if its filter passes a message with these attributes.
     pub(crate) fn gets(&self, attributes: &BTreeMap<String, String>) -> bool {
-        let filter = self.filter.as_deref();
+        let filter = self.cloud.filter.as_deref();
         filter.is_none_or(|filter| filter::passes(filter, attributes))
     }
 
-    /// What it would dead-letter the message for; never a value.
+    /// Returns the reasons why it would dead-letter the message; never a value.
     pub(crate) fn violations(
         &self,
         data: &Bytes,
@@ -33,8 +33,8 @@ impl Subscriber {
         violations
     }
 
-    /// The idempotency key, where it stands in an attribute or in the payload. A function of the subscriber's own is not
-    /// asked: it may look at what only a delivery has.
+    /// Returns the fault of an idempotency key in an attribute or in the payload. A key function is not called: it may use
+    /// data that only a delivery has.
     fn missing_key(
         &self,
         data: &Bytes,

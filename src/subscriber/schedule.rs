@@ -1,6 +1,6 @@
 //! Messages that Cloud Scheduler publishes at set times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cronexpr::Crontab;
@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::Subscriber;
+use super::faults::Faults;
 
 /// A Cloud Scheduler job that publishes one message to the subscriber's topic, again and again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,14 +18,14 @@ pub struct Schedule {
     pub(crate) purpose: String,
     pub(crate) data: Vec<u8>,
     pub(crate) attributes: BTreeMap<String, String>,
-    /// None: that of the subscription.
+    /// The job's name, or `None` for that of the subscription.
     name: Option<String>,
-    /// The payload could not be serialized.
+    /// True if the payload could not be serialized.
     is_broken: bool,
 }
 
 impl Schedule {
-    /// At the times of five unix-cron fields (minute, hour, day of month, month, day of week), in UTC unless a
+    /// Returns a job at the times of five unix-cron fields (minute, hour, day of month, month, day of week), in UTC unless a
     /// [`time_zone`](Self::time_zone) is given (Google, *Cron job format and time zone*).
     pub fn cron(expression: impl Into<String>) -> Self {
         Self {
@@ -38,28 +39,28 @@ impl Schedule {
         }
     }
 
-    /// The zone of the tz database in which the times are meant, such as `Europe/Berlin`, with its summer time.
+    /// Sets the zone of the tz database for these times, such as `Europe/Berlin`, with its summer time.
     #[must_use]
     pub fn time_zone(mut self, zone: impl Into<String>) -> Self {
         self.time_zone = zone.into();
         self
     }
 
-    /// The job's name, by default that of the subscription; needed where a subscriber has several.
+    /// Sets the job's name, by default that of the subscription. It is needed if a subscriber has several schedules.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// What the message is for, in a sentence; by default the subscriber's own purpose.
+    /// Sets the purpose of the message, in a sentence; by default the subscriber's own purpose.
     #[must_use]
     pub fn purpose(mut self, purpose: impl Into<String>) -> Self {
         self.purpose = purpose.into();
         self
     }
 
-    /// The payload as JSON. One that cannot be serialized is refused at start.
+    /// Sets the payload as JSON. One that cannot be serialized is refused at start.
     #[must_use]
     pub fn json(mut self, payload: &impl Serialize) -> Self {
         let data = serde_json::to_vec(payload);
@@ -68,7 +69,7 @@ impl Schedule {
         self
     }
 
-    /// The payload as bytes.
+    /// Sets the payload as bytes.
     #[must_use]
     pub fn raw(mut self, data: impl Into<Vec<u8>>) -> Self {
         self.data = data.into();
@@ -82,17 +83,17 @@ impl Schedule {
         self
     }
 
-    /// The name of its job, for this subscriber.
+    /// Returns the job's name for this subscriber.
     pub(crate) fn name<'a>(&'a self, subscriber: &'a Subscriber) -> &'a str {
         self.name.as_deref().unwrap_or(&subscriber.id)
     }
 
-    /// When it is due; none for one that is refused.
+    /// Returns the times at which it is due, or `None` if they are refused.
     pub(crate) fn times(&self) -> Option<Crontab> {
         cronexpr::parse_crontab(&format!("{} {}", self.cron, self.time_zone)).ok()
     }
 
-    /// What its message is for.
+    /// Returns the purpose of its message.
     pub(crate) fn purpose_or<'a>(&'a self, subscriber: &'a Subscriber) -> &'a str {
         if self.purpose.is_empty() {
             &subscriber.purpose
@@ -103,83 +104,65 @@ impl Schedule {
 }
 
 impl Subscriber {
-    /// Adds a schedule: what Cloud Scheduler publishes to the topic, and when.
+    /// Adds a message that Cloud Scheduler publishes to the topic at set times.
     #[must_use]
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.schedules.push(schedule);
         self
     }
 
-    pub(super) fn schedule_faults(&self) -> Vec<(bool, String)> {
-        let mut checks: Vec<_> = self
-            .schedules
-            .iter()
-            .flat_map(|schedule| schedule.faults(self))
-            .collect();
-        let mut names: Vec<&str> = self
-            .schedules
-            .iter()
-            .map(|schedule| schedule.name(self))
-            .collect();
-        names.sort_unstable();
-        for pair in names.windows(2) {
-            if let [one, other] = pair {
-                checks.push((
-                    one != other,
-                    format!("two schedules are named {one:?}: see Schedule::named(…)"),
-                ));
-            }
+    pub(super) fn check_schedules(&self, faults: &mut Faults) {
+        let mut names = BTreeSet::new();
+        for schedule in &self.schedules {
+            schedule.check(self, faults);
+            let name = schedule.name(self);
+            faults.require(names.insert(name), || {
+                format!("two schedules are named {name:?}: see Schedule::named(…)")
+            });
         }
-        checks
     }
 }
 
 impl Schedule {
-    fn faults(&self, subscriber: &Subscriber) -> Vec<(bool, String)> {
+    fn check(&self, subscriber: &Subscriber, faults: &mut Faults) {
         let name = self.name(subscriber);
         let (cron, zone) = (&self.cron, &self.time_zone);
-        let misfit = self.misfit(subscriber);
-        vec![
-            (
-                is_job_name(name),
-                format!(
-                    "schedule {name:?} must be named by 1 to 500 letters, digits, - or _: see Schedule::named(…)"
-                ),
-            ),
-            (
-                is_unix_cron(cron) && (self.times().is_some() || TimeZone::get(zone).is_err()),
-                format!(
-                    "schedule {name:?} is at {cron:?}, expected five fields such as \"30 2 * * 1-5\" (minute, hour, day of month, \
-                     month, day of week): see Schedule::cron(…)"
-                ),
-            ),
-            (
-                TimeZone::get(zone).is_ok(),
-                format!(
-                    "schedule {name:?} is in the time zone {zone:?}, expected one of the tz database such as \"Europe/Berlin\": see .time_zone(…)"
-                ),
-            ),
-            (
-                !(self.is_broken || self.data.is_empty() && self.attributes.is_empty()),
-                format!(
-                    "schedule {name:?} publishes nothing, or what cannot be serialized: add .json(&…), .raw(…) or .attribute(…)"
-                ),
-            ),
-            (
-                misfit.is_none(),
-                format!(
-                    "schedule {name:?} publishes what its own subscriber has no use for: {}",
-                    misfit.unwrap_or_default()
-                ),
-            ),
-        ]
+        let is_zone = TimeZone::get(zone).is_ok();
+        faults.require(is_job_name(name), || {
+            format!(
+                "schedule {name:?} must be named by 1 to 500 letters, digits, - or _: see Schedule::named(…)"
+            )
+        });
+        let is_time = is_unix_cron(cron) && (self.times().is_some() || !is_zone);
+        faults.require(is_time, || {
+            format!(
+                "schedule {name:?} is at {cron:?}, expected five fields such as \"30 2 * * 1-5\" (minute, hour, day of month, \
+                 month, day of week): see Schedule::cron(…)"
+            )
+        });
+        faults.require(is_zone, || {
+            format!(
+                "schedule {name:?} is in the time zone {zone:?}, expected one of the tz database such as \"Europe/Berlin\": see .time_zone(…)"
+            )
+        });
+        let is_empty = self.data.is_empty() && self.attributes.is_empty();
+        faults.require(!is_empty && !self.is_broken, || {
+            format!(
+                "schedule {name:?} publishes nothing, or a payload that cannot be serialized: add .json(&…), .raw(…) or .attribute(…)"
+            )
+        });
+        if let Some(misfit) = self.misfit(subscriber) {
+            faults.add(format!(
+                "schedule {name:?} publishes a message that its own subscriber does not handle: {misfit}"
+            ));
+        }
     }
 
-    /// What comes of it where it arrives, if nothing good does.
+    /// Returns the reason why its own subscriber would not handle each of its messages.
     fn misfit(&self, subscriber: &Subscriber) -> Option<String> {
         let attributes = Arc::new(self.attributes.clone());
         if !subscriber.gets(&attributes) {
-            return Some("the filter leaves it out".into());
+            return Some("the filter excludes it".into());
         }
         let violations = subscriber.violations(&self.data.clone().into(), &attributes);
         if !violations.is_empty() {
@@ -192,7 +175,7 @@ impl Schedule {
     }
 }
 
-/// (Google, *Job*, `name`: letters, digits, hyphens and underscores, at most 500.)
+/// Returns true for letters, digits, hyphens and underscores, at most 500 (Google, *Job*, `name`).
 fn is_job_name(name: &str) -> bool {
     (1..=500).contains(&name.len())
         && name
@@ -200,7 +183,8 @@ fn is_job_name(name: &str) -> bool {
             .all(|each| each.is_ascii_alphanumeric() || each == '-' || each == '_')
 }
 
-/// Five fields of numbers, names, `*`, lists, ranges and steps; the library takes more signs than Cloud Scheduler is known to.
+/// Returns true for five fields of numbers, names, `*`, lists, ranges and steps. The library accepts more signs than Cloud
+/// Scheduler is known to.
 fn is_unix_cron(expression: &str) -> bool {
     let is_known = |each: char| each.is_ascii_alphanumeric() || " ,-*/".contains(each);
     let is_extension = |field: &str| {

@@ -11,7 +11,7 @@ const TOKEN: &str = "/push_config/0/oidc_token";
 pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for subscriber in subscribers {
-        if subscriber.form == Form::Eventarc {
+        if subscriber.pushes.form == Form::Eventarc {
             if let Some(trigger) = stack.find(TRIGGER, &subscriber.id) {
                 findings.extend(email(
                     trigger,
@@ -49,7 +49,7 @@ fn email(
 ) -> Option<Finding> {
     let found = resource.text(pointer)?;
     let (expected, decides) = accepted(
-        &subscriber.callers,
+        &subscriber.pushes.callers,
         settings,
         "PUSHGATE_CALLERS",
         ".callers([…])",
@@ -75,7 +75,7 @@ fn audience(
     let pointer = format!("{TOKEN}/0/audience");
     let found = subscription.text(&pointer)?;
     let (expected, decides) = accepted(
-        &subscriber.audiences,
+        &subscriber.pushes.audiences,
         settings,
         "PUSHGATE_AUDIENCE",
         ".audience(…)",

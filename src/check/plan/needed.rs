@@ -103,7 +103,7 @@ fn pushing(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
 fn dead_lettering(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
     let pushed = || {
         let all = subscribers.iter();
-        all.filter(|each| each.form != Form::Eventarc)
+        all.filter(|each| each.pushes.form != Form::Eventarc)
     };
     let mut roles = Vec::new();
     for topic in distinct(pushed().map(|each| each.dead_letter_topic.as_str())) {
@@ -141,7 +141,7 @@ fn dead_lettering(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
 fn events(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
     let triggers = subscribers
         .iter()
-        .filter(|each| each.form == Form::Eventarc);
+        .filter(|each| each.pushes.form == Form::Eventarc);
     let receivers = distinct(triggers.map(|each| pushed_by(each).unwrap_or("push")));
     let roles = receivers.into_iter().map(|index| Role {
         resource: ("google_project_iam_member", "event_receiver"),
@@ -186,7 +186,7 @@ fn publisher<'a>(
 
 /// The account that Terraform lets push: the first that is declared.
 fn pushed_by(subscriber: &Subscriber) -> Option<&str> {
-    subscriber.callers.first().map(String::as_str)
+    subscriber.pushes.callers.first().map(String::as_str)
 }
 
 fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {

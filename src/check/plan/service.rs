@@ -58,8 +58,10 @@ fn timeout(service: &Resource, subscribers: &[Subscriber]) -> Option<Finding> {
     let timeout = service
         .duration("/template/0/timeout")?
         .unwrap_or(DEFAULT_TIMEOUT);
-    let longest = subscribers.iter().max_by_key(|each| each.ack_deadline)?;
-    let deadline = longest.ack_deadline;
+    let longest = subscribers
+        .iter()
+        .max_by_key(|each| each.cloud.ack_deadline)?;
+    let deadline = longest.cloud.ack_deadline;
     (timeout < deadline).then(|| {
         SERVICE_TIMEOUT.found(
             &service.address,

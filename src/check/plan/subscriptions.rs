@@ -20,7 +20,7 @@ pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Fin
                 &subscriber.id,
                 "its handler never gets a message",
             )),
-            Some(trigger) if subscriber.form == Form::Eventarc => {
+            Some(trigger) if subscriber.pushes.form == Form::Eventarc => {
                 findings.extend(trigger_drift(trigger, subscriber));
             }
             Some(subscription) => {
@@ -41,7 +41,7 @@ pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Fin
 }
 
 fn kind(subscriber: &Subscriber) -> (&'static str, &'static str) {
-    match subscriber.form {
+    match subscriber.pushes.form {
         Form::Eventarc => TRIGGER,
         Form::Evident | Form::Unwrapped => SUBSCRIPTION,
     }
@@ -67,7 +67,7 @@ fn basics(drift: &mut Drift<'_>, subscriber: &Subscriber) {
         &format!("{:?}", subscriber.topic),
         "the handler gets the messages of another topic",
     );
-    let deadline = subscriber.ack_deadline.as_secs_f64();
+    let deadline = subscriber.cloud.ack_deadline.as_secs_f64();
     drift.check(
         resource.number("/ack_deadline_seconds").map(|found| found == Some(deadline)),
         "/ack_deadline_seconds",
@@ -77,18 +77,18 @@ fn basics(drift: &mut Drift<'_>, subscriber: &Subscriber) {
     drift.check(
         resource
             .duration("/message_retention_duration")
-            .map(|found| found == Some(subscriber.retention)),
+            .map(|found| found == Some(subscriber.cloud.retention)),
         "/message_retention_duration",
-        &format!("{:?}", subscriber.retention),
+        &format!("{:?}", subscriber.cloud.retention),
         "messages are given up earlier than declared, or come later than they are remembered",
     );
     drift.check(
-        resource.flag("/enable_message_ordering").map(|found| found == subscriber.is_ordered),
+        resource.flag("/enable_message_ordering").map(|found| found == subscriber.cloud.is_ordered),
         "/enable_message_ordering",
-        &subscriber.is_ordered.to_string(),
+        &subscriber.cloud.is_ordered.to_string(),
         "the handler does not get the order that it counts on; it cannot be changed without a new subscription",
     );
-    let filter = subscriber.filter.as_deref().unwrap_or_default();
+    let filter = subscriber.cloud.filter.as_deref().unwrap_or_default();
     drift.check(
         resource.text("/filter").map(|found| found == filter),
         "/filter",
@@ -110,11 +110,11 @@ fn policies(drift: &mut Drift<'_>, subscriber: &Subscriber) {
     for (pointer, declared) in [
         (
             "/retry_policy/0/minimum_backoff",
-            subscriber.backoff.minimum,
+            subscriber.cloud.backoff.minimum,
         ),
         (
             "/retry_policy/0/maximum_backoff",
-            subscriber.backoff.maximum,
+            subscriber.cloud.backoff.maximum,
         ),
     ] {
         drift.check(
@@ -135,9 +135,9 @@ fn policies(drift: &mut Drift<'_>, subscriber: &Subscriber) {
     drift.check(
         resource
             .number(pointer)
-            .map(|found| found == Some(f64::from(subscriber.attempts))),
+            .map(|found| found == Some(f64::from(subscriber.cloud.attempts))),
         pointer,
-        &subscriber.attempts.to_string(),
+        &subscriber.cloud.attempts.to_string(),
         "messages are given up earlier or later than declared",
     );
     never_expires(drift);
@@ -199,7 +199,7 @@ fn push(drift: &mut Drift<'_>, subscriber: &Subscriber, service: Option<&Resourc
         &format!("{host}{path}"),
         "pushes go where no subscriber answers, or to another one",
     );
-    let is_unwrapped = subscriber.form == Form::Unwrapped;
+    let is_unwrapped = subscriber.pushes.form == Form::Unwrapped;
     let pointer = "/push_config/0/no_wrapper";
     drift.check(
         resource

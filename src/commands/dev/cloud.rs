@@ -93,12 +93,14 @@ impl Cloud {
 
     fn subscription(&self, declared: Subscriber, config: &Config) -> Subscription {
         let email = declared
+            .pushes
             .callers
             .first()
             .or(config.callers.first())
             .cloned()
             .unwrap_or_default();
         let audience = declared
+            .pushes
             .audiences
             .first()
             .or(config.audiences.first())
@@ -182,21 +184,21 @@ impl Subscription {
         let endpoint = format!("http://{service}/push/{}", self.declared.id);
         let policy = DeadLetterPolicy {
             dead_letter_topic: dead_letter_topic.to_owned(),
-            max_delivery_attempts: self.declared.attempts,
+            max_delivery_attempts: self.declared.cloud.attempts,
         };
         let mut config = SubscriptionConfig::new(&self.name, &self.topic);
         let push = PushConfig::new(endpoint).signed_as(email, Some(audience));
-        config.push_config = Some(match self.declared.form {
+        config.push_config = Some(match self.declared.pushes.form {
             // With metadata, since most idempotency keys come from it.
             Form::Unwrapped => push.unwrapped(true),
             Form::Evident | Form::Eventarc => push,
         });
-        config.ack_deadline = self.declared.ack_deadline;
-        config.retry_policy = Some(super::shortened(self.declared.backoff));
+        config.ack_deadline = self.declared.cloud.ack_deadline;
+        config.retry_policy = Some(super::shortened(self.declared.cloud.backoff));
         config.dead_letter_policy = Some(policy);
-        config.filter = self.declared.filter.clone().unwrap_or_default();
-        config.enable_message_ordering = self.declared.is_ordered;
-        config.message_retention = self.declared.retention;
+        config.filter = self.declared.cloud.filter.clone().unwrap_or_default();
+        config.enable_message_ordering = self.declared.cloud.is_ordered;
+        config.message_retention = self.declared.cloud.retention;
         config.expiration = None;
         config
     }

@@ -167,8 +167,8 @@ async fn show_store(screen: &Screen, config: &Config, running: &Running) {
 /// Replaces the form of Eventarc, which the emulator lacks, by that of Pub/Sub's own pushes.
 fn without_eventarc(service: &mut Service) -> Vec<Subscriber> {
     for subscriber in &mut service.subscribers {
-        if matches!(subscriber.form, Form::Eventarc) {
-            subscriber.form = Form::Evident;
+        if matches!(subscriber.pushes.form, Form::Eventarc) {
+            subscriber.pushes.form = Form::Evident;
         }
     }
     service.subscribers.clone()

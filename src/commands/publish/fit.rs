@@ -68,7 +68,7 @@ impl<'a> Fit<'a> {
 
 /// Explains a filter that excludes the message. A message that no subscriber receives is probably a mistake.
 fn excluded(subscriber: &Subscriber) -> Option<String> {
-    let filter = subscriber.filter.as_ref()?;
+    let filter = subscriber.cloud.filter.as_ref()?;
     Some(format!(
         "subscriber {:?}: its filter {filter:?} excludes this message, and no other subscriber here receives it: add the attribute, or use --unchecked",
         subscriber.id

@@ -238,7 +238,7 @@ impl<'a> Headers<'a> {
         let unfiltered = topic
             .subscribers
             .iter()
-            .filter(|subscriber| subscriber.filter.is_none());
+            .filter(|subscriber| subscriber.cloud.filter.is_none());
         let mut required: Vec<&str> = unfiltered
             .filter_map(|subscriber| subscriber.idempotency.as_ref()?.attribute())
             .collect();

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::messages;
 use super::reference::{Reference, key};
-use crate::generate::manifest::{Declared, ScheduleTerms};
+use crate::generate::manifest::{Declared, Job};
 use crate::generate::topics::Topic;
 
 #[derive(Serialize)]
@@ -22,7 +22,7 @@ pub(super) struct Operation<'a> {
     #[serde(rename = "x-producers", skip_serializing_if = "BTreeSet::is_empty")]
     producers: BTreeSet<&'a str>,
     #[serde(rename = "x-schedule", skip_serializing_if = "Option::is_none")]
-    schedule: Option<ScheduleTerms<'a>>,
+    schedule: Option<Job<'a>>,
     /// The subscriptions whose messages are given up.
     #[serde(rename = "x-from", skip_serializing_if = "Vec::is_empty")]
     from: Vec<&'a str>,
@@ -52,7 +52,7 @@ pub(super) fn of_topic<'a>(topic: &Topic<'a>) -> BTreeMap<String, Operation<'a>>
         let sends = Operation {
             title: schedule.name(subscriber).to_owned(),
             summary: schedule.purpose_or(subscriber).to_owned(),
-            schedule: Some(ScheduleTerms::of(schedule, subscriber)),
+            schedule: Some(Job::of(schedule, subscriber)),
             ..Operation::new("send", topic.id, &messages::read_by(topic, subscriber))
         };
         let name = key(schedule.name(subscriber));

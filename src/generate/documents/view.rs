@@ -128,7 +128,7 @@ impl<'a> TopicView<'a> {
 
     pub(super) fn is_filtered(&self) -> bool {
         let mut subscribers = self.topic.subscribers.iter();
-        subscribers.any(|subscriber| subscriber.filter.is_some())
+        subscribers.any(|subscriber| subscriber.cloud.filter.is_some())
     }
 
     /// The attributes that subscribers take for the event's name.
@@ -163,7 +163,7 @@ impl<'a> SubscriptionView<'a> {
     }
 
     pub(super) fn is_eventarc(&self) -> bool {
-        self.declared.form == Form::Eventarc
+        self.declared.pushes.form == Form::Eventarc
     }
 
     pub(super) fn reads_attributes(&self) -> bool {
@@ -182,11 +182,6 @@ impl<'a> SubscriptionView<'a> {
             Work::Blocking(_) => "on the blocking pool",
             Work::Cpu(_) => "on a thread for computing",
         }
-    }
-
-    pub(super) fn is_guarded(&self) -> bool {
-        let idempotency = self.declared.idempotency.as_ref();
-        idempotency.is_some_and(Idempotency::is_guarded)
     }
 
     /// A declaration without any is refused before it is written down.
@@ -218,7 +213,7 @@ impl<'a> SubscriptionView<'a> {
     }
 
     pub(super) fn failed_share(&self) -> String {
-        words::percent(self.declared.alerts.failed_push_share)
+        words::percent(self.declared.operation.alerts.failed_push_share)
     }
 }
 

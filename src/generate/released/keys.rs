@@ -27,7 +27,7 @@ impl Keys {
             // A declaration without one is refused before it is released.
             kind: idempotency.map_or("none", Idempotency::kind).to_owned(),
             place: idempotency.and_then(Idempotency::place).map(str::to_owned),
-            epoch: subscriber.epoch.into(),
+            epoch: subscriber.dedup.epoch.into(),
         }
     }
 

@@ -76,7 +76,7 @@ pub(crate) fn check_form(
     envelope: &Envelope,
     subscriber: &Subscriber,
 ) -> Result<(), EnvelopeError> {
-    if subscriber.form == Form::Unwrapped && !envelope.is_unwrapped {
+    if subscriber.pushes.form == Form::Unwrapped && !envelope.is_unwrapped {
         return Err(EnvelopeError::WrappedThoughUnwrapped);
     }
     Ok(())
@@ -114,7 +114,7 @@ impl<'a> Endpoint<'a> {
     /// The subscriber that the path names, if it is declared to get this form.
     fn declared_as(&self, form: Form) -> Option<(&'a str, &'a Subscriber)> {
         self.declared
-            .filter(|(_, subscriber)| subscriber.form == form)
+            .filter(|(_, subscriber)| subscriber.pushes.form == form)
     }
 }
 

@@ -1,46 +1,56 @@
-//! The declarations as data, for whoever builds on them: the emulator, Terraform, alerts, a reviewer with `jq`.
+//! The declarations as data: for the emulator, Terraform, alerts, or a reviewer with `jq`.
 //!
-//! Fields have Google's names where Google has them, and durations its form (`"600s"`). A new field may come at any time; the
-//! version changes when one that was there means something else or is gone. `describe --schema` prints its JSON Schema.
+//! Fields have Google's names if Google has them, and durations its form (`"600s"`). A new field may be added at any time. The
+//! version changes when a field changes its meaning or is removed. `describe --schema` prints its JSON Schema.
 
-mod seconds;
-mod terms;
-mod topics;
+use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
-pub(super) use self::seconds::Seconds;
-pub(super) use self::terms::ScheduleTerms;
-use self::terms::{
-    AlertTerms, BreakerTerms, CrashTerm, Expected, FormTerm, HandlerKind, IdempotencyTerms,
-    InProcessTerms, RetryPolicy, StoreDownTerms,
-};
-use self::topics::Topic;
 use super::schemas::json_type;
-use crate::subscriber::Subscriber;
+use super::topics::{Topic, topics};
+use crate::handler::Work;
+use crate::subscriber::{
+    AfterCrash, Alerts, CircuitBreaker, Expectation, Form, Idempotency, InProcess, Schedule,
+    Seconds, StoreDown, Subscriber, TopicSchema,
+};
 
 const VERSION: u32 = 1;
 
-/// Everything that is declared, as `pushgate describe` prints it.
+/// All declarations, as `pushgate describe` prints them.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "pushgate describe")]
 pub(crate) struct Manifest<'a> {
-    /// The mark by which this JSON is recognised: the release that wrote it.
+    /// The release that wrote this JSON; its presence identifies the form.
     pushgate_describe: &'static str,
     /// The version of this form.
     #[schemars(range(min = 1, max = 1))]
     version: u32,
-    /// The topics that subscriptions listen to, by name.
-    topics: Vec<Topic<'a>>,
+    /// The topics that have subscriptions, by name.
+    topics: Vec<DeclaredTopic<'a>>,
     /// In the order of `main.rs`.
     subscriptions: Vec<Declared<'a>>,
 }
 
-/// One subscription and what is declared about it, defaults included. What is null is left to the settings, or to the kind of
-/// handler.
+/// One topic.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Topic")]
+struct DeclaredTopic<'a> {
+    /// The short name.
+    id: &'a str,
+    /// The JSON Schemas of the types that its subscribers read, by name. A message should fit all that receive it.
+    messages: BTreeMap<&'a str, Schema>,
+    /// The schema against which Pub/Sub itself checks messages.
+    schema: Option<&'a TopicSchema>,
+}
+
+/// One subscription and its declaration, defaults included. Null leaves a value to the settings, or to the kind of handler.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Subscription")]
@@ -55,11 +65,12 @@ pub(super) struct Declared<'a> {
     source: &'a str,
     producers: &'a [String],
     handler: HandlerKind,
-    form: FormTerm,
+    form: Form,
     /// The name of the payload's type, a key of the topic's `messages`; null for bytes and attributes.
     message: Option<&'a str>,
-    idempotency: IdempotencyTerms<'a>,
-    /// Google's syntax; null takes every message.
+    #[schemars(with = "Idempotency")]
+    idempotency: Option<&'a Idempotency>,
+    /// A filter in Google's syntax; null passes every message.
     filter: Option<&'a str>,
     enable_message_ordering: bool,
     message_retention_duration: Seconds,
@@ -68,7 +79,7 @@ pub(super) struct Declared<'a> {
     soft_limit: Seconds,
     hard_limit: Seconds,
     retry_policy: RetryPolicy,
-    /// Deliveries before Pub/Sub dead-letters.
+    /// The deliveries before Pub/Sub dead-letters a message.
     #[schemars(range(min = 5, max = 100))]
     attempts: u32,
     /// The longest outage of the store, of the key server or behind an open circuit breaker that a message survives, at
@@ -81,29 +92,62 @@ pub(super) struct Declared<'a> {
     concurrency: Option<usize>,
     audiences: &'a [String],
     callers: &'a [String],
-    attempts_in_process: InProcessTerms,
-    circuit_breaker: Option<BreakerTerms>,
-    after_crash: CrashTerm,
-    store_down: StoreDownTerms<'a>,
-    schedules: Vec<ScheduleTerms<'a>>,
-    expected: Expected,
-    alerts: AlertTerms,
+    attempts_in_process: InProcess,
+    circuit_breaker: Option<CircuitBreaker>,
+    after_crash: AfterCrash,
+    store_down: &'a StoreDown,
+    schedules: Vec<Job<'a>>,
+    expected: Expectation,
+    alerts: Alerts,
     /// The titles of example messages.
     examples: Vec<&'a str>,
 }
 
+/// The kind of thread that the handler runs on.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+enum HandlerKind {
+    Async,
+    Blocking,
+    Cpu,
+}
+
+/// The pause before a failed message is redelivered.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct RetryPolicy {
+    minimum_backoff: Seconds,
+    maximum_backoff: Seconds,
+}
+
+/// A job of Cloud Scheduler, which publishes to the topic.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Schedule")]
+pub(super) struct Job<'a> {
+    name: &'a str,
+    purpose: &'a str,
+    /// Five unix-cron fields.
+    cron: &'a str,
+    /// A zone of the tz database.
+    time_zone: &'a str,
+    /// The payload as base64.
+    data: String,
+    attributes: &'a BTreeMap<String, String>,
+}
+
 impl<'a> Manifest<'a> {
-    /// Of these declarations, which are good ones.
+    /// Returns the data of these declarations, which have no faults.
     pub(crate) fn of(subscribers: &'a [Subscriber]) -> Self {
         Self {
             pushgate_describe: env!("CARGO_PKG_VERSION"),
             version: VERSION,
-            topics: Topic::all(subscribers),
+            topics: topics(subscribers).iter().map(DeclaredTopic::of).collect(),
             subscriptions: subscribers.iter().map(Declared::of).collect(),
         }
     }
 
-    /// The JSON Schema of what is printed.
+    /// Returns the JSON Schema of the data.
     pub(crate) fn schema() -> Schema {
         let settings = SchemaSettings::draft07().for_serialize();
         settings
@@ -115,48 +159,91 @@ impl<'a> Manifest<'a> {
 impl<'a> Declared<'a> {
     pub(super) fn of(subscriber: &'a Subscriber) -> Self {
         let limits = subscriber.limits();
+        let titles = subscriber
+            .examples
+            .iter()
+            .map(|example| example.title.as_str());
         Self {
             id: &subscriber.id,
             topic: &subscriber.topic,
             purpose: &subscriber.purpose,
-            owner: subscriber.owner.as_deref(),
+            owner: subscriber.operation.owner.as_deref(),
             source: subscriber.source,
             producers: &subscriber.producers,
             handler: HandlerKind::of(&subscriber.work),
-            form: FormTerm::of(subscriber.form),
+            form: subscriber.pushes.form,
             message: json_type(subscriber).map(|(name, _)| name),
-            idempotency: IdempotencyTerms::of(subscriber),
-            filter: subscriber.filter.as_deref(),
-            enable_message_ordering: subscriber.is_ordered,
-            message_retention_duration: Seconds(subscriber.retention),
-            ack_deadline_seconds: subscriber.ack_deadline.as_secs(),
+            idempotency: subscriber.idempotency.as_ref(),
+            filter: subscriber.cloud.filter.as_deref(),
+            enable_message_ordering: subscriber.cloud.is_ordered,
+            message_retention_duration: Seconds(subscriber.cloud.retention),
+            ack_deadline_seconds: subscriber.cloud.ack_deadline.as_secs(),
             soft_limit: Seconds(limits.soft),
             hard_limit: Seconds(limits.hard),
-            retry_policy: RetryPolicy::of(subscriber.backoff),
-            attempts: subscriber.attempts,
+            retry_policy: RetryPolicy {
+                minimum_backoff: Seconds(subscriber.cloud.backoff.minimum),
+                maximum_backoff: Seconds(subscriber.cloud.backoff.maximum),
+            },
+            attempts: subscriber.cloud.attempts,
             survived_outage: subscriber.survived_outage().map(Seconds),
             dead_letter_topic: &subscriber.dead_letter_topic,
-            lease: Seconds(subscriber.lease),
+            lease: Seconds(subscriber.dedup.lease),
             window: Seconds(subscriber.dedup_window()),
-            epoch: subscriber.epoch,
-            concurrency: subscriber.concurrency,
-            audiences: &subscriber.audiences,
-            callers: &subscriber.callers,
-            attempts_in_process: InProcessTerms::of(subscriber.in_process),
-            circuit_breaker: subscriber.circuit_breaker.map(BreakerTerms::of),
-            after_crash: CrashTerm::of(subscriber.after_crash),
-            store_down: StoreDownTerms::of(&subscriber.store_down),
-            schedules: ScheduleTerms::all(subscriber),
-            expected: Expected::of(subscriber.expected),
-            alerts: AlertTerms::of(subscriber.alerts),
-            examples: titles(subscriber),
+            epoch: subscriber.dedup.epoch,
+            concurrency: subscriber.runs.concurrency,
+            audiences: &subscriber.pushes.audiences,
+            callers: &subscriber.pushes.callers,
+            attempts_in_process: subscriber.runs.in_process,
+            circuit_breaker: subscriber.runs.circuit_breaker,
+            after_crash: subscriber.dedup.after_crash,
+            store_down: &subscriber.dedup.store_down,
+            schedules: Job::all(subscriber),
+            expected: subscriber.operation.expected,
+            alerts: subscriber.operation.alerts,
+            examples: titles.collect(),
         }
     }
 }
 
-fn titles(subscriber: &Subscriber) -> Vec<&str> {
-    let examples = subscriber.examples.iter();
-    examples.map(|example| example.title.as_str()).collect()
+impl<'a> DeclaredTopic<'a> {
+    fn of(topic: &Topic<'a>) -> Self {
+        let types = topic.subscribers.iter().filter_map(|each| json_type(each));
+        Self {
+            id: topic.id,
+            messages: types.map(|(name, schema)| (name, schema())).collect(),
+            schema: topic.schema(),
+        }
+    }
+}
+
+impl HandlerKind {
+    fn of(work: &Work) -> Self {
+        match work {
+            Work::Async(_) => Self::Async,
+            Work::Blocking(_) => Self::Blocking,
+            Work::Cpu(_) => Self::Cpu,
+        }
+    }
+}
+
+impl<'a> Job<'a> {
+    fn all(subscriber: &'a Subscriber) -> Vec<Self> {
+        let schedules = subscriber.schedules.iter();
+        schedules
+            .map(|schedule| Self::of(schedule, subscriber))
+            .collect()
+    }
+
+    pub(super) fn of(schedule: &'a Schedule, subscriber: &'a Subscriber) -> Self {
+        Self {
+            name: schedule.name(subscriber),
+            purpose: schedule.purpose_or(subscriber),
+            cron: &schedule.cron,
+            time_zone: &schedule.time_zone,
+            data: BASE64_STANDARD.encode(&schedule.data),
+            attributes: &schedule.attributes,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -195,7 +282,7 @@ mod tests {
             described(subscriber()),
             json!({
                 "id": "orders-mail", "topic": "orders", "purpose": "Mails.", "owner": null, "producers": ["checkout"],
-                "source": "src/generate/manifest/mod.rs",
+                "source": "src/generate/manifest.rs",
                 "handler": "async", "form": "evident", "message": null,
                 "filter": null, "enableMessageOrdering": false, "messageRetentionDuration": "604800s",
                 "schedules": [], "expected": {"messagesPerSecond": null, "latency": null},

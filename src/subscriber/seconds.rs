@@ -1,3 +1,5 @@
+//! Durations in the form of Google's JSON.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -5,13 +7,21 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
-/// A length of time in Google's JSON (*ProtoJSON format*, `Duration`).
-pub(in crate::generate) struct Seconds(pub(crate) Duration);
+/// A duration in Google's JSON (*ProtoJSON format*, `Duration`).
+pub(crate) struct Seconds(pub(crate) Duration);
+
+/// Serializes a field as [`Seconds`].
+pub(super) fn seconds<S: Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    Seconds(*duration).serialize(serializer)
+}
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, milliseconds) = (self.0.as_secs(), self.0.subsec_millis());
-        // Declarations have milliseconds at most; limits are shares of them, of which a millisecond is enough.
+        // Declarations have milliseconds at most; limits are shares of them, for which a millisecond is enough.
         if milliseconds == 0 {
             write!(f, "{seconds}s")
         } else {

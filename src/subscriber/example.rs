@@ -1,0 +1,62 @@
+//! Example messages.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Subscriber;
+use super::faults::Faults;
+
+/// An example message: `pushgate dev` publishes it and shows its settlement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    pub(crate) title: String,
+    pub(crate) data: Vec<u8>,
+    pub(crate) attributes: BTreeMap<String, String>,
+    /// True if the payload could not be serialized.
+    pub(crate) is_broken: bool,
+}
+
+impl Example {
+    /// Returns a message with a JSON payload. One that cannot be serialized is refused at start.
+    pub fn json(title: impl Into<String>, payload: &impl Serialize) -> Self {
+        let data = serde_json::to_vec(payload);
+        Self {
+            is_broken: data.is_err(),
+            ..Self::raw(title, data.unwrap_or_default())
+        }
+    }
+
+    /// Returns a message with a payload of bytes.
+    pub fn raw(title: impl Into<String>, data: impl Into<Vec<u8>>) -> Self {
+        Self {
+            title: title.into(),
+            data: data.into(),
+            attributes: BTreeMap::new(),
+            is_broken: false,
+        }
+    }
+
+    /// Adds an attribute.
+    #[must_use]
+    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.attributes.insert(name.into(), value.into());
+        self
+    }
+
+    pub(super) fn check(&self, faults: &mut Faults) {
+        let is_empty = self.data.is_empty() && self.attributes.is_empty();
+        faults.require(!is_empty && !self.is_broken, || {
+            format!("example {:?} is empty or cannot be serialized", self.title)
+        });
+    }
+}
+
+impl Subscriber {
+    /// Sets the messages that `pushgate dev` publishes to show what the handler does.
+    #[must_use]
+    pub fn examples(mut self, examples: impl IntoIterator<Item = Example>) -> Self {
+        self.examples = examples.into_iter().collect();
+        self
+    }
+}
