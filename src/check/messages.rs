@@ -1,32 +1,29 @@
 //! Message types: of one topic, of one name, and beside Pub/Sub's own schemas.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::finding::Finding;
 use super::rules::{EXAMPLES, TOPIC_SCHEMA, TYPES};
-use crate::handler::content::Content;
+use crate::generate::schemas::json_type;
+use crate::generate::topics::topics;
 use crate::subscriber::{SchemaLanguage, Subscriber, TopicSchema};
 
 pub(super) fn findings(subscribers: &[Subscriber]) -> Vec<Finding> {
     let mut findings = same_names(subscribers);
     findings.extend(subscribers.iter().filter_map(examples));
-    let mut topics = BTreeSet::new();
-    for subscriber in subscribers {
-        if subscriber.topic_schema.is_none() || !topics.insert(&subscriber.topic) {
-            continue; // Where several declare one, it is the same.
+    for topic in topics(subscribers) {
+        if let Some(schema) = topic.schema() {
+            let readers = topic.subscribers.iter();
+            findings.extend(readers.flat_map(|reader| topic_schema(schema, reader)));
         }
-        let readers = subscribers
-            .iter()
-            .filter(|reader| reader.topic == subscriber.topic);
-        findings.extend(readers.flat_map(|reader| topic_schema(subscriber, reader)));
     }
     findings
 }
 
-/// A name is also that of a file, so it means one schema everywhere.
+/// Finds names with two schemas. A name is also that of a file, so it has one schema everywhere.
 fn same_names(subscribers: &[Subscriber]) -> Vec<Finding> {
     let mut known: BTreeMap<&str, (&Subscriber, Value)> = BTreeMap::new();
     let mut findings = Vec::new();
@@ -53,13 +50,10 @@ fn same_names(subscribers: &[Subscriber]) -> Vec<Finding> {
 }
 
 fn json(subscriber: &Subscriber) -> Option<(&str, Value)> {
-    match &subscriber.payload()?.content {
-        Content::Json { name, schema } => Some((name, schema().to_value())),
-        Content::Bytes | Content::Attributes => None,
-    }
+    json_type(subscriber).map(|(name, schema)| (name, schema().to_value()))
 }
 
-/// Some are there to show what is refused, but not all.
+/// Finds a subscriber whose examples are all unreadable. Some may show what is refused, but not all.
 fn examples(subscriber: &Subscriber) -> Option<Finding> {
     let payload = subscriber.payload()?;
     let mut last = None;
@@ -81,9 +75,9 @@ fn examples(subscriber: &Subscriber) -> Option<Finding> {
     ))
 }
 
-/// As far as names and simple types tell; a schema's own meaning is for Pub/Sub to judge.
-fn topic_schema(subscriber: &Subscriber, reader: &Subscriber) -> Vec<Finding> {
-    let (Some(declared), Some((name, schema))) = (&subscriber.topic_schema, json(reader)) else {
+/// Finds fields that differ, by their names and simple types. The schema's own meaning is for Pub/Sub to judge.
+fn topic_schema(declared: &TopicSchema, reader: &Subscriber) -> Vec<Finding> {
+    let Some((name, schema)) = json(reader) else {
         return Vec::new();
     };
     let misfits = match declared.language {
@@ -112,7 +106,7 @@ fn required(schema: &Value) -> Vec<&str> {
 }
 
 fn avro_misfits(declared: &TopicSchema, schema: &Value) -> Vec<String> {
-    // One that is no JSON is refused as a declaration.
+    // A definition that is not JSON is refused as a declaration.
     let Ok(avro) = serde_json::from_str::<Value>(&declared.definition) else {
         return Vec::new();
     };
@@ -124,7 +118,7 @@ fn avro_misfits(declared: &TopicSchema, schema: &Value) -> Vec<String> {
     let mut misfits: Vec<String> = required(schema)
         .into_iter()
         .filter(|name| !fields.iter().any(|field| named(&field, name)))
-        .map(|name| format!("the handler needs {name:?}, which the topic schema has not"))
+        .map(|name| format!("the handler needs {name:?}, which the topic schema does not have"))
         .collect();
     let properties = schema.get("properties").and_then(Value::as_object);
     for (name, property) in properties.into_iter().flatten() {
@@ -142,7 +136,8 @@ fn avro_misfits(declared: &TopicSchema, schema: &Value) -> Vec<String> {
     misfits
 }
 
-/// How Avro's simple types look in JSON (Apache, *Avro specification*, JSON encoding); named types are not followed.
+/// Returns true if the handler can read this simple type of Avro in JSON (Apache, *Avro specification*, JSON encoding). Named
+/// types are not followed.
 fn is_read_as(avro: &str, json: &str) -> bool {
     match avro {
         "int" | "long" => json == "integer" || json == "number",
@@ -153,7 +148,8 @@ fn is_read_as(avro: &str, json: &str) -> bool {
     }
 }
 
-/// A field of Protocol Buffers is `order_id`, and in JSON `orderId` (Google, *ProtoJSON format*): whether the text has either.
+/// Finds required fields that the definition does not mention. A field of Protocol Buffers is `order_id`, and in JSON `orderId`
+/// (Google, *ProtoJSON format*).
 fn protocol_buffer_misfits(declared: &TopicSchema, schema: &Value) -> Vec<String> {
     let is_outside = |each: char| !(each.is_ascii_alphanumeric() || each == '_');
     let words: Vec<String> = declared

@@ -1,25 +1,25 @@
-//! Topics as the sum of what their subscribers declare.
+//! Topics, each with the subscribers that declare it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::schemas::json_type;
 use crate::subscriber::{Example, Schedule, Subscriber, TopicSchema};
 
-/// A topic that subscribers listen to, or one that their dead letters go to.
-pub(super) struct Topic<'a> {
+/// A topic of subscribers, or of their dead letters.
+pub(crate) struct Topic<'a> {
     /// The short name.
-    pub(super) id: &'a str,
+    pub(crate) id: &'a str,
     /// In the order of `main.rs`.
-    pub(super) subscribers: Vec<&'a Subscriber>,
+    pub(crate) subscribers: Vec<&'a Subscriber>,
 }
 
-/// By name.
-pub(super) fn topics(subscribers: &[Subscriber]) -> Vec<Topic<'_>> {
+/// Returns the topics by name.
+pub(crate) fn topics(subscribers: &[Subscriber]) -> Vec<Topic<'_>> {
     grouped(subscribers, |subscriber| &subscriber.topic)
 }
 
-/// The topics of dead letters, by name.
-pub(super) fn dead_letter_topics(subscribers: &[Subscriber]) -> Vec<Topic<'_>> {
+/// Returns the topics of dead letters by name.
+pub(crate) fn dead_letter_topics(subscribers: &[Subscriber]) -> Vec<Topic<'_>> {
     grouped(subscribers, |subscriber| &subscriber.dead_letter_topic)
 }
 
@@ -35,8 +35,8 @@ fn grouped(subscribers: &[Subscriber], id: fn(&Subscriber) -> &String) -> Vec<To
 }
 
 impl<'a> Topic<'a> {
-    /// The names of the JSON types that are read from it.
-    pub(super) fn types(&self) -> BTreeSet<&'a str> {
+    /// Returns the names of the JSON types that are read from it.
+    pub(crate) fn types(&self) -> BTreeSet<&'a str> {
         let subscribers = self.subscribers.iter();
         subscribers
             .filter_map(|subscriber| json_type(subscriber))
@@ -44,36 +44,36 @@ impl<'a> Topic<'a> {
             .collect()
     }
 
-    /// What Pub/Sub itself holds messages against.
-    pub(super) fn schema(&self) -> Option<&'a TopicSchema> {
+    /// Returns the schema against which Pub/Sub itself checks messages.
+    pub(crate) fn schema(&self) -> Option<&'a TopicSchema> {
         let mut subscribers = self.subscribers.iter();
         subscribers.find_map(|subscriber| subscriber.topic_schema.as_ref())
     }
 
-    pub(super) fn producers(&self) -> BTreeSet<&'a str> {
+    pub(crate) fn producers(&self) -> BTreeSet<&'a str> {
         let subscribers = self.subscribers.iter();
         subscribers
             .flat_map(|subscriber| subscriber.producers.iter().map(String::as_str))
             .collect()
     }
 
-    pub(super) fn owners(&self) -> BTreeSet<&'a str> {
+    pub(crate) fn owners(&self) -> BTreeSet<&'a str> {
         let subscribers = self.subscribers.iter();
         subscribers
             .filter_map(|subscriber| subscriber.operation.owner.as_deref())
             .collect()
     }
 
-    /// Those that want messages of one ordering key one after the other.
-    pub(super) fn ordered(&self) -> Vec<&'a Subscriber> {
+    /// Returns the subscribers that receive messages of one ordering key one after the other.
+    pub(crate) fn ordered(&self) -> Vec<&'a Subscriber> {
         let subscribers = self.subscribers.iter().copied();
         subscribers
             .filter(|subscriber| subscriber.cloud.is_ordered)
             .collect()
     }
 
-    /// What is published to it at set times, with the subscriber that declares it.
-    pub(super) fn schedules(&self) -> Vec<(&'a Subscriber, &'a Schedule)> {
+    /// Returns the schedules that publish to it, each with the subscriber that declares it.
+    pub(crate) fn schedules(&self) -> Vec<(&'a Subscriber, &'a Schedule)> {
         let subscribers = self.subscribers.iter();
         subscribers
             .flat_map(|subscriber| {
@@ -83,8 +83,8 @@ impl<'a> Topic<'a> {
             .collect()
     }
 
-    /// Messages that the handlers can read, each once, with the JSON type that they are of.
-    pub(super) fn examples(&self) -> Vec<(Option<&'a str>, &'a Example)> {
+    /// Returns the example messages that the handlers can read, each once, with its JSON type.
+    pub(crate) fn examples(&self) -> Vec<(Option<&'a str>, &'a Example)> {
         let mut examples: Vec<(Option<&'a str>, &'a Example)> = Vec::new();
         for subscriber in &self.subscribers {
             let name = json_type(subscriber).map(|(name, _)| name);
@@ -103,8 +103,8 @@ impl<'a> Topic<'a> {
     }
 }
 
-/// The declared examples that the handler can read; others show what happens to those it cannot.
-pub(super) fn good_examples(subscriber: &Subscriber) -> Vec<&Example> {
+/// Returns the declared examples that the handler can read. The others show what happens to unreadable messages.
+pub(crate) fn good_examples(subscriber: &Subscriber) -> Vec<&Example> {
     let fits = |example: &&Example| {
         let data = example.data.clone().into();
         let attributes = std::sync::Arc::new(example.attributes.clone());

@@ -1,4 +1,4 @@
-//! One resource of a plan or state, and what is known of it.
+//! One resource of a plan or state.
 
 use std::time::Duration;
 
@@ -12,25 +12,25 @@ pub(super) struct Resource {
     pub(super) kind: String,
     pub(super) name: String,
     pub(super) index: String,
-    /// Null if it will be gone.
+    /// The arguments; null if the resource will be deleted.
     pub(super) values: Value,
     /// True at each place that is known only after apply.
     pub(super) unknown: Value,
-    /// What is not known is left out.
+    /// True if unknown values are left out.
     pub(super) is_partial: bool,
     /// True at each place that must not be shown.
     pub(super) sensitive: Value,
-    /// Deleted, or deleted and made anew.
+    /// True if it is deleted, or deleted and created anew.
     pub(super) is_deleted: bool,
     /// The arguments that make Terraform replace it.
     pub(super) replaced_for: Vec<String>,
 }
 
-/// What stands at a place. `None` where that is not known yet.
+/// A value, or `None` if it is not known yet.
 pub(super) type Known<T> = Option<T>;
 
 impl Resource {
-    /// Whether it is there afterwards.
+    /// Returns true if it exists afterwards.
     pub(super) fn remains(&self) -> bool {
         !self.values.is_null()
     }
@@ -39,7 +39,7 @@ impl Resource {
         self.kind == kind && self.name == name
     }
 
-    /// The value at a JSON Pointer; null if there is none.
+    /// Returns the value at a JSON Pointer; null if there is none.
     pub(super) fn at(&self, pointer: &str) -> Known<&Value> {
         if is_marked(&self.unknown, pointer) {
             return None;
@@ -50,40 +50,49 @@ impl Resource {
         }
     }
 
-    /// The text there; an empty one if there is none.
+    /// Returns the text there; an empty one if there is none.
     pub(super) fn text(&self, pointer: &str) -> Known<&str> {
         self.at(pointer)
             .map(|value| value.as_str().unwrap_or_default())
     }
 
-    /// The number there; Terraform writes some as text.
+    /// Returns the number there; Terraform writes some as text.
     pub(super) fn number(&self, pointer: &str) -> Known<Option<f64>> {
         let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.parse().ok());
         self.at(pointer).map(number)
     }
 
-    /// Whether true stands there.
+    /// Returns true if the value is true.
     pub(super) fn flag(&self, pointer: &str) -> Known<bool> {
         self.at(pointer).map(|value| value == &Value::Bool(true))
     }
 
-    /// The length of time there, which Google writes as `"600s"`.
+    /// Returns the duration there, which Google writes as `"600s"`.
     pub(super) fn duration(&self, pointer: &str) -> Known<Option<Duration>> {
         self.text(pointer).map(seconds)
     }
 
-    /// Whether a block stands there: Terraform writes blocks as lists.
+    /// Returns true if there is such a block. Terraform writes blocks as lists.
     pub(super) fn has_block(&self, pointer: &str) -> Known<bool> {
         let is_there = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
         self.at(pointer).map(is_there)
     }
 
-    /// Whether Terraform hides what stands there.
+    /// Returns true if the name has this id, and the project of this resource, if both are known.
+    pub(super) fn is_beside(&self, name: &str, id: &str) -> bool {
+        let mut steps = name.split('/');
+        let project = steps.next().filter(|first| *first == "projects");
+        let project = project.and_then(|_| steps.next()).unwrap_or_default();
+        let own = self.text("/project").unwrap_or_default();
+        is_id(name, id) && is_same_project(project, own)
+    }
+
+    /// Returns true if Terraform hides the value.
     pub(super) fn is_hidden(&self, pointer: &str) -> bool {
         is_marked(&self.sensitive, pointer)
     }
 
-    /// What stands there, for people; not if Terraform hides it.
+    /// Returns the value for people, unless Terraform hides it.
     pub(super) fn shown(&self, pointer: &str) -> String {
         const MOST_CHARACTERS: usize = 200;
         if self.is_hidden(pointer) {
@@ -97,7 +106,22 @@ impl Resource {
     }
 }
 
-/// Whether the place, or one around it, is marked with true.
+/// Returns true if a full name, `projects/P/topics/ID`, or a short one, has this id.
+pub(super) fn is_id(name: &str, id: &str) -> bool {
+    name.rsplit('/').next() == Some(id)
+}
+
+/// Returns false if the projects are known to differ. A project has an id and a number, and their relation is not known here.
+pub(super) fn is_same_project(one: &str, other: &str) -> bool {
+    let is_number = |name: &str| name.bytes().all(|each| each.is_ascii_digit());
+    one == other
+        || one == "-"
+        || is_number(one) != is_number(other)
+        || one.is_empty()
+        || other.is_empty()
+}
+
+/// Returns true if the place, or one around it, is marked with true.
 fn is_marked(marks: &Value, pointer: &str) -> bool {
     let mut at = Some(marks);
     for step in pointer.split('/').skip(1) {

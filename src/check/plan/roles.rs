@@ -2,9 +2,8 @@
 //! failures*): each for the account that needs it, and on the resource that it is for.
 
 use super::needed::{Holder, Role, needed};
-use super::resource::{Known, Resource};
+use super::resource::{Known, Resource, is_id, is_same_project};
 use super::stack::{SERVICE, Stack};
-use super::{is_id, is_same_project};
 use crate::check::finding::Finding;
 use crate::check::rules::PLAN_ROLE;
 use crate::subscriber::Subscriber;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::missing;
+use super::declared::missing;
 use super::resource::Resource;
 use super::stack::{SERVICE, Settings, Stack};
 use crate::check::finding::Finding;
@@ -25,7 +25,7 @@ const KILLED_AFTER_SECONDS: u64 = 10;
 
 pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Finding> {
     let Some(service) = stack.find(SERVICE, "") else {
-        return vec![missing(stack, SERVICE, "", "nobody answers the pushes")];
+        return vec![missing(stack, SERVICE, "", "no service answers the pushes")];
     };
     let settings = stack.settings();
     let found = [

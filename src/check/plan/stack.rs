@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::resource::{Known, Resource};
 use crate::config::{Deployment, SETTINGS};
 
-pub(super) const SERVICE: (&str, &str) = ("google_cloud_run_v2_service", "service");
-pub(super) const TOPIC: (&str, &str) = ("google_pubsub_topic", "topic");
-pub(super) const DEAD_LETTER_TOPIC: (&str, &str) = ("google_pubsub_topic", "dead_letter");
-pub(super) const SCHEMA: (&str, &str) = ("google_pubsub_schema", "schema");
-pub(super) const SUBSCRIPTION: (&str, &str) = ("google_pubsub_subscription", "subscription");
-pub(super) const DEAD_LETTER_SUBSCRIPTION: (&str, &str) =
-    ("google_pubsub_subscription", "dead_letter");
-pub(super) const TRIGGER: (&str, &str) = ("google_eventarc_trigger", "trigger");
-pub(super) const FIRESTORE: (&str, &str) = ("google_firestore_database", "store");
-pub(super) const SCHEDULE: (&str, &str) = ("google_cloud_scheduler_job", "schedule");
+/// The type and the name of a resource in `terraform/`.
+pub(super) type Kind = (&'static str, &'static str);
+
+pub(super) const SERVICE: Kind = ("google_cloud_run_v2_service", "service");
+pub(super) const TOPIC: Kind = ("google_pubsub_topic", "topic");
+pub(super) const DEAD_LETTER_TOPIC: Kind = ("google_pubsub_topic", "dead_letter");
+pub(super) const SCHEMA: Kind = ("google_pubsub_schema", "schema");
+pub(super) const SUBSCRIPTION: Kind = ("google_pubsub_subscription", "subscription");
+pub(super) const DEAD_LETTER_SUBSCRIPTION: Kind = ("google_pubsub_subscription", "dead_letter");
+pub(super) const TRIGGER: Kind = ("google_eventarc_trigger", "trigger");
+pub(super) const FIRESTORE: Kind = ("google_firestore_database", "store");
+pub(super) const SCHEDULE: Kind = ("google_cloud_scheduler_job", "schedule");
 
 /// One module's resources that remain.
 pub(super) struct Stack<'a> {
@@ -58,10 +60,7 @@ impl<'a> Stack<'a> {
         self.resources.get(&(kind, name, index)).copied()
     }
 
-    pub(super) fn of(
-        &self,
-        what: (&'static str, &'static str),
-    ) -> impl Iterator<Item = &'a Resource> {
+    pub(super) fn of(&self, what: Kind) -> impl Iterator<Item = &'a Resource> {
         let all = self.resources.values().copied();
         all.filter(move |each| each.is(what.0, what.1))
     }
