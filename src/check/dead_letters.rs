@@ -1,4 +1,4 @@
-//! Where dead letters go, and whether they stay there.
+//! Dead-letter topics: loops, clashes of names, and topics of several subscriptions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ pub(super) fn findings(subscribers: &[Subscriber]) -> Vec<Finding> {
     findings
 }
 
-/// Whether a dead letter of this subscriber can reach its topic again.
+/// Returns true if a dead letter of this subscriber can reach its topic again.
 fn comes_back(first: &Subscriber, subscribers: &[Subscriber]) -> bool {
     let mut reached = BTreeSet::new();
     let mut next = vec![first.dead_letter_topic.as_str()];

@@ -1,9 +1,9 @@
-//! What `serve` would say at start, as findings.
+//! Faults that `serve` would report at the start, as findings.
 
 use super::finding::Finding;
 use super::rules::DECLARATION;
 
-/// One finding a sentence; the sentences name what was found, what was expected, and the call that decides it.
+/// Returns a finding a sentence. The sentences name what was found, what was expected, and the call that decides it.
 pub(super) fn findings(faults: &[String]) -> Vec<Finding> {
     faults.iter().map(|fault| finding(fault)).collect()
 }
@@ -19,7 +19,7 @@ fn finding(fault: &str) -> Finding {
     DECLARATION.found(subject, what, mend(what))
 }
 
-/// The end of a sentence says what to call, where it says anything.
+/// Returns the remedy from the end of the sentence, which names the call.
 fn mend(what: &str) -> String {
     let named = [": see ", ", see ", "; see "]
         .iter()

@@ -1,4 +1,4 @@
-//! How a subscription delivers, and what goes badly with it.
+//! Order, unwrapped pushes and Eventarc, with their limits.
 
 use super::finding::Finding;
 use super::rules::{EVENTARC, ORDER_DEAD_LETTER, ORDER_DUPLICATES, UNWRAPPED};
@@ -15,7 +15,7 @@ pub(super) fn findings(subscriber: &Subscriber) -> Vec<Finding> {
     }
 }
 
-/// An order is weakened by dead lettering, which every subscription here has (Google, *Order messages*).
+/// Checks the order, which is weakened by dead lettering (Google, *Order messages*).
 fn order(subscriber: &Subscriber) -> Vec<Finding> {
     if !subscriber.cloud.is_ordered {
         return Vec::new();
@@ -53,7 +53,7 @@ fn unwrapped(subscriber: &Subscriber) -> Finding {
     )
 }
 
-/// (Google, *Eventarc*: it creates and owns the subscription.)
+/// Checks a subscriber of Eventarc, which creates and owns the subscription (Google, *Eventarc*).
 fn eventarc(subscriber: &Subscriber) -> Vec<Finding> {
     let declared = [
         (subscriber.cloud.filter.is_some(), "a filter", ".filter(…)"),
@@ -82,7 +82,7 @@ fn eventarc(subscriber: &Subscriber) -> Vec<Finding> {
     findings
 }
 
-/// (Google, *Trigger*, `name`.)
+/// Returns true for a valid name (Google, *Trigger*, `name`).
 fn is_trigger_name(id: &str) -> bool {
     id.len() <= 63
         && id.starts_with(|first: char| first.is_ascii_lowercase())

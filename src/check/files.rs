@@ -1,4 +1,4 @@
-//! Files beside the code: those that are generated, and those of the last release.
+//! Generated files, and those of the last release.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::generate::released::{
 use crate::loggable::whole_chain;
 use crate::subscriber::Subscriber;
 
-/// Those that are not what the declarations say.
+/// Finds generated files that differ from the declarations.
 pub(super) fn generated(subscribers: &[Subscriber], root: &Path) -> Vec<Finding> {
     let mend = "run pushgate generate, and commit what it writes";
     match stale(subscribers, root) {
@@ -32,7 +32,7 @@ pub(super) fn generated(subscribers: &[Subscriber], root: &Path) -> Vec<Finding>
     }
 }
 
-/// What publishers of the last release will meet.
+/// Finds changes that affect publishers of the last release.
 pub(super) fn released(
     subscribers: &[Subscriber],
     root: &Path,
@@ -64,7 +64,7 @@ pub(super) fn released(
     Ok(findings)
 }
 
-/// Whether messages are known by what they were known by at the last release. What a function gives cannot be compared.
+/// Finds idempotency keys that differ from the last release. Key functions cannot be compared.
 pub(super) fn keys(subscribers: &[Subscriber], root: &Path) -> Result<Vec<Finding>, ReleasedError> {
     let mut findings = Vec::new();
     for subscriber in subscribers {

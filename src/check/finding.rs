@@ -1,30 +1,30 @@
-//! What a check finds, in the words that people and scripts read.
+//! Rules and findings, as people and scripts read them.
 
 use serde::Serialize;
 
-/// Whether a deploy should stop.
+/// The severity: should a deploy stop?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Level {
-    /// It goes wrong.
+    /// It fails in production.
     Error,
-    /// It may go wrong, or is most likely not meant.
+    /// It may fail, or is probably a mistake.
     Warning,
 }
 
-/// One thing that is checked.
+/// A rule.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
     /// Its name for scripts: it never changes.
     pub(crate) id: &'static str,
     pub(crate) level: Level,
-    /// What must hold.
+    /// The condition that must hold.
     pub(crate) meaning: &'static str,
-    /// What happens where it does not.
+    /// The consequence if it does not hold.
     pub(crate) why: &'static str,
 }
 
-/// One place where a rule does not hold.
+/// A violation of a rule.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Finding {
     pub(crate) level: Level,
@@ -37,7 +37,7 @@ pub(crate) struct Finding {
 }
 
 impl Rule {
-    /// It does not hold for this subject.
+    /// Returns a finding for this subject.
     pub(crate) fn found(
         &self,
         subject: impl Into<String>,
@@ -56,7 +56,7 @@ impl Rule {
 }
 
 impl Finding {
-    /// With a reason of its own.
+    /// Replaces the consequence.
     pub(crate) fn because(self, why: impl Into<String>) -> Self {
         Self {
             why: why.into(),

@@ -1,4 +1,4 @@
-//! `pushgate check`: what goes wrong in production and can be known before. One file a family of rules.
+//! `pushgate check`: faults that can be found before production. One file a family of rules.
 
 mod dead_letters;
 mod declaration;
@@ -22,20 +22,20 @@ use crate::config::SETTINGS;
 use crate::generate::released::ReleasedError;
 use crate::subscriber::Subscriber;
 
-/// What is looked at.
+/// The input of a check.
 pub(crate) struct Input<'a> {
     pub(crate) subscribers: &'a [Subscriber],
-    /// What `serve` would refuse, a sentence each.
+    /// The faults that `serve` would refuse, a sentence each.
     pub(crate) faults: &'a [String],
     /// The project's root.
     pub(crate) root: &'a Path,
     pub(crate) plan: Option<&'a Plan>,
 }
 
-/// Everything that is wrong, always in the same order.
+/// Returns all findings, always in the same order.
 ///
 /// # Errors
-/// When the released schemas cannot be read.
+/// If the released schemas cannot be read.
 pub(crate) fn findings(input: &Input<'_>) -> Result<Vec<Finding>, ReleasedError> {
     let subscribers = input.subscribers;
     let mut findings = declaration::findings(input.faults);
@@ -49,7 +49,7 @@ pub(crate) fn findings(input: &Input<'_>) -> Result<Vec<Finding>, ReleasedError>
     findings.extend(messages::findings(subscribers));
     findings.extend(files::released(subscribers, input.root)?);
     findings.extend(files::keys(subscribers, input.root)?);
-    // From declarations that contradict themselves nothing is derived.
+    // Nothing is derived from faulty declarations.
     if input.faults.is_empty() {
         findings.extend(files::generated(subscribers, input.root));
     }
@@ -59,7 +59,7 @@ pub(crate) fn findings(input: &Input<'_>) -> Result<Vec<Finding>, ReleasedError>
     Ok(findings)
 }
 
-/// The longest that a deployment has; the default where none is known.
+/// Returns the longest store time-out of a deployment; the default if none is known.
 fn store_timeout(plan: Option<&Plan>) -> Duration {
     const NAME: &str = "PUSHGATE_STORE_TIMEOUT_MILLISECONDS";
     let planned = plan.and_then(|plan| plan.store_timeouts().into_iter().max());
@@ -68,14 +68,14 @@ fn store_timeout(plan: Option<&Plan>) -> Duration {
     planned.unwrap_or_else(|| Duration::from_millis(default.unwrap_or_default()))
 }
 
-/// How much was looked at.
+/// The numbers of checked items.
 pub(crate) struct Counts {
     pub(crate) subscriptions: usize,
     pub(crate) topics: usize,
     pub(crate) schedules: usize,
     pub(crate) types: usize,
     pub(crate) rules: usize,
-    /// None without a plan or state.
+    /// The number of resources, or `None` without a plan or state.
     pub(crate) resources: Option<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! Whether expectations and alerts fit the declaration.
+//! Expected load and alerts, compared with the declaration.
 
 use super::finding::Finding;
 use super::rules::{ALERT_ALWAYS, ALERT_NEVER, LATENCY};
@@ -30,7 +30,7 @@ fn latency(subscriber: &Subscriber) -> Option<Finding> {
     })
 }
 
-/// A message that fails once is as old as a pause, and that is normal.
+/// Compares the alert with the longest pause: a message that fails once is as old, and that is normal.
 fn age_of_a_retry(subscriber: &Subscriber) -> Option<Finding> {
     let (age, pause) = (
         subscriber.operation.alerts.oldest_unacked_age,
@@ -57,7 +57,7 @@ fn age_of_a_normal_message(subscriber: &Subscriber) -> Option<Finding> {
     })
 }
 
-/// So many messages are on their way at any moment as come in the time that one takes (Little's law).
+/// Compares the alert with the normal number of messages under way: throughput times latency (Little's law).
 fn waiting(subscriber: &Subscriber) -> Option<Finding> {
     let most = subscriber.operation.alerts.undelivered_messages?;
     let rate = subscriber.operation.expected.messages_per_second?;
@@ -90,7 +90,7 @@ fn age_of_the_lost(subscriber: &Subscriber) -> Option<Finding> {
     })
 }
 
-/// Alerts fire above their share.
+/// Checks the share: an alert is raised above it.
 fn share(subscriber: &Subscriber) -> Option<Finding> {
     let share = subscriber.operation.alerts.failed_push_share;
     (share >= 1.0).then(|| {

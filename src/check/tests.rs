@@ -1,4 +1,4 @@
-//! Each wrong declaration is found by the rule that is meant, and by no other.
+//! Each wrong declaration is found by its rule, and by no other.
 
 use std::path::Path;
 
@@ -51,14 +51,14 @@ fn found(subscribers: &[Subscriber]) -> Vec<Finding> {
         plan: None,
     };
     let found = findings(&input).expect("checked");
-    // Nothing was ever released or generated there.
+    // There are no released or generated files.
     found
         .into_iter()
         .filter(|each| !["unreleased", "generated-files"].contains(&each.rule))
         .collect()
 }
 
-/// What is found with this released record of `orders-mail`, which is declared so.
+/// Returns the findings for a declaration of `orders-mail` with this released record.
 fn found_since(record: &str, declared: Subscriber) -> Vec<(&'static str, String)> {
     let root = std::env::temp_dir().join(format!("pushgate-check-{}", uuid::Uuid::new_v4()));
     let folder = root.join("m2m/released/subscriptions");
@@ -108,7 +108,7 @@ fn another_key_or_epoch_than_the_released_one_is_found() {
     assert_eq!(replayed, [("epoch-changed", what)]);
 }
 
-/// These declarations break this rule alone, and the mend names the call.
+/// Checks that these declarations break this rule alone, and that the mend names the call.
 fn check(subscribers: &[Subscriber], rule: &str, mend: &str) {
     let found = found(subscribers);
     assert!(!found.is_empty(), "{rule} is not found");
@@ -362,7 +362,7 @@ fn every_rule_has_a_name_of_its_own() {
     }
 }
 
-/// What is no plan is refused with a reason, and never shown.
+/// A text that is no plan is refused with a reason, and never shown.
 #[test]
 fn hostile_plans_are_refused() {
     let refused = |text: &[u8], expected: &str| {
@@ -395,7 +395,7 @@ fn hostile_plans_are_refused() {
         "{\"root_module\": ".repeat(5000),
         "}".repeat(5000)
     );
-    // What nobody reads is skipped, however deep it is.
+    // Unused parts are skipped, however deep they are.
     assert!(Plan::read(nested.as_bytes()).is_ok());
     let modules = format!(
         "{{\"values\": {{\"root_module\": {}{{}}{}}}}}",

@@ -15,7 +15,7 @@ pub(super) fn findings(subscriber: &Subscriber) -> Vec<Finding> {
         .collect()
 }
 
-/// Leases, with what the settings give a step in the store.
+/// Finds leases that are too short for the store's time-out.
 pub(super) fn leases(subscribers: &[Subscriber], store_timeout: Duration) -> Vec<Finding> {
     let least = shortest_lease(store_timeout);
     let short = subscribers.iter().filter(|each| each.dedup.lease < least);
@@ -46,7 +46,7 @@ fn window(subscriber: &Subscriber) -> Option<Finding> {
     })
 }
 
-/// Eventarc's subscriptions are not ours to set.
+/// Checks the retries, except those of Eventarc, which sets its subscriptions itself.
 fn retries(subscriber: &Subscriber) -> Option<Finding> {
     if subscriber.pushes.form == Form::Eventarc {
         return None;
@@ -90,7 +90,7 @@ fn doubling(subscriber: &Subscriber) -> Duration {
     pauses.saturating_add(deadlines(subscriber))
 }
 
-/// Google names the bounds of a pause, and no steps between them (Google, *RetryPolicy*).
+/// Returns the time of all attempts with the longest pauses. Google documents no steps between the bounds (*RetryPolicy*).
 fn longest(subscriber: &Subscriber) -> Duration {
     let pauses = subscriber.cloud.attempts.saturating_sub(1);
     let pauses = subscriber.cloud.backoff.maximum.saturating_mul(pauses);

@@ -1,8 +1,8 @@
-//! Why files cannot be derived.
+//! Errors of deriving files.
 
 use std::path::PathBuf;
 
-/// What stands in the way: a declaration, or what is on disk.
+/// The reason why files cannot be derived: a declaration, or the files on disk.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeriveError {
     #[error(
@@ -48,7 +48,7 @@ pub(crate) enum DeriveError {
 }
 
 impl DeriveError {
-    /// For what a serializer or a template says; neither fails on what declarations hold.
+    /// Wraps an error of a serializer or a template. Neither fails on valid declarations.
     pub(super) fn serialize<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
         what: &'static str,
     ) -> impl FnOnce(E) -> Self {

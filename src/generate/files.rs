@@ -1,4 +1,4 @@
-//! Every derived file: what must be in it, and whether it is.
+//! The derived files: their expected text, and the differences on disk.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,17 +15,17 @@ use crate::subscriber::Subscriber;
 
 const SCHEMAS: &str = "m2m/schemas";
 
-/// One derived file: where it stands, from the project's root, and what must be in it.
+/// One derived file: its path from the project's root, and its expected text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DerivedFile {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
 }
 
-/// A file that is not as it must be.
+/// A file that differs from the declarations.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stale {
-    /// From the project's root.
+    /// The path from the project's root.
     pub(crate) path: PathBuf,
     pub(crate) kind: Staleness,
 }
@@ -33,20 +33,20 @@ pub(crate) struct Stale {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Staleness {
     Missing,
-    /// The first line that differs, from 1; none where one of the two has ended.
+    /// The first line that differs, from 1; `None` where one of the two has ended.
     Differs {
         line: usize,
         found: Option<String>,
         expected: Option<String>,
     },
-    /// The schema of a type that is gone.
+    /// The schema of a removed type.
     Superfluous,
 }
 
-/// Everything derived from the declarations; reads what stands around the markers of m2m/README.md below `root`.
+/// Returns all files derived from the declarations. Reads the text around the markers of m2m/README.md below `root`.
 ///
 /// # Errors
-/// When two types have one name, or the markers are not as they must be.
+/// If two types have one name, or the markers are invalid.
 pub(crate) fn derived(
     subscribers: &[Subscriber],
     root: &Path,
@@ -74,10 +74,10 @@ pub(crate) fn derived(
     Ok(files)
 }
 
-/// Those that are missing, differ, or (schemas of types that are gone) should not be there.
+/// Returns the files that are missing, differ, or are schemas of removed types.
 ///
 /// # Errors
-/// As [`derived`], and when a file cannot be read.
+/// As [`derived`], and if a file cannot be read.
 pub(crate) fn stale(subscribers: &[Subscriber], root: &Path) -> Result<Vec<Stale>, DeriveError> {
     let files = derived(subscribers, root)?;
     let mut stale = Vec::new();
@@ -95,10 +95,10 @@ pub(crate) fn stale(subscribers: &[Subscriber], root: &Path) -> Result<Vec<Stale
     Ok(stale)
 }
 
-/// The schemas on disk that are none of these files.
+/// Returns the schemas on disk that are none of these files.
 ///
 /// # Errors
-/// When their folder cannot be read.
+/// If their folder cannot be read.
 pub(crate) fn superfluous(
     files: &[DerivedFile],
     root: &Path,
@@ -128,10 +128,10 @@ pub(crate) fn superfluous(
     Ok(found)
 }
 
-/// The folder with `m2m/` and `Cargo.toml`: `start`, or the nearest one around it.
+/// Returns the folder with `m2m/` and `Cargo.toml`: `start`, or the nearest one around it.
 ///
 /// # Errors
-/// When there is none.
+/// If there is none.
 pub(crate) fn project_root(start: &Path) -> Result<PathBuf, DeriveError> {
     let is_root =
         |folder: &&Path| folder.join("m2m").is_dir() && folder.join("Cargo.toml").is_file();
@@ -151,10 +151,10 @@ impl DerivedFile {
         }
     }
 
-    /// How it differs from what is on disk, if it does: as text, since git may end lines in another way (`core.autocrlf`).
+    /// Returns the difference from the file on disk, if there is one. Line ends are ignored, since git may change them (`core.autocrlf`).
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub(crate) fn staleness(&self, root: &Path) -> Result<Option<Staleness>, DeriveError> {
         match fs::read(root.join(&self.path)) {
             Ok(bytes) => {
@@ -170,14 +170,14 @@ impl DerivedFile {
         }
     }
 
-    /// Puts it there whole, or not at all; whoever reads meanwhile sees the old one. Lines end as in the file that is there.
+    /// Replaces the file at once: readers see the old or the new one. Lines end as in the old file.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub(crate) fn put(&self, root: &Path) -> Result<(), DeriveError> {
         let target = root.join(&self.path);
         let there = fs::read_to_string(&target).unwrap_or_default();
-        // A file around our part ends its lines by itself.
+        // The part in a hand-written file already has the line ends of that file.
         let keeps_ends = there.contains("\r\n") && !self.text.contains("\r\n");
         let text = match keeps_ends {
             true => self.text.replace('\n', "\r\n"),
@@ -193,7 +193,7 @@ impl DerivedFile {
 fn replace(target: &Path, text: &str) -> io::Result<()> {
     let folder = target.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    // Of its own, since two runs may write the same file.
+    // A name of its own, since two runs may write the same file.
     let draft = folder.join(format!(".{}.draft", uuid::Uuid::new_v4()));
     let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, target));
     if written.is_err() {
@@ -207,7 +207,7 @@ fn with_line_feeds(text: &str) -> String {
 }
 
 fn first_difference(found: &str, expected: &str) -> Staleness {
-    // With their ends, so that a missing final newline shows, too.
+    // Lines include their ends, so that a missing final newline is found, too.
     let (mut found, mut expected) = (found.split_inclusive('\n'), expected.split_inclusive('\n'));
     let mut line = 1;
     loop {
@@ -224,7 +224,7 @@ fn first_difference(found: &str, expected: &str) -> Staleness {
     }
 }
 
-/// As [`json`], but with the keywords in the order in which people read them.
+/// Returns the text as [`json`] does, but with the keywords in a readable order.
 fn schema(what: &'static str, schema: Schema) -> Result<String, DeriveError> {
     let mut value = schema.to_value();
     value.sort_all_objects();
@@ -233,7 +233,7 @@ fn schema(what: &'static str, schema: Schema) -> Result<String, DeriveError> {
     Ok(format!("{text}\n"))
 }
 
-/// Pretty, with sorted keys whatever the features of the JSON library are, and a final newline.
+/// Returns pretty JSON with sorted keys, whatever the features of the JSON library are, and a final newline.
 fn json(what: &'static str, document: &impl Serialize) -> Result<String, DeriveError> {
     let mut value = serde_json::to_value(document).map_err(DeriveError::serialize(what))?;
     value.sort_all_objects();

@@ -1,4 +1,4 @@
-//! What follows from the declarations, so that nothing is written twice.
+//! Everything that is derived from the declarations, so that nothing is written twice.
 
 pub(crate) mod asyncapi;
 pub(crate) mod documents;

@@ -1,4 +1,4 @@
-//! The JSON Schemas of what handlers read, by the names of the types.
+//! The JSON Schemas of the types that handlers read, by name.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::error::DeriveError;
 use crate::handler::content::Content;
 use crate::subscriber::Subscriber;
 
-/// By name, draft 7. Objects stay open: readers ignore fields that they do not know.
+/// The schemas by name, draft 7. Objects stay open: readers ignore unknown fields.
 pub(super) struct Schemas<'a>(BTreeMap<&'a str, Known<'a>>);
 
 struct Known<'a> {
@@ -17,11 +17,11 @@ struct Known<'a> {
     subscriber: &'a Subscriber,
 }
 
-/// Schemas are made when they are asked for.
-type MakeSchema = fn() -> Schema;
+/// Makes a schema on demand.
+pub(crate) type MakeSchema = fn() -> Schema;
 
-/// The name and the schema of the JSON type that a subscriber reads, if it does.
-pub(super) fn json_type(subscriber: &Subscriber) -> Option<(&str, MakeSchema)> {
+/// Returns the name and the schema of the JSON type that a subscriber reads, if it reads one.
+pub(crate) fn json_type(subscriber: &Subscriber) -> Option<(&str, MakeSchema)> {
     match &subscriber.payload()?.content {
         Content::Json { name, schema } => Some((name, *schema)),
         Content::Bytes | Content::Attributes => None,
@@ -29,11 +29,11 @@ pub(super) fn json_type(subscriber: &Subscriber) -> Option<(&str, MakeSchema)> {
 }
 
 impl<'a> Schemas<'a> {
-    /// Of all that the handlers read.
+    /// Returns the schemas of all types that the handlers read.
     ///
     /// # Errors
-    /// When two types have one name, or one that differs in its capital letters only, as some file systems cannot tell; or one
-    /// that cannot name a file.
+    /// If two types have one name, or names that differ only in capital letters, which some file systems do not distinguish, or if
+    /// a name cannot name a file.
     pub(super) fn of(subscribers: &'a [Subscriber]) -> Result<Self, DeriveError> {
         let mut schemas = Self(BTreeMap::new());
         for subscriber in subscribers {
@@ -49,7 +49,7 @@ impl<'a> Schemas<'a> {
         self.0.iter().map(|(name, known)| (*name, &known.schema))
     }
 
-    /// What the type's comment says.
+    /// Returns the comment of the type.
     pub(super) fn description(&self, name: &str) -> Option<&str> {
         let known = self.0.get(name)?;
         known.schema.get("description").and_then(Value::as_str)
@@ -87,7 +87,7 @@ impl<'a> Schemas<'a> {
     }
 }
 
-/// Whether a schema's file may be named so everywhere.
+/// Returns true if a schema's file may have this name on every file system.
 pub(super) fn is_file_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('.')

@@ -1,4 +1,4 @@
-//! Who pushes, and for which audience: on the subscription's side and on the service's.
+//! The callers and audiences of pushes, on the subscription's side and on the service's.
 
 use super::resource::Resource;
 use super::stack::{SERVICE, SUBSCRIPTION, Settings, Stack, TRIGGER};
@@ -80,7 +80,7 @@ fn audience(
         "PUSHGATE_AUDIENCE",
         ".audience(…)",
     )?;
-    // Without one, the token is for the endpoint (Google, OidcToken, audience).
+    // Without an audience, the token is for the endpoint (Google, OidcToken, audience).
     let effective = if found.is_empty() {
         subscription.text("/push_config/0/push_endpoint")?
     } else {
@@ -99,7 +99,7 @@ fn audience(
     })
 }
 
-/// What the service accepts, and what decides it.
+/// Returns the accepted values, and the setting or call that decides them.
 fn accepted<'a>(
     declared: &'a [String],
     settings: Settings<'a>,
@@ -113,7 +113,7 @@ fn accepted<'a>(
     }
 }
 
-/// Cloud Run's own check takes the service's URL and the custom audiences (Google, *Service*, `custom_audiences`).
+/// Checks the audience for Cloud Run, which accepts the service's URL and the custom audiences (Google, *Service*, `custom_audiences`).
 fn behind_cloud_run(stack: &Stack<'_>, subscription: &Resource) -> Option<Finding> {
     let service = stack.find(SERVICE, "")?;
     if service.flag("/invoker_iam_disabled")? {

@@ -1,4 +1,4 @@
-//! What `terraform show -json` prints of a plan or a state (HashiCorp, *JSON Output Format*), as far as it concerns us.
+//! The output of `terraform show -json` for a plan or a state (HashiCorp, *JSON Output Format*), as far as it is used here.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::loggable::encoding::{self, Utf16};
 /// A plan of a thousand subscriptions is some 20 MB.
 pub(crate) const LIMIT_BYTES: usize = 128 << 20;
 
-/// Why a text is no plan or state.
+/// The reason why a text is no plan or state.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
     #[error("it has more than {LIMIT_BYTES} bytes")]
@@ -74,7 +74,7 @@ struct Settled {
     sensitive_values: Value,
 }
 
-/// A resource and what becomes of it.
+/// A resource and its change.
 #[derive(Deserialize)]
 struct Change {
     address: String,
@@ -85,7 +85,7 @@ struct Change {
     kind: String,
     name: String,
     index: Option<Value>,
-    /// Of a former object that its replacement has left behind; the living one has a change of its own.
+    /// The key of a former object that a replacement has left behind. The current one has a change of its own.
     deposed: Option<String>,
     change: Difference,
 }
@@ -103,10 +103,10 @@ struct Difference {
     replace_paths: Vec<Vec<Value>>,
 }
 
-/// All resources that Terraform manages, in the order of their addresses.
+/// Returns all resources that Terraform manages, in the order of their addresses.
 ///
 /// # Errors
-/// When it is no plan or state. The text names places, never a value: these can be secrets.
+/// If it is no plan or state. The text names places, never a value, since values can be secrets.
 pub(super) fn resources(text: &[u8]) -> Result<Vec<Resource>, PlanError> {
     if text.len() > LIMIT_BYTES {
         return Err(PlanError::TooLarge);
@@ -126,7 +126,7 @@ pub(super) fn resources(text: &[u8]) -> Result<Vec<Resource>, PlanError> {
         None if document.resource_changes.is_none() => return Err(PlanError::Neither),
         None => {}
     }
-    // What changes is known better from the change: what is not known yet, and what is gone.
+    // A change says more about its resource: unknown values and deletions.
     for change in document.resource_changes.unwrap_or_default() {
         if change.mode == "managed" && change.deposed.is_none() {
             found.insert(change.address.clone(), change.into());
@@ -146,7 +146,7 @@ fn settle(root: Option<Module>, is_plan: bool, found: &mut BTreeMap<String, Reso
                     name: settled.name,
                     index: index(settled.index),
                     values: settled.values,
-                    // A plan leaves out what it does not know.
+                    // A plan leaves out unknown values.
                     unknown: Value::Null,
                     is_partial: is_plan,
                     sensitive: settled.sensitive_values,

@@ -1,4 +1,4 @@
-//! What would be deleted although it holds something.
+//! Resources that would be deleted although they contain messages or records.
 
 use super::resource::Resource;
 use crate::check::finding::Finding;

@@ -1,4 +1,4 @@
-//! Which roles the declarations need, as `terraform/identity.tf` gives them.
+//! The roles that the declarations need, as `terraform/identity.tf` grants them.
 
 use std::collections::BTreeSet;
 
@@ -11,17 +11,17 @@ pub(super) struct Role<'a> {
     pub(super) index: &'a str,
     pub(super) role: &'static str,
     pub(super) holder: Holder<'a>,
-    /// The argument that names what the role is on, and its id. Empty: what the kind of the resource says.
+    /// The argument that names the resource of the role, and its id; an empty id for the stack's own.
     pub(super) place: (&'static str, &'a str),
     pub(super) why: &'static str,
 }
 
-/// Who has a role.
+/// The holder of a role.
 #[derive(Clone, Copy)]
 pub(super) enum Holder<'a> {
-    /// The account by which a product of Google acts in the project; its domain.
+    /// Google's own account for one of its products in the project, by its domain.
     Agent(&'static str),
-    /// An account of the stack, by the name of its resource.
+    /// A service account of the stack, by the name of its resource.
     Stacks(&'static str),
     /// A declared account, by its e-mail.
     Account(&'a str),
@@ -137,7 +137,7 @@ fn dead_lettering(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
     roles
 }
 
-/// Eventarc pushes as the trigger's account, which must be allowed to receive events (Google, *Roles and permissions for Eventarc*).
+/// Returns the roles of triggers' accounts, which must be allowed to receive events (Google, *Roles and permissions for Eventarc*).
 fn events(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
     let triggers = subscribers
         .iter()
@@ -184,7 +184,7 @@ fn publisher<'a>(
     }
 }
 
-/// The account that Terraform lets push: the first that is declared.
+/// Returns the account that pushes: the first that is declared.
 fn pushed_by(subscriber: &Subscriber) -> Option<&str> {
     subscriber.pushes.callers.first().map(String::as_str)
 }

@@ -1,6 +1,6 @@
-//! Amounts of memory as Kubernetes writes them (Kubernetes, *Quantity*), which Cloud Run takes.
+//! Amounts of memory in the form of Kubernetes (*Quantity*), which Cloud Run uses.
 
-/// `512Mi`, `0.5Gi` or `1e9` in bytes; none where it is written otherwise.
+/// Returns `512Mi`, `0.5Gi` or `1e9` in bytes; `None` for another form.
 pub(super) fn bytes(text: &str) -> Option<u64> {
     let end = text.find(|each: char| !each.is_ascii_digit() && each != '.');
     let (number, unit) = text.split_at_checked(end.unwrap_or(text.len()))?;

@@ -1,5 +1,5 @@
 //! The roles without which pushes and dead letters are refused (Google, *Authenticate push subscriptions*, *Handle message
-//! failures*): each for the account that needs it, and on the resource that it is for.
+//! failures*): each for the account and the resource that need it.
 
 use super::needed::{Holder, Role, needed};
 use super::resource::{Known, Resource, is_id, is_same_project};
@@ -8,7 +8,7 @@ use crate::check::finding::Finding;
 use crate::check::rules::PLAN_ROLE;
 use crate::subscriber::Subscriber;
 
-/// These are everybody (Google, *Binding*, `members`).
+/// Members that stand for all callers (Google, *Binding*, `members`).
 const EVERYBODY: [&str; 2] = ["allUsers", "allAuthenticatedUsers"];
 
 pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Finding> {
@@ -61,7 +61,7 @@ fn member_of(
     Some(format!("the member is {shown}, expected {expected}"))
 }
 
-/// What is expected, if it is known that it is not this member. Everybody is never expected.
+/// Returns the expected member, if it is known to be another one. All callers are never expected.
 fn other_than(member: &str, email: Known<&str>) -> Option<String> {
     let expected = email.map(|email| format!("serviceAccount:{email}"));
     match expected {
@@ -72,7 +72,7 @@ fn other_than(member: &str, email: Known<&str>) -> Option<String> {
     }
 }
 
-/// The number of the project that this agent acts in.
+/// Returns the number of the project in which this agent acts.
 fn project_number<'a>(member: &'a str, domain: &str) -> Option<&'a str> {
     let agent = member.strip_prefix("serviceAccount:service-")?;
     let number = agent.strip_suffix(domain)?.strip_suffix('@')?;
@@ -80,7 +80,7 @@ fn project_number<'a>(member: &'a str, domain: &str) -> Option<&'a str> {
     is_number.then_some(number)
 }
 
-/// All agents are those of one project: of the one that most of them are of.
+/// Returns the number of the project to which most agents belong; all must belong to one.
 fn agents_number<'a>(stack: &Stack<'a>, needed: &[Role<'_>]) -> Option<&'a str> {
     let numbers: Vec<&str> = needed
         .iter()
@@ -116,7 +116,7 @@ fn place_of(stack: &Stack<'_>, given: &Resource, needed: &Role<'_>) -> Option<St
     })
 }
 
-/// Of one of the stack's own accounts, `push` or `service`.
+/// Returns the e-mail of one of the stack's own accounts, `push` or `service`.
 fn email<'a>(stack: &Stack<'a>, name: &'static str) -> Known<&'a str> {
     let account = stack.find(("google_service_account", name), "")?;
     account.text("/email").filter(|email| !email.is_empty())
@@ -141,7 +141,7 @@ mod tests {
         json!({"address": format!("{kind}.{name}"), "mode": "managed", "type": kind, "name": name, "index": index, "values": values})
     }
 
-    /// What one changed argument of a state with a declared account and a trigger makes of the roles that both need.
+    /// Checks the findings if one argument of a state with a declared account and a trigger is changed.
     fn check(name: &str, argument: &str, value: &str, expected: &[&str]) {
         let account = format!("serviceAccount:{ACCOUNT}");
         let creator = json!({"role": "roles/iam.serviceAccountTokenCreator", "member": AGENT,

@@ -1,4 +1,4 @@
-//! The Cloud Run service: whether its settings suit the declarations and each other.
+//! The Cloud Run service: its settings must fit the declarations and each other.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::check::rules::{
 use crate::config::{SETTINGS, deployment_faults};
 use crate::subscriber::Subscriber;
 
-/// A message of 10 MB as base64 in its wrapper (Google, *Quotas and limits*), as the setting's own text has it.
+/// A message of 10 MB as base64 in its wrapper (Google, *Quotas and limits*).
 const LARGEST_BODY_BYTES: u64 = 13_400_000;
-/// (Google, *Service*, `timeout`, `max_instance_request_concurrency`.)
+/// Cloud Run's defaults (Google, *Service*, `timeout`, `max_instance_request_concurrency`).
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 const DEFAULT_CONCURRENCY: f64 = 80.0;
-/// (Google, *Configure memory limits for services*.)
+/// Cloud Run's default (Google, *Configure memory limits for services*).
 const DEFAULT_MEMORY_BYTES: u64 = 512 << 20;
-/// (Google, *Container runtime contract*.)
+/// The time after which Cloud Run kills an instance (Google, *Container runtime contract*).
 const KILLED_AFTER_SECONDS: u64 = 10;
 
 pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Finding> {
@@ -181,13 +181,13 @@ fn variables(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
     findings
 }
 
-/// What the service itself would say at its start.
+/// Finds the faults that the service itself would report at its start.
 fn values(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
     let Some(given) = settings.given() else {
         return Vec::new();
     };
     let found = deployment_faults(&given).into_iter();
-    // Said by a rule of its own.
+    // A rule of its own reports a missing store.
     let found = found.filter(|(name, _)| {
         *name != "PUSHGATE_STORE" || settings.get(name).is_some_and(|value| !value.is_empty())
     });

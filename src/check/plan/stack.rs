@@ -1,4 +1,4 @@
-//! The resources of one deployment of the Terraform module: a plan may hold several, or one deep in other modules.
+//! The resources of one deployment of the Terraform module. A plan may contain several, or one deep in other modules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ pub(super) struct Stack<'a> {
 }
 
 impl<'a> Stack<'a> {
-    /// Every module that holds the service or one of its subscriptions.
+    /// Returns every module that contains the service or one of its subscriptions.
     pub(super) fn all(resources: &'a [Resource]) -> Vec<Self> {
         let is_ours = |each: &&Resource| {
             [SERVICE, SUBSCRIPTION, TRIGGER]
@@ -65,11 +65,11 @@ impl<'a> Stack<'a> {
         all.filter(move |each| each.is(what.0, what.1))
     }
 
-    /// The address that a resource would have.
+    /// Returns the address that a resource would have.
     pub(super) fn address(&self, (kind, name): (&str, &str), index: &str) -> String {
         let module = self.module;
         let dot = if module.is_empty() { "" } else { "." };
-        // Of count, or of for_each.
+        // An index of count, or of for_each.
         let index = match index {
             "" => String::new(),
             index if index.parse::<u32>().is_ok() => format!("[{index}]"),
@@ -85,14 +85,14 @@ impl<'a> Stack<'a> {
     }
 }
 
-/// The settings that the Cloud Run service is given.
+/// The settings of the Cloud Run service.
 #[derive(Clone, Copy)]
 pub(super) struct Settings<'a> {
     service: Option<&'a Resource>,
 }
 
 impl<'a> Settings<'a> {
-    /// The variables with their places in the container.
+    /// Returns the variables with their places in the container.
     pub(super) fn names(self) -> Vec<(&'a str, String)> {
         let Some(service) = self.service else {
             return Vec::new();
@@ -108,7 +108,7 @@ impl<'a> Settings<'a> {
             .collect()
     }
 
-    /// What a variable is set to; an empty text if it is not set. Not known: yet, or because it is a secret's.
+    /// Returns the value of a variable, an empty text if it is not set. A secret's value is not known.
     pub(super) fn get(self, name: &str) -> Known<&'a str> {
         let service = self.service?;
         service.at("/template/0/containers/0/env")?;
@@ -121,7 +121,7 @@ impl<'a> Settings<'a> {
         service.text(&format!("{place}/value"))
     }
 
-    /// All that is given, as far as it is known; `None` if not even the names are.
+    /// Returns all settings, as far as they are known; `None` if not even the names are.
     pub(super) fn given(self) -> Known<Deployment> {
         let service = self.service?;
         let list = service.at("/template/0/containers/0/env")?.as_array()?;
@@ -141,7 +141,7 @@ impl<'a> Settings<'a> {
         Some(given)
     }
 
-    /// As the service would read it: with the default where it is not set.
+    /// Returns the value with which the service would run: the default if it is not set.
     pub(super) fn effective(self, name: &str) -> Known<&'a str> {
         let value = self.get(name)?;
         let setting = SETTINGS.iter().find(|setting| setting.name == name);
@@ -158,7 +158,7 @@ impl<'a> Settings<'a> {
         self.effective(name)?.parse().ok()
     }
 
-    /// What stands between commas.
+    /// Returns the items between commas.
     pub(super) fn list(self, name: &str) -> Known<Vec<&'a str>> {
         let items = self.get(name)?.split(',').map(str::trim);
         Some(items.filter(|item| !item.is_empty()).collect())

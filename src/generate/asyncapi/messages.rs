@@ -1,4 +1,4 @@
-//! What is on a channel, and how it is published.
+//! The messages of a channel.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ struct Bindings<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Binding<'a> {
-    /// By name, what each says.
+    /// The meanings of the attributes, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     attributes: BTreeMap<&'a str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,7 +87,7 @@ struct Example<'a> {
     headers: &'a BTreeMap<String, String>,
 }
 
-/// The messages of a topic, by their keys among the components.
+/// Returns the messages of a topic, by their keys among the components.
 pub(super) fn of_topic<'a>(
     topic: &Topic<'a>,
     schemas: &Schemas<'_>,
@@ -98,7 +98,7 @@ pub(super) fn of_topic<'a>(
         .collect()
 }
 
-/// The same, as the channel names them.
+/// Returns references to the messages of a topic, by their names in the channel.
 pub(super) fn references<'a>(topic: &Topic<'a>) -> BTreeMap<&'a str, Reference> {
     let names = names(topic).into_iter();
     names
@@ -109,7 +109,7 @@ pub(super) fn references<'a>(topic: &Topic<'a>) -> BTreeMap<&'a str, Reference> 
         .collect()
 }
 
-/// The types that are read from the topic; or else, what its data are.
+/// Returns the names of the types that are read from the topic, or the kind of its data if there are none.
 pub(super) fn names<'a>(topic: &Topic<'a>) -> Vec<&'a str> {
     let types = topic.types();
     if !types.is_empty() {
@@ -204,7 +204,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// What was given up is as it was published, but for attributes.
+    /// Returns a dead letter: the message as it was published, with more attributes.
     pub(super) fn dead_letter() -> Self {
         let attributes = LETTER_ATTRIBUTES.map(|(name, meaning)| (name, meaning.to_owned()));
         let attributes = BTreeMap::from(attributes);
@@ -234,7 +234,7 @@ impl<'a> Message<'a> {
 
 impl<'a> Headers<'a> {
     fn of(topic: &Topic<'a>, attributes: &BTreeMap<&'a str, String>) -> Self {
-        // A subscription with a filter sees some of the messages, so it cannot ask for an attribute of all.
+        // A subscription with a filter receives some of the messages, so it cannot require an attribute of all.
         let unfiltered = topic
             .subscribers
             .iter()
@@ -269,7 +269,7 @@ fn described<'a>(attributes: &BTreeMap<&'a str, String>) -> BTreeMap<&'a str, At
         .collect()
 }
 
-/// All attributes that declarations name: as keys, and in examples and schedules.
+/// Returns all attributes that declarations name: as keys, and in examples and schedules.
 fn attributes<'a>(topic: &Topic<'a>) -> BTreeMap<&'a str, String> {
     let examples = topic.examples().into_iter();
     let schedules = topic.schedules().into_iter();
@@ -303,7 +303,7 @@ fn examples<'a>(topic: &Topic<'a>, name: &str) -> Vec<Example<'a>> {
         .collect()
 }
 
-/// The keys of what a subscription gets, as its channel names them.
+/// Returns the names of the messages that a subscription receives.
 pub(super) fn read_by<'a>(topic: &Topic<'a>, subscriber: &'a crate::Subscriber) -> Vec<&'a str> {
     json_type(subscriber).map_or_else(|| names(topic), |(name, _)| vec![name])
 }

@@ -1,7 +1,7 @@
 //! `m2m/asyncapi.yaml`: the topics and messages for tools of any language (AsyncAPI 3.0.0, with its Google Pub/Sub bindings 0.2.0).
 //!
-//! It is told from the side of this service: it receives from subscriptions, and what others send is told beside it, since a
-//! reader of this document is most often one of them.
+//! It is written from the side of this service, which receives from subscriptions. The operations of publishers are listed,
+//! too, since most readers are publishers.
 
 mod messages;
 mod operations;
@@ -37,7 +37,7 @@ struct Document<'a> {
 #[derive(Serialize)]
 struct Info {
     title: &'static str,
-    /// Of pushgate, since contracts here have none: fields are only ever added.
+    /// The version of pushgate. Contracts have none, since fields are only ever added.
     version: &'static str,
     description: &'static str,
 }
@@ -76,7 +76,7 @@ struct Parameter {
     description: &'static str,
 }
 
-/// Only a topic with a Pub/Sub schema has one: the binding requires `schemaSettings`.
+/// Bindings of a topic with a Pub/Sub schema: the binding requires `schemaSettings`.
 #[derive(Serialize)]
 struct ChannelBindings<'a> {
     googlepubsub: TopicBinding<'a>,
@@ -104,10 +104,10 @@ struct Components<'a> {
     messages: BTreeMap<String, Message<'a>>,
 }
 
-/// The whole file.
+/// Returns the whole file.
 ///
 /// # Errors
-/// When YAML cannot hold it, which is a mistake of ours.
+/// If it cannot be written as YAML, which is a bug.
 pub(super) fn write(
     subscribers: &[Subscriber],
     schemas: &Schemas<'_>,
@@ -131,7 +131,7 @@ impl<'a> Document<'a> {
             messages.extend(messages::of_topic(topic, schemas));
         }
         for topic in &dead_letters {
-            // It may be a topic that others listen to, too.
+            // It may be a topic with subscribers, too.
             let channel = channels.entry(key(topic.id));
             let channel = channel.or_insert_with(|| Channel::of_dead_letters(topic));
             channel

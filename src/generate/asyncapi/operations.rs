@@ -1,4 +1,4 @@
-//! Who receives, and who sends.
+//! The operations: which side sends, and which receives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,19 +16,19 @@ pub(super) struct Operation<'a> {
     summary: String,
     channel: Reference,
     messages: Vec<Reference>,
-    /// As `pushgate describe` prints it.
+    /// The subscription as `pushgate describe` prints it.
     #[serde(rename = "x-subscription", skip_serializing_if = "Option::is_none")]
     subscription: Option<Declared<'a>>,
     #[serde(rename = "x-producers", skip_serializing_if = "BTreeSet::is_empty")]
     producers: BTreeSet<&'a str>,
     #[serde(rename = "x-schedule", skip_serializing_if = "Option::is_none")]
     schedule: Option<Job<'a>>,
-    /// The subscriptions whose messages are given up.
+    /// The subscriptions whose messages are dead-lettered here.
     #[serde(rename = "x-from", skip_serializing_if = "Vec::is_empty")]
     from: Vec<&'a str>,
 }
 
-/// What the producers send, what is sent at set times, and what each subscription receives.
+/// Returns the operations of a topic: of its producers, schedules and subscriptions.
 pub(super) fn of_topic<'a>(topic: &Topic<'a>) -> BTreeMap<String, Operation<'a>> {
     let mut operations = BTreeMap::new();
     let all = messages::names(topic);
@@ -61,7 +61,7 @@ pub(super) fn of_topic<'a>(topic: &Topic<'a>) -> BTreeMap<String, Operation<'a>>
     operations
 }
 
-/// What this service gives up.
+/// Returns the operation by which dead letters are sent.
 pub(super) fn of_dead_letters<'a>(topic: &Topic<'a>) -> BTreeMap<String, Operation<'a>> {
     let from = topic.subscribers.iter();
     let sends = Operation {

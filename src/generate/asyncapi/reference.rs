@@ -12,7 +12,7 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// Along these keys, which need no escaping.
+    /// Returns a pointer along these keys, which need no escaping.
     pub(super) fn to<const N: usize>(keys: [&str; N]) -> Self {
         Self {
             to: format!("#/{}", keys.join("/")),
@@ -20,7 +20,7 @@ impl Reference {
     }
 }
 
-/// Google's names have characters that AsyncAPI's keys have not (`~`, `+`, `%`): they stand as their code, `_7E`.
+/// Returns a name as a key. Characters that AsyncAPI's keys cannot have (`~`, `+`, `%`) become their code, `_7E`.
 pub(super) fn key(name: &str) -> String {
     name.chars().fold(String::new(), |mut key, each| {
         if each.is_ascii_alphanumeric() || "-_.".contains(each) {

@@ -1,4 +1,4 @@
-//! Messages, as documents show them.
+//! Messages for the documents.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::subscriber::{Example, Schedule};
 pub(super) struct ExampleView<'a> {
     pub(super) title: &'a str,
     pub(super) attributes: &'a BTreeMap<String, String>,
-    /// As Markdown.
+    /// The data as Markdown.
     pub(super) block: String,
 }
 
@@ -31,7 +31,7 @@ impl<'a> ExampleView<'a> {
     }
 }
 
-/// JSON is shown pretty, other texts as they are, and of bytes their number.
+/// Returns pretty JSON, other texts unchanged, and the number of bytes of binary data.
 fn block(data: &[u8]) -> String {
     if let Ok(mut json) = serde_json::from_slice::<serde_json::Value>(data) {
         json.sort_all_objects();

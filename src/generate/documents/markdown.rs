@@ -1,10 +1,10 @@
-//! Texts of declarations in Markdown (GitHub's, CommonMark with tables): they are shown as they are, and change nothing around them.
+//! Texts of declarations in Markdown (GitHub's, CommonMark with tables): they are shown unchanged and affect nothing around them.
 
 use std::fmt;
 
 use askama::filters::Escaper;
 
-/// Escapes for one line of text, in a table or not.
+/// Escapes one line of text, in a table or not.
 #[derive(Clone, Copy)]
 pub(crate) struct Markdown;
 
@@ -19,7 +19,7 @@ impl Escaper for Markdown {
                     to.write_char('\\')?;
                     to.write_char(each)?;
                 }
-                // A line that ends would end the row; what follows could begin anything.
+                // A line end would end the row, and the rest could begin another block.
                 _ if each.is_whitespace() || each.is_control() => to.write_char(' ')?,
                 _ => to.write_char(each)?,
             }
@@ -28,7 +28,7 @@ impl Escaper for Markdown {
     }
 }
 
-/// What templates may write behind a bar.
+/// Filters for templates.
 #[expect(unreachable_pub, reason = "what the macro makes of a filter is public")]
 pub(super) mod filters {
     use std::borrow::Borrow;
@@ -37,7 +37,7 @@ pub(super) mod filters {
 
     use askama::filters::Safe;
 
-    /// A name, as code.
+    /// Returns a name as code.
     #[askama::filter_fn]
     pub(crate) fn code(
         name: impl Display,
@@ -46,7 +46,7 @@ pub(super) mod filters {
         Ok(Safe(super::code(&name.to_string())))
     }
 
-    /// A length of time in words.
+    /// Returns a duration in words.
     #[askama::filter_fn]
     pub(crate) fn time(
         duration: impl Borrow<Duration>,
@@ -56,7 +56,7 @@ pub(super) mod filters {
     }
 }
 
-/// A span of code on one line. Within it nothing is escaped but the bar of a table; its fence is longer than any run of backticks.
+/// Returns a span of code on one line. Only the bar of a table is escaped in it. Its fence is longer than any run of backticks.
 fn code(text: &str) -> String {
     let line: String = text
         .chars()
@@ -75,7 +75,7 @@ fn code(text: &str) -> String {
     format!("{fence}{pad}{line}{pad}{fence}")
 }
 
-/// Begins and ends a block of code that may hold anything.
+/// Returns a fence for a block of any code.
 pub(super) fn fence(code: &str) -> String {
     "`".repeat(longest_run(code).max(2) + 1)
 }
@@ -85,12 +85,12 @@ fn longest_run(text: &str) -> usize {
     runs.map(str::len).max().unwrap_or_default()
 }
 
-/// The anchors that GitHub gives to headings: their texts in lower case, without most signs, numbered where they meet again.
+/// The anchors that GitHub gives to headings: their texts in lower case, without most signs, numbered if they repeat.
 #[derive(Default)]
 pub(super) struct Anchors(Vec<String>);
 
 impl Anchors {
-    /// Of the next heading.
+    /// Returns the anchor of the next heading.
     pub(super) fn next(&mut self, heading: &str) -> String {
         let slug: String = heading
             .to_lowercase()
@@ -124,7 +124,7 @@ mod tests {
         "`",
     ];
 
-    /// A table with this as its only cell below the head; what a reader sees of the cell, and whether anything but text is in it.
+    /// Returns the visible text of a cell, and true if the table has this cell alone and nothing but text in it.
     fn seen(cell: &str) -> (String, bool) {
         let table = format!("| head |\n|---|\n| {cell} |\n");
         let mut options = Options::all();

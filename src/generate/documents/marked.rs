@@ -1,4 +1,4 @@
-//! The part of a hand-written file that is ours: between two lines, and nothing else.
+//! The generated part of a hand-written file, between two marker lines.
 
 const BEGIN: &str = "<!-- pushgate:begin -->";
 const END: &str = "<!-- pushgate:end -->";
@@ -7,11 +7,11 @@ const END: &str = "<!-- pushgate:end -->";
 const FRAME: &str = "# Messages between services\n\nThis folder is the contract between publishers and subscribers. Write what you like \
 around the part below; `pushgate generate` writes that part.\n\n<!-- pushgate:begin -->\n<!-- pushgate:end -->\n";
 
-/// The file with this part instead of the one that is there; all around it stays, byte for byte, and the part's lines end as the
-/// line that marks its beginning. Without a file, one is made.
+/// Returns the file with this part in place of the old one. The text around it stays, byte for byte, and the part's lines end as
+/// the first marker line does. Without a file, one is made.
 ///
 /// # Errors
-/// What is wrong with the lines that mark the part.
+/// If there is not one pair of marker lines.
 pub(super) fn replaced(file: Option<&str>, part: &str) -> Result<String, String> {
     let file = file.unwrap_or(FRAME);
     let (mut begins, mut ends) = (Vec::new(), Vec::new());
@@ -31,7 +31,7 @@ pub(super) fn replaced(file: Option<&str>, part: &str) -> Result<String, String>
     };
     let parts = file.get(..begin.1).zip(file.get(end.1..));
     match parts {
-        // Lines end as those around them.
+        // Lines end as the text around them.
         Some((before, after)) if begin.0 < end.0 && before.ends_with("\r\n") => {
             Ok(format!("{before}{}{after}", part.replace('\n', "\r\n")))
         }

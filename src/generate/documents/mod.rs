@@ -1,4 +1,4 @@
-//! The section "Asynchronous Components" of `m2m/README.md`, for people: whoever reads it can publish, and knows what happens then.
+//! The section "Asynchronous Components" of `m2m/README.md`: how to publish, and what happens to a message.
 
 mod example;
 mod markdown;
@@ -27,7 +27,7 @@ use crate::subscriber::{AfterCrash, Form, StoreDown, Subscriber};
 
 const README: &str = "m2m/README.md";
 
-/// The head, with a table of all there is.
+/// The head, with a table of all components.
 #[derive(Template)]
 #[template(path = "index.md")]
 struct Index<'a> {
@@ -59,10 +59,10 @@ struct DeadLetterPart<'a> {
     view: &'a DeadLetterView<'a>,
 }
 
-/// The whole file: what stands around the markers, and the section between them.
+/// Returns the whole file: the text around the markers, and the section between them.
 ///
 /// # Errors
-/// When the file cannot be read, or its markers are not one pair.
+/// If the file cannot be read, or its markers are not one pair.
 pub(super) fn write(
     subscribers: &[Subscriber],
     schemas: &Schemas<'_>,
@@ -84,7 +84,7 @@ pub(super) fn write(
     })
 }
 
-/// The whole text, a byte order mark included: it stays as it is.
+/// Returns the whole text, including a byte order mark.
 fn text(bytes: Vec<u8>) -> io::Result<String> {
     utf8(&bytes).map_err(io::Error::other)?;
     String::from_utf8(bytes).map_err(io::Error::other)
@@ -137,7 +137,7 @@ mod tests {
         section(&subscribers, &schemas).expect("a section")
     }
 
-    /// How many cells each row of each table has, and all HTML but comments.
+    /// Returns the number of cells of each row of each table, and all HTML but comments.
     fn shape(text: &str) -> (Vec<Vec<usize>>, Vec<String>) {
         let (mut tables, mut html) = (Vec::new(), Vec::new());
         let (mut rows, mut cells) = (Vec::new(), 0);
@@ -186,7 +186,7 @@ mod tests {
         assert!(!spoilt.lines().any(marked));
     }
 
-    /// The row of a field in the table of the subscription.
+    /// Checks the row of a field in the table of the subscription.
     fn check(subscriber: Subscriber, field: &str, expected: &str) {
         let text = written(subscriber);
         let table = text

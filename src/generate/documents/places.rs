@@ -1,4 +1,4 @@
-//! Where each component stands in the document.
+//! The places of components in the document.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(super) struct Place<'a> {
     pub(super) anchor: String,
 }
 
-/// Every topic, once; views borrow from it.
+/// All topics, from which the views borrow.
 pub(super) struct Topics<'a> {
     pub(super) all: Vec<Topic<'a>>,
     pub(super) dead_letters: Vec<Topic<'a>>,
@@ -28,7 +28,7 @@ impl<'a> Topics<'a> {
     }
 }
 
-/// The anchors of all headings, in the order in which they come.
+/// The anchors of all headings, in their order.
 pub(super) struct Places<'a> {
     pub(super) topics: BTreeMap<&'a str, Place<'a>>,
     pub(super) subscriptions: BTreeMap<&'a str, Place<'a>>,
@@ -60,7 +60,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Those that listen to the topic, or whose dead letters go there.
+    /// Returns the subscriptions of the topic, or those whose dead letters go there.
     pub(super) fn subscriptions_of(&self, topic: &Topic<'a>) -> Vec<(Place<'a>, &'a Subscriber)> {
         let subscribers = topic.subscribers.iter();
         subscribers
@@ -69,7 +69,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Every id of a declaration has a place; a stranger's would have an empty one.
+/// Returns the place of an id. Every id of a declaration has one; another one would get an empty anchor.
 pub(super) fn at<'a>(places: &BTreeMap<&'a str, Place<'a>>, id: &'a str) -> Place<'a> {
     places.get(id).cloned().unwrap_or(Place {
         id,

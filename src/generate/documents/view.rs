@@ -1,4 +1,4 @@
-//! What the templates show: declarations, and where each stands in the document.
+//! Views for the templates: declarations, and their places in the document.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ pub(super) struct MessageView<'a> {
 /// The file of a declaration.
 pub(super) struct Source<'a> {
     pub(super) path: &'a str,
-    /// From the document; none for a file that is not in the project.
+    /// The link from the document, or `None` for a file outside the project.
     pub(super) link: Option<String>,
 }
 
@@ -131,7 +131,7 @@ impl<'a> TopicView<'a> {
         subscribers.any(|subscriber| subscriber.cloud.filter.is_some())
     }
 
-    /// The attributes that subscribers take for the event's name.
+    /// Returns the attributes that are idempotency keys.
     pub(super) fn keys(&self) -> BTreeSet<&'a str> {
         let subscribers = self.topic.subscribers.iter();
         subscribers
@@ -171,7 +171,7 @@ impl<'a> SubscriptionView<'a> {
         payload.is_some_and(|payload| matches!(payload.content, Content::Attributes))
     }
 
-    /// Where it is pushed to.
+    /// Returns the path of its pushes.
     pub(super) fn path(&self) -> String {
         format!("/push/{}", self.declared.id)
     }
@@ -184,7 +184,7 @@ impl<'a> SubscriptionView<'a> {
         }
     }
 
-    /// A declaration without any is refused before it is written down.
+    /// Returns the kind of the idempotency. A declaration without one is refused before it is written.
     pub(super) fn idempotency_kind(&self) -> &'static str {
         let idempotency = self.declared.idempotency.as_ref();
         idempotency.map_or("none", Idempotency::kind)
@@ -202,7 +202,7 @@ impl<'a> SubscriptionView<'a> {
             .unwrap_or_default()
     }
 
-    /// What becomes of a known key with another payload.
+    /// Returns the fate of a known key with another payload, in words.
     pub(super) fn conflict(&self) -> &'static str {
         let idempotency = self.declared.idempotency.as_ref();
         match idempotency.map(|each| each.conflict()).unwrap_or_default() {

@@ -1,10 +1,10 @@
-//! Numbers as people read them.
+//! Durations and numbers in words.
 
 use std::time::Duration;
 
 const UNITS: [(u64, &str); 3] = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute")];
 
-/// In the largest unit that leaves nothing over.
+/// Returns a duration in the largest unit that leaves no remainder.
 pub(super) fn time(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let milliseconds = duration.subsec_millis();
@@ -15,7 +15,7 @@ pub(super) fn time(duration: Duration) -> String {
             format!("{} s", duration.as_secs_f64())
         };
     }
-    // Two minutes are more easily compared with a deadline as 120 s.
+    // Short durations stay in seconds, to be compared with deadlines.
     let fits = |(size, _): &&(u64, &str)| seconds >= 10 * 60 && seconds.is_multiple_of(*size);
     match UNITS.iter().find(fits) {
         Some((size, unit)) if seconds == *size => format!("1 {unit}"),
@@ -24,7 +24,7 @@ pub(super) fn time(duration: Duration) -> String {
     }
 }
 
-/// Hours and minutes, or minutes, without the rest; below a minute, seconds.
+/// Returns a rough duration: hours and minutes, or minutes; below a minute, seconds.
 pub(crate) fn rough(duration: Duration) -> String {
     let (hours, minutes) = (duration.as_secs() / 3600, duration.as_secs() / 60 % 60);
     match (hours, minutes) {
@@ -35,7 +35,7 @@ pub(crate) fn rough(duration: Duration) -> String {
     }
 }
 
-/// A share of one as a percentage.
+/// Returns a share of one as a percentage.
 pub(super) fn percent(share: f64) -> String {
     let percent = (share * 10_000.0).round() / 100.0;
     format!("{percent} %")

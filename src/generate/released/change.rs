@@ -1,13 +1,13 @@
-//! What has changed between two schemas, for whoever still writes by the old one.
+//! Changes between two schemas, as they affect publishers of the old one.
 
-/// How bad it is.
+/// The effect of a change on messages of the old schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Effect {
-    /// What fits the old schema may not fit the new one.
+    /// A message that fits the old schema may not fit the new one.
     Breaks,
-    /// It still fits, and part of it is no longer read.
+    /// The message still fits, and part of it is no longer read.
     Removes,
-    /// It cannot be told.
+    /// The effect is not known.
     Incomparable,
 }
 

@@ -1,7 +1,7 @@
-//! Whether everything that fits an old JSON Schema fits a new one, over the part of JSON Schema that message types make.
+//! Compares two JSON Schemas: does everything that fits the old one fit the new one? It covers the keywords of message types.
 //!
-//! What a publisher may send beyond the fields that the old schema names is not counted: nobody writes fields that no contract
-//! has. What this cannot decide it says (`Effect::Incomparable`), and it never passes over a keyword in silence.
+//! Fields that the old schema does not name are not considered, since no publisher writes fields without a contract. A keyword
+//! that cannot be compared is reported (`Effect::Incomparable`), and never ignored.
 
 use serde_json::Value;
 
@@ -10,11 +10,11 @@ use super::flat::{Flat, alternatives, settled};
 use super::limits;
 use super::values::{listed, unread_value};
 
-/// No schema of a message type needs as many steps.
+/// A bound that schemas of message types stay below.
 const MOST_STEPS: usize = 20_000;
 const DEEPEST: usize = 100;
 
-/// All changes that a publisher of the old schema meets, in the order of their places.
+/// Returns all changes that affect a publisher of the old schema, in the order of their places.
 pub(crate) fn compare(old: &Value, new: &Value) -> Vec<Change> {
     let mut comparison = Comparison {
         old,
@@ -31,12 +31,12 @@ pub(crate) fn compare(old: &Value, new: &Value) -> Vec<Change> {
 struct Comparison<'a> {
     old: &'a Value,
     new: &'a Value,
-    /// Pairs that are being compared: a type that holds itself meets them again.
+    /// Pairs that are being compared; a recursive type reaches them again.
     open: Vec<(*const Value, *const Value)>,
     steps: usize,
 }
 
-/// Accepts anything.
+/// A schema that accepts anything.
 static ANYTHING: Value = Value::Bool(true);
 
 impl<'a> Comparison<'a> {
@@ -97,7 +97,7 @@ impl<'a> Comparison<'a> {
         changes
     }
 
-    /// What changes for old values of one type, with the new alternative that suits them best; none if all are of other types.
+    /// Returns the changes for old values of one type, with the best new alternative; `None` if all are of other types.
     fn best(
         &mut self,
         old: &Flat<'a>,
@@ -110,7 +110,7 @@ impl<'a> Comparison<'a> {
             let changes = self.of_type(old, new, name, place);
             let breaks = changes.iter().filter(|each| each.effect == Effect::Breaks);
             let breaks = breaks.count();
-            // Where none fits, the one of the same tag tells best what has changed.
+            // If none fits, the alternative with the same tag shows best what has changed.
             let cost = (breaks > 0, !shares_tag(old, new), breaks, changes.len());
             if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                 best = Some((cost, changes));
@@ -204,7 +204,7 @@ impl<'a> Comparison<'a> {
         changes
     }
 
-    /// Fields without a name in the schema.
+    /// Compares fields without a name in the schema.
     fn others(
         &mut self,
         old: Option<&'a Value>,
@@ -221,7 +221,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Whether both have a field with the same only value, as serde's tags are.
+/// Returns true if both have a field with the same constant, as serde's tags are.
 fn shares_tag(old: &Flat<'_>, new: &Flat<'_>) -> bool {
     old.properties.iter().any(|(name, was)| {
         let tag = was.get("const");
@@ -229,7 +229,7 @@ fn shares_tag(old: &Flat<'_>, new: &Flat<'_>) -> bool {
     })
 }
 
-/// What this file does not understand counts as changed, unless it is word for word the same.
+/// Reports unknown keywords as changed, unless they are identical.
 fn unknown_keywords(place: &str, old: &Flat<'_>, new: &Flat<'_>) -> Vec<Change> {
     const UNDERSTOOD: [&str; 18] = [
         "type",

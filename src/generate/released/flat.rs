@@ -1,14 +1,14 @@
-//! A schema without its detours: references followed, `allOf` put together, `anyOf` and `oneOf` as alternatives.
+//! A flattened schema: references resolved, `allOf` merged, `anyOf` and `oneOf` as alternatives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-/// More alternatives or longer chains are not what types make.
+/// Bounds that schemas of types stay below.
 const MOST_ALTERNATIVES: usize = 256;
 const LONGEST_CHAIN: usize = 32;
 
-/// What holds of one alternative. The references point into the whole schema, so that a place in it can be recognised.
+/// One alternative. The references point into the whole schema, so that a place in it can be recognised.
 #[derive(Clone, Default)]
 pub(super) struct Flat<'a> {
     pub(super) keywords: BTreeMap<&'a str, &'a Value>,
@@ -16,10 +16,10 @@ pub(super) struct Flat<'a> {
     pub(super) required: BTreeSet<&'a str>,
 }
 
-/// Why it cannot be told what a schema accepts.
+/// The reason why a schema cannot be read.
 pub(super) type Opaque = String;
 
-/// What a schema accepts: anything that one of these does.
+/// Returns the alternatives of a schema: it accepts a value if one of them does.
 pub(super) fn alternatives<'a>(
     root: &'a Value,
     schema: &'a Value,
@@ -27,7 +27,7 @@ pub(super) fn alternatives<'a>(
     expand(root, schema, LONGEST_CHAIN)
 }
 
-/// The schema itself, where this one only points to it: a type that holds itself is known again by its place.
+/// Follows a schema that only refers to another one. A recursive type is recognised by its place.
 pub(super) fn settled<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     let mut at = schema;
     for _ in 0..LONGEST_CHAIN {
@@ -57,7 +57,7 @@ fn expand<'a>(root: &'a Value, schema: &'a Value, left: usize) -> Result<Vec<Fla
         Value::Object(schema) => schema,
         _ => return Err("it is neither an object nor a boolean".into()),
     };
-    // In draft 7 what stands beside a reference does not count.
+    // In draft 7 keywords beside a reference are ignored.
     if let Some(reference) = schema.get("$ref") {
         return expand(root, target(root, reference)?, left);
     }
@@ -92,7 +92,7 @@ fn target<'a>(root: &'a Value, reference: &Value) -> Result<&'a Value, Opaque> {
     inside.ok_or_else(|| format!("it refers to {text:?}, which is not in it"))
 }
 
-/// Whatever fits one of the first and one of the others.
+/// Returns the alternatives for values that fit one of the first and one of the others.
 fn both<'a>(these: &[Flat<'a>], those: &[Flat<'a>]) -> Result<Vec<Flat<'a>>, Opaque> {
     if these.len().saturating_mul(those.len()) > MOST_ALTERNATIVES {
         return Err("it has too many alternatives".into());
@@ -152,14 +152,14 @@ impl<'a> Flat<'a> {
         self.keywords.get(keyword).and_then(|value| value.as_str())
     }
 
-    /// The only values, where they are counted out.
+    /// Returns the only values, if they are enumerated.
     pub(super) fn values(&self) -> Option<Vec<&'a Value>> {
         let listed = self.keywords.get("enum").and_then(|list| list.as_array());
         let listed = listed.map(|list| list.iter().collect());
         listed.or_else(|| self.keywords.get("const").map(|value| vec![*value]))
     }
 
-    /// The types; none named means all.
+    /// Returns the types; all if none is named.
     pub(super) fn types(&self) -> Vec<&'a str> {
         match self.keywords.get("type") {
             Some(Value::String(one)) => vec![one.as_str()],
@@ -174,7 +174,7 @@ impl<'a> Flat<'a> {
     }
 }
 
-/// What says nothing about what is accepted.
+/// Returns true for keywords that restrict nothing.
 fn is_annotation(keyword: &str) -> bool {
     const ANNOTATIONS: [&str; 15] = [
         "title",

@@ -1,4 +1,4 @@
-//! What the keys of each subscription's records were made of at the last release, `m2m/released/subscriptions/<id>.json`.
+//! The idempotency keys of each subscription at the last release, `m2m/released/subscriptions/<id>.json`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::subscriber::{Idempotency, Subscriber};
 
 const SUBSCRIPTIONS: &str = "subscriptions";
 
-/// What makes the key under which a handled message is remembered: another one does not find what is remembered.
+/// The parts of the key under which a handled message is remembered. Under another key it is not found.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Keys {
     /// `messageId`, `attribute`, `payload`, `function` or `none`.
@@ -31,12 +31,12 @@ impl Keys {
         }
     }
 
-    /// Returns true if both name a message by the same, the epoch aside.
+    /// Returns true if both recognise a message by the same key; the epoch is ignored.
     pub(crate) fn names_as(&self, other: &Self) -> bool {
         (&self.kind, &self.place) == (&other.kind, &other.place)
     }
 
-    /// What a message is known by, in words.
+    /// Returns the key in words.
     pub(crate) fn shown(&self) -> String {
         match &self.place {
             Some(place) => format!("{} {place:?}", self.kind),
@@ -58,10 +58,10 @@ impl Keys {
     }
 }
 
-/// Returns what was released of this subscription, or `None` if nothing was.
+/// Returns the released keys of this subscription, or `None` if there are none.
 ///
 /// # Errors
-/// When the file cannot be read, or is no such record.
+/// If the file cannot be read, or is no such record.
 pub(crate) fn released_keys(
     subscriber: &Subscriber,
     root: &Path,
@@ -80,7 +80,7 @@ pub(crate) fn released_keys(
 /// Makes the declared keys the released ones, and returns the files.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// If a file cannot be written.
 pub(super) fn write(
     subscribers: &[Subscriber],
     root: &Path,
@@ -100,7 +100,7 @@ pub(super) fn write(
     Ok(written)
 }
 
-/// A subscription's name has no slash, or it is refused as a declaration.
+/// Returns the file. A name with a slash is refused as a declaration.
 fn file(root: &Path, id: &str) -> PathBuf {
     root.join(FOLDER)
         .join(SUBSCRIPTIONS)

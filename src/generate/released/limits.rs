@@ -1,4 +1,4 @@
-//! Limits of numbers, texts and lists: whether the new ones are narrower.
+//! Limits of numbers, texts and lists, and which of the new ones are narrower.
 
 use std::cmp::Ordering;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::change::Change;
 use super::flat::Flat;
 
-/// Whole numbers exactly, others nearly.
+/// A number: integers are exact, others are rounded.
 #[derive(Clone, Copy, Debug)]
 enum Number {
     Whole(i128),
@@ -38,7 +38,7 @@ impl Number {
     }
 }
 
-/// One end of a range, and whether the value itself is outside.
+/// One end of a range; true if the value itself is outside.
 type End = Option<(Number, bool)>;
 
 pub(super) fn of_numbers(place: &str, old: &Flat<'_>, new: &Flat<'_>) -> Vec<Change> {
@@ -80,7 +80,7 @@ pub(super) fn of_lists(place: &str, old: &Flat<'_>, new: &Flat<'_>) -> Vec<Chang
     changes
 }
 
-/// The smallest and largest count.
+/// Compares the smallest and largest counts.
 fn counts(
     place: &str,
     old: &Flat<'_>,
@@ -110,7 +110,7 @@ fn counts(
     changes
 }
 
-/// A keyword of which it is only known that it narrows.
+/// Compares a keyword that is only known to restrict.
 fn differs(place: &str, old: &Flat<'_>, new: &Flat<'_>, keyword: &str) -> Option<Change> {
     let is = new.keywords.get(keyword)?;
     match old.keywords.get(keyword) {
@@ -152,7 +152,7 @@ fn end(side: &Flat<'_>, keyword: &str, is_outside: bool) -> End {
     Some((Number::of(value)?, is_outside))
 }
 
-/// The range of a whole number that is read into so many bits.
+/// Returns the range of an integer format.
 fn of_format(side: &Flat<'_>) -> Option<(i128, i128)> {
     match side.text("format")? {
         "int8" => Some((i8::MIN.into(), i8::MAX.into())),

@@ -1,5 +1,5 @@
-//! What was last released: the message types, `m2m/released/<Type>.json`, by which publishers elsewhere still write, and what the
-//! keys of each subscription are made of.
+//! The last release: the message types that other publishers still use, `m2m/released/<Type>.json`, and the idempotency keys
+//! of each subscription.
 
 mod change;
 mod comparison;
@@ -21,12 +21,12 @@ use super::schemas::{is_file_name, json_type};
 use crate::loggable::encoding::{Utf16, utf8};
 use crate::subscriber::Subscriber;
 
-/// Where they are, from the project's root.
+/// The folder, from the project's root.
 pub(crate) const FOLDER: &str = "m2m/released";
 /// A schema is some kilobytes.
 const LIMIT_BYTES: u64 = 1 << 20;
 
-/// Why the released schemas cannot be read or written.
+/// The reason why the released schemas cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReleasedError {
     #[error("cannot read or write {}", .0.display())]
@@ -41,16 +41,16 @@ pub(crate) enum ReleasedError {
     Name(String),
 }
 
-/// What has become of the released types.
+/// The comparison with the released types.
 #[derive(Debug)]
 pub(crate) enum Comparison {
-    /// Nothing was ever released.
+    /// There is no release.
     Never,
-    /// By type; a type without changes is not named.
+    /// The changes by type; a type without changes is left out.
     Since(BTreeMap<String, Since>),
 }
 
-/// What has become of one released type.
+/// The comparison with one released type.
 #[derive(Debug)]
 pub(crate) enum Since {
     Changed(Vec<Change>),
@@ -60,7 +60,7 @@ pub(crate) enum Since {
 /// Compares the types that are read now with those that were released.
 ///
 /// # Errors
-/// When the folder cannot be read, or a file in it holds no JSON.
+/// If the folder cannot be read, or a file in it is not JSON.
 pub(crate) fn compare(
     subscribers: &[Subscriber],
     root: &Path,
@@ -82,11 +82,11 @@ pub(crate) fn compare(
     Ok(Comparison::Since(changed))
 }
 
-/// Makes the current types and keys the released ones. The file of a type that is gone stays: whoever no longer fears its publishers
-/// deletes it.
+/// Writes the current types and keys as the released ones. The file of a removed type stays, until a person deletes it because
+/// no publisher is left.
 ///
 /// # Errors
-/// When the folder or a file cannot be written, or a type's name cannot be a file's.
+/// If the folder or a file cannot be written, or a type's name cannot name a file.
 pub(crate) fn write(
     subscribers: &[Subscriber],
     root: &Path,
@@ -107,7 +107,7 @@ pub(crate) fn write(
     Ok(written)
 }
 
-/// The JSON Schemas of all types that are read, by name.
+/// Returns the JSON Schemas of all types that are read, by name.
 pub(crate) fn current(subscribers: &[Subscriber]) -> BTreeMap<&str, Value> {
     let mut types = BTreeMap::new();
     for (name, schema) in subscribers.iter().filter_map(json_type) {

@@ -1,11 +1,11 @@
-//! Values that are counted out, one by one.
+//! Enumerated values.
 
 use serde_json::Value;
 
 use super::change::Change;
 use super::flat::Flat;
 
-/// A value that was allowed, and is read by no alternative now.
+/// Returns a change if a value was allowed and no alternative reads it now.
 pub(super) fn unread_value(value: &Value, news: &[Flat<'_>], place: &str) -> Option<Change> {
     let name = type_of(value);
     let takes = |new: &&Flat<'_>| match new.values() {
@@ -24,7 +24,7 @@ pub(super) fn unread_value(value: &Value, news: &[Flat<'_>], place: &str) -> Opt
     })
 }
 
-/// Whether it says nothing but types.
+/// Returns true if it has no keyword but types.
 fn is_unlimited(new: &Flat<'_>) -> bool {
     let has_fields = !(new.properties.is_empty() && new.required.is_empty());
     !has_fields && new.keywords.keys().all(|keyword| *keyword == "type")
@@ -42,7 +42,7 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
-/// The first of them, for a sentence.
+/// Lists the first values for a sentence.
 pub(super) fn listed(values: &[&Value]) -> String {
     let shown: Vec<String> = values.iter().take(10).map(ToString::to_string).collect();
     shown.join(", ")
