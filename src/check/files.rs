@@ -57,7 +57,7 @@ pub(super) fn released(
             Since::Gone => findings.push(GONE.found(
                 &name,
                 format!("{FOLDER}/{name}.json was released, and no subscriber reads this type"),
-                format!("keep a subscriber that reads it, or delete {FOLDER}/{name}.json once nobody publishes it"),
+                format!("keep a subscriber that reads it, or delete {FOLDER}/{name}.json once no publisher is left"),
             )),
         }
     }

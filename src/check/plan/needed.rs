@@ -153,7 +153,7 @@ fn events(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
             Holder::Account(index)
         },
         place: ("", ""),
-        why: "Eventarc refuses the trigger, or hands its events to nobody",
+        why: "Eventarc refuses the trigger, or delivers no events",
     });
     roles.collect()
 }

@@ -272,7 +272,7 @@ mod tests {
         check(
             subscriber().after_crash(AfterCrash::Park),
             "After a crash",
-            "is dead-lettered, since",
+            "is parked in the dead-letter topic, since",
         );
         check(
             subscriber().circuit_breaker(CircuitBreaker::after(7)),

@@ -208,7 +208,7 @@ impl<'a> SubscriptionView<'a> {
         match idempotency.map(|each| each.conflict()).unwrap_or_default() {
             Conflict::DeadLetter => "is dead-lettered",
             Conflict::Ignore => "counts as a duplicate and is not handled",
-            Conflict::Retry => "is asked for again until the attempts are used up",
+            Conflict::Retry => "is redelivered until the attempts are used up",
         }
     }
 
