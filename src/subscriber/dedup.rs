@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::faults::Faults;
+use super::collector::Faults;
 use super::{SECOND, Subscriber};
 
 /// A longer window is a mistake: retention ends after 31 days (Google, *Subscription*, `messageRetentionDuration`).

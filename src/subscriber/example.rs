@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Subscriber;
-use super::faults::Faults;
+use super::collector::Faults;
 
 /// An example message: `pushgate dev` publishes it and shows its settlement.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,25 +1,9 @@
 //! Faults of a declaration, all found at once at the start.
 
+use super::collector::{Faults, is_resource_id};
 use super::{AfterCrash, Form, Idempotency, StoreDown, Subscriber};
 
 const NAME_FORM: &str = "must be 3 to 255 characters, a letter first, then letters, digits or -_.~+%, and must not begin with \"goog\"";
-
-/// Collects the faults of a declaration: each says what was found, what was expected and which call decides it.
-#[derive(Default)]
-pub(super) struct Faults(Vec<String>);
-
-impl Faults {
-    /// Adds the fault unless the condition holds.
-    pub(super) fn require<T: Into<String>>(&mut self, is_right: bool, fault: impl FnOnce() -> T) {
-        if !is_right {
-            self.add(fault());
-        }
-    }
-
-    pub(super) fn add(&mut self, fault: impl Into<String>) {
-        self.0.push(fault.into());
-    }
-}
 
 impl Subscriber {
     /// Returns all faults of the declaration.
@@ -38,7 +22,7 @@ impl Subscriber {
         self.check_topic_schema(&mut faults);
         self.check_schedules(&mut faults);
         self.operation.check(&mut faults);
-        let faults = faults.0.into_iter();
+        let faults = faults.all().into_iter();
         faults
             .map(|fault| format!("subscriber {:?}: {fault}", self.id))
             .collect()
@@ -98,16 +82,6 @@ impl Subscriber {
             "Idempotency::by_attribute has capital letters, and attributes of unwrapped pushes are headers, in lower case: see .idempotency(…) and .unwrapped()"
         });
     }
-}
-
-/// Returns true if Pub/Sub accepts this as the short name of a topic or subscription (Google, *Topic*, `name`).
-pub(super) fn is_resource_id(id: &str) -> bool {
-    (3..=255).contains(&id.len())
-        && id.starts_with(|first: char| first.is_ascii_alphabetic())
-        && !id.starts_with("goog")
-        && id
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.~+%".contains(c))
 }
 
 #[cfg(test)]

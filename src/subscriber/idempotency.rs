@@ -7,7 +7,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::faults::Faults;
+use super::collector::Faults;
 use crate::dedup::Fingerprint;
 use crate::handler::Delivery;
 use crate::loggable::hash;

@@ -2,6 +2,7 @@
 
 mod callers;
 mod cloud;
+mod collector;
 mod declarations;
 mod dedup;
 mod example;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use super::faults::Faults;
+use super::collector::Faults;
 use super::seconds::{Seconds, seconds};
 use super::{SECOND, Subscriber};
 

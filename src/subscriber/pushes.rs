@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::callers::{audience_fault, caller_fault};
-use super::faults::Faults;
+use super::collector::Faults;
 use super::{Idempotency, Subscriber};
 
 /// The form of a subscription's pushes, as far as a push cannot prove it. A subscriber has one form.

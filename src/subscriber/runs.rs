@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::faults::Faults;
+use super::collector::Faults;
 use super::{Backoff, SECOND, Subscriber};
 
 /// A circuit breaker for what the handler depends on: while it is open, pushes are answered 503 before any claim.

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::Subscriber;
-use super::faults::Faults;
+use super::collector::Faults;
 
 /// A Cloud Scheduler job that publishes one message to the subscriber's topic, again and again.
 #[derive(Clone, Debug, PartialEq, Eq)]

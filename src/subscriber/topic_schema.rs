@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Subscriber;
-use super::faults::{Faults, is_resource_id};
+use super::collector::{Faults, is_resource_id};
 use crate::handler::content::Content;
 
 /// The largest definition (Google, *Schemas*).

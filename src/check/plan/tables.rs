@@ -32,11 +32,24 @@ pub(super) fn subscription<'d>(
     declared: &'d Subscriber,
     service: Option<&Resource>,
 ) -> Vec<Argument<'d>> {
-    let cloud = &declared.cloud;
-    let is_unwrapped = declared.pushes.form == Form::Unwrapped;
-    let filter = cloud.filter.as_deref().unwrap_or_default();
     let row = Argument::new;
-    let mut table = vec![
+    let mut table = basics(declared);
+    table.extend(policies(declared));
+    table.extend(pushes(found, declared, service));
+    table.extend([
+        row("/bigquery_config", Expected::Block(false), EXPORTED),
+        row("/cloud_storage_config", Expected::Block(false), EXPORTED),
+        compared::transforms(found, TRANSFORMED),
+        compared::never_expires(found, EXPIRES),
+    ]);
+    table
+}
+
+fn basics(declared: &Subscriber) -> Vec<Argument<'_>> {
+    let row = Argument::new;
+    let cloud = &declared.cloud;
+    let filter = cloud.filter.as_deref().unwrap_or_default();
+    vec![
         row("/topic", Expected::Name(&declared.topic), OTHER_TOPIC),
         row(
             "/ack_deadline_seconds",
@@ -63,6 +76,13 @@ pub(super) fn subscription<'d>(
             Expected::Flag(false),
             "Pub/Sub has no exactly-once delivery for pushes",
         ),
+    ]
+}
+
+fn policies(declared: &Subscriber) -> Vec<Argument<'_>> {
+    let row = Argument::new;
+    let cloud = &declared.cloud;
+    vec![
         row(
             "/retry_policy/0/minimum_backoff",
             Expected::Time(cloud.backoff.minimum),
@@ -83,6 +103,17 @@ pub(super) fn subscription<'d>(
             Expected::Number(f64::from(cloud.attempts)),
             "messages are dead-lettered earlier or later than declared",
         ),
+    ]
+}
+
+fn pushes(
+    found: &Resource,
+    declared: &Subscriber,
+    service: Option<&Resource>,
+) -> Vec<Argument<'static>> {
+    let row = Argument::new;
+    let is_unwrapped = declared.pushes.form == Form::Unwrapped;
+    let mut table = vec![
         compared::endpoint(found, &declared.id, service, OTHER_PATH),
         row(
             "/push_config/0/no_wrapper",
@@ -90,10 +121,6 @@ pub(super) fn subscription<'d>(
             "the handler would take Pub/Sub's wrapper for its payload, or its payload for a wrapper",
         ),
         compared::version(found),
-        row("/bigquery_config", Expected::Block(false), EXPORTED),
-        row("/cloud_storage_config", Expected::Block(false), EXPORTED),
-        compared::transforms(found, TRANSFORMED),
-        compared::never_expires(found, EXPIRES),
     ];
     if is_unwrapped && found.has_block("/push_config/0/no_wrapper") == Some(true) {
         table.push(row(

@@ -25,17 +25,10 @@ pub(super) struct Message<'a> {
     content_type: &'static str,
     headers: Headers<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    payload: Option<SchemaFile>,
+    payload: Option<Reference>,
     bindings: Bindings<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     examples: Vec<Example<'a>>,
-}
-
-/// The type's own file, beside the document.
-#[derive(Serialize)]
-struct SchemaFile {
-    #[serde(rename = "$ref")]
-    path: String,
 }
 
 /// A message's attributes, as a JSON Schema.
@@ -70,13 +63,8 @@ struct Binding<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ordering_key: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    schema: Option<SchemaName>,
+    schema: Option<BTreeMap<&'static str, String>>,
     binding_version: &'static str,
-}
-
-#[derive(Serialize)]
-struct SchemaName {
-    name: String,
 }
 
 #[derive(Serialize)]
@@ -185,17 +173,16 @@ impl<'a> Message<'a> {
                 "application/octet-stream"
             },
             headers: Headers::of(topic, &attributes),
-            payload: is_json.then(|| SchemaFile {
-                path: format!("./schemas/{name}.json"),
-            }),
+            payload: is_json.then(|| Reference::file(format!("./schemas/{name}.json"))),
             bindings: Bindings {
                 googlepubsub: Binding {
                     attributes,
                     ordering_key: (!topic.ordered().is_empty()).then_some(
                         "Messages that must be handled in order have the same one, of at most 1024 bytes.",
                     ),
-                    schema: topic.schema().map(|schema| SchemaName {
-                        name: format!("projects/{{project}}/schemas/{}", schema.name),
+                    schema: topic.schema().map(|schema| {
+                        let name = format!("projects/{{project}}/schemas/{}", schema.name);
+                        BTreeMap::from([("name", name)])
                     }),
                     binding_version: BINDING_VERSION,
                 },

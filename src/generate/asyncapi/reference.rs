@@ -12,6 +12,11 @@ pub(super) struct Reference {
 }
 
 impl Reference {
+    /// Returns a reference to a file beside the document.
+    pub(super) fn file(path: String) -> Self {
+        Self { to: path }
+    }
+
     /// Returns a pointer along these keys, which need no escaping.
     pub(super) fn to<const N: usize>(keys: [&str; N]) -> Self {
         Self {

@@ -48,9 +48,14 @@ async fn each_resource_that_differs_is_found() {
         })
     };
     let topic = "google_pubsub_topic.topic[\"stock-reports\"]";
+    let dead_letter_topic = "google_pubsub_topic.dead_letter[\"orders-fulfilment-dead-letter\"]";
     for (address, name) in [
         (topic, "message_transforms"),
         (DEAD, "message_transforms"),
+        (DEAD, "bigquery_config"),
+        (FULFILMENT, "cloud_storage_config"),
+        (dead_letter_topic, "message_transforms"),
+        (dead_letter_topic, "schema_settings"),
         (topic, "ingestion_data_source_settings"),
     ] {
         let changed = state(address, |values| values[name] = json!([{}]));
