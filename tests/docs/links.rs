@@ -169,6 +169,21 @@ fn a_page_begins_with_what_its_reader_can_do_after_it() {
 }
 
 #[test]
+fn a_page_of_a_symptom_has_its_check_and_fix() {
+    for page in book() {
+        let is_symptom = page.path.starts_with("docs/run") && !page.path.ends_with("service.md");
+        for part in ["## Symptom", "## Check", "fix"] {
+            let text = page.text.replace("Fix", "fix");
+            assert!(
+                !is_symptom || text.contains(part),
+                "{} lacks {part}",
+                page.name()
+            );
+        }
+    }
+}
+
+#[test]
 fn a_page_of_more_than_two_screens_has_a_list_of_contents() {
     for page in book() {
         let is_short = page.text.lines().count() <= 80;
