@@ -74,14 +74,9 @@ pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Fin
             tables::dead_letter_subscription(found, each.id)
         });
     }
-    for each in subscribers {
-        for schedule in &each.schedules {
-            let absent = "its message is never published";
-            comparison.need(SCHEDULE, schedule.name(each), absent, |found| {
-                tables::job(found, schedule, each)
-            });
-        }
-    }
+    subscribers
+        .iter()
+        .for_each(|each| comparison.schedules(each));
     comparison.superfluous();
     comparison.findings
 }
@@ -111,6 +106,15 @@ impl Comparison<'_> {
                 let findings = table.iter().filter_map(|row| row.finding(found));
                 self.findings.extend(findings);
             }
+        }
+    }
+
+    fn schedules(&mut self, declared: &Subscriber) {
+        for schedule in &declared.schedules {
+            let absent = "its message is never published";
+            self.need(SCHEDULE, schedule.name(declared), absent, |found| {
+                tables::job(found, schedule, declared)
+            });
         }
     }
 
