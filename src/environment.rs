@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub struct Environment(pub(crate) Arc<BTreeMap<String, String>>);
 
 impl Environment {
-    /// Reads the variables of this process, for a program of your own. `pushgate serve` passes them to each state.
+    /// Reads the variables of this process, for your own programs. `pushgate serve` passes them to each state.
     #[must_use]
     pub fn of_process() -> Self {
         std::env::vars_os()
@@ -28,7 +28,7 @@ impl Environment {
 }
 
 impl fmt::Debug for Environment {
-    /// Names only: values may be secrets.
+    /// Writes the names only: values may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_project_is_what_pub_sub_takes() {
+    fn a_project_is_an_id_that_pub_sub_accepts() {
         for id in ["shop-1", "my_project", "example.com:shop", "123456789012"] {
             assert!(is_project_id(id), "{id}");
         }

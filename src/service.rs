@@ -1,4 +1,4 @@
-//! A service made of its subscribers and what they share; `main.rs` builds one and runs it.
+//! A service: its subscribers, states and store. `main.rs` builds one and runs it.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -15,13 +15,13 @@ use crate::dedup::{DedupStore, MemoryStore, ProtectedStore, StoreError, log_advi
 use crate::delivery::Deliveries;
 use crate::delivery::admission::Admission;
 use crate::delivery::dead_letter::DeadLetters;
-use crate::delivery::drain::Drain;
 use crate::delivery::pools::Pools;
-use crate::delivery::registered::Registered;
+use crate::delivery::shutdown::Shutdown;
+use crate::delivery::subscriber::RunningSubscriber;
 use crate::environment::Environment;
 use crate::handler::state::{Provider, StateType, States};
 use crate::publisher::DeadLetterClient;
-use crate::push::Gate;
+use crate::push::PushReceiver;
 use crate::push::authentication::Authentication;
 use crate::push::binding::{Bindings, Defaults};
 use crate::push::body::Bodies;
@@ -40,42 +40,42 @@ pub struct Service {
     pub(crate) listener: Option<Listener>,
 }
 
-/// Why a service does not start.
+/// The reason why a service does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The declarations contradict themselves or each other.
     #[error("the declarations cannot be used:\n{}", .0.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n"))]
     Declarations(Vec<String>),
-    /// A state could not be made.
-    #[error("cannot make the state {name}")]
+    /// A state could not be opened.
+    #[error("cannot open the state {name}")]
     State {
-        /// Its type.
+        /// The type of the state.
         name: &'static str,
-        /// What its maker said.
+        /// The error of its function.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The store's address cannot be used.
+    /// The store's address is invalid.
     #[error("cannot use the store of PUSHGATE_STORE")]
     Store(#[source] StoreError),
-    /// No HTTP client for the issuer's keys.
+    /// The HTTP client for the issuer's keys cannot be created.
     #[error("cannot prepare to fetch the issuer's keys")]
     Keys(#[source] Box<dyn Error + Send + Sync>),
     /// The threads that run handlers cannot be started.
     #[error("cannot start the threads of the handlers")]
     Threads(#[source] std::io::Error),
-    /// The port is taken, or not allowed.
+    /// The port is in use, or not allowed.
     #[error("cannot listen on {address}: check PORT")]
     Listen {
-        /// Where it should listen.
+        /// The configured address.
         address: std::net::SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
 }
 
 impl Service {
-    /// A service without subscribers.
+    /// Creates a service without subscribers.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -101,17 +101,17 @@ impl Service {
         self
     }
 
-    /// Uses this store instead of the one of `PUSHGATE_STORE`: one of your own, or a failing one in a test.
+    /// Uses this store instead of the one of `PUSHGATE_STORE`: your own implementation, or a failing one in a test.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn DedupStore>) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// The declarations, if they can be used.
+    /// Returns the declarations, if they have no fault.
     ///
     /// # Errors
-    /// All that is wrong with them, as [`start`](Self::start) says it, but for what depends on settings.
+    /// All faults that [`start`](Self::start) reports, except those that depend on settings.
     pub(crate) fn declarations(&self) -> Result<&[Subscriber], StartError> {
         let faults = self.faults();
         if faults.is_empty() {
@@ -120,7 +120,7 @@ impl Service {
         Err(StartError::Declarations(faults))
     }
 
-    /// All that is wrong with the declarations, but for what depends on settings.
+    /// Returns all faults of the declarations, except those that depend on settings.
     pub(crate) fn faults(&self) -> Vec<String> {
         faults(&self.subscribers, &self.provided())
     }
@@ -132,11 +132,11 @@ impl Service {
 
     /// Starts receiving pushes, and returns once it listens.
     ///
-    /// Within a multi-thread runtime, handlers and the tasks that they spawn get a runtime of their own, so that one that
-    /// blocks stops neither leases nor health checks. Within a current-thread runtime they share it, and its clock.
+    /// Within a multi-thread runtime, handlers and the tasks that they spawn run on a separate runtime, so that a blocking handler
+    /// delays neither leases nor health checks. Within a current-thread runtime they share it, and its clock.
     ///
     /// # Errors
-    /// When declarations or settings cannot be used, a state cannot be made, or the port cannot be had.
+    /// If declarations or settings are invalid, a state cannot be opened, or the port is not available.
     pub async fn start(self, config: &Config) -> Result<Running, StartError> {
         let mut faults = self.faults();
         faults.extend(short_leases(&self.subscribers, config.store_timeout));
@@ -148,8 +148,8 @@ impl Service {
         let store = self
             .store
             .map_or_else(|| open_store(config).map_err(StartError::Store), Ok)?;
-        let drain = Drain::default();
-        log_advice(Arc::clone(&store), drain.closing.clone());
+        let shutdown = Shutdown::default();
+        log_advice(Arc::clone(&store), shutdown.closing.clone());
         let protected = ProtectedStore::new(Arc::clone(&store));
         let bindings = bind(self.subscribers, config, &protected, &pools);
         let authentication = Authentication::new(
@@ -162,7 +162,7 @@ impl Service {
         let states = open_states(&self.providers, &config.environment, &pools).await?;
         let dead_letters = DeadLetterClient::new(config.pubsub_emulator.clone());
         let (connections, pushes) = connections::limits(config.concurrency);
-        let gate = Gate {
+        let receiver = PushReceiver {
             authentication,
             admission: Admission::new(pushes),
             bodies: Bodies::new(
@@ -176,12 +176,12 @@ impl Service {
             readiness: Readiness::default(),
             deliveries: Deliveries {
                 states,
-                drain,
+                shutdown,
                 pools: Arc::new(pools),
                 dead_letters: DeadLetters(Arc::new(dead_letters)),
             },
         };
-        let running = serve(config, gate, connections, self.listener).await;
+        let running = serve(config, receiver, connections, self.listener).await;
         running.map_err(|source| StartError::Listen {
             address: config.listen,
             source,
@@ -189,22 +189,22 @@ impl Service {
     }
 }
 
-/// Binds the subscribers to their callers: those that they declare, or else those of the settings.
+/// Binds the subscribers to their declared callers, or else to those of the settings.
 fn bind(
     subscribers: Vec<Subscriber>,
     config: &Config,
     store: &ProtectedStore,
     pools: &Pools,
 ) -> Bindings {
-    let registered = subscribers
+    let running = subscribers
         .into_iter()
-        .map(|declared| Registered::new(declared, &config.project, store, pools));
+        .map(|declared| RunningSubscriber::new(declared, &config.project, store, pools));
     let defaults = Defaults {
         callers: &config.callers,
         audiences: &config.audiences,
         service: config.cloud_run_service(),
     };
-    Bindings::new(registered, &config.project, &defaults)
+    Bindings::new(running, &config.project, &defaults)
 }
 
 async fn open_states(
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn declarations_to_describe_are_checked_as_those_to_serve() {
+    fn declarations_are_checked_without_settings() {
         let none = faults(&Service::new());
         assert_eq!(
             none,

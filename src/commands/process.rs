@@ -35,7 +35,7 @@ impl Signals {
     /// Shuts the service down. Another signal ends the wait for running handlers.
     pub(super) async fn shut_down(&mut self, running: Running) {
         tokio::select! {
-            () = running.drain() => {}
+            () = running.shut_down() => {}
             () = self.received() => tracing::warn!("second signal: exiting without waiting for running handlers"),
         }
     }

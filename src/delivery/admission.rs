@@ -1,4 +1,4 @@
-//! Is there room? Answered at once, before any claim: Pub/Sub slows down when it hears 429.
+//! Capacity for a push, checked immediately and before any claim: Pub/Sub slows down when it receives 429.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,17 +7,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::dedup::MessageKey;
 
-/// A place that is given back when dropped.
+/// A place that is released when dropped.
 pub(crate) type Place = OwnedSemaphorePermit;
 
-/// Why there is no room.
+/// A limit that is reached.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OverCapacity {
-    #[error(
-        "{0} pushes are worked on in this process, and no more may be: see PUSHGATE_CONCURRENCY"
-    )]
+    #[error("too many unanswered pushes in this process, limit {0}: see PUSHGATE_CONCURRENCY")]
     Process(usize),
-    #[error("no more messages of this subscription may be worked on at once: see .concurrency(…)")]
+    #[error("too many messages of this subscription at once: see .concurrency(…)")]
     Subscription,
 }
 
@@ -35,7 +33,7 @@ impl Admission {
         }
     }
 
-    /// A place in the process. Taken before the body is read, so that bodies are bounded, too.
+    /// Takes a place in the process. This precedes reading the body, so that the number of bodies is bounded, too.
     pub(crate) fn enter(&self) -> Result<Place, OverCapacity> {
         Arc::clone(&self.places)
             .try_acquire_owned()
@@ -43,7 +41,7 @@ impl Admission {
     }
 }
 
-/// Deliveries of one subscription that wait for another delivery of their message. Each keeps a place that other messages need.
+/// The deliveries of one subscription that wait for another delivery of their message. Each occupies a place that other messages need.
 pub(crate) struct Waiting {
     limit: usize,
     by_key: Mutex<HashMap<MessageKey, usize>>,
@@ -56,10 +54,11 @@ pub(crate) struct Waiter<'a> {
 }
 
 impl Waiting {
-    /// Of one message: Pub/Sub seldom delivers a message more often at once, but a publisher may publish one event in a loop.
+    /// The limit for one message. Pub/Sub seldom has more deliveries of a message at once, but a publisher may publish one event in a
+    /// loop.
     const SAME_MESSAGE: usize = 4;
 
-    /// For a subscription with so many places.
+    /// Creates the limit for a subscription with this number of places.
     pub(crate) fn of(places: usize) -> Self {
         Self {
             limit: (places / 4).max(1),
@@ -67,7 +66,7 @@ impl Waiting {
         }
     }
 
-    /// `None` if too many deliveries of this message, or of the subscription, wait already.
+    /// Takes a place to wait, or returns `None` if too many deliveries of this message, or of the subscription, already wait.
     pub(crate) fn enter<'a>(&'a self, key: &'a MessageKey) -> Option<Waiter<'a>> {
         let mut by_key = self.by_key();
         let all: usize = by_key.values().sum();

@@ -1,4 +1,4 @@
-//! Claims the message. While another delivery holds the claim, this one waits for its result instead of costing an attempt.
+//! Claims the message. While another delivery holds the claim, this one waits for the result, which saves a delivery attempt.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use crate::breaker::Permit;
 use crate::dedup::{Claim, ClaimStore, Fingerprint, Record, Ticket};
 use crate::delivery::NotClaimed;
 use crate::delivery::admission::Waiting;
-use crate::delivery::drain::{Drain, Leaving};
 use crate::delivery::prepare::Delivery;
 use crate::delivery::settlement::{End, Settlement};
+use crate::delivery::shutdown::{Shutdown, ShuttingDown};
 use crate::subscriber::Conflict;
 
 /// The result of a claim.
@@ -20,14 +20,14 @@ pub(crate) enum Claimed {
     /// This delivery alone handles the message; the number is above 1 if an earlier claim's lease expired.
     Granted { number: u32 },
     /// Another delivery has settled the message, or still holds the claim.
-    Elsewhere(Settlement),
+    NotGranted(Settlement),
 }
 
 /// Claims the message, waiting for another delivery's claim as long as the handler may run, unless the service shuts down.
 pub(crate) async fn claim(
     delivery: &mut Delivery,
     permit: &mut Option<Permit>,
-    drain: &Drain,
+    shutdown: &Shutdown,
 ) -> Result<Claimed, NotClaimed> {
     const OTHER_PAYLOAD: &str =
         "its idempotency key was handled before with another payload: see .on_conflict(…)";
@@ -39,31 +39,31 @@ pub(crate) async fn claim(
             ticket: &ticket,
             arrival: delivery.arrival,
             hard_limit: subscriber.limits.hard,
-            closing: &drain.closing,
+            closing: &shutdown.closing,
             waiting: &subscriber.waiting,
             is_in_progress: false,
         };
-        let settlement = match claiming.ask(permit).await {
+        let settlement = match claiming.claim(permit).await {
             Ok(Answer::Granted {
                 number,
                 is_run_lost,
             }) => {
-                delivery.granted(number, is_run_lost);
+                delivery.apply_grant(number, is_run_lost);
                 return Ok(Claimed::Granted { number });
             }
-            Ok(Answer::Elsewhere(end)) => end.into(),
+            Ok(Answer::NotGranted(end)) => end.into(),
             Ok(Answer::Done(before)) => match delivery.conflict_with(before) {
                 None => End::DoneBefore.into(),
                 Some(Conflict::Ignore) => End::OtherPayloadIgnored.because(OTHER_PAYLOAD),
                 Some(Conflict::Retry) => End::OtherPayload.because(OTHER_PAYLOAD),
                 Some(Conflict::DeadLetter) => {
-                    delivery.part_from_its_key();
+                    delivery.use_message_id_as_key();
                     continue;
                 }
             },
             Err(NotClaimed::Store(error)) => {
                 // While another delivery handles the message, a run without a claim would be a second run at the same time.
-                if !claiming.is_in_progress && delivery.run_unguarded(&error) {
+                if !claiming.is_in_progress && delivery.allow_unguarded(&error) {
                     return Ok(Claimed::Granted { number: 1 });
                 }
                 if error.is_ambiguous() {
@@ -73,7 +73,7 @@ pub(crate) async fn claim(
             }
             Err(refused) => return Err(refused),
         };
-        return Ok(Claimed::Elsewhere(settlement));
+        return Ok(Claimed::NotGranted(settlement));
     }
 }
 
@@ -82,15 +82,15 @@ pub(crate) async fn claim(
 enum Answer {
     Granted { number: u32, is_run_lost: bool },
     Done(Option<Fingerprint>),
-    Elsewhere(End),
+    NotGranted(End),
 }
 
-/// A claim that is asked for.
+/// A request for a claim.
 struct Claiming<'a> {
     store: &'a dyn ClaimStore,
     ticket: &'a Ticket,
     arrival: Instant,
-    /// The handler's hard limit: nothing is begun or waited for after it.
+    /// The handler's hard limit. After it nothing begins, and waiting ends.
     hard_limit: Duration,
     closing: &'a CancellationToken,
     waiting: &'a Waiting,
@@ -99,10 +99,10 @@ struct Claiming<'a> {
 }
 
 impl Claiming<'_> {
-    async fn ask(&mut self, permit: &mut Option<Permit>) -> Result<Answer, NotClaimed> {
+    async fn claim(&mut self, permit: &mut Option<Permit>) -> Result<Answer, NotClaimed> {
         loop {
             if self.closing.is_cancelled() {
-                return Err(Leaving.into());
+                return Err(ShuttingDown.into());
             }
             match self.store.claim(self.ticket).await? {
                 Claim::Granted {
@@ -118,13 +118,13 @@ impl Claiming<'_> {
                 Claim::InProgress => self.is_in_progress = true,
             }
             let Some(_place) = self.waiting.enter(&self.ticket.key) else {
-                return Ok(Answer::Elsewhere(End::InProgress));
+                return Ok(Answer::NotGranted(End::InProgress));
             };
-            drop(permit.take()); // a probe that waits would keep all others out
+            drop(permit.take()); // a waiting probe would block all other deliveries
             match self.wait().await? {
                 Some(answer) => return Ok(answer),
                 None if self.is_enough_to_begin() => {}
-                None => return Ok(Answer::Elsewhere(End::InProgress)),
+                None => return Ok(Answer::NotGranted(End::InProgress)),
             }
         }
     }
@@ -135,15 +135,15 @@ impl Claiming<'_> {
             let look_again = Instant::now() + self.pause();
             tokio::select! {
                 () = sleep_until(look_again.min(self.end())) => {}
-                () = self.closing.cancelled() => return Err(Leaving.into()),
+                () = self.closing.cancelled() => return Err(ShuttingDown.into()),
             }
             let is_over = Instant::now() >= self.end();
             let answer = match self.store.look(&self.ticket.key).await {
                 Ok(Record::Expired) => None,
                 Ok(Record::Done(fingerprint)) => Some(Answer::Done(fingerprint)),
-                Ok(Record::Absent) => Some(Answer::Elsewhere(End::FailedElsewhere)),
-                Ok(Record::InProgress) if is_over => Some(Answer::Elsewhere(End::InProgress)),
-                // One lost answer among many is no reason to cost an attempt.
+                Ok(Record::Absent) => Some(Answer::NotGranted(End::FailedElsewhere)),
+                Ok(Record::InProgress) if is_over => Some(Answer::NotGranted(End::InProgress)),
+                // A single failed look does not cost a delivery attempt.
                 Err(error) if is_over || !error.is_transient() => return Err(error.into()),
                 Ok(Record::InProgress) | Err(_) => continue,
             };
@@ -155,12 +155,13 @@ impl Claiming<'_> {
         self.arrival + self.hard_limit
     }
 
-    /// Returns a pause that grows: most handlers end quickly, and the others can be waited for cheaply.
+    /// Returns a pause that grows: most handlers end quickly, and for the others fewer looks suffice.
     fn pause(&self) -> Duration {
         (self.arrival.elapsed() / 4).clamp(Duration::from_millis(20), Duration::from_secs(1))
     }
 
-    /// True if half of the handler's time is left. A handler with less would mostly be stopped; the next delivery gives it all.
+    /// True if at least half of the handler's time is left. With less, most handlers would be stopped; the next delivery has the
+    /// whole time.
     fn is_enough_to_begin(&self) -> bool {
         self.arrival.elapsed() < self.hard_limit / 2
     }
@@ -203,8 +204,8 @@ mod tests {
         }
     }
 
-    /// Asks for a message that another ticket holds, and lets `then` happen after ten seconds.
-    async fn asked_while<T: Future<Output = ()> + Send + 'static>(
+    /// Claims a message that another ticket holds, and runs `then` after ten seconds.
+    async fn claimed_while<T: Future<Output = ()> + Send + 'static>(
         lease_seconds: u64,
         then: impl FnOnce(Arc<dyn DedupStore>, Ticket) -> T,
     ) -> (Answer, Duration) {
@@ -225,53 +226,56 @@ mod tests {
         let (waiting, closing) = (Waiting::of(100), CancellationToken::new());
         let ticket = ticket(60);
         let mut claiming = claiming(store.as_ref(), &ticket, &waiting, &closing);
-        let answer = claiming.ask(&mut None).await.expect("answered");
+        let answer = claiming.claim(&mut None).await.expect("answered");
         (answer, claiming.arrival.elapsed())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_waiting_delivery_gives_the_answer_of_the_one_at_work() {
-        let (asked, waited) = asked_while(60, |store, holder| async move {
+    async fn a_waiting_delivery_returns_the_result_of_the_claim_holder() {
+        let (answer, waited) = claimed_while(60, |store, holder| async move {
             drop(store.finish(&holder).await)
         })
         .await;
-        assert_eq!(asked, Answer::Done(None));
+        assert_eq!(answer, Answer::Done(None));
         assert!(
             waited >= Duration::from_secs(10) && waited < Duration::from_secs(12),
             "{waited:?}"
         );
-        let (asked, _) = asked_while(60, |store, holder| async move {
+        let (answer, _) = claimed_while(60, |store, holder| async move {
             drop(store.release(&holder).await)
         })
         .await;
-        assert_eq!(asked, Answer::Elsewhere(End::FailedElsewhere));
+        assert_eq!(answer, Answer::NotGranted(End::FailedElsewhere));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_vanished_holders_message_is_taken_over_while_there_is_time() {
-        let (asked, waited) = asked_while(15, |_, _| async {}).await;
-        assert!(matches!(asked, Answer::Granted { number: 2, .. }));
+    async fn an_expired_claim_is_taken_over_while_there_is_time() {
+        let (answer, waited) = claimed_while(15, |_, _| async {}).await;
+        assert!(matches!(answer, Answer::Granted { number: 2, .. }));
         assert!(waited < Duration::from_secs(18), "{waited:?}");
-        let (asked, _) = asked_while(30, |_, _| async {}).await;
+        let (answer, _) = claimed_while(30, |_, _| async {}).await;
         assert_eq!(
-            asked,
-            Answer::Elsewhere(End::InProgress),
+            answer,
+            Answer::NotGranted(End::InProgress),
             "with less than half the time left the next delivery takes over"
         );
     }
 
     #[tokio::test(start_paused = true)]
     async fn waiting_ends_with_the_time_limit_and_with_the_service() {
-        let (asked, waited) = asked_while(600, |_, _| async {}).await;
-        assert_eq!((asked, waited), (Answer::Elsewhere(End::InProgress), LIMIT));
+        let (answer, waited) = claimed_while(600, |_, _| async {}).await;
+        assert_eq!(
+            (answer, waited),
+            (Answer::NotGranted(End::InProgress), LIMIT)
+        );
         let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
         assert!(store.claim(&ticket(60)).await.is_ok());
         let (waiting, closing) = (Waiting::of(100), CancellationToken::new());
         closing.cancel();
         let ticket = ticket(60);
-        let asked = claiming(store.as_ref(), &ticket, &waiting, &closing)
-            .ask(&mut None)
+        let answer = claiming(store.as_ref(), &ticket, &waiting, &closing)
+            .claim(&mut None)
             .await;
-        assert!(matches!(asked, Err(NotClaimed::Leaving(_))));
+        assert!(matches!(answer, Err(NotClaimed::ShuttingDown(_))));
     }
 }

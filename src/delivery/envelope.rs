@@ -1,4 +1,4 @@
-//! The message and its metadata, whatever brought it.
+//! The message and its metadata, independent of the form of the push.
 
 use std::collections::BTreeMap;
 

@@ -13,8 +13,8 @@ use crate::dedup::{Claim, Hold, ProtectedStore, StoreError, Ticket, TicketStore}
 use crate::delivery::prepare::Delivery;
 use crate::loggable::chain;
 
-/// A lease that is renewed three times in its length, until dropped. If it is lost, the handler is asked to stop: another
-/// delivery may be at work.
+/// A lease that is renewed three times in its length, until dropped. If the claim is lost, the handler is asked to stop, since
+/// another delivery may be handling the message.
 pub(crate) struct Lease {
     renewing: AbortHandle,
     /// True once the store knows that the run has begun.
@@ -22,11 +22,11 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Keeps the delivery's claim. A delivery that runs unguarded may have a claim without knowing it, or gets one when the store
-    /// is back.
+    /// Renews the delivery's claim. A delivery that runs unguarded may have a claim whose confirmation was lost, or gets one when
+    /// the store is available again.
     pub(crate) fn keep(delivery: &Delivery) -> Self {
         let is_begun = Arc::default();
-        let keeping = Keeping {
+        let renewal = Renewal {
             store: delivery.store().clone(),
             ticket: delivery.ticket.clone(),
             message_id: Arc::clone(&delivery.input.context.message_id),
@@ -35,20 +35,20 @@ impl Lease {
             first_lease: delivery.claim_ticket().lease,
         };
         Self {
-            renewing: tokio::spawn(keeping.run()).abort_handle(),
+            renewing: tokio::spawn(renewal.run()).abort_handle(),
             is_begun,
         }
     }
 
-    /// Ends the renewing. A claim that is settled would otherwise be reported as lost.
+    /// Stops the renewal. A claim that is settled would otherwise be reported as lost.
     pub(crate) fn stop(&self) {
         self.renewing.abort();
     }
 
-    /// Marks in the store that the run begins, for a subscriber that parks messages whose run was cut off.
+    /// Records in the store that the run begins, for a subscriber that parks messages whose run was interrupted.
     ///
     /// # Errors
-    /// The reason why the handler must not be called: the claim was lost, or the store has not answered by half of the hard limit.
+    /// If the handler must not be called: the claim was lost, or the store has not answered by half of the hard limit.
     pub(crate) async fn begin(&self, delivery: &Delivery) -> Result<(), String> {
         let is_begun = self.is_begun.load(Ordering::Relaxed);
         if is_begun || delivery.is_unguarded || !delivery.parks() {
@@ -83,7 +83,7 @@ impl Drop for Lease {
     }
 }
 
-struct Keeping {
+struct Renewal {
     store: ProtectedStore,
     ticket: Ticket,
     message_id: Arc<str>,
@@ -92,7 +92,7 @@ struct Keeping {
     first_lease: Duration,
 }
 
-impl Keeping {
+impl Renewal {
     async fn run(self) {
         let Self { ticket, stop, .. } = &self;
         let mut pause = self.first_lease / 3;
@@ -109,7 +109,7 @@ impl Keeping {
                     return stop.cancel();
                 }
                 Err(error) => {
-                    // A store that is back for a moment must be used before the lease ends.
+                    // A store may be available for a short time only, before the lease expires.
                     pause = (ticket.lease / 12).min(Duration::from_millis(500));
                     tracing::warn!(
                         subscription = ticket.key.subscription,
@@ -122,7 +122,7 @@ impl Keeping {
         }
     }
 
-    /// A store that has forgotten the claim, rather than given it to another, grants it again to the same ticket.
+    /// Renews the claim. A store that lost the claim without granting it to another ticket grants it again to this one.
     async fn renew(&self) -> Result<Hold, StoreError> {
         let Self { store, ticket, .. } = self;
         if store.renew(ticket).await? == Hold::Held {

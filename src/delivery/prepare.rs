@@ -9,25 +9,25 @@ use uuid::Uuid;
 use crate::dedup::{Fingerprint, ProtectedStore, StoreError, Ticket};
 use crate::delivery::admission::Place;
 use crate::delivery::dead_letter::{Reason, replayed};
-use crate::delivery::large::beside_executor;
-use crate::delivery::registered::Registered;
-use crate::delivery::{Arrived, Deliveries};
+use crate::delivery::pools::executor::block_in_place_if_large;
+use crate::delivery::subscriber::RunningSubscriber;
+use crate::delivery::{Deliveries, IncomingMessage};
 use crate::handler;
 use crate::handler::context::{Context, idempotency_key};
 use crate::loggable::{chain, hash};
 use crate::subscriber::{AfterCrash, Conflict, Identity, StoreDown};
 
-/// The longest lease of a claim whose run is still to begin; the claim is renewed if that takes longer.
+/// The longest lease of a claim whose run has not begun; the claim is renewed if the beginning takes longer.
 const UNBEGUN_LEASE: Duration = Duration::from_secs(2);
 
 /// One try to have a message handled.
 pub(crate) struct Delivery {
-    pub(crate) subscriber: Arc<Registered>,
+    pub(crate) subscriber: Arc<RunningSubscriber>,
     pub(crate) input: handler::Delivery,
     pub(crate) ticket: Ticket,
     pub(crate) arrival: Instant,
     pub(crate) next: Next,
-    /// True if the store did not answer the claim, and the subscriber declares that its handler runs all the same.
+    /// True if the store did not answer the claim, and the subscriber declares that its handler runs without one.
     pub(crate) is_unguarded: bool,
     _places: Vec<Place>,
 }
@@ -38,19 +38,19 @@ pub(crate) enum Next {
     Run,
     /// The message is dead-lettered without a run.
     DeadLetter(Reason),
-    /// An earlier run of the message was lost: it is dead-lettered for a person to decide.
+    /// An earlier run of the message was lost: it is dead-lettered, and a person decides.
     Park(Reason),
 }
 
 impl Delivery {
-    pub(crate) fn prepare(arrived: Arrived, deliveries: &Deliveries) -> Self {
-        let Arrived {
+    pub(crate) fn prepare(incoming: IncomingMessage, deliveries: &Deliveries) -> Self {
+        let IncomingMessage {
             subscriber,
             envelope,
             trace,
-            at,
+            arrival,
             places,
-        } = arrived;
+        } = incoming;
         let bytes = envelope.data.len();
         let context = Context {
             subscription: Arc::clone(&subscriber.name),
@@ -58,10 +58,10 @@ impl Delivery {
             publish_time: envelope.publish_time,
             attributes: Arc::new(envelope.attributes),
             ordering_key: envelope.ordering_key.map(Into::into),
-            idempotency_key: Arc::from(""), // made of the identity, below
+            idempotency_key: Arc::from(""), // computed from the identity, below
             delivery_attempt: envelope.delivery_attempt,
-            deadline: at + subscriber.declared.cloud.ack_deadline,
-            stop: deliveries.drain.stopping.child_token(),
+            deadline: arrival + subscriber.declared.cloud.ack_deadline,
+            stop: deliveries.shutdown.stopping.child_token(),
             trace,
         };
         let mut input = handler::Delivery {
@@ -69,19 +69,19 @@ impl Delivery {
             context,
             states: deliveries.states.clone(),
         };
-        let (mut identity, next) = beside_executor(bytes, || identify(&subscriber, &input));
+        let (mut identity, next) = block_in_place_if_large(bytes, || identify(&subscriber, &input));
         input.context.idempotency_key = idempotency_key(&subscriber.name, &identity.id).into();
         if let Some(original) = replayed(&input.context)
             && identity.fingerprint.is_some()
         {
-            // Under a key of the publisher's own it would count as handled, since its dead letter does.
+            // With a key of the publisher's own it would count as a duplicate, since its dead letter is recorded as done.
             identity.id += &format!(":replay:{}", hash::digits(original.as_bytes()));
         }
         Self {
             ticket: subscriber.ticket(identity),
             subscriber,
             input,
-            arrival: at,
+            arrival,
             next,
             is_unguarded: false,
             _places: places,
@@ -101,7 +101,7 @@ impl Delivery {
         tracing::error!(subscription = %self.subscriber.name, message_id = self.message_id(), "{text}");
     }
 
-    /// Returns a ticket for the same message with another owner, as any other delivery would have.
+    /// Returns a ticket for the same message with another owner, as a second delivery would have.
     pub(crate) fn second_ticket(&self) -> Ticket {
         Ticket {
             owner: Uuid::new_v4(),
@@ -109,28 +109,28 @@ impl Delivery {
         }
     }
 
-    /// Returns the declared answer to a key that was handled `before` with another payload; `None` if the payload was the same.
+    /// Returns the declared reaction to a key that was handled `before` with another payload; `None` if the payload was the same.
     pub(crate) fn conflict_with(&self, before: Option<Fingerprint>) -> Option<Conflict> {
         let is_other = before.is_some() && before != self.ticket.fingerprint;
         let idempotency = self.subscriber.declared.idempotency.as_ref()?;
         (is_other && self.ticket.fingerprint.is_some()).then(|| idempotency.conflict())
     }
 
-    /// Dead-letters the message under its own id, whatever was handled under its key.
-    pub(crate) fn part_from_its_key(&mut self) {
+    /// Dead-letters the message under its own id instead of its key.
+    pub(crate) fn use_message_id_as_key(&mut self) {
         self.ticket = self.subscriber.ticket(Identity::of_message(&self.input));
         self.next = Next::DeadLetter(Reason::idempotency(
             "the idempotency key was handled before with another payload".into(),
         ));
     }
 
-    /// True if a message whose run was cut off is parked for a person.
+    /// True if a message whose run was interrupted is parked.
     pub(crate) fn parks(&self) -> bool {
         self.subscriber.declared.dedup.after_crash == AfterCrash::Park
     }
 
-    /// Returns the ticket to claim with. A subscriber that parks marks the beginning of a run, which also sets the whole lease; until
-    /// then the claim is short, so that one whose answer was lost delays no later delivery.
+    /// Returns the ticket to claim with. For a subscriber that parks, the record of a run's beginning also sets the full lease. Until
+    /// then the lease is short, so that a claim whose confirmation was lost does not delay the next delivery.
     pub(crate) fn claim_ticket(&self) -> Ticket {
         let mut ticket = self.ticket.clone();
         if self.parks() {
@@ -139,9 +139,9 @@ impl Delivery {
         ticket
     }
 
-    /// Takes note of a granted claim. A `number` above 1 means that an earlier claim's lease expired; `is_run_lost` means that
-    /// its run had begun, so that a subscriber that parks does not run the message again.
-    pub(crate) fn granted(&mut self, number: u32, is_run_lost: bool) {
+    /// Applies a granted claim. A `number` above 1 means that an earlier claim's lease expired; `is_run_lost` means that its run
+    /// had begun, so that a subscriber that parks does not run the message again.
+    pub(crate) fn apply_grant(&mut self, number: u32, is_run_lost: bool) {
         if number == 1 {
             return;
         }
@@ -163,12 +163,12 @@ impl Delivery {
         );
     }
 
-    /// Decides after this error of the store if the handler runs without deduplication, as its subscriber may declare.
-    pub(crate) fn run_unguarded(&mut self, error: &StoreError) -> bool {
+    /// Returns true if the handler runs without deduplication after this error of the store, as its subscriber may declare.
+    pub(crate) fn allow_unguarded(&mut self, error: &StoreError) -> bool {
         let StoreDown::Open(reason) = &self.subscriber.declared.dedup.store_down else {
             return false;
         };
-        // The store answers, with a record that is not pushgate's.
+        // The store is available, but holds a record that is not pushgate's.
         if matches!(error, StoreError::Corrupt) {
             return false;
         }
@@ -185,7 +185,7 @@ impl Delivery {
 }
 
 /// Returns the identity that duplicates share, and the next step: a message without its key is dead-lettered under its id.
-fn identify(subscriber: &Registered, input: &handler::Delivery) -> (Identity, Next) {
+fn identify(subscriber: &RunningSubscriber, input: &handler::Delivery) -> (Identity, Next) {
     let of_message = || Identity::of_message(input);
     let Some(idempotency) = &subscriber.declared.idempotency else {
         return (of_message(), Next::Run);

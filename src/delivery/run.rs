@@ -1,4 +1,4 @@
-//! Runs the handler: within its time limits, with its panics caught, and again in this process if so declared.
+//! Runs the handler: within its time limits, with its panics caught, and with retries in this process if declared.
 
 use std::time::Duration;
 
@@ -16,17 +16,17 @@ use crate::delivery::pools::Job;
 use crate::delivery::prepare::{Delivery, Next};
 use crate::delivery::settlement::{End, Settlement};
 use crate::handler::outcome::Outcome;
-use crate::handler::{DeliveryError, Said};
+use crate::handler::{DeliveryError, HandlerResult};
 use crate::subscriber::InProcess;
 
 /// The time for a stopped `async` handler to reach its next `.await`.
-const ABORT_PATIENCE: Duration = Duration::from_millis(200);
+const ABORT_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A run that has ended, or one that has ended for its caller only: a thread cannot be stopped from outside, nor a task that
-/// never awaits.
+/// A run that has ended, or one that passed its hard limit and cannot be stopped: neither a thread nor a task that never awaits can
+/// be stopped from outside.
 pub(crate) enum Run {
     Ended(RunEnd),
-    GoesOn(Job),
+    StillRunning(Job),
 }
 
 /// The end of a run, from which the message is settled.
@@ -38,8 +38,8 @@ pub(crate) enum RunEnd {
 }
 
 impl RunEnd {
-    /// Returns the end of a handler's task; `cut` if the task was aborted.
-    pub(crate) fn of(ended: Result<Said, JoinError>, cut: impl Into<Self>) -> Self {
+    /// Returns the end of a handler's task; `if_aborted` if the task was aborted.
+    pub(crate) fn of(ended: Result<HandlerResult, JoinError>, if_aborted: impl Into<Self>) -> Self {
         match ended {
             Ok(Ok(Outcome::Success)) => End::Handled.into(),
             Ok(Ok(Outcome::Discard { reason })) => End::Discarded.because(reason).into(),
@@ -55,7 +55,7 @@ impl RunEnd {
             Ok(Err(error @ DeliveryError::MissingState(_))) => {
                 End::Failed.because(error.to_string()).into()
             }
-            Err(error) if error.is_cancelled() => cut.into(),
+            Err(error) if error.is_cancelled() => if_aborted.into(),
             Err(_) => End::Panicked.into(),
         }
     }
@@ -97,11 +97,11 @@ pub(crate) async fn run(
     run
 }
 
-/// Reports a run to the circuit breaker. A panic, or a payload that does not fit, proves nothing about a dependency.
+/// Reports a run to the circuit breaker. A panic or an invalid payload is no evidence about a dependency.
 fn report(permit: Permit, run: &Run) {
     const TIMED_OUT: &str = "the handler passed its hard limit";
     match run {
-        Run::GoesOn(_) => permit.fail(TIMED_OUT),
+        Run::StillRunning(_) => permit.fail(TIMED_OUT),
         Run::Ended(RunEnd::DeadLetter(Reason { kind: HANDLER, .. })) => permit.succeed(),
         Run::Ended(RunEnd::DeadLetter(_)) => {}
         Run::Ended(RunEnd::Settle(Settlement { end, reason, .. })) => match end {
@@ -113,13 +113,13 @@ fn report(permit: Permit, run: &Run) {
     }
 }
 
-/// Runs the handler once, or more often while it asks for a retry and its soft limit is not near. When the service shuts down,
-/// the next run begins at once and is the last.
+/// Runs the handler, and retries as declared while there is time before its soft limit. When the service shuts down, the next run
+/// begins immediately and is the last.
 async fn run_as_declared(delivery: &Delivery, lease: &Lease, deliveries: &Deliveries) -> Run {
     let subscriber = &delivery.subscriber;
     let last_begin = delivery.arrival + subscriber.limits.soft.min(subscriber.begins_within());
-    let stop = &delivery.input.context.stop; // also when the claim is lost to another delivery
-    let closing = &deliveries.drain.closing;
+    let stop = &delivery.input.context.stop; // cancelled also if the claim is lost
+    let closing = &deliveries.shutdown.closing;
     let try_once = || async {
         match run_once(delivery, lease, deliveries).await {
             Run::Ended(RunEnd::Settle(Settlement {
@@ -154,7 +154,7 @@ async fn run_as_declared(delivery: &Delivery, lease: &Lease, deliveries: &Delive
     ran.unwrap_or_else(|reason| Run::Ended(End::Failed.because(reason).into()))
 }
 
-/// Returns random pauses, each up to a bound that doubles, so that deliveries that failed together do not retry together.
+/// Returns random pauses, each up to a bound that doubles, so that deliveries that failed at the same time retry at different times.
 fn pauses(declared: InProcess) -> impl Iterator<Item = Duration> + Send + Sync + Unpin {
     let times = usize::try_from(declared.attempts.saturating_sub(1)).unwrap_or(0);
     ExponentialBuilder::default()
@@ -173,7 +173,7 @@ async fn run_once(delivery: &Delivery, lease: &Lease, deliveries: &Deliveries) -
         delivery.arrival + limits.hard,
     );
     let stop = &delivery.input.context.stop;
-    let leaving = &deliveries.drain.leaving;
+    let aborting = &deliveries.shutdown.aborting;
     let mut job = match begin(delivery, lease, deliveries).await {
         Ok(job) => job,
         Err(reason) => return Run::Ended(End::NotBegun.because(reason).into()),
@@ -181,31 +181,33 @@ async fn run_once(delivery: &Delivery, lease: &Lease, deliveries: &Deliveries) -
     tokio::select! {
         biased;
         ended = &mut job.task => return Run::Ended(RunEnd::of(ended, End::Stopped)),
-        () = leaving.cancelled() => {}
+        () = aborting.cancelled() => {}
         () = sleep_until(soft) => stop.cancel(),
     }
-    let cut = tokio::select! {
+    let if_aborted = tokio::select! {
         biased;
         ended = &mut job.task => return Run::Ended(RunEnd::of(ended, End::Stopped)),
-        () = leaving.cancelled() => End::Stopped.into(),
+        () = aborting.cancelled() => End::Stopped.into(),
         () = sleep_until(hard) => RunEnd::timed_out(delivery),
     };
     stop.cancel();
     job.task.abort();
-    match timeout(ABORT_PATIENCE, &mut job.task).await {
-        Ok(ended) => Run::Ended(RunEnd::of(ended, cut)),
+    match timeout(ABORT_TIMEOUT, &mut job.task).await {
+        Ok(ended) => Run::Ended(RunEnd::of(ended, if_aborted)),
         Err(_) => {
-            deliveries.pools.write_off(&job);
-            Run::GoesOn(job)
+            deliveries.pools.replace_thread(&job);
+            Run::StillRunning(job)
         }
     }
 }
 
-/// Starts the handler, or returns the reason why not. A handler that would be stopped at once is not begun.
+/// Starts the handler, or returns the reason why it did not begin. A handler that would be stopped immediately does not begin.
 async fn begin(
     delivery: &Delivery,
     lease: &Lease,
-    Deliveries { pools, drain, .. }: &Deliveries,
+    Deliveries {
+        pools, shutdown, ..
+    }: &Deliveries,
 ) -> Result<Job, String> {
     let Delivery {
         subscriber, input, ..
@@ -214,12 +216,12 @@ async fn begin(
     let last_begin = delivery.arrival + subscriber.begins_within();
     tokio::select! {
         biased;
-        () = drain.stopping.cancelled() => Err("the service is leaving".into()),
+        () = shutdown.stopping.cancelled() => Err("the service is shutting down".into()),
         () = input.context.stop.cancelled() => Err("the claim was lost to another delivery".into()),
         () = sleep_until(last_begin) => Err(pools.too_late(quota, subscriber.limits.hard)),
         job = async {
             let thread = pools.thread(quota).await;
-            lease.begin(delivery).await?; // not earlier: a handler that waits for a thread has not begun
+            lease.begin(delivery).await?; // after the wait for a thread, since the run has not begun before
             Ok(pools.start(&subscriber.declared.work, quota, thread, input.clone()))
         } => job,
     }

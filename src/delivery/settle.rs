@@ -1,4 +1,4 @@
-//! Settles the message after its run: recorded as done, dead-lettered, or released. Always before the reply.
+//! Settles the message after its run and before the reply: recorded as done, dead-lettered, or released.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(crate) async fn settle(
         RunEnd::DeadLetter(reason) => settling.dead_letter(reason).await,
         RunEnd::Settle(settlement) => match settlement.end {
             End::Handled | End::Discarded => settling.finish(settlement).await,
-            // Nothing is known of the effect of a run that was cut off: the next delivery finds the claim expired, and parks.
+            // The effect of an interrupted run is unknown: the next delivery finds the claim expired, and parks the message.
             End::TimedOut | End::Panicked | End::Stopped if delivery.parks() => settlement,
             _ => settling.release(settlement).await,
         },
@@ -43,7 +43,7 @@ struct Settling<'a> {
     deliveries: &'a Deliveries,
 }
 
-/// The answer to a success that is to be recorded.
+/// The result of recording a success.
 enum Recorded {
     Yes,
     ByAnother,
@@ -51,15 +51,15 @@ enum Recorded {
 }
 
 impl Settling<'_> {
-    /// Ends with the time for settling: half of the margin between the hard limit and the ack deadline is left for the reply. A
-    /// message that is settled after that (its handler could not be stopped) gets a margin of its own. Ends earlier with the last
-    /// call of a service that shuts down.
+    /// Waits until the time for settling is over: half of the margin between the hard limit and the ack deadline is left for the
+    /// reply. A message that is settled later, since its handler could not be stopped, gets a margin of its own. Returns earlier if
+    /// the process exits.
     async fn out_of_time(&self) {
         let margin = self.delivery.subscriber.declared.margin();
         let deadline = self.delivery.input.context.deadline - margin / 2;
         tokio::select! {
             () = sleep_until(deadline.max(Instant::now() + margin / 2)) => {}
-            () = self.deliveries.drain.last_call.cancelled() => {}
+            () = self.deliveries.shutdown.exiting.cancelled() => {}
         }
     }
 
@@ -87,7 +87,7 @@ impl Settling<'_> {
         }
     }
 
-    /// Records the message as done. Tries until the deadline, unless the store holds an unknown record.
+    /// Records the message as done. Retries until the deadline, unless the store holds an unknown record.
     async fn record(&self) -> Recorded {
         let mut last = None;
         let again = self.delivery.second_ticket();
@@ -112,7 +112,7 @@ impl Settling<'_> {
         finished.unwrap_or_else(Recorded::No)
     }
 
-    /// Records a run without a claim, if the store answers by now and no other delivery holds a claim.
+    /// Records a run without a claim, if the store is available again and no other delivery holds a claim.
     async fn record_late(&self) -> Result<(), StoreError> {
         let ticket = &self.delivery.ticket;
         let record = async {
@@ -127,13 +127,13 @@ impl Settling<'_> {
         }
     }
 
-    /// Remembers in this process a success that the store does not know.
+    /// Remembers in this process a success that the store has not recorded.
     fn remember(&self) {
         self.delivery.store().remember(&self.delivery.ticket);
     }
 
-    /// Finishes, or claims with a second ticket if the claim is lost, as any delivery might: if the store forgot the claim, and no
-    /// other delivery holds one, the success is recorded instead of being run again.
+    /// Finishes, or claims with a second ticket if the claim is lost: if the store lost the claim, and no other delivery holds one,
+    /// the success is recorded, so that the message does not run again.
     async fn finish_or_claim_again(&self, again: &Ticket) -> Result<Recorded, StoreError> {
         let store = self.delivery.store();
         if store.finish(&self.delivery.ticket).await? == Hold::Held {
@@ -145,7 +145,7 @@ impl Settling<'_> {
             Claim::Granted { .. } | Claim::InProgress => Recorded::ByAnother,
         };
         let is_recorded = matches!(recorded, Recorded::Yes);
-        self.warn(&format!("fenced out: the claim was lost before the handler succeeded; recorded all the same: {is_recorded}"));
+        self.warn(&format!("fenced out: the claim was lost before the handler succeeded; recorded nevertheless: {is_recorded}"));
         Ok(recorded)
     }
 
@@ -157,8 +157,8 @@ impl Settling<'_> {
         let topic = &subscriber.dead_letter_topic;
         let published = tokio::select! {
             published = dead_letters.publish(topic, input, &reason) => published.map_err(|error| chain(&error)),
-            () = self.out_of_time() => Err(if self.deliveries.drain.last_call.is_cancelled() {
-                "the service is leaving".to_owned()
+            () = self.out_of_time() => Err(if self.deliveries.shutdown.exiting.is_cancelled() {
+                "the service is shutting down".to_owned()
             } else {
                 "no answer to the publish before the ack deadline".to_owned()
             }),
@@ -170,8 +170,8 @@ impl Settling<'_> {
         }
         let topic = topic.name.rsplit('/').next().unwrap_or(&topic.name);
         let settled = End::DeadLettered.because(format!("{reason} (see topic {topic})"));
-        // Under a key of the publisher's own, the lost run may have been another message's, so the next message with this key is
-        // parked, too: a release keeps the lost run known.
+        // With a key of the publisher's own, the lost run may have been of a different message, so the next message with this key is
+        // parked, too: a release keeps the record of the lost run.
         let is_parked = matches!(self.delivery.next, Next::Park(_));
         if is_parked && self.delivery.ticket.fingerprint.is_some() {
             return self.release(settled).await;
@@ -179,7 +179,7 @@ impl Settling<'_> {
         self.finish(settled).await
     }
 
-    /// Releases the claim. If the store does not answer before the deadline, that goes on in the background.
+    /// Releases the claim. If the store does not answer before the deadline, retries continue in the background.
     async fn release(&self, settled: Settlement) -> Settlement {
         self.lease.stop();
         let (store, ticket) = (self.delivery.store(), &self.delivery.ticket);
@@ -198,7 +198,7 @@ impl Settling<'_> {
         if let Err(error) = released {
             store.release_again(ticket);
             self.warn(&format!(
-                "cannot release a claim; it is tried again, or else the claim lapses by itself: {}",
+                "cannot release a claim; the release is retried until the claim expires: {}",
                 chain(&error)
             ));
         }

@@ -1,4 +1,4 @@
-//! What became of a message.
+//! The result of a delivery.
 
 /// The end of a delivery: the only list of all ends. `push/reply.rs` chooses the status for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,9 +9,9 @@ pub(crate) enum End {
     Discarded,
     /// The message is on its dead-letter topic.
     DeadLettered,
-    /// The message was handled before, or by the delivery that this one waited for.
+    /// A duplicate: the message was handled before, or by the delivery that this one waited for.
     DoneBefore,
-    /// The key was handled before with another payload, which counts as handled, as declared.
+    /// The key was handled before with another payload; the message counts as handled, as declared.
     OtherPayloadIgnored,
     /// The key was handled before with another payload; the message is redelivered, as declared.
     OtherPayload,

@@ -1,4 +1,4 @@
-//! The form of a message's data, as the type that a handler reads tells: for documents.
+//! The form of a message's data, derived from the type that a handler reads, for documents.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-/// What the data of a message are.
+/// The form of a message's data.
 #[derive(Clone)]
 pub enum Content {
     /// A JSON document.
@@ -18,14 +18,14 @@ pub enum Content {
         /// Its JSON Schema, draft 7, which AsyncAPI and validators of every language read.
         schema: fn() -> Schema,
     },
-    /// Bytes, of which nothing is known here.
+    /// Bytes of an unknown form.
     Bytes,
     /// The handler reads the attributes alone.
     Attributes,
 }
 
 impl Content {
-    /// A JSON document of this type.
+    /// Returns the form of a JSON document of this type.
     #[must_use]
     pub fn json<T: JsonSchema>() -> Self {
         Self::Json {
@@ -40,7 +40,7 @@ impl Content {
     }
 }
 
-/// `uint32` and its like are formats that only Rust knows: what they mean is said by bounds.
+/// Replaces formats such as `uint32`, which only Rust knows, by bounds.
 fn name_bounds(schema: &mut Schema) {
     let bounds: (Value, Value) = match schema.get("format").and_then(Value::as_str) {
         Some("uint8") => (0.into(), u8::MAX.into()),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_holds_names_rules_and_comments_as_the_handler_applies_them() {
+    fn the_schema_has_the_names_rules_and_comments_of_the_type() {
         let Content::Json { name, schema } = PayloadType::of::<Refund>().content else {
             panic!("JSON");
         };

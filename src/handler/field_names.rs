@@ -1,10 +1,10 @@
-//! Places in a type's JSON Schema: the names that fields have in JSON, of which `validator` reports the names that they have
-//! in Rust, and where objects belong.
+//! Places in a type's JSON Schema: the JSON names of fields, for which `validator` reports the names in Rust, and the places that
+//! require an object.
 
 use serde_json::Value;
 use validator::{ValidationErrors, ValidationErrorsKind};
 
-/// Longer chains of references, and more alternatives, are not what types make.
+/// The limits of references and of alternatives, which no schema of a type reaches.
 const LONGEST_CHAIN: usize = 32;
 const MOST_SCHEMAS: usize = 256;
 
@@ -15,7 +15,7 @@ const KEYWORDS: [(&str, &[&str]); 3] = [
     ("equal", &["minLength", "minItems"]),
 ];
 
-/// What a schema says about one place of a document: several schemas, where alternatives or parts are put together.
+/// The part of a schema for one place of a document: several schemas if alternatives or parts are combined.
 #[derive(Clone, Default)]
 pub(crate) struct Place<'a> {
     root: Option<&'a Value>,
@@ -23,7 +23,7 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Returns the whole document's place.
+    /// Returns the place of the whole document.
     pub(crate) fn root(schema: &'a Value) -> Self {
         Self::below(Some(schema), [schema])
     }
@@ -56,12 +56,12 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Returns true if the schema says nothing about this place.
+    /// Returns true if the schema has no rules for this place.
     pub(crate) fn is_unknown(&self) -> bool {
         self.schemas.is_empty()
     }
 
-    /// Returns the place of the elements of the array, or of the values of the map, that stands here.
+    /// Returns the place of the elements of an array, or of the values of a map, at this place.
     pub(crate) fn elements(&self) -> Self {
         let elements = self.schemas.iter().flat_map(|schema| {
             ["items", "additionalProperties"]
@@ -71,8 +71,8 @@ impl<'a> Place<'a> {
         Self::below(self.root, elements)
     }
 
-    /// Returns the JSON name of a field, and its place. The Rust name is kept where the JSON name cannot be told; a flattened
-    /// struct has no name, and the same place.
+    /// Returns the JSON name of a field, and its place. If the JSON name is ambiguous, this is the Rust name; a flattened struct has
+    /// no name, and the same place.
     pub(crate) fn field(&self, rust: &str, broken: &ValidationErrorsKind) -> (String, Self) {
         let properties = || {
             self.schemas
@@ -83,7 +83,7 @@ impl<'a> Place<'a> {
         let wanted = simple(rust);
         let same = properties().filter(|(name, _)| simple(name) == wanted);
         let found = single(same).or_else(|| {
-            // It was given another name: it is the only field that has the broken rule.
+            // The field is renamed, and the only one with the broken rule.
             let alike = properties()
                 .filter(|(_, schema)| Self::below(self.root, [*schema]).could_break(broken));
             single(alike)
@@ -95,7 +95,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Returns true if a value of this place can break the rules like this.
+    /// Returns true if a value of this place can have these violations.
     fn could_break(&self, broken: &ValidationErrorsKind) -> bool {
         match broken {
             ValidationErrorsKind::Field(faults) => faults.iter().all(|fault| {
@@ -136,7 +136,7 @@ impl<'a> Place<'a> {
         matches!(broken, ValidationErrorsKind::Struct(inner) if self.has_fields_of(inner))
     }
 
-    /// Returns the place of what stands under this key.
+    /// Returns the place of the value of this key.
     pub(crate) fn value(&self, key: &str) -> Self {
         let properties = self
             .schemas
@@ -155,8 +155,8 @@ impl<'a> Place<'a> {
         Self::below(self.root, named)
     }
 
-    /// Returns true if an object belongs here, and no array.
-    pub(crate) fn is_an_objects(&self) -> bool {
+    /// Returns true if an object is valid here, and no array.
+    pub(crate) fn expects_object(&self) -> bool {
         const SILENT: [&str; 8] = [
             "$ref",
             "allOf",
@@ -208,7 +208,7 @@ fn single<'a>(
     found
 }
 
-/// The name without what `rename_all` changes.
+/// Returns the name in the form that no `rename_all` changes.
 fn simple(name: &str) -> String {
     let name = name.strip_prefix("r#").unwrap_or(name);
     let letters = name.chars().filter(|c| c.is_alphanumeric());

@@ -1,4 +1,4 @@
-//! The payload as a handler takes it: typed JSON, raw bytes, or attributes alone.
+//! The payload that a handler takes: typed JSON, raw bytes, or attributes only.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use crate::handler::violations;
 use crate::loggable::decoding::{decode_noting, decode_seed};
 use crate::loggable::strict::{Thinning, Trail};
 
-/// The payload of one message, decoded and checked before the handler runs. Reads like the payload itself.
+/// The payload of one message, decoded and validated before the handler runs. It dereferences to the payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message<T>(
     /// The payload.
@@ -33,17 +33,17 @@ impl<T> Deref for Message<T> {
     }
 }
 
-/// The data as it was published, at most 10 MB (Google, *Quotas and limits*); empty for a message of attributes alone.
+/// The published data, at most 10 MB (Google, *Quotas and limits*); empty for a message with attributes only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raw(
     /// The bytes.
     pub Bytes,
 );
 
-/// The attributes alone, for messages that say everything there.
+/// The attributes only, for messages without data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attributes(
-    /// Name to value, at most 100 pairs (Google, *Quotas and limits*).
+    /// Names and values, at most 100 pairs (Google, *Quotas and limits*).
     pub Arc<BTreeMap<String, String>>,
 );
 
@@ -63,22 +63,23 @@ impl Deref for Attributes {
     }
 }
 
-/// What a message can be decoded into. Any `serde` type with `validator` rules and a `schemars` schema is one, as JSON; so are [`Raw`] and [`Attributes`].
+/// A type into which a message can be decoded: a `serde` type with `validator` rules and a `schemars` schema, as JSON, or [`Raw`],
+/// or [`Attributes`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be decoded from a message",
     note = "derive `serde::Deserialize`, `validator::Validate` and `schemars::JsonSchema` for a JSON payload, or take `Message<Raw>` or `Message<Attributes>`"
 )]
 pub trait Payload: Sized + Send + 'static {
-    /// Decodes and checks.
+    /// Decodes and validates a message.
     ///
     /// # Errors
-    /// Names every place that does not fit, never a value: the text reaches logs.
+    /// If the message is invalid. The error names every invalid place, and never a value, since it is logged.
     fn decode(
         data: &Bytes,
         attributes: &Arc<BTreeMap<String, String>>,
     ) -> Result<Self, PayloadError>;
 
-    /// What the data are, for documents.
+    /// Returns the form of the data, for documents.
     #[must_use]
     fn content() -> Content {
         Content::Bytes
@@ -110,33 +111,33 @@ impl<T: DeserializeOwned + Validate + JsonSchema + Send + 'static> Payload for T
             return Err(PayloadError { violations });
         }
         payload.validate().map_err(|errors| PayloadError {
-            violations: violations::tell(&errors, &Place::root(&schema_of::<T>())),
+            violations: violations::sentences(&errors, &Place::root(&schema_of::<T>())),
         })?;
         Ok(payload)
     }
 }
 
-/// `validator` collects everything that is broken, about a kilobyte for each element of an array, and for a broken rule about
-/// an array the whole array once more. So a document of more elements is first judged by a sample.
+/// The number of elements above which a sample of the document is validated first. `validator` collects all violations, about a
+/// kilobyte for each element of an array, and for a rule of an array a copy of the whole array.
 const SAMPLE_ELEMENTS: usize = 16_384;
 
-/// Returns the broken rules that a sample of the document proves.
+/// Returns the violations of a sample that the whole document has, too.
 fn violations_of_sample<T: DeserializeOwned + Validate + JsonSchema + 'static>(
     data: &[u8],
     elements: usize,
 ) -> Vec<String> {
     let thinning = Thinning::to(SAMPLE_ELEMENTS, elements);
-    // A type may need all of them; then it is judged as a whole.
+    // A type may require all elements; then the whole document is validated.
     let Ok(sample) = decode_noting::<T>(data, &Trail::thinned(thinning)) else {
         return Vec::new();
     };
     let Err(errors) = sample.validate() else {
         return Vec::new();
     };
-    violations::tell_of_sample(&errors, &Place::root(&schema_of::<T>()), thinning)
+    violations::sentences_of_sample(&errors, &Place::root(&schema_of::<T>()), thinning)
 }
 
-/// Returns the type's JSON Schema, which is made once.
+/// Returns the type's JSON Schema, which is generated once.
 fn schema_of<T: JsonSchema + 'static>() -> Arc<Value> {
     static SCHEMAS: Mutex<BTreeMap<TypeId, Arc<Value>>> = Mutex::new(BTreeMap::new());
     let mut schemas = SCHEMAS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -171,7 +172,7 @@ impl Payload for Attributes {
     }
 }
 
-/// Why a payload does not fit its type. The text names places, expectations and rules, never a value.
+/// The reason why a payload does not fit its type. The text names places, expectations and rules, never a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("payload does not fit: {}", .violations.join("; "))]
 pub struct PayloadError {
@@ -179,23 +180,23 @@ pub struct PayloadError {
 }
 
 impl PayloadError {
-    /// Every place that does not fit, a sentence each; never empty.
+    /// Returns a sentence for each invalid place; never empty.
     #[must_use]
     pub fn violations(&self) -> &[String] {
         &self.violations
     }
 
-    /// For a hand-written [`Payload`]: what does not fit, without naming a value.
+    /// Creates the error of a hand-written [`Payload`] from a violation, which must not contain a value.
     pub fn new(violation: impl Into<String>) -> Self {
         Self {
             violations: vec![violation.into()],
         }
     }
 
-    /// For a type that is only known to be serialised: fields have the names that they have in Rust.
+    /// Creates the error of a type without a schema, with the names of fields in Rust.
     pub(crate) fn invalid(errors: &ValidationErrors) -> Self {
         Self {
-            violations: violations::tell(errors, &Place::default()),
+            violations: violations::sentences(errors, &Place::default()),
         }
     }
 }
@@ -210,7 +211,7 @@ pub struct PayloadType {
 }
 
 impl PayloadType {
-    /// Of a handler that takes `Message<T>`.
+    /// Returns the payload of a handler that takes `Message<T>`.
     #[must_use]
     pub fn of<T: Payload>() -> Self {
         Self {
@@ -219,10 +220,10 @@ impl PayloadType {
         }
     }
 
-    /// Whether the handler could read this message, as it would find out itself.
+    /// Validates a message as the handler does.
     ///
     /// # Errors
-    /// Names every place that does not fit, never a value.
+    /// If the message is invalid. The error names every invalid place, and never a value.
     pub fn check(
         &self,
         data: &Bytes,
@@ -236,7 +237,7 @@ impl PayloadType {
 #[expect(
     clippy::too_many_lines,
     dead_code,
-    reason = "types beside what is said of them, of which some fields are only decoded"
+    reason = "types beside their assertions, of which some fields are only decoded"
 )]
 mod tests {
     use serde::Deserialize;
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_violations_is_cut_and_a_rules_other_parameters_are_not_told() {
+    fn the_number_of_violations_is_limited() {
         #[derive(Deserialize, Validate, JsonSchema)]
         struct Account {
             #[validate(must_match(other = "password"))]
@@ -387,14 +388,14 @@ mod tests {
                 "`HotelCode` breaks the rule length (max 3)",
                 "`stay[1].ROOM-NUMBER` breaks the rule length (max 5, min 2)",
                 "`pax` breaks the rule range (max 9, min 1)",
-                "`one_of_two` breaks the rule length (min 1)", // which of two alike it is cannot be told
+                "`one_of_two` breaks the rule length (min 1)", // two fields have this rule
                 "`paidBy.PAN` breaks the rule length (equal 16)",
             ]
         );
     }
 
     #[test]
-    fn a_flood_of_violations_is_told_from_a_sample_that_holds_for_all() {
+    fn many_violations_are_found_in_a_sample() {
         #[derive(Debug, Deserialize, Validate, JsonSchema)]
         struct Flood {
             #[validate(length(max = 100))]
@@ -584,7 +585,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_document_is_said_so() {
+    fn a_document_that_is_not_json_is_rejected() {
         assert_eq!(
             violations("hush"),
             ["the document (line 1, column 1): not valid JSON"]

@@ -1,4 +1,4 @@
-//! How a plain function becomes a handler: its arguments are taken from the delivery, by their types.
+//! Makes a plain function a handler, which takes its arguments from the delivery by their types.
 
 pub(crate) mod content;
 pub(crate) mod context;
@@ -22,7 +22,7 @@ use crate::handler::outcome::{IntoOutcome, Outcome};
 use crate::handler::state::{State, StateType, States};
 use crate::telemetry::HANDLERS;
 
-/// One message on its way into a handler.
+/// One message for a handler.
 #[derive(Clone)]
 pub struct Delivery {
     pub(crate) data: Bytes,
@@ -31,20 +31,20 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The data as it was published.
+    /// Returns the published data.
     #[must_use]
     pub fn data(&self) -> &Bytes {
         &self.data
     }
 
-    /// The circumstances of this run.
+    /// Returns the context of this run.
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.context
     }
 
-    /// Returns the span of a run: each line that the handler logs carries its fields. It has the level of errors, so that it
-    /// is there for every line that the log's filter lets pass.
+    /// Returns the span of a run, whose fields are added to each line that the handler logs. Its level is that of errors, so that it
+    /// is enabled for every line that passes the log's filter.
     pub(crate) fn span(&self) -> Span {
         tracing::error_span!(
             target: HANDLERS,
@@ -58,19 +58,19 @@ impl Delivery {
     }
 }
 
-/// Why the arguments of a handler cannot be made.
+/// The reason why the arguments of a handler cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliveryError {
-    /// The payload is not of the declared type, and never will be.
+    /// The payload does not fit the declared type.
     #[error(transparent)]
     Payload(#[from] PayloadError),
-    /// Nothing provides this state. Found at start, so no push ever meets it.
+    /// No state of this type is provided. The service does not start then, so no push has this error.
     #[error("no state of type {0} is provided: add `.state(…)` in main.rs")]
     MissingState(&'static str),
 }
 
-/// What a handler can take as an argument: [`Message`], [`Context`], [`State`].
+/// An argument of a handler: [`Message`], [`Context`] or [`State`].
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take `{Self}` as an argument",
     note = "handlers take `Message<T>`, `Context` and `State<S>`, in any order"
@@ -79,23 +79,23 @@ pub trait FromDelivery: Sized + Send + 'static {
     /// Takes this argument from the delivery.
     ///
     /// # Errors
-    /// When the payload does not fit its type.
+    /// If the payload does not fit its type.
     fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError>;
 
-    /// The state this argument needs, so that its absence is found at start.
+    /// Returns the state of this argument, so that its absence is found at start.
     #[must_use]
     fn state() -> Option<StateType> {
         None
     }
 
-    /// The payload this argument is, for documents.
+    /// Returns the payload type of this argument, for documents.
     #[must_use]
     fn payload() -> Option<PayloadType> {
         None
     }
 }
 
-/// What the types of a handler's arguments say about it.
+/// The states and payloads among the types of a handler's arguments.
 #[derive(Clone, Debug, Default)]
 pub struct Signature {
     pub(crate) states: Vec<StateType>,
@@ -142,22 +142,23 @@ impl<S: Send + Sync + 'static> FromDelivery for State<S> {
     }
 }
 
-pub(crate) type Said = Result<Outcome, DeliveryError>;
+/// The outcome of a run, or the reason why its arguments cannot be created.
+pub(crate) type HandlerResult = Result<Outcome, DeliveryError>;
 
-/// A handler with its argument types erased. Arguments are made inside the work, so that whatever runs the work also
-/// catches a panic of a payload's own decoding.
+/// A handler with its argument types erased. Arguments are created inside the run, so that a panic while a payload is decoded is
+/// caught, too.
 #[derive(Clone)]
 pub(crate) enum Work {
-    /// Waits for others; runs on the executor.
-    Async(Arc<dyn Fn(Delivery) -> BoxFuture<'static, Said> + Send + Sync>),
-    /// Waits without giving the thread back; runs on the blocking pool.
-    Blocking(Arc<dyn Fn(&Delivery) -> Said + Send + Sync>),
-    /// Computes; runs on as many threads as there are cores.
-    Cpu(Arc<dyn Fn(&Delivery) -> Said + Send + Sync>),
+    /// An `async` handler, which runs on the executor.
+    Async(Arc<dyn Fn(Delivery) -> BoxFuture<'static, HandlerResult> + Send + Sync>),
+    /// A handler that blocks its thread while it waits, which runs on the blocking pool.
+    Blocking(Arc<dyn Fn(&Delivery) -> HandlerResult + Send + Sync>),
+    /// A handler that computes, which runs on as many threads as there are cores.
+    Cpu(Arc<dyn Fn(&Delivery) -> HandlerResult + Send + Sync>),
 }
 
-/// A function of up to four arguments. Its bounds are checked one by one where it is declared, so that the compiler names
-/// the argument, the derive or the return value that is wrong.
+/// A function of up to four arguments. The declaration checks its bounds one by one, so that the compiler names the wrong argument,
+/// derive or return value.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
     note = "a handler is a function of one to four arguments, each `Message<T>`, `Context` or `State<S>`"
@@ -179,21 +180,21 @@ pub trait Arguments: Sized + Send + 'static {
     /// Takes all arguments from the delivery.
     ///
     /// # Errors
-    /// When the payload does not fit its type.
+    /// If the payload does not fit its type.
     fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError>;
 
-    /// Returns what the arguments' types say.
+    /// Returns the states and payloads among the arguments.
     #[must_use]
     fn signature() -> Signature;
 }
 
-/// What an `async` handler returns: a future of its outcome.
+/// The return value of an `async` handler: a future of its outcome.
 #[diagnostic::on_unimplemented(
     message = "an async handler returns a future, and this one returns `{Self}`",
     note = "make the handler an `async fn`; or declare a plain `fn` with `Subscriber::blocking` if it waits, and with `Subscriber::cpu` if it computes"
 )]
 pub trait AsyncAnswer: Future<Output = Self::Reply> {
-    /// The value that the future comes to.
+    /// The output of the future.
     type Reply;
 }
 
@@ -255,8 +256,8 @@ impl Work {
     }
 }
 
-/// Makes a plain function that takes a delivery of a handler on a thread.
-pub(crate) fn plain<A, H>(handler: H) -> Arc<dyn Fn(&Delivery) -> Said + Send + Sync>
+/// Makes a handler for a thread a function of a delivery.
+pub(crate) fn plain<A, H>(handler: H) -> Arc<dyn Fn(&Delivery) -> HandlerResult + Send + Sync>
 where
     A: Arguments,
     H: Handler<A>,
@@ -283,8 +284,7 @@ mod tests {
     use crate::telemetry::captured::Captured;
     use crate::telemetry::{self, hide_panic_messages};
 
-    /// Compiles handlers with one mistake each, and compares what the compiler says with the files beside them. After a
-    /// change of either, `TRYBUILD=overwrite cargo nextest run -p pushgate --all-features -E 'test(mistake)'` writes them.
+    /// Compiles handlers with one mistake each, and compares the compiler's output with the files beside them. After a change of either, `TRYBUILD=overwrite cargo nextest run -p pushgate --all-features -E 'test(mistake)'` writes them.
     #[test]
     fn the_compiler_names_the_mistake_in_a_handler() {
         trybuild::TestCases::new().compile_fail("tests/mistakes/*.rs");
@@ -302,7 +302,7 @@ mod tests {
         }
     }
 
-    /// The messages of lines that must carry the delivery.
+    /// Returns the messages of lines, which must have the fields of the delivery.
     fn messages(lines: &[Value]) -> Vec<&str> {
         for line in lines {
             assert_eq!(line["subscription"], "projects/test/subscriptions/test");

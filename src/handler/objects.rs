@@ -1,7 +1,7 @@
-//! Arrays where objects belong, in what `serde` has read before the type that it is for was known.
+//! Rejects arrays in place of objects in values that `serde` buffers: tagged and untagged enums, and flattened structs.
 //!
-//! Tagged and untagged enums and flattened structs are read so, and then take an array of the fields' values for a struct. Only
-//! the type's JSON Schema tells that an object belongs there.
+//! From its buffer `serde` accepts an array of the fields' values as a struct. Only the type's JSON Schema states that an object is
+//! required there.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::handler::field_names::Place;
 
-/// Reads a value, and refuses an array at each place where the schema wants an object.
+/// A reader of a value that rejects an array at each place where the schema requires an object.
 pub(crate) struct Objects<'a>(Place<'a>);
 
 impl<'a> Objects<'a> {
@@ -29,8 +29,8 @@ impl<'de> DeserializeSeed<'de> for Objects<'_> {
     }
 }
 
-/// Takes these values as they are.
-macro_rules! taken {
+/// Accepts values of these kinds.
+macro_rules! accept {
     ($($method:ident($($kind:ty)?))*) => {$(
         fn $method<E: Error>(self, $(_: $kind)?) -> Result<(), E> {
             Ok(())
@@ -45,10 +45,10 @@ impl<'de> Visitor<'de> for Objects<'_> {
         f.write_str("JSON")
     }
 
-    taken! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_unit() }
+    accept! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) visit_str(&str) visit_unit() }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        if self.0.is_an_objects() {
+        if self.0.expects_object() {
             return Err(A::Error::invalid_type(
                 Unexpected::Seq,
                 &"an object, not an array",

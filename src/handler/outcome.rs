@@ -1,47 +1,47 @@
-//! All a handler can say about its message.
+//! The result of a handler.
 
 use std::error::Error;
 
 use crate::loggable::chain;
 
-/// What a handler says about its message. It never needs to know an HTTP status: `reply.rs` decides that.
+/// The result of a handler for its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The effect has happened. The message is remembered as done and Pub/Sub forgets it.
+    /// The effect has happened. The message is recorded as done and acknowledged.
     Success,
-    /// It did not work now, but may later: Pub/Sub delivers again after its back-off.
+    /// A transient failure: Pub/Sub redelivers the message after its back-off.
     Retry {
-        /// Why, for the log. It must not contain payload data.
+        /// The reason, for the log. It must not contain payload data.
         reason: String,
     },
-    /// It can never work: the message goes to the dead-letter topic with the reason, for a person to look at.
+    /// A permanent failure: the message is published to the dead-letter topic with the reason, and a person decides.
     DeadLetter {
-        /// Why, for the log and for the reader of the dead-letter topic.
+        /// The reason, for the log and for the reader of the dead-letter topic.
         reason: String,
     },
-    /// There is nothing to do, and nobody needs to look at it: remembered as done, like a success.
+    /// There is nothing to do, and no person needs to act: the message is recorded as done, as after a success.
     Discard {
-        /// Why, for the log.
+        /// The reason, for the log.
         reason: String,
     },
 }
 
 impl Outcome {
-    /// Asks Pub/Sub to deliver again, because what stands in the way can pass.
+    /// Returns a transient failure, after which Pub/Sub redelivers the message.
     pub fn retry(reason: impl Into<String>) -> Self {
         Self::Retry {
             reason: reason.into(),
         }
     }
 
-    /// Gives the message up: no later attempt can succeed.
+    /// Returns a permanent failure: no later run can succeed.
     pub fn dead_letter(reason: impl Into<String>) -> Self {
         Self::DeadLetter {
             reason: reason.into(),
         }
     }
 
-    /// Lets the message go without an effect.
+    /// Returns a success without an effect.
     pub fn discard(reason: impl Into<String>) -> Self {
         Self::Discard {
             reason: reason.into(),
@@ -49,14 +49,14 @@ impl Outcome {
     }
 }
 
-/// What handlers may return: nothing, an [`Outcome`], or a `Result` of either, so that `?` means "again, later".
+/// A return value of handlers: nothing, an [`Outcome`], or a `Result` of either, so that `?` causes a retry.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
     note = "return `()`, `Outcome`, or `Result` of one of them with an error that is `std::error::Error`, `anyhow::Error` or a string",
     note = "an `async fn`, which returns a future, is declared with `Subscriber::new`"
 )]
 pub trait IntoOutcome {
-    /// The outcome this value stands for.
+    /// Converts the value to an outcome.
     fn into_outcome(self) -> Outcome;
 }
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_string_and_a_nested_outcome_are_understood() {
+    fn a_string_and_a_nested_outcome_are_converted() {
         assert_eq!(
             Err::<(), _>("later").into_outcome(),
             Outcome::retry("later")

@@ -1,4 +1,4 @@
-//! What handlers share, such as a database pool: made once at start, taken as an argument by its type.
+//! States that handlers share, such as a database pool: opened once at start, and taken as an argument by type.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 
 use crate::environment::Environment;
 
-/// A value that `main.rs` provided with `Service::state`; cloning shares it.
+/// A value that `main.rs` provides with `Service::state`; a clone shares it.
 #[derive(Debug)]
 pub struct State<S>(
     /// The shared value.
@@ -18,7 +18,7 @@ pub struct State<S>(
 );
 
 impl<S> State<S> {
-    /// Wraps a value, as a test of a handler needs it.
+    /// Wraps a value, for the test of a handler.
     pub fn new(value: S) -> Self {
         Self(Arc::new(value))
     }
@@ -38,7 +38,7 @@ impl<S> Deref for State<S> {
     }
 }
 
-/// The type of a state a handler asks for.
+/// The type of a state that a handler takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateType {
     pub(crate) id: TypeId,
@@ -57,7 +57,7 @@ impl StateType {
 type Shared = Arc<dyn Any + Send + Sync>;
 type Opened = Result<Shared, Box<dyn Error + Send + Sync>>;
 
-/// How a state is made. It runs when the service starts, so that commands which only read declarations need no database.
+/// The function that opens a state. It runs when the service starts, so that commands which only read declarations need no database.
 pub(crate) struct Provider {
     pub(crate) provides: StateType,
     open: Box<dyn Fn(Environment) -> BoxFuture<'static, Opened> + Send + Sync>,

@@ -1,4 +1,4 @@
-//! Broken rules of a payload as sentences, with the names that the fields have in JSON, and never a value.
+//! The broken rules of a payload as sentences, with the JSON names of fields, and without values.
 
 use serde_json::Value;
 use validator::{ValidationError, ValidationErrors, ValidationErrorsKind};
@@ -7,10 +7,10 @@ use crate::handler::field_names::Place;
 use crate::loggable::excerpt;
 use crate::loggable::strict::Thinning;
 
-/// A large payload can have very many.
+/// The most sentences of an error.
 const NAMED: usize = 50;
 
-/// The parameters of rules that say what was expected. Others may hold what was found.
+/// The parameters of rules that contain expectations. Others may contain the found value.
 const EXPECTATIONS: [&str; 6] = [
     "min",
     "max",
@@ -21,33 +21,33 @@ const EXPECTATIONS: [&str; 6] = [
 ];
 
 /// Returns a sentence for each broken rule: `lines[2].quantity` breaks the rule range (min 1).
-pub(crate) fn tell(errors: &ValidationErrors, root: &Place<'_>) -> Vec<String> {
-    let mut told = Told::default();
-    told.collect(errors, "", root);
-    told.cut(false)
+pub(crate) fn sentences(errors: &ValidationErrors, root: &Place<'_>) -> Vec<String> {
+    let mut found = Sentences::default();
+    found.collect(errors, "", root);
+    found.cut(false)
 }
 
-/// The same for a sample of a document, as far as the whole document breaks these rules, too.
-pub(crate) fn tell_of_sample(
+/// Returns the same for a sample of a document, except rules that the whole document may satisfy.
+pub(crate) fn sentences_of_sample(
     errors: &ValidationErrors,
     root: &Place<'_>,
     thinning: Thinning,
 ) -> Vec<String> {
-    let mut told = Told {
+    let mut found = Sentences {
         thinning: Some(thinning),
-        ..Told::default()
+        ..Sentences::default()
     };
-    told.collect(errors, "", root);
-    told.cut(true)
+    found.collect(errors, "", root);
+    found.cut(true)
 }
 
 #[derive(Default)]
-struct Told {
+struct Sentences {
     sentences: Vec<String>,
     thinning: Option<Thinning>,
 }
 
-impl Told {
+impl Sentences {
     fn collect(&mut self, errors: &ValidationErrors, path: &str, place: &Place<'_>) {
         let mut errors: Vec<_> = errors.errors().iter().collect();
         errors.sort_by(|one, other| one.0.cmp(other.0));
@@ -99,7 +99,7 @@ impl Told {
     }
 }
 
-/// Returns true if what was left out of arrays and maps cannot make this rule hold.
+/// Returns true if the omitted elements of arrays and maps cannot satisfy this rule.
 fn is_certain(fault: &ValidationError) -> bool {
     match fault.params.get("value") {
         Some(Value::Array(kept)) => {
@@ -112,7 +112,7 @@ fn is_certain(fault: &ValidationError) -> bool {
     }
 }
 
-/// A rule with its bounds.
+/// Returns a rule with its bounds.
 fn rule(fault: &ValidationError) -> String {
     let mut bounds: Vec<String> = fault
         .params

@@ -1,19 +1,19 @@
-//! Which caller may push to which subscription.
+//! The callers that may push to each subscription.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::delivery::registered::Registered;
+use crate::delivery::subscriber::RunningSubscriber;
 use crate::loggable::excerpt;
 use crate::push::authentication::Caller;
 use crate::push::forms::Endpoint;
 use crate::subscriber::Form;
 
-/// Why a push has no subscriber.
+/// The reason why a push has no subscriber.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BindingError {
     #[error(
-        "no subscriber is declared for {found:?}, known are {known}: check GOOGLE_CLOUD_PROJECT and main.rs"
+        "no subscriber is declared for {found:?}, expected one of {known}: check GOOGLE_CLOUD_PROJECT and main.rs"
     )]
     UnknownSubscription { found: String, known: String },
     #[error(
@@ -40,10 +40,10 @@ pub(crate) struct Defaults<'a> {
 
 /// A subscriber with the callers that may push to it.
 struct Binding {
-    subscriber: Arc<Registered>,
+    subscriber: Arc<RunningSubscriber>,
     callers: HashSet<String>,
     audiences: HashSet<String>,
-    /// The Cloud Run service of this process, whose URLs are audiences, too: of Eventarc's tokens no audience can be declared.
+    /// The Cloud Run service of this process, whose URLs are audiences, too: no audience can be declared for Eventarc's tokens.
     own_service: Option<String>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Bindings {
 }
 
 impl Binding {
-    fn new(subscriber: Arc<Registered>, defaults: &Defaults<'_>) -> Self {
+    fn new(subscriber: Arc<RunningSubscriber>, defaults: &Defaults<'_>) -> Self {
         let declared = &subscriber.declared;
         let or_default = |declared: &[String], default: &[String]| {
             let chosen = if declared.is_empty() {
@@ -87,21 +87,21 @@ impl Binding {
     }
 
     /// Returns true if tokens for this audience may push here.
-    fn is_for(&self, audience: &str) -> bool {
+    fn accepts_audience(&self, audience: &str) -> bool {
         let is_url = |service: &String| is_url_of(service, audience);
         self.audiences.contains(audience) || self.own_service.as_ref().is_some_and(is_url)
     }
 
     /// Returns true if this caller may push here.
-    fn expects(&self, caller: &Caller) -> bool {
-        self.callers.contains(&caller.email) && self.is_for(&caller.audience)
+    fn allows(&self, caller: &Caller) -> bool {
+        self.callers.contains(&caller.email) && self.accepts_audience(&caller.audience)
     }
 }
 
 impl Bindings {
     /// Binds the subscribers of this project to their callers.
     pub(crate) fn new(
-        subscribers: impl IntoIterator<Item = Registered>,
+        subscribers: impl IntoIterator<Item = RunningSubscriber>,
         project: &str,
         defaults: &Defaults<'_>,
     ) -> Self {
@@ -119,7 +119,7 @@ impl Bindings {
         }
     }
 
-    /// Returns the endpoint at this path, with what is declared about it.
+    /// Returns the endpoint at this path, with its declared subscriber.
     pub(crate) fn endpoint<'a>(&'a self, path: Option<&'a str>) -> Endpoint<'a> {
         let named = path.and_then(|id| {
             let name = format!("projects/{}/subscriptions/{id}", self.project);
@@ -133,8 +133,8 @@ impl Bindings {
     }
 
     /// Verifies that this caller may push to any subscription, before the body is read.
-    pub(crate) fn expects(&self, caller: &Caller) -> Result<(), BindingError> {
-        let is_bound = |binding: &Binding| binding.expects(caller);
+    pub(crate) fn allows(&self, caller: &Caller) -> Result<(), BindingError> {
+        let is_bound = |binding: &Binding| binding.allows(caller);
         if self.callers.contains(caller) || self.by_name.values().any(is_bound) {
             return Ok(());
         }
@@ -175,7 +175,7 @@ impl Bindings {
         &self,
         subscription: &str,
         caller: &Caller,
-    ) -> Result<&Arc<Registered>, BindingError> {
+    ) -> Result<&Arc<RunningSubscriber>, BindingError> {
         let Some(binding) = self.by_name.get(subscription) else {
             let mut known: Vec<&str> = self.by_name.keys().map(AsRef::as_ref).take(20).collect();
             known.sort_unstable();
@@ -184,7 +184,7 @@ impl Bindings {
                 known: known.join(", "),
             });
         };
-        if !binding.is_for(&caller.audience) {
+        if !binding.accepts_audience(&caller.audience) {
             return Err(BindingError::OtherAudience {
                 email: excerpt(&caller.email),
                 found: excerpt(&caller.audience),
@@ -207,9 +207,8 @@ fn joined(texts: &HashSet<String>) -> String {
 }
 
 /// Returns true for the two URLs that Cloud Run gives a service (Google, *Cloud Run, deterministic and non-deterministic URLs*):
-/// `https://SERVICE-NUMBER.REGION.run.app` and `https://SERVICE-HASH-REGION.a.run.app`. Number and hash are not known here; who
-/// pushes is told by the caller's e-mail, and a token of that account for a service of the same name elsewhere is not a
-/// stranger's.
+/// `https://SERVICE-NUMBER.REGION.run.app` and `https://SERVICE-HASH-REGION.a.run.app`. Number and hash are not known
+/// here. The e-mail identifies the caller, so a token of that account for a service of the same name in another project is accepted.
 fn is_url_of(service: &str, audience: &str) -> bool {
     let url = audience.strip_prefix("https://").unwrap_or_default();
     let rest = url

@@ -1,4 +1,4 @@
-//! Reading a body, bounded in size and in time, and all bodies together in size.
+//! Reads bodies: each is limited in size and in time, and all together in size.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::delivery::admission::Place;
 
-/// The bounds of every body, and the room for all.
+/// The limits of each body, and the memory for all.
 pub(crate) struct Bodies {
     limit_bytes: usize,
     timeout: Duration,
@@ -21,17 +21,17 @@ pub(crate) struct Bodies {
     turn: Mutex<()>,
 }
 
-/// Why there is no body.
+/// The reason why a body is not read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     #[error("body is larger than {0} bytes: see PUSHGATE_BODY_LIMIT_BYTES")]
     TooLarge(usize),
-    #[error("the bodies in this process need all of {0} bytes: see PUSHGATE_BODIES_BYTES")]
+    #[error("too many bytes of bodies in this process, limit {0}: see PUSHGATE_BODIES_BYTES")]
     NoRoom(usize),
     #[error("body took longer than {0:?}: see PUSHGATE_BODY_TIMEOUT_SECONDS")]
     TooSlow(Duration),
-    #[error("body broke off")]
-    BrokenOff(#[source] axum::BoxError),
+    #[error("the connection ended before the body was complete")]
+    Incomplete(#[source] axum::BoxError),
 }
 
 impl Bodies {
@@ -45,7 +45,7 @@ impl Bodies {
         }
     }
 
-    /// Reads it all. Room is taken for the bytes that have arrived, and given back when the place is dropped.
+    /// Reads the whole body. The place counts the bytes that have arrived, until it is dropped.
     pub(crate) async fn read(&self, body: Body) -> Result<(Bytes, Place), BodyError> {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > self.limit_bytes {
@@ -63,7 +63,7 @@ impl Bodies {
         let mut place = self.room(0)?;
         let mut read = BytesMut::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| BodyError::BrokenOff(error.into()))?;
+            let frame = frame.map_err(|error| BodyError::Incomplete(error.into()))?;
             let Ok(data) = frame.into_data() else {
                 continue; // trailers
             };
@@ -83,8 +83,8 @@ impl Bodies {
         Ok((read.freeze(), place))
     }
 
-    /// Extends the place to so many bytes. If two bodies need the last room, one is refused and frees its room before the other
-    /// tries.
+    /// Extends the place to this number of bytes. If two bodies need the last free bytes, one is rejected and releases its place before
+    /// the other tries.
     fn grown(&self, mut place: Place, bytes: usize) -> Result<Place, BodyError> {
         let more = kibibytes(bytes).saturating_sub(place.num_permits());
         if more > 0 {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_two_bodies_that_need_the_same_room_one_is_refused_and_the_other_read() {
+    async fn of_two_bodies_that_need_the_same_bytes_one_is_read() {
         let bodies = Bodies::new(64 * KIB, Duration::from_secs(10), 100 * KIB);
         let part = Bytes::from(vec![0; 32 * KIB]);
         let ((one, parts), (other, more)) = (channel(1), channel(1));

@@ -20,9 +20,9 @@ use tokio::time::timeout;
 
 use crate::dedup::DedupStore;
 use crate::delivery::admission::Admission;
-use crate::delivery::large::beside_executor;
+use crate::delivery::pools::executor::block_in_place_if_large;
 use crate::delivery::settlement::Settlement;
-use crate::delivery::{Arrived, Deliveries};
+use crate::delivery::{Deliveries, IncomingMessage};
 use crate::loggable::chain;
 use crate::push::authentication::{Authentication, Caller};
 use crate::push::binding::Bindings;
@@ -32,22 +32,22 @@ use crate::push::refusal::Refusal;
 use crate::push::report::Report;
 use crate::trace::Trace;
 
-/// Everything that pushes share, in the order of the path.
-pub(crate) struct Gate {
+/// Receives pushes, with everything that they share, in the order of the path.
+pub(crate) struct PushReceiver {
     pub(crate) authentication: Authentication,
     pub(crate) admission: Admission,
     pub(crate) bodies: Bodies,
     pub(crate) bindings: Bindings,
     pub(crate) deliveries: Deliveries,
     pub(crate) store: Arc<dyn DedupStore>,
-    /// The answer of the latest check; true at first, so that the first trouble is logged.
+    /// The result of the latest check; initially true, so that the first failure is logged.
     pub(crate) was_ready: AtomicBool,
     pub(crate) readiness: Readiness,
 }
 
-impl Gate {
-    /// Takes a push: reads its message and delivers it. Stale keys are fetched beside that: after the response there may be no
-    /// CPU for it.
+impl PushReceiver {
+    /// Reads the message of a push and delivers it. Stale keys are fetched concurrently, since there may be no CPU after the
+    /// response.
     pub(crate) async fn receive(
         &self,
         path: Option<&str>,
@@ -56,37 +56,38 @@ impl Gate {
     ) -> Result<Settlement, Refusal> {
         let push = async {
             let read = self.read(path, request, report);
-            let arrived = self.deliveries.drain.unless_leaving(read).await?;
-            Ok(self.deliveries.deliver(arrived).await?)
+            let incoming = self.deliveries.shutdown.unless_aborting(read).await?;
+            Ok(self.deliveries.deliver(incoming).await?)
         };
         tokio::join!(push, self.authentication.refresh()).0
     }
 
-    /// Reads a push of a caller that is bound to its subscription. `report` is filled in on the way.
+    /// Reads a push of a caller that is bound to its subscription, and fills in `report`.
     async fn read(
         &self,
         path: Option<&str>,
         request: Request<Body>,
         report: &mut Report,
-    ) -> Result<Arrived, Refusal> {
+    ) -> Result<IncomingMessage, Refusal> {
         let caller = self.authenticate(request.headers()).await?; // before a byte of the body is read
-        self.bindings.expects(&caller)?;
+        self.bindings.allows(&caller)?;
         report.is_of_known_caller = true;
-        self.deliveries.drain.check()?;
+        self.deliveries.shutdown.check()?;
         let place = self.admission.enter()?;
         let (head, body) = request.into_parts();
         let (body, room) = self.bodies.read(body).await?;
         let endpoint = self.bindings.endpoint(path);
-        let envelope = beside_executor(body.len(), || forms::read(&endpoint, &head.headers, body))?;
+        let envelope =
+            block_in_place_if_large(body.len(), || forms::read(&endpoint, &head.headers, body))?;
         let trace = Trace::of(&envelope.attributes).or_else(|| Trace::of_request(&head.headers));
-        report.learn(&envelope, trace.as_ref());
+        report.set_message(&envelope, trace.as_ref());
         let subscriber = self.bindings.find(&envelope.subscription, &caller)?;
         forms::check_form(&envelope, &subscriber.declared)?;
-        Ok(Arrived {
+        Ok(IncomingMessage {
             subscriber: Arc::clone(subscriber),
             envelope,
             trace,
-            at: report.arrival,
+            arrival: report.arrival,
             places: vec![place, room],
         })
     }
@@ -96,18 +97,18 @@ impl Gate {
         if let Some(caller) = self.authentication.check_at_once(headers)? {
             return Ok(caller);
         }
-        self.deliveries.drain.check()?;
+        self.deliveries.shutdown.check()?;
         Ok(self.authentication.check(headers).await?)
     }
 
-    /// True if pushes can be taken: the answer of the latest check, unless the service shuts down.
+    /// Returns true if pushes can be received: the result of the latest check, unless the service shuts down.
     pub(crate) async fn is_ready(self: &Arc<Self>) -> bool {
-        let gate = Arc::clone(self);
-        let check = async move { gate.check_and_log().await };
-        self.readiness.or_check(check).await && self.deliveries.drain.check().is_ok()
+        let receiver = Arc::clone(self);
+        let check = async move { receiver.check_and_log().await };
+        self.readiness.or_check(check).await && self.deliveries.shutdown.check().is_ok()
     }
 
-    /// Checks, and logs a change.
+    /// Checks the readiness, and logs a change.
     async fn check_and_log(&self) -> bool {
         let ready = self.check().await;
         let was_ready = self.was_ready.swap(ready.is_ok(), Ordering::Relaxed);
@@ -119,14 +120,14 @@ impl Gate {
         ready.is_ok()
     }
 
-    /// Not leaving, keys known, and the store answers.
+    /// Returns an error if the service shuts down, the keys are unknown, or the store does not answer.
     async fn check(&self) -> Result<(), String> {
-        /// Cloud Run's probes wait 1 s by default (Google, *Probe*, `timeoutSeconds`); a late answer would be none.
+        /// Cloud Run's probes wait 1 s by default (Google, *Probe*, `timeoutSeconds`); a later answer would be ignored.
         const PROBE: Duration = Duration::from_millis(900);
         self.deliveries
-            .drain
+            .shutdown
             .check()
-            .map_err(|leaving| leaving.to_string())?;
+            .map_err(|error| error.to_string())?;
         let checks = async {
             self.authentication
                 .is_ready()
@@ -136,6 +137,6 @@ impl Gate {
         };
         timeout(PROBE, checks)
             .await
-            .unwrap_or_else(|_| Err("keys or store do not answer in time".into()))
+            .unwrap_or_else(|_| Err("the key server or the store does not answer in time".into()))
     }
 }

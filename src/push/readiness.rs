@@ -1,4 +1,4 @@
-//! Readiness, checked at most once a second: anybody may ask, and each check uses the store.
+//! Readiness, checked at most once a second: requests need no authentication, and each check calls the store.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
-    /// Returns the answer of the latest check, or begins a new check if that one began a second ago. A client that disconnects
+    /// Returns the result of the latest check, or begins a new check if that one began a second ago. A client that disconnects
     /// does not cancel the check.
     pub(crate) async fn or_check(
         &self,
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn however_many_ask_there_is_one_check_at_a_time_and_one_a_second() {
+    async fn concurrent_requests_share_one_check_a_second() {
         let (readiness, checks) = (Readiness::default(), Arc::new(AtomicUsize::new(0)));
         let ask = || {
             let checks = Arc::clone(&checks);

@@ -1,8 +1,8 @@
-//! Why a push is rejected before its message is claimed.
+//! The reasons to reject a push before its message is claimed.
 
 use crate::delivery::NotClaimed;
 use crate::delivery::admission::OverCapacity;
-use crate::delivery::drain::Leaving;
+use crate::delivery::shutdown::ShuttingDown;
 use crate::push::authentication::AuthenticationError;
 use crate::push::binding::BindingError;
 use crate::push::body::BodyError;
@@ -13,11 +13,11 @@ use crate::push::forms::EnvelopeError;
 pub(crate) enum Refusal {
     #[error("no push endpoint")]
     Endpoint(#[from] NoEndpoint),
-    #[error("{}", if .0.is_transient() { "cannot check the token now" } else { "authentication failed" })]
+    #[error("{}", if .0.is_transient() { "cannot verify the token now" } else { "authentication failed" })]
     Authentication(#[from] AuthenticationError),
     #[error("{}", match .0 { BindingError::UnknownSubscription { .. } => "no subscriber for this subscription", _ => "not allowed to push here" })]
     Binding(#[from] BindingError),
-    #[error("the body cannot be taken")]
+    #[error("the body cannot be read")]
     Body(#[from] BodyError),
     #[error("not a push")]
     Envelope(#[from] EnvelopeError),
@@ -34,16 +34,16 @@ pub(crate) enum NoEndpoint {
         "a request to {0:?}, expected POST / or POST /push/SUBSCRIPTION: check the push endpoint"
     )]
     Path(String),
-    /// Not even a post, so nobody's push: strangers look around.
+    /// Neither a push nor a health check, such as the requests of scanners.
     #[error("nothing is at {0:?}")]
     Nothing(String),
     #[error("the method is {0}, expected POST")]
     Method(String),
 }
 
-impl From<Leaving> for Refusal {
-    fn from(leaving: Leaving) -> Self {
-        NotClaimed::from(leaving).into()
+impl From<ShuttingDown> for Refusal {
+    fn from(error: ShuttingDown) -> Self {
+        NotClaimed::from(error).into()
     }
 }
 

@@ -1,5 +1,5 @@
-//! The log of refusals whose sender is not known: the first of a kind in a second are logged one by one, the others are
-//! counted. So strangers cannot fill the log, and a mistake in a push subscription still shows with its reason.
+//! The log of refusals of unknown callers: the first few of a kind in a second have a line each, and the others are counted. So
+//! an attacker cannot flood the log, and a mistake in a push subscription still appears with its reason.
 
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
@@ -14,10 +14,10 @@ use crate::push::refusal::{NoEndpoint, Refusal};
 use crate::push::report::{Level, Report};
 
 const PERIOD: Duration = Duration::from_secs(1);
-/// Lines of one kind in a period, besides the one that sums up the rest.
+/// The lines of one kind in a period, besides the one that counts the rest.
 const LINES: u64 = 3;
 
-/// The variants of a refusal and of its cause, without anything that the stranger wrote.
+/// The variants of a refusal and of its cause, without data of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Kind {
     refusal: Discriminant<Refusal>,
@@ -58,13 +58,14 @@ pub(crate) struct RefusalLog(Arc<Mutex<HashMap<Kind, Seen>>>);
 #[derive(Default)]
 struct Seen {
     lines: u64,
-    /// Those without a line of their own, and the last of them.
+    /// The number of refusals without a line of their own.
     rest: u64,
+    /// The latest refusal without a line of its own.
     last: Option<(Report, Level)>,
 }
 
 impl RefusalLog {
-    /// Logs it now, or with the others of its kind when the period ends.
+    /// Logs the refusal now, or with the others of its kind when the period ends.
     pub(crate) fn log(&self, kind: Kind, report: Report, level: Level) {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_first = kinds.is_empty();
@@ -81,13 +82,13 @@ impl RefusalLog {
             let refusals = self.clone();
             tokio::spawn(async move {
                 sleep(PERIOD).await;
-                refusals.sum_up();
+                refusals.flush();
             });
         }
     }
 
-    /// Ends the period: logs a line for all that had none.
-    pub(crate) fn sum_up(&self) {
+    /// Ends the period: logs one line a kind for the refusals that had none.
+    pub(crate) fn flush(&self) {
         let kinds = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for seen in kinds.into_values() {
             if let Some((mut report, level)) = seen.last {

@@ -14,11 +14,11 @@ use crate::push::refusal_log::{Kind, RefusalLog};
 use crate::push::report::{Level, Listener, Report};
 
 /// The decision about one push: the status, its word in the log, and the level.
-struct Verdict(StatusCode, &'static str, Level);
+struct Decision(StatusCode, &'static str, Level);
 
-impl Verdict {
-    /// Only 204 of the ack statuses: the official emulator does not take 202 (Google, *Receive push messages*: 102, 200, 201,
-    /// 202 and 204 ack, everything else nacks).
+impl Decision {
+    /// Uses 204 only of the ack statuses: the official emulator does not accept 202 (Google, *Receive push messages*: 102, 200, 201,
+    /// 202 and 204 ack, all others nack).
     fn of_end(end: End) -> Self {
         const ACK: StatusCode = StatusCode::NO_CONTENT;
         const AGAIN: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
@@ -30,13 +30,13 @@ impl Verdict {
             End::OtherPayloadIgnored => (ACK, "ignored", Level::Warn),
             End::OtherPayload => (AGAIN, "other payload", Level::Warn),
             End::Unguarded => (ACK, "handled unguarded", Level::Warn),
-            // A nack would surely run it again; an ack only might.
+            // After a nack the message certainly runs again; after an ack only a duplicate would.
             End::Unrecorded => (ACK, "unrecorded", Level::Error),
             End::Failed => (AGAIN, "failed", Level::Warn),
             End::TimedOut => (AGAIN, "timed out", Level::Warn),
             End::StillRunning => (AGAIN, "still running", Level::Error),
             End::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, "panicked", Level::Error),
-            End::Stopped => (AGAIN, "stopped to leave", Level::Warn),
+            End::Stopped => (AGAIN, "stopped", Level::Warn),
             End::NotBegun => (AGAIN, "not begun", Level::Warn),
             End::FailedElsewhere => (AGAIN, "failed elsewhere", Level::Info),
             End::InProgress => (StatusCode::CONFLICT, "in progress elsewhere", Level::Info),
@@ -53,7 +53,7 @@ impl Verdict {
             Refusal::Endpoint(NoEndpoint::Method(_)) => {
                 (StatusCode::METHOD_NOT_ALLOWED, Level::Info)
             }
-            Refusal::NotClaimed(NotClaimed::Leaving(_)) => {
+            Refusal::NotClaimed(NotClaimed::ShuttingDown(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, Level::Info)
             }
             Refusal::Authentication(error) if error.is_transient() => {
@@ -75,7 +75,7 @@ impl Verdict {
             Refusal::Body(BodyError::NoRoom(_)) => (StatusCode::TOO_MANY_REQUESTS, Level::Info),
             Refusal::Body(BodyError::TooLarge(_)) => (StatusCode::PAYLOAD_TOO_LARGE, Level::Warn),
             Refusal::Body(BodyError::TooSlow(_)) => (StatusCode::REQUEST_TIMEOUT, Level::Warn),
-            Refusal::Body(BodyError::BrokenOff(_)) | Refusal::Envelope(_) => {
+            Refusal::Body(BodyError::Incomplete(_)) | Refusal::Envelope(_) => {
                 (StatusCode::BAD_REQUEST, Level::Warn)
             }
             Refusal::NotClaimed(NotClaimed::Store(_)) => {
@@ -87,10 +87,10 @@ impl Verdict {
     }
 }
 
-/// Names the outcome of an authenticated push, so that a pusher's own history can show it. Pub/Sub ignores it.
+/// The header with the outcome of an authenticated push, for the history of the emulator. Pub/Sub ignores it.
 const OUTCOME_HEADER: HeaderName = HeaderName::from_static("pushgate-outcome");
 
-/// Decides the replies, and hands the reports on.
+/// Creates the replies, and passes the reports to the log and the listener.
 #[derive(Default)]
 pub(crate) struct Replies {
     pub(crate) listener: Option<Listener>,
@@ -102,7 +102,7 @@ pub(crate) struct Replies {
 pub(crate) struct ToKnownCaller;
 
 impl Replies {
-    /// Decides the reply to a push, and writes its log line.
+    /// Creates the reply to a push, and writes its log line.
     pub(crate) fn reply(
         &self,
         mut report: Report,
@@ -112,12 +112,12 @@ impl Replies {
             .as_ref()
             .err()
             .map(|refusal| (Kind::of(refusal), refusal.to_string()));
-        let (Verdict(status, outcome, level), reason) = match result {
+        let (Decision(status, outcome, level), reason) = match result {
             Ok(settlement) => {
                 report.claim = settlement.claim_number;
-                (Verdict::of_end(settlement.end), settlement.reason)
+                (Decision::of_end(settlement.end), settlement.reason)
             }
-            Err(refusal) => (Verdict::of_refusal(&refusal), Some(chain(&refusal))),
+            Err(refusal) => (Decision::of_refusal(&refusal), Some(chain(&refusal))),
         };
         report.duration = report.arrival.elapsed();
         (report.status, report.outcome, report.reason) = (status.as_u16(), outcome, reason);
@@ -125,7 +125,7 @@ impl Replies {
             listener(&report);
         }
         match refused {
-            // A stranger could leave a body unread for ever.
+            // A client could leave a body unread for ever.
             Some((kind, _)) if !report.is_of_known_caller => {
                 self.refusals.log(kind, report, level);
                 status.into_response()
@@ -137,7 +137,7 @@ impl Replies {
         }
     }
 
-    /// Returns a reply that tells the kind of trouble only; what was found and expected is for the log, and for `dev`.
+    /// Returns a reply that names the kind of error only; the details are for the log, and for `dev`.
     fn to_known_caller(
         &self,
         status: StatusCode,

@@ -18,24 +18,24 @@ pub(crate) enum Level {
     Error,
 }
 
-/// The facts about one push, and in the end its outcome.
+/// The facts about one push, and at the end its outcome.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
     pub(crate) arrival: Instant,
-    /// True once the caller has proved that it may push here.
+    /// True once the caller is verified and may push here.
     pub(crate) is_of_known_caller: bool,
     pub(crate) path: Option<String>,
     pub(crate) subscription: Option<String>,
     pub(crate) message_id: Option<String>,
     pub(crate) delivery_attempt: Option<u32>,
     pub(crate) trace: Option<Trace>,
-    /// Above 1 if an earlier claim lapsed because its owner vanished.
+    /// The number of the claim: above 1 if an earlier claim's lease expired.
     pub(crate) claim: Option<u32>,
     pub(crate) duration: Duration,
     pub(crate) status: u16,
     pub(crate) outcome: &'static str,
     pub(crate) reason: Option<String>,
-    /// The number of requests that this report is about, if it sums up several.
+    /// The number of requests, if this report stands for several.
     pub(crate) times: Option<u64>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Report {
 pub(crate) type Listener = Arc<dyn Fn(&Report) + Send + Sync>;
 
 impl Report {
-    /// `path` is the subscription's short name in the endpoint's path, before anything else is known.
+    /// Creates a report of which only the subscription's short name in the endpoint's path is known.
     pub(crate) fn new(arrival: Instant, path: Option<&str>) -> Self {
         Self {
             arrival,
@@ -62,7 +62,7 @@ impl Report {
         }
     }
 
-    pub(crate) fn learn(&mut self, envelope: &Envelope, trace: Option<&Trace>) {
+    pub(crate) fn set_message(&mut self, envelope: &Envelope, trace: Option<&Trace>) {
         self.trace = trace.cloned();
         self.subscription = Some(envelope.subscription.clone());
         self.message_id = Some(envelope.known_as.clone());

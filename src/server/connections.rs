@@ -1,9 +1,9 @@
-//! The open connections: how many there may be, and which are closed to make room for others.
+//! Limits the open connections, and closes idle ones for new ones.
 //!
-//! Holding a connection costs a stranger nothing. So a connection without a request is closed after [`IDLE`], or at once when
-//! its place is needed: connections that never brought a push of a known caller first, and of these the longest idle one. A
-//! connection with a request is never closed for another. There are more places than requests at a time, so a new connection
-//! always finds a place, also for a health check.
+//! An attacker can hold connections at no cost. So a connection without a request is closed after [`IDLE`], or immediately when its
+//! place is needed: first those that never had a push of a known caller, and of these the longest idle one. A connection with a
+//! request is never closed for another. There are more places than requests at a time, so a new connection always gets a place,
+//! also for a health check.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,28 +15,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// A connection without a request is closed after this time.
+/// The time after which a connection without a request is closed.
 pub(crate) const IDLE: Duration = Duration::from_secs(30);
-/// Cloud Run sends at most 1,000 requests at once to an instance.
+/// The default limit of connections. Cloud Run sends at most 1,000 requests at once to an instance.
 const MOST: usize = 4096;
-/// The part of all connections (a quarter) beyond which one address loses idle connections of its own. It never refuses a
-/// connection, since all clients of Cloud Run's front end or of a proxy share an address.
+/// The part of all connections (a quarter) above which idle connections of one address are closed for its new ones. No connection
+/// is rejected, since all clients of Cloud Run's front end or of a proxy share an address.
 const SHARE_OF_A_PEER: usize = 4;
-/// The part of all connections that is closed at a time: finding idle ones costs a look at each connection.
+/// The part of all connections that is closed at a time, since finding idle ones visits each connection.
 const PART_CLOSED: usize = 64;
-/// The time until idle connections are looked for again, if all had a request at that moment.
+/// The time until the next search for idle connections, if all had a request.
 const PAUSE: Duration = Duration::from_millis(20);
 /// The time between two log lines about a full table.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Returns the limits of connections and of pushes at a time. Both shrink if this process may open few files.
+/// Returns the limits of concurrent connections and pushes. Both are lower if this process may open few files.
 pub(crate) fn limits(concurrency: usize) -> (usize, usize) {
     let wanted = MOST.max(concurrency + concurrency / 2);
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let files = files.map_or(usize::MAX, |files| {
         usize::try_from(files).unwrap_or(usize::MAX)
     });
-    // The rest is for the store, for handlers and for the process itself.
+    // The remaining files are for the store, for handlers and for the process itself.
     let connections = wanted.min(files / 4 * 3).max(16);
     let pushes = concurrency.min(connections / 3 * 2);
     if connections < wanted {
@@ -70,7 +70,7 @@ struct Open {
 pub(crate) struct Connection {
     peer: IpAddr,
     usage: Mutex<Usage>,
-    /// Its place is needed.
+    /// Cancelled when its place is needed.
     pub(crate) evicted: CancellationToken,
 }
 
@@ -81,7 +81,7 @@ struct Usage {
     is_of_known_caller: bool,
 }
 
-/// The place of a connection, given back when dropped.
+/// The place of a connection, released when dropped.
 pub(crate) struct Entry {
     id: u64,
     pub(crate) connection: Arc<Connection>,
@@ -89,7 +89,7 @@ pub(crate) struct Entry {
     _place: OwnedSemaphorePermit,
 }
 
-/// A request that is being answered.
+/// A request that is not answered yet, until dropped.
 pub(crate) struct InUse(Arc<Connection>);
 
 impl Connections {
@@ -193,13 +193,13 @@ impl Drop for Entry {
 }
 
 impl Connection {
-    /// Counts a request as being answered until the guard is dropped.
+    /// Counts a request until the guard is dropped.
     pub(crate) fn begin(self: &Arc<Self>) -> InUse {
         self.usage().requests += 1;
         InUse(Arc::clone(self))
     }
 
-    /// Remembers that a known caller uses it.
+    /// Records that a known caller uses the connection.
     pub(crate) fn trust(&self) {
         self.usage().is_of_known_caller = true;
     }
@@ -208,7 +208,7 @@ impl Connection {
         self.usage().is_of_known_caller
     }
 
-    /// Waits until it has been idle for too long.
+    /// Waits until the connection has been idle for [`IDLE`].
     pub(crate) async fn idled(&self) {
         loop {
             let now = Instant::now();
@@ -220,7 +220,7 @@ impl Connection {
         }
     }
 
-    /// Returns the order in which connections are closed, or `None` while it has a request.
+    /// Returns the key by which idle connections are closed first, or `None` while it has a request.
     fn idle(&self) -> Option<(bool, Instant)> {
         let usage = self.usage();
         (usage.requests == 0).then_some((usage.is_of_known_caller, usage.idle_since))
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_strangers_connection_that_is_idle_for_longest_makes_room() {
+    async fn the_longest_idle_connection_of_an_unknown_caller_is_closed() {
         let connections = Connections::new(16);
         let mut entries = Vec::new();
         for number in 0..16 {
@@ -272,7 +272,7 @@ mod tests {
         }
         entries[0].connection.trust();
         let in_use = entries[1].connection.begin();
-        drop(entries[2].connection.begin()); // used just now
+        drop(entries[2].connection.begin()); // a recent request
         let next = connections.enter(peer(99));
         let longest = Arc::clone(&entries[3].connection);
         let made = async {

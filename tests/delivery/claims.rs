@@ -242,7 +242,7 @@ async fn a_run_that_a_deploy_interrupted_is_parked() {
     let message = service.message(task::HOLD);
     let first = push_beside(&service, &service.url, &message);
     service.probe.entered(1).await;
-    running.drain().await;
+    running.shut_down().await;
     assert_eq!(soon("the reply", first).await.expect("a push"), 503);
     service.probe.open();
     let second = push_beside(&service, &url, &message);

@@ -151,7 +151,7 @@ async fn with_the_store_down_no_push_is_acknowledged_or_run() {
     let message = service.message(task::SUCCEED);
     let reply = service.push(&message).await;
     assert_eq!(reply.status, 503);
-    assert_eq!(reply.body, "cannot tell whether the message was handled\n");
+    assert_eq!(reply.body, "cannot determine if the message was handled\n");
     assert_eq!(service.runs(), 0);
     store.heal();
     assert_eq!(service.push(&message).await.status, 204);

@@ -69,7 +69,7 @@ async fn a_service_that_leaves_does_not_wait_for_the_next_attempt() {
     let start = tokio::time::Instant::now();
     let leave = async {
         service.probe.ended(1).await;
-        running.drain().await;
+        running.shut_down().await;
     };
     let (reply, ()) = tokio::join!(service.push(&message), leave);
     assert_eq!(reply.status, 503, "the last try");
@@ -99,7 +99,7 @@ async fn an_open_circuit_answers_before_a_claim() {
     let (claims, runs) = (store.calls(Step::Claim), service.runs());
     let refused = service.push(&service.message(task::SUCCEED)).await;
     assert_eq!(refused.status, 503);
-    assert_eq!(refused.body, "what the handler depends on is down\n");
+    assert_eq!(refused.body, "a dependency of the handler is down\n");
     assert_eq!(store.calls(Step::Claim), claims);
     assert_eq!(service.runs(), runs);
 }

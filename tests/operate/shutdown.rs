@@ -18,7 +18,7 @@ async fn while_draining(check: impl AsyncFnOnce(&Service)) -> Reply {
     let held = service.message(task::HOLD);
     let draining = async {
         service.probe.entered(1).await;
-        let drained = tokio::spawn(running.drain());
+        let drained = tokio::spawn(running.shut_down());
         soon("the drain", async { while service.ready().await == 200 {} }).await;
         check(&service).await;
         service.probe.open();
@@ -35,7 +35,7 @@ async fn a_draining_service_rejects_new_pushes() {
     while_draining(async |service| {
         let reply = service.push(&service.message(task::SUCCEED)).await;
         assert_eq!(reply.status, 503);
-        assert_eq!(reply.body, "the service is leaving\n");
+        assert_eq!(reply.body, "the service is shutting down\n");
     })
     .await;
 }
@@ -71,7 +71,7 @@ async fn a_handler_stopped_at_shutdown_has_its_claim_released() {
     );
     let draining = async {
         service.probe.entered(2).await;
-        running.drain().await;
+        running.shut_down().await;
         assert_eq!(store.calls(Step::Release), 2, "before the process may end");
     };
     let (asked, hung, ()) = tokio::join!(service.push(&asked), service.push(&hangs), draining);
@@ -106,7 +106,7 @@ async fn an_unstoppable_handler_keeps_its_claim_at_shutdown() {
     let held = service.message(task::HOLD);
     let draining = async {
         service.probe.entered(1).await;
-        running.drain().await;
+        running.shut_down().await;
     };
     let (reply, ()) = tokio::join!(service.push(&held), draining);
     assert_eq!(reply.status, 503);
@@ -122,7 +122,7 @@ async fn a_waiting_delivery_is_answered_503_at_shutdown() {
     let held = service.message(task::HOLD);
     let draining = async {
         store.called(Step::Look, 1).await;
-        running.drain().await;
+        running.shut_down().await;
     };
     let waiting = async {
         service.probe.entered(1).await;
@@ -151,5 +151,5 @@ async fn on_sigterm_the_process_exits_within_its_grace_period() {
         "{:?} with nothing to finish",
         start.elapsed()
     );
-    process.log(|line| line["message"] == "left").await;
+    process.log(|line| line["message"] == "shut down").await;
 }

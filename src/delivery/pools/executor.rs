@@ -1,18 +1,22 @@
-//! The runtime on which users' code runs, apart from the one that renews leases, settles, and answers health checks.
+//! The runtime of users' code, separate from the one that renews leases, settles, and answers health checks.
 
 use std::io;
 
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
+use tokio::task::block_in_place;
 
-/// Workers beside those for handlers: for tasks that handlers spawn, and for the drivers of network and time.
+/// Additional workers for tasks that handlers spawn, and for the drivers of network and time.
 const SPARE_WORKERS: usize = 2;
-/// Threads for what handlers and their libraries give to `spawn_blocking`; tokio's own default.
+/// Additional threads for `spawn_blocking` in handlers and their libraries; tokio's default.
 const SPARE_THREADS: usize = 512;
 
-/// A runtime with more workers than handlers may be polled on at once: a poll that blocks takes one worker, and the others go on.
+/// A smaller message is decoded within about a millisecond.
+const LARGE_BYTES: usize = 256 << 10;
+
+/// A runtime with more workers than handlers that may be polled at once: a poll that blocks occupies one worker only.
 ///
-/// Within a current-thread runtime, as tests have it, there is no runtime of its own: only such a runtime can pause its
-/// clock, and the clock of another would not stand still with it.
+/// Within a current-thread runtime, as in tests, handlers share the caller's runtime: its clock may be paused, and the clock of a
+/// second runtime would not be.
 pub(crate) struct Executor {
     pub(crate) handle: Handle,
     /// Present until dropped, unless handlers share the caller's runtime.
@@ -20,7 +24,7 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    /// Makes `workers` for polls, and threads for `handlers` that keep theirs. Called within a runtime.
+    /// Creates `workers` for polls, and threads for `handlers` that occupy one. Must be called within a runtime.
     pub(crate) fn new(workers: usize, handlers: usize) -> io::Result<Self> {
         let current = Handle::current();
         if current.runtime_flavor() == RuntimeFlavor::CurrentThread {
@@ -43,10 +47,21 @@ impl Executor {
 }
 
 impl Drop for Executor {
-    /// A handler on a thread cannot be stopped, and is not waited for.
+    /// Does not wait for handlers on threads, which cannot be stopped.
     fn drop(&mut self) {
         if let Some(runtime) = self.own.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// Runs the work in place. If the message is large, the executor first moves its other tasks to another thread.
+pub(crate) fn block_in_place_if_large<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    let has_other_threads = Handle::try_current()
+        .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if bytes >= LARGE_BYTES && has_other_threads {
+        block_in_place(work)
+    } else {
+        work()
     }
 }

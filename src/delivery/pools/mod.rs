@@ -1,4 +1,4 @@
-//! Where handlers run: on the executor, or on a bounded number of threads.
+//! Runs handlers: on the executor, or on a bounded number of threads.
 
 pub(crate) mod executor;
 pub(crate) mod runs;
@@ -18,7 +18,7 @@ use crate::delivery::pools::executor::Executor;
 use crate::delivery::pools::runs::{Entry, Runs};
 use crate::delivery::pools::threads::{Pool, Share, Thread, Turn};
 use crate::delivery::pools::watchdog::Watchdog;
-use crate::handler::{Delivery, Said, Work};
+use crate::handler::{Delivery, HandlerResult, Work};
 use crate::subscriber::Subscriber;
 
 /// The most runs that outlast their hard limit and are replaced; half of the places of the process if that is less.
@@ -36,21 +36,21 @@ pub(crate) struct Pools {
 
 /// The threads that one subscription may use.
 pub(crate) struct Quota {
-    /// Those of its pool; `None` for an `async` handler, which needs none.
+    /// The share of its pool; `None` for an `async` handler.
     pub(crate) threads: Option<Share>,
     /// The workers on which its `async` handler may be polled at once.
     workers: Arc<Share>,
 }
 
-/// A handler at work.
+/// A running handler.
 pub(crate) struct Job {
-    pub(crate) task: JoinHandle<Said>,
+    pub(crate) task: JoinHandle<HandlerResult>,
     entry: Arc<Entry>,
 }
 
 impl Pools {
-    /// Makes twice the cores or four more, whichever is more, of threads for handlers that wait; as many as cores for those
-    /// that compute. `places` is how many pushes the process takes at once. Called within a runtime.
+    /// Creates a thread a core for handlers that compute; for those that wait, two threads a core, or four more than cores if that
+    /// is more. `places` is the number of pushes that the process takes at once. Must be called within a runtime.
     pub(crate) fn new(places: usize, subscribers: &[Subscriber]) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let works = || subscribers.iter().map(|subscriber| &subscriber.work);
@@ -84,7 +84,7 @@ impl Pools {
         }
     }
 
-    /// Waits for a thread, which an `async` handler does not need.
+    /// Waits for a thread, unless the handler is `async`.
     pub(crate) async fn thread(&self, quota: &Quota) -> Option<Thread> {
         match &quota.threads {
             Some(share) => share.thread().await,
@@ -101,21 +101,21 @@ impl Pools {
         delivery: Delivery,
     ) -> Job {
         let pool = quota.threads.as_ref().map(|share| share.pool);
-        let listed = self.runs.list(pool, &delivery.context, thread);
-        let entry = Arc::clone(&listed.entry);
+        let guard = self.runs.list(pool, &delivery.context, thread);
+        let entry = Arc::clone(&guard.entry);
         let executor = &self.executor.handle;
         let task = match work {
             Work::Async(handler) => {
                 let (mut handling, mut turn) = (handler(delivery), Turn::of(&quota.workers));
                 executor.spawn(poll_fn(move |waking| {
                     let _worker = ready!(turn.poll(waking));
-                    listed.poll(handling.as_mut(), waking)
+                    guard.poll(handling.as_mut(), waking)
                 }))
             }
             Work::Blocking(handler) | Work::Cpu(handler) => {
                 let handler = Arc::clone(handler);
                 executor.spawn_blocking(move || {
-                    let _listed = listed;
+                    let _guard = guard;
                     handler(&delivery)
                 })
             }
@@ -124,11 +124,11 @@ impl Pools {
     }
 
     /// Replaces the thread of a job that has passed its hard limit and cannot be stopped.
-    pub(crate) fn write_off(&self, job: &Job) {
-        self.runs.write_off(&job.entry);
+    pub(crate) fn replace_thread(&self, job: &Job) {
+        self.runs.mark_outlasting(&job.entry);
     }
 
-    /// Says why a handler was not begun in time.
+    /// Returns the reason why a handler could not begin in time.
     pub(crate) fn too_late(&self, quota: &Quota, hard_limit: Duration) -> String {
         let Some(share) = &quota.threads else {
             return format!(
@@ -137,7 +137,7 @@ impl Pools {
         };
         let (pool, size) = (share.pool, share.size);
         format!(
-            "no thread of the {pool} pool was free in half of the hard limit of {hard_limit:?}: this subscription may use {size} at once, and at work are {}; see .concurrency(…), .ack_deadline(…), or give the container more CPUs",
+            "no thread of the {pool} pool was free in half of the hard limit of {hard_limit:?}: this subscription may use {size} at once, and the pool runs {}; see .concurrency(…), .ack_deadline(…), or give the container more CPUs",
             self.runs.at_work(pool)
         )
     }

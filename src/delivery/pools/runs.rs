@@ -1,4 +1,4 @@
-//! All runs of handlers at this moment: those that block the executor, and those that outlast their hard limit.
+//! The current runs of handlers: finds those that block the executor, and counts those that outlast their hard limit.
 
 use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
@@ -14,7 +14,7 @@ pub(crate) struct Runs {
     /// The most runs that may outlast their hard limit before the process counts as dead.
     most_outlasting: usize,
     next: AtomicU64,
-    /// The watchdog's clock. It stands still while the process is frozen, so that a thawed one accuses no handler.
+    /// The watchdog's clock. It stops while the process is frozen, so that no handler is reported for that time.
     tick: AtomicU32,
     current: Mutex<HashMap<u64, Arc<Entry>>>,
 }
@@ -22,19 +22,19 @@ pub(crate) struct Runs {
 /// One run.
 pub(crate) struct Entry {
     id: u64,
-    /// The name of the pool whose thread it uses, if it does.
+    /// The pool of its thread; `None` for an `async` handler.
     pool: Option<&'static str>,
     pub(crate) subscription: Arc<str>,
     pub(crate) message_id: Arc<str>,
-    /// The tick at which a poll began that has not ended; 0 between polls.
+    /// The tick at which the current poll began; 0 between polls.
     polled: AtomicU32,
     is_named: AtomicBool,
     outlasts: AtomicBool,
     thread: Mutex<Option<Thread>>,
 }
 
-/// Takes a run off the list when dropped.
-pub(crate) struct Listed {
+/// Removes a run from the list when dropped.
+pub(crate) struct RunGuard {
     runs: Arc<Runs>,
     pub(crate) entry: Arc<Entry>,
 }
@@ -49,13 +49,13 @@ impl Runs {
         }
     }
 
-    /// Lists a run, with the thread that it uses.
+    /// Adds a run with its thread to the list.
     pub(crate) fn list(
         self: &Arc<Self>,
         pool: Option<&'static str>,
         context: &Context,
         thread: Option<Thread>,
-    ) -> Listed {
+    ) -> RunGuard {
         let entry = Arc::new(Entry {
             id: self.next.fetch_add(1, Ordering::Relaxed),
             pool,
@@ -67,22 +67,22 @@ impl Runs {
             thread: Mutex::new(thread),
         });
         self.lock().insert(entry.id, Arc::clone(&entry));
-        Listed {
+        RunGuard {
             runs: Arc::clone(self),
             entry,
         }
     }
 
-    /// Writes a run off that has passed its hard limit and cannot be stopped: others may use a thread in its place, unless
-    /// too many were written off already.
-    pub(crate) fn write_off(&self, entry: &Entry) {
+    /// Marks a run that has passed its hard limit and cannot be stopped. Other runs may use a thread in its place, unless too many
+    /// threads were replaced already.
+    pub(crate) fn mark_outlasting(&self, entry: &Entry) {
         entry.outlasts.store(true, Ordering::Relaxed);
         if self.outlasting() <= self.most_outlasting {
             entry.give_thread_back();
         }
     }
 
-    /// Moves the watchdog's clock, and returns the runs whose poll began at least so many ticks ago, each once.
+    /// Advances the watchdog's clock, and returns the runs whose poll began at least this number of ticks ago, each once.
     pub(crate) fn late(&self, ticks: u32) -> Vec<Arc<Entry>> {
         let now = self.tick.fetch_add(1, Ordering::Relaxed) + 1;
         let current = self.lock();
@@ -93,24 +93,24 @@ impl Runs {
         late.cloned().collect()
     }
 
-    /// Fails with the reason if too many runs outlast their hard limit for the process to go on.
+    /// Returns an error if so many runs outlast their hard limit that the process must be restarted.
     pub(crate) fn check(&self) -> Result<(), String> {
         let (count, most) = (self.outlasting(), self.most_outlasting);
         if count <= most {
             return Ok(());
         }
         Err(format!(
-            "{count} handlers passed their hard limit and cannot be stopped, and at most {most} are replaced: {}; a handler must look at Context::is_stopping, and its clients need time-outs",
+            "{count} handlers passed their hard limit and cannot be stopped, and at most {most} are replaced: {}; a handler must check Context::is_stopping, and its clients need time-outs",
             self.counted(|entry| entry.outlasts.load(Ordering::Relaxed))
         ))
     }
 
-    /// The subscriptions at work in this pool, with the number of their runs.
+    /// Returns the subscriptions that use this pool, with the number of their runs.
     pub(crate) fn at_work(&self, pool: &'static str) -> String {
         self.counted(|entry| entry.pool == Some(pool))
     }
 
-    /// The subscriptions whose handlers are in a poll, with their number.
+    /// Returns the subscriptions whose handlers are in a poll, with the number of their runs.
     pub(crate) fn in_polls(&self) -> String {
         self.counted(|entry| entry.polled.load(Ordering::Relaxed) != 0)
     }
@@ -157,8 +157,8 @@ impl Entry {
     }
 }
 
-impl Listed {
-    /// Polls the handler, so that the watchdog sees a poll that does not return.
+impl RunGuard {
+    /// Polls the handler, and records the time for the watchdog.
     pub(crate) fn poll<F: Future + ?Sized>(
         &self,
         handler: Pin<&mut F>,
@@ -172,7 +172,7 @@ impl Listed {
     }
 }
 
-impl Drop for Listed {
+impl Drop for RunGuard {
     fn drop(&mut self) {
         self.entry.give_thread_back();
         self.runs.lock().remove(&self.entry.id);

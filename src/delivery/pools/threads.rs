@@ -1,4 +1,4 @@
-//! The threads for handlers, shared so that no subscription takes them all.
+//! The threads for handlers, shared so that no subscription can occupy all of them.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A thread that may be used, given back when dropped.
+/// The right to use a thread, released when dropped.
 pub(crate) type Thread = [OwnedSemaphorePermit; 2];
 
 /// The threads for one kind of handler.
@@ -17,8 +17,8 @@ pub(crate) struct Pool {
     size: usize,
 }
 
-/// The threads that one subscription may use: one of its own, and at most half of the shared ones. So it always has a thread,
-/// however many other subscriptions hang.
+/// The threads that one subscription may use: one of its own, and at most half of the shared ones. So it always has a thread, even
+/// if all other subscriptions hang.
 pub(crate) struct Share {
     /// The name of its pool.
     pub(crate) pool: &'static str,
@@ -30,7 +30,7 @@ pub(crate) struct Share {
 }
 
 impl Pool {
-    /// A pool of so many threads, and one more for each subscription if there are several.
+    /// Creates a pool with this number of threads, and one more for each subscription if there are several.
     pub(crate) fn new(name: &'static str, threads: usize, subscriptions: usize) -> Self {
         let is_shared = subscriptions > 1;
         Self {
@@ -57,8 +57,7 @@ impl Pool {
     }
 }
 
-/// The right of one `async` handler to be polled, which it waits for like a thread: polls that block take the workers of their own
-/// subscription only.
+/// The access of one `async` handler to a worker for each poll. Polls that block occupy the workers of their own subscription only.
 pub(crate) struct Turn {
     workers: Arc<Share>,
     waiting: Option<Pin<Box<dyn Future<Output = Option<Thread>> + Send>>>,
@@ -72,7 +71,7 @@ impl Turn {
         }
     }
 
-    /// Returns a worker for one poll, or lets the handler be woken when there is one.
+    /// Returns a worker for one poll, or registers the handler to be woken when one is free.
     pub(crate) fn poll(&mut self, waking: &mut Context<'_>) -> Poll<Option<Thread>> {
         if self.waiting.is_none()
             && let Some(worker) = self.workers.try_thread()
@@ -97,7 +96,7 @@ impl Share {
         Some([free, thread.ok()?])
     }
 
-    /// Waits for a thread. The semaphores are never closed, so there always is one in the end.
+    /// Waits for a thread. The semaphores are never closed, so this returns one.
     pub(crate) async fn thread(&self) -> Option<Thread> {
         let free = Arc::clone(&self.free).acquire_owned().await.ok()?;
         let thread = tokio::select! {
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_is_given_back_can_be_used_again() {
+    fn a_released_thread_can_be_used_again() {
         let share = Pool::new("cpu", 2, 2).share();
         let mut taken = take_all(&share);
         assert!(take(&share).is_none());

@@ -1,4 +1,4 @@
-//! A thread of its own that names handlers which block the executor, and decides whether the process is live.
+//! A thread that reports handlers which block the executor, and decides if the process is live.
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,15 +11,15 @@ use tokio::runtime::Handle;
 use crate::delivery::pools::runs::Runs;
 
 const TICK: Duration = Duration::from_millis(250);
-/// A poll is named in this tick after its begin: after 1 to 1.25 s.
+/// The ticks after which a poll is reported: 1 to 1.25 s.
 const LATE: u32 = 5;
-/// An executor that has not run an empty task for so many ticks, 10 s, is blocked.
+/// The ticks after which an executor that has not run an empty task counts as blocked: 10 s.
 const BLOCKED: u32 = 40;
 
 /// Watches the runs and the executor until dropped.
 pub(crate) struct Watchdog {
     runs: Arc<Runs>,
-    /// For how many ticks the executor has not run an empty task.
+    /// The number of ticks for which the executor has not run an empty task.
     silence: Arc<AtomicU32>,
 }
 
@@ -36,7 +36,7 @@ impl Watchdog {
         Ok(watchdog)
     }
 
-    /// Returns why only a restart helps, if so.
+    /// Returns an error if the process must be restarted.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.silence.load(Ordering::Relaxed) >= BLOCKED {
             return Err(format!(
@@ -47,9 +47,9 @@ impl Watchdog {
         self.runs.check()
     }
 
-    /// Gives the executor an empty task while handlers run. This also wakes a worker, which then drives network and time: the
-    /// worker that did so before may have gone on to a handler that blocks.
-    fn poke(&self, executor: &Handle) {
+    /// Spawns an empty task on the executor while handlers run. This also wakes a worker, which then drives network and time: the
+    /// worker that did so before may now poll a handler that blocks.
+    fn probe(&self, executor: &Handle) {
         if self.silence.load(Ordering::Relaxed) > 0 {
             self.silence.fetch_add(1, Ordering::Relaxed);
         } else if !self.runs.is_empty() {
@@ -67,7 +67,7 @@ fn watch(watchdog: &Weak<Watchdog>, executor: &Handle) {
         let Some(watchdog) = watchdog.upgrade() else {
             return;
         };
-        watchdog.poke(executor);
+        watchdog.probe(executor);
         for run in watchdog.runs.late(LATE) {
             tracing::warn!(
                 subscription = %run.subscription,
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use crate::handler::context::Context;
 
-    /// A runtime that is not driven stands for one whose workers are all blocked.
+    /// Uses a runtime that is not driven in place of one whose workers are all blocked.
     #[test]
     fn an_executor_without_a_free_worker_for_ten_seconds_is_not_live() {
         let executor = Builder::new_current_thread().build().expect("a runtime");
@@ -104,10 +104,10 @@ mod tests {
         };
         let run = watchdog.runs.list(None, &Context::for_test("1"), None);
         for _ in 1..BLOCKED {
-            watchdog.poke(executor.handle());
+            watchdog.probe(executor.handle());
             assert_eq!(watchdog.check(), Ok(()));
         }
-        watchdog.poke(executor.handle());
+        watchdog.probe(executor.handle());
         let reason = watchdog.check().expect_err("blocked for 10 s");
         assert!(
             reason.starts_with("all threads for async handlers are blocked"),

@@ -4,22 +4,22 @@ use url::Url;
 
 use crate::subscriber::{is_foreign, is_url};
 
-/// Google writes its issuer with the scheme, and its own libraries take it without, too.
+/// Google's issuer. Its tokens have it with the scheme, and its libraries accept it without, too.
 pub(super) const GOOGLE: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"];
 
-/// Returns true if this issuer's keys are Google's.
+/// Returns true if this issuer is Google.
 pub(crate) fn is_google(issuer: &str) -> bool {
     GOOGLE.contains(&issuer)
 }
 
-/// Returns why no token can be issued by this issuer, if none can.
+/// Returns the fault of an issuer that no token can have.
 pub(crate) fn issuer_fault(issuer: &str) -> Option<&'static str> {
     if is_google(issuer) {
         None
     } else if issuer.contains(is_foreign) || !is_url(issuer) {
-        Some("is no http or https URL")
+        Some("is not an http or https URL")
     } else if Url::parse(issuer).is_ok_and(|url| url.host_str() == Some("accounts.google.com")) {
-        Some("is not as Google writes itself in tokens: https://accounts.google.com")
+        Some("is not the issuer in Google's tokens: https://accounts.google.com")
     } else {
         None
     }

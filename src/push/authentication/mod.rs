@@ -1,5 +1,6 @@
-//! Who pushes? From the headers to a [`Caller`], before a byte of the body is read.
+//! Authenticates pushes: from the headers to a [`Caller`], before the body is read.
 
+mod fetch;
 mod issuer;
 mod json;
 mod keys;
@@ -14,14 +15,14 @@ use axum::http::header::AUTHORIZATION;
 use moka::sync::Cache;
 use url::Url;
 
+pub(crate) use crate::push::authentication::fetch::FetchError;
 pub(crate) use crate::push::authentication::issuer::{is_google, issuer_fault};
-pub(crate) use crate::push::authentication::keys::FetchError;
 use crate::push::authentication::keys::Keys;
 pub(crate) use crate::push::authentication::token::TokenError;
 use crate::push::authentication::token::{Token, Verified};
 
-/// Pub/Sub reuses a token for up to an hour (Google, *Authenticate push subscriptions*), so a few are in use at a time.
-const REMEMBERED_TOKENS: u64 = 10_000;
+/// Pub/Sub reuses a token for up to an hour (Google, *Authenticate push subscriptions*), so few are in use at a time.
+const CACHED_TOKENS: u64 = 10_000;
 
 const SERVERLESS_AUTHORIZATION: &str = "x-serverless-authorization";
 
@@ -32,44 +33,44 @@ pub(crate) struct Caller {
     pub(crate) audience: String,
 }
 
-/// Why the caller is not known.
+/// The reason why a caller is not authenticated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AuthenticationError {
     #[error(
-        "no Authorization header: does the subscription's push configuration have an oidc_token?"
+        "no Authorization header: check that the subscription's push configuration has an oidc_token"
     )]
     NoToken,
     #[error("{0} Authorization headers, expected one")]
     SeveralHeaders(usize),
     #[error("the Authorization header is not of the form Bearer TOKEN")]
     NotBearer,
-    /// Cloud Run's IAM check looks at that header instead of Authorization (Google, *Authenticating service-to-service*), so
-    /// it says nothing about the token that is here; Pub/Sub does not send it.
+    /// Cloud Run's IAM check verifies that header instead of Authorization (Google, *Authenticating service-to-service*), so the
+    /// token in Authorization is not verified. Pub/Sub does not send it.
     #[error(
-        "an X-Serverless-Authorization header, so Cloud Run has not checked the other one: PUSHGATE_AUTHENTICATION is platform"
+        "an X-Serverless-Authorization header, so Cloud Run has not verified the Authorization header: PUSHGATE_AUTHENTICATION is platform"
     )]
     CheckedElsewhere,
     #[error("token refused")]
     Token(#[from] TokenError),
-    /// Passing trouble, not forgery: Pub/Sub is asked to push again.
-    #[error("cannot check the token without the issuer's signing keys: check PUSHGATE_KEYS_URL")]
+    /// A transient error: Pub/Sub pushes again.
+    #[error("cannot verify the token without the issuer's signing keys: check PUSHGATE_KEYS_URL")]
     KeysUnavailable(#[source] FetchError),
 }
 
 impl AuthenticationError {
-    /// Whether the same request may be accepted a moment later.
+    /// Returns true if the same request may be accepted later.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Self::KeysUnavailable(_))
     }
 }
 
-/// Who checks signatures. Nothing but the setting changes it.
+/// The verifier of signatures. Only the setting changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// This service does.
+    /// This service verifies every signature.
     Verify,
-    /// Cloud Run's IAM check has done it where it has put its marker in place of the signature. Every claim is checked all
-    /// the same, and so is a signature that is still there.
+    /// Cloud Run's IAM check has verified a token if its marker replaces the signature. The claims are checked in any case, and so
+    /// is a signature that is still present.
     Platform,
 }
 
@@ -83,7 +84,7 @@ impl Mode {
     }
 }
 
-/// Checks tokens, with the issuer's keys and a memory of tokens that were checked already.
+/// Verifies tokens, with the issuer's keys and a cache of verified tokens.
 pub(crate) struct Authentication {
     mode: Mode,
     keys: Keys,
@@ -102,14 +103,14 @@ impl Authentication {
             mode,
             keys: Keys::new(keys_url)?,
             rules: token::Rules::new(issuer, leeway),
-            verified: Cache::new(REMEMBERED_TOKENS),
+            verified: Cache::new(CACHED_TOKENS),
         })
     }
 
-    /// Returns the sender of these headers, or `None` if its token's key is not known, so that keys must be fetched first.
+    /// Returns the caller of a request with these headers, or `None` if the keys must be fetched first.
     ///
     /// # Errors
-    /// When the token is missing, not genuine or not valid now.
+    /// If the token is missing, forged or not valid now.
     pub(crate) fn check_at_once(
         &self,
         headers: &HeaderMap,
@@ -119,12 +120,12 @@ impl Authentication {
         }
         let token = bearer(headers)?;
         let hash = sha256(token);
-        if let Some(verified) = self.remembered(&hash) {
+        if let Some(verified) = self.cached(&hash) {
             return Ok(Some(verified.caller));
         }
         let token = Token::read(token)?;
         if self.mode == Mode::Platform && token.is_signature_removed() {
-            return Ok(Some(self.rules.believe(&token)?));
+            return Ok(Some(self.rules.verify_claims(&token)?));
         }
         let Some(key) = self.keys.current(&token.key_id) else {
             return Ok(None);
@@ -134,10 +135,10 @@ impl Authentication {
         Ok(Some(verified.caller))
     }
 
-    /// Returns the sender of these headers, after a fetch of the keys if the token's key is not known.
+    /// Returns the caller of a request with these headers, after a fetch of the keys if the token's key is unknown.
     ///
     /// # Errors
-    /// When the token is missing, not genuine or not valid now, or no keys are known to tell.
+    /// If the token is missing, forged or not valid now, or the keys cannot be fetched.
     pub(crate) async fn check(&self, headers: &HeaderMap) -> Result<Caller, AuthenticationError> {
         if let Some(caller) = self.check_at_once(headers)? {
             return Ok(caller);
@@ -147,22 +148,22 @@ impl Authentication {
         Ok(self.rules.verify(token, key)?.caller)
     }
 
-    /// Fetches stale keys again, so that revoked ones are refused.
+    /// Fetches stale keys again, so that revoked ones are rejected.
     pub(crate) async fn refresh(&self) {
         if self.mode == Mode::Verify {
             self.keys.refresh().await;
         }
     }
 
-    /// What this token proved earlier, if its key is still the issuer's. Each fetch brings new keys, and so one new check.
-    fn remembered(&self, hash: &[u8; 32]) -> Option<Verified> {
+    /// Returns the cached result for this token, if its key is still the issuer's. After each fetch of keys a token is verified again.
+    fn cached(&self, hash: &[u8; 32]) -> Option<Verified> {
         let verified = self.verified.get(hash)?;
         let key = self.keys.current(&verified.key_id)?;
-        let is_good = Arc::ptr_eq(&key, &verified.key) && self.rules.is_valid_now(&verified);
-        is_good.then_some(verified)
+        let is_valid = Arc::ptr_eq(&key, &verified.key) && self.rules.is_valid_now(&verified);
+        is_valid.then_some(verified)
     }
 
-    /// Whether keys are known, fetching them if that was not tried lately. Behind the platform's check they may never be needed.
+    /// Returns an error if the keys are unknown, after a fetch if necessary. Behind the platform's check they may never be needed.
     pub(crate) async fn is_ready(&self) -> Result<(), FetchError> {
         match self.mode {
             Mode::Verify => self.keys.ready().await,
@@ -171,7 +172,7 @@ impl Authentication {
     }
 }
 
-/// The token of exactly one header: of two, a front end may have checked the other one.
+/// Returns the token of exactly one header: of two, a front end may have verified the other one.
 fn bearer(headers: &HeaderMap) -> Result<&str, AuthenticationError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or(AuthenticationError::NoToken)?;

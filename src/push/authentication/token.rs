@@ -1,5 +1,5 @@
-//! Is this token genuine, and valid now? A Google ID token as Pub/Sub sends it: RS256, with the push service account's
-//! e-mail (Google, *Authenticate push subscriptions*).
+//! Verifies a Google ID token as Pub/Sub sends it: RS256, with the push service account's e-mail (Google, *Authenticate push
+//! subscriptions*).
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,7 +13,7 @@ use super::{Caller, json};
 use crate::loggable::excerpt;
 use crate::push::authentication::issuer::{GOOGLE, is_google};
 
-/// Why a token is refused: which claim, what it says and what was expected.
+/// The reason why a token is rejected: the claim, the found and the expected value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum TokenError {
@@ -23,9 +23,9 @@ pub(crate) enum TokenError {
     Algorithm { found: String },
     #[error("header typ is {found:?}, expected \"JWT\"")]
     Type { found: String },
-    #[error("header demands extensions (crit), which none of Google's tokens do")]
+    #[error("header demands extensions (crit), expected none")]
     CriticalExtensions,
-    #[error("header has no kid, so the key is not known")]
+    #[error("header has no kid, expected a key id")]
     NoKeyId,
     #[error("header kid {found:?} is none of the issuer's current keys: check PUSHGATE_KEYS_URL")]
     UnknownKey { found: String },
@@ -54,21 +54,21 @@ pub(crate) enum TokenError {
     EmailNotVerified,
 }
 
-/// What Cloud Run writes in place of a signature that it has checked (Google, *Authenticating service-to-service*). Anybody can
-/// write it who does not come through Cloud Run.
+/// The marker with which Cloud Run replaces a signature that it has verified (Google, *Authenticating service-to-service*). A
+/// request that does not pass Cloud Run can contain it, too.
 const REMOVED: &str = "SIGNATURE_REMOVED_BY_GOOGLE";
 
-/// What a genuine token proved, to be remembered.
+/// The result of verifying a token, for the cache.
 #[derive(Clone)]
 pub(crate) struct Verified {
     pub(crate) caller: Caller,
     pub(crate) key_id: String,
-    /// An id can be given to another key, which never signed this token.
+    /// The key that signed the token: its id may later belong to another key.
     pub(crate) key: Arc<DecodingKey>,
     expires: u64,
 }
 
-/// A token in its parts, of which only the header has been read.
+/// A token in its parts, of which only the header is decoded.
 pub(crate) struct Token<'a> {
     pub(crate) key_id: String,
     signed: &'a str,
@@ -98,9 +98,9 @@ struct Claims {
 }
 
 impl<'a> Token<'a> {
-    /// Reads the header without believing it: only RS256 is taken further, whatever else the issuer's keys could check.
+    /// Decodes the header, which is not verified yet. Only RS256 is accepted.
     pub(crate) fn read(token: &'a str) -> Result<Self, TokenError> {
-        let malformed = |what: &str| TokenError::Malformed(what.to_owned());
+        let malformed = |text: &str| TokenError::Malformed(text.to_owned());
         let parts: Vec<&str> = token.splitn(4, '.').collect();
         let [header, claims, signature] = parts.as_slice() else {
             return Err(malformed("expected three parts between dots"));
@@ -114,7 +114,7 @@ impl<'a> Token<'a> {
                 found: excerpt(&header.alg),
             });
         }
-        // The issuer may sign other things with the same keys (RFC 8725, 3.11).
+        // The issuer may sign other kinds of documents with the same keys (RFC 8725, 3.11).
         let typ = header.typ.as_deref().unwrap_or("JWT");
         if !typ.eq_ignore_ascii_case("JWT") {
             return Err(TokenError::Type {
@@ -133,12 +133,12 @@ impl<'a> Token<'a> {
         })
     }
 
-    /// Whether Cloud Run says that it has checked the signature.
+    /// Returns true if the marker of Cloud Run replaces the signature.
     pub(crate) fn is_signature_removed(&self) -> bool {
         self.signature == REMOVED
     }
 
-    /// What the holder of this key said.
+    /// Decodes the claims after verifying the signature.
     fn signed_claims(&self, key: &DecodingKey) -> Result<Claims, TokenError> {
         if self.is_signature_removed() {
             return Err(TokenError::SignatureRemoved);
@@ -155,7 +155,7 @@ impl<'a> Token<'a> {
         self.claims()
     }
 
-    /// What somebody said.
+    /// Decodes the claims without verifying the signature.
     fn claims(&self) -> Result<Claims, TokenError> {
         let json = URL_SAFE_NO_PAD
             .decode(self.claims)
@@ -164,7 +164,7 @@ impl<'a> Token<'a> {
     }
 }
 
-/// What a token must say besides being signed.
+/// The rules for claims.
 pub(crate) struct Rules {
     issuers: Vec<String>,
     leeway: u64,
@@ -183,7 +183,7 @@ impl Rules {
         }
     }
 
-    /// Checks signature and claims.
+    /// Verifies the signature and the claims.
     pub(crate) fn verify(
         &self,
         token: Token<'_>,
@@ -192,19 +192,19 @@ impl Rules {
         let claims = token.signed_claims(&key)?;
         let expires = claims.exp;
         Ok(Verified {
-            caller: self.judge(claims)?,
+            caller: self.check_claims(claims)?,
             key_id: token.key_id,
             key,
             expires,
         })
     }
 
-    /// Checks everything but the signature, of a token whose signature Cloud Run has checked and removed.
-    pub(crate) fn believe(&self, token: &Token<'_>) -> Result<Caller, TokenError> {
-        self.judge(token.claims()?)
+    /// Verifies the claims of a token whose signature Cloud Run has verified and removed.
+    pub(crate) fn verify_claims(&self, token: &Token<'_>) -> Result<Caller, TokenError> {
+        self.check_claims(token.claims()?)
     }
 
-    fn judge(&self, claims: Claims) -> Result<Caller, TokenError> {
+    fn check_claims(&self, claims: Claims) -> Result<Caller, TokenError> {
         if !self.issuers.contains(&claims.iss) {
             return Err(TokenError::Issuer {
                 found: excerpt(&claims.iss),
@@ -244,7 +244,7 @@ impl Rules {
         Ok(())
     }
 
-    /// Whether a token that was genuine once has not expired since.
+    /// Returns true if a verified token has not expired.
     pub(crate) fn is_valid_now(&self, verified: &Verified) -> bool {
         verified.expires.saturating_add(self.leeway) > unix_seconds()
     }

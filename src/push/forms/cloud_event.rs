@@ -1,6 +1,6 @@
 //! Eventarc's forms: a wrapped push inside a CloudEvent (Google, *Eventarc*: event format; CloudEvents 1.0, HTTP binding).
 //!
-//! Only that it is the right kind of event is read from the event. Identity and metadata are the wrapped push's.
+//! Of the event itself only version and type are checked. Identity and metadata are those of the wrapped push.
 
 use axum::http::HeaderMap;
 use serde::Deserialize;
@@ -10,16 +10,16 @@ use super::{EVENT_TYPE, EVENT_VERSION, EnvelopeError, header};
 use crate::delivery::envelope::Envelope;
 use crate::loggable::excerpt;
 
-/// Where the event's attributes are.
+/// The place of the event's attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     /// In the body, beside the push.
     Structured,
-    /// In headers `ce-…`, of which the two that matter were checked; the body is the push. Eventarc's usual form.
+    /// In headers `ce-…`, of which version and type are checked; the body is the push. Eventarc's usual form.
     Binary,
 }
 
-/// Enough to tell whether the data is a push.
+/// The fields that tell if the data is a push.
 #[derive(Deserialize)]
 struct Head {
     specversion: Option<String>,
@@ -36,16 +36,16 @@ struct Event<'a> {
 }
 
 impl Mode {
-    /// The mode of the event with these headers, if it is one.
+    /// Returns the mode of an event with these headers, or `None` if the request is not an event.
     ///
     /// # Errors
-    /// When it is an event that is not ours, or one in a format that is not read.
+    /// If the event is of another type or in an unsupported format.
     pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, EnvelopeError> {
         let content_type = header::once(headers, "content-type")?.unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         match media_type.to_ascii_lowercase().as_str() {
             "application/cloudevents+json" => return Ok(Some(Self::Structured)),
-            // A batch, or XML, Protobuf, Avro.
+            // Batches, XML, Protobuf and Avro.
             other if other.starts_with("application/cloudevents") => {
                 return Err(EnvelopeError::EventFormat(excerpt(media_type)));
             }
@@ -64,7 +64,7 @@ impl Mode {
 /// Reads the push that the event carries.
 ///
 /// # Errors
-/// When it is an event that is not ours, or carries no push.
+/// If the event is of another type or carries no push.
 pub(super) fn read(mode: Mode, body: &[u8]) -> Result<Envelope, EnvelopeError> {
     match mode {
         Mode::Binary => Wrapped::parse(body)
@@ -206,8 +206,7 @@ mod tests {
 
     #[test]
     fn bodies_of_other_events_and_broken_ones_are_refused() {
-        let unreadable =
-            "body is not a CloudEvent, though its content-type says so: the document (line 1";
+        let unreadable = "body is not a CloudEvent, but its content-type is application/cloudevents+json: the document (line 1";
         check(&[STRUCTURED], "hush", unreadable);
         check(&[STRUCTURED], "[]", unreadable);
         check(&[STRUCTURED], "[]", "expected an object, not an array");

@@ -1,23 +1,23 @@
-//! Everything that a push can fail to be.
+//! The reasons why a request is not a push.
 
 use super::{ATTRIBUTE_LIMIT, EVENT_TYPE, EVENT_VERSION, ID_LIMIT_BYTES};
 
-/// Why a request is not a push. The text names places and expectations, never data or attribute values.
+/// The reason why a request is not a push. The text names places and expectations, never data or attribute values.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum EnvelopeError {
     #[error(
-        "body is not a wrapped Pub/Sub push (is payload unwrapping, no_wrapper, on? then turn write_metadata on, or declare \
+        "body is not a wrapped Pub/Sub push (if payload unwrapping, no_wrapper, is on: turn write_metadata on, or declare \
          the subscriber .unwrapped() with Idempotency by a payload key and push to /push/SUBSCRIPTION)"
     )]
     NotWrapped(#[source] NotWrapped),
     #[error("field {0:?} is missing, expected as in Google's PubsubMessage")]
     Missing(&'static str),
-    #[error("the message has two ids, \"messageId\" and \"message_id\", and they differ")]
+    #[error("the message has two ids, \"messageId\" and \"message_id\", that differ")]
     TwoIds,
     #[error("the message id has {0} bytes, expected 1 to {ID_LIMIT_BYTES}")]
     IdLength(usize),
-    #[error("the message id has a character NUL")]
+    #[error("the message id contains the character NUL")]
     NulInId,
     #[error("the publish time is not RFC 3339")]
     PublishTime(#[source] time::error::Parse),
@@ -35,37 +35,37 @@ pub(crate) enum EnvelopeError {
     )]
     OtherProject { found: String, expected: String },
     #[error(
-        "header {0:?} stands there more than once, expected once: an attribute of that name may have made the other"
+        "header {0:?} occurs more than once, expected once: an attribute of that name may have added one"
     )]
     Repeated(String),
     #[error("the value of header {0:?} is not UTF-8")]
     NotUtf8(String),
     #[error(
-        "header {0:?} is missing, though other metadata of an unwrapped push is there: check write_metadata, and what a front end removes"
+        "header {0:?} is missing, but other metadata of an unwrapped push is present: check write_metadata, and the headers that a front end removes"
     )]
     MissingHeader(&'static str),
-    #[error("header {0:?} holds a comma, as if a front end had made one header of two")]
+    #[error("header {0:?} contains a comma: a front end may have joined two headers")]
     Joined(&'static str),
     #[error("headers \"x-goog-pubsub-ordering-key\" and \"x-goog-ordering-key\" differ")]
     TwoOrderingKeys,
     #[error(
-        "{0} headers that could be attributes, expected at most {limit}: check what a front end adds",
+        "{0} headers that could be attributes, expected at most {limit}: check the headers that a front end adds",
         limit = ATTRIBUTE_LIMIT
     )]
     TooManyAttributes(usize),
     #[error(
-        "no message id, since the push is payload without metadata: turn write_metadata on, or declare Idempotency by a payload key, or remove .unwrapped() if the subscription wraps after all"
+        "no message id, since the push is payload without metadata: turn write_metadata on, or declare Idempotency by a payload key, or remove .unwrapped() if the subscription wraps payloads"
     )]
     NoMessageId,
     #[error(
-        "the push is wrapped, but its subscriber is declared .unwrapped(): let the subscription push to /push/SUBSCRIPTION, or remove .unwrapped() if it wraps after all"
+        "the push is wrapped, but its subscriber is declared .unwrapped(): set the push endpoint to /push/SUBSCRIPTION, or remove .unwrapped() if it wraps payloads"
     )]
     WrappedThoughUnwrapped,
     #[error("content-type is {0:?}, expected application/cloudevents+json: one event a push")]
     EventFormat(String),
-    #[error("body is not a CloudEvent, though its content-type says so")]
+    #[error("body is not a CloudEvent, but its content-type is application/cloudevents+json")]
     NotAnEvent(#[source] Malformed),
-    #[error("CloudEvent has specversion {}, expected {expected:?}: check who sends it", .found.as_deref().unwrap_or("(none)"), expected = EVENT_VERSION)]
+    #[error("CloudEvent has specversion {}, expected {expected:?}: check the sender", .found.as_deref().unwrap_or("(none)"), expected = EVENT_VERSION)]
     EventVersion { found: Option<String> },
     #[error("CloudEvent is of type {}, expected {expected:?}: check the trigger's event filters", .found.as_deref().unwrap_or("(none)"), expected = EVENT_TYPE)]
     EventType { found: Option<String> },
@@ -75,7 +75,7 @@ pub(crate) enum EnvelopeError {
     EventWithoutPush(#[source] NotWrapped),
 }
 
-/// Why something is not a wrapped push at all.
+/// The reason why a document is not a wrapped push.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotWrapped {
     #[error("it is empty")]
@@ -86,7 +86,7 @@ pub(crate) enum NotWrapped {
     Missing(&'static str),
 }
 
-/// JSON that is not of the wire form, with the place and what was expected there.
+/// JSON that does not have the wire form, with the place and the expectation.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Malformed(pub(super) String);

@@ -1,14 +1,14 @@
-//! A header that may stand there once.
+//! Headers that may occur once.
 
 use axum::http::{HeaderMap, HeaderValue};
 
 use super::EnvelopeError;
 use crate::loggable::excerpt;
 
-/// The header's value, if it is there.
+/// Returns the header's value, or `None` without one.
 ///
 /// # Errors
-/// When it stands there more than once, or is not UTF-8.
+/// If it occurs more than once, or is not UTF-8.
 pub(super) fn once<'a>(
     headers: &'a HeaderMap,
     name: &str,
@@ -21,8 +21,7 @@ pub(super) fn once<'a>(
     value.map(|value| text(name, value)).transpose()
 }
 
-/// Google's emulator sends attribute values as UTF-8; no document says what Pub/Sub does.
+/// Decodes a value as UTF-8, as Google's emulator sends attributes. The encoding of Pub/Sub is not documented.
 pub(super) fn text<'a>(name: &str, value: &'a HeaderValue) -> Result<&'a str, EnvelopeError> {
-    std::str::from_utf8(value.as_bytes())
-        .map_err(|_its_place_is_of_no_use| EnvelopeError::NotUtf8(excerpt(name)))
+    std::str::from_utf8(value.as_bytes()).map_err(|_position| EnvelopeError::NotUtf8(excerpt(name)))
 }

@@ -1,8 +1,8 @@
-//! From one push to one [`Envelope`], in each form that Google delivers.
+//! Reads an [`Envelope`] from a push, in each form that Google delivers.
 //!
-//! A publisher chooses the payload and the attributes of a message. In some forms these look like what Google says in
-//! others: an unwrapped payload may be a wrapped push, an attribute may become a header `ce-type`. So the form is decided by
-//! what no publisher can make: the headers that are Google's own, and the declaration of the subscriber that the path names.
+//! A publisher chooses the payload and the attributes of a message, and can imitate other forms with them: an unwrapped payload may
+//! look like a wrapped push, and an attribute may become a header `ce-type`. So only facts that no publisher controls decide the
+//! form: Google's own headers, and the declaration of the subscriber that the path names.
 
 mod cloud_event;
 mod error;
@@ -27,28 +27,28 @@ const EVENT_VERSION: &str = "1.0";
 
 const EVENT_TYPE: &str = "google.cloud.pubsub.topic.v1.messagePublished";
 
-/// A message has at most 100 (Google, *Quotas and limits*); a front end may add some headers that look like them.
+/// The limit of attributes. A message has at most 100 (Google, *Quotas and limits*); a front end may add headers that look alike.
 const ATTRIBUTE_LIMIT: usize = 120;
 
-/// Ids are keys in the store. Google's have at most 20 digits today, and are documented as opaque.
+/// The limit of an id, which is a key in the store. Google's have at most 20 digits today, and are documented as opaque.
 const ID_LIMIT_BYTES: usize = 512;
 
-/// A project's id has at most 30 characters, a subscription's 255 (Google, *Subscription*, `name`).
+/// The limit of a subscription's full name. Its id has at most 255 characters (Google, *Subscription*, `name`), its project's 30.
 const NAME_LIMIT_BYTES: usize = 512;
 
-/// Where a push came in.
+/// The endpoint that received a push.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Endpoint<'a> {
-    /// The subscription's short name, where the path gives one.
+    /// The subscription's short name in the path, if any.
     pub(crate) path: Option<&'a str>,
-    /// The subscriber of that name with its subscription's full name, where one is declared.
+    /// The declared subscriber of that name, with its subscription's full name.
     pub(crate) declared: Option<(&'a str, &'a Subscriber)>,
 }
 
 /// Reads a push.
 ///
 /// # Errors
-/// If it is no push, or one for another subscription than the path names.
+/// If the request is not a push, or the path names another subscription.
 pub(crate) fn read(
     endpoint: &Endpoint<'_>,
     headers: &HeaderMap,
@@ -70,8 +70,8 @@ pub(crate) fn read(
     at(endpoint, wrapped.into_envelope()?)
 }
 
-/// Refuses a wrapped push for a subscriber declared `.unwrapped()`: a publisher could have made the wrapper. A path that
-/// names the subscriber decides this earlier; a push to `/` has none.
+/// Rejects a wrapped push to a subscriber declared `.unwrapped()`: the publisher could have written the wrapper. A push to `/` needs
+/// this check; a path that names the subscriber decides the form earlier.
 pub(crate) fn check_form(
     envelope: &Envelope,
     subscriber: &Subscriber,
@@ -94,8 +94,8 @@ fn at(endpoint: &Endpoint<'_>, envelope: Envelope) -> Result<Envelope, EnvelopeE
     }
 }
 
-/// The same for an event. The path names the subscription of a subscriber that is declared for Eventarc, which owns the one
-/// that pushes. The project must still be its own, as for every other push.
+/// Returns the envelope of an event. If the path names a subscriber that is declared for Eventarc, the envelope gets the name of its
+/// subscription instead of the one that Eventarc owns. The project must be the same.
 fn at_trigger(endpoint: &Endpoint<'_>, mut envelope: Envelope) -> Result<Envelope, EnvelopeError> {
     let Some((name, _)) = endpoint.declared_as(Form::Eventarc) else {
         return at(endpoint, envelope);
@@ -111,14 +111,14 @@ fn at_trigger(endpoint: &Endpoint<'_>, mut envelope: Envelope) -> Result<Envelop
 }
 
 impl<'a> Endpoint<'a> {
-    /// The subscriber that the path names, if it is declared to get this form.
+    /// Returns the subscriber that the path names, if it is declared with this form.
     fn declared_as(&self, form: Form) -> Option<(&'a str, &'a Subscriber)> {
         self.declared
             .filter(|(_, subscriber)| subscriber.pushes.form == form)
     }
 }
 
-/// Project and short name.
+/// Returns the project and the short name of a subscription.
 fn parts(subscription: &str) -> Result<(&str, &str), EnvelopeError> {
     let parts: Vec<&str> = subscription.split('/').collect();
     match parts.as_slice() {
@@ -133,7 +133,7 @@ fn parts(subscription: &str) -> Result<(&str, &str), EnvelopeError> {
 
 fn check_id(id: &str) -> Result<(), EnvelopeError> {
     match id.len() {
-        // Not every store can hold it.
+        // Not every store accepts NUL.
         1..=ID_LIMIT_BYTES if id.contains('\0') => Err(EnvelopeError::NulInId),
         1..=ID_LIMIT_BYTES => Ok(()),
         length => Err(EnvelopeError::IdLength(length)),
@@ -180,7 +180,7 @@ mod tests {
             .idempotency(Idempotency::none("for the test"))
     }
 
-    /// As it comes to the path of `orders`, declared so.
+    /// Reads a push to the path of `orders`, with this declaration.
     fn at(
         subscriber: &Subscriber,
         head: &[(&'static str, &'static str)],

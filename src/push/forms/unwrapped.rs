@@ -1,5 +1,4 @@
-//! Payload unwrapping (`no_wrapper`): the body is the message's data; metadata is in headers, if at all (Google,
-//! *NoWrapper*).
+//! Payload unwrapping (`no_wrapper`): the body is the message's data; metadata, if any, is in headers (Google, *NoWrapper*).
 
 use std::collections::BTreeMap;
 
@@ -15,10 +14,10 @@ const OWN_PREFIX: &str = "x-goog-pubsub-";
 const SUBSCRIPTION: &str = "x-goog-pubsub-subscription-name";
 const MESSAGE_ID: &str = "x-goog-pubsub-message-id";
 const PUBLISH_TIME: &str = "x-goog-pubsub-publish-time";
-/// As receivers of Pub/Sub report it, and as Google's emulator sends it.
+/// The spelling that receivers of Pub/Sub report, and the one of Google's emulator.
 const ORDERING_KEYS: [&str; 2] = ["x-goog-pubsub-ordering-key", "x-goog-ordering-key"];
 
-/// Headers of the request itself: of HTTP, of authentication, and as Pub/Sub and Google's front end were seen to add them.
+/// Headers of the request itself: of HTTP, of authentication, and those observed from Pub/Sub and Google's front end.
 const OF_THE_REQUEST: [&str; 17] = [
     "accept",
     "authorization",
@@ -40,19 +39,18 @@ const OF_THE_REQUEST: [&str; 17] = [
 ];
 const OF_THE_REQUEST_PREFIXES: [&str; 4] = ["accept-", "proxy-", "x-forwarded-", "x-goog-"];
 
-/// Whether this is a push with metadata in its headers. The body is payload then, whatever attributes have made of the other
-/// headers. Google's emulator lets no attribute replace one of these; whether Pub/Sub does is UNVERIFIED, so each may be there
-/// only once.
+/// Returns true if a push has metadata in its headers. Then its body is payload, even if attributes imitate headers of other forms.
+/// In Google's emulator no attribute replaces one of these headers. For Pub/Sub this is UNVERIFIED, so each may occur only once.
 pub(super) fn has_metadata(headers: &HeaderMap) -> bool {
     [SUBSCRIPTION, MESSAGE_ID, PUBLISH_TIME]
         .iter()
         .any(|name| headers.contains_key(*name))
 }
 
-/// Reads a push with metadata in its headers. There is no delivery attempt in this form, dead-letter policy or not.
+/// Reads a push with metadata in its headers. This form has no delivery attempt, even with a dead-letter policy.
 ///
 /// # Errors
-/// When part of the metadata is missing, is there twice, or is malformed.
+/// If part of the metadata is missing, repeated or malformed.
 pub(super) fn read(headers: &HeaderMap, body: Bytes) -> Result<Envelope, EnvelopeError> {
     let own = headers.keys().map(|name| name.as_str());
     for name in own.filter(|name| name.starts_with(OWN_PREFIX)) {
@@ -61,7 +59,7 @@ pub(super) fn read(headers: &HeaderMap, body: Bytes) -> Result<Envelope, Envelop
     let subscription = required(headers, SUBSCRIPTION)?.to_owned();
     let id = required(headers, MESSAGE_ID)?;
     check_id(id)?;
-    // A front end may make one header of two, with a comma (RFC 9110, 5.3), of which one was an attribute.
+    // A front end may join two headers with a comma (RFC 9110, 5.3), one of which was an attribute.
     if id.contains(',') {
         return Err(EnvelopeError::Joined(MESSAGE_ID));
     }
@@ -78,8 +76,8 @@ pub(super) fn read(headers: &HeaderMap, body: Bytes) -> Result<Envelope, Envelop
     })
 }
 
-/// A push without metadata: nothing is known but what the path says, and all of the body is the publisher's, even if it
-/// looks like a wrapped push.
+/// Returns the envelope of a push without metadata: the subscription is that of the path, and the whole body is payload, even if
+/// it looks like a wrapped push.
 pub(super) fn payload(subscription: &str, body: Bytes) -> Envelope {
     Envelope {
         subscription: subscription.to_owned(),
@@ -94,7 +92,7 @@ pub(super) fn payload(subscription: &str, body: Bytes) -> Envelope {
     }
 }
 
-/// The same for each delivery of the same data.
+/// Returns an id that is equal for each delivery of the same data.
 fn content_id(data: &[u8]) -> String {
     format!("payload:{}", hash::digits(data))
 }
@@ -118,15 +116,15 @@ fn ordering_key(headers: &HeaderMap) -> Result<Option<String>, EnvelopeError> {
     Ok(key.map(str::to_owned))
 }
 
-/// What may be the message's attributes: each was made a plain header, and cannot be told from headers that were added on the
-/// way, nor found again under a name of [`OF_THE_REQUEST`]. Names are in lower case, as HTTP has them; values that differ only
-/// in the case of their names are joined, as HTTP does it (RFC 9110, 5.3).
+/// Returns the headers that may be the message's attributes. Attributes cannot be distinguished from headers that a front end added,
+/// and those with a name of [`OF_THE_REQUEST`] are lost. Names are in lower case, as in HTTP; values whose names differ only in case
+/// are joined (RFC 9110, 5.3).
 ///
-/// `content-type` is taken for an attribute, since an attribute `Content-Type` replaces the request's own. So is
-/// `traceparent`, which tracing relies on; a front end may have set both.
+/// `content-type` counts as an attribute, since an attribute `Content-Type` replaces the request's own. So does `traceparent`, which
+/// tracing uses; a front end may have set both.
 ///
 /// # Errors
-/// When there are too many, or one is not UTF-8: a handler must not run with part of its attributes.
+/// If there are too many, or one is not UTF-8: a handler must not run with a part of its attributes.
 fn attributes(headers: &HeaderMap) -> Result<BTreeMap<String, String>, EnvelopeError> {
     let mut attributes = BTreeMap::new();
     for name in headers
@@ -190,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_what_is_not_of_the_request() {
+    fn headers_that_are_not_of_the_request_are_attributes() {
         let envelope = read_with(&[
             ("authorization", b"Bearer hush"),
             ("user-agent", b"Java/17.0.15"),
@@ -240,7 +238,7 @@ mod tests {
             assert!(!text.contains("hush"), "{text:?} quotes a value");
         };
         for name in [SUBSCRIPTION, MESSAGE_ID, PUBLISH_TIME] {
-            let expected = format!("header {name:?} stands there more than once");
+            let expected = format!("header {name:?} occurs more than once");
             check(&[(name, b"hush")], &expected);
         }
         let [one, other] = ORDERING_KEYS;
@@ -265,13 +263,13 @@ mod tests {
         };
         check(MESSAGE_ID, b"", "0 bytes");
         check(MESSAGE_ID, &[b'1'; 513], "513 bytes");
-        check(MESSAGE_ID, b"7, 8", "holds a comma");
+        check(MESSAGE_ID, b"7, 8", "contains a comma");
         check(MESSAGE_ID, b"\xff", "not UTF-8");
         check(PUBLISH_TIME, b"yesterday", "not RFC 3339");
     }
 
     #[test]
-    fn a_hundred_attributes_are_taken_and_some_more_but_not_any_number() {
+    fn the_number_of_attributes_is_limited() {
         let many = |count: usize| {
             let headers = with(|headers| {
                 for index in 0..count {
@@ -289,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn payload_without_metadata_is_known_by_its_data() {
+    fn payload_without_metadata_has_an_id_of_its_data() {
         let known_as = |data: &'static [u8]| payload(NAME, Bytes::from_static(data)).known_as;
         assert_eq!(known_as(b"abc"), "payload:ba7816bf8f01cfea414140de5dae2223"); // SHA-256, FIPS 180-2, B.1
         assert_ne!(known_as(b""), known_as(b" "));

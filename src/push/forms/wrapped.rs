@@ -1,4 +1,4 @@
-//! Pub/Sub's own form: a JSON object with the message's data in base64 (Google, *Push subscriptions*: wrapped messages).
+//! Pub/Sub's default form: a JSON object with the message's data in base64 (Google, *Push subscriptions*: wrapped messages).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use super::{EnvelopeError, check_id, parse_time};
 use crate::delivery::envelope::Envelope;
 use crate::loggable::decoding;
 
-/// The wire form; unknown keys are ignored, as Google adds some.
+/// The wire form. Unknown keys are ignored, since Google adds new ones.
 #[derive(Default, Deserialize)]
 pub(super) struct Wire<'a> {
     #[serde(borrow)]
@@ -25,7 +25,7 @@ pub(super) struct Wire<'a> {
     delivery_attempt: Option<Box<RawValue>>,
 }
 
-/// Both spellings of id and time are on the wire, always equal; either will do.
+/// The wire form of a message. Google sends both spellings of id and time, always equal; one suffices.
 #[derive(Deserialize)]
 struct WireMessage<'a> {
     #[serde(borrow)]
@@ -45,12 +45,12 @@ struct WireMessage<'a> {
     ordering_key_too: Option<String>,
 }
 
-/// A text that is borrowed from the body where no escape stands in it, since it may be as large as the body.
+/// A text that is borrowed from the body unless it contains an escape, since it may be as large as the body.
 #[derive(Default, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
-/// What has the parts of a push.
+/// A complete push.
 pub(super) struct Wrapped<'a> {
     message: WireMessage<'a>,
     subscription: String,
@@ -69,7 +69,7 @@ impl<'a> Wire<'a> {
     }
 }
 
-/// Reads a number, or a string of digits. The delivery attempt is only information, so anything else counts as none.
+/// Reads a number, or a string of digits. The delivery attempt is informational, so any other value counts as none.
 fn number(json: &RawValue) -> Option<u32> {
     json.get().trim_matches('"').parse().ok()
 }
@@ -122,7 +122,7 @@ fn the_id(one: Option<String>, other: Option<String>) -> Result<String, Envelope
     Ok(id)
 }
 
-/// Standard base64 as Google sends it, lenient about padding; the URL alphabet as hand-made requests sometimes have it.
+/// Decodes base64: in the standard alphabet as Google sends it, or in the URL alphabet, with or without padding.
 pub(super) fn decode(data: &str) -> Result<Bytes, EnvelopeError> {
     const LENIENT: GeneralPurposeConfig =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -136,7 +136,7 @@ pub(super) fn decode(data: &str) -> Result<Bytes, EnvelopeError> {
     engine
         .decode(data)
         .map(Bytes::from)
-        .map_err(|_quotes_a_byte| EnvelopeError::Data)
+        .map_err(|_error_with_a_byte| EnvelopeError::Data)
 }
 
 #[cfg(test)]
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_push_is_read_whatever_else_it_holds() {
+    fn a_full_push_with_unknown_fields_is_read() {
         let envelope = read(json!({
             "message": {
                 "@type": "type.googleapis.com/google.pubsub.v1.PubsubMessage", "data": "aGk=", "attributes": {"k": "v"},
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_attempt_that_is_no_number_is_as_good_as_none() {
+    fn a_delivery_attempt_that_is_not_a_number_is_ignored() {
         let cases = [
             ("7", Some(7)),
             (r#""7""#, Some(7)),
@@ -260,17 +260,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_push_is_refused_with_its_place_and_never_a_value() {
+    fn a_body_that_is_not_a_push_is_rejected_without_its_values() {
         let check = |body: &[u8], expected: &str| {
             let text = crate::loggable::chain(&read(body.to_vec()).expect_err("no push"));
             assert!(
                 text.contains(expected),
-                "{text:?} does not say {expected:?}"
+                "{text:?} does not contain {expected:?}"
             );
             assert!(!text.contains("hush"), "{text:?} quotes a value");
         };
         check(b"", "it is empty");
-        check(b"hush", "is payload unwrapping, no_wrapper, on?");
+        check(b"hush", "if payload unwrapping, no_wrapper, is on");
         check(b"hush", "the document (line 1, column 1): not valid JSON");
         check(br#"{"message":"#, "not valid JSON");
         check(b"{\"message\":{\"data\":\"\xff\"}}", "not valid JSON");

@@ -189,7 +189,7 @@ async fn a_shutdown_is_in_time_although_handlers_block() {
         &TestMessage::new("innocent", task::HANG),
     );
     service.probe.entered(4).await;
-    soon("the end", running.drain()).await;
+    soon("the end", running.shut_down()).await;
     assert_eq!(
         store.calls(Step::Release),
         1,

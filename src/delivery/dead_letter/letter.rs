@@ -1,19 +1,12 @@
-//! Dead-lettering at once what can never succeed: published as Google would after the last attempt, with the reason beside it.
+//! The content of a dead letter.
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use time::format_description::well_known::Rfc3339;
-use tokio::time::timeout;
 
-use crate::breaker::{Breaker, Open, Rules};
 use crate::handler::Delivery;
 use crate::handler::context::Context;
-use crate::loggable::chain;
 
 /// The kind of trouble: `handler`, `payload`, `idempotency key` or `outcome unknown`.
 pub const REASON_ATTRIBUTE: &str = "pushgate-dead-letter-reason";
@@ -31,7 +24,7 @@ const SOURCE_COUNT: &str = "CloudPubSubDeadLetterSourceDeliveryCount";
 const SOURCE_SUBSCRIPTION: &str = "CloudPubSubDeadLetterSourceSubscription";
 const SOURCE_PROJECT: &str = "CloudPubSubDeadLetterSourceSubscriptionProject";
 const SOURCE_TIME: &str = "CloudPubSubDeadLetterSourceTopicPublishTime";
-/// The attributes that are left out, in this order, of a request that would be too large.
+/// The attributes that are removed, in this order, if the request would be too large.
 const EXPENDABLE: [&str; 5] = [
     ERROR_ATTRIBUTE,
     SOURCE_TIME,
@@ -49,18 +42,7 @@ const REQUEST_LIMIT_BYTES: usize = 10_000_000;
 const ATTRIBUTE_FRAMING_BYTES: usize = 10;
 const REQUEST_FRAMING_BYTES: usize = 24;
 
-/// The longest time that a dead letter may take, with connecting and a token: its message keeps its places meanwhile.
-pub(crate) const PUBLISH_LIMIT: Duration = Duration::from_secs(2);
-
-/// When a subscriber's dead letters are held back: after one failure, since each failure keeps places of other messages.
-const RULES: Rules = Rules {
-    failures: 1,
-    shortest_pause: Duration::from_secs(2),
-    longest_pause: Duration::from_secs(60),
-    probes: 1,
-};
-
-/// The kinds of reasons: the handler's own, or a payload that does not fit.
+/// The kinds of reasons: the handler's outcome, or an invalid payload.
 pub(crate) const HANDLER: &str = "handler";
 pub(crate) const PAYLOAD: &str = "payload";
 
@@ -72,7 +54,7 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
-    /// The message's idempotency key is missing, or belongs to another message.
+    /// Creates the reason of a message whose idempotency key is missing, or belongs to another message.
     pub(crate) fn idempotency(text: String) -> Self {
         Self {
             kind: "idempotency key",
@@ -80,7 +62,7 @@ impl Reason {
         }
     }
 
-    /// For subscribers that declare `AfterCrash::Park`.
+    /// Creates the reason of a message that is parked.
     pub(crate) fn outcome_unknown() -> Self {
         Self {
             kind: "outcome unknown",
@@ -94,92 +76,25 @@ impl Reason {
 pub(crate) struct DeadLetter {
     pub(crate) data: Bytes,
     pub(crate) attributes: BTreeMap<String, String>,
-    /// Empty without a key.
+    /// The ordering key, or the empty string.
     pub(crate) ordering_key: String,
 }
 
-/// Publishes to any topic.
-#[async_trait]
-pub(crate) trait DeadLetterPublisher: Send + Sync {
-    /// Publishes a dead letter to the topic of this full name. Returns once Pub/Sub has taken it.
-    async fn publish(&self, topic: &str, letter: DeadLetter) -> Result<(), NotPublished>;
-}
-
-/// The error of a publisher.
+/// The error of a message whose publish request would be too large.
 #[derive(Debug, thiserror::Error)]
-#[error("{source}")]
-pub(crate) struct NotPublished {
-    pub(crate) source: Box<dyn Error + Send + Sync>,
-    /// True if other messages can be dead-lettered all the same.
-    pub(crate) is_of_this_message: bool,
+#[error(
+    "the publish request would have {bytes} bytes, at most {REQUEST_LIMIT_BYTES} are allowed; Pub/Sub forwards the message after its last delivery attempt"
+)]
+pub(crate) struct TooLarge {
+    bytes: usize,
 }
 
-/// Why a message could not be dead-lettered.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum DeadLetterError {
-    #[error(transparent)]
-    Publish(#[from] NotPublished),
-    #[error("no answer from Pub/Sub within {} s", PUBLISH_LIMIT.as_secs())]
-    NoAnswer,
-    #[error(
-        "the publish request would have {bytes} bytes, at most {REQUEST_LIMIT_BYTES} are allowed; Pub/Sub forwards the message after its last delivery attempt"
-    )]
-    TooLarge { bytes: usize },
-    #[error("the dead-letter topic is not tried now: {0}")]
-    Paused(Open),
-}
-
-/// The dead-letter topic of a subscriber.
-pub(crate) struct DeadLetterTopic {
-    /// `projects/P/topics/T`.
-    pub(crate) name: String,
-    /// Open while dead letters cannot be published.
-    breaker: Arc<Breaker>,
-}
-
-impl DeadLetterTopic {
-    pub(crate) fn new(name: String, subscriber: &str) -> Self {
-        Self {
-            name,
-            breaker: Breaker::new(format!("dead letters of {subscriber}"), RULES),
-        }
-    }
-}
-
-/// Publishes to the dead-letter topics of all subscribers.
-#[derive(Clone)]
-pub(crate) struct DeadLetters(pub(crate) Arc<dyn DeadLetterPublisher>);
-
-impl DeadLetters {
-    /// Publishes the message; when this returns, Pub/Sub has taken it. After a failure the subscriber's next messages fail
-    /// at once for a pause, so that they do not keep the places of others.
-    pub(crate) async fn publish(
-        &self,
-        topic: &DeadLetterTopic,
-        delivery: &Delivery,
-        reason: &Reason,
-    ) -> Result<(), DeadLetterError> {
-        let letter = letter(&topic.name, delivery, reason)?;
-        let permit = topic.breaker.acquire().map_err(DeadLetterError::Paused)?;
-        let sent = match timeout(PUBLISH_LIMIT, self.0.publish(&topic.name, letter)).await {
-            Ok(sent) => sent.map_err(DeadLetterError::Publish),
-            Err(_) => Err(DeadLetterError::NoAnswer),
-        };
-        match &sent {
-            Ok(()) => permit.succeed(),
-            Err(DeadLetterError::Publish(error)) if error.is_of_this_message => drop(permit),
-            Err(error) => permit.fail(&chain(error)),
-        }
-        sent
-    }
-}
-
-/// Returns the dead letter of a message, with as much beside its own data and attributes as the limits allow.
-fn letter(
+/// Returns the dead letter of a message, with as many added attributes as the limits allow.
+pub(super) fn letter(
     topic: &str,
     delivery: &Delivery,
     reason: &Reason,
-) -> Result<DeadLetter, DeadLetterError> {
+) -> Result<DeadLetter, TooLarge> {
     let key = delivery.context.ordering_key.as_deref().unwrap_or_default();
     let mut attributes = attributes(delivery, reason);
     let fixed = topic.len() + delivery.data.len() + key.len() + REQUEST_FRAMING_BYTES;
@@ -196,7 +111,7 @@ fn letter(
     while size(&attributes) > REQUEST_LIMIT_BYTES {
         let Some(name) = expendable.next() else {
             let bytes = size(&attributes);
-            return Err(DeadLetterError::TooLarge { bytes });
+            return Err(TooLarge { bytes });
         };
         attributes.remove(name);
     }
@@ -207,8 +122,8 @@ fn letter(
     })
 }
 
-/// Google's four attributes of a dead letter, the reason, the message's id and time, and the original attributes as far as
-/// the limits allow. An original attribute never replaces one of ours.
+/// Returns Google's four attributes of a dead letter, the reason, the message's id and time, and the original attributes as far as
+/// the limits allow. An original attribute never replaces an added one.
 fn attributes(delivery: &Delivery, reason: &Reason) -> BTreeMap<String, String> {
     let context = &delivery.context;
     let name: Vec<&str> = context.subscription.split('/').collect();
@@ -254,7 +169,7 @@ pub(crate) fn replayed(context: &Context) -> Option<&str> {
     attribute(MESSAGE_ID_ATTRIBUTE).filter(|_| source == *context.subscription)
 }
 
-/// A name that may be published: those beginning with `goog` are reserved.
+/// Returns a name that may be published: names beginning with `goog` are reserved.
 fn publishable(name: &str) -> String {
     let mut name = if name.starts_with("goog") {
         format!("{KEPT_PREFIX}{name}")
@@ -265,13 +180,15 @@ fn publishable(name: &str) -> String {
     name
 }
 
-/// Cuts at the last character that fits.
+/// Truncates the text at the last character that fits.
 fn cut(text: &mut String, limit_bytes: usize) {
     text.truncate(text.floor_char_boundary(limit_bytes));
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::handler::context::Context;
     use crate::handler::state::States;
@@ -306,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_letter_says_where_it_comes_from_and_why() {
+    fn a_dead_letter_names_its_source_and_its_reason() {
         let found = attributes_of(
             [
                 ("region".into(), "eu".into()),
@@ -359,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_publisher_cannot_forge_what_the_service_adds() {
+    fn a_publisher_cannot_forge_added_attributes() {
         for (name, real) in [
             ("pushgate-dead-letter-reason", "handler"),
             ("pushgate-dead-letter-error", "real"),
@@ -379,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_that_is_too_large_loses_its_error_then_googles_attributes_and_never_its_own() {
+    fn a_too_large_dead_letter_loses_its_error_then_googles_attributes() {
         let topic = "projects/shop/topics/dead";
         let letter = |data_bytes: usize| {
             let original = ("region".to_owned(), "eu".to_owned());

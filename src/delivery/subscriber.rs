@@ -1,4 +1,4 @@
-//! A subscriber as the service runs it: with full names, its store and its bounds.
+//! A subscriber while the service runs: with full names, its store and its limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::delivery::dead_letter::DeadLetterTopic;
 use crate::delivery::pools::{Pools, Quota};
 use crate::subscriber::{Idempotency, Identity, Limits, Subscriber};
 
-/// The messages that an `async` handler works on at once, unless declared.
-const ASYNC_ROOM: usize = 100;
+/// The messages that an `async` handler takes at once, unless declared.
+const ASYNC_PLACES: usize = 100;
 
-/// A subscriber with full names, its store and its bounds.
-pub(crate) struct Registered {
+/// A subscriber with full names, its store and its limits.
+pub(crate) struct RunningSubscriber {
     pub(crate) declared: Subscriber,
     /// `projects/P/subscriptions/S`.
     pub(crate) name: Arc<str>,
@@ -29,7 +29,7 @@ pub(crate) struct Registered {
     breaker: Option<Arc<Breaker>>,
 }
 
-impl Registered {
+impl RunningSubscriber {
     pub(crate) fn new(
         declared: Subscriber,
         project: &str,
@@ -38,12 +38,12 @@ impl Registered {
     ) -> Self {
         let idempotency = declared.idempotency.as_ref();
         let quota = pools.quota(&declared.work);
-        // For a pool, one runs and one waits.
-        let room = quota
+        // Each thread has one message that runs and one that waits.
+        let default = quota
             .threads
             .as_ref()
-            .map_or(ASYNC_ROOM, |share| 2 * share.size);
-        let places = declared.runs.concurrency.unwrap_or(room);
+            .map_or(ASYNC_PLACES, |share| 2 * share.size);
+        let places = declared.runs.concurrency.unwrap_or(default);
         Self {
             name: format!("projects/{project}/subscriptions/{}", declared.id).into(),
             dead_letter_topic: DeadLetterTopic::new(
@@ -71,8 +71,8 @@ impl Registered {
         }
     }
 
-    /// Returns how long after its arrival a message may still be given to the handler: one that cannot be stopped is not begun
-    /// with less than half of its time left.
+    /// Returns the time after the arrival within which a run may begin. A handler that cannot be stopped does not begin with less
+    /// than half of its time left.
     pub(crate) fn begins_within(&self) -> Duration {
         match self.quota.threads {
             None => self.limits.hard,
@@ -92,7 +92,7 @@ impl Registered {
         self.breaker.as_ref().map(Breaker::acquire).transpose()
     }
 
-    /// A new ticket for one delivery of what is known by this.
+    /// Creates a ticket for one delivery of a message with this identity.
     pub(crate) fn ticket(&self, identity: Identity) -> Ticket {
         let key = MessageKey {
             subscription: self.name.to_string(),

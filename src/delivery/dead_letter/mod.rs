@@ -1,0 +1,105 @@
+//! Publishes a message that can never succeed to its dead-letter topic, as Google would after the last delivery attempt, with the
+//! reason added.
+
+mod letter;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::timeout;
+
+use self::letter::letter;
+pub(crate) use self::letter::{DeadLetter, HANDLER, PAYLOAD, Reason, TooLarge, replayed};
+pub use self::letter::{
+    ERROR_ATTRIBUTE, KEPT_PREFIX, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
+};
+use crate::breaker::{Breaker, Open, Rules};
+use crate::handler::Delivery;
+use crate::loggable::chain;
+
+/// The time limit of a publish, with connecting and a token: its message occupies its places meanwhile.
+pub(crate) const PUBLISH_LIMIT: Duration = Duration::from_secs(2);
+
+/// The circuit breaker of a dead-letter topic opens after one failure, since each failure occupies places of other messages.
+const RULES: Rules = Rules {
+    failures: 1,
+    shortest_pause: Duration::from_secs(2),
+    longest_pause: Duration::from_secs(60),
+    probes: 1,
+};
+
+/// A publisher to any topic.
+#[async_trait]
+pub(crate) trait DeadLetterPublisher: Send + Sync {
+    /// Publishes a dead letter to the topic of this full name. Returns once Pub/Sub has accepted it.
+    async fn publish(&self, topic: &str, letter: DeadLetter) -> Result<(), NotPublished>;
+}
+
+/// The error of a publisher.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub(crate) struct NotPublished {
+    pub(crate) source: Box<dyn Error + Send + Sync>,
+    /// True if the error concerns this message only, so that others can be dead-lettered.
+    pub(crate) is_of_this_message: bool,
+}
+
+/// The reason why a message could not be dead-lettered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeadLetterError {
+    #[error(transparent)]
+    Publish(#[from] NotPublished),
+    #[error("no answer from Pub/Sub within {} s", PUBLISH_LIMIT.as_secs())]
+    NoAnswer,
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    #[error("publishing to the dead-letter topic is paused: {0}")]
+    Paused(Open),
+}
+
+/// The dead-letter topic of a subscriber.
+pub(crate) struct DeadLetterTopic {
+    /// `projects/P/topics/T`.
+    pub(crate) name: String,
+    /// The circuit breaker, open while dead letters cannot be published.
+    breaker: Arc<Breaker>,
+}
+
+impl DeadLetterTopic {
+    pub(crate) fn new(name: String, subscriber: &str) -> Self {
+        Self {
+            name,
+            breaker: Breaker::new(format!("dead letters of {subscriber}"), RULES),
+        }
+    }
+}
+
+/// Publishes to the dead-letter topics of all subscribers.
+#[derive(Clone)]
+pub(crate) struct DeadLetters(pub(crate) Arc<dyn DeadLetterPublisher>);
+
+impl DeadLetters {
+    /// Publishes the message; when this returns, Pub/Sub has accepted it. After a failure the subscriber's next messages fail
+    /// immediately for a pause, so that they do not occupy the places of others.
+    pub(crate) async fn publish(
+        &self,
+        topic: &DeadLetterTopic,
+        delivery: &Delivery,
+        reason: &Reason,
+    ) -> Result<(), DeadLetterError> {
+        let letter = letter(&topic.name, delivery, reason)?;
+        let permit = topic.breaker.acquire().map_err(DeadLetterError::Paused)?;
+        let sent = match timeout(PUBLISH_LIMIT, self.0.publish(&topic.name, letter)).await {
+            Ok(sent) => sent.map_err(DeadLetterError::Publish),
+            Err(_) => Err(DeadLetterError::NoAnswer),
+        };
+        match &sent {
+            Ok(()) => permit.succeed(),
+            Err(DeadLetterError::Publish(error)) if error.is_of_this_message => drop(permit),
+            Err(error) => permit.fail(&chain(error)),
+        }
+        sent
+    }
+}
