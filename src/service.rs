@@ -268,7 +268,7 @@ mod tests {
         );
         let unexplained = Service::new().subscriber(Subscriber::new("orders-mail", handle));
         let found = faults(&unexplained).join("\n");
-        assert!(found.contains("says no purpose"), "{found}");
-        assert!(found.contains("says nothing about duplicates"), "{found}");
+        assert!(found.contains("has no purpose"), "{found}");
+        assert!(found.contains("has no idempotency"), "{found}");
     }
 }
