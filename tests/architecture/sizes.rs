@@ -46,7 +46,6 @@ fn no_function_is_longer_than_50_lines() {
 }
 
 #[test]
-#[ignore = "the comments are being rewritten"]
 fn few_comments_begin_with_a_question() {
     let mut comments = 0;
     let mut questions = Vec::new();

@@ -10,7 +10,12 @@ use crate::harness::process::command;
 use crate::harness::repository::{Copy, root};
 use crate::harness::text::Document;
 
-const DERIVED: [&str; 4] = ["m2m", "docs", "terraform", "Cargo.toml"];
+const DERIVED: [&str; 4] = [
+    "m2m",
+    "docs/describe.schema.json",
+    "terraform",
+    "Cargo.toml",
+];
 
 struct Said {
     code: Option<i32>,

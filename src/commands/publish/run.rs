@@ -1,5 +1,6 @@
 //! Publishes lines in groups: each group is sent, confirmed and recorded before the next one.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::ops::ControlFlow;
@@ -185,11 +186,13 @@ impl Run<'_> {
             }
             match self.arguments.output {
                 Output::Json => {
-                    let mut printed = json!({"messageId": message_id, "eventId": sent.event_id});
-                    if let Some(line) = sent.line {
-                        printed["line"] = line.into();
-                    }
-                    output += &format!("{printed}\n");
+                    let line = sent.line.map(|line| ("line", json!(line)));
+                    let ids = [
+                        ("messageId", json!(message_id)),
+                        ("eventId", json!(sent.event_id)),
+                    ];
+                    let printed: BTreeMap<_, _> = ids.into_iter().chain(line).collect();
+                    output += &format!("{}\n", json!(printed));
                 }
                 Output::Text if sent.line.is_none() => output = message_id + "\n",
                 Output::Text => {}
