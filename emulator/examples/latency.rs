@@ -125,7 +125,7 @@ fn message() -> Message {
     Message::new("x".repeat(1_024))
 }
 
-/// Both processes read the same clock.
+/// Returns the time since 1970, since both processes read the same clock.
 fn since_1970() -> Result<Duration, SystemTimeError> {
     SystemTime::now().duration_since(UNIX_EPOCH)
 }

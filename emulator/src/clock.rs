@@ -1,4 +1,4 @@
-//! The emulator's clock, which tests can move forward. All time is read here.
+//! The emulator's clock, which tests can advance. It is the only reader of time.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,10 +7,11 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// The farthest that the clock can be moved: further than any test needs, and short of the end of the calendar.
+/// The most that the clock can advance: more than any test needs, and within the calendar.
 const FARTHEST: Duration = Duration::from_secs(1_000 * 365 * 24 * 60 * 60);
 
-/// The emulator's clock: the machine's, plus what it was moved forward. Deadlines, back-off, retention and expiry go by it.
+/// The emulator's clock: the machine's clock plus the advance of tests. Deadlines, back-off, retention and expiration use
+/// it.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     ahead: watch::Sender<Duration>,
@@ -25,27 +26,27 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// For lengths of time within this process.
+    /// Returns the time for durations within this process.
     pub(crate) fn now(&self) -> Instant {
         Instant::now() + *self.ahead.borrow()
     }
 
-    /// For what is shown, in whole milliseconds as pushes show it.
+    /// Returns the time for display, in whole milliseconds like in pushes.
     pub(crate) fn utc(&self) -> OffsetDateTime {
         whole_milliseconds(self.exact_utc())
     }
 
-    /// For what is compared with times that others note, who have a finer clock.
+    /// Returns the exact time, to compare with times of clients that have a finer clock.
     pub(crate) fn exact_utc(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc() + *self.ahead.borrow()
     }
 
-    /// Waits until the present millisecond is over, so that clocks of whole milliseconds show a later time than now.
+    /// Waits until the current millisecond is over, so that clocks of whole milliseconds show a later time.
     pub(crate) async fn next_millisecond(&self) {
         sleep(rest_of_millisecond(OffsetDateTime::now_utc())).await;
     }
 
-    /// Moves the clock forward, by a thousand years in all at most: whatever is due by then happens at once.
+    /// Advances the clock, by a thousand years in all at most. Everything due within this time happens immediately.
     pub(crate) fn advance(&self, by: Duration) {
         self.ahead
             .send_modify(|ahead| *ahead = ahead.saturating_add(by).min(FARTHEST));
@@ -61,13 +62,13 @@ impl Clock {
             };
             tokio::select! {
                 () = sleep_until(machine) => return,
-                // This clock holds a sender, so the channel does not close.
+                // This clock owns a sender, so the channel does not close.
                 _ = ahead.changed() => {}
             }
         }
     }
 
-    /// Returns the result of `work`, or `None` if `limit` is over first.
+    /// Returns the result of `work`, or `None` after `limit`.
     pub(crate) async fn within<F: Future>(&self, limit: Duration, work: F) -> Option<F::Output> {
         let end = self.now() + limit;
         tokio::select! {
@@ -78,12 +79,12 @@ impl Clock {
     }
 }
 
-/// Returns the machine's time, which no test moves: tokens are dated by it, and connections age by it.
+/// Returns the machine's time, which tests do not advance. Tokens and connections use it.
 pub(crate) fn machine_utc() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
-/// Returns an instant of the machine's clock, for measuring and for idle connections.
+/// Returns an instant of the machine's clock, to measure latencies and idle connections.
 pub(crate) fn machine_instant() -> Instant {
     Instant::now()
 }
@@ -92,7 +93,7 @@ pub(crate) fn whole_milliseconds(time: OffsetDateTime) -> OffsetDateTime {
     time.replace_millisecond(time.millisecond()).unwrap_or(time)
 }
 
-/// Returns the time until the next whole millisecond, which is never none.
+/// Returns the time until the next whole millisecond, which is never zero.
 fn rest_of_millisecond(time: OffsetDateTime) -> Duration {
     const MILLISECOND: u32 = 1_000_000;
     let rest = MILLISECOND - time.nanosecond() % MILLISECOND;

@@ -2,38 +2,38 @@
 
 use std::error::Error;
 
-/// The refusal of a request; only `api/` and `server/` know the status codes.
+/// The error of a request. Only `api/` and `server/` know the status codes.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiError {
-    /// There is no topic, subscription or message of this short name.
+    /// There is no resource of this short name.
     #[error("Resource not found (resource={0})")]
     NotFound(String),
-    /// A topic or subscription of this short name exists.
+    /// A resource of this short name exists.
     #[error("Resource already exists in the project (resource={0})")]
     AlreadyExists(String),
-    /// The request breaks a rule of Pub/Sub; the text names it.
+    /// The request violates a rule of Pub/Sub, which the text names.
     #[error("{0}")]
     InvalidArgument(String),
     /// The request is valid for Pub/Sub, but not supported by this emulator.
     #[error("{0}")]
     Unimplemented(String),
-    /// The request is a good one, but not in the present state of what it names.
+    /// The request is valid, but not in the current state of its resource.
     #[error("{0}")]
     FailedPrecondition(String),
-    /// A value lies beyond the range that Pub/Sub documents.
+    /// A value is outside the range that Pub/Sub documents.
     #[error("{0}")]
     OutOfRange(String),
     /// Another request changed the same resource.
     #[error("{0}")]
     Aborted(String),
-    /// A fault of the emulator itself; the text names the place.
+    /// An error of the emulator itself; the text names the place.
     #[error("{0}")]
     Internal(String),
-    /// The emulator is about to stop, or cannot write its data folder.
+    /// The emulator is stopping, or cannot write its data folder.
     #[error("{0}")]
     Unavailable(String),
-    /// Something is full: the backlog of a subscription, or the emulator itself.
+    /// A limit is reached: of the backlog of a subscription, or of the emulator.
     #[error("{0}")]
     ResourceExhausted(String),
 }
@@ -56,7 +56,7 @@ impl ApiError {
         Self::FailedPrecondition(reason.into())
     }
 
-    /// The answer to a change that was made in memory and cannot be kept, or was not made for that reason.
+    /// Returns the error for a change in memory that cannot be saved, or that was not made for this reason.
     pub(crate) fn unsaved(error: &dyn Error) -> Self {
         let mut message = format!("The data folder cannot be written: {error}");
         let mut source = error.source();

@@ -3,17 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Something that happened to one push.
+/// An event of one push.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DeliveryEvent {
     /// The subscription's full name.
     pub subscription: String,
-    /// The message's id, the same for every push of it.
+    /// The id of the message.
     pub message_id: String,
     /// 1 for the first push of the message, then one more for each nack and each expired deadline.
     pub attempt: u32,
-    /// The progress that it reports.
+    /// The progress of the push.
     pub progress: Progress,
 }
 
@@ -22,31 +22,31 @@ pub struct DeliveryEvent {
 pub enum Progress {
     /// The request is about to be sent.
     Started,
-    /// The push is over. One that is aborted, because its subscription was deleted or the emulator stops, does not come here.
+    /// The push has ended. An aborted push has no such event: its subscription was deleted, or the emulator stops.
     Ended {
         /// The endpoint's answer.
         reply: Reply,
-        /// From the start of the request to the status line, or to giving up.
+        /// The time from the start of the request to the status line, or to the time-out.
         latency: Duration,
         /// The settlement of the message.
         settlement: Settlement,
     },
 }
 
-/// The end of one delivery: the answer of an endpoint, or the action of a client that pulled.
+/// The end of one delivery: the answer of the endpoint, or the action of the client that pulled.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reply {
-    /// This status.
+    /// The endpoint answered with this status.
     Status(u16),
-    /// Nothing: it refused the connection, or closed it early.
+    /// The endpoint refused the connection, or closed it early.
     NoAnswer,
-    /// Nothing within the ack deadline, at which the request is aborted.
+    /// The endpoint did not answer within the ack deadline, so the request was aborted.
     DeadlineExceeded,
     /// A client that pulled the message acknowledged it.
     Ack,
-    /// A client that pulled the message gave it back.
+    /// A client that pulled the message nacked it.
     Nack,
-    /// A client that pulled the message let its deadline pass.
+    /// The lease of a client that pulled the message expired.
     LeaseEnded,
 }
 
@@ -75,24 +75,24 @@ impl fmt::Display for Reply {
 /// The settlement of a message after a delivery.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Settlement {
-    /// It was acknowledged, and is done.
+    /// It was acknowledged.
     Acked,
-    /// It is delivered again, not before this time has passed.
+    /// It is redelivered, no earlier than after this time.
     Again {
         /// The longer of the message's own wait and the pause of the whole subscription.
         after: Duration,
     },
-    /// Another delivery of it is under way, or has settled it.
+    /// Another delivery is under way, or has settled it.
     Elsewhere,
-    /// It was delivered often enough, and went to the dead-letter topic.
+    /// It reached the last delivery attempt, and was forwarded to the dead-letter topic.
     DeadLettered {
-        /// That topic's full name.
+        /// The full name of that topic.
         topic: String,
     },
 }
 
 impl DeliveryEvent {
-    /// The reply, if the push is over.
+    /// Returns the reply, if the push has ended.
     #[must_use]
     pub fn reply(&self) -> Option<Reply> {
         match self.progress {
@@ -107,7 +107,7 @@ impl DeliveryEvent {
         self.settlement() == Some(&Settlement::Acked)
     }
 
-    /// Returns the wait until the next push of the message, if there is to be one.
+    /// Returns the wait until the next push of the message, if there is one.
     #[must_use]
     pub fn next_attempt_in(&self) -> Option<Duration> {
         match self.settlement() {
@@ -116,7 +116,7 @@ impl DeliveryEvent {
         }
     }
 
-    /// The topic that the message was forwarded to as a dead letter, if it was.
+    /// Returns the topic to which the message was forwarded as a dead letter, if it was.
     #[must_use]
     pub fn dead_lettered_to(&self) -> Option<&str> {
         match self.settlement() {

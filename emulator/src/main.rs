@@ -1,4 +1,4 @@
-//! The emulator as a command.
+//! The emulator's command.
 
 mod command;
 
@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::command::{Arguments, DEFAULT_PROJECT, Place, Refusal, announce};
 
-/// Names a file of the authorities to trust.
+/// The variable with a file of trusted authorities.
 const CERTIFICATES: &str = "SSL_CERT_FILE";
 
 #[tokio::main]
@@ -35,7 +35,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     Place::of(is_set).check(arguments.host_port, arguments.allow_remote)?;
     let project = arguments.project.as_deref().unwrap_or(DEFAULT_PROJECT);
-    // Before anything else, so that a mistake in a file starts nothing.
+    // Read first, so that nothing starts if a file has an error.
     let declared = Bootstrap::read(
         &arguments.bootstrap,
         &BootstrapDefaults {
@@ -48,7 +48,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         .with_env_filter(arguments.log)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        // Otherwise a line that cannot be written, since its reader has gone, ends the task that logs it with a panic.
+        // Otherwise a log line without a reader would make its task panic.
         .log_internal_errors(false)
         .init();
     let mut terminate = signal(SignalKind::terminate())?;
@@ -80,7 +80,7 @@ fn options(arguments: &Arguments) -> Options {
     }
 }
 
-/// In the words of the flags, where they decide.
+/// Returns the error in terms of the flags, if they caused it.
 fn explained(error: emulator::StartError) -> Box<dyn Error> {
     match Refusal::of(&error) {
         Some(refusal) => refusal.into(),
@@ -88,7 +88,7 @@ fn explained(error: emulator::StartError) -> Box<dyn Error> {
     }
 }
 
-/// Runs the command anew without a variable. A library reads it, to which an empty one is not unset.
+/// Restarts the command without an empty variable, since a library does not treat it as unset.
 fn again_without(variable: &str) -> std::io::Error {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
@@ -124,6 +124,6 @@ fn report(error: &dyn Error) {
         report = format!("{report}: {cause}");
         source = cause.source();
     }
-    // The reader may have gone; the exit code remains.
+    // There may be no reader. The exit code remains.
     writeln!(std::io::stderr(), "{report}").ok();
 }

@@ -1,5 +1,5 @@
-//! Strict JSON objects: derived `serde` code also accepts an array for a struct, and takes the later value of a key that
-//! occurs twice in a map.
+//! Strict JSON objects. Derived `serde` code also accepts an array for a struct, and takes the last value of a repeated key
+//! of a map.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A value that is written as an object and nothing else.
+/// A value that accepts only an object.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -18,7 +18,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Reads a field that is an object or left out, for `#[serde(deserialize_with = "…")]`.
+/// Reads an optional object, for `#[serde(deserialize_with = "…")]`.
 pub(crate) fn optional<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -26,7 +26,7 @@ pub(crate) fn optional<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Ok(read.map(|Object(value)| value))
 }
 
-/// Reads texts by their keys, of which each may be there once, for `#[serde(deserialize_with = "…")]`.
+/// Reads texts by unique keys, for `#[serde(deserialize_with = "…")]`.
 pub(crate) fn texts<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, String>, D::Error> {

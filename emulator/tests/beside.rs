@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// A short run of the example, which cargo builds with the tests.
+/// Runs the example briefly. Cargo builds it with the tests.
 fn measure() -> Value {
     let emulator = Path::new(env!("CARGO_BIN_EXE_emulator"));
     let output = Command::new(emulator.with_file_name("examples").join("beside"))

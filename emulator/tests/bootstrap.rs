@@ -187,7 +187,7 @@ fn a_fault_is_reported_with_its_place() {
     refused("topics: {orders", "shop.yaml:1:9: unclosed bracket '{'");
 }
 
-/// The message that a value of `json` becomes.
+/// Returns the message that a value of `json` becomes.
 fn published(json: &str) -> String {
     let file = format!("topics:\n  orders:\n    messages:\n      - json: {json}\n");
     let found = parsed(&file);
@@ -536,7 +536,7 @@ async fn a_second_bootstrap_keeps_what_the_first_created() {
     assert_eq!(done.created.len(), 8);
     assert_eq!(done.kept.len(), 0);
     assert_eq!(done.published, 2);
-    let held = emulator.held("projects/shop/subscriptions/orders-audit");
+    let held = emulator.unacked_messages("projects/shop/subscriptions/orders-audit");
     assert_eq!(held.len(), 2);
     assert_eq!(held[0].ordering_key, "c-9");
     let again = emulator.bootstrap(&declared).unwrap();

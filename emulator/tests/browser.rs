@@ -82,7 +82,9 @@ async fn a_hostile_payload_is_text_everywhere() {
         .with_ordering_key(HOSTILE);
     let id = scene.publish(hostile.with_attribute("pushgate-dead-letter-reason", HOSTILE));
     while scene.ended().await.dead_lettered_to().is_none() {}
-    let letter = scene.emulator.held(DEAD_SUBSCRIPTION)[0].id.clone();
+    let letter = scene.emulator.unacked_messages(DEAD_SUBSCRIPTION)[0]
+        .id
+        .clone();
     browse(scene.emulator.url(), LIGHT, |page| async move {
         for view in [format!("#/messages/{id}"), format!("#/messages/{letter}"), "#/messages".to_owned(), "#/dead-letters".to_owned()] {
             page.open(&view).await;
@@ -313,7 +315,7 @@ async fn a_list_keeps_the_focus_while_it_changes() {
     browse(scene.emulator.url(), LIGHT, |page| async move {
         page.open("#/messages").await;
         page.sees("Delivering").await;
-        page.run("document.querySelector('.stands a').focus()")
+        page.run("document.querySelector('.statuses a').focus()")
             .await;
         scene.endpoint.release();
         page.sees("✓ Acked").await;
@@ -493,7 +495,7 @@ async fn a_seek_asks_for_confirmation() {
             if answer == "Seek" {
                 page.sees("Done.").await;
             }
-            assert_eq!(billing.held().len(), held, "{answer}");
+            assert_eq!(billing.unacked_messages().len(), held, "{answer}");
         }
         drop(scene);
     })

@@ -105,7 +105,7 @@ fn suite(client: &str) -> Command {
     command
 }
 
-/// An id must not come again after a restart: whoever remembers ids would take a new message for an old one.
+/// Checks that ids differ after a restart. A subscriber that stores ids would take a new message for an old one.
 async fn restart(server: Server, judged: Judged) -> Finding {
     let before = publish(&server.host).await;
     server.stop().await;
@@ -117,7 +117,7 @@ async fn restart(server: Server, judged: Judged) -> Finding {
     Finding::new("message-ids-unique-over-restart", "restart", fault)
 }
 
-/// The ids of all messages of a new topic. There are more than the suites publish, so that a counter would be caught.
+/// Returns the ids of all messages of a new topic. There are more than the suites publish, so that a counter would be caught.
 async fn publish(host: &str) -> Vec<String> {
     let client = reqwest::Client::new();
     let topic = format!("http://{host}/v1/projects/restart/topics/orders");

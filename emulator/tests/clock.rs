@@ -23,7 +23,7 @@ async fn soon<T>(work: impl Future<Output = T>) -> T {
     done.expect("something waits for the machine's clock")
 }
 
-/// A subscription that is pulled, as `change` wants it.
+/// Returns a subscription that is pulled, as `change` wants it.
 fn subscribed(change: impl FnOnce(&mut SubscriptionConfig)) -> (Emulator, SubscriptionHandle) {
     let emulator = emulator(Pace::Eager);
     emulator.create_topic(TOPIC).unwrap();
@@ -54,10 +54,10 @@ async fn messages_past_their_retention_are_gone_even_if_leased() {
     publish(&emulator, "in hand");
     publish(&emulator, "waiting");
     emulator.advance(7 * DAY - MINUTE);
-    assert_eq!(emulator.held(SUBSCRIPTION).len(), 2);
+    assert_eq!(emulator.unacked_messages(SUBSCRIPTION).len(), 2);
     let pulled = one(&subscription).unwrap();
     emulator.advance(2 * MINUTE);
-    assert!(emulator.held(SUBSCRIPTION).is_empty());
+    assert!(emulator.unacked_messages(SUBSCRIPTION).is_empty());
     assert!(!pulled.extend(MINUTE) && !pulled.ack() && !pulled.nack());
     assert!(one(&subscription).is_none());
 }
@@ -97,7 +97,7 @@ async fn a_topic_replays_what_its_retention_reaches() {
     let subscription = emulator.create_subscription(config).unwrap();
     for reached in [2, 1, 0] {
         subscription.seek(begin).unwrap();
-        assert_eq!(emulator.held(SUBSCRIPTION).len(), reached);
+        assert_eq!(emulator.unacked_messages(SUBSCRIPTION).len(), reached);
         subscription.purge().unwrap();
         emulator.advance(31 * MINUTE);
     }
@@ -111,7 +111,7 @@ async fn a_snapshot_is_deleted_when_it_expires() {
     assert!(one(&subscription).unwrap().ack());
     emulator.advance(6 * DAY);
     subscription.seek_to_snapshot(SNAPSHOT).unwrap();
-    assert_eq!(emulator.held(SUBSCRIPTION).len(), 1);
+    assert_eq!(emulator.unacked_messages(SUBSCRIPTION).len(), 1);
     emulator.advance(2 * DAY);
     assert!(subscription.seek_to_snapshot(SNAPSHOT).is_err());
     // Its name is free again.
@@ -141,7 +141,7 @@ async fn only_idle_subscriptions_are_deleted() {
     assert!(!exists("billing") && exists("never"));
     // Nobody pushes for it any more.
     scene.publish(Message::new("to nobody"));
-    assert!(scene.emulator.held(SUBSCRIPTION).is_empty());
+    assert!(scene.emulator.unacked_messages(SUBSCRIPTION).is_empty());
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn missed_deadlines_lead_to_the_dead_letter_topic() {
         emulator.advance(MINUTE);
     }
     assert!(one(&strict).is_none());
-    assert_eq!(emulator.held(DEAD_SUBSCRIPTION).len(), 1);
+    assert_eq!(emulator.unacked_messages(DEAD_SUBSCRIPTION).len(), 1);
 }
 
 #[tokio::test]

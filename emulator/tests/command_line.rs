@@ -27,7 +27,7 @@ impl Running {
         }
     }
 
-    /// The lines up to and with the one that has these words.
+    /// Returns the lines up to and including one that contains these words.
     fn until(&mut self, words: &str) -> Vec<String> {
         let mut found = Vec::new();
         for line in self.lines.by_ref() {
@@ -236,7 +236,7 @@ fn the_help_has_an_example_for_a_newcomer() {
     }
 }
 
-/// An endpoint that refuses its first push and takes the second, which it tells.
+/// Returns an endpoint that rejects its first push, accepts the second, and reports it.
 fn refusing_once() -> (String, std::sync::mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -264,7 +264,7 @@ fn read_request(stream: &mut TcpStream) {
     }
 }
 
-/// A file of one topic with a message, pushed there.
+/// Returns a file with a topic, a message and a subscription that pushes to this endpoint.
 fn shop_of(endpoint: &str) -> std::path::PathBuf {
     let name = format!("emulator-{}.yaml", endpoint.replace(['/', ':'], ""));
     let file = std::env::temp_dir().join(name);

@@ -271,14 +271,14 @@ async fn the_life_of_a_message_shows_every_attempt() {
     let mut scene = Scene::eager(statuses([500])).await;
     let id = scene.publish(Message::new("<img src=x onerror=alert(1)>"));
     scene.acked(&id).await;
-    let acked = |life: &Value| life["legs"][0]["stand"]["state"] == "acked";
+    let acked = |life: &Value| life["subscriptions"][0]["status"]["state"] == "acked";
     let life = get_when(&mut scene, &format!("messages/{id}"), acked).await;
     assert_eq!(life["topic"], TOPIC);
     assert_eq!(
         life["content"]["data"]["text"],
         "<img src=x onerror=alert(1)>"
     );
-    let attempts = life["legs"][0]["attempts"].as_array().unwrap();
+    let attempts = life["subscriptions"][0]["attempts"].as_array().unwrap();
     let replies: Vec<&Value> = attempts.iter().map(|attempt| &attempt["reply"]).collect();
     assert_eq!(replies, ["500", "204"]);
     assert_eq!(attempts[0]["number"], 1);
@@ -338,7 +338,7 @@ async fn a_request_is_shown_without_the_signature_of_its_token() {
     }
 }
 
-/// The claims of a token as the console shows them.
+/// Returns the claims of a token as the console shows them.
 fn claims(shown: &Value) -> Value {
     serde_json::from_str(shown["token"]["claims"]["text"].as_str().unwrap()).unwrap()
 }
@@ -357,10 +357,13 @@ async fn set_faults(scene: &Scene, faults: Value) {
     assert_eq!(post(&scene.emulator, path, faults).await.0, 200);
 }
 
-/// The attempts to deliver a message to its first subscription.
+/// Returns the attempts to deliver a message to its first subscription.
 async fn attempts(emulator: &Emulator, id: &str) -> Vec<Value> {
     let life = get(emulator, &format!("messages/{id}")).await;
-    life["legs"][0]["attempts"].as_array().unwrap().clone()
+    life["subscriptions"][0]["attempts"]
+        .as_array()
+        .unwrap()
+        .clone()
 }
 
 #[tokio::test]
@@ -518,7 +521,7 @@ async fn a_message_that_nobody_received_is_said_to_be() {
     let id = emulator.publish(TOPIC, Message::new("hi")).unwrap();
     let found = get(&emulator, "messages?state=unrouted").await;
     assert_eq!(found["messages"][0]["id"], json!(id));
-    assert_eq!(found["messages"][0]["stands"], json!([]));
+    assert_eq!(found["messages"][0]["statuses"], json!([]));
     assert_eq!(get(&emulator, "messages?state=waiting").await["total"], 0);
 }
 
@@ -594,9 +597,9 @@ async fn a_message_past_the_history_names_the_setting() {
     check(&emulator, &first, "was started with --history 0").await;
 }
 
-async fn stand_of(emulator: &Emulator, id: &str) -> Value {
+async fn status_of(emulator: &Emulator, id: &str) -> Value {
     let life = get(emulator, &format!("messages/{id}")).await;
-    life["legs"][0]["stand"].clone()
+    life["subscriptions"][0]["status"].clone()
 }
 
 #[tokio::test]
@@ -623,15 +626,15 @@ async fn what_the_service_decided_is_shown_with_its_reason() {
     let body = &attempts[0]["answer"]["body"];
     assert_eq!(body["text"], "the hall is locked\n");
     assert_eq!(
-        stand_of(&scene.emulator, &first).await["outcome"],
+        status_of(&scene.emulator, &first).await["outcome"],
         "handled"
     );
     for outcome in [json!("discarded"), Value::Null, Value::Null] {
         let id = scene.publish(Message::new("hi"));
         scene.acked(&id).await;
-        let stand = stand_of(&scene.emulator, &id).await;
-        assert_eq!(stand["state"], "acked");
-        assert_eq!(&stand["outcome"], &outcome);
+        let status = status_of(&scene.emulator, &id).await;
+        assert_eq!(status["state"], "acked");
+        assert_eq!(&status["outcome"], &outcome);
     }
 }
 
@@ -658,20 +661,20 @@ async fn a_letter_that_the_service_published_is_linked_both_ways() {
     )
     .await;
     scene.acked(&id).await;
-    let stand = stand_of(&scene.emulator, &id).await;
-    assert_eq!(stand["state"], "dead-lettered");
-    assert_eq!(stand["letter"], json!(letter));
+    let status = status_of(&scene.emulator, &id).await;
+    assert_eq!(status["state"], "dead-lettered");
+    assert_eq!(status["deadLetter"], json!(letter));
     let found = get(&scene.emulator, "messages?state=dead-lettered").await;
     assert_eq!(found["messages"][0]["id"], json!(id));
     assert_eq!(found["total"], 1);
 
     let of = json!({"id": id, "isKnown": true, "lastReply": null});
     let life = get(&scene.emulator, &format!("messages/{letter}")).await;
-    assert_eq!(&life["letterOf"], &of);
+    assert_eq!(&life["deadLetterOf"], &of);
     assert_eq!(life["isDeadLetter"], true);
 }
 
-/// One message that was given up, and its id.
+/// Returns the scene and the id of a dead-lettered message.
 async fn gave_up() -> (Scene, String) {
     let policy = |config: &mut SubscriptionConfig| {
         config.dead_letter_policy = Some(DeadLetterPolicy::new(DEAD_TOPIC))
@@ -691,7 +694,7 @@ async fn a_dead_letter_is_published_again_as_it_was() {
     let (mut scene, id) = gave_up().await;
     let there = |found: &Value| found["total"] == 1;
     let found = get_when(&mut scene, "dead-letters", there).await;
-    let letter = &found["letters"][0];
+    let letter = &found["deadLetters"][0];
     assert_eq!(letter["source"], SUBSCRIPTION);
     assert_eq!(letter["sourceTopic"], TOPIC);
     assert_eq!(letter["attempts"], "5");
@@ -702,7 +705,7 @@ async fn a_dead_letter_is_published_again_as_it_was() {
     assert_eq!(found["routes"][0]["holders"], json!([DEAD_SUBSCRIPTION]));
     let life = get(&scene.emulator, &format!("messages/{id}")).await;
     assert_eq!(
-        life["legs"][0]["attempts"][4]["settlement"],
+        life["subscriptions"][0]["attempts"][4]["settlement"],
         json!({"kind": "dead-lettered", "topic": DEAD_TOPIC})
     );
 
@@ -722,7 +725,7 @@ async fn a_dead_letter_is_published_again_as_it_was() {
         json!({"kind": "order"})
     );
     assert_eq!(again.body["message"]["orderingKey"], "customer");
-    assert_eq!(scene.emulator.held(DEAD_SUBSCRIPTION).len(), 1);
+    assert_eq!(scene.emulator.unacked_messages(DEAD_SUBSCRIPTION).len(), 1);
 
     let other = json!({"subscription": DEAD_SUBSCRIPTION, "messageId": id});
     assert_eq!(
@@ -734,16 +737,19 @@ async fn a_dead_letter_is_published_again_as_it_was() {
 #[tokio::test]
 async fn a_dead_letter_leads_to_the_message_that_was_given_up() {
     let (mut scene, id) = gave_up().await;
-    let there = |found: &Value| !found["letters"][0]["letterOf"].is_null();
+    let there = |found: &Value| !found["deadLetters"][0]["deadLetterOf"].is_null();
     let found = get_when(&mut scene, "dead-letters", there).await;
-    let letter = &found["letters"][0];
+    let letter = &found["deadLetters"][0];
     let expected = json!({"id": id, "isKnown": true, "lastReply": "500"});
-    assert_eq!(letter["letterOf"], expected);
+    assert_eq!(letter["deadLetterOf"], expected);
     let path = format!("messages/{}", letter["id"].as_str().unwrap());
-    assert_eq!(get(&scene.emulator, &path).await["letterOf"], expected);
+    assert_eq!(get(&scene.emulator, &path).await["deadLetterOf"], expected);
     let original = get(&scene.emulator, &format!("messages/{id}")).await;
-    assert_eq!(original["letterOf"], Value::Null);
-    assert_eq!(original["legs"][0]["stand"]["letter"], letter["id"]);
+    assert_eq!(original["deadLetterOf"], Value::Null);
+    assert_eq!(
+        original["subscriptions"][0]["status"]["deadLetter"],
+        letter["id"]
+    );
 }
 
 #[tokio::test]
@@ -774,12 +780,12 @@ async fn a_message_is_delivered_again_on_request() {
 }
 
 /// Returns the state of a message at its only subscription.
-async fn stand(emulator: &Emulator, id: &str) -> (Value, Vec<Value>) {
+async fn state_and_replies(emulator: &Emulator, id: &str) -> (Value, Vec<Value>) {
     let life = get(emulator, &format!("messages/{id}")).await;
-    let leg = &life["legs"][0];
-    let attempts = leg["attempts"].as_array().unwrap().iter();
+    let entry = &life["subscriptions"][0];
+    let attempts = entry["attempts"].as_array().unwrap().iter();
     let replies = attempts.map(|attempt| attempt["reply"].clone());
-    (leg["stand"]["state"].clone(), replies.collect())
+    (entry["status"]["state"].clone(), replies.collect())
 }
 
 #[tokio::test]
@@ -790,11 +796,11 @@ async fn the_life_of_a_pulled_message_shows_what_its_client_did() {
     let id = orders.publish(Message::new("hi")).unwrap();
     let pulled = billing.next().await.unwrap();
     assert_eq!(
-        stand(&emulator, &id).await,
+        state_and_replies(&emulator, &id).await,
         (json!("delivering"), vec![Value::Null])
     );
     assert!(pulled.nack());
-    assert_eq!(stand(&emulator, &id).await.0, "retrying");
+    assert_eq!(state_and_replies(&emulator, &id).await.0, "retrying");
     billing.next().await.unwrap();
     emulator.advance(Duration::from_secs(11));
     let pulled = billing.next().await.unwrap();
@@ -804,9 +810,12 @@ async fn the_life_of_a_pulled_message_shows_what_its_client_did() {
         json!("no ack before the deadline"),
         json!("acked"),
     ];
-    assert_eq!(stand(&emulator, &id).await, (json!("acked"), replies));
+    assert_eq!(
+        state_and_replies(&emulator, &id).await,
+        (json!("acked"), replies)
+    );
     let life = get(&emulator, &format!("messages/{id}")).await;
-    let second = &life["legs"][0]["attempts"][1];
+    let second = &life["subscriptions"][0]["attempts"][1];
     assert!(
         second["latencyMs"].as_f64().unwrap() >= 10_000.0,
         "{second}"
@@ -823,8 +832,8 @@ async fn a_purge_shows_on_every_message() {
     let id = orders.publish(Message::new("hi")).unwrap();
     let path = |verb: &str| format!("subscriptions/shop/billing/{verb}");
     assert_eq!(post(&emulator, &path("purge"), json!({})).await.0, 200);
-    assert_eq!(stand(&emulator, &id).await.0, "purged");
-    assert!(billing.held().is_empty());
+    assert_eq!(state_and_replies(&emulator, &id).await.0, "purged");
+    assert!(billing.unacked_messages().is_empty());
     let found = get(&emulator, "subscriptions/shop/billing").await;
     assert_eq!(found["notes"][0]["what"], "Purged");
 }
@@ -847,7 +856,7 @@ async fn a_seek_shows_on_every_message() {
             .0,
         200
     );
-    assert_eq!(stand(&emulator, &id).await.0, "skipped");
+    assert_eq!(state_and_replies(&emulator, &id).await.0, "skipped");
     let found = get(&emulator, "subscriptions/shop/billing").await;
     let note = found["notes"][0]["what"].as_str().unwrap();
     assert!(note.starts_with("Sought to "), "{note}");
@@ -871,11 +880,11 @@ async fn a_seek_to_a_snapshot_shows_on_messages() {
     assert!(billing.next().await.unwrap().ack());
     let seek = json!({"snapshot": "projects/shop/snapshots/before"});
     rest(Method::POST, "subscriptions/billing:seek", seek).await;
-    assert_eq!(stand(&emulator, &recalled).await.0, "waiting");
+    assert_eq!(state_and_replies(&emulator, &recalled).await.0, "waiting");
     // Acked messages are not retained, so that no seek brings this one back.
     let seek = json!({"time": "2020-01-02T03:04:05Z"});
     rest(Method::POST, "subscriptions/billing:seek", seek).await;
-    assert_eq!(stand(&emulator, &forgotten).await.0, "acked");
+    assert_eq!(state_and_replies(&emulator, &forgotten).await.0, "acked");
 }
 
 #[tokio::test]
@@ -1035,7 +1044,7 @@ async fn live(emulator: &Emulator) -> Response {
         .unwrap()
 }
 
-/// The next event, with what was read beyond it left in `rest`.
+/// Returns the next event, with what was read beyond it left in `rest`.
 async fn event(live: &mut Response, rest: &mut String) -> Value {
     loop {
         if let Some((event, after)) = rest.split_once("\n\n") {
@@ -1111,8 +1120,11 @@ async fn an_attempt_that_is_under_way_has_no_end() {
     let id = scene.publish(Message::new("hi"));
     scene.endpoint.next().await;
     let life = get(&scene.emulator, &format!("messages/{id}")).await;
-    assert_eq!(life["legs"][0]["stand"]["state"], "delivering");
-    assert_eq!(life["legs"][0]["attempts"][0]["settlement"], Value::Null);
+    assert_eq!(life["subscriptions"][0]["status"]["state"], "delivering");
+    assert_eq!(
+        life["subscriptions"][0]["attempts"][0]["settlement"],
+        Value::Null
+    );
     scene.endpoint.release();
     scene.acked(&id).await;
 }

@@ -66,7 +66,7 @@ impl Process {
         Self::spawn(folder).started()
     }
 
-    /// One that cannot write files of more than about eight megabytes.
+    /// Starts an emulator that cannot write files larger than about eight megabytes.
     pub(crate) fn start_limited(folder: &Path) -> Self {
         let mut shell = Command::new("/bin/sh");
         let limit = "trap '' XFSZ; ulimit -f 16384; exec \"$@\"";
@@ -127,7 +127,7 @@ impl Known {
         answered.extend(acks);
     }
 
-    /// A message came, which must be one that was published, and not be done.
+    /// Checks a received message: it must be published, and not acknowledged.
     fn received(&self, subscription: &'static str, received: &ReceivedMessage) -> String {
         let data = received.message.clone().unwrap().data;
         let data = String::from_utf8(data).unwrap();
@@ -205,7 +205,7 @@ impl Clients {
         Ok(())
     }
 
-    /// The same on a stream that confirms acknowledgements.
+    /// Pulls and acknowledges on a stream that confirms acknowledgements.
     async fn stream(self) -> Result<(), Status> {
         let mut subscriber = SubscriberClient::new(self.channel.clone());
         let (requests, stream) = mpsc::channel(1_000);

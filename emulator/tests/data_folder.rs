@@ -84,7 +84,7 @@ async fn call(emulator: &Emulator, method: Method, path: &str, body: &Value) -> 
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
-/// A request that is granted.
+/// Sends a request that must succeed.
 async fn done(emulator: &Emulator, method: Method, path: &str, body: Value) -> Value {
     let (status, answer) = call(emulator, method, path, &body).await;
     assert_eq!(status, 200, "{path}: {answer}");
@@ -113,7 +113,7 @@ async fn shown(emulator: &Emulator) -> Vec<Value> {
     shown
 }
 
-/// A topic and a subscription of it that is pulled, as `change` wants it.
+/// Returns a topic and a subscription of it that is pulled, as `change` wants it.
 fn subscribed(
     emulator: &Emulator,
     change: impl FnOnce(&mut SubscriptionConfig),
@@ -128,9 +128,9 @@ fn publish(emulator: &Emulator, data: &'static str) -> String {
     emulator.publish(TOPIC, Message::new(data)).unwrap()
 }
 
-/// The data of what is not acknowledged, in the order of publishing.
-fn held(emulator: &Emulator, subscription: &str) -> Vec<String> {
-    let held = emulator.held(subscription).into_iter();
+/// Returns the data of the unacknowledged messages, in the order of publishing.
+fn unacked(emulator: &Emulator, subscription: &str) -> Vec<String> {
+    let held = emulator.unacked_messages(subscription).into_iter();
     held.map(|message| String::from_utf8(message.data.to_vec()).unwrap())
         .collect()
 }
@@ -303,16 +303,16 @@ async fn only_unacknowledged_messages_survive_a_restart() {
         let last = publish(&emulator, "waiting");
         let pulled = subscription.pull(2).unwrap();
         assert!(pulled[0].ack());
-        let before = emulator.held(SUBSCRIPTION);
+        let before = emulator.unacked_messages(SUBSCRIPTION);
         drop((subscription, pulled));
         let emulator = folder.restart(emulator, end).await;
-        assert_eq!(emulator.held(SUBSCRIPTION), before, "{end:?}");
+        assert_eq!(emulator.unacked_messages(SUBSCRIPTION), before, "{end:?}");
         // Ids go on.
         let next: u64 = publish(&emulator, "new").parse().unwrap();
         assert!(next > last.parse().unwrap());
         ack_all(&emulator.subscription(SUBSCRIPTION).unwrap());
         let emulator = folder.restart(emulator, end).await;
-        assert_eq!(held(&emulator, SUBSCRIPTION), [""; 0], "{end:?}");
+        assert_eq!(unacked(&emulator, SUBSCRIPTION), [""; 0], "{end:?}");
     }
 }
 
@@ -343,8 +343,8 @@ async fn delivery_attempts_are_counted_on() {
         }
         drop(subscription);
         let emulator = folder.restart(emulator, end).await;
-        assert_eq!(held(&emulator, SUBSCRIPTION), [""; 0]);
-        assert_eq!(held(&emulator, DEAD_SUBSCRIPTION), ["often"]);
+        assert_eq!(unacked(&emulator, SUBSCRIPTION), [""; 0]);
+        assert_eq!(unacked(&emulator, DEAD_SUBSCRIPTION), ["often"]);
     }
 }
 
@@ -382,14 +382,14 @@ async fn retained_acked_messages_can_be_sought_after_a_restart() {
         ack_all(&subscription);
         drop(subscription);
         let emulator = folder.restart(emulator, end).await;
-        assert_eq!(held(&emulator, SUBSCRIPTION), [""; 0]);
+        assert_eq!(unacked(&emulator, SUBSCRIPTION), [""; 0]);
         let subscription = emulator.subscription(SUBSCRIPTION).unwrap();
         subscription.seek(begin).unwrap();
-        assert_eq!(held(&emulator, SUBSCRIPTION), ["first", "second"]);
+        assert_eq!(unacked(&emulator, SUBSCRIPTION), ["first", "second"]);
         subscription.purge().unwrap();
         drop(subscription);
         let emulator = folder.restart(emulator, end).await;
-        assert_eq!(held(&emulator, SUBSCRIPTION), [""; 0], "{end:?}");
+        assert_eq!(unacked(&emulator, SUBSCRIPTION), [""; 0], "{end:?}");
     }
 }
 
@@ -417,11 +417,11 @@ async fn a_topic_with_retention_replays_after_a_restart() {
             subscription
         });
         let emulator = folder.restart(emulator, end).await;
-        assert_eq!(held(&emulator, SUBSCRIPTION), [""; 0]);
+        assert_eq!(unacked(&emulator, SUBSCRIPTION), [""; 0]);
         let subscription = emulator.subscription(SUBSCRIPTION).unwrap();
         subscription.seek(begin).unwrap();
         assert_eq!(
-            held(&emulator, SUBSCRIPTION),
+            unacked(&emulator, SUBSCRIPTION),
             ["to nobody", "acked"],
             "{end:?}"
         );
@@ -450,7 +450,7 @@ async fn a_snapshot_can_be_sought_after_a_restart() {
         let subscription = emulator.subscription(SUBSCRIPTION).unwrap();
         subscription.seek_to_snapshot(SNAPSHOT).unwrap();
         let expected = ["unacked", "since", "later"];
-        assert_eq!(held(&emulator, SUBSCRIPTION), expected, "{end:?}");
+        assert_eq!(unacked(&emulator, SUBSCRIPTION), expected, "{end:?}");
     }
 }
 
@@ -467,9 +467,9 @@ async fn a_replayed_message_outlives_its_retention_over_a_restart() {
         drop(subscription);
         let emulator = folder.restart(emulator, end).await;
         emulator.advance(HOUR);
-        assert_eq!(held(&emulator, SUBSCRIPTION), ["sought"], "{end:?}");
+        assert_eq!(unacked(&emulator, SUBSCRIPTION), ["sought"], "{end:?}");
         emulator.advance(7 * 24 * HOUR);
-        assert_eq!(held(&emulator, SUBSCRIPTION), [""; 0], "{end:?}");
+        assert_eq!(unacked(&emulator, SUBSCRIPTION), [""; 0], "{end:?}");
     }
 }
 
@@ -493,7 +493,11 @@ async fn deleted_topics_are_told_apart_after_a_restart() {
         let others = find("projects/shop/subscriptions/other");
         assert!(others.seek_to_snapshot(SNAPSHOT).is_err(), "{end:?}");
         find(SUBSCRIPTION).seek_to_snapshot(SNAPSHOT).unwrap();
-        assert_eq!(held(&emulator, SUBSCRIPTION), ["of this topic"], "{end:?}");
+        assert_eq!(
+            unacked(&emulator, SUBSCRIPTION),
+            ["of this topic"],
+            "{end:?}"
+        );
     }
 }
 
@@ -514,7 +518,10 @@ async fn times_are_told_apart_after_a_restart_as_before() {
     let subscription = emulator.subscription(SUBSCRIPTION).unwrap();
     for (before, time) in noted.iter().enumerate() {
         subscription.seek(*time).unwrap();
-        assert_eq!(subscription.held().len(), noted.len() - 1 - before);
+        assert_eq!(
+            subscription.unacked_messages().len(),
+            noted.len() - 1 - before
+        );
     }
 }
 
@@ -546,10 +553,10 @@ async fn messages_of_a_faster_clock_delay_no_later_expiry() {
         .unwrap();
     ack_all(&archive);
     emulator.advance(2 * HOUR);
-    assert_eq!(held(&emulator, SUBSCRIPTION), ["ahead"]);
+    assert_eq!(unacked(&emulator, SUBSCRIPTION), ["ahead"]);
     for name in [SUBSCRIPTION, archive.name()] {
         emulator.subscription(name).unwrap().seek(begin).unwrap();
-        assert_eq!(held(&emulator, name), ["ahead"]);
+        assert_eq!(unacked(&emulator, name), ["ahead"]);
     }
 }
 
@@ -568,9 +575,9 @@ async fn a_detached_subscription_is_still_empty_after_a_restart() {
         let detach = format!("{SUBSCRIPTION}:detach");
         done(&emulator, Method::POST, &detach, json!({})).await;
         let emulator = folder.restart(emulator, end).await;
-        assert_eq!(held(&emulator, SUBSCRIPTION), [""; 0], "{end:?}");
+        assert_eq!(unacked(&emulator, SUBSCRIPTION), [""; 0], "{end:?}");
         assert_eq!(
-            held(&emulator, "projects/shop/subscriptions/other").len(),
+            unacked(&emulator, "projects/shop/subscriptions/other").len(),
             2
         );
     }
@@ -596,10 +603,10 @@ async fn a_subscription_made_anew_after_a_deletion_begins_empty() {
         for pulled in old.pull(2).unwrap() {
             pulled.nack();
         }
-        assert_eq!(held(&emulator, SUBSCRIPTION), ["new"]);
+        assert_eq!(unacked(&emulator, SUBSCRIPTION), ["new"]);
         drop((old, new, pulled));
         let emulator = folder.restart(emulator, end).await;
-        assert_eq!(held(&emulator, SUBSCRIPTION), ["new"], "{end:?}");
+        assert_eq!(unacked(&emulator, SUBSCRIPTION), ["new"], "{end:?}");
     }
 }
 
@@ -646,10 +653,10 @@ async fn a_dropped_emulator_frees_its_folder_despite_handles() {
     let handle = subscribed(&emulator, |_| {});
     publish(&emulator, "hi");
     let emulator = folder.restart(emulator, End::Dropped).await;
-    assert_eq!(held(&emulator, SUBSCRIPTION), ["hi"]);
+    assert_eq!(unacked(&emulator, SUBSCRIPTION), ["hi"]);
     drop(handle);
     let emulator = folder.restart(emulator, End::Dropped).await;
-    assert_eq!(held(&emulator, SUBSCRIPTION), ["hi"]);
+    assert_eq!(unacked(&emulator, SUBSCRIPTION), ["hi"]);
 }
 
 #[tokio::test]
@@ -721,7 +728,7 @@ async fn a_folder_that_cannot_be_understood_loses_nothing() {
     change(None);
     drop(lock);
     let emulator = folder.start().await;
-    assert_eq!(held(&emulator, SUBSCRIPTION), ["hi"]);
+    assert_eq!(unacked(&emulator, SUBSCRIPTION), ["hi"]);
 }
 
 #[tokio::test]
@@ -742,7 +749,7 @@ async fn a_hold_whose_message_is_lost_is_let_go() {
     transaction.commit().unwrap();
     drop(database);
     let emulator = folder.start().await;
-    assert_eq!(held(&emulator, SUBSCRIPTION), [""; 0]);
+    assert_eq!(unacked(&emulator, SUBSCRIPTION), [""; 0]);
     emulator.stop().await;
     let transaction = redb::ReadableDatabase::begin_read(&open()).unwrap();
     let table = transaction.open_table(holds).unwrap();

@@ -24,7 +24,7 @@ async fn dead_lettered(scene: &mut Scene) -> DeliveryEvent {
 }
 
 fn letters(scene: &Scene) -> Vec<ReceivedMessage> {
-    scene.emulator.held(DEAD_SUBSCRIPTION)
+    scene.emulator.unacked_messages(DEAD_SUBSCRIPTION)
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_message_is_dead_lettered_after_the_last_attempt() {
     assert_eq!(event.attempt, 5);
     assert_eq!(event.dead_lettered_to(), Some(DEAD_TOPIC));
     assert!(scene.endpoint.is_idle());
-    assert!(scene.emulator.held(SUBSCRIPTION).is_empty());
+    assert!(scene.emulator.unacked_messages(SUBSCRIPTION).is_empty());
 
     let letters = letters(&scene);
     let [letter] = letters.as_slice() else {

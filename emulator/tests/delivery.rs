@@ -243,7 +243,7 @@ async fn endpoints_that_hang_do_not_hold_up_another_subscription() {
 async fn a_subscription_holds_messages_until_it_has_an_endpoint() {
     let mut scene = Scene::start(Pace::Eager, [], |config| config.push_config = None).await;
     let ids = ["a", "b"].map(|data| scene.publish(Message::new(data).with_attribute("k", data)));
-    let held = scene.emulator.held(SUBSCRIPTION);
+    let held = scene.emulator.unacked_messages(SUBSCRIPTION);
     assert_eq!(
         held.iter().map(|each| each.id.clone()).collect::<Vec<_>>(),
         ids
@@ -258,7 +258,7 @@ async fn a_subscription_holds_messages_until_it_has_an_endpoint() {
     scene.endpoint.next().await;
     scene.endpoint.next().await;
     while !scene.ended().await.is_acked() {}
-    while !scene.emulator.held(SUBSCRIPTION).is_empty() {
+    while !scene.emulator.unacked_messages(SUBSCRIPTION).is_empty() {
         scene.ended().await;
     }
 }

@@ -23,7 +23,7 @@ impl Scene {
             .collect()
     }
 
-    /// The arrivals of each message until all are acked.
+    /// Returns the number of arrivals of each message until all are acked.
     async fn arrivals(&mut self, acks: usize) -> BTreeMap<String, usize> {
         let mut acked = 0;
         while acked < acks {
@@ -45,7 +45,7 @@ async fn every_message_is_delivered_exactly_twice() {
     let arrivals = scene.arrivals(2 * MESSAGES).await;
     assert_eq!(arrivals.len(), published.len());
     assert!(arrivals.values().all(|count| *count == 2), "{arrivals:?}");
-    assert!(scene.emulator.held(SUBSCRIPTION).is_empty());
+    assert!(scene.emulator.unacked_messages(SUBSCRIPTION).is_empty());
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn what_is_purged_while_it_is_pushed_does_not_come_again() {
     subscription.purge().unwrap();
     scene.endpoint.release();
     assert!(scene.ended().await.is_acked());
-    assert!(subscription.held().is_empty());
+    assert!(subscription.unacked_messages().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,5 +213,5 @@ async fn a_burst_does_not_count_what_was_purged() {
     subscription.purge().unwrap();
     scene.publish(Message::new("3"));
     assert!(scene.endpoint.stays_idle().await);
-    assert_eq!(subscription.held().len(), 1);
+    assert_eq!(subscription.unacked_messages().len(), 1);
 }

@@ -66,7 +66,7 @@ pub(crate) fn features() -> Vec<Feature> {
     serde_json::from_str(DATA).unwrap()
 }
 
-/// A finding that is not what the table says, in words; nothing if it is.
+/// Returns a finding that is not what the table says, in words; nothing if it is.
 pub(crate) fn difference(features: &[Feature], judged: Judged, found: &Finding) -> Option<String> {
     let Finding {
         feature: name,
@@ -86,7 +86,7 @@ pub(crate) fn difference(features: &[Feature], judged: Judged, found: &Finding) 
     }
 }
 
-/// The features of the table that no client has checked.
+/// Returns the features of the table that no client has checked.
 pub(crate) fn missing(features: &[Feature], findings: &[Finding]) -> Vec<String> {
     let found: BTreeSet<_> = findings
         .iter()

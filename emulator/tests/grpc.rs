@@ -262,7 +262,7 @@ async fn what_is_no_such_message_is_refused_for_good() {
     };
     let place = "The request cannot be read: failed to decode Protobuf message: PubsubMessage.ordering_key: PublishRequest.messages";
     refused(ordering_key, place).await;
-    assert!(scene.emulator.held(SUBSCRIPTION).is_empty());
+    assert!(scene.emulator.unacked_messages(SUBSCRIPTION).is_empty());
 
     let topic = AnyAttribute {
         key: HALF.to_vec(),

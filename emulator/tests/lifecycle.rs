@@ -33,7 +33,7 @@ async fn dropping_stops_as_well() {
     while scene.events.recv().await.is_ok() {}
 }
 
-/// A client that sent half a request, and keeps its connection.
+/// Returns the connection of a client that sent half a request.
 async fn lingering(emulator: &Emulator) -> TcpStream {
     let mut client = TcpStream::connect(emulator.address()).await.unwrap();
     let head = b"POST /v1/projects/shop/topics/orders:publish HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";
@@ -81,7 +81,7 @@ async fn deleting_a_subscription_aborts_its_pushes() {
     reqwest::Client::new().delete(url).send().await.unwrap();
     scene.endpoint.abandoned().await;
     assert!(deleted.elapsed() < Duration::from_secs(60));
-    assert!(scene.emulator.held(SUBSCRIPTION).is_empty());
+    assert!(scene.emulator.unacked_messages(SUBSCRIPTION).is_empty());
     scene.publish(Message::new("to nobody"));
     assert!(scene.endpoint.stays_idle().await);
 }

@@ -63,7 +63,7 @@ async fn delivering_a_message_again_repeats_the_later_ones_of_its_key() {
     assert!(scene.endpoint.is_idle());
 }
 
-/// A subscription to pull, with messages of the keys given, and what each is.
+/// Returns a subscription to pull, with messages of the keys given, and what each is.
 async fn pulled(keys: &[&str], change: impl FnOnce(&mut SubscriptionConfig)) -> SubscriptionHandle {
     let scene = Scene::start(Pace::Eager, [], |config| {
         config.push_config = None;
@@ -144,10 +144,10 @@ async fn a_batch_past_its_deadline_is_redelivered_as_a_whole() {
         scene.emulator.advance(Duration::from_secs(11));
     }
     let letters = scene.emulator.subscription(DEAD_SUBSCRIPTION).unwrap();
-    while letters.held().len() < 3 {
+    while letters.unacked_messages().len() < 3 {
         tokio::task::yield_now().await;
     }
-    let held = letters.held();
+    let held = letters.unacked_messages();
     let numbers: Vec<_> = held.iter().map(|each| &each.attributes["number"]).collect();
     assert_eq!(numbers, ["0", "1", "2"]);
 }

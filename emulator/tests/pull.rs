@@ -22,7 +22,7 @@ async fn client(scene: &Scene) -> SubscriberClient<Channel> {
     SubscriberClient::new(endpoint.connect().await.unwrap())
 }
 
-/// A stream that wants at most so many messages in hand; 0 is no limit.
+/// Opens a stream with a limit of outstanding messages; 0 is no limit.
 async fn stream(
     scene: &Scene,
     most: i64,
@@ -43,7 +43,7 @@ async fn stream(
     (requests, answers.unwrap().into_inner())
 }
 
-/// The ack ids of the next messages.
+/// Receives messages, and returns their ack ids.
 async fn next(answers: &mut Streaming<StreamingPullResponse>) -> Vec<String> {
     loop {
         let answer = answers.message().await.unwrap().unwrap();
@@ -122,7 +122,11 @@ async fn a_client_that_reads_nothing_is_listened_to_all_the_same() {
     };
     requests.send(ack).await.unwrap();
     let acked = async {
-        while subscription.held().iter().any(|each| each.data == "first") {
+        while subscription
+            .unacked_messages()
+            .iter()
+            .any(|each| each.data == "first")
+        {
             tokio::task::yield_now().await;
         }
     };
@@ -163,7 +167,7 @@ async fn a_further_delivery_that_finds_no_place_comes_after_the_first() {
     for _ in 0..5 {
         assert!(scene.ended().await.is_acked());
     }
-    assert!(scene.emulator.held(SUBSCRIPTION).is_empty());
+    assert!(scene.emulator.unacked_messages(SUBSCRIPTION).is_empty());
 }
 
 #[tokio::test]
@@ -183,7 +187,7 @@ async fn an_open_stream_keeps_its_subscription_from_being_idle() {
     assert!(scene.emulator.subscription(SUBSCRIPTION).is_err());
 }
 
-/// The ack id of the next message, twice.
+/// Receives a message, and returns its ack id twice.
 async fn twice(client: &mut SubscriberClient<Channel>) -> Vec<String> {
     let answer = client.pull(one_message()).await.unwrap().into_inner();
     vec![answer.received_messages[0].ack_id.clone(); 2]

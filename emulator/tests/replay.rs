@@ -14,7 +14,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const SNAPSHOT: &str = "projects/shop/snapshots/yesterday";
 
-/// A subscription of a topic, as `change` wants both.
+/// Returns a subscription of a topic, as `change` wants both.
 fn subscribed(
     change: impl FnOnce(&mut TopicConfig, &mut SubscriptionConfig),
 ) -> (Emulator, SubscriptionHandle) {
@@ -37,8 +37,8 @@ fn ack_all(subscription: &SubscriptionHandle) {
     }
 }
 
-fn held(subscription: &SubscriptionHandle) -> Vec<String> {
-    let held = subscription.held().into_iter();
+fn unacked(subscription: &SubscriptionHandle) -> Vec<String> {
+    let held = subscription.unacked_messages().into_iter();
     held.map(|message| String::from_utf8(message.data.to_vec()).unwrap())
         .collect()
 }
@@ -63,10 +63,10 @@ async fn messages_that_the_topic_retains_stay_after_a_seek() {
     subscription.seek(begin).unwrap();
     let pulled = subscription.pull(1).unwrap();
     look(&emulator);
-    assert_eq!(held(&subscription), ["in hand", "waiting"]);
+    assert_eq!(unacked(&subscription), ["in hand", "waiting"]);
     assert!(pulled[0].ack());
     emulator.advance(DAY);
-    assert_eq!(held(&subscription), [""; 0]);
+    assert_eq!(unacked(&subscription), [""; 0]);
 }
 
 #[tokio::test]
@@ -82,11 +82,11 @@ async fn a_replayed_message_stays_until_its_snapshot_expires() {
     subscription.seek_to_snapshot(SNAPSHOT).unwrap();
     publish(&emulator, "later");
     look(&emulator);
-    assert_eq!(held(&subscription), ["before", "since", "later"]);
+    assert_eq!(unacked(&subscription), ["before", "since", "later"]);
     emulator.advance(HOUR);
-    assert_eq!(held(&subscription), ["before", "since"]);
+    assert_eq!(unacked(&subscription), ["before", "since"]);
     emulator.advance(7 * DAY);
-    assert_eq!(held(&subscription), [""; 0]);
+    assert_eq!(unacked(&subscription), [""; 0]);
 }
 
 /// The machine's clock is as fine as that of whoever notes a time.
@@ -98,15 +98,15 @@ async fn a_seek_separates_messages_on_both_sides_of_its_time() {
         let noted = OffsetDateTime::now_utc();
         publish(&emulator, "after");
         subscription.seek(noted).unwrap();
-        assert_eq!(held(&subscription), ["after"]);
+        assert_eq!(unacked(&subscription), ["after"]);
         ack_all(&subscription);
         subscription.seek(noted).unwrap();
-        assert_eq!(held(&subscription), ["after"]);
+        assert_eq!(unacked(&subscription), ["after"]);
         // The publish time that a message shows is precise enough.
-        let shown = subscription.held()[0].publish_time;
+        let shown = subscription.unacked_messages()[0].publish_time;
         ack_all(&subscription);
         subscription.seek(shown).unwrap();
-        assert!(held(&subscription).contains(&"after".to_owned()));
+        assert!(unacked(&subscription).contains(&"after".to_owned()));
         subscription.purge().unwrap();
     }
 }
@@ -136,10 +136,10 @@ async fn a_snapshot_of_one_deleted_topic_is_none_of_another() {
         subscription.create_snapshot(&snapshot).unwrap();
         topic.delete().unwrap();
         assert!(first.seek_to_snapshot(&snapshot).is_err());
-        assert_eq!(held(&first), [""; 0]);
+        assert_eq!(unacked(&first), [""; 0]);
         subscription.purge().unwrap();
         subscription.seek_to_snapshot(&snapshot).unwrap();
-        assert_eq!(held(&subscription), ["hi"]);
+        assert_eq!(unacked(&subscription), ["hi"]);
     }
 }
 
@@ -186,7 +186,7 @@ async fn a_redelivery_replaces_a_requested_delivery() {
         assert_eq!(pulled.len(), 1);
         assert!(subscription.pull(9).unwrap().is_empty());
         assert!(pulled[0].ack());
-        assert_eq!(held(&subscription), [""; 0]);
+        assert_eq!(unacked(&subscription), [""; 0]);
     }
 }
 

@@ -226,7 +226,7 @@ async fn messages_are_pushed_as_soon_as_an_endpoint_is_set() {
     let (code, answer) = call(&emulator, Method::POST, &publish, &body).await;
     assert_eq!(code, 200);
     assert_eq!(answer["messageIds"].as_array().unwrap().len(), 2);
-    assert_eq!(emulator.held(SUBSCRIPTION).len(), 2);
+    assert_eq!(emulator.unacked_messages(SUBSCRIPTION).len(), 2);
 
     let modify = format!("{SUBSCRIPTION}:modifyPushConfig");
     let body = json!({"pushConfig": {"pushEndpoint": endpoint.url()}});
@@ -278,7 +278,7 @@ async fn bad_messages_are_refused_all_or_none() {
         missing,
         refusal(404, "NOT_FOUND", "Resource not found (resource=missing)")
     );
-    assert!(emulator.held(SUBSCRIPTION).is_empty());
+    assert!(emulator.unacked_messages(SUBSCRIPTION).is_empty());
 }
 
 #[tokio::test]
@@ -375,7 +375,7 @@ async fn a_list_in_the_place_of_an_object_is_refused() {
         assert_eq!(code, 400, "{body}");
         assert_eq!(answer["error"]["status"], "INVALID_ARGUMENT", "{body}");
     }
-    assert!(emulator.held(SUBSCRIPTION).is_empty());
+    assert!(emulator.unacked_messages(SUBSCRIPTION).is_empty());
 
     let modify = format!("{SUBSCRIPTION}:modifyPushConfig");
     for body in [
@@ -802,7 +802,7 @@ async fn a_seek_to_the_present_acks_all_messages() {
             json!({"time": now.unwrap()}),
         )
         .await;
-        assert!(emulator.held(SUBSCRIPTION).is_empty());
+        assert!(emulator.unacked_messages(SUBSCRIPTION).is_empty());
     }
 }
 

@@ -209,7 +209,7 @@ fn query() -> impl Strategy<Value = String> {
     prop_oneof![3 => Just(String::new()), 2 => written]
 }
 
-/// A route, sometimes with something else in its path, or under another method.
+/// Returns a route, sometimes with something else in its path, or under another method.
 fn request() -> impl Strategy<Value = (String, String)> {
     let routes = prop::sample::select(&ROUTES[..]);
     let methods = prop::sample::select(&["GET", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"][..]);

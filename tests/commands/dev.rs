@@ -110,8 +110,8 @@ async fn the_console_shows_outcomes_with_their_reasons() {
             message["id"].as_str().expect("an id")
         ))
         .await;
-        for leg in life["legs"].as_array().expect("a list") {
-            answers.extend(leg["attempts"].as_array().expect("a list").clone());
+        for entry in life["subscriptions"].as_array().expect("a list") {
+            answers.extend(entry["attempts"].as_array().expect("a list").clone());
         }
     }
     let body_of = |outcome: &str| {

@@ -97,7 +97,7 @@ impl Google {
             "projects/{}/subscriptions/probe-dead-letter",
             super::PROJECT
         );
-        self.emulator.held(&name)
+        self.emulator.unacked_messages(&name)
     }
 }
 

@@ -90,7 +90,7 @@ impl Scene {
     }
 
     fn held(&self) -> Vec<ReceivedMessage> {
-        self.subscription.held()
+        self.subscription.unacked_messages()
     }
 
     /// The number of messages of each event.
@@ -619,7 +619,7 @@ async fn a_project_is_what_pub_sub_takes() {
         let mut named = scene.command(&["--json", &order]);
         named.env("GOOGLE_CLOUD_PROJECT", project);
         assert_eq!(said(named).await.code, Some(0));
-        assert_eq!(subscription.held().len(), 2);
+        assert_eq!(subscription.unacked_messages().len(), 2);
     }
     let wrong = scene.publish(&["--json", &order, "--project", "a/b"]).await;
     assert_eq!(wrong.code, Some(2));

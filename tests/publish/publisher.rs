@@ -85,7 +85,7 @@ impl Scene {
     }
 
     fn orders(&self) -> Vec<String> {
-        let held = self.subscription.held();
+        let held = self.subscription.unacked_messages();
         held.iter().map(order).collect()
     }
 }
@@ -108,7 +108,7 @@ async fn a_message_arrives_as_it_was_published() {
         .publish(message)
         .await
         .expect("an id");
-    let held = scene.subscription.held();
+    let held = scene.subscription.unacked_messages();
     assert_eq!(held.len(), 1);
     assert_eq!(held[0].id.as_str(), id.as_str());
     assert_eq!(order(&held[0]), "A-1");
@@ -157,7 +157,7 @@ async fn messages_of_a_key_keep_their_order() {
     }
     publisher.flush().await;
     for key in 0..3 {
-        let held = scene.subscription.held();
+        let held = scene.subscription.unacked_messages();
         let of_key = held
             .iter()
             .filter(|message| message.ordering_key == format!("key-{key}"));
@@ -175,7 +175,7 @@ async fn a_lost_answer_repeats_the_message_with_the_same_event_id() {
     let publisher = scene.publisher().await;
     scene.proxy.fail("Publish", RpcFault::Lost(UNAVAILABLE), 1);
     let id = publisher.publish(shipped("A-1")).await.expect("an id");
-    let held = scene.subscription.held();
+    let held = scene.subscription.unacked_messages();
     assert_eq!(held.len(), 2, "published twice");
     assert_eq!(held[1].id, id);
     assert_eq!(held[0].attributes, held[1].attributes);
@@ -382,7 +382,7 @@ async fn each_run_publishes_the_same_event_in_the_deliverys_trace() {
     for _ in 0..2 {
         assert_eq!(push_to(&url, push.to_string(), &token).await.status, 204);
     }
-    let held = mail.held();
+    let held = mail.unacked_messages();
     assert_eq!(held.len(), 2);
     for message in &held {
         assert_eq!(message.attributes["traceparent"], parent.to_string());

@@ -34,7 +34,7 @@ impl Client {
         call(self.rest.put(url).json(&json!({}))).await
     }
 
-    /// A subscription that is pushed to an endpoint; without one its messages wait.
+    /// Creates a subscription that pushes to an endpoint, or keeps its messages without one.
     pub(crate) async fn subscribe(
         &self,
         subscription: &str,

@@ -51,7 +51,7 @@ pub(crate) async fn serve() -> Result<(), Failure> {
     Ok(())
 }
 
-/// An endpoint in this process, which tells when each push arrived.
+/// Starts an endpoint in this process, which reports the arrival of each push.
 pub(crate) async fn local() -> Result<(String, mpsc::UnboundedReceiver<Instant>), Failure> {
     let listener = TcpListener::bind(loopback()).await?;
     let url = format!("http://{}/fast", listener.local_addr()?);

@@ -70,7 +70,7 @@ pub(crate) async fn measure(kind: Kind, arguments: &Arguments) -> Result<Figures
     })
 }
 
-/// The median time from the start of the process to its first answer.
+/// Returns the median time from the start of the process to its first answer.
 async fn starts(kind: Kind, arguments: &Arguments) -> Result<Duration, Failure> {
     let mut times = Vec::new();
     for _ in 0..arguments.starts.max(1) {
@@ -176,7 +176,7 @@ impl<'a> Scene<'a> {
         self.pushed(0).await
     }
 
-    /// The processor time that push subscriptions take while nothing is published, in percent of one processor.
+    /// Returns the processor time that push subscriptions take while nothing is published, in percent of one processor.
     async fn idle(&mut self) -> Result<f64, Failure> {
         self.client.create_topic("idle").await?;
         let url = self.endpoint_url("fast");

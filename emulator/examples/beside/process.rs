@@ -112,7 +112,7 @@ impl Process {
         Err(format!("the emulator did not answer within {START_LIMIT:?}").into())
     }
 
-    /// The processor time that it has taken until now, in seconds.
+    /// Returns the processor time that the process has taken so far, in seconds.
     pub(crate) fn cpu_seconds(&self) -> Result<f64, Failure> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The name of the program comes first, and may hold anything but its closing bracket.
@@ -124,7 +124,7 @@ impl Process {
         Ok(ticks / TICKS_A_SECOND)
     }
 
-    /// The memory that it occupies now, in MiB.
+    /// Returns the current memory of the process, in MiB.
     pub(crate) fn memory_mib(&self) -> Result<f64, Failure> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

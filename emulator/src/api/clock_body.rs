@@ -1,4 +1,4 @@
-//! The emulator's clock in JSON, which is no part of Google's interface.
+//! The emulator's clock in JSON, which is not part of Google's API.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use time::OffsetDateTime;
 #[derive(Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AdvanceBody {
-    /// The advance; everything due by then happens at once. Time does not go back.
+    /// The time to advance. Everything due within it happens immediately. The clock never moves back.
     #[serde(deserialize_with = "crate::resources::duration::deserialize_seconds")]
     pub(super) seconds: Duration,
 }
 
-/// The response: the time that the clock shows now.
+/// The response: the new time of the clock.
 #[derive(Debug, Serialize)]
 pub(super) struct ClockBody {
     #[serde(with = "time::serde::rfc3339")]

@@ -1,4 +1,4 @@
-//! Reads requests of gRPC. A malformed one is refused with a permanent code, since clients retry `INTERNAL` without end.
+//! Reads gRPC requests. A malformed one gets a permanent code, since clients retry `INTERNAL` endlessly.
 
 use std::any::TypeId;
 use std::marker::PhantomData;
@@ -11,13 +11,13 @@ use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic_prost::{ProstCodec, ProstEncoder};
 
-/// The most of an attribute's key that a refusal repeats.
+/// The most bytes of an attribute's key in an error.
 const MAX_KEY_CHARS: usize = 64;
 
-/// Writes answers as `tonic_prost` does, and reads requests with [`RequestDecoder`].
+/// Writes responses like `tonic_prost`, and reads requests with [`RequestDecoder`].
 pub(super) struct RequestCodec<T, U>(PhantomData<(T, U)>);
 
-/// Reads messages, and refuses other bytes as an invalid argument.
+/// Reads messages, and rejects other bytes as an invalid argument.
 pub(super) struct RequestDecoder<U>(PhantomData<U>);
 
 impl<T, U> Default for RequestCodec<T, U> {
@@ -68,7 +68,7 @@ fn refusal<U: 'static>(body: Bytes, error: &DecodeError) -> Status {
     })
 }
 
-/// A request to publish, as far as its attributes go, which may be any bytes here.
+/// The attributes of a publish request, which may be any bytes here.
 #[derive(Clone, PartialEq, Message)]
 struct AnyPublish {
     #[prost(message, repeated, tag = "2")]
@@ -89,7 +89,7 @@ struct AnyAttribute {
     value: Bytes,
 }
 
-/// Names the first attribute that is not text, without its value.
+/// Returns the name of the first attribute that is not UTF-8, without its value.
 fn unreadable_attribute(body: Bytes) -> Option<String> {
     let request = AnyPublish::decode(body).ok()?;
     for (place, message) in request.messages.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! The interface beside Google's, under `/emulator/v1`: faults, the clock, keys, repeated deliveries, a list
-//! of unacknowledged messages, and the deletion of a project. Shutdown is requested as with Google's own emulator.
+//! The emulator's own API under `/emulator/v1`: faults, the clock, keys, repeated deliveries, a list of unacknowledged
+//! messages, and the deletion of a project. Shutdown has the same request as in Google's emulator.
 
 use std::sync::Arc;
 
@@ -28,10 +28,10 @@ use crate::issuer::Issuer;
 use crate::object::Object;
 use crate::resources::name::ResourceName;
 
-/// The most messages that are shown at once.
+/// The most messages in one response.
 const MAX_HELD_MESSAGES: usize = 1_000;
 
-/// No further message is shown once there are as many.
+/// The size in bytes after which no further message is added.
 const MAX_HELD_BYTES: usize = 10_000_000;
 
 /// The state of the handlers.
@@ -42,14 +42,14 @@ struct Control {
     stopping: CancellationToken,
 }
 
-/// A message to be delivered once more.
+/// The id of a message that is delivered once more.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AgainBody {
     message_id: String,
 }
 
-/// The number of messages to show.
+/// The most messages to return.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct HeldQuery {
@@ -62,7 +62,7 @@ struct Nothing {}
 
 type Answer<T> = Result<Json<T>, Refused>;
 
-/// A refusal in Google's form of errors.
+/// An error in Google's form.
 struct Refused(Status);
 
 impl<E: Into<Status>> From<E> for Refused {
@@ -103,7 +103,7 @@ pub(super) fn routes(
         })
 }
 
-/// Shuts the emulator down, as scripts for Google's own emulator do. The response is sent even if the data folder has failed.
+/// Shuts the emulator down, as with Google's emulator. The response is sent even if the data folder has failed.
 async fn shut_down(State(control): State<Control>) -> Json<Nothing> {
     control.stopping.cancel();
     Json(Nothing {})
@@ -162,7 +162,8 @@ async fn deliver_again(
     Ok(Json(Nothing {}))
 }
 
-/// Lists the messages of a subscription, oldest first, in the form of a pull's response. Nothing is leased: there are no ack ids.
+/// Lists the unacknowledged messages of a subscription, oldest first, in the form of a pull response. They are not leased,
+/// so there are no ack ids.
 async fn held(
     State(control): State<Control>,
     Path(place): Path<(String, String)>,

@@ -1,5 +1,5 @@
-//! Keeps the web pages of other machines from Google's interface and the emulator's own, since any page in a developer's
-//! browser can send requests to loopback. Programs and pages on this machine, which are a developer's own, are allowed.
+//! Keeps web pages of other machines away from Google's API and the emulator's own, since any page in a developer's browser
+//! can send requests to loopback. Programs and pages on this machine are allowed.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use tonic::Status;
 use super::refuse;
 use crate::server::hosts::{authorities, host};
 
-/// Ends of names that cannot be registered, so that no foreign page has such a name (RFC 6761, RFC 6762, RFC 8375; ICANN has
-/// reserved `internal`). Kubernetes' names of services end with `svc` or `svc.cluster.local`.
+/// Suffixes of names that cannot be registered, so that no foreign page has such a name (RFC 6761, RFC 6762, RFC 8375;
+/// ICANN has reserved `internal`). Names of Kubernetes services end with `svc` or `svc.cluster.local`.
 const LOCAL_ENDS: [&str; 6] = [
     ".home.arpa",
     ".internal",
@@ -30,16 +30,16 @@ const LOCAL_ENDS: [&str; 6] = [
     ".test",
 ];
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
-/// As long as Chromium remembers it at most.
+/// The longest time for which Chromium caches it.
 const TWO_HOURS: HeaderValue = HeaderValue::from_static("7200");
 
-/// The host name of the emulator besides those of this machine and its network.
+/// The public host name of the emulator, besides those of this machine and its network.
 #[derive(Clone)]
 pub(super) struct Gate {
     public: Arc<str>,
 }
 
-/// The reason for refusing a request.
+/// The reason for rejecting a request.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
     #[error(
@@ -61,11 +61,13 @@ impl Gate {
     }
 
     fn check(&self, request: &Request) -> Result<(), Refusal> {
-        // A browser that was led here by a foreign name does not say so, as it takes the page for the emulator's own.
+        // A browser that reached this machine by a foreign name sends no origin, as it takes the page for the emulator's
+        // own.
         if !authorities(request).all(|host| host.is_some_and(|host| self.answers_to(&host))) {
             return Err(Refusal::ForeignName);
         }
-        // It names the page's origin with every request that changes something, and lets no page read the answers to others.
+        // The browser sends the page's origin with every request that changes something, and hides the responses to others
+        // from the page.
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
         let mut origins = request.headers().get_all(ORIGIN).iter();
         if is_safe || origins.all(is_of_this_machine) {
@@ -84,9 +86,9 @@ impl Gate {
     }
 }
 
-/// Returns true if a name is one of this machine or its network, as containers have them: without a dot, or with a last part that no
-/// domain ends with, as `emulator.my_network` of Docker and `ghcr.io-shop-emulator` of GitLab. Top-level domains have letters
-/// only, or begin with `xn--` (RFC 3696, section 2, and ICANN's rules for new ones).
+/// Returns true if a name belongs to this machine or its network: without a dot, or with a last part that is not a
+/// top-level domain, as `emulator.my_network` of Docker and `ghcr.io-shop-emulator` of GitLab. Top-level domains have
+/// letters only, or start with `xn--` (RFC 3696, section 2, and ICANN's rules for new ones).
 fn is_container(host: &str) -> bool {
     let Some((_, last)) = host.rsplit_once('.') else {
         return true;
@@ -94,7 +96,7 @@ fn is_container(host: &str) -> bool {
     last.contains('_') || (last.contains('-') && !last.starts_with("xn--"))
 }
 
-/// Lets a request pass, or refuses it as its sender understands it.
+/// Passes a request on, or rejects it in the form of its API.
 pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let origin = own_origin(request.headers());
     let mut response = match gate.check(&request) {
@@ -110,13 +112,13 @@ pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
     response
 }
 
-/// The origin of a page on this machine, which may read the answer, as pages made for Google's emulator do.
+/// Returns the origin of a page on this machine, which may read the response, as with Google's emulator.
 fn own_origin(headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(ORIGIN).filter(|each| is_of_this_machine(each));
     origin.cloned()
 }
 
-/// Returns true if a browser asks for a page's permission (Fetch, "CORS-preflight request").
+/// Returns true for a browser's preflight request (Fetch, "CORS-preflight request").
 fn is_preflight(request: &Request) -> bool {
     *request.method() == Method::OPTIONS
         && request

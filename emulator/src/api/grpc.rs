@@ -1,4 +1,4 @@
-//! The generated gRPC services, which are the one surface of the emulator: REST is transcoded to them.
+//! The generated gRPC services. REST is transcoded to them.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::{MAX_BODY_BYTES, MAX_READ_BYTES};
 /// *google.protobuf.Empty*, which prost has no struct for.
 pub(super) type Empty = ();
 
-/// All of the published surface.
+/// All services.
 pub(super) trait Api: Publisher + Subscriber + SchemaService + IAMPolicy {}
 
 impl<S: Publisher + Subscriber + SchemaService + IAMPolicy> Api for S {}
@@ -46,8 +46,8 @@ mod generated {
     }
 }
 
-/// The services over gRPC, each under its name. Clients may compress what they send (Google, *Message compression*). What is
-/// too large to be published is read to its end, so that it can be refused as Google refuses it.
+/// Returns the services over gRPC by name. Clients may compress requests (Google, *Message compression*). A request that is
+/// too large to be published is read to its end, so that it can be rejected as Google rejects it.
 pub(super) fn routes<S: Api>(api: &Arc<S>) -> Router {
     let publisher = PublisherServer::from_arc(Arc::clone(api))
         .max_decoding_message_size(MAX_READ_BYTES)

@@ -1,4 +1,4 @@
-//! The service of policies, which are kept but not enforced.
+//! The service of policies, which are stored but not enforced.
 
 use googleapis_tonic_google_iam_v1::google::iam::v1::{
     GetIamPolicyRequest, Policy, SetIamPolicyRequest, TestIamPermissionsRequest,
@@ -62,13 +62,14 @@ impl Services {
     }
 }
 
-/// A policy of which only the fields of a mask are new, if there is one (Google, *SetIamPolicyRequest*, `updateMask`).
+/// Returns the policy with only the fields of the mask replaced, if there is a mask (Google, *SetIamPolicyRequest*,
+/// `updateMask`).
 fn masked(change: Policy, current: Policy, mask: Option<FieldMask>) -> Result<Policy, ApiError> {
     let paths = mask.map(|mask| mask.paths).unwrap_or_default();
     if paths.is_empty() {
         return Ok(change);
     }
-    // The rest of the policy must still be the one that was read here.
+    // The rest of the policy must not change in the meantime.
     let mut policy = current;
     for path in &paths {
         match path.as_str() {

@@ -10,13 +10,13 @@ use serde::Serialize;
 
 use crate::issuer::Issuer;
 
-/// The form of Google's own (Google, *Authenticate with a backend server*: fetch the keys again as `Cache-Control` says). The
-/// second is ours: unlike Google, an emulator is started anew, with other keys, and who has kept the old ones for longer would
-/// refuse its tokens. A library that fetches them for every token would be slow without any.
+/// The cache headers of the keys. Google's have the same form (Google, *Authenticate with a backend server*: fetch the keys
+/// again as `Cache-Control` says). The single second is ours: a restarted emulator has other keys, and a receiver with
+/// cached ones would reject its tokens. Without any caching, libraries that fetch the keys for every token would be slow.
 const CACHE: &str = "public, max-age=1, must-revalidate";
 
-/// The fields that every discovery document has (OpenID Connect Discovery 1.0, section 3), as libraries refuse one that lacks
-/// any. There is no sign-in here, so the authorization endpoint does not answer.
+/// The required fields of a discovery document (OpenID Connect Discovery 1.0, section 3), since libraries reject one
+/// without them. There is no sign-in here, so nothing answers at the authorization endpoint.
 #[derive(Serialize)]
 struct Discovery<'a> {
     issuer: &'a str,
@@ -32,7 +32,7 @@ pub(super) async fn keys(State(issuer): State<Arc<Issuer>>) -> impl IntoResponse
     ([(CACHE_CONTROL, CACHE)], Json(issuer.published()))
 }
 
-/// The form that Google's own libraries ask for: certificates in PEM, by key id.
+/// Returns the keys as certificates in PEM by key id, as Google's own libraries request them.
 pub(super) async fn certificates(State(issuer): State<Arc<Issuer>>) -> impl IntoResponse {
     issuer.ready_to_publish().await;
     ([(CACHE_CONTROL, CACHE)], Json(issuer.certificates()))

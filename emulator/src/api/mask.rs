@@ -7,7 +7,7 @@ use prost_types::FieldMask;
 use super::descriptor::{self, PUBSUB};
 use crate::error::ApiError;
 
-/// A kind of resource, and its fields that no update changes.
+/// A kind of resource, and its immutable fields.
 struct Resource {
     name: &'static str,
     fixed: &'static [&'static str],
@@ -37,10 +37,10 @@ const SNAPSHOT: Resource = Resource {
     fixed: &["name", "topic"],
 };
 
-/// A topic with the fields of `mask` as `change` has them.
+/// Returns a topic with the fields of `mask` from `change`.
 ///
 /// # Errors
-/// If the mask is empty, or names a field that is not there or does not change.
+/// If the mask is empty, or has an unknown or immutable field.
 pub(super) fn merge_topic(
     current: &Topic,
     change: &Topic,
@@ -49,10 +49,10 @@ pub(super) fn merge_topic(
     TOPIC.merge(current, change, mask)
 }
 
-/// A subscription with the fields of `mask` as `change` has them.
+/// Returns a subscription with the fields of `mask` from `change`.
 ///
 /// # Errors
-/// If the mask is empty, or names a field that is not there or does not change.
+/// If the mask is empty, or has an unknown or immutable field.
 pub(super) fn merge_subscription(
     current: &Subscription,
     change: &Subscription,
@@ -61,10 +61,10 @@ pub(super) fn merge_subscription(
     SUBSCRIPTION.merge(current, change, mask)
 }
 
-/// A snapshot with the fields of `mask` as `change` has them.
+/// Returns a snapshot with the fields of `mask` from `change`.
 ///
 /// # Errors
-/// If the mask is empty, or names a field that is not there or does not change.
+/// If the mask is empty, or has an unknown or immutable field.
 pub(super) fn merge_snapshot(
     current: &Snapshot,
     change: &Snapshot,
@@ -97,7 +97,7 @@ impl Resource {
         merged.map_err(|error| ApiError::internal(format!("a merge cannot be read: {error}")))
     }
 
-    /// The fields that a path leads through.
+    /// Returns the fields along a path.
     fn resolve(
         &self,
         message: &MessageDescriptor,
@@ -123,7 +123,7 @@ impl Resource {
     }
 }
 
-/// A name between the dots is written as in Protocol Buffers or as in JSON; only messages have fields in them.
+/// Returns the field of a name between the dots, spelled as in Protocol Buffers or as in JSON. Only messages have fields.
 fn resolve(message: &MessageDescriptor, path: &str) -> Option<Vec<FieldDescriptor>> {
     let mut message = Some(message.clone());
     let mut fields = Vec::new();
@@ -138,7 +138,7 @@ fn resolve(message: &MessageDescriptor, path: &str) -> Option<Vec<FieldDescripto
     Some(fields)
 }
 
-/// Gives the last of `fields` the value that it has in `change`, or none. Messages on the way come into being when they get one.
+/// Sets the last of `fields` to its value in `change`, or removes it. Missing messages on the way are created for a value.
 fn replace(
     current: &mut DynamicMessage,
     change: Option<&DynamicMessage>,

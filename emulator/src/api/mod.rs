@@ -1,7 +1,7 @@
-//! The published surface: Google's gRPC services, REST transcoded to them, and the issuer's documents, on one port.
+//! Google's gRPC services, REST transcoded to them, and the issuer's documents, on one port.
 //!
-//! `publisher`, `subscriber`, `schemas` and `iam` are the services: each method reads its request with `crate::convert`, asks the
-//! broker, and writes the answer. `grpc` and `rest` only carry them.
+//! `publisher`, `subscriber`, `schemas` and `iam` are the services. Each method converts its request with `crate::convert`,
+//! calls the broker, and converts the response. `grpc` and `rest` are the transports.
 
 mod clock_body;
 mod codec;
@@ -41,7 +41,7 @@ use crate::server::front_door::front_door;
 
 /// The largest body of a request to Google's interfaces.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
-/// The most of a too large body that is read before it is refused.
+/// The most bytes of a too large body that are read before it is rejected.
 const MAX_READ_BYTES: usize = 32 * 1024 * 1024;
 
 /// Google's services, on one broker.
@@ -79,16 +79,17 @@ pub(crate) fn router(
 }
 
 impl Services {
-    /// Waits until all that was done is kept, where a data folder keeps it. What is answered is not lost.
+    /// Waits until all changes are on the disk, if there is a data folder. Responses follow it, so that their changes are
+    /// not lost.
     ///
     /// # Errors
-    /// If it cannot be kept.
+    /// If they cannot be written.
     async fn saved(&self) -> Result<(), Status> {
         saved(&self.broker).await
     }
 
-    /// Waits until a data folder can take something large. If it takes nothing any more, nothing is done: clients ask again
-    /// and again, and would publish each time.
+    /// Waits until the data folder has room. If the folder has failed, no change is made: clients retry, and would publish
+    /// each time.
     ///
     /// # Errors
     /// If the journal has failed.
@@ -102,7 +103,7 @@ async fn saved(broker: &Broker) -> Result<(), Status> {
     broker.saved().await.map_err(|error| unsaved(&error))
 }
 
-/// The answer to a change that was made in memory and cannot be kept, or was not made for that reason.
+/// Returns the error for a change in memory that cannot be saved, or that was not made for this reason.
 fn unsaved(error: &JournalError) -> Status {
     ApiError::unsaved(error).into()
 }

@@ -7,13 +7,14 @@ use crate::error::ApiError;
 
 const DEFAULT_SIZE: usize = 100;
 const MAX_SIZE: usize = 1_000;
-/// The beginning of every token, so that made-up ones are detected.
+/// The prefix of every token, which detects invalid ones.
 const MARK: &str = "after ";
 
-/// One page of `items`, which are sorted by name, and the token of the next page, empty after the last.
+/// Returns one page of `items`, which are sorted by name, and the token of the next page. After the last page the token is
+/// empty.
 ///
 /// # Errors
-/// If the size is negative, or the token was not given out.
+/// If the size is negative, or the token is invalid.
 pub(super) fn page<T>(
     items: impl IntoIterator<Item = T>,
     name: impl Fn(&T) -> &str,
@@ -36,7 +37,7 @@ pub(super) fn page<T>(
     Ok((page, next))
 }
 
-/// The last name of the page before.
+/// Returns the last name of the previous page.
 fn last_name(token: &str) -> Result<String, ApiError> {
     if token.is_empty() {
         return Ok(String::new());

@@ -54,8 +54,8 @@ impl Publisher for Services {
             .broker
             .publish(&ResourceName::topic(&topic)?, messages)?;
         self.saved().await?;
-        // Many clients have a clock of milliseconds. Without this wait, a seek to their present time could name the
-        // millisecond of the message, which is then not one before that time (Google, *SeekRequest*, `time`).
+        // Many clients have a clock of milliseconds. Without this wait, a seek to their current time could name the
+        // millisecond of the message, which is then not before that time (Google, *SeekRequest*, `time`).
         self.broker.clock().next_millisecond().await;
         Ok(Response::new(PublishResponse { message_ids }))
     }
@@ -139,7 +139,7 @@ impl Publisher for Services {
     }
 }
 
-/// The limit is one of the whole request as it is encoded, not of what the messages say (Google's answer to a larger one).
+/// Checks the size of the whole encoded request, not only of its messages (Google's response to a larger one).
 fn check_size(request: &PublishRequest) -> Result<(), Status> {
     let size_bytes = request.encoded_len();
     if size_bytes > MAX_PUBLISH_BYTES {

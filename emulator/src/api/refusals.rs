@@ -1,11 +1,11 @@
-//! The log of refused calls. It leaves out the texts of refusals, since these may repeat the client's data.
+//! The log of rejected calls. It has no error texts, since these may repeat the client's data.
 
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use tonic::{Code, Status};
 
-/// Lets a call pass, and logs at debug level if it was refused.
+/// Passes a call on, and logs at debug level if it was rejected.
 pub(super) async fn log(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;
@@ -18,7 +18,7 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
     response
 }
 
-/// Of an answer by gRPC that is a refusal alone; one that ends a stream comes later.
+/// Returns the code of a gRPC response that is only an error. The error at the end of a stream follows later.
 fn grpc_code(response: &Response) -> Option<Code> {
     let status = Status::from_header_map(response.headers())?;
     (status.code() != Code::Ok).then_some(status.code())

@@ -71,7 +71,7 @@ impl SchemaService for Services {
         let request = request.into_inner();
         let schemas = self.broker.schemas();
         let revisions = schemas.list_revisions(&request.name, request.view())?;
-        // The newest come first, so that pages go by how many are older: a revision that comes meanwhile moves no other.
+        // The newest is first. A page token counts the older revisions, so that a new revision does not move the others.
         let count = revisions.len();
         let places = (0..count).map(|newer| format!("{:04}", usize::from(u8::MAX) + newer - count));
         let (page, next_page_token) = page(

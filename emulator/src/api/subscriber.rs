@@ -253,8 +253,8 @@ impl Subscriber for Services {
     }
 }
 
-/// A name for a resource of a `kind` that was given none, in the project of what it belongs to (Google, *CreateSubscription*
-/// and *CreateSnapshot*).
+/// Returns a generated name for a resource of a `kind`, in the project of its parent (Google, *CreateSubscription* and
+/// *CreateSnapshot*).
 fn any_name(of: &ResourceName, kind: &str) -> String {
     let (project, number) = (of.project(), rand::random::<u64>());
     format!("projects/{project}/{kind}s/{kind}-{number:016x}")

@@ -243,7 +243,7 @@ impl<'a> Collection<'a> {
         Ok(())
     }
 
-    /// A subscription belongs to the topic that it stands under, or else to the one that it names.
+    /// Returns the topic of a subscription: the topic that contains it, or else the one that it names.
     fn topic_of(
         &mut self,
         file: &File<'_>,

@@ -16,7 +16,7 @@ pub(super) struct File<'a> {
 }
 
 impl File<'_> {
-    /// The full name: what has a slash is taken as it is.
+    /// Returns the full name. A name with a slash is already full.
     pub(super) fn full(&self, collection: &str, written: &str) -> String {
         if written.contains('/') {
             return written.to_owned();

@@ -77,7 +77,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// A number in JSON: as it is written, if that is JSON.
+/// Returns a number in JSON, unchanged if it is valid JSON.
 fn number(value: &Numeral, place: Location, text: &str) -> Result<String, Refused> {
     let written = written(place, text);
     let refuse = |why: String| (Some(place), why);
@@ -108,7 +108,7 @@ fn number(value: &Numeral, place: Location, text: &str) -> Result<String, Refuse
     }
 }
 
-/// The value at a place.
+/// Returns the value at a place.
 fn written(place: Location, text: &str) -> &str {
     let span = place.span();
     let range = span.byte_offset().zip(span.byte_len());
@@ -125,7 +125,7 @@ fn is_json_number(written: &str) -> bool {
     begins && serde_json::from_str::<IgnoredAny>(written).is_ok()
 }
 
-/// True for what the core schema takes for a number, after its sign.
+/// Returns true for a number of the core schema, after its sign.
 fn is_core_number(digits: &str) -> bool {
     let is_special = [".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN"].contains(&digits);
     let is_radix = ["0o", "0x"].iter().any(|radix| digits.starts_with(radix));

@@ -96,7 +96,7 @@ impl Bootstrap {
         collection.finish()
     }
 
-    /// The project of everything that is declared, if it is the same.
+    /// Returns the project of all declarations, if there is only one.
     #[must_use]
     pub fn project(&self) -> Option<&str> {
         let schemas = self.schemas.iter().map(|schema| &schema.name);

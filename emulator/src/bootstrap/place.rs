@@ -116,7 +116,7 @@ impl fmt::Display for BootstrapFault {
     }
 }
 
-/// A word that is not known, with the one that was probably meant, or else with all that are.
+/// Returns the error of an unknown word, with a similar known word or with all known words.
 pub(super) fn unknown(what: &str, found: &str, known: &[impl AsRef<str>]) -> String {
     let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
     match nearest(found, &known) {

@@ -13,7 +13,7 @@ use crate::resources::topic::{SchemaSettings, TopicConfig};
 use crate::schema::Schemas;
 
 impl Collection<'_> {
-    /// All that was found, if nothing is wrong.
+    /// Returns the complete content, if nothing is wrong.
     pub(super) fn finish(mut self) -> Result<Bootstrap, BootstrapError> {
         self.add_dead_letter_topics();
         for reference in std::mem::take(&mut self.references) {

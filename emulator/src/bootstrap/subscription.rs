@@ -43,7 +43,7 @@ impl Places {
         Self { whole, fields }
     }
 
-    /// The place of the field that a refusal begins with.
+    /// Returns the place of the field with which an error text begins.
     pub(super) fn find(&self, refusal: &str) -> Location {
         let mut fields = self.fields.iter();
         let found = fields.find(|(field, _)| refusal.starts_with(field));
@@ -55,7 +55,7 @@ fn place<T>(field: &Option<Spanned<T>>) -> Option<Location> {
     field.as_ref().map(|field| field.referenced)
 }
 
-/// The subscription, whose dead-letter topic was made full by `dead_letter_topic`, or where it is wrong and why.
+/// Returns the subscription with its full `dead_letter_topic`, or the place and the reason of an error.
 pub(super) fn read(
     name: &Spanned<String>,
     full_name: String,

@@ -80,7 +80,7 @@ pub(crate) struct BrokerContext {
 }
 
 impl Broker {
-    /// A broker without topics, whose tasks end when `stopping` is cancelled.
+    /// Returns a broker without topics, whose tasks end when `stopping` is cancelled.
     pub(crate) fn new(pusher: Pusher, clock: Clock, pace: Pace, context: BrokerContext) -> Self {
         let resources = Resources {
             topics: BTreeMap::new(),

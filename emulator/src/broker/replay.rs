@@ -60,7 +60,7 @@ impl Broker {
             .ok_or_else(|| name.not_found())
     }
 
-    /// The snapshots of a project, by name.
+    /// Returns the snapshots of a project, by name.
     pub(crate) fn snapshots(&self, project: &str) -> Vec<SnapshotConfig> {
         let resources = self.resources();
         let snapshots = resources.snapshots.iter();

@@ -162,7 +162,7 @@ impl Broker {
         Ok(())
     }
 
-    /// The topic of a subscription or a snapshot. Folders of earlier emulators have its name only.
+    /// Returns the topic of a subscription or a snapshot. Folders of earlier emulators have its name only.
     fn origin(&self, topic: &str, noted: Option<OriginRecord>) -> Option<Origin> {
         if let Some(noted) = noted {
             return Some(noted.into());

@@ -58,12 +58,12 @@ impl Broker {
         self.resources().topic_retention(config)
     }
 
-    /// The names of all subscriptions, in order.
+    /// Returns the names of all subscriptions, in order.
     pub(crate) fn subscription_names(&self) -> Vec<ResourceName> {
         self.resources().subscriptions.keys().cloned().collect()
     }
 
-    /// The subscriptions of a project, by name.
+    /// Returns the subscriptions of a project, by name.
     pub(crate) fn subscriptions(&self, project: &str) -> Vec<Arc<Delivery>> {
         let resources = self.resources();
         let subscriptions = resources.subscriptions.iter();

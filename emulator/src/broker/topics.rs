@@ -124,7 +124,7 @@ impl Broker {
         Ok(topic.config.clone())
     }
 
-    /// The topics of a project, by name.
+    /// Returns the topics of a project, by name.
     pub(crate) fn topics(&self, project: &str) -> Vec<TopicConfig> {
         let resources = self.resources();
         let topics = resources.topics.iter();
@@ -132,12 +132,12 @@ impl Broker {
         of_project.map(|(_, topic)| topic.config.clone()).collect()
     }
 
-    /// The names of all topics, in order.
+    /// Returns the names of all topics, in order.
     pub(crate) fn topic_names(&self) -> Vec<ResourceName> {
         self.resources().topics.keys().cloned().collect()
     }
 
-    /// The subscriptions that a topic's messages go to, by name.
+    /// Returns the subscriptions that a topic's messages go to, by name.
     ///
     /// # Errors
     /// If there is no such topic.
@@ -150,7 +150,7 @@ impl Broker {
         Ok(names)
     }
 
-    /// The snapshots of a topic's subscriptions, by name.
+    /// Returns the snapshots of a topic's subscriptions, by name.
     ///
     /// # Errors
     /// If there is no such topic.

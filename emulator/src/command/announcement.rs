@@ -4,8 +4,8 @@ use std::io::{ErrorKind, Result, Write};
 
 use emulator::{Bootstrap, Bootstrapped, Emulator};
 
-/// The output are commands of a shell and nothing else, as `$(cat FILE)` runs them, too. The rest is for people, and stands
-/// with the log. Who reads only the beginning, or nothing, has the emulator go on all the same.
+/// Prints shell commands to the output, as for `$(cat FILE)`, and everything else to the log. A reader that stops early, or
+/// never reads, does not stop the emulator.
 pub(crate) fn announce(
     emulator: &Emulator,
     project: &str,

@@ -165,7 +165,8 @@ fn faults(json: &str) -> Result<Faults, String> {
     Ok(faults)
 }
 
-/// A word alone would be read as the name of a module, and a mistyped level would log nothing.
+/// Parses a log filter. A single word that is not a level is rejected: it would be read as the name of a module, and a
+/// mistyped level would log nothing.
 fn filter(directives: &str) -> Result<EnvFilter, String> {
     for directive in directives.split(',') {
         if !directive.contains('=') && directive.parse::<LevelFilter>().is_err() {

@@ -20,7 +20,7 @@ use crate::faults::Faults;
 use crate::messages::message::{MAX_PUBLISH_BYTES, Message};
 use crate::object::{self, Object};
 
-/// A body as axum hands it over: read, or refused.
+/// The body of a request, or the reason for which axum rejected it.
 pub(super) type Body<T> = Result<Json<Object<T>>, JsonRejection>;
 type Named = Path<(String, String)>;
 
@@ -60,7 +60,7 @@ pub(super) struct Redeliver {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Seek {
-    /// RFC 3339.
+    /// The time in RFC 3339.
     time: String,
 }
 
@@ -171,7 +171,7 @@ pub(super) fn read<T>(body: Body<T>) -> Result<T, ApiError> {
     }
 }
 
-/// The answer to a change, once it is kept.
+/// Waits until a change is saved, and returns the response.
 async fn done(console: &Console) -> Result<Json<Value>, ApiError> {
     console.source.saved().await?;
     Ok(Json(json!({})))

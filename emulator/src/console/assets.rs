@@ -1,4 +1,4 @@
-//! The files of the page, which are part of the program.
+//! The files of the page, compiled into the program.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -9,7 +9,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 const INDEX: &str = include_str!("page/index.html");
 
-/// Name, content type and content.
+/// The name, the content type and the content of each file.
 const FILES: [(&str, &str, &str); 14] = [
     (
         "style.css",
@@ -31,7 +31,11 @@ const FILES: [(&str, &str, &str); 14] = [
     ),
     ("messages.js", SCRIPT, include_str!("page/messages.js")),
     ("message.js", SCRIPT, include_str!("page/message.js")),
-    ("letters.js", SCRIPT, include_str!("page/letters.js")),
+    (
+        "dead-letters.js",
+        SCRIPT,
+        include_str!("page/dead-letters.js"),
+    ),
     ("words.js", SCRIPT, include_str!("page/words.js")),
 ];
 
@@ -46,7 +50,7 @@ pub(super) async fn file(Path(name): Path<String>) -> Response {
     }
 }
 
-/// A newer emulator on the same port must not meet the page of an older one.
+/// Returns the response of a file, which browsers must revalidate: a newer emulator on the same port needs its own page.
 fn answer(kind: &'static str, content: &'static str) -> Response {
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], content).into_response()
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::history::Content;
 use crate::messages::message::ReceivedMessage;
 
-/// The most of a payload or of a request's body that is shown.
+/// The most bytes of a payload or of a request's body that are shown.
 pub(super) const MAX_SHOWN_BYTES: usize = 64 * 1024;
 
 pub(super) fn content(content: &Content, limit: usize) -> Value {
@@ -31,12 +31,12 @@ pub(super) fn message_content(message: &ReceivedMessage, limit: usize) -> Value 
     })
 }
 
-/// The beginning of some bytes: as text if they are, else in Base64.
+/// Returns the first bytes of some content: as text if it is text, and otherwise in Base64.
 pub(super) fn data(bytes: &[u8], limit: usize) -> Value {
     let shown = bytes.get(..limit).unwrap_or(bytes);
     let (encoding, text) = match std::str::from_utf8(shown) {
         Ok(text) => ("text", text.to_owned()),
-        // A character that the limit cuts does not make it binary.
+        // A character that is cut by the limit does not make it binary.
         Err(error) if error.error_len().is_none() && shown.len() < bytes.len() => {
             let whole = shown.get(..error.valid_up_to()).unwrap_or_default();
             ("text", String::from_utf8_lossy(whole).into_owned())
@@ -46,7 +46,7 @@ pub(super) fn data(bytes: &[u8], limit: usize) -> Value {
     json!({"encoding": encoding, "text": text, "bytes": bytes.len(), "isCut": shown.len() < bytes.len()})
 }
 
-/// A request's body as it is shown.
+/// Returns a request's body as it is shown.
 pub(super) fn body(bytes: &[u8]) -> Value {
     data(bytes, MAX_SHOWN_BYTES)
 }

@@ -1,4 +1,4 @@
-//! Dead letters: what could not be delivered, where it came from, and how to try again.
+//! Dead letters, their origin, and their replay.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
 use crate::resources::subscription::SubscriptionConfig;
 
-/// The beginning of attributes that a service may add to its own dead letters.
+/// The prefix of attributes that a service may add to its own dead letters.
 const REASON: &str = "pushgate-dead-letter-";
 const PAGE: usize = 50;
 /// The largest backlog that is searched, since a search locks it.
@@ -34,12 +34,12 @@ pub(super) struct PageQuery {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Replay {
-    /// The subscription that holds the letter.
+    /// The subscription that holds the dead letter.
     subscription: String,
     message_id: String,
 }
 
-/// A dead letter, after the subscription that holds it.
+/// A dead letter, and the subscription that holds it.
 type HeldDeadLetter = (ResourceName, Arc<StoredMessage>);
 type Configs = Vec<(ResourceName, SubscriptionConfig)>;
 
@@ -56,13 +56,13 @@ pub(super) async fn list(
         .skip((page - 1).saturating_mul(PAGE))
         .take(PAGE);
     Json(json!({
-        "letters": shown.map(|(holder, dead_letter)| letter_view(source, &configs, holder, dead_letter)).collect::<Vec<_>>(),
+        "deadLetters": shown.map(|(holder, dead_letter)| dead_letter_view(source, &configs, holder, dead_letter)).collect::<Vec<_>>(),
         "page": page, "pages": dead_letters.len().div_ceil(PAGE).max(1), "total": dead_letters.len(),
         "routes": routes(&configs), "tooFull": too_full,
     }))
 }
 
-/// Publishes the content of a dead letter again, to the topic that it came from.
+/// Publishes a dead letter again, to the topic of the original message.
 pub(super) async fn replay(
     State(console): State<Console>,
     body: Body<Replay>,
@@ -70,7 +70,7 @@ pub(super) async fn replay(
     let replay = read(body)?;
     let source = &console.source;
     let holder = ResourceName::subscription(&replay.subscription)?;
-    let held = source.held(&holder);
+    let held = source.unacked_messages(&holder);
     let dead_letter = held
         .iter()
         .find(|dead_letter| dead_letter.id == replay.message_id && dead_letter.is_dead_letter());
@@ -110,7 +110,7 @@ fn dead_letters(source: &Source, configs: &Configs) -> (Vec<HeldDeadLetter>, Vec
             continue;
         }
         let held = source
-            .held(holder)
+            .unacked_messages(holder)
             .into_iter()
             .filter(|message| message.is_dead_letter());
         dead_letters.extend(held.map(|dead_letter| (holder.clone(), dead_letter)));
@@ -119,18 +119,18 @@ fn dead_letters(source: &Source, configs: &Configs) -> (Vec<HeldDeadLetter>, Vec
     (dead_letters, too_full)
 }
 
-/// Returns the message that a dead letter was made of, and the end of its last delivery, as far as the history has it.
+/// Returns the original message of a dead letter and the result of its last delivery, if the history has them.
 pub(super) fn original_view(source: &Source, dead_letter_of: Option<DeadLetterOrigin>) -> Value {
     let history = source.history();
     dead_letter_of.map_or(Value::Null, |of| {
         json!({
-            "id": of.sequence.to_string(), "isKnown": history.life(of.sequence).is_some(),
+            "id": of.sequence.to_string(), "isKnown": history.record(of.sequence).is_some(),
             "lastReply": of.reply.map(view::reply),
         })
     })
 }
 
-fn letter_view(
+fn dead_letter_view(
     source: &Source,
     configs: &Configs,
     holder: &ResourceName,
@@ -143,12 +143,12 @@ fn letter_view(
         .filter(|(_, config)| Some(&config.topic) == topic.as_ref());
     let receivers: Vec<&str> = receivers.map(|(name, _)| name.as_str()).collect();
     let original = original(dead_letter);
-    let life = source.history().life(dead_letter.sequence);
+    let record = source.history().record(dead_letter.sequence);
     let named = history::source(dead_letter).map(|named| DeadLetterOrigin {
         sequence: named.sequence,
         reply: None,
     });
-    let dead_letter_of = life.and_then(|life| life.dead_letter_of).or(named);
+    let dead_letter_of = record.and_then(|record| record.dead_letter_of).or(named);
     json!({
         "id": dead_letter.id, "holder": holder.as_str(), "publishedAt": view::time(dead_letter.publish_time),
         "content": content::message_content(dead_letter, MAX_PREVIEW_BYTES),
@@ -157,11 +157,11 @@ fn letter_view(
         "firstPublishedAt": attribute(&format!("{DEAD_LETTER_SOURCE}TopicPublishTime")),
         "reason": attribute(&format!("{REASON}reason")), "error": attribute(&format!("{REASON}error")),
         "originalAttributes": original.attributes, "receivers": receivers,
-        "letterOf": original_view(source, dead_letter_of),
+        "deadLetterOf": original_view(source, dead_letter_of),
     })
 }
 
-/// The message as it was published first.
+/// Returns the original message.
 fn original(dead_letter: &ReceivedMessage) -> Message {
     let mut message = dead_letter.to_message();
     let is_added = |key: &str| {

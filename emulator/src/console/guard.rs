@@ -1,6 +1,6 @@
-//! Keeps other web pages out. Any page in a developer's browser can send requests to loopback, so the console asks who sent
-//! each: a name in `Host` that is not this machine's may be a foreign one that was pointed here (DNS rebinding), and a request
-//! that changes something must come from the console's own page, or from a program.
+//! Keeps other web pages out. Any page in a developer's browser can send requests to loopback. A foreign name in `Host` may
+//! have been pointed to this machine (DNS rebinding), so it is rejected. A request that changes something must come from
+//! the console's own page or from a program.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::server::status::{permission_denied, unsupported_media_type};
 
 const FETCH_SITE: &str = "sec-fetch-site";
 
-/// Everything comes from the emulator itself, and no other page may frame this one and have its buttons clicked.
+/// The content security policy: everything is loaded from the emulator itself, and no other page may embed this one.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 
-/// The address and the name of the emulator.
+/// The address and the public name of the emulator.
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
     address: SocketAddr,
-    /// Its host.
+    /// The host of the public URL.
     public: Arc<str>,
 }
 
@@ -79,7 +79,8 @@ impl Guard {
         Ok(())
     }
 
-    /// The host is in the request's target with HTTP/2, and in a header before; where both are, both must be good.
+    /// Checks the host, which HTTP/2 has in the request's target and HTTP/1.1 in a header. If there are both, both must be
+    /// valid.
     fn check_host(&self, request: &Request) -> Result<(), Refusal> {
         let mut hosts = authorities(request).peekable();
         let is_known = hosts.peek().is_some();
@@ -91,7 +92,8 @@ impl Guard {
         }
     }
 
-    /// A foreign page can point its own name anywhere, but no address.
+    /// Returns true if a host is an address or a name of this machine. A foreign page can resolve its own name to any
+    /// address, but cannot send an address as `Host`.
     fn is_own(&self, authority: &Authority) -> bool {
         if authority.as_str().contains('@') {
             return false;
@@ -106,7 +108,7 @@ impl Guard {
     }
 }
 
-/// Checks the origin that browsers send with a request, and that no page can forge; programs send none.
+/// Checks the origin that browsers send. No page can forge it, and programs send none.
 fn check_page(request: &Request) -> Result<(), Refusal> {
     let headers = request.headers();
     let site = headers.get(FETCH_SITE).map(HeaderValue::as_bytes);

@@ -16,10 +16,10 @@ use crate::server::status::unavailable;
 
 /// The shortest interval of updates.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// Rates and ages change while nothing happens.
+/// The longest interval of updates, since rates and ages change without events.
 const IDLE_LOOKS: u32 = 10;
 
-/// One page that listens. An event is made when its connection takes it, so a slow page costs nothing.
+/// One open page. An event is built when its connection takes it, so a slow page costs nothing.
 struct Listener {
     console: Console,
     told: Option<u64>,

@@ -1,4 +1,4 @@
-//! Messages: the list, the life of one, and the requests that pushed it.
+//! The list of messages, the history of one message, and the requests of its pushes.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -12,12 +12,12 @@ use super::source::PushRequest;
 use super::{Console, content, dead_letters, view};
 use crate::error::ApiError;
 use crate::faults::TokenChoice;
-use crate::history::{Content, Life, SubscriptionLife};
+use crate::history::{Content, MessageRecord, SubscriptionRecord};
 use crate::resources::name::ResourceName;
 
 const PAGE: usize = 50;
 
-/// The filter of the list; empty fields match everything.
+/// The filter of the list. Empty fields match every message.
 #[derive(Deserialize)]
 pub(super) struct MessageQuery {
     #[serde(default)]
@@ -28,7 +28,7 @@ pub(super) struct MessageQuery {
     id: String,
     #[serde(default)]
     state: String,
-    /// The first page is 1.
+    /// The number of the page, starting with 1.
     #[serde(default)]
     page: usize,
 }
@@ -38,7 +38,7 @@ pub(super) struct MessageQuery {
 pub(super) struct PushQuery {
     subscription: String,
     attempt: u32,
-    /// The start of the delivery: a repeated attempt has the number of the one before.
+    /// The start of the delivery, since a repeated attempt has the number of the earlier one.
     #[serde(default)]
     started_at: String,
 }
@@ -50,40 +50,40 @@ pub(super) async fn list(
     let page = wanted.page.max(1);
     let history = console.source.history();
     let skip = (page - 1).saturating_mul(PAGE);
-    let found = history.page(skip, PAGE, |life| wanted.fits(life));
+    let found = history.page(skip, PAGE, |record| wanted.fits(record));
     Json(json!({
-        "messages": found.lives.iter().map(view::summary).collect::<Vec<_>>(),
+        "messages": found.messages.iter().map(view::summary).collect::<Vec<_>>(),
         "page": page, "pages": found.total.div_ceil(PAGE).max(1), "total": found.total,
         "published": history.all(|all| all.totals.published),
     }))
 }
 
-pub(super) async fn life(
+pub(super) async fn record(
     State(console): State<Console>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Refusal> {
-    let life = find(&console, &id)?;
+    let record = find(&console, &id)?;
     let source = &console.source;
     let now = source.history().now();
-    let dead_letter_of = dead_letters::original_view(source, life.dead_letter_of);
+    let dead_letter_of = dead_letters::original_view(source, record.dead_letter_of);
     let exists = |name: &ResourceName| source.exists(name);
-    Ok(Json(view::life(&life, now, exists, dead_letter_of)))
+    Ok(Json(view::record(&record, now, exists, dead_letter_of)))
 }
 
-/// The request of one push, made again, since bodies are not kept.
+/// Rebuilds the request of one push, since bodies are not kept.
 pub(super) async fn request(
     State(console): State<Console>,
     Path(id): Path<String>,
     Query(which): Query<PushQuery>,
 ) -> Result<Json<Value>, Refusal> {
-    let life = find(&console, &id)?;
+    let record = find(&console, &id)?;
     let name = ResourceName::subscription(&which.subscription)?;
     let config = console.source.subscription(&name)?.config;
-    let Content::Kept(message) = &life.content else {
+    let Content::Kept(message) = &record.content else {
         let gone = "The history no longer has the payload of this message";
         return Err(ApiError::precondition(gone).into());
     };
-    let token = which.token(&life);
+    let token = which.token(&record);
     let request = console
         .source
         .request(&config, message, which.attempt, token)
@@ -94,9 +94,9 @@ pub(super) async fn request(
 }
 
 impl PushQuery {
-    /// The token that the push carried.
-    fn token(&self, life: &Life) -> TokenChoice {
-        let subscriptions = life.subscriptions.iter();
+    /// Returns the kind of token that the push had.
+    fn token(&self, record: &MessageRecord) -> TokenChoice {
+        let subscriptions = record.subscriptions.iter();
         let attempts = subscriptions
             .filter(|entry| entry.subscription.as_str() == self.subscription)
             .flat_map(|entry| entry.attempts.iter().rev());
@@ -108,43 +108,45 @@ impl PushQuery {
 }
 
 impl MessageQuery {
-    fn fits(&self, life: &Life) -> bool {
-        let topic = life.topic.as_ref().map(ResourceName::as_str);
+    fn fits(&self, record: &MessageRecord) -> bool {
+        let topic = record.topic.as_ref().map(ResourceName::as_str);
         (self.topic.is_empty() || topic == Some(self.topic.as_str()))
-            && (self.id.is_empty() || life.sequence.to_string().contains(self.id.trim()))
-            && self.fits_a_subscription(life)
+            && (self.id.is_empty() || record.sequence.to_string().contains(self.id.trim()))
+            && self.fits_a_subscription(record)
     }
 
-    fn fits_a_subscription(&self, life: &Life) -> bool {
-        if self.subscription.is_empty() && (self.state.is_empty() || life.subscriptions.is_empty())
+    fn fits_a_subscription(&self, record: &MessageRecord) -> bool {
+        if self.subscription.is_empty()
+            && (self.state.is_empty() || record.subscriptions.is_empty())
         {
             return self.state.is_empty() || self.state == "unrouted";
         }
-        let named = |entry: &SubscriptionLife| {
+        let named = |entry: &SubscriptionRecord| {
             self.subscription.is_empty() || entry.subscription.as_str() == self.subscription
         };
-        let stands = |entry: &SubscriptionLife| {
+        let has_state = |entry: &SubscriptionRecord| {
             self.state.is_empty() || view::state_name(entry.state()) == self.state
         };
-        life.subscriptions
+        record
+            .subscriptions
             .iter()
-            .any(|entry| named(entry) && stands(entry))
+            .any(|entry| named(entry) && has_state(entry))
     }
 }
 
-fn find(console: &Console, id: &str) -> Result<Life, Refusal> {
+fn find(console: &Console, id: &str) -> Result<MessageRecord, Refusal> {
     let history = console.source.history();
     let unknown = || ApiError::NotFound(id.to_owned());
     let sequence = id.parse().map_err(|_| unknown())?;
-    let life = history.life(sequence);
-    life.ok_or_else(|| match history.max_messages() {
+    let record = history.record(sequence);
+    record.ok_or_else(|| match history.max_messages() {
         0 => Refusal::NoHistory,
         messages if history.may_have_forgotten(sequence) => Refusal::Forgotten { messages },
         _ => Refusal::NotSeen,
     })
 }
 
-/// Shows a token by its length and its claims; with its signature anyone could use it.
+/// Formats a request. Of the token it shows the length and the claims: with its signature anyone could use it.
 fn shown(request: &PushRequest) -> Value {
     let mut headers = request.headers.clone();
     if let Some(token) = &request.token {

@@ -1,8 +1,8 @@
-//! The web page, under `/console/`: what the emulator holds, what became of each message, and buttons to interfere.
+//! The web console under `/console/`: the state of the emulator, the history of each message, and actions.
 //!
-//! `page/` is all that the browser loads; it shows what `overview`, `messages` and `dead_letters` answer as JSON, does things
-//! through `actions`, and learns from `live` when to reload. `guard` keeps other web pages out. What all of it knows of
-//! the rest of the emulator is in `source`.
+//! `page/` has the files of the browser. The page shows the JSON of `overview`, `messages` and `dead_letters`, sends
+//! requests to `actions`, and reloads when `live` notifies it. `guard` keeps other web pages out. `source` is the only
+//! access to the rest of the emulator.
 
 mod actions;
 mod assets;
@@ -30,9 +30,9 @@ use self::guard::Guard;
 pub(crate) use self::source::Source;
 use crate::server::front_door::CONSOLE;
 
-/// Ten megabytes of data as Base64 in JSON, with room for attributes.
+/// The largest request: ten megabytes of data as Base64 in JSON, and attributes.
 const MAX_BODY_BYTES: usize = 14 * 1024 * 1024;
-/// The most pages that listen at the same time.
+/// The most open pages with live updates.
 const MAX_LISTENERS: usize = 16;
 
 /// The state of the handlers.
@@ -66,7 +66,7 @@ pub(crate) fn router(source: Source, stopping: CancellationToken) -> Router {
             post(actions::set_faults),
         )
         .route("/messages", get(messages::list))
-        .route("/messages/{id}", get(messages::life))
+        .route("/messages/{id}", get(messages::record))
         .route("/messages/{id}/request", get(messages::request))
         .route("/dead-letters", get(dead_letters::list))
         .route("/dead-letters/replay", post(dead_letters::replay))

@@ -1,4 +1,4 @@
-//! Topics and subscriptions, and how much goes through.
+//! Topics, subscriptions and throughput.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -10,7 +10,7 @@ use crate::error::ApiError;
 use crate::history::{SECONDS, Series};
 use crate::resources::name::ResourceName;
 
-/// Topics, and subscriptions, that one answer lists.
+/// The most topics, and the most subscriptions, in one response.
 const MAX_LISTED: usize = 500;
 
 #[derive(Deserialize)]
@@ -71,14 +71,14 @@ pub(super) async fn subscription(
     })))
 }
 
-/// The last five minutes by the second; seconds without anything are left out.
+/// Returns the last five minutes by the second. Seconds without events are left out.
 pub(super) async fn statistics(
     State(console): State<Console>,
     Query(whose): Query<StatisticsQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let history = console.source.history();
     let now = history.now().unix_timestamp();
-    // Percentiles take a while to find, so they are looked for in a copy.
+    // Percentiles take long to compute, so this uses a copy.
     let (series, is_followed) = if whose.subscription.is_empty() {
         (history.all(Series::clone), true)
     } else {

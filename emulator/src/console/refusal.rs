@@ -1,4 +1,4 @@
-//! Refusals of the console.
+//! Errors of the console.
 
 use axum::response::{IntoResponse, Response};
 

@@ -1,4 +1,4 @@
-//! All that the console knows of the rest of the emulator, in one place.
+//! The console's access to the rest of the emulator.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,10 +23,10 @@ use crate::push::{Destination, Outgoing, PushError};
 use crate::resources::name::ResourceName;
 use crate::resources::subscription::SubscriptionConfig;
 
-/// Everything was published before it.
+/// A time after every publish time.
 const END_OF_TIME: OffsetDateTime = datetime!(9999-12-31 0:00 UTC);
 
-/// The capabilities of this emulator, so that the page offers nothing else.
+/// The capabilities of this emulator. The page offers only these actions.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Capabilities {
     redeliver: bool,
@@ -46,32 +46,32 @@ pub(super) struct TopicView {
 pub(super) struct SubscriptionView {
     pub(super) name: ResourceName,
     pub(super) config: SubscriptionConfig,
-    /// Messages that are not settled.
+    /// The number of unacknowledged messages.
     pub(super) backlog: usize,
-    /// Those of them that are being pushed, or are leased.
+    /// The number of messages that are being pushed or are leased.
     pub(super) outstanding: usize,
-    /// Those of them that failed, and wait.
+    /// The number of messages that wait after a failure.
     pub(super) delayed: usize,
-    /// The age of the oldest of them, if it is known.
+    /// The age of the oldest unacknowledged message, if it is known.
     pub(super) oldest_unacked: Option<Duration>,
-    /// The number of pushes that may be under way at once.
+    /// The number of allowed concurrent pushes.
     pub(super) window: usize,
     /// The rest of the pause after failures.
     pub(super) paused_for: Option<Duration>,
-    /// The faults that are switched on.
+    /// The active faults.
     pub(super) faults: Option<Faults>,
 }
 
-/// The request of a push, made once more.
+/// A rebuilt request of a push.
 pub(super) struct PushRequest {
     pub(super) url: String,
-    /// Without the token, which no page should show.
+    /// The headers without the token, which no page should show.
     pub(super) headers: Vec<(String, String)>,
     pub(super) token: Option<String>,
     pub(super) body: Bytes,
 }
 
-/// The emulator, as far as the console goes.
+/// The parts of the emulator that the console uses.
 pub(crate) struct Source {
     broker: Arc<Broker>,
     issuer: Arc<Issuer>,
@@ -94,7 +94,7 @@ impl Source {
         }
     }
 
-    /// Waits until a data folder can take something large; otherwise nothing is done.
+    /// Waits until the data folder has room. Call this before a large change.
     ///
     /// # Errors
     /// If the journal has failed.
@@ -103,10 +103,11 @@ impl Source {
         room.map_err(|error| ApiError::unsaved(&error))
     }
 
-    /// Waits until all that was done is kept, where a data folder keeps it. What is answered is not lost.
+    /// Waits until all changes are on the disk, if there is a data folder. Responses follow it, so that their changes are
+    /// not lost.
     ///
     /// # Errors
-    /// If it cannot be kept.
+    /// If they cannot be written.
     pub(super) async fn saved(&self) -> Result<(), ApiError> {
         let saved = self.broker.saved().await;
         saved.map_err(|error| ApiError::unsaved(&error))
@@ -145,7 +146,7 @@ impl Source {
         })
     }
 
-    /// The names and settings of all subscriptions.
+    /// Returns the names and settings of all subscriptions.
     pub(super) fn configs(&self) -> Vec<(ResourceName, SubscriptionConfig)> {
         let names = self.broker.subscription_names().into_iter();
         let config = |name: ResourceName| {
@@ -180,8 +181,8 @@ impl Source {
         self.broker.subscription(name).is_ok()
     }
 
-    /// The messages that a subscription holds, in the order of publishing.
-    pub(super) fn held(&self, name: &ResourceName) -> Vec<Arc<StoredMessage>> {
+    /// Returns the unacknowledged messages of a subscription, in the order of publishing.
+    pub(super) fn unacked_messages(&self, name: &ResourceName) -> Vec<Arc<StoredMessage>> {
         let delivery = self.broker.subscription(name);
         delivery
             .map(|delivery| delivery.unacked_messages())
@@ -215,11 +216,11 @@ impl Source {
         self.broker.set_faults(name, faults)
     }
 
-    /// The request by which the present settings of a subscription push a message, with a token as it was chosen then;
-    /// nothing if they do not push.
+    /// Returns the push request of a message with the current settings of a subscription and a token of the given kind.
+    /// `None` if the settings have no endpoint.
     ///
     /// # Errors
-    /// If the settings cannot be understood, or the request cannot be written.
+    /// If the settings are invalid, or the request cannot be built.
     pub(super) async fn request(
         &self,
         config: &SubscriptionConfig,
@@ -238,7 +239,7 @@ impl Source {
         };
         let request = destination.request(&outgoing, &self.issuer).await;
         let (head, body) = request.map_err(not_written)?.into_parts();
-        // It is all there, so nothing is waited for.
+        // The body is in memory, so this does not wait.
         let body = body
             .collect()
             .await

@@ -1,4 +1,4 @@
-//! The JSON that the page reads.
+//! The JSON of the page.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use super::source::{SubscriptionView, TopicView};
 use crate::event::{Reply, Settlement};
 use crate::faults::{Plan, TokenChoice};
 use crate::history::{
-    Content, Counts, DeliveryRecord, DeliveryState, DeliveryType, Failing, Life, Note, Noted,
-    Rates, SubscriptionLife,
+    Content, Counts, DeliveryRecord, DeliveryState, DeliveryType, Failing, MessageRecord, Note,
+    Noted, Rates, SubscriptionRecord,
 };
 use crate::push::{MAX_KEPT_BYTES, timestamp};
 use crate::resources::name::{DELETED_TOPIC, ResourceName};
 use crate::resources::subscription::{PushForm, SubscriptionConfig};
 
 const PREVIEW_BYTES: usize = 120;
-/// Subscriptions of a message that a list names.
+/// The most subscriptions of a message in a list.
 const MAX_STATES: usize = 8;
 
 pub(super) fn topic(topic: &TopicView) -> Value {
@@ -30,7 +30,7 @@ pub(super) fn topic(topic: &TopicView) -> Value {
     })
 }
 
-/// Returns a subscription; without `rates` its throughput is unknown.
+/// Returns a subscription. Without `rates` its throughput is unknown.
 pub(super) fn subscription(
     view: &SubscriptionView,
     rates: Option<&Rates>,
@@ -103,38 +103,38 @@ pub(super) fn counts(counts: Counts) -> Value {
     json!({"published": published, "deliveries": deliveries, "acks": acks, "nacks": nacks})
 }
 
-/// A message in a list.
-pub(super) fn summary(life: &Life) -> Value {
-    let stands = life.subscriptions.iter().take(MAX_STATES);
+/// Returns an entry of a list of messages.
+pub(super) fn summary(record: &MessageRecord) -> Value {
+    let statuses = record.subscriptions.iter().take(MAX_STATES);
     json!({
-        "id": life.sequence.to_string(), "topic": life.topic.as_ref().map(ResourceName::as_str),
-        "publishedAt": timestamp(life.publish_time),
-        "content": content(&life.content, PREVIEW_BYTES),
-        "stands": stands.map(state).collect::<Vec<_>>(),
-        "moreStands": life.subscriptions.len().saturating_sub(MAX_STATES) + life.more_subscriptions,
-        "isDeadLetter": is_dead_letter(life),
+        "id": record.sequence.to_string(), "topic": record.topic.as_ref().map(ResourceName::as_str),
+        "publishedAt": timestamp(record.publish_time),
+        "content": content(&record.content, PREVIEW_BYTES),
+        "statuses": statuses.map(state).collect::<Vec<_>>(),
+        "moreStatuses": record.subscriptions.len().saturating_sub(MAX_STATES) + record.more_subscriptions,
+        "isDeadLetter": is_dead_letter(record),
     })
 }
 
-/// A message with all that is known of it.
-pub(super) fn life(
-    life: &Life,
+/// Returns the whole record of a message.
+pub(super) fn record(
+    record: &MessageRecord,
     now: OffsetDateTime,
     exists: impl Fn(&ResourceName) -> bool,
     dead_letter_of: Value,
 ) -> Value {
-    let subscriptions = life.subscriptions.iter().map(|entry| {
+    let subscriptions = record.subscriptions.iter().map(|entry| {
         json!({
-            "subscription": entry.subscription.as_str(), "exists": exists(&entry.subscription), "stand": state(entry),
+            "subscription": entry.subscription.as_str(), "exists": exists(&entry.subscription), "status": state(entry),
             "attempts": entry.attempts.iter().map(attempt).collect::<Vec<_>>(), "forgottenAttempts": entry.forgotten,
         })
     });
     json!({
-        "id": life.sequence.to_string(), "topic": life.topic.as_ref().map(ResourceName::as_str),
-        "publishedAt": timestamp(life.publish_time),
-        "content": content(&life.content, MAX_SHOWN_BYTES),
-        "legs": subscriptions.collect::<Vec<_>>(), "moreLegs": life.more_subscriptions, "now": timestamp(now),
-        "isDeadLetter": is_dead_letter(life), "letterOf": dead_letter_of,
+        "id": record.sequence.to_string(), "topic": record.topic.as_ref().map(ResourceName::as_str),
+        "publishedAt": timestamp(record.publish_time),
+        "content": content(&record.content, MAX_SHOWN_BYTES),
+        "subscriptions": subscriptions.collect::<Vec<_>>(), "moreSubscriptions": record.more_subscriptions, "now": timestamp(now),
+        "isDeadLetter": is_dead_letter(record), "deadLetterOf": dead_letter_of,
     })
 }
 
@@ -151,7 +151,7 @@ pub(super) fn state_name(state: DeliveryState) -> &'static str {
     }
 }
 
-fn state(entry: &SubscriptionLife) -> Value {
+fn state(entry: &SubscriptionRecord) -> Value {
     let state = entry.state();
     let next = match state {
         DeliveryState::Retrying(next) => Some(timestamp(next)),
@@ -165,7 +165,7 @@ fn state(entry: &SubscriptionLife) -> Value {
         "subscription": entry.subscription.as_str(), "state": state_name(state), "nextAt": next,
         "attemptCount": entry.attempts.len() + entry.forgotten,
         "reply": end.map(|end| reply(end.reply)), "latencyMs": end.and_then(|end| end.latency).map(milliseconds),
-        "outcome": entry.outcome(), "letter": entry.dead_letter.map(|dead_letter| dead_letter.to_string()),
+        "outcome": entry.outcome(), "deadLetter": entry.dead_letter.map(|dead_letter| dead_letter.to_string()),
     })
 }
 
@@ -197,10 +197,10 @@ fn attempt(attempt: &DeliveryRecord) -> Value {
     })
 }
 
-/// Returns the faults that met this delivery.
+/// Returns the faults that affected this delivery.
 fn faults(attempt: &DeliveryRecord) -> Option<Value> {
     let mut plan = attempt.plan;
-    // A planned fault has no effect if nothing is sent, or nothing acked.
+    // A planned fault has no effect if nothing was sent, or nothing acked.
     if plan.unreachable {
         plan.token = TokenChoice::Good;
         plan.drop_answer = false;
@@ -229,12 +229,12 @@ pub(super) fn reply(reply: Reply) -> String {
     }
 }
 
-fn is_dead_letter(life: &Life) -> bool {
-    let is_letter = match &life.content {
+fn is_dead_letter(record: &MessageRecord) -> bool {
+    let is_forwarded = match &record.content {
         Content::Kept(message) => message.is_dead_letter(),
         Content::Released { .. } => false,
     };
-    is_letter || life.dead_letter_of.is_some()
+    is_forwarded || record.dead_letter_of.is_some()
 }
 
 pub(super) fn noted(noted: &Noted) -> Value {

@@ -18,7 +18,7 @@ pub(crate) use self::time::{timestamp, to_timestamp};
 pub(crate) use self::topic::{topic_from, topic_to};
 use crate::messages::message::{Message, ReceivedMessage};
 
-/// A message as clients see it.
+/// Converts a message for clients.
 pub(crate) fn message(message: &ReceivedMessage) -> PubsubMessage {
     let attributes = message.attributes.iter();
     PubsubMessage {
@@ -32,7 +32,7 @@ pub(crate) fn message(message: &ReceivedMessage) -> PubsubMessage {
     }
 }
 
-/// Id and time are the service's to give, so a client's are dropped (Google, *PubsubMessage*, `messageId`, `publishTime`).
+/// The service sets id and time, so a client's values are dropped (Google, *PubsubMessage*, `messageId`, `publishTime`).
 impl From<PubsubMessage> for Message {
     fn from(message: PubsubMessage) -> Self {
         Self {

@@ -12,10 +12,10 @@ use crate::resources::subscription::{OidcToken, PushConfig, PushForm};
 
 const VERSION_ATTRIBUTE: &str = "x-goog-version";
 
-/// Nothing, if it has no endpoint: such a subscription is not pushed (Google, *Subscription*, `pushConfig`).
+/// Returns the push settings, or `None` without an endpoint (Google, *Subscription*, `pushConfig`).
 ///
 /// # Errors
-/// If it has an attribute that does not exist, or no endpoint and yet settings that are about one and would be lost.
+/// If it has an unknown attribute, or settings of an endpoint without an endpoint.
 pub(crate) fn push_config_from(config: PushConfigMessage) -> Result<Option<PushConfig>, ApiError> {
     let wrapped = wrapped(&config.attributes)?;
     if config.push_endpoint.is_empty() {
@@ -52,7 +52,8 @@ fn without_endpoint(config: &PushConfigMessage) -> Result<(), ApiError> {
     )))
 }
 
-/// The format of pushes is the only attribute, and `v1beta2` means `v1` (Google, *PushConfig*, `attributes`).
+/// Returns the version of the push format, which is the only attribute; `v1beta2` is the same as `v1` (Google,
+/// *PushConfig*, `attributes`).
 fn wrapped(attributes: &HashMap<String, String>) -> Result<PushForm, ApiError> {
     let mut form = PushForm::Wrapped;
     for (attribute, version) in attributes {

@@ -1,8 +1,8 @@
-//! Refuses settings that the emulator does not support, with the reason.
+//! Rejects settings that the emulator does not support, with the reason.
 
 use crate::error::ApiError;
 
-/// A field of a message, whether it is set, and why the emulator does not act upon it.
+/// A field that the emulator does not support, true if it is set, and the reason.
 pub(super) type Unsupported = (&'static str, bool, &'static str);
 
 /// # Errors

@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::resources::snapshot::SnapshotConfig;
 
 /// # Errors
-/// If it has no end, or one that no clock could show.
+/// If it has no expiration time, or an invalid one.
 pub(crate) fn snapshot_from(snapshot: Snapshot) -> Result<SnapshotConfig, ApiError> {
     let end = snapshot.expire_time;
     let end = end.ok_or_else(|| ApiError::invalid("Snapshot.expireTime is missing"))?;

@@ -12,10 +12,10 @@ use super::{duration, push_config_from, push_config_to, to_duration};
 use crate::error::ApiError;
 use crate::resources::subscription::{DeadLetterPolicy, RetryPolicy, SubscriptionConfig};
 
-/// The subscription, with Google's defaults for what is not set.
+/// Converts a subscription, with Google's defaults for unset fields.
 ///
 /// # Errors
-/// If a field is wrong, or the emulator would not act upon it.
+/// If a field is invalid or not supported.
 pub(crate) fn subscription_from(
     subscription: Subscription,
 ) -> Result<SubscriptionConfig, ApiError> {
@@ -78,7 +78,7 @@ fn check_supported(subscription: &Subscription) -> Result<(), ApiError> {
     )
 }
 
-/// The subscription as clients see it; `topic_retention` is that of its topic.
+/// Converts a subscription for clients; `topic_retention` is the retention of its topic.
 pub(crate) fn subscription_to(
     config: SubscriptionConfig,
     topic_retention: Option<Duration>,
@@ -86,7 +86,7 @@ pub(crate) fn subscription_to(
     Subscription {
         name: config.name,
         topic: config.topic,
-        // An empty one for pull, which Google's samples read on from (Google, *Subscription*, `pushConfig`).
+        // An empty message for pull, since Google's samples read its fields (Google, *Subscription*, `pushConfig`).
         push_config: Some(config.push_config.map(push_config_to).unwrap_or_default()),
         ack_deadline_seconds: i32::try_from(config.ack_deadline.as_secs()).unwrap_or(i32::MAX),
         retain_acked_messages: config.retain_acked_messages,

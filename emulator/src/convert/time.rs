@@ -1,4 +1,4 @@
-//! Durations and points in time.
+//! Durations and timestamps.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 
 use crate::error::ApiError;
 
-/// A duration; those of Pub/Sub are never negative. (The library's own conversion panics at the least number of seconds.)
+/// Converts a duration. Pub/Sub has no negative ones. (The library's own conversion panics for the lowest number of
+/// seconds.)
 pub(super) fn duration(field: &str, written: prost_types::Duration) -> Result<Duration, ApiError> {
     let seconds = u64::try_from(written.seconds).ok();
     let nanoseconds = u32::try_from(written.nanos).ok();
@@ -19,7 +20,7 @@ pub(super) fn duration(field: &str, written: prost_types::Duration) -> Result<Du
 pub(super) fn to_duration(duration: Duration) -> prost_types::Duration {
     prost_types::Duration {
         seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-        // Always less than a thousand million.
+        // Always less than 10⁹.
         nanos: i32::try_from(duration.subsec_nanos()).unwrap_or_default(),
     }
 }
@@ -27,12 +28,12 @@ pub(super) fn to_duration(duration: Duration) -> prost_types::Duration {
 pub(crate) fn to_timestamp(time: OffsetDateTime) -> prost_types::Timestamp {
     prost_types::Timestamp {
         seconds: time.unix_timestamp(),
-        // Always less than a thousand million.
+        // Always less than 10⁹.
         nanos: i32::try_from(time.nanosecond()).unwrap_or_default(),
     }
 }
 
-/// A point in time, which must lie in the years 1 to 9999 (*google.protobuf.Timestamp*).
+/// Converts a timestamp, which must be in the years 1 to 9999 (*google.protobuf.Timestamp*).
 pub(crate) fn timestamp(
     field: &str,
     written: prost_types::Timestamp,

@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::resources::topic::TopicConfig;
 
 /// # Errors
-/// If a field is wrong, or the emulator would not act upon it.
+/// If a field is invalid or not supported.
 pub(crate) fn topic_from(topic: Topic) -> Result<TopicConfig, ApiError> {
     let is_stored = topic.message_storage_policy.is_some();
     let is_ingested = topic.ingestion_data_source_settings.is_some();

@@ -18,7 +18,7 @@ pub(super) struct ActiveFaults {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Recipient {
     Push,
-    /// A client that pulls, with the end of the lease and its stream.
+    /// A pulling client, with the end of the lease and its stream.
     Pull(Instant, Option<u64>),
 }
 
@@ -28,7 +28,7 @@ impl ActiveFaults {
         (!faults.is_none()).then_some(Self { faults, gate })
     }
 
-    /// Returns true if a new message must wait for others.
+    /// Returns true if a burst withholds a new message.
     pub(super) fn withholds(&mut self, now: Instant) -> bool {
         let Some(gate) = &mut self.gate else {
             return false;
@@ -39,7 +39,7 @@ impl ActiveFaults {
 }
 
 impl Delivery {
-    /// Sets the faults from now on. Messages are counted anew, those at hand first.
+    /// Sets the faults. Messages are counted anew, starting with the current backlog.
     pub(crate) fn set_faults(&self, faults: Faults) {
         let mut state = self.state();
         state.backlog.release_withheld();
@@ -132,7 +132,7 @@ impl State {
         released > 0
     }
 
-    /// Counts the withheld messages anew, after some were removed.
+    /// Updates the count of withheld messages after some were removed.
     pub(super) fn count_withheld(&mut self) {
         let held = self.backlog.count_withheld();
         let gate = self
@@ -144,7 +144,7 @@ impl State {
         }
     }
 
-    /// Returns the next time at which something is due.
+    /// Returns the time of the next due event.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let gate = self
             .active_faults

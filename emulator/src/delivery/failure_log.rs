@@ -1,47 +1,50 @@
-//! The log of a subscription's failed pushes: the first failure and its end, instead of a line a push.
+//! The log of a subscription's failed pushes: a line for the first failure and one for the recovery, instead of a line a
+//! push.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The time after a logged failure in which no further one is logged.
+/// The time after a logged failure in which no other failure is logged.
 const QUIET: Duration = Duration::from_secs(60);
-/// A pause that is worth a line in the log.
+/// The shortest pause that is logged.
 const LONG_PAUSE: Duration = Duration::from_secs(5);
 
-/// The lines that were logged, and so need not be repeated.
+/// The lines that were already logged.
 #[derive(Default)]
 pub(super) struct FailureLog {
     /// The time of the last logged failure.
-    told: Option<Instant>,
-    /// True if a failure was logged, and no push was acked since.
+    last_logged: Option<Instant>,
+    /// True if a failure was logged and no push was acked since.
     is_failing: bool,
-    is_pause_told: bool,
+    is_pause_logged: bool,
 }
 
 impl FailureLog {
-    /// Notes a failure. Returns true if it is to be logged.
+    /// Records a failure. Returns true if the caller should log it.
     pub(super) fn failed(&mut self, now: Instant) -> bool {
-        let is_recent = self.told.is_some_and(|told| now < told + QUIET);
+        let is_recent = self
+            .last_logged
+            .is_some_and(|last_logged| now < last_logged + QUIET);
         if self.is_failing || is_recent {
             return false;
         }
         *self = Self {
-            told: Some(now),
+            last_logged: Some(now),
             is_failing: true,
-            is_pause_told: false,
+            is_pause_logged: false,
         };
         true
     }
 
-    /// Notes a pause after a failure. Returns true if it is to be logged.
+    /// Records a pause after a failure. Returns true if the caller should log it.
     pub(super) fn paused(&mut self, pause: Duration) -> bool {
-        let is_news = self.is_failing && !self.is_pause_told && pause > LONG_PAUSE;
-        self.is_pause_told |= is_news;
-        is_news
+        let is_new = self.is_failing && !self.is_pause_logged && pause > LONG_PAUSE;
+        self.is_pause_logged |= is_new;
+        is_new
     }
 
-    /// Notes an ack. Returns true if it ends a logged failure.
+    /// Records an ack. Returns true if it ends a logged failure.
     pub(super) fn acked(&mut self) -> bool {
         std::mem::take(&mut self.is_failing)
     }
@@ -64,12 +67,12 @@ mod tests {
         assert!(failure_log.acked());
         assert!(!failure_log.acked());
         let mut failure_log = FailureLog::default();
-        let told = (0..180).filter(|second| {
+        let last_logged = (0..180).filter(|second| {
             let failed = failure_log.failed(start + Duration::from_secs(*second));
             assert_eq!(failure_log.acked(), failed);
             failed
         });
-        assert_eq!(told.collect::<Vec<_>>(), [0, 60, 120]);
+        assert_eq!(last_logged.collect::<Vec<_>>(), [0, 60, 120]);
     }
 
     #[tokio::test]

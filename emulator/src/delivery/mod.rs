@@ -43,22 +43,24 @@ use crate::resources::name::ResourceName;
 use crate::resources::subscription::SubscriptionConfig;
 use crate::resources::topic::Origin;
 
-/// The deliveries of one subscription. Its task pushes and ends leases; other tasks add, pull and acknowledge, and wake it.
+/// The deliveries of one subscription. Its task pushes messages and ends leases. Other tasks add, pull and acknowledge
+/// messages, and wake it.
 pub(crate) struct Delivery {
     name: ResourceName,
-    /// Distinguishes the ack ids of this subscription from those of others, and of an earlier one of the same name.
+    /// A random number that distinguishes the ack ids of this subscription from those of others and of an earlier one with
+    /// its name.
     tag: u64,
     clock: Clock,
     data_folder: OptionalDataFolder,
     history: Arc<History>,
-    /// Its topic, even if that was deleted; unknown in folders of earlier emulators.
+    /// Its topic, even if that was deleted. `None` if an earlier emulator wrote the data folder.
     origin: Option<Origin>,
     state: Mutex<State>,
-    /// Wakes its task.
+    /// Wakes the task.
     changed: Notify,
     /// Wakes clients that pull.
     available: Notify,
-    /// Cancelled when the subscription is deleted, or the emulator stops.
+    /// Cancelled when the subscription is deleted or the emulator stops.
     ended: CancellationToken,
     is_deleted: AtomicBool,
 }
@@ -164,12 +166,12 @@ impl Delivery {
         ))
     }
 
-    /// Returns true if the filter lets a message through.
+    /// Returns true if the message matches the filter.
     pub(crate) fn wants(&self, message: &StoredMessage) -> bool {
         self.state().filter.matches(&message.attributes)
     }
 
-    /// Adds the messages that were just published and match the filter.
+    /// Adds newly published messages that match the filter.
     pub(crate) fn add(&self, messages: &[Arc<StoredMessage>]) {
         let mut state = self.state();
         let State {
@@ -199,7 +201,7 @@ impl Delivery {
     /// Delivers a message once more, even if it was acknowledged.
     ///
     /// # Errors
-    /// If the message is not known any more, or the subscription is full.
+    /// If the message is unknown, or if the backlog is full.
     pub(crate) fn again(&self, message_id: &str) -> Result<(), ApiError> {
         let mut state = self.state();
         if !state.backlog.has_room(1, 0) {
@@ -214,8 +216,8 @@ impl Delivery {
         Ok(())
     }
 
-    /// Ends its task and its streams, and drops its messages. Later calls record nothing, since the next subscription may
-    /// have its name.
+    /// Ends the task and the streams, and drops the messages. Later changes are not recorded, since the next subscription
+    /// may have the same name.
     pub(crate) fn end(&self) {
         let mut state = self.state();
         state.backlog.stop_recording();
@@ -231,7 +233,7 @@ impl Delivery {
         self.available.notify_waiters();
     }
 
-    /// Restores the messages of before a restart.
+    /// Restores the messages of an earlier run.
     pub(crate) fn restore(
         &self,
         holds: impl Iterator<Item = (Arc<StoredMessage>, Held)>,
@@ -260,7 +262,7 @@ impl Delivery {
     }
 }
 
-/// The locked state of a subscription. Changes of holds are recorded when it is unlocked.
+/// The locked state of a subscription. Unlocking records the changes of holds.
 struct Locked<'a> {
     state: MutexGuard<'a, State>,
     delivery: &'a Delivery,

@@ -20,14 +20,14 @@ use crate::messages::storage::StoredMessage;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PullOptions {
     pub(crate) messages: usize,
-    /// No further message when there are as many bytes already.
+    /// The size in bytes after which no further message is added.
     pub(crate) bytes: usize,
-    /// The length of the leases; the subscription's own deadline if unset.
+    /// The length of the leases. Default: the ack deadline of the subscription.
     pub(crate) lease: Option<Duration>,
     pub(crate) stream: Option<StreamLimits>,
 }
 
-/// A stream and the most outstanding messages and bytes of it; 0 is no limit (Google, *StreamingPullRequest*).
+/// A stream and the limits of its outstanding messages and bytes; 0 is no limit (Google, *StreamingPullRequest*).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamLimits {
     pub(crate) number: u64,
@@ -40,7 +40,7 @@ pub(crate) struct StreamLimits {
 pub(crate) struct PulledMessage {
     pub(crate) ack_id: AckId,
     pub(crate) message: Arc<StoredMessage>,
-    /// Only with a dead-letter policy (Google, *ReceivedMessage*, `deliveryAttempt`).
+    /// The delivery attempt, only with a dead-letter policy (Google, *ReceivedMessage*, `deliveryAttempt`).
     pub(crate) attempt: Option<u32>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct PulledMessage {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum AckResult {
     Done,
-    /// The lease had ended, or is not one of this subscription.
+    /// The lease has ended, or belongs to another subscription.
     Invalid,
 }
 
@@ -56,7 +56,7 @@ impl Delivery {
     /// Leases available messages up to the limits.
     ///
     /// # Errors
-    /// If the subscription was detached, or pushes.
+    /// If the subscription was detached, or if it is a push subscription.
     pub(crate) fn pull(&self, options: &PullOptions) -> Result<Vec<PulledMessage>, ApiError> {
         let mut state = self.state();
         state.check_pulled()?;
@@ -78,10 +78,10 @@ impl Delivery {
             state.backlog.leave_batch(joined);
         }
         drop(state);
-        // Its task ends the new leases, and wakes clients when a delayed message is due.
+        // The task ends the new leases, and wakes clients when a delayed message is due.
         self.changed.notify_one();
         if is_due {
-            // There may be more messages than this client can take.
+            // There may be more messages than this client took.
             self.available.notify_waiters();
         }
         Ok(pulled)
@@ -93,11 +93,11 @@ impl Delivery {
         if self.is_deleted.load(Ordering::Relaxed) {
             return self.name.not_found();
         }
-        // Clients retry after this code, as they should if the emulator is restarted.
+        // Clients retry after this code, as they should after a restart of the emulator.
         ApiError::Unavailable("The emulator is stopping".to_owned())
     }
 
-    /// Waits for available messages. To miss none, enable this before pulling.
+    /// Waits for available messages. Enable the future before pulling, or it may miss some.
     pub(crate) fn is_available(&self) -> Notified<'_> {
         self.available.notified()
     }
@@ -118,7 +118,7 @@ impl Delivery {
             return AckResult::Invalid;
         }
         let plan = self.plan_of_ack(state, id.sequence);
-        // A confirmed acknowledgement (exactly-once delivery) is not lost.
+        // Confirmed acknowledgements (exactly-once delivery) are not lost.
         if plan.drop_answer && !strict {
             return AckResult::Done;
         }
@@ -133,7 +133,7 @@ impl Delivery {
         AckResult::Done
     }
 
-    /// Moves the ends of leases, counted from now.
+    /// Sets the ends of leases, counted from now.
     pub(crate) fn extend(&self, ack_ids: &[AckId], by: Duration) -> Vec<AckResult> {
         let mut state = self.state();
         let now = self.clock.utc();
@@ -215,7 +215,7 @@ impl Delivery {
             let outstanding_of = state.backlog.outstanding_of(stream.number);
             let size_bytes = state.backlog.next_size_bytes(now)?;
             let is_full = stream.max_messages > 0 && outstanding_of.messages >= stream.max_messages;
-            // The first message is delivered whatever its size, or it would never be.
+            // The first message is delivered whatever its size. Otherwise it would never be.
             let is_heavy = stream.max_bytes > 0
                 && outstanding_of.messages > 0
                 && outstanding_of.bytes + size_bytes > stream.max_bytes;
@@ -250,7 +250,7 @@ impl Delivery {
     }
 }
 
-/// Returns a result for each id of one request. An id that occurs twice has the same result twice.
+/// Returns a result for each id of one request. A repeated id has the same result each time.
 fn once_each(ack_ids: &[AckId], mut settle: impl FnMut(AckId) -> AckResult) -> Vec<AckResult> {
     let mut settled = HashMap::with_capacity(ack_ids.len());
     let each = ack_ids.iter();
@@ -265,7 +265,7 @@ impl State {
                 "Subscription is detached from its topic",
             ));
         }
-        // In Google's words.
+        // Google's text.
         if self.destination.is_some() {
             return Err(ApiError::precondition(
                 "This method is not supported for push subscriptions.",

@@ -18,15 +18,15 @@ pub(crate) struct SnapshotSeek {
 }
 
 impl SnapshotSeek {
-    /// Returns the time until which it keeps an unacknowledged message of before a restart, if it does.
+    /// Returns the end of the snapshot, if the snapshot keeps this restored message.
     pub(super) fn keeps(self, message: &StoredMessage) -> Option<OffsetDateTime> {
         (message.sequence < self.before).then_some(self.until)
     }
 }
 
 impl Delivery {
-    /// Makes exactly the `wanted` messages unacknowledged, of those that the subscription has and those in `more`. With
-    /// `snapshot_seek` they stay until the snapshot ends, however old they are (Google, *Snapshot*, `expireTime`).
+    /// Makes exactly the `wanted` messages unacknowledged, among those of the subscription and those in `more`. With
+    /// `snapshot_seek` they stay until the snapshot ends, whatever their age (Google, *Snapshot*, `expireTime`).
     pub(crate) fn seek(
         &self,
         more: &BTreeMap<u64, Arc<StoredMessage>>,
@@ -59,13 +59,13 @@ impl Delivery {
             .collect()
     }
 
-    /// The latest seek to a snapshot.
+    /// Returns the latest seek to a snapshot.
     pub(crate) fn snapshot_seek(&self) -> Option<SnapshotSeek> {
         self.state().snapshot_seek
     }
 
-    /// Drops messages older than the subscription's retention and its topic's: messages that the topic retains stay available to
-    /// its subscriptions (Google, *Topic*, `messageRetentionDuration`).
+    /// Drops messages older than the retention of both the subscription and its topic. Messages that the topic retains stay
+    /// available to its subscriptions (Google, *Topic*, `messageRetentionDuration`).
     pub(crate) fn expire_messages(&self, now: OffsetDateTime, topic_retention: Option<Duration>) {
         let mut state = self.state();
         let retention = state.config.message_retention;

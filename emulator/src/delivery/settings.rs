@@ -7,8 +7,8 @@ use crate::resources::name::DELETED_TOPIC;
 use crate::resources::subscription::{PushConfig, SubscriptionConfig};
 
 impl Delivery {
-    /// Changes where messages are pushed; those not yet delivered stay (Google, *ModifyPushConfig*). Window
-    /// and back-off start anew for the new endpoint.
+    /// Changes the push settings. Undelivered messages stay (Google, *ModifyPushConfig*). The window and the back-off are
+    /// reset for the new endpoint.
     ///
     /// # Errors
     /// If the endpoint is invalid.
@@ -20,7 +20,7 @@ impl Delivery {
         Ok(())
     }
 
-    /// Changes the settings. Name, topic, filter, ordering and `detached` are immutable, and keep their current values.
+    /// Changes the settings. Name, topic, filter, ordering and `detached` are immutable and keep their values.
     ///
     /// # Errors
     /// If a setting is out of its range.
@@ -51,7 +51,7 @@ impl Delivery {
         DELETED_TOPIC.clone_into(&mut self.state().config.topic);
     }
 
-    /// Detaches it from its topic, and drops its messages (Google, *DetachSubscription*).
+    /// Detaches the subscription from its topic, and drops its messages (Google, *DetachSubscription*).
     pub(crate) fn detach(&self) {
         let mut state = self.state();
         state.config.detached = true;

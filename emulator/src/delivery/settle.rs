@@ -13,7 +13,7 @@ use crate::messages::storage::StoredMessage;
 use crate::push::timestamp;
 use crate::resources::name::ResourceName;
 
-/// The wait after an unanswered push, so that retries do not burn the processor; its length is ours.
+/// The wait after an unanswered push, which prevents a busy loop. Its length is ours.
 const UNANSWERED_WAIT: Duration = Duration::from_millis(100);
 
 /// A function that publishes a dead letter to a topic, and returns its id.
@@ -23,7 +23,7 @@ pub(crate) type Forward<'a> = &'a dyn Fn(&ResourceName, Message) -> Result<Strin
 pub(crate) type Forwarder =
     Box<dyn Fn(&ResourceName, Message) -> Result<String, ApiError> + Send + Sync>;
 
-/// A message that was delivered often enough. It is in no place of the backlog until it is forwarded or delivered again.
+/// A message that reached its last delivery attempt. It is not in the backlog until it is forwarded or delivered again.
 #[derive(Debug)]
 pub(crate) struct DeadLetter {
     pub(super) message: Arc<StoredMessage>,
@@ -78,7 +78,8 @@ impl Delivery {
         }
     }
 
-    /// Does the same for a pulled message. Those that fail together have one time, so that they keep their order.
+    /// Counts a failed delivery of a pulled message. Messages that fail together share one time, so that they keep their
+    /// order.
     pub(super) fn fail_pulled(
         &self,
         state: &mut State,
@@ -91,7 +92,7 @@ impl Delivery {
 
     /// Forwards a dead letter, or schedules another delivery if that fails (Google, *Dead-letter topics*).
     ///
-    /// Forwarding locks other subscriptions, so this one must not be locked.
+    /// Forwarding locks other subscriptions, so the caller must not hold the lock of this one.
     pub(crate) fn forward(&self, letter: DeadLetter, forward: Forward<'_>) -> Settlement {
         let sequence = letter.message.sequence;
         let forwarded = ResourceName::topic(&letter.topic)
@@ -160,7 +161,7 @@ impl Delivery {
         }
     }
 
-    /// Returns the message with four more attributes; their values are as Google's own emulator writes them.
+    /// Returns the message with four more attributes. Their values have the form of Google's emulator.
     fn dead_letter(&self, letter: &DeadLetter) -> Message {
         let published = timestamp(letter.message.publish_time);
         letter
@@ -180,8 +181,8 @@ impl Delivery {
 }
 
 impl State {
-    /// Returns the wait of a failed message: its own policy or the subscription's pause, whichever is longer (Google, *Push
-    /// subscriptions*, "Push backoff").
+    /// Returns the wait of a failed message: its retry policy or the pause of the subscription, whichever is longer
+    /// (Google, *Push subscriptions*, "Push backoff").
     fn wait(&self, now: Instant, failures: u32, reply: Reply) -> Duration {
         let policy = self.config.retry_policy.as_ref();
         let own = policy.map_or(Duration::ZERO, |policy| policy.wait_after(failures));

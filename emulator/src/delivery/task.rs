@@ -29,9 +29,9 @@ pub(crate) struct DeliveryTask {
 
 /// A push that is under way.
 struct Started {
-    /// The message as it was when the push started.
+    /// The message at the start of the push.
     leased: Leased,
-    /// True if it is delivered again although it is acked.
+    /// True if a fault repeats the delivery although it is acked.
     is_repeated: bool,
     destination: Arc<Destination>,
 }
@@ -48,7 +48,7 @@ impl DeliveryTask {
         }
     }
 
-    /// Delivers until it is dropped, which aborts the pushes under way.
+    /// Delivers messages until it is dropped. Dropping aborts the pushes under way.
     pub(crate) async fn run(mut self) {
         let delivery = Arc::clone(&self.delivery);
         loop {
@@ -62,7 +62,7 @@ impl DeliveryTask {
         }
     }
 
-    /// Starts all pushes that are due, and returns the next time at which one is due.
+    /// Starts all due pushes, and returns the time of the next one.
     fn start_due(&mut self) -> Option<Instant> {
         let delivery = Arc::clone(&self.delivery);
         let mut state = delivery.state();
@@ -125,7 +125,7 @@ impl DeliveryTask {
         self.started.insert(task.id(), started);
     }
 
-    /// Ends a push, and all that have ended meanwhile, so that due messages are looked up once.
+    /// Settles a finished push and all others that have finished since, so that due messages are looked up once.
     fn end_all(&mut self, first: Result<(Id, Ended), JoinError>) {
         self.end(first);
         while let Some(next) = self.pushes.try_join_next_with_id() {
@@ -163,7 +163,7 @@ impl DeliveryTask {
         state.last_active = self.delivery.clock.utc();
         let sequence = leased.message.sequence;
         let acked = state.backlog.ack(leased.lease, sequence, false);
-        // A message that was purged in the meantime stays purged.
+        // A message that was purged in the meantime is not restored.
         if acked.is_some() && is_repeated {
             state.backlog.repeat(sequence);
         }
@@ -240,7 +240,7 @@ impl DeliveryTask {
     }
 }
 
-/// Waits until `wake`, or for ever.
+/// Waits until `wake`, or forever without one.
 async fn reached(delivery: &Delivery, wake: Option<Instant>) {
     match wake {
         Some(wake) => delivery.clock.reached(wake).await,

@@ -11,31 +11,31 @@ pub enum Pace {
     /// Slow start and push back-off, as in production.
     #[default]
     Google,
-    /// As fast as the endpoint allows: always 128 pushes at once, and no back-off, so that tests do not wait.
+    /// As fast as the endpoint allows: always 128 concurrent pushes and no back-off, so that tests do not wait.
     Eager,
 }
 
-/// "A small single digit" in Google's words (Google, *Push subscriptions*, "Delivery rate").
+/// The first window: "a small single digit" (Google, *Push subscriptions*, "Delivery rate").
 const FIRST_WINDOW: usize = 4;
-/// Google's windows grow on; here one subscription must leave some of the process's connections to others.
+/// The largest window. Google's grow further; here a subscription must leave connections of the process to others.
 const WIDEST_WINDOW: usize = 128;
 
-/// The number of results that decide about the back-off. A new subscription starts with as many acks, so that its first
-/// failure is one of twenty and not all of them.
+/// The number of results that determine the back-off. A new subscription starts with as many acks, so that its first
+/// failure is one of twenty.
 const RESULTS: usize = 20;
-/// The pause is `FLOOR × GROWTH ^ share of failures`: half a second when a fifth fails and a minute when all do, which are
-/// the two examples that Google gives (Google, *Push subscriptions*, "Push backoff"). The formula between them is ours.
+/// The pause is `FLOOR × GROWTH ^ share of failures`: half a second if a fifth fails, and a minute if all fail. These are
+/// Google's two examples (Google, *Push subscriptions*, "Push backoff"); the formula between them is ours.
 const FLOOR: Duration = Duration::from_millis(150);
 const GROWTH: f64 = 400.0;
 
 /// The window of concurrent pushes and the back-off of one subscription.
 ///
-/// The window grows by one with each ack and halves with each failure; these steps are ours. While there are failures among
-/// the last results, a pause follows each start of a push, and a failure outside a pause begins one.
+/// The window grows by one with each ack and halves with each failure; these steps are ours. While the last results contain
+/// failures, a pause follows each start of a push. A failure outside a pause starts one.
 pub(super) struct Throttle {
     pace: Pace,
     window: usize,
-    /// The last pushes, the oldest first: true for a failed one.
+    /// The last results, the oldest first: true for a failure.
     failed: VecDeque<bool>,
     paused_until: Option<Instant>,
 }
@@ -53,12 +53,12 @@ impl Throttle {
         }
     }
 
-    /// Begins anew, as for another endpoint.
+    /// Resets the window and the back-off, as for a new endpoint.
     pub(super) fn reset(&mut self) {
         *self = Self::new(self.pace);
     }
 
-    /// Returns the number of pushes that may be under way at once.
+    /// Returns the number of allowed concurrent pushes.
     pub(super) fn window(&self) -> usize {
         self.window
     }
@@ -68,31 +68,31 @@ impl Throttle {
         self.paused_until.filter(|until| *until > now)
     }
 
-    /// Notes the start of a push.
+    /// Records the start of a push.
     pub(super) fn started(&mut self, now: Instant) {
         self.paused_until = self.pause().map(|pause| now + pause);
     }
 
-    /// Notes an ack, when `outstanding` pushes were under way, this one included. A pause that has begun goes on.
+    /// Records an ack. `outstanding` is the number of pushes under way, including this one. A current pause continues.
     pub(super) fn acked(&mut self, outstanding: usize) {
         if self.pace == Pace::Eager {
             return;
         }
         self.note(false);
-        // A window that was not used up is no reason for a wider one.
+        // A window that was not full does not grow.
         if outstanding >= self.window {
             self.window = (self.window + 1).min(WIDEST_WINDOW);
         }
     }
 
-    /// Notes a nack or an expired deadline.
+    /// Records a nack or an expired deadline.
     pub(super) fn nacked(&mut self, now: Instant) {
         if self.pace == Pace::Eager {
             return;
         }
         self.note(true);
         self.window = (self.window / 2).max(1);
-        // Pushes that were under way when the pause began fail together; they count for the next pause.
+        // Pushes that were under way at the start of the pause fail together. They count for the next pause.
         if self.paused_until(now).is_none() {
             self.paused_until = self.pause().map(|pause| now + pause);
         }
@@ -103,7 +103,7 @@ impl Throttle {
         self.failed.push_back(failed);
     }
 
-    /// The pause after a push, if some of the last ones failed.
+    /// Returns the pause after a push, if some of the last pushes failed.
     fn pause(&self) -> Option<Duration> {
         let failures = self.failed.iter().filter(|failed| **failed).count();
         if failures == 0 {
@@ -119,8 +119,8 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    /// Messages come at 5 a second, and one after the other is pushed as soon as it may be. Gives the mean time between
-    /// pushes once the back-off has settled.
+    /// Publishes five messages a second, and pushes each as soon as the throttle allows. Returns the mean time between
+    /// pushes once the back-off is stable.
     fn mean_gap(is_failure: impl Fn(u32) -> bool) -> Duration {
         let mut throttle = Throttle::new(Pace::Google);
         let (mut now, mut measured_from) = (Instant::now(), Instant::now());

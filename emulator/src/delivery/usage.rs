@@ -1,14 +1,14 @@
-//! The use of a subscription, by which an unused one expires.
+//! The use of a subscription, which prevents its expiration.
 
 use time::OffsetDateTime;
 
 use super::Delivery;
 
-/// A use of a subscription, which lasts until this is dropped.
+/// A current use of a subscription, which ends when this is dropped.
 pub(crate) struct InUse<'a>(&'a Delivery);
 
 impl Delivery {
-    /// Open connections and pulls are activity, as long as they last (Google, *Subscription properties*, "Expiration period").
+    /// Open connections and pulls are activity while they last (Google, *Subscription properties*, "Expiration period").
     #[must_use = "it is not in use any more when this is dropped"]
     pub(crate) fn in_use(&self) -> InUse<'_> {
         self.state().users += 1;

@@ -1,4 +1,4 @@
-//! A subscription as an operator sees it.
+//! The settings and figures of a subscription for the console.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +18,9 @@ pub(crate) struct View {
     /// Messages that wait after a failure.
     pub(crate) delayed: usize,
     pub(crate) oldest_unacked: Option<Duration>,
-    /// Pushes that may be under way at once.
+    /// The number of allowed concurrent pushes.
     pub(crate) window: usize,
-    /// The rest of the pause of the whole subscription.
+    /// The rest of the pause after failures.
     pub(crate) paused_for: Option<Duration>,
 }
 
@@ -29,7 +29,8 @@ impl Delivery {
         self.state().backlog.unacked_messages().cloned().collect()
     }
 
-    /// Returns the first unacknowledged messages, up to a number, and until their size reaches a number of bytes.
+    /// Returns the first unacknowledged messages, up to a number of messages and until their size reaches a number of
+    /// bytes.
     pub(crate) fn first_unacked(&self, messages: usize, bytes: usize) -> Vec<Arc<StoredMessage>> {
         let state = self.state();
         let mut size_bytes = 0;

@@ -11,13 +11,14 @@ use crate::resources::duration;
 const MOST: u32 = 10_000;
 const LONGEST_HOLD: Duration = Duration::from_secs(600);
 
-/// Messages are held until `size` of them are there, or until the first of them was held for `hold`; then all go at once.
+/// Messages are withheld until there are `size` of them, or until the first one has waited for `hold`. Then all are
+/// released.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Burst {
-    /// 2 to 10,000.
+    /// The number of messages, 2 to 10,000.
     pub size: u32,
-    /// At most 600 s.
+    /// The longest wait, at most 600 s.
     #[serde(with = "crate::resources::duration")]
     pub hold: Duration,
 }
@@ -39,17 +40,17 @@ impl Burst {
     }
 }
 
-/// The count of messages of one subscription that wait for each other. The messages stay in the backlog.
+/// The count of withheld messages of one subscription. The messages stay in the backlog.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BurstGate {
     burst: Burst,
     held: u32,
-    /// The time at which the first of them must go.
+    /// The time at which the first of them is released.
     due: Option<Instant>,
 }
 
 impl BurstGate {
-    /// A gate without waiting messages.
+    /// Creates a gate without waiting messages.
     #[must_use]
     pub(crate) fn new(burst: Burst) -> Self {
         Self {
@@ -59,13 +60,13 @@ impl BurstGate {
         }
     }
 
-    /// One message more has come to the gate.
+    /// Counts a new message.
     pub(crate) fn arrive(&mut self, now: Instant) {
         self.held = self.held.saturating_add(1);
         self.due.get_or_insert(now + self.burst.hold);
     }
 
-    /// No more than so many are there any more: others were purged, or too old.
+    /// Reduces the count after withheld messages were purged or expired.
     pub(crate) fn keep(&mut self, held: usize) {
         self.held = u32::try_from(held).unwrap_or(u32::MAX);
         if self.held == 0 {
@@ -73,7 +74,7 @@ impl BurstGate {
         }
     }
 
-    /// Returns the number of messages that go now: all of them, or none.
+    /// Returns the number of messages to release now: all or none.
     pub(crate) fn release(&mut self, now: Instant) -> u32 {
         let is_over = self.due.is_some_and(|due| due <= now);
         if self.held < self.burst.size && !is_over {
@@ -83,7 +84,7 @@ impl BurstGate {
         std::mem::take(&mut self.held)
     }
 
-    /// Returns the time of the next release, if no message comes before.
+    /// Returns the time of the next release, if no further message arrives.
     #[must_use]
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due

@@ -1,11 +1,11 @@
-//! Faults of one subscription that a careful receiver must survive; the same seed gives the same faults.
+//! Faults of one subscription that a careful receiver must survive. The same seed produces the same faults.
 //!
-//! [`Faults`] are the settings, [`Plan`] is the result for one delivery, and [`BurstGate`] withholds messages until enough
-//! of them are there. Nothing here acts: the delivery carries a plan out.
+//! [`Faults`] are the settings, [`Plan`] has the faults of one delivery, and [`BurstGate`] counts withheld messages.
+//! Nothing here has an effect of its own: `delivery/` carries out the plan.
 //!
-//! Of the faults, `duplicate`, `delay`, `reorder`, `dropAnswer` and `burst` make sense for pull, too: the message is pulled
-//! once more although it was acknowledged; it cannot be pulled before its delay is over; later messages are pulled first; its
-//! acknowledgement is accepted, and forgotten. `token` and `outage` are about an endpoint, and do nothing to a puller
+//! The faults `duplicate`, `delay`, `reorder`, `dropAnswer` and `burst` apply to pull, too. The message is pulled once more
+//! although it was acknowledged; it cannot be pulled before its delay is over; later messages are pulled first; its
+//! acknowledgement is accepted and ignored. `token` and `outage` concern an endpoint, and have no effect on pull
 //! ([`Plan::for_pull`]).
 
 mod burst;
@@ -27,81 +27,81 @@ pub use self::plan::Plan;
 pub use self::token::{ForgeryKind, TokenChoice, TokenFault};
 use crate::object::{self, Object};
 
-/// The largest seed: JSON numbers above it are rounded by many readers.
+/// The largest seed. Many readers round larger JSON numbers.
 pub(crate) const MAX_SEED: u64 = (1 << 53) - 1;
 const LONGEST_DELAY: Duration = Duration::from_secs(600);
 
-/// The faults of one subscription. Probabilities are 0 to 1, and both ends are exact: never, and always.
+/// The faults of one subscription. A probability of 0 means never, and 1 means always.
 ///
-/// The fate of a message depends on the seed, the subscription, the place of the message among all that the subscription
-/// received since the faults were set, and the number of the attempt; never on time, threads or other messages. So a run
-/// that failed fails again with its seed.
+/// The faults of a message depend on the seed, the subscription, the number of the message since the faults were set, and
+/// the delivery attempt. They do not depend on time, threads or other messages, so a failed run can be repeated with its
+/// seed.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Faults {
     /// The probability that a message is delivered once more although it was acked.
     #[serde(skip_serializing_if = "is_never")]
     pub duplicate: f64,
-    /// Deliveries that come late.
+    /// Late deliveries.
     #[serde(
         skip_serializing_if = "Option::is_none",
         deserialize_with = "object::optional"
     )]
     pub delay: Option<Delay>,
-    /// The probability that a message lets later ones pass. One with an ordering key stays in its place where ordering is enabled.
+    /// The probability that a message lets later ones pass. With message ordering, a message with a key keeps its place.
     #[serde(skip_serializing_if = "is_never")]
     pub reorder: f64,
-    /// The probability that the answer to a delivery is lost: the endpoint did its work, and the message is delivered again as
-    /// if it had not answered. At 1 nothing is ever acked.
+    /// The probability that the answer to a delivery is lost. The endpoint handled the message, and receives it again as if
+    /// it had not answered. With 1, nothing is ever acked.
     #[serde(skip_serializing_if = "is_never")]
     pub drop_answer: f64,
-    /// Pushes whose token must be refused.
+    /// Pushes with an invalid token.
     #[serde(
         skip_serializing_if = "Option::is_none",
         deserialize_with = "object::optional"
     )]
     pub token: Option<TokenFault>,
-    /// Messages that come in heaps.
+    /// Messages that arrive in bursts.
     #[serde(
         skip_serializing_if = "Option::is_none",
         deserialize_with = "object::optional"
     )]
     pub burst: Option<Burst>,
-    /// A time in which the endpoint cannot be reached.
+    /// An outage of the endpoint.
     #[serde(skip_serializing_if = "Outage::is_off")]
     pub outage: Outage,
-    /// The seed of all decisions, up to 2⁵³ - 1; unset: the emulator's own seed, which it prints at start.
+    /// The seed of all decisions, up to 2⁵³ - 1. Default: the emulator's own seed, which it prints at start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
 
-/// Deliveries that come late, by a time between two bounds.
+/// Late deliveries, and the bounds of their delay.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delay {
     /// The probability that a delivery is late.
     pub probability: f64,
-    /// The least lateness.
+    /// The shortest delay.
     #[serde(with = "crate::resources::duration", default)]
     pub min: Duration,
-    /// The most, up to 600 s.
+    /// The longest delay, up to 600 s.
     #[serde(with = "crate::resources::duration")]
     pub max: Duration,
 }
 
-/// A setting out of range: the field, what was found and what is expected.
+/// A setting that is out of range.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{field} is {found}, expected {expected}")]
 pub struct FaultsError {
-    /// The field as JSON names it.
+    /// The name of the field in JSON.
     pub field: &'static str,
-    /// The value that was found.
+    /// The value of the field.
     pub found: String,
-    /// The values that are allowed.
+    /// The allowed values.
     pub expected: &'static str,
 }
 
-/// Reads them from JSON.
+/// Reads faults from JSON.
 impl FromStr for Faults {
     type Err = serde_json::Error;
 
@@ -150,7 +150,7 @@ impl Faults {
         self
     }
 
-    /// Sends a bad token, or none, with this probability.
+    /// Sends an invalid token, or none, with this probability.
     #[must_use]
     pub fn token(mut self, probability: f64, forgery: ForgeryKind) -> Self {
         self.token = Some(TokenFault {
@@ -160,28 +160,28 @@ impl Faults {
         self
     }
 
-    /// Holds messages until `size` of them are there, but each no longer than `hold`.
+    /// Withholds messages until there are `size` of them, but each no longer than `hold`.
     #[must_use]
     pub fn burst(mut self, size: u32, hold: Duration) -> Self {
         self.burst = Some(Burst { size, hold });
         self
     }
 
-    /// Lets nothing reach the endpoint.
+    /// Makes the endpoint unreachable.
     #[must_use]
     pub fn outage(mut self, outage: Outage) -> Self {
         self.outage = outage;
         self
     }
 
-    /// Decides by this seed.
+    /// Sets the seed.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Returns true if no fault is set; a seed alone changes nothing.
+    /// Returns true if no fault is set. A seed alone has no effect.
     #[must_use]
     pub fn is_none(&self) -> bool {
         let unseeded = Self {
@@ -191,8 +191,8 @@ impl Faults {
         unseeded == Self::none()
     }
 
-    /// Settles what is left to the moment of setting: the seed, if none was given, and when an outage of a given length ends.
-    /// The printed form is complete: set again, it does the same.
+    /// Fixes the values that depend on the moment of setting: a default seed, and the end of an outage of a given length.
+    /// So the printed form has the same effect when it is set again.
     #[must_use]
     pub fn begin(mut self, emulator_seed: u64, now: OffsetDateTime) -> Self {
         self.seed = Some(self.seed.unwrap_or(emulator_seed));
@@ -200,7 +200,7 @@ impl Faults {
         self
     }
 
-    /// The same without an outage that is over.
+    /// Returns the same faults without an outage that has ended.
     #[must_use]
     pub(crate) fn at(mut self, now: OffsetDateTime) -> Self {
         if !self.outage.is_on(now) {
@@ -209,10 +209,10 @@ impl Faults {
         self
     }
 
-    /// Refuses what cannot be meant.
+    /// Checks the ranges of all fields.
     ///
     /// # Errors
-    /// The first field that is out of range.
+    /// If a field is out of range: the first such field.
     pub fn check(&self) -> Result<(), FaultsError> {
         chance::check("duplicate", self.duplicate)?;
         chance::check("reorder", self.reorder)?;

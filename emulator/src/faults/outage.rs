@@ -14,18 +14,18 @@ use crate::resources::subscription::DAY;
 
 const LONGEST: Duration = DAY;
 
-/// The reachability of the endpoint. In JSON it is `true` or `false`, a length of time from the moment when it is set
-/// (`"30s"`), or an end (`{"until": "2030-01-02T03:04:05Z"}`).
+/// The reachability of the endpoint. In JSON it is `true` or `false`, a duration from now (`"30s"`), or an end (`{"until":
+/// "2030-01-02T03:04:05Z"}`).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Outage {
-    /// It can.
+    /// The endpoint is reachable.
     #[default]
     Off,
-    /// It cannot, until that is changed.
+    /// It is unreachable until this setting changes.
     On,
-    /// It cannot for so long from now, at most a day.
+    /// It is unreachable for this time from now, at most a day.
     For(Duration),
-    /// It cannot before this time.
+    /// It is unreachable until this time.
     Until(OffsetDateTime),
 }
 
@@ -34,7 +34,8 @@ impl Outage {
         *self == Self::Off
     }
 
-    /// An outage of a given length that was not begun lasts.
+    /// Returns true if the endpoint is unreachable at this time. An outage of a given length that has not started counts as
+    /// one.
     pub(super) fn is_on(self, now: OffsetDateTime) -> bool {
         match self {
             Self::Off => false,

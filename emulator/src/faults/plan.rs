@@ -8,25 +8,25 @@ use super::Faults;
 use super::chance::Place;
 use super::token::TokenChoice;
 
-/// The most later messages that may pass.
+/// The most later messages that may pass a message.
 const MOST_TO_PASS: usize = 10;
 
 /// The faults of one delivery of one message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Plan {
-    /// The delay of the delivery after it was due.
+    /// The delay of the delivery after its due time.
     pub delay: Duration,
-    /// Once acked, the message is delivered once more. It is the same for all attempts of a message; the repetition itself is
-    /// not repeated, whatever its own plan is.
+    /// True if the message is delivered once more after its ack. It is the same for all attempts of a message. The
+    /// repetition is not repeated.
     pub duplicate: bool,
-    /// Whatever is answered, the delivery counts as unanswered.
+    /// True if the answer is lost, and the delivery counts as unanswered.
     pub drop_answer: bool,
-    /// The token of the push, if its subscription asks for tokens.
+    /// The token of the push, if the subscription has one.
     pub token: TokenChoice,
-    /// The delivery does not arrive, and counts as one that could not connect.
+    /// True if the delivery fails as if the endpoint refused the connection.
     pub unreachable: bool,
-    /// The number of later messages that go before this one, as far as there are any: 0 for none. It is for the first attempt,
-    /// and not for messages that keep their order.
+    /// The number of later messages that are delivered first, if there are any; 0 for none. Only for the first attempt, and
+    /// not for messages that keep their order.
     pub lets_pass: usize,
 }
 
@@ -41,7 +41,7 @@ impl Plan {
         lets_pass: 0,
     };
 
-    /// The same without what is about an endpoint.
+    /// Returns the same plan without faults of an endpoint.
     #[must_use]
     pub fn for_pull(self) -> Self {
         Self {
@@ -51,7 +51,7 @@ impl Plan {
         }
     }
 
-    /// The same for a message that must keep its place.
+    /// Returns the same plan for a message that must keep its place.
     #[must_use]
     pub fn in_order(self) -> Self {
         Self {
@@ -62,8 +62,8 @@ impl Plan {
 }
 
 impl Faults {
-    /// Plans the faults of this attempt, the first being 1, to deliver the `nth` message that the subscription received since its
-    /// faults were set. It depends on nothing else, but for outages, which go by the clock.
+    /// Plans the faults of an attempt, starting with 1, to deliver the `nth` message since the faults were set. The plan
+    /// depends on nothing else, except that outages depend on the clock.
     #[must_use]
     pub fn plan(&self, subscription: &str, nth: u64, attempt: u32, now: OffsetDateTime) -> Plan {
         let delivery = Place {
@@ -132,7 +132,7 @@ mod tests {
             .token(probability, ForgeryKind::Any)
     }
 
-    /// True for each kind of fault that occurs, in the order of `Faults`.
+    /// Returns, for each kind of fault in the order of `Faults`, true if it occurs.
     fn happened(plan: &Plan) -> [bool; 5] {
         [
             plan.duplicate,
@@ -192,7 +192,7 @@ mod tests {
                     *count += u32::from(happened);
                 }
             }
-            // Five standard deviations: a fair draw is outside once in a million times.
+            // Five standard deviations: a fair draw exceeds them once in a million times.
             let deviation = (100_000.0 * probability * (1.0 - probability)).sqrt();
             for count in counts {
                 let distance = (f64::from(count) - 100_000.0 * probability).abs();
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(plan.in_order().lets_pass, 0);
     }
 
-    /// These numbers are a promise: a seed that was noted down must do the same in later versions.
+    /// These numbers must never change: a noted seed must produce the same faults in later versions.
     #[test]
     fn a_seed_that_was_noted_down_keeps_its_meaning() {
         let place = Place {

@@ -1,4 +1,4 @@
-//! Pushes with tokens that a receiver must refuse.
+//! Pushes with invalid tokens.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -7,11 +7,11 @@ use super::FaultsError;
 use super::chance::{self, Place};
 use crate::issuer::{Claim, Forgery};
 
-/// Pushes whose token must be refused.
+/// Pushes with an invalid token.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenFault {
-    /// The probability that a push has such a token.
+    /// The probability that a push has an invalid token.
     pub probability: f64,
     /// The kind of forgery.
     pub forgery: ForgeryKind,
@@ -21,22 +21,22 @@ pub struct TokenFault {
 /// `"missing"` or `"any"`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ForgeryKind {
-    /// This.
+    /// This forgery.
     Forged(Forgery),
-    /// There is no token.
+    /// No token.
     Missing,
-    /// Each time something else: one of all forgeries, or no token.
+    /// A different one each time: one of all forgeries, or no token.
     Any,
 }
 
-/// The token that one push carries.
+/// The token of one push.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TokenChoice {
-    /// The right token.
+    /// A valid token.
     Good,
-    /// One that must be refused.
+    /// An invalid token.
     Forged(Forgery),
-    /// None, which must be refused, too.
+    /// No token.
     Missing,
 }
 

@@ -1,10 +1,10 @@
-//! A place in a filter's text, which knows words, keys and strings but no grammar.
+//! A position in the text of a filter. It reads words, keys and strings, but has no grammar.
 
 use crate::error::ApiError;
 
 pub(super) struct Cursor<'text> {
     text: &'text str,
-    /// In bytes, always between two characters.
+    /// The position in bytes, always between two characters.
     at: usize,
 }
 
@@ -18,7 +18,7 @@ impl<'text> Cursor<'text> {
         self.rest().is_empty()
     }
 
-    /// Goes past `token` if it is next.
+    /// Skips `token` if it is next, and returns true if it was.
     pub(super) fn eat(&mut self, token: &str) -> bool {
         self.skip_space();
         let is_next = self.rest().starts_with(token);
@@ -28,7 +28,7 @@ impl<'text> Cursor<'text> {
         is_next
     }
 
-    /// Goes past `word` if it is next, and not just the beginning of a longer one.
+    /// Skips `word` if it is next and not the beginning of a longer word.
     pub(super) fn eat_word(&mut self, word: &str) -> bool {
         self.skip_space();
         let is_next = self.word() == word;
@@ -45,7 +45,7 @@ impl<'text> Cursor<'text> {
         Err(self.expected(&format!("\"{token}\"")))
     }
 
-    /// An attribute's key: as it is, if it has letters, digits, hyphens and underscores only, else as a string.
+    /// Reads an attribute's key: unquoted if it has only letters, digits, hyphens and underscores, and otherwise a string.
     pub(super) fn key(&mut self) -> Result<String, ApiError> {
         self.skip_space();
         if self.rest().starts_with('"') {
@@ -65,7 +65,7 @@ impl<'text> Cursor<'text> {
         Ok(key.to_owned())
     }
 
-    /// A string in double quotes.
+    /// Reads a string in double quotes.
     pub(super) fn string(&mut self) -> Result<String, ApiError> {
         if !self.eat("\"") {
             return Err(self.expected("a string in double quotes"));
@@ -87,8 +87,8 @@ impl<'text> Cursor<'text> {
         }
     }
 
-    /// One character by its escape sequence. The forms of numbers are Google's (Unicode, hexadecimal, octal); their lengths
-    /// are those of Google's other filter and query languages.
+    /// Reads an escape sequence as one character. The notations of numbers are Google's (Unicode, hexadecimal, octal).
+    /// Their lengths are those of Google's other filter and query languages.
     fn escape(&mut self) -> Result<char, ApiError> {
         let sequence = self.rest();
         let letter = sequence.chars().nth(1);
@@ -96,7 +96,7 @@ impl<'text> Cursor<'text> {
             Some('x') => numeric(sequence, 2, 4, 16),
             Some('u') => numeric(sequence, 2, 6, 16),
             Some('U') => numeric(sequence, 2, 10, 16),
-            // Up to 377, as a byte has no more.
+            // At most 377, the largest byte.
             Some('0'..='3') => numeric(sequence, 1, 4, 8),
             Some(letter) => (2, simple(letter)),
             None => (1, None),
@@ -108,7 +108,7 @@ impl<'text> Cursor<'text> {
         Ok(character)
     }
 
-    /// Returns an error with the cursor's place, the text there, and the expectation.
+    /// Returns an error with the position, the text there, and the expectation.
     pub(super) fn expected(&mut self, expected: &str) -> ApiError {
         let before = self.text.get(..self.at).unwrap_or_default();
         let place = before.chars().count() + 1;
@@ -126,7 +126,7 @@ impl<'text> Cursor<'text> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    /// The word that is next, perhaps empty.
+    /// Returns the next word, perhaps empty.
     fn word(&self) -> &'text str {
         let rest = self.rest();
         let is_inside = |each: char| each.is_ascii_alphanumeric() || each == '_' || each == '-';
@@ -140,11 +140,11 @@ impl<'text> Cursor<'text> {
     }
 }
 
-/// The length of an escape sequence and the character whose number stands between two places of it.
+/// Returns the length of an escape sequence, and the character whose number is between two indices of it.
 fn numeric(sequence: &str, start: usize, end: usize, radix: u32) -> (usize, Option<char>) {
     let digits = sequence
         .get(start..end)
-        // A sign is no digit, though the parser of numbers takes it.
+        // The parser of numbers accepts a sign, which is not a digit.
         .filter(|digits| digits.chars().all(|each| each.is_digit(radix)));
     let number = digits.and_then(|digits| u32::from_str_radix(digits, radix).ok());
     (end, number.and_then(char::from_u32))

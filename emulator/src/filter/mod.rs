@@ -1,7 +1,8 @@
-//! The filter of a subscription: which messages it wants, by their attributes (Google, *Filter messages from a subscription*).
+//! The filter of a subscription: an expression over attributes, which selects messages (Google, *Filter messages from a
+//! subscription*).
 //!
-//! If Google's documentation leaves the grammar open, the stricter reading is taken, so that a filter valid here is valid there:
-//! keywords are in capitals, strings in double quotes, and one negation goes before a comparison or a parenthesis.
+//! Where Google's documentation leaves the grammar open, this one is strict, so that a filter that is valid here is valid
+//! there. Keywords are in capitals and strings in double quotes. One negation may precede a comparison or a parenthesis.
 
 mod cursor;
 mod parser;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::error::ApiError;
 
-/// (Google, *Filter messages from a subscription*.) It bounds how deep an expression can be nested, too.
+/// The longest filter in bytes (Google, *Filter messages from a subscription*). It also bounds the depth of an expression.
 const MAX_BYTES: usize = 256;
 
 /// A parsed filter. An empty one matches every message.
@@ -25,7 +26,7 @@ enum Expression {
     Equals(String, String),
     /// `hasPrefix(attributes.KEY, "PREFIX")`
     HasPrefix(String, String),
-    /// `NOT …`, `-…`, and `!=`, which therefore holds for messages without the key.
+    /// `NOT …`, `-…` and `!=`. So `!=` holds for messages without the key.
     Not(Box<Expression>),
     /// `… AND … AND …`
     All(Vec<Expression>),
@@ -35,7 +36,7 @@ enum Expression {
 
 impl Filter {
     /// # Errors
-    /// If the text is too long or not an expression; the text of the error names the place and the expectation.
+    /// If the text is too long or not an expression. The error names the position and the expectation.
     pub(crate) fn parse(text: &str) -> Result<Self, ApiError> {
         if text.len() > MAX_BYTES {
             return Err(ApiError::invalid(format!(
@@ -238,7 +239,8 @@ mod tests {
         assert!(Filter::parse(&format!("attributes:{}", "a".repeat(246))).is_err());
     }
 
-    /// An expression as text, and its value for the attributes `a` and `b`, computed without the parser.
+    /// Generates an expression as text, with its value for the attributes `a` and `b`, which is computed without the
+    /// parser.
     fn expression() -> impl Strategy<Value = (String, Vec<bool>)> {
         let messages = messages();
         let leaf = ("[abc]", "[xy]{0,2}", 0..4_u8).prop_map(move |(key, value, kind)| {

@@ -1,10 +1,11 @@
-//! Filters from text to expressions; one function a rule of the grammar.
+//! Parses filters, with one function for each rule of the grammar.
 
 use super::Expression;
 use super::cursor::Cursor;
 use crate::error::ApiError;
 
-/// `expression` and nothing after it. How deep it recurses is up to the length of the text, which the caller bounds.
+/// Parses `expression` and the end of the text. The caller bounds the length of the text, and so the depth of the
+/// recursion.
 pub(super) fn parse(text: &str) -> Result<Expression, ApiError> {
     let mut cursor = Cursor::new(text);
     let (expression, next) = expression(&mut cursor)?;
@@ -14,7 +15,7 @@ pub(super) fn parse(text: &str) -> Result<Expression, ApiError> {
     Err(cursor.expected(&next.or("the end")))
 }
 
-/// The tokens that could follow an expression beside its end.
+/// The tokens that may follow an expression, besides its end.
 #[derive(Clone, Copy)]
 enum Next {
     EitherWord,
@@ -33,7 +34,7 @@ impl Next {
     }
 }
 
-/// `term {AND term}` or `term {OR term}`: to mix the two, one has to be in parentheses.
+/// Parses `term {AND term}` or `term {OR term}`. Mixing the two needs parentheses.
 fn expression(cursor: &mut Cursor<'_>) -> Result<(Expression, Next), ApiError> {
     let first = term(cursor)?;
     if cursor.eat_word("AND") {
@@ -47,7 +48,7 @@ fn expression(cursor: &mut Cursor<'_>) -> Result<(Expression, Next), ApiError> {
     Ok((first, Next::EitherWord))
 }
 
-/// The terms that `word` joins to the first; the first `word` is read already.
+/// Parses the terms after the first one, joined by `word`. The first `word` was already read.
 fn joined(
     cursor: &mut Cursor<'_>,
     first: Expression,
@@ -60,7 +61,7 @@ fn joined(
     Ok(parts)
 }
 
-/// `[NOT | -] simple`
+///  -] simple`|Parses `[NOT | -] simple`.
 fn term(cursor: &mut Cursor<'_>) -> Result<Expression, ApiError> {
     if cursor.eat("-") || cursor.eat_word("NOT") {
         let negated = simple(cursor, "attributes, hasPrefix or \"(\"")?;
@@ -69,7 +70,7 @@ fn term(cursor: &mut Cursor<'_>) -> Result<Expression, ApiError> {
     simple(cursor, "attributes, hasPrefix, NOT, \"-\" or \"(\"")
 }
 
-/// `( expression )`, `hasPrefix(attributes.KEY, "PREFIX")`, or a comparison
+/// Parses `( expression )`, `hasPrefix(attributes.KEY, "PREFIX")` or a comparison.
 fn simple(cursor: &mut Cursor<'_>, expected: &str) -> Result<Expression, ApiError> {
     if cursor.eat("(") {
         let (inner, next) = expression(cursor)?;
@@ -100,7 +101,7 @@ fn has_prefix(cursor: &mut Cursor<'_>) -> Result<Expression, ApiError> {
     Ok(Expression::HasPrefix(key, prefix))
 }
 
-/// `attributes:KEY`, `attributes.KEY = "VALUE"` or `attributes.KEY != "VALUE"`; the first word is read already.
+/// Parses `attributes:KEY`, `attributes.KEY = "VALUE"` or `attributes.KEY != "VALUE"`. The first word was already read.
 fn comparison(cursor: &mut Cursor<'_>) -> Result<Expression, ApiError> {
     if cursor.eat(":") {
         return Ok(Expression::Has(cursor.key()?));

@@ -1,11 +1,11 @@
-//! The source of a dead letter, as its attributes name it.
+//! The source of a dead letter, according to its attributes.
 
 use crate::messages::message::{DEAD_LETTER_SOURCE, ReceivedMessage};
 use crate::resources::name::ResourceName;
 
-/// The id of the message that a dead letter was made of. Pub/Sub does not name it; a subscriber that makes its own dead letters may.
+/// The id of the original message. Pub/Sub does not send it; a subscriber that publishes its own dead letters may.
 const SOURCE_ID: &str = "pushgate-source-message-id";
-/// The beginnings of attributes that Pub/Sub or the subscriber adds to a dead letter.
+/// The prefixes of attributes that Pub/Sub or the subscriber adds to a dead letter.
 pub(crate) const DEAD_LETTER_ATTRIBUTES: [&str; 4] = [
     DEAD_LETTER_SOURCE,
     "pushgate-dead-letter-",

@@ -25,9 +25,9 @@ pub(crate) enum DeliveryType {
 pub(crate) struct End {
     /// The answer of the endpoint, or the action of the client that pulled.
     pub(crate) reply: Reply,
-    /// The reason for a missing answer, as far as it is known.
+    /// The reason for a missing answer, if it is known.
     pub(crate) reason: Option<String>,
-    /// From the start to the answer, or to giving up; unset for the time since the recorded start.
+    /// The time from the start to the answer or the time-out. If unset, it is computed from the recorded start.
     pub(crate) latency: Option<Duration>,
     /// The answer, if there was one and it is known.
     pub(crate) answer: Option<Answer>,
@@ -46,14 +46,14 @@ pub(crate) enum Note {
     Purged,
     /// Its push settings changed.
     PushConfigChanged,
-    /// Faults were switched on, changed or switched off; the text names it.
+    /// Faults were switched on, changed or switched off; `faults` describes them.
     FaultsChanged { faults: String },
     /// A client requested another delivery of a message.
     Redelivered { message_id: String },
 }
 
 impl End {
-    /// The same within the bounds of what is kept.
+    /// Shortens its texts to the limits of the history.
     pub(super) fn bounded(mut self) -> Self {
         if let Some(reason) = &mut self.reason {
             shorten(reason, MAX_REASON_BYTES);

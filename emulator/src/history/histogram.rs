@@ -1,8 +1,8 @@
-//! A histogram of latencies, which gives percentiles without a list of all latencies.
+//! A histogram of latencies, which computes percentiles without a list of all latencies.
 
 use std::time::Duration;
 
-/// Classes of a quarter of an octave, 16 µs to 18 minutes: a percentile is at most 19 % too long.
+/// Classes of a quarter of an octave, 16 µs to 18 minutes. A percentile is at most 19 % too long.
 const CLASSES: usize = 104;
 const FIRST_OCTAVE: u32 = 4;
 
@@ -33,7 +33,7 @@ impl Histogram {
         }
     }
 
-    /// The latency that this share of all, 0 to 1, did not exceed; nothing without any.
+    /// Returns the latency that this share of all, 0 to 1, did not exceed. `None` without any latency.
     pub(super) fn percentile(&self, share: f64) -> Option<Duration> {
         let total: u64 = self.counts.iter().copied().map(u64::from).sum();
         if total == 0 {

@@ -1,15 +1,15 @@
-//! The deliveries of each message, as far back as a bound allows.
+//! The deliveries of each message, within bounds.
 //!
-//! The history records every step of every push, so recording is cheap: one short lock, reference counts, and no formatting.
-//! A reader takes copies, and formats them without the lock.
+//! Every push is recorded, so recording is cheap: one short lock, reference counts, and no formatting. Readers take copies,
+//! and format them without the lock.
 
 mod dead_letter;
 mod end;
 mod histogram;
 mod kept;
-mod life;
+mod message_record;
 mod statistics;
-mod subscription_life;
+mod subscription_record;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,10 +18,10 @@ use time::OffsetDateTime;
 pub(crate) use self::dead_letter::{DEAD_LETTER_ATTRIBUTES, source};
 pub(crate) use self::end::{DeliveryType, End, Note};
 use self::kept::Kept;
-pub(crate) use self::life::{Content, DeadLetterOrigin, Life};
+pub(crate) use self::message_record::{Content, DeadLetterOrigin, MessageRecord};
 pub(crate) use self::statistics::{Counts, Failing, Rates, SECONDS, Series};
-pub(crate) use self::subscription_life::{
-    DeliveryRecord, DeliveryState, SeekEffect, SubscriptionLife,
+pub(crate) use self::subscription_record::{
+    DeliveryRecord, DeliveryState, SeekEffect, SubscriptionRecord,
 };
 use crate::clock::Clock;
 use crate::event::Reply;
@@ -29,7 +29,7 @@ use crate::faults::Plan;
 use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
 
-/// Messages whose history is kept, unless it is set otherwise.
+/// The default number of messages in the history.
 pub(crate) const DEFAULT_MESSAGES: usize = 2_000;
 /// The history of one emulator.
 pub(crate) struct History {
@@ -46,10 +46,10 @@ pub(crate) struct Noted {
     pub(crate) note: Note,
 }
 
-/// A page of messages, and the number of all.
+/// A page of messages, and the number of all matching ones.
 #[derive(Debug)]
 pub(crate) struct Page {
-    pub(crate) lives: Vec<Life>,
+    pub(crate) messages: Vec<MessageRecord>,
     pub(crate) total: usize,
 }
 
@@ -62,7 +62,7 @@ impl History {
         }
     }
 
-    /// A message was published to a topic, and given to these subscriptions of it.
+    /// Records a message that was published to a topic, with its subscriptions.
     pub(crate) fn published(
         &self,
         topic: &ResourceName,
@@ -70,10 +70,10 @@ impl History {
         to: &[ResourceName],
     ) {
         let now = self.clock.utc();
-        let life = Life::new(Some(topic), message, to);
+        let record = MessageRecord::new(Some(topic), message, to);
         let mut kept = self.kept();
         kept.statistics.published(now.unix_timestamp(), to);
-        kept.insert(life);
+        kept.insert(record);
         if let Some(source) = source(message) {
             kept.link(&source.subscription, source.sequence, message.sequence);
         }
@@ -82,7 +82,7 @@ impl History {
         drop(forgotten);
     }
 
-    /// A delivery begins. `topic` names the topic of a message that was forgotten.
+    /// Records the start of a delivery. `topic` returns the topic of a message that was evicted.
     pub(crate) fn started(
         &self,
         subscription: &ResourceName,
@@ -102,32 +102,36 @@ impl History {
         };
         let mut kept = self.kept();
         kept.statistics.started(now.unix_timestamp(), subscription);
-        if !kept.lives.contains_key(&message.sequence) {
-            kept.insert(Life::new(topic().as_ref(), message, &[]));
+        if !kept.messages.contains_key(&message.sequence) {
+            kept.insert(MessageRecord::new(topic().as_ref(), message, &[]));
         }
-        kept.change(message.sequence, |life| life.start(subscription, attempt));
+        kept.change(message.sequence, |record| {
+            record.start(subscription, attempt)
+        });
         let forgotten = kept.shrink(self.max_messages);
         drop(kept);
         drop(forgotten);
     }
 
-    /// A delivery is over.
+    /// Records the end of a delivery.
     pub(crate) fn ended(&self, subscription: &ResourceName, sequence: u64, attempt: u32, end: End) {
         let now = self.clock.utc();
         let mut end = end.bounded();
         let mut kept = self.kept();
-        let life = kept.lives.get(&sequence);
-        let since_start = || life?.time_since_start(subscription, attempt, now);
+        let record = kept.messages.get(&sequence);
+        let since_start = || record?.time_since_start(subscription, attempt, now);
         end.latency = end.latency.or_else(since_start);
         kept.statistics
             .ended(now.unix_timestamp(), subscription, &end);
-        kept.change(sequence, |life| life.end(subscription, attempt, now, end));
+        kept.change(sequence, |record| {
+            record.end(subscription, attempt, now, end)
+        });
         let forgotten = kept.shrink(self.max_messages);
         drop(kept);
         drop(forgotten);
     }
 
-    /// A subscription gave a message up, and it was published once more as a dead letter, of this id.
+    /// Records that a subscription dead-lettered a message.
     pub(crate) fn forwarded(
         &self,
         subscription: &ResourceName,
@@ -142,8 +146,8 @@ impl History {
         let dead_letter_of = DeadLetterOrigin { sequence, reply };
         let mut kept = self.kept();
         kept.link(subscription, sequence, dead_letter);
-        kept.change(dead_letter, |life| {
-            life.dead_letter_of = Some(dead_letter_of)
+        kept.change(dead_letter, |record| {
+            record.dead_letter_of = Some(dead_letter_of)
         });
     }
 
@@ -157,12 +161,12 @@ impl History {
         kept.note(at, subscription, note);
     }
 
-    /// A subscription was deleted. What it did to messages stays.
+    /// Forgets the figures of a deleted subscription. The records of its messages stay.
     pub(crate) fn deleted(&self, subscription: &ResourceName) {
         self.kept().statistics.forget(subscription);
     }
 
-    /// A seek or a purge left these messages of a subscription to be delivered.
+    /// Records a seek or a purge of a subscription. `is_unacked` is true for messages that remain to be delivered.
     pub(crate) fn seek(
         &self,
         subscription: &ResourceName,
@@ -179,22 +183,22 @@ impl History {
         kept.apply(subscription, gone, is_unacked);
     }
 
-    /// Returns the number of messages that are followed at most.
+    /// Returns the most messages that are recorded.
     pub(crate) fn max_messages(&self) -> usize {
         self.max_messages
     }
 
-    /// True if messages are followed at all.
+    /// Returns true if the history records any messages.
     pub(crate) fn is_on(&self) -> bool {
         self.max_messages > 0
     }
 
-    /// True if a message may have been forgotten.
+    /// Returns true if a message may have been evicted.
     pub(crate) fn may_have_forgotten(&self, sequence: u64) -> bool {
         sequence <= self.kept().latest_forgotten
     }
 
-    /// A number that grows with every change.
+    /// Returns a number that grows with every change.
     pub(crate) fn version(&self) -> u64 {
         self.kept().version
     }
@@ -204,22 +208,27 @@ impl History {
     }
 
     /// Returns the record of one message.
-    pub(crate) fn life(&self, sequence: u64) -> Option<Life> {
-        self.kept().lives.get(&sequence).cloned()
+    pub(crate) fn record(&self, sequence: u64) -> Option<MessageRecord> {
+        self.kept().messages.get(&sequence).cloned()
     }
 
     /// Returns a page of the messages that match, the latest first.
-    pub(crate) fn page(&self, skip: usize, take: usize, wanted: impl Fn(&Life) -> bool) -> Page {
+    pub(crate) fn page(
+        &self,
+        skip: usize,
+        take: usize,
+        wanted: impl Fn(&MessageRecord) -> bool,
+    ) -> Page {
         let kept = self.kept();
         let mut total = 0;
-        let mut lives = Vec::new();
-        for life in kept.lives.values().rev().filter(|life| wanted(life)) {
-            if total >= skip && lives.len() < take {
-                lives.push(life.clone());
+        let mut messages = Vec::new();
+        for record in kept.messages.values().rev().filter(|record| wanted(record)) {
+            if total >= skip && messages.len() < take {
+                messages.push(record.clone());
             }
             total += 1;
         }
-        Page { lives, total }
+        Page { messages, total }
     }
 
     /// Returns the notes on a subscription, the latest first.
@@ -232,22 +241,22 @@ impl History {
             .collect()
     }
 
-    /// Looks at the figures of all subscriptions together.
+    /// Calls `look` with the figures of all subscriptions together.
     pub(crate) fn all<T>(&self, look: impl FnOnce(&Series) -> T) -> T {
         look(&self.kept().statistics.all)
     }
 
-    /// The present of one subscription; nothing if so many others are busy that it is not followed by the second.
+    /// Returns the current rates of one subscription, or `None` if so many others are active that it is not counted.
     pub(crate) fn rates(&self, subscription: &ResourceName, now: i64) -> Option<Rates> {
         self.kept().statistics.rates(subscription, now)
     }
 
-    /// The failures of a subscription whose last delivery failed.
+    /// Returns the consecutive failures of a subscription whose last delivery failed.
     pub(crate) fn failing(&self, subscription: &ResourceName) -> Option<Failing> {
         self.kept().statistics.failing(subscription)
     }
 
-    /// Looks at the figures of one subscription, if it was busy lately.
+    /// Calls `look` with the figures of one subscription, if it was active lately.
     pub(crate) fn of<T>(
         &self,
         subscription: &ResourceName,
@@ -312,7 +321,7 @@ mod tests {
     }
 
     fn state(history: &History, sequence: u64) -> DeliveryState {
-        history.life(sequence).unwrap().subscriptions[0].state()
+        history.record(sequence).unwrap().subscriptions[0].state()
     }
 
     #[test]
@@ -344,9 +353,9 @@ mod tests {
         );
         history.ended(&billing(), 7, 2, end(Settlement::Acked));
         assert_eq!(state(&history, 7), DeliveryState::Acked);
-        let life = history.life(7).unwrap();
-        assert_eq!(life.topic, Some(topic()));
-        assert_eq!(life.subscriptions[0].attempts.len(), 2);
+        let record = history.record(7).unwrap();
+        assert_eq!(record.topic, Some(topic()));
+        assert_eq!(record.subscriptions[0].attempts.len(), 2);
     }
 
     #[test]
@@ -354,12 +363,12 @@ mod tests {
         let history = history(100);
         published(&history, 0..1_000, 4);
         let page = history.page(10, 5, |_| true);
-        let sequences: Vec<u64> = page.lives.iter().map(|life| life.sequence).collect();
+        let sequences: Vec<u64> = page.messages.iter().map(|record| record.sequence).collect();
         assert_eq!(
             (page.total, sequences),
             (100, vec![989, 988, 987, 986, 985])
         );
-        assert!(history.life(899).is_none());
+        assert!(history.record(899).is_none());
         let kept = history.kept();
         assert!(kept.order.len() == 100 && kept.payloads.len() <= 200);
     }
@@ -370,7 +379,7 @@ mod tests {
         let old = stored(1, 4);
         history.published(&topic(), &old, &[billing()]);
         published(&history, 2..4, 4);
-        assert!(history.life(1).is_none());
+        assert!(history.record(1).is_none());
         history.started(
             &billing(),
             || Some(topic()),
@@ -379,17 +388,17 @@ mod tests {
             DeliveryType::Push,
             Plan::FAULTLESS,
         );
-        assert_eq!(history.life(1).unwrap().topic, Some(topic()));
-        assert!(history.life(2).is_none() && history.life(3).is_some());
+        assert_eq!(history.record(1).unwrap().topic, Some(topic()));
+        assert!(history.record(2).is_none() && history.record(3).is_some());
     }
 
     #[test]
     fn payloads_are_let_go_of_before_what_happened_to_them() {
         let history = history(100);
         published(&history, 0..20, 1024 * 1024);
-        let payloads = |life: &Life| matches!(life.content, Content::Kept(_));
+        let payloads = |record: &MessageRecord| matches!(record.content, Content::Kept(_));
         assert_eq!(history.page(0, 100, payloads).total, 15);
-        let Content::Released { data_bytes, .. } = history.life(0).unwrap().content else {
+        let Content::Released { data_bytes, .. } = history.record(0).unwrap().content else {
             panic!("the oldest payload is kept");
         };
         assert_eq!(data_bytes, 1024 * 1024);
@@ -410,8 +419,8 @@ mod tests {
             );
             history.ended(&billing(), 1, attempt, end(again()));
         }
-        let life = history.life(1).unwrap();
-        let numbers: Vec<u32> = life.subscriptions[0]
+        let record = history.record(1).unwrap();
+        let numbers: Vec<u32> = record.subscriptions[0]
             .attempts
             .iter()
             .map(|each| each.number)
@@ -420,7 +429,7 @@ mod tests {
             (numbers.len(), numbers[0], numbers[1], numbers[49]),
             (50, 1, 152, 200)
         );
-        assert_eq!(life.subscriptions[0].forgotten, 150);
+        assert_eq!(record.subscriptions[0].forgotten, 150);
     }
 
     #[test]
@@ -453,10 +462,10 @@ mod tests {
         }
         let kept = history.kept();
         assert!(
-            kept.bytes <= MAX_BYTES && kept.lives.len() > 50,
+            kept.bytes <= MAX_BYTES && kept.messages.len() > 50,
             "{} {}",
             kept.bytes,
-            kept.lives.len()
+            kept.messages.len()
         );
     }
 
@@ -471,12 +480,12 @@ mod tests {
             reply: Some(Reply::Status(500)),
         };
         assert_eq!(
-            history.life(7).unwrap().dead_letter_of,
+            history.record(7).unwrap().dead_letter_of,
             Some(dead_letter_of)
         );
         assert!(history.version() > version);
         history.forwarded(&billing(), "8", 1, Reply::Status(500));
-        assert!(history.life(8).is_none());
+        assert!(history.record(8).is_none());
     }
 
     #[test]
@@ -497,7 +506,7 @@ mod tests {
         let mut kept = history.kept();
         drop(kept.shrink(0));
         assert_eq!(
-            (kept.bytes, kept.payload_bytes, kept.lives.len()),
+            (kept.bytes, kept.payload_bytes, kept.messages.len()),
             (0, 0, 0)
         );
     }

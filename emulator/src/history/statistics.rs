@@ -10,20 +10,20 @@ use crate::resources::name::ResourceName;
 
 /// The number of seconds that are kept.
 pub(crate) const SECONDS: i64 = 300;
-/// Subscriptions that have seconds of their own; further ones count in the total only.
+/// The most subscriptions with counts by the second. Further ones count in the total only.
 const MAX_SUBSCRIPTIONS: usize = 100;
-/// Subscriptions whose failures in a row are counted.
+/// The most subscriptions whose consecutive failures are counted.
 const MAX_FAILING: usize = 10_000;
-/// The seconds over which a present rate is the mean.
+/// The seconds over which a current rate is the mean.
 const RATE_SECONDS: i64 = 5;
-/// The seconds whose latencies make the present percentiles.
+/// The seconds whose latencies make the current percentiles.
 const LATENCY_SECONDS: i64 = 60;
 
 #[derive(Default)]
 pub(super) struct Statistics {
     pub(super) all: Series,
     by_subscription: HashMap<ResourceName, Series>,
-    /// Those whose last delivery failed.
+    /// Subscriptions whose last delivery failed.
     failing: HashMap<ResourceName, Failing>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Failing {
     pub(crate) reply: Reply,
 }
 
-/// The seconds in which something happened, the oldest first.
+/// The seconds with events, the oldest first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Series {
     seconds: VecDeque<Second>,
@@ -49,7 +49,7 @@ struct Second {
     latencies: Histogram,
 }
 
-/// Counts of events; `deliveries` are those begun, whether pushed or pulled.
+/// Counts of events. `deliveries` counts the started pushes and pulls.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Counts {
     pub(crate) published: u64,
@@ -71,7 +71,7 @@ pub(crate) struct Rates {
     pub(crate) totals: Counts,
 }
 
-/// One second as it is shown.
+/// The figures of one second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct SecondView {
     /// Seconds since 1970.
@@ -108,7 +108,7 @@ impl Statistics {
         self.by_subscription.get(name)
     }
 
-    /// The present of a subscription, unless it is one of too many.
+    /// Returns the current rates of a subscription, or `None` if too many others are counted.
     pub(super) fn rates(&self, name: &ResourceName, now: i64) -> Option<Rates> {
         match self.by_subscription.get(name) {
             Some(series) => Some(series.rates(now)),
@@ -121,7 +121,7 @@ impl Statistics {
         self.failing.get(name).copied()
     }
 
-    /// A subscription is gone; the next one may have its name.
+    /// Forgets a deleted subscription, since the next one may have its name.
     pub(super) fn forget(&mut self, name: &ResourceName) {
         self.by_subscription.remove(name);
         self.failing.remove(name);
@@ -147,7 +147,8 @@ impl Statistics {
         }
     }
 
-    /// Changes the series of a subscription, unless so many others were busy in the last minutes that there is no room for it.
+    /// Changes the series of a subscription, if there is room for it: the number of subscriptions that were active in the
+    /// last minutes is bounded.
     fn note(&mut self, name: &ResourceName, now: i64, change: impl FnOnce(&mut Series)) {
         if let Some(series) = self.by_subscription.get_mut(name) {
             return change(series);
@@ -174,13 +175,13 @@ impl Series {
         } else {
             self.count(at, |counts| counts.nacks += 1);
         }
-        // The time of an unanswered push is no latency.
+        // The duration of an unanswered push is not a latency.
         if let (Reply::Status(_), Some(latency)) = (end.reply, end.latency) {
             self.note(at, |second| second.latencies.record(latency));
         }
     }
 
-    /// Changes the second of this time. A clock that is set back goes on counting in the latest.
+    /// Changes the counts of a second. If the clock was set back, the latest second counts on.
     fn note(&mut self, at: i64, change: impl FnOnce(&mut Second)) {
         if self.seconds.back().is_none_or(|latest| latest.at < at) {
             while self
@@ -207,7 +208,7 @@ impl Series {
             .is_some_and(|second| second.at > now - SECONDS)
     }
 
-    /// The seconds in which something happened, the oldest first.
+    /// Returns the seconds with events, the oldest first.
     pub(crate) fn seconds(&self, now: i64) -> Vec<SecondView> {
         let recent = self
             .seconds

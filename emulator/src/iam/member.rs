@@ -32,7 +32,7 @@ fn is(kind: &str, id: &str) -> bool {
     }
 }
 
-/// A deleted account is distinguished from a later one of its address by a number.
+/// Returns true for a deleted member. A number distinguishes a deleted account from a later one with its address.
 fn was(kind: &str, id: &str) -> bool {
     match kind {
         "user" | "group" | "serviceAccount" => id

@@ -37,7 +37,7 @@ struct State {
 }
 
 impl Policies {
-    /// The policy of a resource: an empty one if it was given none.
+    /// Returns the policy of a resource: an empty one if it was given none.
     pub(crate) fn get(&self, resource: &str) -> Policy {
         let state = self.state();
         let policy = state.policies.get(resource).cloned();
@@ -100,7 +100,7 @@ impl State {
     }
 }
 
-/// The policy of what was given none.
+/// Returns the policy of what was given none.
 fn unset() -> Policy {
     Policy {
         etag: etag(0),

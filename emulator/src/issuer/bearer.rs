@@ -4,22 +4,22 @@ use hyper::header::HeaderValue;
 
 use super::claims::LIFETIME_SECONDS;
 
-/// Google lets one token serve many pushes, up to its whole hour; half of it leaves a receiver's clock some room.
+/// Google uses one token for many pushes, up to its full hour. Half an hour tolerates a receiver's inaccurate clock.
 const REUSE_SECONDS: i64 = LIFETIME_SECONDS / 2;
 
-/// A signed token, and what decides how long pushes carry it.
+/// A signed token, and the facts that determine its period of use.
 #[derive(Clone)]
 pub(crate) struct Bearer {
     /// `Bearer TOKEN`
     header: HeaderValue,
-    /// The claim `iat`, in seconds since 1970. Receivers go by the wall clock, so the issuer does.
+    /// The claim `iat`, in seconds since 1970 by the machine's clock, which receivers use.
     issued_at: i64,
-    /// The number of key rotations by then.
+    /// The number of key rotations when it was signed.
     rotations: u64,
 }
 
 impl Bearer {
-    /// Nothing, if the token cannot be a header, which every token of ours can.
+    /// Returns `None` if the token is not a valid header value. Tokens of this issuer always are.
     pub(super) fn new(token: &str, issued_at: i64, rotations: u64) -> Option<Self> {
         let mut header = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
         header.set_sensitive(true);
@@ -39,7 +39,7 @@ impl Bearer {
         header.trim_start_matches("Bearer ")
     }
 
-    /// Not issued in the future either, as it would be after the clock was set back.
+    /// Nor may it be issued in the future, as after the clock was set back.
     pub(super) fn is_current(&self, now: i64, rotations: u64) -> bool {
         let is_fresh = (0..REUSE_SECONDS).contains(&(now - self.issued_at));
         is_fresh && self.rotations == rotations

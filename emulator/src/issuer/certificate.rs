@@ -1,4 +1,4 @@
-//! A key's public half in a certificate, for receivers that want one.
+//! The public key in a certificate, for receivers that need one.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
@@ -11,11 +11,11 @@ use time::Duration;
 
 use crate::clock::machine_utc;
 
-/// Receivers' clocks may be behind, and an emulator that runs for longer than this has other worries.
+/// The validity. It starts in the past, since receivers' clocks may be slow, and exceeds the run of any emulator.
 const BEFORE: Duration = Duration::days(1);
 const AFTER: Duration = Duration::days(365);
 
-/// A key as rcgen wants it, without giving the private half away.
+/// A key for rcgen, without access to the private key.
 struct Key<'a>(&'a KeyPair);
 
 impl PublicKeyData for Key<'_> {
@@ -40,7 +40,7 @@ impl SigningKey for Key<'_> {
     }
 }
 
-/// A certificate as PEM that the key signs itself: who trusts the issuer's documents trusts it.
+/// Returns a self-signed certificate as PEM. A receiver that trusts the issuer's documents trusts it.
 pub(super) fn of(pair: &KeyPair) -> Result<String, Error> {
     let now = machine_utc();
     let mut parameters = CertificateParams::default();

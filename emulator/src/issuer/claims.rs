@@ -25,7 +25,7 @@ pub enum Claim {
     Subject,
 }
 
-/// The claims of one token; each can be left out, which no genuine token does.
+/// The claims of one token. Only a forged token lacks one.
 #[derive(Serialize)]
 pub(super) struct Claims {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,8 +46,8 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// A genuine token's claims: an hour from `now` in seconds since 1970, `azp` and `sub` both the account's numeric id
-    /// (Google, *Authentication for push subscriptions*, "JWT format").
+    /// Returns the claims of a valid token for an hour from `now`, in seconds since 1970. `azp` and `sub` are the account's
+    /// numeric id (Google, *Authentication for push subscriptions*, "JWT format").
     pub(super) fn new(now: i64, issuer: &str, email: &str, audience: &str) -> Self {
         let account = account_number(email);
         Self {
@@ -80,7 +80,7 @@ impl Claims {
     }
 }
 
-/// A numeric id for an account, the same in every run.
+/// Returns a numeric id for an account, the same in every run.
 fn account_number(email: &str) -> String {
     let digest = digest::digest(&digest::SHA256, email.as_bytes());
     let number = digest

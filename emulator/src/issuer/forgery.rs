@@ -1,4 +1,4 @@
-//! Tokens that a careful receiver must refuse.
+//! Invalid tokens, which a careful receiver must reject.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -21,9 +21,9 @@ pub enum Forgery {
     WrongAudience,
     /// From another issuer, though signed by a published key.
     WrongIssuer,
-    /// Signed by a key that was never published, under the id of one that is.
+    /// Signed by an unpublished key, with the id of a published one.
     ForeignKey,
-    /// Signed by a key that was never published, under its own id.
+    /// Signed by an unpublished key, with its own id.
     UnknownKeyId,
     /// `alg` is `none`, and there is no signature.
     Unsigned,
@@ -31,15 +31,15 @@ pub enum Forgery {
     PublicKeyAsSecret,
     /// The claims were changed after signing.
     Altered,
-    /// The issuer does not vouch for the e-mail address.
+    /// The claim `email_verified` is false.
     EmailNotVerified,
-    /// One claim is left out, which no token of Google's does. Most of these claims a receiver must check; that it refuses a
-    /// token without `sub`, which OpenID Connect requires, is stricter than Google's list of what to check.
+    /// One claim is missing, which Google's tokens all have. A receiver must check most of these claims. Rejecting a token
+    /// without `sub`, which OpenID Connect requires, is stricter than Google's list of checks.
     Missing(Claim),
 }
 
 impl Forgery {
-    /// Every forgery there is, for tests that try them all.
+    /// All forgeries, for tests of each.
     pub const ALL: [Self; 17] = [
         Self::Expired,
         Self::IssuedInTheFuture,
@@ -60,11 +60,10 @@ impl Forgery {
         Self::Missing(Claim::Subject),
     ];
 
-    /// Makes the token from what a genuine one would have: the current key and right claims. `foreign` gives a key that is
-    /// not published.
+    /// Makes the token from the current key and valid claims. `foreign` returns an unpublished key.
     ///
     /// # Errors
-    /// If it needs a foreign key, and none can be made.
+    /// If it needs a foreign key, which cannot be made.
     pub(super) fn forge<'a>(
         self,
         key: &SigningKey,
@@ -109,7 +108,7 @@ fn signed_with_public_key(key: &SigningKey, claims: &Claims) -> String {
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// Signs for another account, then puts the wanted claims in the place of those that were signed.
+/// Signs the claims of another account, and then replaces them with the wanted ones.
 fn altered(key: &SigningKey, mut claims: Claims) -> String {
     let wanted = encode(&claims);
     claims.email = Some("somebody-else@example.com".to_owned());

@@ -49,7 +49,7 @@ pub(super) struct SigningKey {
     certificate: OnceLock<Option<String>>,
 }
 
-/// No key could be made: the system has no randomness, or no memory.
+/// A key could not be made: the system has no randomness or no memory.
 #[derive(Debug, thiserror::Error)]
 #[error("an RSA key cannot be made")]
 pub(super) struct KeyError(#[source] Unspecified);
@@ -84,7 +84,8 @@ impl SigningKey {
         self.published.clone()
     }
 
-    /// Returns the public half in a certificate, as PEM; made once. `None` if it cannot be made; the log has the reason.
+    /// Returns the public key in a certificate as PEM, which is made once. `None` if it cannot be made; the log has the
+    /// reason.
     pub(super) fn certificate(&self) -> Option<&str> {
         let made = self
             .certificate
@@ -98,8 +99,8 @@ impl SigningKey {
         made.as_deref()
     }
 
-    /// The public half as a PEM file, which a careless receiver could take for an HMAC secret. It is byte for byte what
-    /// tools write (RFC 7468, section 2): lines of 64 characters, and a line feed after the last.
+    /// Returns the public key as a PEM file, which a careless receiver could use as an HMAC secret. It is identical to the
+    /// output of tools (RFC 7468, section 2): lines of 64 characters, and a final line feed.
     pub(super) fn public_pem(&self) -> String {
         let der = self.pair.public_key().as_der();
         let der = der.as_ref().map_or(&[][..], |der| (**der).as_ref());
@@ -114,12 +115,12 @@ impl SigningKey {
         pem
     }
 
-    /// A whole token of these claims.
+    /// Returns the signed token of these claims.
     pub(super) fn sign(&self, claims: &impl Serialize) -> String {
         self.sign_as(self.id(), claims)
     }
 
-    /// A whole token that names `kid` as its key.
+    /// Returns a signed token with `kid` as its key id.
     pub(super) fn sign_as(&self, kid: &str, claims: &impl Serialize) -> String {
         let header = Header {
             alg: "RS256",
@@ -139,7 +140,7 @@ impl SigningKey {
             .sign(&RSA_PKCS1_SHA256, &random, signed, &mut signature)
         {
             Ok(()) => signature,
-            // A token without a signature is refused everywhere, so this fails safely.
+            // Every receiver rejects a token without a signature, so this fails safely.
             Err(error) => {
                 tracing::error!(%error, "a token could not be signed");
                 Vec::new()
@@ -148,13 +149,13 @@ impl SigningKey {
     }
 }
 
-/// One part of a token: JSON in URL-safe Base64.
+/// Returns one part of a token: JSON in URL-safe Base64.
 pub(super) fn encode(part: &impl Serialize) -> String {
-    // Headers and claims are plain structs of strings and numbers, which always serialize.
+    // Structs of strings and numbers always serialize.
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(part).unwrap_or_default())
 }
 
-/// Forty hexadecimal digits, as Google's key ids are.
+/// Returns forty hexadecimal digits, like Google's key ids.
 fn key_id(modulus: &[u8]) -> String {
     let digest = digest::digest(&digest::SHA256, modulus);
     let bytes = digest.as_ref().iter().take(20);

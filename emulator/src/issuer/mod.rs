@@ -1,4 +1,4 @@
-//! Signs the ID tokens that pushes carry, publishes the keys to check them by, and forges tokens that must be refused.
+//! Signs the ID tokens of pushes, publishes the keys that verify them, and forges invalid tokens.
 
 mod bearer;
 mod certificate;
@@ -20,39 +20,39 @@ pub(crate) use self::key::JsonWebKeySet;
 use self::key::{KeyError, SigningKey};
 use crate::clock::machine_utc;
 
-/// The path of the keys, as at Google (Google, *OpenID Connect*, discovery document, `jwks_uri`).
+/// The path of the keys, the same as Google's (Google, *OpenID Connect*, discovery document, `jwks_uri`).
 pub(crate) const KEYS_PATH: &str = "/oauth2/v3/certs";
-/// The path of the same keys as certificates, which Google's libraries ask for (Google, *Verify the Google ID token on your
+/// The path of the same keys as certificates, which Google's libraries request (Google, *Verify the Google ID token on your
 /// server side*, PEM format).
 pub(crate) const CERTIFICATES_PATH: &str = "/oauth2/v1/certs";
 
-/// Pairs of e-mail and audience whose token is kept.
+/// The most pairs of e-mail and audience with a cached token.
 const MAX_KEPT_TOKENS: usize = 1_000;
 
-/// The issuer of one emulator; it has its own keys, so nothing it signs is good anywhere else.
+/// The issuer of one emulator. It has its own keys, so its tokens are valid nowhere else.
 pub struct Issuer {
     url: String,
     keys: OnceLock<Mutex<KeyRing>>,
-    /// The number of key rotations: a token signed before the last one is not for pushes any more.
+    /// The number of key rotations. Pushes do not use a token from before the last one.
     rotations: AtomicU64,
-    /// The key of forgeries, which is never published; made when the first one needs it.
+    /// The key of forgeries, which is never published. It is made for the first forgery that needs it.
     foreign: OnceLock<SigningKey>,
 }
 
-/// The key that signs, the ones before and after it, and the tokens signed so far, by e-mail and audience.
+/// The signing key, the next and the previous one, and the cached tokens by e-mail and audience.
 #[derive(Default)]
 struct KeyRing {
-    /// Nothing only if no key could be made, which is tried again when one is needed.
+    /// The signing key. `None` only if no key could be made, which is tried again when one is needed.
     current: Option<Arc<SigningKey>>,
     previous: Option<Arc<SigningKey>>,
-    /// Published before it signs, so that a rotation surprises no receiver that keeps the keys for as long as it may. `None`
-    /// until the keys were requested since the last rotation.
+    /// The next key, which is published before it signs, so that receivers with cached keys know it. `None` until the keys
+    /// are requested after a rotation.
     next: Option<Arc<SigningKey>>,
     tokens: HashMap<(String, String), Bearer>,
 }
 
 impl Issuer {
-    /// Creates an issuer without a key. The first caller makes one, since that takes longer than starting everything else.
+    /// Creates an issuer without a key. The first caller makes the key, since that takes longer than the rest of a start.
     pub(crate) fn new(url: String) -> Self {
         Self {
             url,
@@ -62,7 +62,7 @@ impl Issuer {
         }
     }
 
-    /// The claim `iss`, and where the discovery document is: `http://HOST:PORT`.
+    /// Returns the claim `iss`, `http://HOST:PORT`, which is also the base of the discovery document's URL.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -80,20 +80,20 @@ impl Issuer {
         format!("{}{CERTIFICATES_PATH}", self.url)
     }
 
-    /// The token that a push for this service account and audience carries; the same one for half an hour. Empty, and so
-    /// refused everywhere, if the system cannot make a key; the log has the reason.
+    /// Returns the token of pushes for this service account and audience, the same one for half an hour. It is empty, and
+    /// so rejected everywhere, if the system cannot make a key; the log has the reason.
     #[must_use]
     pub fn token(&self, email: &str, audience: &str) -> String {
         let bearer = self.bearer(email, audience);
         bearer.map_or_else(String::new, |bearer| bearer.token().to_owned())
     }
 
-    /// Returns the same token as a header, to be kept for as long as it is current.
+    /// Returns the same token as a header, which is valid while it is current.
     pub(crate) fn bearer(&self, email: &str, audience: &str) -> Option<Bearer> {
         self.bearer_at(machine_utc(), email, audience)
     }
 
-    /// Returns true if pushes still carry this token.
+    /// Returns true if pushes still use this token.
     pub(crate) fn is_current(&self, bearer: &Bearer) -> bool {
         let now = machine_utc().unix_timestamp();
         bearer.is_current(now, self.rotations.load(Ordering::Acquire))
@@ -120,8 +120,8 @@ impl Issuer {
         Some(bearer)
     }
 
-    /// A token that a careful receiver must refuse, for the given reason alone: all else about it is right. The first that
-    /// needs a key of its own takes as long as making one.
+    /// Returns a token that a careful receiver must reject for the given reason alone: everything else in it is valid. The
+    /// first forgery with a foreign key waits until that key is made.
     #[must_use]
     pub fn forged(&self, forgery: Forgery, email: &str, audience: &str) -> String {
         let now = machine_utc().unix_timestamp();
@@ -142,9 +142,9 @@ impl Issuer {
         Ok(self.foreign.get_or_init(|| key))
     }
 
-    /// Signs with the next key from now on, which has been published if any was since the last rotation. The key before stays
-    /// published until the next rotation, so tokens already sent stay good. Takes as long as making a key if the keys were
-    /// not requested; if none can be made, the old one goes on, and the log has the reason.
+    /// Rotates the keys. The next key, which was published if the keys were requested since the last rotation, now signs.
+    /// The previous key stays published until the next rotation, so that sent tokens stay valid. If the keys were not
+    /// requested, this makes a key first. If that fails, the current key stays, and the log has the reason.
     pub fn rotate(&self) {
         if self.keys().next.is_none() {
             self.make_next();
@@ -157,7 +157,7 @@ impl Issuer {
         }
     }
 
-    /// The published keys, the signing one first.
+    /// Returns the published keys, the signing one first.
     pub(crate) fn published(&self) -> JsonWebKeySet {
         let keys = self.keys();
         JsonWebKeySet {
@@ -165,7 +165,7 @@ impl Issuer {
         }
     }
 
-    /// The same keys as certificates in PEM, by key id.
+    /// Returns the same keys as certificates in PEM, by key id.
     pub(crate) fn certificates(&self) -> BTreeMap<String, String> {
         let keys = self.keys();
         let certificates = keys
@@ -176,7 +176,7 @@ impl Issuer {
             .collect()
     }
 
-    /// Waits for the first key without holding up the executor.
+    /// Waits for the first key without blocking the executor.
     pub(crate) async fn ready(self: &Arc<Self>) {
         if self.keys.get().is_none() {
             let issuer = Arc::clone(self);
@@ -187,8 +187,8 @@ impl Issuer {
         }
     }
 
-    /// Waits until the key after the first is there, too, without holding up the executor. It is not made before, as many
-    /// receivers never look.
+    /// Waits for the next key without blocking the executor. It is made on demand, since many receivers never request the
+    /// keys.
     pub(crate) async fn ready_to_publish(self: &Arc<Self>) {
         self.ready().await;
         if self.keys().next.is_none() {
@@ -200,7 +200,7 @@ impl Issuer {
         }
     }
 
-    /// Makes a key outside of the lock, since signing goes on meanwhile. The key of a second concurrent caller is dropped.
+    /// Makes a key without the lock, so that signing continues. If two callers make one, the second key is dropped.
     fn make_next(&self) {
         let next = new_key();
         let mut keys = self.keys();
@@ -225,7 +225,7 @@ impl KeyRing {
         }
     }
 
-    /// The one that signs is the first.
+    /// Returns the published keys, starting with the signing one.
     fn published(&self) -> impl Iterator<Item = &Arc<SigningKey>> {
         let Self {
             current,
@@ -263,7 +263,7 @@ mod tests {
         };
         let first = token_at(start);
         assert_eq!(token_at(start + Duration::from_secs(1_799)), first);
-        // A laptop that slept comes back so, without any time having passed for its processes.
+        // The wall clock of a laptop after sleep is ahead of the clock of its processes.
         assert_ne!(token_at(start + Duration::from_secs(1_800)), first);
         let later = token_at(start + Duration::from_secs(7_200));
         assert_eq!(token_at(start), first, "RS256 signs the same claims alike");

@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::change::{Change, Held, Kind};
 
-/// The writer's knowledge of the file, which saves reading it.
+/// The writer's knowledge of the file, so that it need not read it.
 #[derive(Default)]
 pub(super) struct Written {
-    /// Subscriptions by number, since a hold is written for each message and should not repeat a long name.
+    /// The numbers of subscriptions. A hold is written for each message, and should not repeat a long name.
     numbers: HashMap<String, u32>,
     taken: HashSet<u32>,
     next_number: u32,
-    /// No row in the file is about a message after this one.
+    /// The latest message with a row in the file.
     newest: u64,
 }
 
-/// The rows to write: the last value of each. `None` deletes the row.
+/// The last value of each row to write. `None` deletes the row.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) resources: BTreeMap<(u8, String), Option<Vec<u8>>>,
@@ -112,7 +112,7 @@ impl Written {
         let Some(number) = self.numbers.remove(&subscription) else {
             return;
         };
-        // The next subscription may have this number: its holds are written after these are gone.
+        // The next subscription may have this number. Its holds are written after these are deleted.
         self.taken.remove(&number);
         batch.subscriptions.insert(subscription, None);
         batch.released.push(number);

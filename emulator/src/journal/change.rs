@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// A change of the emulator's state.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Change {
-    /// A resource as it is now.
+    /// The current value of a resource.
     Put {
         kind: Kind,
         name: String,
@@ -15,7 +15,7 @@ pub(crate) enum Change {
         kind: Kind,
         name: String,
     },
-    /// A message, stored once for all of its subscriptions; `value` is Google's `PubsubMessage` in its binary form.
+    /// A message, stored once for all its subscriptions. `value` is Google's `PubsubMessage` in binary form.
     Message {
         sequence: u64,
         topic: String,
@@ -24,7 +24,7 @@ pub(crate) enum Change {
     ForgetMessage {
         sequence: u64,
     },
-    /// A subscription holds a message in this state from now on.
+    /// The new state of a message in a subscription.
     Hold {
         subscription: String,
         sequence: u64,
@@ -34,7 +34,7 @@ pub(crate) enum Change {
         subscription: String,
         sequence: u64,
     },
-    /// Releases all messages of a subscription. Otherwise a deleted subscription would leave its holds behind.
+    /// The end of all holds of a subscription. Otherwise a deleted subscription would leave them behind.
     ReleaseAll {
         subscription: String,
     },
@@ -54,20 +54,20 @@ pub(crate) enum Kind {
 /// The state of a message in a subscription.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Held {
-    /// Not acknowledged, after so many failed deliveries.
+    /// Unacknowledged, after this number of failed deliveries.
     Pending { failures: u32 },
     /// Acknowledged, and retained for a later seek.
     Acked,
 }
 
-/// All that a journal holds.
+/// The whole content of a journal.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Saved {
-    /// By kind, then by name.
+    /// Resources by kind and name.
     pub(crate) resources: Vec<SavedResource>,
-    /// By sequence.
+    /// Messages by sequence.
     pub(crate) messages: Vec<SavedMessage>,
-    /// The messages of each subscription, by sequence. A subscription without messages is not here.
+    /// Holds by subscription and sequence. A subscription without messages is absent.
     pub(crate) holds: BTreeMap<String, Vec<(u64, Held)>>,
 }
 
@@ -101,7 +101,7 @@ impl Change {
     }
 }
 
-/// The numbers are those of files: they never change their meaning.
+/// Returns the number of a kind in files, which never changes its meaning.
 impl Kind {
     pub(super) fn code(self) -> u8 {
         match self {

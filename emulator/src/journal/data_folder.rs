@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Change, Held, Journal, JournalError, Kind, Saved};
 use crate::resources::name::ResourceName;
 
-/// The journal of an emulator with a data folder. Messages that are dropped while the emulator stops stay in it.
+/// The journal of an emulator with a data folder. Messages that are dropped while the emulator stops remain in it.
 pub(crate) struct DataFolder {
     journal: Journal,
     stopping: CancellationToken,
@@ -101,17 +101,17 @@ impl DataFolder {
         }
     }
 
-    /// Begins changes that are kept together or not at all. The caller ensures that only one group is open at a time.
+    /// Starts a group of changes, of which all or none are kept. The caller ensures that only one group is open at a time.
     pub(crate) fn begin(&self) {
         self.journal.begin();
     }
 
-    /// Ends the changes that are kept together.
+    /// Ends the group of changes.
     pub(crate) fn complete(&self) {
         self.journal.complete();
     }
 
-    /// Waits for room before something large is written.
+    /// Waits for room. Call this before a large write.
     ///
     /// # Errors
     /// If the journal has failed.
@@ -123,17 +123,17 @@ impl DataFolder {
     /// Waits until all earlier changes are on the disk.
     ///
     /// # Errors
-    /// If it could not be written.
+    /// If they could not be written.
     pub(crate) async fn saved(&self) -> Result<(), JournalError> {
         self.journal.write(Vec::new()).durable().await
     }
 
-    /// Ignores later changes; earlier ones are still written.
+    /// Ignores later changes. Earlier ones are still written.
     pub(crate) fn finish(&self) {
         self.journal.finish();
     }
 
-    /// Writes what waits, and closes the file.
+    /// Writes the pending changes, and closes the file.
     pub(crate) async fn close(&self) {
         if let Err(error) = self.journal.close().await {
             tracing::error!(%error, "not everything could be kept in the data folder");

@@ -8,15 +8,15 @@ use std::sync::Arc;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
-    /// The data folder cannot be made, read or written.
+    /// The data folder cannot be created, read or written.
     #[error("cannot use the data folder {folder:?} (--data-dir)")]
     Folder {
         /// The requested folder.
         folder: PathBuf,
-        /// The system's error.
+        /// The error of the operating system.
         source: Arc<std::io::Error>,
     },
-    /// Another emulator, perhaps of the same process, has the folder open.
+    /// Another emulator uses the folder, perhaps in the same process.
     #[error(
         "another emulator uses the data folder {folder:?}: stop it, or choose another folder (--data-dir)"
     )]
@@ -24,26 +24,26 @@ pub enum JournalError {
         /// The requested folder.
         folder: PathBuf,
     },
-    /// The file was written by an emulator whose format this one does not know.
+    /// The file has a format that this emulator does not know.
     #[error(
         "{file:?} has format {found}, expected {expected}: use the emulator that wrote it, or another folder (--data-dir)"
     )]
     Version {
         /// The file of the journal.
         file: PathBuf,
-        /// The version that the file names.
+        /// The version of the file.
         found: u32,
         /// The only version that this emulator reads and writes.
         expected: u32,
     },
-    /// The file is not what an emulator wrote.
+    /// The content of the file is damaged, or of another program.
     #[error(
         "{file:?} is damaged, or not written by an emulator: put a copy in its place, or remove it to begin empty"
     )]
     Damaged {
         /// The file of the journal.
         file: PathBuf,
-        /// The fault in it.
+        /// The reason.
         source: Arc<redb::Error>,
     },
     /// The file cannot be read.
@@ -51,27 +51,28 @@ pub enum JournalError {
     Open {
         /// The file of the journal.
         file: PathBuf,
-        /// The system's error.
+        /// The error of the operating system.
         source: Arc<redb::Error>,
     },
-    /// A change could not be written, as on a full disk; nothing is kept since the last one that could.
+    /// A change could not be written, as on a full disk. Later changes are not kept either.
     #[error("cannot write to {file:?}: changes are no longer kept")]
     Write {
         /// The file of the journal.
         file: PathBuf,
-        /// The system's error.
+        /// The error of the operating system.
         source: Arc<redb::Error>,
     },
-    /// The thread that writes cannot be started, or ended too early.
+    /// The writer thread cannot be started, or ended too early.
     #[error("the thread that writes the journal is not running")]
     NoWriter,
-    /// The change came after the journal was closed.
+    /// The change followed the close of the journal.
     #[error("the journal is closed")]
     Closed,
 }
 
 impl JournalError {
-    /// Returns true if the same call can succeed later: another process may release the folder, or the disk get room.
+    /// Returns true if the same call can succeed later: the other process may release the folder, or the disk may get
+    /// space.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(

@@ -12,25 +12,25 @@ use super::error::JournalError;
 use super::tables::{self, Contents, VERSION};
 
 const FILE: &str = "journal.redb";
-/// The name of a file that is not laid out yet; one that is left over was never used.
+/// The name of a file without a layout so far. A leftover one was never used.
 const NEW_FILE: &str = "journal.redb.new";
 const LOCK_FILE: &str = "lock";
-/// The emulator has all of it in memory anyhow, so the database needs room for little more than one batch.
+/// The cache of the database. The emulator has everything in memory, so one batch is enough.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
-/// A file beyond this is made smaller when it is opened, if most of it is free.
+/// A larger file is compacted when it is opened, if most of it is free.
 const SMALL_BYTES: u64 = 16 * 1024 * 1024;
 
-/// An open file, and what is known of it.
+/// An open file and the writer's knowledge of it.
 pub(super) struct JournalFile {
     database: Database,
     path: PathBuf,
     written: Written,
-    /// Held as long as the database is open.
+    /// The lock, kept while the database is open.
     _lock: File,
 }
 
 impl JournalFile {
-    /// Opens the file of a folder, which is made if it is missing, and reads it whole.
+    /// Opens the file of a folder and reads it. A missing folder is created.
     pub(super) fn open(folder: &Path) -> Result<(Self, Saved), JournalError> {
         let lock = lock(folder)?;
         let path = folder.join(FILE);
@@ -64,7 +64,7 @@ impl JournalFile {
         Ok((file, saved))
     }
 
-    /// Writes changes, all or none; they are on the disk when this returns.
+    /// Writes all changes or none. They are on the disk when this returns.
     pub(super) fn write(
         &mut self,
         changes: impl IntoIterator<Item = Change>,
@@ -83,7 +83,8 @@ impl JournalFile {
     }
 }
 
-/// Makes sure that the folder exists, and that no other emulator uses it. The system unlocks when a process ends.
+/// Creates the folder if it is missing, and locks it against other emulators. The operating system unlocks it when the
+/// process ends.
 fn lock(folder: &Path) -> Result<File, JournalError> {
     let failed = |error| JournalError::folder(folder, error);
     fs::create_dir_all(folder).map_err(failed)?;
@@ -99,7 +100,7 @@ fn lock(folder: &Path) -> Result<File, JournalError> {
     }
 }
 
-/// Makes an empty journal under another name first: a crash in the middle must not leave a file that cannot be opened.
+/// Creates an empty journal under a temporary name, since a crash must not leave a file that cannot be opened.
 fn create(folder: &Path, path: &Path) -> Result<(), JournalError> {
     let failed = |error| JournalError::folder(folder, error);
     let new = folder.join(NEW_FILE);
@@ -117,7 +118,8 @@ fn create(folder: &Path, path: &Path) -> Result<(), JournalError> {
     synced.map_err(failed)
 }
 
-/// The whole file is checked: it is read at once anyhow, and the database may panic over a damaged one later.
+/// Returns a builder that checks the whole file: it is read at start anyhow, and the database may panic over a damaged file
+/// later.
 fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
@@ -141,7 +143,7 @@ fn check_version(database: &Database, path: &Path) -> Result<(), JournalError> {
     }
 }
 
-/// Compacts the file, which a large backlog of an earlier run may have left with free pages.
+/// Compacts the file. An earlier, larger backlog may have left free pages.
 fn compact(database: &mut Database, path: &Path) -> Result<(), redb::Error> {
     let length = fs::metadata(path).map_or(0, |file| file.len());
     if length <= SMALL_BYTES {

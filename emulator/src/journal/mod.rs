@@ -1,10 +1,10 @@
-//! The data folder, which survives restarts.
+//! The data folder, which keeps the state over a restart.
 //!
-//! The emulator's memory is the truth: the journal gets each [`Change`] in its order, and writes it on a
-//! thread of its own. `queue` holds what waits, `writer` takes all of it at once, `batch` adds it up, and `tables` writes
-//! the sum in one transaction, however many wait for it. Nothing outside `file` and `tables` knows the database.
+//! The state in memory is authoritative. The journal gets each [`Change`] in order and writes it on a thread of its own.
+//! `queue` holds the pending changes, `writer` takes all of them at once, `batch` merges them, and `tables` writes the
+//! result in one transaction. Only `file` and `tables` use the database.
 //!
-//! A write is atomic: after a crash all of its changes are there or none, and none without all writes before it.
+//! A write is atomic. After a crash the file has all changes of a write or none, and all writes before it.
 
 mod batch;
 mod change;
@@ -25,22 +25,22 @@ pub use self::error::JournalError;
 use self::file::JournalFile;
 use self::queue::Queue;
 
-/// The journal of one folder. Dropping it writes what still waits, but does not wait for that as [`Journal::close`] does.
+/// The journal of one folder. Dropping it writes the pending changes without waiting for them; [`Journal::close`] waits.
 pub(crate) struct Journal {
     queue: Arc<Queue>,
 }
 
-/// A handle that waits until a write is on the disk. It may be dropped: the write goes on.
+/// A handle that waits until a write is on the disk. Dropping it does not cancel the write.
 pub(crate) struct Receipt {
     queue: Arc<Queue>,
     number: u64,
 }
 
 impl Journal {
-    /// Opens the journal of a folder, and gives all that it holds. Blocks while the file is read and checked.
+    /// Opens the journal of a folder, and returns its content. Blocks while the file is read and checked.
     ///
     /// # Errors
-    /// If the folder cannot be used, belongs to another emulator, or holds something else or another version.
+    /// If the folder cannot be used, if another emulator uses it, or if its content or version is unknown.
     pub(crate) fn open(folder: &Path) -> Result<(Self, Saved), JournalError> {
         let (file, saved) = JournalFile::open(folder)?;
         Ok((Self::start(file)?, saved))
@@ -52,16 +52,16 @@ impl Journal {
         Ok(Self { queue })
     }
 
-    /// Waits until the journal has room. A writer calls this before it takes a lock.
+    /// Waits until the journal has room. Call this before taking a lock and writing.
     ///
-    /// This is the only back pressure, since [`Journal::write`] is called under locks and so always takes what it gets: the
-    /// queue exceeds its bound by one write for each caller that was let through, and no more.
+    /// This is the only back pressure: [`Journal::write`] is called under locks, and so never waits. The queue exceeds its
+    /// bound by at most one write for each caller that passed.
     pub(crate) async fn room(&self) {
         self.queue.room().await;
     }
 
-    /// Takes changes to be written together, after all before them. Never waits. No changes at all make a receipt for what
-    /// came before.
+    /// Queues changes as one write, after all earlier ones. Never waits. An empty write returns a receipt for the earlier
+    /// ones.
     pub(crate) fn write(&self, changes: Vec<Change>) -> Receipt {
         Receipt {
             number: self.queue.add(changes),
@@ -69,18 +69,18 @@ impl Journal {
         }
     }
 
-    /// Begins a group of writes that come to the disk together or not at all, those of other threads in the meantime
-    /// included. The caller sees to it that there is one group at a time.
+    /// Starts a group of writes, of which all or none are kept, including concurrent writes of other threads. The caller
+    /// ensures that only one group is open at a time.
     pub(crate) fn begin(&self) {
         self.queue.begin();
     }
 
-    /// Ends the group; nothing of it is written before.
+    /// Ends the group. None of its writes is on the disk before.
     pub(crate) fn complete(&self) {
         self.queue.complete();
     }
 
-    /// Takes no more writes, and writes what waits.
+    /// Rejects further writes, and writes the pending ones.
     pub(crate) fn finish(&self) {
         self.queue.close();
     }
@@ -90,7 +90,7 @@ impl Journal {
         self.queue.progress().borrow().failure.clone()
     }
 
-    /// Waits until the journal fails, and returns the error; without a failure it waits for ever.
+    /// Waits until the journal fails, and returns the error. Without a failure it never completes.
     pub(crate) async fn failed(&self) -> JournalError {
         let mut progress = self.queue.progress();
         let failed = progress
@@ -102,10 +102,10 @@ impl Journal {
         }
     }
 
-    /// Writes what waits, and closes the file; later writes fail.
+    /// Writes the pending changes, and closes the file. Later writes fail.
     ///
     /// # Errors
-    /// If not all could be written.
+    /// If a write failed.
     pub(crate) async fn close(&self) -> Result<(), JournalError> {
         self.queue.close();
         let mut progress = self.queue.progress();
@@ -125,7 +125,7 @@ impl Receipt {
     /// Waits until the write is on the disk.
     ///
     /// # Errors
-    /// If it could not be written, or came after the journal was closed.
+    /// If it could not be written, or if the journal was closed before.
     pub(crate) async fn durable(self) -> Result<(), JournalError> {
         let mut progress = self.queue.progress();
         let number = self.number;

@@ -1,4 +1,4 @@
-//! The changes that wait to be written, and the progress of the writer.
+//! The pending changes, and the progress of the writer.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -7,10 +7,10 @@ use tokio::sync::{Notify, watch};
 use super::change::Change;
 use super::error::JournalError;
 
-/// Changes beyond this wait for [`Queue::room`]; as much again may be being written.
+/// The bound of the queue, above which callers wait in [`Queue::room`]. The writer may have taken as many again.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// Changes in the order of writing, between the emulator and its writer.
+/// The pending changes in the order of writing.
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
@@ -26,7 +26,7 @@ struct Waiting {
     last: u64,
     /// The number of the last write that was taken.
     taken: u64,
-    /// The place in `writes` of the first write of an incomplete group.
+    /// The index in `writes` of the first write of an incomplete group.
     group: Option<usize>,
     closed: bool,
     ended: bool,
@@ -38,11 +38,11 @@ pub(super) struct Progress {
     /// All writes up to this one are on the disk.
     pub(super) durable: u64,
     pub(super) failure: Option<JournalError>,
-    /// Nothing is written any more, and the file is closed.
+    /// Nothing more is written, and the file is closed.
     pub(super) ended: bool,
 }
 
-/// All writes that had come by then, and the number of the last.
+/// All writes that were pending, and the number of the last.
 pub(super) struct Taken {
     pub(super) changes: Vec<Vec<Change>>,
     pub(super) last: u64,
@@ -58,7 +58,7 @@ impl Queue {
         }
     }
 
-    /// Adds a write and gives its number. Once closed, the queue takes the rest of a group, and then numbers but nothing else.
+    /// Adds a write and returns its number. A closed queue accepts the rest of a group, and otherwise only counts.
     pub(super) fn add(&self, changes: Vec<Change>) -> u64 {
         let mut waiting = self.waiting();
         waiting.last += 1;
@@ -70,7 +70,7 @@ impl Queue {
         waiting.last
     }
 
-    /// Begins a group: all that is added from now on is taken at once, and not before the group ends. One group at a time.
+    /// Starts a group. The writer takes all of its writes at once, after its end. Only one group is open at a time.
     pub(super) fn begin(&self) {
         let mut waiting = self.waiting();
         if !waiting.closed {
@@ -84,7 +84,7 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// Waits until there is room for more.
+    /// Waits until the queue has room.
     pub(super) async fn room(&self) {
         loop {
             let taken = self.taken.notified();
@@ -95,7 +95,7 @@ impl Queue {
         }
     }
 
-    /// Blocks until there is something to write. Nothing comes when the queue is closed and empty.
+    /// Blocks until there are pending writes. Returns `None` if the queue is closed and empty.
     pub(super) fn take(&self) -> Option<Taken> {
         let mut waiting = self.waiting();
         while waiting.is_waited_for() {
@@ -108,7 +108,7 @@ impl Queue {
         (!taken.changes.is_empty()).then_some(taken)
     }
 
-    /// Takes no more writes; those that wait are written.
+    /// Rejects further writes. Pending ones are still written.
     pub(super) fn close(&self) {
         self.waiting().closed = true;
         self.arrived.notify_one();
@@ -119,7 +119,7 @@ impl Queue {
             .send_modify(|progress| progress.durable = last);
     }
 
-    /// Ends everything, for a reason if it is not the wished end, and drops what still waits.
+    /// Ends the queue, with an error unless it was closed, and drops the pending writes.
     pub(super) fn end(&self, failure: Option<JournalError>) {
         let mut waiting = self.waiting();
         waiting.closed = true;
@@ -153,10 +153,10 @@ impl Waiting {
         !self.ended && (!self.closed || self.group.is_some())
     }
 
-    /// Returns true if nothing can be taken now, but may be later.
+    /// Returns true if there is nothing to take now, but may be later.
     fn is_waited_for(&self) -> bool {
         match self.group {
-            // A group that goes on does not keep back what came before it.
+            // An open group does not delay earlier writes.
             Some(complete) => complete == 0,
             None => self.writes.is_empty() && !self.closed,
         }

@@ -10,26 +10,26 @@ use redb::{
 use super::batch::Batch;
 use super::change::{Held, Kind, Saved, SavedMessage, SavedResource};
 
-/// The version of this layout. Any change to a table is a new one.
+/// The version of this layout. Every change of a table needs a new version.
 pub(super) const VERSION: u32 = 1;
 const VERSION_KEY: &str = "version";
 
 const FORMAT: TableDefinition<&str, u32> = TableDefinition::new("format");
-/// Kind and name to value.
+/// The value of each kind and name.
 const RESOURCES: TableDefinition<(u8, &str), &[u8]> = TableDefinition::new("resources");
-/// Sequence to topic and message.
+/// The topic and the message of each sequence.
 const MESSAGES: TableDefinition<u64, (&str, &[u8])> = TableDefinition::new("messages");
 const SUBSCRIPTIONS: TableDefinition<&str, u32> = TableDefinition::new("subscriptions");
-/// Number of a subscription and sequence to a state: sixteen bytes a hold, side by side for each subscription.
+/// The state of each subscription number and sequence: sixteen bytes a hold, adjacent for each subscription.
 const HOLDS: TableDefinition<(u32, u64), u32> = TableDefinition::new("holds");
 
-/// All that is saved, and the numbers of the subscriptions.
+/// The saved content, and the numbers of the subscriptions.
 pub(super) struct Contents {
     pub(super) saved: Saved,
     pub(super) numbers: HashMap<String, u32>,
 }
 
-/// Lays out an empty file.
+/// Creates the tables of an empty file.
 pub(super) fn create(database: &Database) -> Result<(), Error> {
     let transaction = database.begin_write()?;
     transaction
@@ -42,7 +42,7 @@ pub(super) fn create(database: &Database) -> Result<(), Error> {
     Ok(transaction.commit()?)
 }
 
-/// The version that a file names; `None` for a file of another program.
+/// Returns the version of a file, or `None` for a file of another program.
 pub(super) fn version(database: &Database) -> Result<Option<u32>, Error> {
     let transaction = database.begin_read()?;
     let has_format = transaction
@@ -55,7 +55,7 @@ pub(super) fn version(database: &Database) -> Result<Option<u32>, Error> {
     Ok(found.map(|found| found.value()))
 }
 
-/// Writes a batch, all or nothing; it is on the disk when this returns.
+/// Writes a whole batch or nothing. It is on the disk when this returns.
 pub(super) fn write(database: &Database, batch: Batch) -> Result<(), Error> {
     let transaction = database.begin_write()?;
     write_resources(&transaction, &batch)?;

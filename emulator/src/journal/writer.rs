@@ -1,4 +1,4 @@
-//! The thread that writes.
+//! The thread that writes the journal.
 
 use std::sync::Arc;
 use std::thread;
@@ -19,12 +19,12 @@ impl Drop for Ending {
     }
 }
 
-/// Starts the thread. It ends when the queue is closed and written, or at the first write that fails.
+/// Starts the thread. It ends when the queue is closed and written, or when a write fails.
 pub(super) fn start(queue: &Arc<Queue>, file: JournalFile) -> Result<(), JournalError> {
     let queue = Arc::clone(queue);
     let named = thread::Builder::new().name("journal".to_owned());
     let started = named.spawn(move || {
-        // Dropped after the file, so that the folder is free when callers wake.
+        // Dropped after the file, so that the folder is unlocked when callers wake.
         let mut ending = Ending {
             queue: Arc::clone(&queue),
             failure: Some(JournalError::NoWriter),
@@ -40,7 +40,7 @@ pub(super) fn start(queue: &Arc<Queue>, file: JournalFile) -> Result<(), Journal
     started.map(drop).map_err(|_| JournalError::NoWriter)
 }
 
-/// Each turn writes all that came during the one before, so that one wait for the disk serves as many as there are.
+/// Each turn writes everything that arrived during the previous one, so that many writes share one wait for the disk.
 fn write_all(queue: &Queue, mut file: JournalFile) -> Result<(), JournalError> {
     while let Some(taken) = queue.take() {
         file.write(taken.changes.into_iter().flatten())?;

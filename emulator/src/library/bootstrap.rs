@@ -7,20 +7,21 @@ use crate::error::ApiError;
 /// The result of a bootstrap.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Bootstrapped {
-    /// Full names, in the order of their creation.
+    /// The full names of created resources, in the order of creation.
     pub created: Vec<String>,
-    /// Full names of what was there, with the settings that it had.
+    /// The full names of existing resources, which keep their settings.
     pub kept: Vec<String>,
     /// The number of published messages.
     pub published: usize,
 }
 
 impl Emulator {
-    /// Creates what files declare. What is there already, from a data folder, is kept as it is; and messages are published to
-    /// topics that are new only, or each start would publish them again.
+    /// Creates the declared resources. Existing resources, from a data folder, stay as they are. Messages are published
+    /// only to new topics, or each start would publish them again.
     ///
     /// # Errors
-    /// If something cannot be created, which is rare, since the declaration was checked: what came before it stays.
+    /// If a resource cannot be created. This is rare, since the declaration was checked. Resources that were created before
+    /// stay.
     pub fn bootstrap(&self, declared: &Bootstrap) -> Result<Bootstrapped, ApiError> {
         let mut done = Bootstrapped::default();
         for schema in &declared.schemas {

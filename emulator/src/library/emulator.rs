@@ -31,12 +31,13 @@ use crate::resources::topic::TopicConfig;
 use crate::schema::SchemaDeclaration;
 use crate::server::serve;
 
-/// A running emulator; dropping it stops everything that it started.
+/// A running emulator. Dropping it stops all its tasks.
 ///
-/// Its interfaces and its page answer once a change is on the disk, if there is a data folder. The calls of this library do
-/// not wait for that: what they did is lost if the process is killed at once, and not if the emulator is stopped or dropped.
+/// With a data folder, its API and console respond once a change is on the disk. The calls of this library do not wait for
+/// that. Their changes are lost if the process is killed immediately afterwards, but not if the emulator is stopped or
+/// dropped.
 pub struct Emulator {
-    /// The first to be dropped: what is dropped after it is not forgotten by a data folder.
+    /// Dropped first: messages that are dropped after it remain in the data folder.
     stopping: Stopping,
     data_folder: Closing,
     address: SocketAddr,
@@ -48,7 +49,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts an emulator on a free port of this machine, as fast as endpoints allow: for tests.
+    /// Starts an emulator for tests, on a free port of this machine. It pushes as fast as endpoints allow.
     ///
     /// # Errors
     /// If there is no free port.
@@ -66,7 +67,7 @@ impl Emulator {
     /// Starts an emulator on the current Tokio runtime. It accepts connections when this returns.
     ///
     /// # Errors
-    /// If the address is taken or not allowed, or if there is no runtime.
+    /// If the address is in use or not allowed, or if there is no runtime.
     pub fn start_with(options: Options) -> Result<Self, StartError> {
         let Options {
             address,
@@ -120,19 +121,19 @@ impl Emulator {
         })
     }
 
-    /// Returns the address that it listens on.
+    /// Returns the listening address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// `http://HOST:PORT`, or the public URL that it was given. Without the scheme it is what `PUBSUB_EMULATOR_HOST` should hold.
+    /// Returns `http://HOST:PORT`, or the public URL of the options. `PUBSUB_EMULATOR_HOST` takes it without the scheme.
     #[must_use]
     pub fn url(&self) -> String {
         self.issuer.url().to_owned()
     }
 
-    /// The issuer of the tokens that pushes carry.
+    /// Returns the issuer of the tokens that pushes carry.
     #[must_use]
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
@@ -149,21 +150,21 @@ impl Emulator {
     /// Creates a topic.
     ///
     /// # Errors
-    /// If the name is invalid or taken, or a field is out of range.
+    /// If the name is invalid or taken, or if a field is out of range.
     pub fn create_topic_with(&self, config: TopicConfig) -> Result<TopicHandle, ApiError> {
         let created = self.broker.create_topic(config)?;
         self.topic(&created.name)
     }
 
-    /// Creates a schema, against which topics can hold their messages.
+    /// Creates a schema, which topics can use to check their messages.
     ///
     /// # Errors
-    /// If the name is invalid or taken, or the definition wrong.
+    /// If the name is invalid or taken, or if the definition is invalid.
     pub fn create_schema(&self, declared: &SchemaDeclaration) -> Result<(), ApiError> {
         self.broker.declare_schema(declared)
     }
 
-    /// A topic that exists.
+    /// Returns an existing topic.
     ///
     /// # Errors
     /// If there is none of this name.
@@ -171,7 +172,7 @@ impl Emulator {
         TopicHandle::new(Arc::clone(&self.broker), name)
     }
 
-    /// A subscription that exists.
+    /// Returns an existing subscription.
     ///
     /// # Errors
     /// If there is none of this name.
@@ -179,7 +180,7 @@ impl Emulator {
         SubscriptionHandle::new(Arc::clone(&self.broker), name)
     }
 
-    /// Returns the seed of faults that have none of their own.
+    /// Returns the default seed of faults.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
@@ -191,16 +192,16 @@ impl Emulator {
         self.broker.now()
     }
 
-    /// Moves the emulator's clock forward, by a thousand years in all at most: deadlines, waits, retention and expiry that end
-    /// by then end now. Tokens are dated by the machine's clock all the same, since receivers go by theirs.
+    /// Advances the emulator's clock, by a thousand years in all at most. Deadlines, waits, retention and expirations
+    /// within this time end now. Tokens keep the time of the machine's clock, which receivers use.
     pub fn advance(&self, by: Duration) {
         self.broker.advance(by);
     }
 
-    /// Creates a subscription, which receives what is published from now on.
+    /// Creates a subscription, which receives messages from now on.
     ///
     /// # Errors
-    /// If its name is taken, a field is out of range, or a topic that it names does not exist.
+    /// If its name is taken, if a field is out of range, or if one of its topics does not exist.
     pub fn create_subscription(
         &self,
         config: SubscriptionConfig,
@@ -209,10 +210,10 @@ impl Emulator {
         self.subscription(&created.name)
     }
 
-    /// Changes where a subscription is pushed; with `None` it holds its messages.
+    /// Changes the push settings of a subscription. With `None` its messages are pulled.
     ///
     /// # Errors
-    /// If there is no such subscription, or the endpoint is not a URL.
+    /// If there is no such subscription, or if the endpoint is not a URL.
     pub fn modify_push_config(
         &self,
         subscription: &str,
@@ -222,34 +223,34 @@ impl Emulator {
         self.broker.modify_push_config(&name, push_config)
     }
 
-    /// Publishes one message and gives its id.
+    /// Publishes one message and returns its id.
     ///
     /// # Errors
-    /// If there is no such topic, the message breaks one of Google's limits, or the backlog of a subscription is full.
+    /// If there is no such topic, if the message exceeds a limit, or if the backlog of a subscription is full.
     pub fn publish(&self, topic: &str, message: Message) -> Result<String, ApiError> {
         let topic = ResourceName::topic(topic)?;
         let ids = self.broker.publish(&topic, vec![message])?;
-        // One message was accepted, so there is one id.
+        // One message has one id.
         Ok(ids.into_iter().next().unwrap_or_default())
     }
 
     /// Pushes a message once more under the same id, as at-least-once delivery permits, even if it was acked.
     ///
-    /// A push of it that is under way goes on beside the new one, and each is settled by its own answer. With ordering, the
-    /// later messages of its key follow it again (Google, *Order messages*). The 5,000 messages settled last in all
-    /// subscriptions are remembered, up to 2 MiB, until the emulator runs short of room for new ones.
+    /// A push that is under way continues beside the new one, and each has its own settlement. With ordering, the later
+    /// messages of its key are redelivered too (Google, *Order messages*). The last 5,000 settled messages of all
+    /// subscriptions, up to 2 MiB, can be delivered again. They are evicted earlier if new messages need the memory.
     ///
     /// # Errors
-    /// If the subscription does not exist, or does not remember the message.
+    /// If the subscription does not exist, or if the message is unknown.
     pub fn deliver_again(&self, subscription: &str, message_id: &str) -> Result<(), ApiError> {
         let name = ResourceName::subscription(subscription)?;
         self.broker.subscription(&name)?.again(message_id)
     }
 
-    /// The messages that a subscription has and that are not settled, in the order of publishing: for one without a push
-    /// endpoint, all that it received. A subscription that does not exist holds nothing, as a mistyped name does.
+    /// Returns the unacknowledged messages of a subscription, in the order of publishing. Without a push endpoint these are
+    /// all that it received. An unknown subscription has none.
     #[must_use]
-    pub fn held(&self, subscription: &str) -> Vec<ReceivedMessage> {
+    pub fn unacked_messages(&self, subscription: &str) -> Vec<ReceivedMessage> {
         let name = ResourceName::subscription(subscription);
         let delivery = name.and_then(|name| self.broker.subscription(&name));
         let held = delivery
@@ -258,31 +259,30 @@ impl Emulator {
         held.iter().map(|message| (**message).clone()).collect()
     }
 
-    /// Deletes everything of a project: its subscriptions, snapshots, topics and schemas, with all messages. For a clean sheet
-    /// between tests; message ids go on.
+    /// Deletes all resources of a project: its subscriptions, snapshots, topics and schemas, with all messages. Use it
+    /// between tests. Message ids continue.
     ///
     /// # Errors
-    /// If it is no id of a project.
+    /// If the id of the project is invalid.
     pub fn clear_project(&self, project: &str) -> Result<(), ApiError> {
         self.broker.clear_project(project)
     }
 
-    /// Every push from now on: its start, and its end. A push that is aborted, because its subscription was deleted or the
-    /// emulator stops, has no end. A listener that falls 4,096 events behind loses the oldest.
+    /// Returns the events of all later pushes: their starts and ends. An aborted push has no end: its subscription was
+    /// deleted, or the emulator stops. A receiver that is 4,096 events behind loses the oldest.
     #[must_use]
     pub fn delivery_events(&self) -> broadcast::Receiver<DeliveryEvent> {
         self.pusher.events()
     }
 
-    /// Waits until a client requests shutdown by `POST /shutdown`, as with Google's own emulator. Nothing is received or pushed
-    /// after that, and [`stop`](Self::stop) waits for the rest. For programs that are an emulator.
+    /// Waits until a client requests shutdown by `POST /shutdown`, as with Google's emulator. After that the emulator
+    /// neither accepts requests nor pushes, and [`stop`](Self::stop) waits for the rest. For programs that run an emulator.
     pub async fn shutdown_requested(&self) {
         self.stopping.0.cancelled().await;
     }
 
-    /// Stops listening and pushing, aborts what is under way, and returns when all of it has ended: at once, or two seconds
-    /// later if a client keeps its connection open, which is cut then. All that was done before is on the disk by then, if there
-    /// is a data folder.
+    /// Stops listening and pushing, aborts current pushes, and returns when all tasks have ended: immediately, or after two
+    /// seconds if a client keeps its connection open. With a data folder, all earlier changes are then on the disk.
     pub async fn stop(self) {
         drop(self.stopping);
         self.tasks.close();

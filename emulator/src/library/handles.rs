@@ -1,4 +1,4 @@
-//! Handles of topics and subscriptions, with which tests do the work of a client.
+//! Handles of topics and subscriptions, with the calls of a client for tests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,23 +14,23 @@ use crate::messages::message::{Message, ReceivedMessage};
 use crate::resources::name::ResourceName;
 use crate::resources::subscription::{PushConfig, SubscriptionConfig};
 
-/// A topic of a running emulator. What is done with it is done when the call returns; like everything that the library does
-/// without `await`, it does not wait for a data folder: see [`crate::Emulator::stop`].
+/// A topic of a running emulator. Calls take effect before they return, but do not wait for a data folder: see
+/// [`crate::Emulator::stop`].
 #[derive(Clone)]
 pub struct TopicHandle {
     broker: Arc<Broker>,
     name: ResourceName,
 }
 
-/// A subscription of a running emulator. Its calls do not wait for a data folder, either: see [`crate::Emulator::stop`].
+/// A subscription of a running emulator. Calls do not wait for a data folder: see [`crate::Emulator::stop`].
 #[derive(Clone)]
 pub struct SubscriptionHandle {
     broker: Arc<Broker>,
     delivery: Arc<Delivery>,
 }
 
-/// A message that was pulled, leased until its deadline. What becomes of it is on the disk a little later than the call
-/// returns: see [`crate::Emulator::stop`].
+/// A pulled message, leased until its deadline. Its settlement is on the disk shortly after the call: see
+/// [`crate::Emulator::stop`].
 #[derive(Clone, Debug)]
 pub struct Pulled {
     subscription: SubscriptionHandle,
@@ -65,25 +65,25 @@ impl TopicHandle {
         Ok(Self { broker, name })
     }
 
-    /// Its full name.
+    /// Returns the full name.
     #[must_use]
     pub fn name(&self) -> &str {
         self.name.as_str()
     }
 
-    /// Publishes one message and gives its id.
+    /// Publishes one message and returns its id.
     ///
     /// # Errors
-    /// If the topic was deleted, the message breaks one of Google's limits or does not fit the topic's schema, or the backlog
-    /// of a subscription is full.
+    /// If the topic was deleted, if the message exceeds a limit or does not fit the topic's schema, or if the backlog of a
+    /// subscription is full.
     pub fn publish(&self, message: Message) -> Result<String, ApiError> {
         let ids = self.broker.publish(&self.name, vec![message])?;
-        // One message was accepted, so there is one id.
+        // One message has one id.
         Ok(ids.into_iter().next().unwrap_or_default())
     }
 
-    /// Creates a subscription of this topic with Google's defaults, which receives what is published from now on; `id` is the
-    /// last part of its name, in the topic's project.
+    /// Creates a subscription with Google's defaults, which receives messages from now on. `id` is the last part of its
+    /// name; the project is the topic's.
     ///
     /// # Errors
     /// If the name is invalid or taken.
@@ -97,7 +97,7 @@ impl TopicHandle {
     /// Deletes the topic; its subscriptions keep their messages.
     ///
     /// # Errors
-    /// If it was deleted before.
+    /// If it was already deleted.
     pub fn delete(self) -> Result<(), ApiError> {
         self.broker.delete_topic(&self.name)
     }
@@ -109,22 +109,22 @@ impl SubscriptionHandle {
         Ok(Self { broker, delivery })
     }
 
-    /// Its full name.
+    /// Returns the full name.
     #[must_use]
     pub fn name(&self) -> &str {
         self.delivery.name().as_str()
     }
 
-    /// Its settings.
+    /// Returns the settings.
     #[must_use]
     pub fn config(&self) -> SubscriptionConfig {
         self.delivery.config()
     }
 
-    /// Takes up to `most` messages, if there are any now, and leases them for the subscription's ack deadline.
+    /// Pulls up to `most` available messages, and leases them for the subscription's ack deadline. Does not wait.
     ///
     /// # Errors
-    /// If the subscription was detached, or pushes.
+    /// If the subscription was detached, or if it is a push subscription.
     pub fn pull(&self, most: usize) -> Result<Vec<Pulled>, ApiError> {
         let leased = self.delivery.pull(&PullOptions {
             messages: most,
@@ -138,10 +138,10 @@ impl SubscriptionHandle {
             .collect())
     }
 
-    /// Waits for a message, and takes it.
+    /// Waits for a message, and pulls it.
     ///
     /// # Errors
-    /// If the subscription was detached, or pushes.
+    /// If the subscription was detached, or if it is a push subscription.
     pub async fn next(&self) -> Result<Pulled, ApiError> {
         let _in_use = self.delivery.in_use();
         loop {
@@ -154,9 +154,9 @@ impl SubscriptionHandle {
         }
     }
 
-    /// The messages that it has and that are not settled, in the order of publishing.
+    /// Returns the unacknowledged messages of the subscription, in the order of publishing.
     #[must_use]
-    pub fn held(&self) -> Vec<ReceivedMessage> {
+    pub fn unacked_messages(&self) -> Vec<ReceivedMessage> {
         let held = self.delivery.unacked_messages();
         held.iter().map(|message| (**message).clone()).collect()
     }
@@ -164,12 +164,12 @@ impl SubscriptionHandle {
     /// Delivers a message once more under the same id, even if it was acknowledged; see [`crate::Emulator::deliver_again`].
     ///
     /// # Errors
-    /// If it does not remember the message.
+    /// If the message is unknown.
     pub fn deliver_again(&self, message_id: &str) -> Result<(), ApiError> {
         self.delivery.again(message_id)
     }
 
-    /// Marks what was published before `time` as acknowledged, and what came since as not, as far as it is retained.
+    /// Marks messages published before `time` as acknowledged, and retained later ones as unacknowledged.
     ///
     /// # Errors
     /// If the subscription was deleted or detached.
@@ -177,7 +177,7 @@ impl SubscriptionHandle {
         self.broker.seek_to_time(self.delivery.name(), time)
     }
 
-    /// Acknowledges everything that it has.
+    /// Acknowledges all messages.
     ///
     /// # Errors
     /// If the subscription was deleted or detached.
@@ -186,7 +186,7 @@ impl SubscriptionHandle {
         self.seek(end_of_time)
     }
 
-    /// Keeps what is not acknowledged now, and what comes later, under the snapshot's full name.
+    /// Creates a snapshot under a full name. It keeps the unacknowledged messages and all later ones.
     ///
     /// # Errors
     /// If the name is invalid or taken.
@@ -200,33 +200,33 @@ impl SubscriptionHandle {
         Ok(())
     }
 
-    /// Goes back to a snapshot.
+    /// Seeks to a snapshot.
     ///
     /// # Errors
-    /// If there is no such snapshot, or it is one of another topic.
+    /// If there is no such snapshot, or if it belongs to another topic.
     pub fn seek_to_snapshot(&self, name: &str) -> Result<(), ApiError> {
         let name = ResourceName::snapshot(name)?;
         self.broker.seek_to_snapshot(self.delivery.name(), &name)
     }
 
-    /// Changes where it is pushed; with `None` it is pulled.
+    /// Changes the push settings. With `None` the messages are pulled.
     ///
     /// # Errors
-    /// If the endpoint is not a URL, or the subscription was deleted.
+    /// If the endpoint is not a URL, or if the subscription was deleted.
     pub fn push_to(&self, push_config: Option<PushConfig>) -> Result<(), ApiError> {
         self.broker
             .modify_push_config(self.delivery.name(), push_config)
     }
 
-    /// Sets the faults of deliveries from now on; [`Faults::none`] ends them.
+    /// Sets the faults of later deliveries. [`Faults::none`] ends them.
     ///
     /// # Errors
-    /// If a fault is out of its range, or the subscription was deleted.
+    /// If a fault is out of range, or if the subscription was deleted.
     pub fn set_faults(&self, faults: Faults) -> Result<(), ApiError> {
         self.broker.set_faults(self.delivery.name(), faults)
     }
 
-    /// The faults as they were set, with the seed that decides.
+    /// Returns the current faults, including the seed.
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.delivery.faults()
@@ -235,7 +235,7 @@ impl SubscriptionHandle {
     /// Deletes the subscription with its messages.
     ///
     /// # Errors
-    /// If it was deleted before.
+    /// If it was already deleted.
     pub fn delete(self) -> Result<(), ApiError> {
         self.broker.delete_subscription(self.delivery.name())
     }
@@ -251,26 +251,26 @@ impl SubscriptionHandle {
 }
 
 impl Pulled {
-    /// The message.
+    /// Returns the message.
     #[must_use]
     pub fn message(&self) -> &ReceivedMessage {
         &self.message
     }
 
-    /// The number of deliveries, this one included; only of subscriptions with a dead-letter policy.
+    /// Returns the delivery attempt, or `None` without a dead-letter policy.
     #[must_use]
     pub fn delivery_attempt(&self) -> Option<u32> {
         self.attempt
     }
 
-    /// Acknowledges it, and says whether that took effect: not if it was handed out again in the meantime, and with
-    /// exactly-once delivery not after the deadline.
+    /// Acknowledges the message. Returns false if it was leased again in the meantime or, with exactly-once delivery, if
+    /// its lease has ended.
     pub fn ack(&self) -> bool {
         let results = self.subscription.delivery.acknowledge(&[self.ack_id]);
         results == [AckResult::Done]
     }
 
-    /// Nacks it. Returns false if its lease had ended.
+    /// Nacks the message. Returns false if its lease has ended.
     pub fn nack(&self) -> bool {
         let Self {
             subscription,
@@ -281,7 +281,7 @@ impl Pulled {
         results == [AckResult::Done]
     }
 
-    /// Moves its deadline to `by` from now. Returns false if its lease had ended.
+    /// Sets the deadline to `by` from now. Returns false if the lease has ended.
     pub fn extend(&self, by: Duration) -> bool {
         let results = self.subscription.delivery.extend(&[self.ack_id], by);
         results == [AckResult::Done]

@@ -9,29 +9,28 @@ use crate::faults::{Faults, FaultsError};
 use crate::history::DEFAULT_MESSAGES;
 use crate::journal::JournalError;
 
-/// The most messages of which the console can show what happened to them.
+/// The largest history, in messages.
 pub const MAX_HISTORY_MESSAGES: usize = 1_000_000;
 
 /// The settings of an emulator.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The address to listen on; port 0 takes a free one. Default: 127.0.0.1, port 0.
+    /// The address to listen on; with port 0, a free port. Default: 127.0.0.1, port 0.
     pub address: SocketAddr,
-    /// True if `address` may be reachable from other machines, for all of which the emulator would sign tokens. Default: false.
+    /// True if `address` may be reachable from other machines, all of which could have tokens signed. Default: false.
     pub allow_remote: bool,
-    /// The URL by which receivers and clients reach the emulator, if that is not `address`, as in a container: `http://HOST:PORT`.
-    /// It is the claim `iss` of tokens, and the base of the URLs in its documents. Default: none.
+    /// The URL at which receivers and clients reach the emulator, if it differs from `address`, as in a container:
+    /// `http://HOST:PORT`. It is the claim `iss` of tokens and the base of the URLs in its documents. Default: none.
     pub public_url: Option<String>,
     /// The pace of pushes. Default: Google's.
     pub pace: Pace,
-    /// A folder that keeps everything over a restart; it is made if it is not there. Default: none.
+    /// A folder that keeps the state over a restart. It is created if it is missing. Default: none.
     pub data_folder: Option<PathBuf>,
-    /// The faults of every subscription that is created, until it is given others. Default: none.
+    /// The faults of new subscriptions, until they are given others. Default: none.
     pub faults: Faults,
-    /// Of how many messages, the latest, the console can show what happened to them; 0 for none, and a million at most.
-    /// Default: 2,000.
+    /// The number of latest messages in the history of the console, 0 to a million; 0 for no history. Default: 2,000.
     pub history_messages: usize,
-    /// The seed of faults that have none of their own ([`Faults`](crate::Faults)). Default: random.
+    /// The default seed of faults ([`Faults`](crate::Faults)). Default: random.
     pub seed: u64,
 }
 
@@ -45,7 +44,7 @@ impl Default for Options {
             data_folder: None,
             faults: Faults::none(),
             history_messages: DEFAULT_MESSAGES,
-            // Short enough to be typed again.
+            // Short enough to type.
             seed: rand::random::<u32>().into(),
         }
     }
@@ -60,35 +59,35 @@ pub enum StartError {
         "{0} is not a loopback address: listen on 127.0.0.1, or allow remote clients (--allow-remote)"
     )]
     NotLoopback(SocketAddr),
-    /// The public URL is none, or more than one of a host.
+    /// The public URL is not a URL, or has more than a host and a port.
     #[error(
         "the public URL {0:?} is not of the form http://HOST:PORT or http://HOST (--public-url)"
     )]
     PublicUrl(String),
-    /// It was not started on a Tokio runtime.
+    /// There is no Tokio runtime.
     #[error("the emulator must be started on a Tokio runtime")]
     NoRuntime(#[source] tokio::runtime::TryCurrentError),
-    /// The address is taken, or not of this machine.
+    /// The address is in use, or not an address of this machine.
     #[error("cannot listen on {address}")]
     Listen {
         /// The requested address.
         address: SocketAddr,
-        /// The system's error.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The faults of every subscription cannot be meant so.
+    /// The faults of new subscriptions are out of range.
     #[error("the faults of every subscription are out of range (--faults)")]
     Faults(#[from] FaultsError),
     /// The data folder cannot be used.
     #[error(transparent)]
     DataFolder(#[from] JournalError),
-    /// The data folder holds something that this emulator does not understand.
+    /// The data folder has content that this emulator cannot read.
     #[error("what the data folder holds cannot be brought back (--data-dir)")]
     Restore(#[source] ApiError),
 }
 
 impl StartError {
-    /// Returns true if the same start can succeed later: a taken port or folder may become free.
+    /// Returns true if the same start can succeed later: the port or the folder may become free.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! The parts that a start puts together.
+//! The parts of a starting emulator.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub(super) fn surface(
     api::router(Arc::clone(broker), Arc::clone(issuer), stopping).merge(page)
 }
 
-/// Known by the URL that was given, or else by where it listens.
+/// Its URL is the public URL, or the listening address.
 pub(super) fn issuer_of(
     address: SocketAddr,
     public_url: Option<String>,
@@ -65,12 +65,12 @@ pub(super) fn history_of(clock: &Clock, messages: usize) -> Arc<History> {
     Arc::new(History::new(clock.clone(), messages))
 }
 
-/// Does something that has no end, until the emulator stops.
+/// Runs an endless future until the emulator stops.
 pub(super) async fn until(stopping: CancellationToken, work: impl Future<Output = ()>) {
     stopping.run_until_cancelled(work).await;
 }
 
-/// Logs that the data folder has failed. Clients get the error, too.
+/// Logs that the data folder has failed. Clients receive the error, too.
 pub(super) async fn watch(data_folder: OptionalDataFolder) {
     if let Some(folder) = data_folder {
         let error = folder.failed().await;
@@ -78,12 +78,12 @@ pub(super) async fn watch(data_folder: OptionalDataFolder) {
     }
 }
 
-/// So that the first push does not wait for it.
+/// Makes the issuer's first key, so that the first push does not wait for it.
 pub(super) async fn make_first_key(issuer: Arc<Issuer>) {
     issuer.ready().await;
 }
 
-/// Opens the port, and returns the actual address, as port 0 is any that is free.
+/// Binds the address, and returns the actual one, in case the port was 0.
 pub(super) fn open_port(
     address: SocketAddr,
     allow_remote: bool,
@@ -96,7 +96,7 @@ pub(super) fn open_port(
     Ok((listener, address))
 }
 
-/// The process may have a provider of its own, which is as good.
+/// The process may have installed a provider of its own, which works as well.
 pub(super) fn install_cryptography() {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.install_default().ok();

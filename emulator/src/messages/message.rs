@@ -31,7 +31,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message of `data` alone.
+    /// Returns a message of `data` alone.
     pub fn new(data: impl Into<Bytes>) -> Self {
         Self {
             data: data.into(),
@@ -39,14 +39,14 @@ impl Message {
         }
     }
 
-    /// The same message with one attribute more.
+    /// Returns the same message with one attribute more.
     #[must_use]
     pub fn with_attribute(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.attributes.insert(key.into(), value.into());
         self
     }
 
-    /// The same message under an ordering key.
+    /// Returns the same message with an ordering key.
     #[must_use]
     pub fn with_ordering_key(mut self, key: impl Into<String>) -> Self {
         self.ordering_key = key.into();
@@ -58,7 +58,7 @@ impl Message {
         content_bytes(&self.data, &self.attributes, &self.ordering_key)
     }
 
-    /// The rules for a single message (Google, *PubsubMessage*, and *Quotas and limits*).
+    /// Checks the rules for a single message (Google, *PubsubMessage*, and *Quotas and limits*).
     fn check(&self) -> Result<(), ApiError> {
         if self.data.is_empty() && self.attributes.is_empty() {
             return Err(ApiError::invalid(
@@ -106,7 +106,7 @@ fn at_most(what: &str, found: usize, limit: usize) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The rules for one publish request (Google, *PublishRequest*, and *Quotas and limits*).
+/// Checks the rules for one publish request (Google, *PublishRequest*, and *Quotas and limits*).
 pub(crate) fn check_request(messages: &[Message]) -> Result<(), ApiError> {
     let Some(first) = messages.first() else {
         return Err(ApiError::invalid("A publish request needs a message"));

@@ -1,4 +1,4 @@
-//! The part of an endpoint's answer beyond its status. Pub/Sub ignores it.
+//! The rest of an endpoint's answer after its status. Pub/Sub ignores it.
 
 use std::time::Duration;
 
@@ -7,31 +7,31 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::{HeaderMap, Response};
 
-/// Short bodies are read to their end so that the connection can be used again.
+/// The longest body that is read to its end, so that the connection can be reused.
 const MAX_READ_BYTES: usize = 64 * 1024;
-/// The longest time to read a body. An endless answer is an answer all the same.
+/// The longest time to read a body. An endless answer is valid, too.
 pub(super) const MAX_READ_TIME: Duration = Duration::from_millis(100);
 const MAX_KEPT_HEADERS: usize = 32;
-/// Names what became of the message, in a word of the endpoint's own. It has no meaning to Pub/Sub.
+/// The header with the endpoint's outcome of the message. Pub/Sub ignores it.
 const OUTCOME_HEADER: &str = "pushgate-outcome";
 const MAX_OUTCOME_BYTES: usize = 40;
-/// The most of a body that is kept.
+/// The most bytes of a body that are kept.
 pub(crate) const MAX_KEPT_BYTES: usize = 2 * 1024;
 
-/// An answer as the console shows it.
+/// An answer for the console.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// The endpoint's word for what became of the message: lower-case letters, digits and hyphens.
+    /// The endpoint's outcome of the message: lower-case letters, digits and hyphens.
     pub(crate) outcome: Option<String>,
-    /// The first 32, in their order; a value that is not UTF-8 is mended.
+    /// The first 32 headers, in their order. Invalid UTF-8 is replaced.
     pub(crate) headers: Vec<(String, String)>,
-    /// The first 2 KiB of the body, as far as they came in a tenth of a second.
+    /// The first 2 KiB of the body that arrived within a tenth of a second.
     pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    /// Without its body, which comes later.
+    /// Creates an answer without its body, which is read later.
     pub(super) fn of(response: &Response<Incoming>) -> Self {
         Self {
             status: response.status().as_u16(),

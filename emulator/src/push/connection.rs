@@ -1,4 +1,4 @@
-//! One connection to an endpoint, and one exchange on it.
+//! One connection to an endpoint, and one request and response on it.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -18,16 +18,16 @@ use super::PushError;
 use super::answer::{Answer, MAX_READ_TIME, read};
 use super::connector::{Connector, Stream};
 
-/// An answer with more is none. Headers mean nothing to Pub/Sub, so this is far more than any endpoint sends.
+/// The most headers of an answer. Pub/Sub ignores headers, and this is far more than an endpoint sends.
 const MAX_HEADERS: usize = 1_000;
 
 pub(crate) type PushRequest = Request<Full<Bytes>>;
 
-/// A connection that takes one request after another. Only the push that uses it drives it, which saves a task and its
-/// wake-ups. Dropping it closes it, and so aborts the request on it. It is large, and moved about: hence in a box.
+/// A connection that sends one request after another. Only the current push drives it, which saves a task. Dropping it
+/// closes it, and so aborts its request. It is boxed, since it is large and moved often.
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
-    /// Nothing, once the connection is over.
+    /// The connection, or `None` once it is closed.
     driver: Option<Driver<Stream, Full<Bytes>>>,
     /// True if the endpoint sent 102.
     is_processing: Arc<AtomicBool>,
@@ -35,14 +35,14 @@ pub(super) struct Connection {
 
 /// The reason for a missing answer.
 pub(super) enum Failed {
-    /// The endpoint had closed the connection before anything was sent on it; here is the request again.
+    /// The endpoint closed the connection before anything was sent. Contains the request.
     Unsent(Box<PushRequest>, PushError),
     Broken(PushError),
 }
 
 /// The answer.
 pub(super) enum Answered {
-    /// The interim status 102, whatever may follow.
+    /// The interim status 102, whatever follows.
     Processing,
     Finally(Response<Incoming>),
 }
@@ -95,7 +95,7 @@ impl Connection {
         })
     }
 
-    /// Reads the rest of an answer. Returns true if the connection can take another request.
+    /// Reads the rest of an answer. Returns true if the connection can be reused.
     pub(super) async fn finish(
         &mut self,
         response: Response<Incoming>,
@@ -107,12 +107,12 @@ impl Connection {
         is_read && self.is_free().await
     }
 
-    /// Returns true if the request was sent whole, too: an endpoint may answer before it has read it, and the next one would wait
-    /// behind the rest of it.
+    /// Returns true if the request was also sent completely. An endpoint may answer before it has read it, and the next
+    /// request would wait behind the rest.
     async fn is_free(&mut self) -> bool {
         let Self { sender, driver, .. } = self;
         poll_fn(|context| {
-            // Once more, as it has not been driven since the end of the answer.
+            // Polled once more, since nothing has polled it after the end of the answer.
             drive(driver, context);
             Poll::Ready(driver.is_some() && sender.is_ready())
         })

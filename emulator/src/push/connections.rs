@@ -1,4 +1,4 @@
-//! The connections to one endpoint that are kept for its next pushes.
+//! The kept connections of each endpoint.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -11,12 +11,13 @@ use tokio::time::{Instant, sleep_until};
 use super::connection::Connection;
 use crate::clock::machine_instant;
 
-/// The most idle connections of all emulators in this process. With those in use (`room.rs`), and both ends of each when the
-/// endpoint is in this process too, they stay below 1,024 open files.
+/// The most idle connections of all emulators in this process. Together with those in use (`room.rs`), they stay below
+/// 1,024 open files, even if the endpoint is in this process too.
 static ROOM: Semaphore = Semaphore::const_new(100);
-/// Shorter than servers keep idle connections (five seconds is common), so that rarely one is closed just when it is used.
+/// The longest idle time, shorter than that of servers (often five seconds), so that a connection is rarely closed when it
+/// is used.
 const IDLE_TIME: Duration = Duration::from_secs(4);
-/// Connections being opened to one endpoint at once: systems drop those that queue up to be accepted.
+/// The most connections that are being opened to one endpoint. Systems drop those that wait to be accepted.
 const MAX_OPENING: usize = 16;
 
 /// The idle connections to one endpoint.
@@ -27,9 +28,9 @@ pub(super) struct Connections {
 
 #[derive(Default)]
 struct State {
-    /// The latest used last.
+    /// Idle connections, the last used one at the back.
     idle: VecDeque<Idle>,
-    /// True if a task closes what is idle for too long.
+    /// True while a task closes idle connections.
     is_watched: bool,
 }
 
@@ -39,13 +40,13 @@ struct Idle {
     _room: SemaphorePermit<'static>,
 }
 
-/// The connections of all endpoints, for as long as a subscription is pushed there.
+/// The connections of all endpoints of subscriptions.
 #[derive(Default)]
 pub(super) struct Endpoints(Mutex<HashMap<String, Weak<Connections>>>);
 
 impl Endpoints {
-    /// The connections to an endpoint that are kept. With a set for each subscription, many subscriptions of one endpoint
-    /// would take each other's room, and open a connection for nearly every push.
+    /// Returns the kept connections to an endpoint. With a set for each subscription, many subscriptions of one endpoint
+    /// would displace each other's connections, and open one for nearly every push.
     pub(super) fn to(&self, endpoint: &Uri) -> Arc<Connections> {
         let endpoint = endpoint.to_string();
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,18 +70,18 @@ impl Default for Connections {
 }
 
 impl Connections {
-    /// Waits until another connection may be opened. The semaphore is never closed, so there is always a turn.
+    /// Waits until another connection may be opened. The semaphore is never closed, so the wait ends.
     pub(super) async fn turn_to_open(&self) -> Option<SemaphorePermit<'_>> {
         self.opening.acquire().await.ok()
     }
 
-    /// The connection that was used last, as it is the likeliest to be still open.
+    /// Takes the connection that was used last, which is the likeliest to be open.
     pub(super) fn take(&self) -> Option<Box<Connection>> {
         let idle = self.state().idle.pop_back()?;
         Some(idle.connection)
     }
 
-    /// Keeps a connection, or closes it where there is no room.
+    /// Keeps a connection, or closes it if there is no room.
     pub(super) fn keep(self: &Arc<Self>, connection: Box<Connection>) {
         let Ok(room) = ROOM.try_acquire() else { return };
         let mut state = self.state();

@@ -18,11 +18,11 @@ use super::PushError;
 pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 type Opener = TowerToHyperService<HttpsConnector<HttpConnector>>;
 
-/// Opens connections of HTTP/1.1.
+/// Opens HTTP/1.1 connections.
 pub(super) struct Connector {
     plain: Opener,
-    /// Trusts the system's authorities. Reading them takes longer than starting an emulator, so only the first `https` endpoint
-    /// waits for it.
+    /// Trusts the system's authorities. Reading them takes longer than a start of the emulator, so only the first `https`
+    /// endpoint waits for it.
     secure: OnceCell<Opener>,
 }
 
@@ -65,7 +65,7 @@ fn trusting_nobody() -> ClientConfig {
 fn opener(trusting: ClientConfig) -> Opener {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
-    // Nagle's algorithm would hold back the end of a request until the endpoint has acknowledged its beginning.
+    // Nagle's algorithm would delay the end of a request until the endpoint has acknowledged its beginning.
     tcp.set_nodelay(true);
     let builder = HttpsConnectorBuilder::new().with_tls_config(trusting);
     let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);

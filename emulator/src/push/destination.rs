@@ -19,12 +19,12 @@ use crate::issuer::{Bearer, Issuer};
 use crate::resources::subscription::{PushConfig, PushForm, SubscriptionConfig};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// Of an unwrapped push, unless an attribute says otherwise: it says nothing about the data, as nothing is known. What
-/// Google sends is not documented.
+/// The content type of an unwrapped push without an attribute for it. It claims nothing about the data. Google's value is
+/// not documented.
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const PUSHER: HeaderValue = HeaderValue::from_static("CloudPubSub-Google");
 
-/// The destination of one subscription's pushes, computed once per change of its settings.
+/// The destination of one subscription's pushes, computed for each change of its settings.
 pub(crate) struct Destination {
     subscription: String,
     subscription_header: HeaderValue,
@@ -37,12 +37,12 @@ pub(crate) struct Destination {
     account: Option<Account>,
     pub(super) deadline: Duration,
     shows_attempts: bool,
-    /// Shared with the other subscriptions that are pushed there; known from the first push on.
+    /// The connections, shared with other subscriptions of this endpoint; unset until the first push.
     pub(super) connections: OnceLock<Arc<Connections>>,
     pub(super) reserve: Reserve,
 }
 
-/// The service account whose token is sent.
+/// The service account of the token.
 struct Account {
     email: String,
     audience: String,
@@ -50,7 +50,7 @@ struct Account {
 }
 
 impl Destination {
-    /// Returns `None` if the subscription is not pushed.
+    /// Returns `None` if the subscription has no endpoint.
     pub(crate) fn of(config: &SubscriptionConfig) -> Result<Option<Arc<Self>>, ApiError> {
         let Some(push) = &config.push_config else {
             return Ok(None);
@@ -74,7 +74,7 @@ impl Destination {
             form: push.form,
             account: Account::of(push),
             deadline: config.ack_deadline,
-            // Only then do pushes carry it (Google, *ReceivedMessage*, `deliveryAttempt`).
+            // Only pushes with a dead-letter policy have it (Google, *ReceivedMessage*, `deliveryAttempt`).
             shows_attempts: config.dead_letter_policy.is_some(),
             connections: OnceLock::new(),
             reserve: Reserve::default(),
@@ -85,18 +85,18 @@ impl Destination {
         &self.subscription
     }
 
-    /// Returns true if pushes carry a token.
+    /// Returns true if pushes have a token.
     pub(crate) fn is_signed(&self) -> bool {
         self.account.is_some()
     }
 
-    /// The endpoint as a log may show it: without the query, which may hold a secret.
+    /// Returns the endpoint for logs: without the query, which may contain a secret.
     pub(crate) fn shown(&self) -> String {
         let endpoint = self.endpoint.to_string();
         format!("{}{}", endpoint.trim_end_matches('/'), self.path.path())
     }
 
-    /// The request of one push. These headers are those of Google's sample (Google, *Payload unwrapping*, sample of a
+    /// Returns the request of one push. These headers are those of Google's sample (Google, *Payload unwrapping*, sample of a
     /// wrapped request).
     pub(crate) async fn request(
         &self,
@@ -121,10 +121,10 @@ impl Destination {
             write_metadata(headers, &self.subscription_header, &outgoing.message);
         }
         if is_empty {
-            // The HTTP library says it of all other lengths.
+            // The HTTP library sets all other lengths.
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        // Last, so that nothing takes its place.
+        // Set last, so that no attribute replaces it.
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization);
         }
@@ -149,7 +149,7 @@ impl Destination {
             TokenChoice::Forged(forgery) => {
                 let (email, audience) = (account.email.clone(), account.audience.clone());
                 let issuer = Arc::clone(issuer);
-                // Some forgeries make a key of their own, which takes long.
+                // Some forgeries need a key of their own, which takes long to make.
                 let forge = move || issuer.forged(forgery, &email, &audience);
                 let forged = tokio::task::spawn_blocking(forge).await.ok()?;
                 HeaderValue::try_from(format!("Bearer {forged}")).ok()
@@ -170,7 +170,7 @@ impl Account {
         })
     }
 
-    /// The header of a good token, which is kept for as long as the issuer would give the same.
+    /// Returns the header of a valid token, which is cached while the issuer would return the same.
     async fn bearer(&self, issuer: &Arc<Issuer>) -> Option<HeaderValue> {
         if let Some(kept) = self.kept(issuer) {
             return Some(kept);

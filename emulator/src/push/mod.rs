@@ -1,4 +1,4 @@
-//! Pushes messages: one HTTP request each, in the form of the subscription, and its answer.
+//! Pushes messages: one HTTP request in the form of the subscription, and its answer.
 
 mod answer;
 mod connection;
@@ -30,7 +30,7 @@ use crate::faults::TokenChoice;
 use crate::issuer::Issuer;
 use crate::messages::storage::StoredMessage;
 
-/// Events that a slow listener may fall behind before it loses the oldest.
+/// The most events that a slow receiver may be behind. Then it loses the oldest.
 const KEPT_EVENTS: usize = 4_096;
 const PROCESSING: u16 = 102;
 
@@ -55,16 +55,16 @@ pub(crate) struct Outgoing {
 /// The end of one push.
 pub(crate) struct Ended {
     pub(crate) reply: Reply,
-    /// The reason for a missing answer, as far as it is known.
+    /// The reason for a missing answer, if it is known.
     pub(crate) reason: Option<String>,
-    /// From the start of the request to the status line, or to giving up.
+    /// The time from the start of the request to the status line, or to the time-out.
     pub(crate) latency: Duration,
-    /// Nothing, unless it was to be recorded and there was an answer.
+    /// The answer, if there was one and it is recorded.
     pub(crate) answer: Option<Answer>,
 }
 
 impl Ended {
-    /// The end of a push that was not sent, since a fault was set.
+    /// Returns the end of a push that a fault prevented.
     pub(crate) fn unreachable() -> Self {
         Self {
             reply: Reply::NoAnswer,
@@ -74,14 +74,14 @@ impl Ended {
         }
     }
 
-    /// The answer is lost, since a fault was set.
+    /// Replaces the answer, which a fault loses.
     pub(crate) fn lose_answer(&mut self) {
         self.reply = Reply::NoAnswer;
         self.reason = Some("the answer was lost: a fault was asked for".to_owned());
     }
 }
 
-/// The error of an unanswered push. The URL may carry a secret in its query, so no error repeats it.
+/// The error of an unanswered push. No error repeats the URL, whose query may contain a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PushError {
     #[error("the envelope cannot be written")]
@@ -108,7 +108,7 @@ impl Pusher {
         self.events.subscribe()
     }
 
-    /// Sends an event to the listeners, if there are any.
+    /// Sends an event to the receivers, if there are any.
     pub(crate) fn tell(
         &self,
         subscription: &str,
@@ -125,12 +125,12 @@ impl Pusher {
             attempt,
             progress: progress(),
         };
-        // The last listener may have gone in between, which is no loss.
+        // The last receiver may have been dropped in between.
         self.events.send(event).ok();
     }
 
-    /// Pushes one message, once. Waiting for room is not part of the push: neither its start nor its deadline. With `record`
-    /// the end has an excerpt of the answer.
+    /// Pushes one message once. The wait for room precedes the start of the push and its deadline. With `record` the result
+    /// has an excerpt of the answer.
     pub(crate) async fn push(
         &self,
         destination: &Destination,
@@ -143,7 +143,7 @@ impl Pusher {
             Progress::Started
         });
         let started = machine_instant();
-        // Pinned here, as a future that is handed on takes its place twice in every push.
+        // Pinned here, since a future that is passed on would take its space twice.
         let exchange = pin!(self.exchange(destination, outgoing));
         let answered = self.clock.within(destination.deadline, exchange).await;
         let latency = started.elapsed();
@@ -171,8 +171,8 @@ impl Pusher {
         let mut request = destination.request(outgoing, &self.issuer).await?;
         loop {
             let (connection, is_kept) = self.connection(destination).await?;
-            // An endpoint closes idle connections as it likes. Where nothing was sent, the push goes by another; where
-            // something was, it has failed, since the endpoint may have the message.
+            // An endpoint may close idle connections. If nothing was sent, the push uses another connection. Otherwise it
+            // has failed, since the endpoint may have the message.
             match attempt_on(connection, request).await {
                 Err(Failed::Unsent(unsent, _)) if is_kept => request = *unsent,
                 Err(Failed::Unsent(_, error) | Failed::Broken(error)) => return Err(error),
@@ -181,7 +181,7 @@ impl Pusher {
         }
     }
 
-    /// A connection, and whether it was used before.
+    /// Returns a connection, and true if it was used before.
     async fn connection(
         &self,
         destination: &Destination,
@@ -194,11 +194,11 @@ impl Pusher {
             return Ok((kept, true));
         }
         let _turn = connections.turn_to_open().await;
-        // Another push may have ended meanwhile.
+        // Another push may have ended in the meantime.
         if let Some(kept) = connections.take() {
             return Ok((kept, true));
         }
-        // In a box, since it is large and rarely needed.
+        // Boxed, since it is large and rarely needed.
         let opening = Box::pin(Connection::open(&self.connector, endpoint));
         Ok((opening.await?, false))
     }
@@ -212,7 +212,7 @@ async fn attempt_on(
     Ok((connection, answered))
 }
 
-/// The status, and what is recorded. The connection is kept if the rest of the answer is short.
+/// Returns the status and the recorded answer. The connection is kept if the rest of the answer is short.
 async fn finish(
     destination: &Destination,
     mut connection: Box<Connection>,
@@ -269,7 +269,7 @@ mod tests {
         }
     }
 
-    /// Pushes to an endpoint that gives `answer`, whatever it is asked. Gives what it was asked, too.
+    /// Pushes to an endpoint that sends `answer`. Returns the request of the endpoint, too.
     async fn pushed(answer: String, token: TokenChoice, record: bool) -> (Ended, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let destination = destination(format!("http://{}/", listener.local_addr().unwrap()));

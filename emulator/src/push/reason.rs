@@ -1,4 +1,4 @@
-//! The reasons for an unanswered push, with a remedy.
+//! The reasons for an unanswered push, with remedies.
 
 use std::error::Error;
 use std::io;
@@ -6,7 +6,7 @@ use std::io;
 use rustls::CertificateError;
 use rustls::Error as TlsError;
 
-/// An error with all its causes, with plain words for a TLS library's terms.
+/// Returns an error with all its causes, and plain words for terms of the TLS library.
 pub(super) fn reason(error: &(dyn Error + 'static)) -> String {
     let mut reason = error.to_string();
     let mut source = error.source();
@@ -20,7 +20,7 @@ pub(super) fn reason(error: &(dyn Error + 'static)) -> String {
     reason
 }
 
-/// Connectors wrap it in one error of input and output after another, which do not name it as their source.
+/// Finds the cause that connectors wrap in nested I/O errors, which do not return it as their source.
 fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a TlsError> {
     if let Some(found) = error.downcast_ref() {
         return Some(found);
@@ -37,7 +37,7 @@ fn plainly(error: &TlsError) -> Option<&'static str> {
         TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => Some(
             "the endpoint's certificate has no issuer that this machine trusts; SSL_CERT_FILE names a file of trusted authorities",
         ),
-        // The library behind it has a name for this, and the type of it is not public.
+        // The TLS library has a name for this, but its type is not public.
         TlsError::InvalidCertificate(CertificateError::Other(other))
             if format!("{other:?}").contains("CaUsedAsEndEntity") =>
         {

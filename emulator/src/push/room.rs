@@ -1,19 +1,20 @@
-//! The pushes that may be under way at once, so that a subscription whose endpoint hangs does not stop the others.
+//! The room for concurrent pushes, so that a subscription whose endpoint hangs does not stop the others.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// The most pushes under way at once of all subscriptions together, but for one of each. Each needs a connection, and when
-/// the endpoint is in this process too, both ends count against its limit of open files, which is 1,024 on many machines.
+/// The most concurrent pushes of all subscriptions together, besides one of each. Each needs a connection. If the endpoint
+/// is in this process too, both ends count against its limit of open files, often 1,024.
 static SHARED: Semaphore = Semaphore::const_new(160);
-/// Of so many subscriptions one push may be under way although all room is taken: Google's know nothing of each other.
+/// The most subscriptions with one push of their own when all room is taken. At Google, subscriptions do not affect each
+/// other.
 static RESERVE: Semaphore = Semaphore::const_new(200);
 
-/// The pushes that one subscription may have under way besides its share of the common room.
+/// The room of one subscription's own push.
 pub(super) struct Reserve(Semaphore);
 
 /// The room of one push, released when it is dropped.
 pub(super) struct Room<'a> {
-    /// If it is the one of its subscription.
+    /// The permit of the subscription's own push.
     _own: Option<SemaphorePermit<'a>>,
     _permit: Option<SemaphorePermit<'static>>,
 }
@@ -25,7 +26,7 @@ impl Default for Reserve {
 }
 
 impl Reserve {
-    /// Waits for room: in common, or for this subscription alone. No semaphore here is ever closed.
+    /// Waits for common room, or for the subscription's own. No semaphore here is ever closed.
     pub(super) async fn room(&self) -> Room<'_> {
         if let Ok(shared) = SHARED.try_acquire() {
             return Room {

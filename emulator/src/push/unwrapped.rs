@@ -1,4 +1,4 @@
-//! The headers of an unwrapped push whose message takes its metadata along.
+//! The headers of an unwrapped push with metadata.
 
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -6,10 +6,10 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use super::wrapped::timestamp;
 use crate::messages::message::ReceivedMessage;
 
-/// The beginning of headers that only Pub/Sub sends (Google, *NoWrapper*, `writeMetadata`).
+/// The prefix of headers that only Pub/Sub sends (Google, *NoWrapper*, `writeMetadata`).
 const PREFIX: &str = "x-goog-";
-/// Header names that no attribute can take: who the pusher is, where the request goes, where it ends, and what belongs to
-/// the connection rather than to the message (RFC 9110, section 7.6.1).
+/// Header names that no attribute can set: they identify the pusher, the target or the length of the request, or belong to
+/// the connection (RFC 9110, section 7.6.1).
 const RESERVED: [&str; 14] = [
     "authorization",
     "connection",
@@ -31,7 +31,7 @@ const RESERVED: [&str; 14] = [
 /// Adds the fields of the message as `x-goog-pubsub-…` and every attribute under its own name (Google, *NoWrapper*,
 /// `writeMetadata`). The attribute `Content-Type` becomes that of the request (Google, *Payload unwrapping*).
 ///
-/// Metadata that does not fit a header is left out; Google's behaviour is not documented.
+/// Metadata that is not a valid header is left out. Google's behaviour is not documented.
 pub(super) fn write_metadata(
     headers: &mut HeaderMap,
     subscription: &HeaderValue,
@@ -65,14 +65,14 @@ pub(super) fn write_metadata(
     }
 }
 
-/// An attribute as a header, if it can be one. Characters beyond ASCII go out as UTF-8.
+/// Returns an attribute as a header, if it is a valid one. Characters beyond ASCII are sent as UTF-8.
 fn header(key: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     let name = HeaderName::from_bytes(key.as_bytes()).ok()?;
     let value = HeaderValue::from_bytes(value.as_bytes()).ok()?;
     (!is_reserved(name.as_str())).then_some((name, value))
 }
 
-/// Header names are in lower case here, however the key was written.
+/// Header names are in lower case, whatever the case of the key.
 fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name) || name.starts_with(PREFIX) || name.starts_with("proxy-")
 }

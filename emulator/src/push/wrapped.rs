@@ -24,7 +24,7 @@ struct Envelope<'a> {
     delivery_attempt: Option<u32>,
 }
 
-/// Id and time go out under both spellings (Google, *Push subscriptions*, "Receive messages").
+/// Id and time are sent in both spellings (Google, *Push subscriptions*, "Receive messages").
 #[derive(Serialize)]
 struct WrappedMessage<'a> {
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -43,9 +43,9 @@ struct WrappedMessage<'a> {
     ordering_key: &'a str,
 }
 
-/// The body of one push. `attempt` is given for subscriptions with a dead-letter policy only.
+/// Returns the body of one push. `attempt` is set only with a dead-letter policy.
 ///
-/// Empty data is left out, as proto3 JSON leaves out defaults; what Google does there is not documented.
+/// Empty data is left out, as proto3 JSON leaves out defaults. Google's behaviour is not documented.
 pub(crate) fn write(
     subscription: &str,
     message: &ReceivedMessage,
@@ -70,14 +70,14 @@ pub(crate) fn write(
     Ok(body)
 }
 
-/// Base64 takes four bytes for three, and names and punctuation less than this for most messages.
+/// Base64 takes four bytes for three. Names and punctuation of most messages take less than this.
 fn likely_bytes(message: &ReceivedMessage) -> usize {
     512 + message.content_bytes() / 3 * 4 + 8 * message.attributes.len()
 }
 
-/// A time as Pub/Sub writes it in pushes and in the attributes of dead letters.
+/// Formats a time like Pub/Sub, for pushes and for the attributes of dead letters.
 pub(crate) fn timestamp(time: OffsetDateTime) -> String {
-    // This format fails for years beyond 9999 only, which no clock shows.
+    // This format fails only for years beyond 9999, which no clock shows.
     time.format(MILLISECONDS).unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! Lengths of time as Google's JSON writes them: seconds with an `s` (*ProtoJSON format*, `Duration`).
+//! Durations in Google's JSON: seconds with an `s` (*ProtoJSON format*, `Duration`).
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) fn read(text: &str) -> Option<Duration> {
     (duration <= MAX_DURATION).then_some(duration)
 }
 
-/// With 0, 3, 6 or 9 digits of a second.
+/// Formats a duration with 0, 3, 6 or 9 digits of a second.
 pub(crate) fn write(duration: Duration) -> String {
     let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
     match nanoseconds {
@@ -31,7 +31,7 @@ pub(crate) fn write(duration: Duration) -> String {
     }
 }
 
-/// The reason why a text is no duration, for messages.
+/// Returns the reason for which a text is not a duration.
 pub(crate) fn refusal(text: &str) -> String {
     format!(
         "{text:?} is not a duration: expected seconds with an s, such as \"600s\" or \"0.5s\", and at most 315576000000s"
@@ -54,7 +54,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     read(&text).ok_or_else(|| D::Error::custom(refusal(&text)))
 }
 
-/// The same, and a plain number of seconds.
+/// Reads a duration, or a plain number of seconds, for `#[serde(deserialize_with = "…")]`.
 pub(crate) fn deserialize_seconds<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Duration, D::Error> {

@@ -82,7 +82,7 @@ fn category(character: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(character)
 }
 
-/// The beginning of what a client wrote, which may be long.
+/// Returns the beginning of what a client wrote, which may be long.
 fn excerpt(text: &str) -> String {
     text.chars().take(MAX_CHARACTERS + 1).collect()
 }

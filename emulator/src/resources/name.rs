@@ -59,7 +59,7 @@ impl ResourceName {
         self.0.split('/').nth(1).unwrap_or_default()
     }
 
-    /// The last part, by which error texts and dead letters name a resource.
+    /// Returns the last part, which names the resource in error texts and dead letters.
     pub(crate) fn id(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
     }
@@ -81,7 +81,7 @@ impl fmt::Display for ResourceName {
     }
 }
 
-/// The id in `projects/PROJECT`.
+/// Returns the id in `projects/PROJECT`.
 ///
 /// # Errors
 /// If it is no such name.
@@ -113,7 +113,7 @@ fn is_project(project: &str) -> bool {
             .all(|each| each.is_ascii_alphanumeric() || "-_:.".contains(each))
 }
 
-/// The rule for ids (Google, *Topic*, *Subscription* and *CreateSchemaRequest*, `schema_id`).
+/// Returns true if an id follows Google's rule (Google, *Topic*, *Subscription* and *CreateSchemaRequest*, `schema_id`).
 fn is_id(id: &str) -> bool {
     (3..=255).contains(&id.len())
         && id.starts_with(|first: char| first.is_ascii_alphabetic())

@@ -45,7 +45,7 @@ pub enum Encoding {
 }
 
 impl TopicConfig {
-    /// A topic with Google's defaults.
+    /// Returns a topic with Google's defaults.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),

@@ -1,7 +1,7 @@
 //! The compatibility of a new revision of a schema with the earlier ones (Google, *Commit a schema revision*).
 //!
-//! Google's refusals name revisions before the latest, too, so all existing ones are compared, the newest first. A rollback
-//! adds a revision that was compared before.
+//! Google's error texts also name revisions before the latest. So the new revision is compared with all existing ones, the
+//! newest first. A rollback adds a revision that was compared before.
 
 use super::avro;
 use super::definition::Definition;
@@ -11,7 +11,7 @@ use crate::error::ApiError;
 use crate::resources::name::ResourceName;
 
 /// # Errors
-/// If one of the `earlier` revisions does not go together with the new one.
+/// If the new revision is incompatible with one of the `earlier` ones.
 pub(super) fn check(
     name: &ResourceName,
     revision: &Revision,

@@ -10,12 +10,12 @@ pub struct SchemaDeclaration {
     pub name: String,
     /// The language of the definition.
     pub language: SchemaLanguage,
-    /// The schema itself.
+    /// The definition, in that language.
     pub definition: String,
 }
 
 impl SchemaDeclaration {
-    /// The schema as Google's interface has it.
+    /// Converts it to Google's *Schema*.
     pub(crate) fn to_schema(&self) -> Schema {
         let language = match self.language {
             SchemaLanguage::Avro => schema::Type::Avro,
@@ -29,7 +29,7 @@ impl SchemaDeclaration {
     }
 }
 
-/// The language of a schema, in Google's words (Google, *Schema.Type*).
+/// The language of a schema (Google, *Schema.Type*).
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SchemaLanguage {

@@ -19,7 +19,7 @@ pub(super) enum Definition {
 
 impl Definition {
     /// # Errors
-    /// If the definition is too long or wrong, or its language not given.
+    /// If the definition is too long or invalid, or if its language is unset.
     pub(super) fn compile(schema: &Schema) -> Result<Self, ApiError> {
         let text = schema.definition.as_str();
         if text.len() > MAX_BYTES {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The most of a reason that is shown: parsers quote what they read, and a status of gRPC travels in a header.
+/// The most bytes of a reason that are shown. Parsers quote their input, and a gRPC status travels in a header.
 const MAX_REASON_CHARACTERS: usize = 500;
 
 /// The place and the reason of a mismatch.
@@ -21,7 +21,7 @@ impl Mismatch {
         }
     }
 
-    /// The same within a field or an item.
+    /// Returns the same mismatch within a field or an item.
     pub(super) fn inside(mut self, part: impl ToString) -> Self {
         self.path.push(part.to_string());
         self

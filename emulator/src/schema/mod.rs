@@ -1,6 +1,6 @@
 //! Schemas and their revisions, as in Google's SchemaService, and the check of published messages (Google, *Schema overview*).
 //!
-//! Names of methods follow the service. The interfaces do the paging, and the caller passes the time.
+//! The names of methods follow the service. The API divides lists into pages, and the caller passes the time.
 
 mod avro;
 mod compatibility;
@@ -25,7 +25,7 @@ use crate::resources::name::{ResourceName, check_project};
 /// (Google, *Schema overview*, *Quotas and limits for schemas*.)
 const MAX_SCHEMAS_PER_PROJECT: usize = 10_000;
 const MAX_REVISIONS: usize = 20;
-/// The most that all definitions may take together, which is this emulator's own limit.
+/// The most bytes of all definitions together. This limit is the emulator's own.
 const MAX_DEFINITION_BYTES: usize = 256 * 1024 * 1024;
 
 /// All schemas. Each has its revisions, the oldest first, and at least one.
@@ -36,8 +36,8 @@ pub(crate) struct Schemas {
 
 impl Schemas {
     /// # Errors
-    /// If the name is invalid or taken, the definition wrong, or there are too many schemas. An empty id is a bad name, for Google
-    /// as well, though the API calls it optional.
+    /// If the name is invalid or taken, if the definition is invalid, or if there are too many schemas. An empty id is
+    /// invalid at Google too, although the API calls it optional.
     pub(crate) fn create(
         &mut self,
         project: &str,
@@ -62,18 +62,18 @@ impl Schemas {
         Ok(created)
     }
 
-    /// The latest revision, or the one of `…@REVISION`; in full, if no view is given.
+    /// Returns the latest revision, or the revision of `…@REVISION`. Without a view it includes the definition.
     ///
     /// # Errors
-    /// If there is none, or the name is bad.
+    /// If there is no such schema, or if the name is invalid.
     pub(crate) fn get(&self, name: &str, view: SchemaView) -> Result<Schema, ApiError> {
         Ok(self.find(name)?.show(view, SchemaView::Full))
     }
 
-    /// The latest revision of every schema of a project, by name; without definitions, if no view is given.
+    /// Returns the latest revision of every schema of a project, by name. Without a view the definitions are left out.
     ///
     /// # Errors
-    /// If the project's name is bad.
+    /// If the name of the project is invalid.
     pub(crate) fn list(&self, project: &str, view: SchemaView) -> Result<Vec<Schema>, ApiError> {
         check_project(project)?;
         let of_project = self
@@ -86,10 +86,10 @@ impl Schemas {
             .collect())
     }
 
-    /// The revisions of a schema, the newest first; without definitions, if no view is given.
+    /// Returns the revisions of a schema, the newest first. Without a view the definitions are left out.
     ///
     /// # Errors
-    /// If there is no such schema, or the name is bad.
+    /// If there is no such schema, or if the name is invalid.
     pub(crate) fn list_revisions(
         &self,
         name: &str,
@@ -105,8 +105,8 @@ impl Schemas {
     /// Adds a revision.
     ///
     /// # Errors
-    /// If there is no such schema, the definition is wrong, of another type or incompatible with an earlier one, or there are
-    /// too many revisions.
+    /// If there is no such schema, if the definition is invalid, of another type or incompatible with an earlier one, or if
+    /// there are too many revisions.
     pub(crate) fn commit(
         &mut self,
         name: &str,
@@ -130,7 +130,7 @@ impl Schemas {
     /// Adds a copy of an earlier revision.
     ///
     /// # Errors
-    /// If there is no such schema or revision, or there are too many.
+    /// If there is no such schema or revision, or if there are too many revisions.
     pub(crate) fn rollback(
         &mut self,
         name: &str,
@@ -148,10 +148,10 @@ impl Schemas {
         self.add(&name, copy)
     }
 
-    /// Deletes the revision of `…@REVISION`, and gives it back.
+    /// Deletes the revision of `…@REVISION`, and returns it.
     ///
     /// # Errors
-    /// If there is no such revision, the name has none, or it is the last one left.
+    /// If there is no such revision, if the name has none, or if it is the only one left.
     pub(crate) fn delete_revision(&mut self, name: &str) -> Result<Schema, ApiError> {
         let (name, Some(revision_id)) = split(name)? else {
             return Err(ApiError::invalid(format!(
@@ -171,7 +171,7 @@ impl Schemas {
     }
 
     /// # Errors
-    /// If there is no such schema, or the name is bad.
+    /// If there is no such schema, or if the name is invalid.
     pub(crate) fn delete(&mut self, name: &str) -> Result<(), ApiError> {
         let name = ResourceName::schema(name)?;
         match self.schemas.remove(&name) {
@@ -184,13 +184,13 @@ impl Schemas {
         ResourceName::schema(name).is_ok_and(|name| self.schemas.contains_key(&name))
     }
 
-    /// The names of all schemas.
+    /// Returns the names of all schemas.
     #[cfg(test)]
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.schemas.keys().map(ResourceName::as_str)
     }
 
-    /// All revisions of a schema, the oldest first, for [`Self::restore`]; none, if there is no such schema.
+    /// Returns all revisions of a schema, the oldest first, for [`Self::restore`]. Without such a schema there are none.
     pub(crate) fn snapshot(&self, name: &str) -> Vec<Schema> {
         let name = ResourceName::schema(name);
         let revisions = name.ok().and_then(|name| self.schemas.get(&name));
@@ -198,10 +198,10 @@ impl Schemas {
         revisions.iter().map(Revision::full).collect()
     }
 
-    /// Puts the revisions of one or several schemas back, in place of what these have now.
+    /// Restores the revisions of one or several schemas, in place of their current ones.
     ///
     /// # Errors
-    /// If one has a bad name or a wrong definition; nothing is changed then.
+    /// If a name or a definition is invalid. Then nothing is changed.
     pub(crate) fn restore(&mut self, kept: Vec<Schema>) -> Result<(), ApiError> {
         let mut restored: BTreeMap<ResourceName, Vec<Revision>> = BTreeMap::new();
         for schema in kept {
@@ -227,7 +227,7 @@ impl Schemas {
         Ok(added)
     }
 
-    /// The latest revision of a schema, or the one that its name ends with.
+    /// Returns the latest revision of a schema, or the one that its name ends with.
     fn find(&self, name: &str) -> Result<&Revision, ApiError> {
         let (name, revision_id) = split(name)?;
         let revisions = self.revisions(&name)?;
@@ -255,7 +255,7 @@ impl Schemas {
     }
 }
 
-/// A schema's name and the revision that follows it after an `@`.
+/// Returns a schema's name and the revision that follows it after an `@`.
 fn split(name: &str) -> Result<(ResourceName, Option<&str>), ApiError> {
     match name.split_once('@') {
         Some((schema, revision_id)) => Ok((ResourceName::schema(schema)?, Some(revision_id))),
@@ -289,7 +289,7 @@ mod tests {
         }
     }
 
-    /// One schema with two revisions, which read each other, and their ids, the oldest first.
+    /// Returns the schemas and the ids of two compatible revisions, the oldest first.
     fn orders() -> (Schemas, [String; 2]) {
         let mut schemas = Schemas::default();
         let first = schemas

@@ -12,12 +12,12 @@ use crate::resources::name::ResourceName;
 
 pub(super) struct Revision {
     schema: Schema,
-    /// Compiled once, so that a publish does not parse the schema again.
+    /// The compiled definition, so that a publish does not parse the schema again.
     definition: Arc<Definition>,
 }
 
 impl Revision {
-    /// Compiles `schema`, and gives it its name, an id that none of the `others` has, and the time.
+    /// Compiles `schema`, and sets its name, the time, and an id that is not among `others`.
     pub(super) fn new(
         name: &ResourceName,
         schema: Schema,
@@ -34,7 +34,7 @@ impl Revision {
         Ok(Self { schema, definition })
     }
 
-    /// The same definition as a revision of its own.
+    /// Returns a new revision with the same definition.
     pub(super) fn copy(&self, others: &[Self], now: OffsetDateTime) -> Self {
         Self {
             schema: Schema {
@@ -46,7 +46,7 @@ impl Revision {
         }
     }
 
-    /// A revision as it was kept.
+    /// Restores a saved revision.
     pub(super) fn restore(schema: Schema) -> Result<Self, ApiError> {
         let definition = Arc::new(Definition::compile(&schema)?);
         Ok(Self { schema, definition })
@@ -56,7 +56,7 @@ impl Revision {
         &self.schema.revision_id
     }
 
-    /// As the API's enumeration has it.
+    /// The type as a value of the API's enumeration.
     pub(super) fn language(&self) -> i32 {
         self.schema.r#type
     }
@@ -65,7 +65,7 @@ impl Revision {
         &self.definition
     }
 
-    /// The definition as it was written.
+    /// Returns the definition as it was written.
     pub(super) fn text(&self) -> &str {
         &self.schema.definition
     }
@@ -78,7 +78,8 @@ impl Revision {
         self.schema.clone()
     }
 
-    /// All of it, or all but the definition (Google, *SchemaView*). What an unset view means is up to the method.
+    /// Returns the whole revision, or the revision without its definition (Google, *SchemaView*). The caller interprets an
+    /// unset view.
     pub(super) fn show(&self, view: SchemaView, unset: SchemaView) -> Schema {
         let view = match view {
             SchemaView::Unspecified => unset,
@@ -97,8 +98,8 @@ impl Revision {
     }
 }
 
-/// Eight hexadecimal digits (Google, *RollbackSchemaRequest*, `revision_id`). A schema has few revisions, so an unused number
-/// is found at once.
+/// Returns eight random hexadecimal digits that are not in use (Google, *RollbackSchemaRequest*, `revision_id`). A schema
+/// has few revisions, so the search is short.
 fn unused_id(others: &[Revision]) -> String {
     loop {
         let id = format!("{:08x}", rand::random::<u32>());

@@ -12,7 +12,7 @@ use crate::resources::topic::{Encoding, SchemaSettings};
 
 /// The schema that a message is checked against (Google, *ValidateMessageRequest*, `schema_spec`).
 pub(crate) enum SchemaRef {
-    /// Its latest revision, or the one that the name ends with.
+    /// The latest revision, or the revision that the name ends with.
     Named(String),
     Inline(Schema),
 }
@@ -33,7 +33,7 @@ impl Schemas {
     }
 
     /// # Errors
-    /// If there is no such schema, its definition is wrong, or the message does not fit it.
+    /// If there is no such schema, if its definition is invalid, or if the message does not fit it.
     pub(crate) fn validate_message(
         &self,
         schema: &SchemaRef,
@@ -55,8 +55,8 @@ impl Schemas {
     /// Finds the newest revision that a message fits, of those that its topic allows (Google, *SchemaSettings*).
     ///
     /// # Errors
-    /// If the schema or a bound is deleted, or the message fits no revision. Google says the last of these in two places, the
-    /// text and the details of the status; here all of it is in the text.
+    /// If the schema or a bound was deleted, or if the message fits no revision. Google reports the latter in the text and
+    /// in the details of the status; here the text has all of it.
     pub(crate) fn check(
         &self,
         settings: &SchemaSettings,
@@ -87,15 +87,15 @@ impl Schemas {
         )))
     }
 
-    /// Refuses settings against which no message could be checked.
+    /// Rejects settings that would allow no message.
     ///
     /// # Errors
-    /// If the schema or a bound does not exist, or the bounds are in the wrong order.
+    /// If the schema or a bound does not exist, or if the bounds are in the wrong order.
     pub(crate) fn check_settings(&self, settings: &SchemaSettings) -> Result<(), ApiError> {
         self.allowed(settings).map(drop)
     }
 
-    /// The revisions that a topic allows, the oldest first.
+    /// Returns the revisions that a topic allows, the oldest first.
     fn allowed(&self, settings: &SchemaSettings) -> Result<&[Revision], ApiError> {
         if settings.schema == DELETED_SCHEMA {
             return Err(ApiError::NotFound(DELETED_SCHEMA.to_owned()));
@@ -135,10 +135,10 @@ impl Accepted {
     }
 }
 
-/// An encoding that a request must give.
+/// Returns the encoding that a request must name.
 ///
 /// # Errors
-/// If it does not.
+/// If the request names none.
 pub(crate) fn required_encoding(encoding: EncodingField) -> Result<Encoding, ApiError> {
     match encoding {
         EncodingField::Json => Ok(Encoding::Json),
@@ -181,7 +181,7 @@ mod tests {
     const B: &[u8] = br#"{"a": 5, "b": true}"#;
     const C: &[u8] = br#"{"a": 5, "c": true}"#;
 
-    /// A schema with three revisions, of which the later two have another field each; and their ids.
+    /// Returns a schema with three revisions and their ids. Each of the later two has a further field.
     fn orders() -> (Schemas, Vec<String>) {
         let mut schemas = Schemas::default();
         let now = OffsetDateTime::UNIX_EPOCH;

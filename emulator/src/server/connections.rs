@@ -1,4 +1,4 @@
-//! Connections of clients, which end with the emulator even if the clients keep them open.
+//! Connections of clients. They end with the emulator even if the clients keep them open.
 
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::net::SocketAddr;
@@ -12,23 +12,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// The first byte of a client that speaks TLS (RFC 8446, section 5.1); no method of HTTP begins so.
+/// The first byte of a TLS client (RFC 8446, section 5.1). No HTTP method starts with it.
 const TLS_HANDSHAKE: u8 = 22;
 
-/// A listener whose connections break when `closing` is cancelled.
+/// A listener whose connections are closed when `closing` is cancelled.
 pub(crate) struct Connections {
     listener: TcpListener,
     closing: CancellationToken,
-    /// True if the log has said that a client speaks TLS. Such clients retry without end.
-    is_tls_told: Arc<AtomicBool>,
+    /// True if the log has a line about a TLS client. Such clients retry endlessly.
+    tls_log: Arc<AtomicBool>,
 }
 
-/// One connection. Its server polls it for as long as it serves it, and so learns of the end.
+/// One connection. Its server polls it, and so notices the end of the emulator.
 pub(crate) struct Connection {
     stream: TcpStream,
     closing: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// Nothing, once the first byte was read.
-    is_tls_told: Option<Arc<AtomicBool>>,
+    /// The log of TLS clients; `None` once the first byte was read.
+    tls_log: Option<Arc<AtomicBool>>,
 }
 
 impl Connections {
@@ -36,7 +36,7 @@ impl Connections {
         Self {
             listener,
             closing,
-            is_tls_told: Arc::default(),
+            tls_log: Arc::default(),
         }
     }
 }
@@ -46,7 +46,7 @@ impl Listener for Connections {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        // Errors, such as too many open files, are waited out there.
+        // `accept` itself waits after errors such as too many open files.
         let (stream, client) = Listener::accept(&mut self.listener).await;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "answers may be delayed");
@@ -55,7 +55,7 @@ impl Listener for Connections {
         let connection = Connection {
             stream,
             closing,
-            is_tls_told: Some(Arc::clone(&self.is_tls_told)),
+            tls_log: Some(Arc::clone(&self.tls_log)),
         };
         (connection, client)
     }
@@ -66,7 +66,7 @@ impl Listener for Connections {
 }
 
 impl Connection {
-    /// The stream, unless it is over.
+    /// Returns the stream, or an error if the connection was closed.
     fn open(self: Pin<&mut Self>, context: &mut Context<'_>) -> Result<Pin<&mut TcpStream>> {
         let this = self.get_mut();
         match this.closing.as_mut().poll(context) {
@@ -79,7 +79,7 @@ impl Connection {
     }
 }
 
-/// Logs once that a client began with TLS; the client only sees its connection end.
+/// Logs once that a client uses TLS. The client only notices that its connection is closed.
 fn warn_of_tls(first: u8, is_told: &AtomicBool) {
     if first == TLS_HANDSHAKE && !is_told.swap(true, Ordering::Relaxed) {
         tracing::warn!(
@@ -98,7 +98,7 @@ impl AsyncRead for Connection {
         let read = self.as_mut().open(context)?.poll_read(context, buffer);
         let first = buffer.filled().get(before).copied();
         if let Some(first) = first
-            && let Some(is_told) = self.is_tls_told.take()
+            && let Some(is_told) = self.tls_log.take()
         {
             warn_of_tls(first, &is_told);
         }

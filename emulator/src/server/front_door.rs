@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 /// The path of the console.
 pub(crate) const CONSOLE: &str = "/console/";
 
-/// Answers `/` as Google's emulator does, for programs that wait for it; a browser is shown the console.
+/// Answers `/` as Google's emulator does, for programs that wait for it. A browser is redirected to the console.
 pub(crate) async fn front_door(headers: HeaderMap) -> Response {
     let accepted = headers
         .get(ACCEPT)

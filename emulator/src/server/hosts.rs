@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
 
-/// The host of a URL, in lower case.
+/// Returns the host of a URL, in lower case.
 pub(crate) fn host(url: &str) -> Arc<str> {
     let rest = url.split_once("://").map(|(_, rest)| rest);
     let authority = rest.and_then(|rest| rest.parse::<Authority>().ok());
@@ -14,7 +14,7 @@ pub(crate) fn host(url: &str) -> Arc<str> {
     host.to_ascii_lowercase().into()
 }
 
-/// Every host that a request names; nothing for one that cannot be read.
+/// Returns every host that a request names, or `None` if one cannot be read.
 pub(crate) fn authorities(request: &Request) -> impl Iterator<Item = Option<Authority>> {
     let target = request.uri().authority().cloned().map(Some);
     let headers = request.headers().get_all(HOST).iter();

@@ -15,10 +15,10 @@ use url::Url;
 
 use self::connections::Connections;
 
-/// The time that clients have to read the end of their answers at shutdown, before their connections are cut.
+/// The time that clients have to read the rest of their responses at shutdown. Then their connections are closed.
 const STOP_TIME: Duration = Duration::from_secs(2);
 
-/// Binds without waiting, so that an emulator can be started from plain functions too.
+/// Binds the address synchronously, so that plain functions can start an emulator too.
 pub(crate) fn listen(address: SocketAddr) -> std::io::Result<tokio::net::TcpListener> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
@@ -36,7 +36,7 @@ pub(crate) async fn serve(
     let served = axum::serve(connections, router)
         .with_graceful_shutdown(stopping.clone().cancelled_owned())
         .into_future();
-    // This never ends: once their connections are cut, serving does.
+    // This future never completes: `serve` completes once all connections are closed.
     let patience = async {
         stopping.cancelled().await;
         sleep(STOP_TIME).await;
@@ -62,8 +62,8 @@ pub(crate) fn url(address: SocketAddr) -> String {
     format!("http://{}", SocketAddr::new(ip, address.port()))
 }
 
-/// The URL by which others reach it, without a slash at its end. It has no path, since documents are found from it (OpenID
-/// Connect Discovery 1.0, section 4), and no TLS, which is not spoken here.
+/// Returns the URL by which others reach the emulator, without a final slash. It has no path, since clients derive the URLs
+/// of documents from it (OpenID Connect Discovery 1.0, section 4), and no TLS, which the emulator does not support.
 pub(crate) fn public_url(given: &str) -> Option<String> {
     let url = Url::parse(given).ok()?;
     let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();

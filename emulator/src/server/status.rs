@@ -1,4 +1,4 @@
-//! Refusals as gRPC and HTTP know them.
+//! Errors as gRPC and HTTP statuses.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 
 use crate::error::ApiError;
 
-/// The most of a message that is sent: gRPC puts it into a header, and it may repeat what a client wrote.
+/// The most bytes of a message that are sent. gRPC puts it into a header, and it may repeat input of the client.
 const MAX_MESSAGE_CHARS: usize = 1_000;
 
 impl From<ApiError> for Status {
@@ -36,22 +36,22 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Returns a refusal with the code NOT_FOUND.
+/// Returns an error with the code NOT_FOUND.
 pub(crate) fn not_found(message: &str) -> Response {
     error_response(Code::NotFound, message)
 }
 
-/// Returns a refusal with the code PERMISSION_DENIED.
+/// Returns an error with the code PERMISSION_DENIED.
 pub(crate) fn permission_denied(message: &str) -> Response {
     error_response(Code::PermissionDenied, message)
 }
 
-/// Returns a refusal with the code UNAVAILABLE.
+/// Returns an error with the code UNAVAILABLE.
 pub(crate) fn unavailable(message: &str) -> Response {
     error_response(Code::Unavailable, message)
 }
 
-/// Returns a refusal of the request's content type.
+/// Returns an error for the content type of a request.
 pub(crate) fn unsupported_media_type(message: &str) -> Response {
     let status = "INVALID_ARGUMENT";
     response(StatusCode::UNSUPPORTED_MEDIA_TYPE, status, message)
@@ -68,7 +68,7 @@ fn response(code: StatusCode, status: &str, message: &str) -> Response {
     (code, Json(json!({"error": error}))).into_response()
 }
 
-/// The HTTP status of a code, and its name in JSON (*google.rpc.Code*). 499 is not a registered status.
+/// Returns the HTTP status of a code and its name in JSON (*google.rpc.Code*). 499 is not a registered status.
 pub(crate) fn http(code: Code) -> (StatusCode, &'static str) {
     match code {
         Code::Ok => (StatusCode::OK, "OK"),

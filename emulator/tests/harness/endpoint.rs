@@ -117,18 +117,18 @@ impl Endpoint {
         push.expect("no push arrived").unwrap()
     }
 
-    /// A push that has arrived, if there is one that was not looked at.
+    /// Returns an arrived push that was not read, if there is one.
     pub(crate) fn arrived(&mut self) -> Option<Push> {
         self.pushes.try_recv().ok()
     }
 
-    /// True if no unread push has arrived.
+    /// Returns true if no unread push has arrived.
     pub(crate) fn is_idle(&mut self) -> bool {
         self.pushes.try_recv().is_err()
     }
 
-    /// True if no push arrives within five seconds, which is less than any ack deadline. The clock must be paused: it jumps
-    /// only when every task waits, so that no push is in flight.
+    /// Returns true if no push arrives within five seconds, which is less than any ack deadline. The clock must be paused:
+    /// it jumps only when every task waits, so that no push is in flight.
     pub(crate) async fn stays_idle(&mut self) -> bool {
         let quiet = Duration::from_secs(5);
         timeout(quiet, self.pushes.recv()).await.is_err()

@@ -28,7 +28,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// The subscription, pushed to an endpoint of these answers (then 204 for ever), as `change` wants it.
+    /// Returns a scene with a subscription that `change` configures, and an endpoint with these answers (then 204).
     pub(crate) async fn start(
         pace: Pace,
         answers: impl IntoIterator<Item = Answer>,
@@ -60,7 +60,7 @@ impl Scene {
         self.emulator.publish(TOPIC, message).unwrap()
     }
 
-    /// The end of the next push that ends.
+    /// Waits for the end of the next push, and returns its event.
     pub(crate) async fn ended(&mut self) -> DeliveryEvent {
         loop {
             let event = timeout(PATIENCE, self.events.recv())

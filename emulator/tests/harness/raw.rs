@@ -25,7 +25,7 @@ impl RawEndpoint {
         RawConnection(accepted.expect("no connection came").unwrap().0)
     }
 
-    /// A connection, after its first request.
+    /// Returns a connection, after its first request.
     pub(crate) async fn pushed(&self) -> RawConnection {
         let mut connection = self.connection().await;
         connection.request().await;

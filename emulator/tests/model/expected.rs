@@ -125,7 +125,7 @@ impl Model {
         self.declared.is_ordered && self.messages[index].key != 0
     }
 
-    /// A pull goes on with a key that it began, and begins one that nobody has in hand.
+    /// Returns true if a pull may take messages of a key: it has already started the key, or no other client has.
     fn is_next_of_its_key(&self, index: usize, taken: &[usize]) -> bool {
         if self.messages[index].line == Line::InBatch {
             return true;
@@ -136,7 +136,7 @@ impl Model {
         is_first && last.is_none_or(|last| taken.contains(&last))
     }
 
-    /// The messages with the key of this one, in order.
+    /// Returns the messages with the key of this one, in order.
     fn of_key(&self, index: usize) -> impl Iterator<Item = usize> {
         let key = self.messages[index].key;
         let all = self.messages.iter().enumerate();
@@ -144,7 +144,7 @@ impl Model {
             .map(|(index, _)| index)
     }
 
-    /// Those of its key that are on their way.
+    /// Returns the messages of its key that are being delivered.
     fn batch(&self, index: usize) -> impl Iterator<Item = usize> {
         let of_key = self.of_key(index);
         of_key.filter(|other| self.messages[*other].line == Line::InBatch)
@@ -236,7 +236,7 @@ impl Model {
         }
     }
 
-    /// True if a message is about to expire.
+    /// Returns true if a message is about to expire.
     pub(super) fn is_at_an_edge(&self) -> bool {
         let ages = [SHORT, HOUR, WEEK - HOUR, WEEK];
         let published = self.messages.iter().map(|each| each.published);

@@ -98,7 +98,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![20 => handling(), 8 => passing(), 10 => replaying()]
 }
 
-/// The steps that clients perform most.
+/// Generates the most common steps of clients.
 fn handling() -> impl Strategy<Value = Operation> {
     let place = 0..100_usize;
     prop_oneof![

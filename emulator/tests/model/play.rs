@@ -175,14 +175,14 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// The emulator's time as somebody has it who goes by the same clock.
+    /// Returns the emulator's time with the precision of another reader of the same clock.
     fn noted(&self) -> OffsetDateTime {
         let machine = OffsetDateTime::now_utc();
         let ahead = (self.stage.now() - machine).as_seconds_f64().round();
         machine + time::Duration::seconds_f64(ahead)
     }
 
-    /// The place of a message in the model.
+    /// Returns the place of a message in the model.
     fn index(&self, pulled: &Pulled) -> usize {
         let id = &pulled.message().id;
         let found = self.published.iter().position(|each| each.id == *id);
@@ -258,7 +258,7 @@ impl<'a> Play<'a> {
 
     fn compare(&self) -> TestCaseResult {
         let compare = |id: &str, expected: &[usize]| {
-            let held = self.subscription(id).held().into_iter();
+            let held = self.subscription(id).unacked_messages().into_iter();
             let held: Vec<String> = held.map(|message| message.id).collect();
             let expected = expected.iter();
             let expected: Vec<&String> = expected.map(|index| &self.published[*index].id).collect();
@@ -267,7 +267,7 @@ impl<'a> Play<'a> {
         };
         compare("billing", &self.model.unacked())?;
         compare("archive", &self.model.others)?;
-        let letters = self.subscription("dead").held().into_iter();
+        let letters = self.subscription("dead").unacked_messages().into_iter();
         let mut letters: Vec<_> = letters.map(|letter| letter.data).collect();
         let expected = self.model.dead_letters.iter();
         let expected = expected.map(|(index, _)| format!("message {index}"));
@@ -293,7 +293,7 @@ impl<'a> Play<'a> {
             }
             self.pass(601);
         }
-        prop_assert!(self.subscription("billing").held().is_empty());
+        prop_assert!(self.subscription("billing").unacked_messages().is_empty());
         self.compare()
     }
 

@@ -60,7 +60,7 @@ impl Deref for Stage<'_> {
     }
 }
 
-/// An emulator that was dropped has the folder until it has written what it was told.
+/// Opens a data folder. A dropped emulator keeps it until all its changes are written.
 fn start(folder: &Folder) -> Emulator {
     loop {
         let options = Options {

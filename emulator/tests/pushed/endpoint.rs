@@ -102,7 +102,7 @@ impl Seen {
     }
 }
 
-/// The body of the next request, unless the connection ends before.
+/// Returns the body of the next request, unless the connection ends before.
 async fn request(stream: &mut TcpStream) -> Option<Value> {
     let mut request = Vec::new();
     loop {
@@ -115,7 +115,7 @@ async fn request(stream: &mut TcpStream) -> Option<Value> {
     }
 }
 
-/// The body of a request that is whole: JSON is, where its last bracket is.
+/// Returns the body of a complete request. JSON is complete if it ends with its last bracket.
 fn body(request: &[u8]) -> Option<Value> {
     let text = str::from_utf8(request).ok()?;
     let (_, body) = text.split_once("\r\n\r\n")?;

@@ -31,7 +31,7 @@ pub(super) fn expected(declared: Declared, message: &Scripted) -> Expected {
     Expected { pushes, is_dead }
 }
 
-/// The shortest time between this push of a message, which failed, and its next.
+/// Returns the shortest time between this push of a message, which failed, and its next.
 pub(super) fn gap(declared: Declared, message: &Scripted, attempt: usize) -> Duration {
     let answer = message.answer(attempt);
     let least = match answer {

@@ -96,7 +96,7 @@ impl<'a> Play<'a> {
     /// Nothing comes after its end, however long one waits.
     async fn settled(&self) -> TestCaseResult {
         let mut minutes = 0;
-        while !self.subscription.held().is_empty() {
+        while !self.subscription.unacked_messages().is_empty() {
             prop_assert!(minutes < LONGEST, "a message is neither acked nor dead");
             sleep(MINUTE).await;
             minutes += 1;
@@ -212,7 +212,7 @@ impl<'a> Play<'a> {
     }
 
     fn compare_dead_letters(&self) -> TestCaseResult {
-        let letters = self.dead_letters.held().into_iter();
+        let letters = self.dead_letters.unacked_messages().into_iter();
         let mut letters: Vec<usize> = letters
             .map(|letter| {
                 let count = &letter.attributes["CloudPubSubDeadLetterSourceDeliveryCount"];

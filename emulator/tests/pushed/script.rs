@@ -87,7 +87,7 @@ fn scripted() -> impl Strategy<Value = Scripted> {
     (0..3_u8, vec(answer(), 0..8)).prop_map(|(key, answers)| Scripted { key, answers })
 }
 
-/// The case that shrinks best comes first.
+/// Generates answers. The case that shrinks best is first.
 fn answer() -> impl Strategy<Value = Answer> {
     let acks = select(vec![204, 200, 201, 202, 102]);
     let nacks = select(vec![

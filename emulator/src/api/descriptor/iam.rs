@@ -1,4 +1,4 @@
-//! The messages of policies and errors, with their parts; `table.rs` explains the form.
+//! The messages of policies and errors. `table.rs` explains the format.
 
 /// *google.iam.v1*.
 pub(super) const IAM: &str = "
@@ -17,7 +17,7 @@ pub(super) const IAM: &str = "
 /// *google.type*.
 pub(super) const TYPE: &str = "Expr: expression 1, title 2, description 3, location 4;";
 
-/// *google.rpc*: how an error carries its details.
+/// *google.rpc*: the details of errors.
 pub(super) const RPC: &str = "
     Status: code 1 int32, message 2, details 3 Any*;
     ErrorInfo: reason 1, domain 2, metadata 3 map;

@@ -1,5 +1,5 @@
-//! Descriptors of Google's messages, for the JSON of REST and for update masks: built once from a table, since prost's structs
-//! do not describe themselves.
+//! Descriptors of Google's messages, for the JSON of REST and for update masks. They are built from a table, since prost's
+//! structs have none.
 
 mod iam;
 mod pubsub;
@@ -21,10 +21,10 @@ pub(super) const IAM: &str = "google.iam.v1";
 
 static POOL: LazyLock<Result<DescriptorPool, DescriptorError>> = LazyLock::new(pool);
 
-/// A message by its full name.
+/// Returns a message by its full name.
 ///
 /// # Errors
-/// If the table does not have it, which its tests rule out.
+/// If the table lacks it, which tests exclude.
 pub(super) fn message(full_name: &str) -> Result<MessageDescriptor, ApiError> {
     let pool = POOL.as_ref().map_err(|error| {
         ApiError::internal(format!("the table of messages cannot be built: {error}"))
@@ -33,7 +33,7 @@ pub(super) fn message(full_name: &str) -> Result<MessageDescriptor, ApiError> {
         .ok_or_else(|| ApiError::internal(format!("the table of messages has no {full_name}")))
 }
 
-/// A message with the fields of `value`, which is of the same type.
+/// Returns a message with the fields of `value`, which is of the same type.
 ///
 /// # Errors
 /// As `message`.
@@ -49,11 +49,11 @@ pub(super) fn reflect(
     Ok(reflected)
 }
 
-/// Refuses a schema that Google's clients may send and prost's structs would drop, though a request would still be complete
-/// without it. (Other settings that are too new lie in ones that are refused as a whole.)
+/// Rejects a schema in a field that Google's clients may send and prost's structs would drop. (Other settings that are too
+/// new are part of settings that are rejected as a whole.)
 ///
 /// # Errors
-/// If the request has one.
+/// If the request has such a field.
 pub(super) fn refuse_dropped(request: &DynamicMessage) -> Result<(), ApiError> {
     let schema = request.get_field_by_name("schema");
     let schema = schema.as_deref().and_then(Value::as_message);
@@ -65,7 +65,7 @@ pub(super) fn refuse_dropped(request: &DynamicMessage) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The types of *google.protobuf*, which the library brings, and the tables.
+/// Returns the types of *google.protobuf*, which the library provides, and those of the tables.
 fn pool() -> Result<DescriptorPool, DescriptorError> {
     let mut pool = DescriptorPool::global();
     let known: Vec<String> = pool.files().map(|file| file.name().to_owned()).collect();

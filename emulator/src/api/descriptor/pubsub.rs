@@ -1,4 +1,4 @@
-//! The messages of *google.pubsub.v1* that REST carries; `table.rs` explains the form.
+//! The messages of *google.pubsub.v1* over REST. `table.rs` explains the format.
 
 pub(super) const TABLE: &str = "
     Encoding = ENCODING_UNSPECIFIED, JSON, BINARY;

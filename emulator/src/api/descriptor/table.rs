@@ -1,9 +1,10 @@
 //! Reads the tables of messages.
 //!
-//! An entry ends with a semicolon. A message is `Name: field, field`, and a field is its name, its number and its type, which
-//! is `string` if left out; after that, `in name` puts it into a oneof. Types are those of Protocol Buffers, `map` (of strings
-//! by strings), or the name of a message or an enumeration; with `*` repeated, with `?` optional. An enumeration is
-//! `Name = VALUE, VALUE`, numbered from zero unless a number follows. A dotted name lies in the message before the dot, which must come earlier.
+//! An entry ends with a semicolon. A message is `Name: field, field`. A field has a name, a number and a type, by default
+//! `string`; `in name` puts it into a oneof. Types are those of Protocol Buffers, `map` (of strings to strings), or the
+//! name of a message or an enumeration; `*` marks a repeated field and `?` an optional one. An enumeration is `Name =
+//! VALUE, VALUE`, numbered from zero unless a number follows. A dotted name belongs to the message before the dot, which
+//! must precede it.
 
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
@@ -11,10 +12,10 @@ use prost_types::{
     MessageOptions, OneofDescriptorProto,
 };
 
-/// Messages of *google.protobuf* that are written without their package.
+/// Messages of *google.protobuf* that the table names without their package.
 const WELL_KNOWN: [&str; 5] = ["Any", "Duration", "FieldMask", "Struct", "Timestamp"];
 
-/// The messages and the enumerations of a table.
+/// Returns the messages and the enumerations of a table.
 pub(super) fn read(table: &str) -> (Vec<DescriptorProto>, Vec<EnumDescriptorProto>) {
     let mut root = DescriptorProto::default();
     for entry in table.split(';') {
@@ -31,8 +32,8 @@ pub(super) fn read(table: &str) -> (Vec<DescriptorProto>, Vec<EnumDescriptorProt
     (root.nested_type, root.enum_type)
 }
 
-/// Declares the last part of a name in the message in which it lies. If that is missing, the name stays dotted, which nothing
-/// accepts.
+/// Declares the last part of a name in its outer message. If that message is missing, the name keeps its dot, which the
+/// descriptor pool rejects.
 fn declare(outer: &mut DescriptorProto, name: &str, add: &dyn Fn(&mut DescriptorProto, &str)) {
     let (first, rest) = name.split_once('.').unwrap_or((name, ""));
     let mut nested = outer.nested_type.iter_mut();
@@ -53,7 +54,7 @@ fn message(name: &str, fields: &str) -> DescriptorProto {
     message
 }
 
-/// Reads `name number type in oneof`; empty text is the field list of a message without fields.
+/// Reads `name number type in oneof`. Empty text is the field list of a message without fields.
 fn add_field(message: &mut DescriptorProto, written: &str) {
     let mut words = written.split_whitespace();
     let (Some(name), Some(number)) = (words.next(), words.next()) else {
@@ -111,7 +112,7 @@ fn set_type(field: &mut FieldDescriptorProto, written: &str) {
     }
 }
 
-/// The place of a oneof among those of its message, which are declared by being used.
+/// Returns the index of a oneof in its message. Its first use declares it.
 fn oneof_index(message: &mut DescriptorProto, name: &str) -> i32 {
     let mut declared = message.oneof_decl.iter();
     let place = declared.position(|each| each.name() == name);
@@ -125,7 +126,8 @@ fn oneof_index(message: &mut DescriptorProto, name: &str) -> i32 {
     i32::try_from(place).unwrap_or(i32::MAX)
 }
 
-/// A map is a repeated message of keys and values (*Protocol Buffers language guide*, "Maps").
+/// Returns the entry type of a map, which is a repeated message of keys and values (*Protocol Buffers language guide*,
+/// "Maps").
 fn map_entry(field: &str) -> DescriptorProto {
     let mut entry = message(&format!("{}Entry", pascal_case(field)), "key 1, value 2");
     entry.options = Some(MessageOptions {

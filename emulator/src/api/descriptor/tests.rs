@@ -1,4 +1,4 @@
-//! The tables say what prost's structs say.
+//! Tests that the tables agree with prost's structs.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -13,7 +13,7 @@ use super::{IAM, PUBSUB, message};
 /// The packages whose messages are all in prost's crates.
 const OURS: [&str; 2] = [PUBSUB, IAM];
 
-/// Parts of Google's API that are newer than prost's crates: fields, and the messages and enumerations that only these lead to.
+/// Parts of Google's API that are newer than prost's crates: fields, and messages and enumerations that only these use.
 const NEWER: [&str; 10] = [
     "google.pubsub.v1.MessageTransform.compression",
     "google.pubsub.v1.Compression",
@@ -34,7 +34,7 @@ fn known_fields(message: &MessageDescriptor) -> Vec<FieldDescriptor> {
         .collect()
 }
 
-/// A value of a field that no other type of field would carry unchanged, as far as the wire can tell them apart.
+/// Returns a value that no other type of field would transmit unchanged, if the wire format distinguishes the types.
 fn sample(kind: &Kind, depth: usize) -> Value {
     match kind {
         Kind::Bool => Value::Bool(true),
@@ -80,7 +80,7 @@ fn sample_field(field: &FieldDescriptor, depth: usize) -> Value {
     }
 }
 
-/// A message with all fields set; of a oneof, the member of the place `turn`.
+/// Returns a message with all fields set. Of a oneof it is the member with the index `turn`.
 fn full(message: &MessageDescriptor, turn: usize) -> DynamicMessage {
     let mut value = DynamicMessage::new(message.clone());
     for field in known_fields(message) {
@@ -142,7 +142,7 @@ fn check<T: Message + Default + Debug + PartialEq>(full_name: &str) {
     }
 }
 
-/// Holds one message of the table against a struct.
+/// Compares a message of the table with a struct.
 type Check = fn(&str);
 
 macro_rules! check_all {
@@ -216,7 +216,7 @@ fn messages_have_the_fields_of_prosts_structs() {
     assert_eq!(checked, declared);
 }
 
-/// Reads the name of a value, and tells whether there is one of a number.
+/// Functions that return the number of a value's name, and true if a number has a value.
 type Values = (fn(&str) -> Option<i32>, fn(i32) -> bool);
 
 macro_rules! values {
@@ -271,7 +271,7 @@ fn enumerations_have_the_values_of_prosts() {
     }
 }
 
-/// Once prost has them, they are no longer newer.
+/// Fails once prost has them, since then they are no longer newer.
 #[test]
 fn what_is_newer_is_lost_in_prosts_structs() {
     fn is_lost<T: Message + Default>(name: &str, field: &str) {

@@ -1,11 +1,11 @@
-//! The failures that a client of exactly-once delivery receives.
+//! The errors of exactly-once delivery.
 
 use std::collections::HashMap;
 
 use prost::Message;
 use tonic::{Code, Status};
 
-/// *google.rpc.Status*, as it goes along in the trailers of an answer.
+/// *google.rpc.Status*, which the trailers of a response carry.
 #[derive(Clone, PartialEq, Message)]
 struct RpcStatus {
     #[prost(int32, tag = "1")]
@@ -27,8 +27,8 @@ struct ErrorInfo {
     metadata: HashMap<String, String>,
 }
 
-/// The answer to a request some of whose ids could not be acknowledged or extended (Google, *Exactly-once delivery*; the
-/// reason and the value are those that Google's clients read).
+/// Returns the error of a request with ids that could not be acknowledged or extended (Google, *Exactly-once delivery*).
+/// Google's clients read the reason and the value.
 pub(in crate::api) fn refused(invalid: Vec<String>) -> Status {
     const TEXT: &str = "Some acknowledgement ids in the request were invalid. This could be because the acknowledgement ids have expired or the acknowledgement ids were malformed.";
     let failure = |id| (id, "PERMANENT_FAILURE_INVALID_ACK_ID".to_owned());

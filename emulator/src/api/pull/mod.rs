@@ -1,4 +1,4 @@
-//! The requests and responses of pulling: messages, acknowledgements, deadlines.
+//! Messages, acknowledgements and deadlines of pull requests.
 
 mod failure;
 mod streaming;
@@ -15,7 +15,7 @@ use crate::convert;
 use crate::delivery::{AckId, AckResult, PulledMessage};
 use crate::error::ApiError;
 
-/// The most that one answer carries, unless a single message is larger.
+/// The most bytes in one response, unless a single message is larger.
 const MAX_ANSWER_BYTES: usize = 3_000_000;
 const MAX_ANSWER_MESSAGES: usize = 1_000;
 
@@ -30,12 +30,12 @@ fn received(pulled: PulledMessage) -> ReceivedMessage {
 }
 
 /// # Errors
-/// If one of them was never an id.
+/// If one of them is malformed.
 fn parse(ack_ids: &[String]) -> Result<Vec<AckId>, ApiError> {
     ack_ids.iter().map(|id| id.parse()).collect()
 }
 
-/// A deadline for outstanding messages, 0 to 600 s (Google, *ModifyAckDeadlineRequest*, `ackDeadlineSeconds`).
+/// Checks a deadline of outstanding messages, 0 to 600 s (Google, *ModifyAckDeadlineRequest*, `ackDeadlineSeconds`).
 fn deadline(seconds: i32) -> Result<Duration, ApiError> {
     let deadline = u64::try_from(seconds)
         .ok()
@@ -47,7 +47,7 @@ fn deadline(seconds: i32) -> Result<Duration, ApiError> {
     })
 }
 
-/// Returns the ids that took effect, and the others.
+/// Returns the ids that were valid, and the others.
 fn split(ack_ids: &[String], results: &[AckResult]) -> (Vec<String>, Vec<String>) {
     let both = ack_ids.iter().cloned().zip(results);
     let (done, invalid): (Vec<_>, Vec<_>) =

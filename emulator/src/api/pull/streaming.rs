@@ -1,4 +1,4 @@
-//! *StreamingPull*: a stream of messages, and of acknowledgements in the other direction.
+//! *StreamingPull*: a stream of messages to a client, and of its acknowledgements.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,15 +23,16 @@ use crate::delivery::{AckId, Delivery, PullOptions, StreamLimits};
 use crate::error::ApiError;
 use crate::resources::name::ResourceName;
 
-/// Answers on their way to a client. A slow client gets no more than these, and what the transport takes.
+/// The most queued responses. A slow client gets these and what the transport buffers.
 const MAX_WAITING_ANSWERS: usize = 4;
-/// Confirmations that wait for such a place.
+/// The most confirmations that wait for a place in the queue.
 const MAX_CONFIRMATIONS: usize = 100_000;
 
-/// The protocol version since which Google's clients (Go, Java, .NET, Ruby) expect an answer to empty requests within 15 s.
+/// The protocol version since which Google's clients (Go, Java, .NET, Ruby) expect a response to empty requests within 15
+/// s.
 const PONGS_SINCE: i64 = 1;
 
-/// The answers of one stream.
+/// The responses of one stream.
 pub(in crate::api) type Messages = ReceiverStream<Result<StreamingPullResponse, Status>>;
 
 /// The emulator's side of one stream.
@@ -41,12 +42,12 @@ struct StreamingPull {
     options: PullOptions,
     /// The properties that the client received last.
     properties: Option<(bool, bool)>,
-    /// True if the client takes a stream without answers to its empty requests for a broken one.
+    /// True if the client closes a stream without responses to its empty requests.
     expects_pongs: bool,
     owes_pong: bool,
 }
 
-/// Opens a stream whose first request is here or about to come.
+/// Opens a stream after its first request.
 pub(in crate::api) async fn open(
     broker: Arc<Broker>,
     mut requests: impl Stream<Item = Result<StreamingPullRequest, Status>> + Send + Unpin + 'static,
@@ -91,7 +92,7 @@ impl StreamingPull {
         })
     }
 
-    /// Sends messages and handles requests, until the client or the subscription is gone.
+    /// Sends messages and handles requests, until the client or the subscription ends.
     async fn run(
         &mut self,
         mut answer: StreamingPullResponse,
@@ -136,7 +137,7 @@ impl StreamingPull {
         }
     }
 
-    /// Adds messages and changed properties to a response. Returns true if there is something to send.
+    /// Adds messages and changed properties to a response. Returns true if it has content.
     fn pull(&mut self, answer: &mut StreamingPullResponse) -> Result<bool, ApiError> {
         let pulled = self.delivery.pull(&self.options)?;
         answer.received_messages = pulled.into_iter().map(received).collect();
@@ -148,7 +149,7 @@ impl StreamingPull {
         Ok(has_news)
     }
 
-    /// Takes a request after the first one.
+    /// Receives a request after the first one.
     async fn take_further(
         &mut self,
         request: &StreamingPullRequest,
@@ -158,7 +159,7 @@ impl StreamingPull {
         self.take_and_keep(request).await
     }
 
-    /// Handles a request. Confirmed acknowledgements are on the disk, if there is a data folder.
+    /// Handles a request. With a data folder, confirmed acknowledgements are on the disk.
     async fn take_and_keep(
         &mut self,
         request: &StreamingPullRequest,
@@ -171,7 +172,7 @@ impl StreamingPull {
         Ok(answer)
     }
 
-    /// Changes deadlines as requested. Only exactly-once delivery confirms it (Google, *StreamingPullResponse*).
+    /// Changes deadlines. Only exactly-once delivery confirms them (Google, *StreamingPullResponse*).
     fn take(&mut self, request: &StreamingPullRequest) -> Result<StreamingPullResponse, ApiError> {
         if request.stream_ack_deadline_seconds != 0 {
             self.options.lease = Some(stream_deadline(request.stream_ack_deadline_seconds)?);
@@ -212,7 +213,7 @@ impl StreamingPull {
             .map(|each| deadline(*each))
             .collect::<Result<_, _>>()?;
         let wishes = || ids.iter().zip(&deadlines);
-        // Together, since of a key the first to be given back takes the others with it.
+        // All together, since a nack revokes the later leases of its key.
         let nacked = wishes().filter(|(_, by)| by.is_zero());
         let nacked: Vec<AckId> = nacked.map(|(id, _)| *id).collect();
         let mut nacked = self.broker.nack(&self.delivery, &nacked).into_iter();
@@ -233,7 +234,7 @@ impl StreamingPull {
     }
 }
 
-/// They stand in every answer: clients take an answer without them for one of a subscription that has neither property.
+/// Sets the properties, which every response has: clients read missing properties as false.
 const fn shown(
     (exactly_once_delivery_enabled, message_ordering_enabled): (bool, bool),
 ) -> SubscriptionProperties {
@@ -243,7 +244,7 @@ const fn shown(
     }
 }
 
-/// Refuses fields that only the first request of a stream may have (Google, *StreamingPullRequest*).
+/// Rejects fields that only the first request of a stream may have (Google, *StreamingPullRequest*).
 fn check_further(request: &StreamingPullRequest) -> Result<(), ApiError> {
     let first_only = [
         ("subscription", !request.subscription.is_empty()),
@@ -262,7 +263,7 @@ fn check_further(request: &StreamingPullRequest) -> Result<(), ApiError> {
     }
 }
 
-/// 10 to 600 s (Google, *StreamingPullRequest*, `streamAckDeadlineSeconds`).
+/// Checks the ack deadline of a stream, 10 to 600 s (Google, *StreamingPullRequest*, `streamAckDeadlineSeconds`).
 fn stream_deadline(seconds: i32) -> Result<Duration, ApiError> {
     let deadline = u64::try_from(seconds).ok();
     let deadline = deadline.filter(|seconds| (10..=600).contains(seconds));
@@ -273,7 +274,7 @@ fn stream_deadline(seconds: i32) -> Result<Duration, ApiError> {
     })
 }
 
-/// Returns true if more may be confirmed before something is sent; requests of a client that reads nothing are not read for ever.
+/// Returns true if there is room for more confirmations. If a client reads nothing, its requests are not read either.
 fn has_room(answer: &StreamingPullResponse) -> bool {
     let acks = answer.acknowledge_confirmation.as_ref();
     let acks = acks.map_or(0, |acks| acks.ack_ids.len() + acks.invalid_ack_ids.len());

@@ -17,7 +17,7 @@ use crate::resources::name::ResourceName;
 
 /// The time that a pull waits for a first message. Google's is not documented, and clients pull again.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The largest request that acknowledges, or changes deadlines (Google, *Quotas and limits*).
+/// The largest request to acknowledge or to change deadlines (Google, *Quotas and limits*).
 const MAX_WISHES_BYTES: usize = 524_288;
 
 pub(in crate::api) async fn pull(
@@ -51,7 +51,7 @@ pub(in crate::api) async fn pull(
     })
 }
 
-/// Waits for something to hand out.
+/// Waits for available messages.
 async fn first_messages(
     delivery: &Delivery,
     options: &PullOptions,
@@ -66,7 +66,7 @@ async fn first_messages(
             return Ok(pulled);
         }
         tokio::select! {
-            // A client that gave up this pull would lose the messages: its connection may notice first, and drop them.
+            // A client that cancelled this pull would lose the messages. Its connection may notice first and drop them.
             () = available => tokio::task::yield_now().await,
             why = delivery.ended() => return Err(why.into()),
         }
@@ -121,7 +121,7 @@ fn find(
     Ok(delivery)
 }
 
-/// Returns an error for late requests with exactly-once delivery only (Google, *Acknowledge*).
+/// Returns an error for expired leases, only with exactly-once delivery (Google, *Acknowledge*).
 fn confirm(delivery: &Delivery, ack_ids: &[String], results: &[AckResult]) -> Result<(), Status> {
     let (is_exactly_once, _) = delivery.properties();
     let (_, invalid) = split(ack_ids, results);

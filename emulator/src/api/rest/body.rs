@@ -10,9 +10,9 @@ use tonic::Status;
 
 use crate::api::MAX_BODY_BYTES;
 
-/// The body of a request as it was before it was compressed; Google's client for Java does that unasked. `body` is none if it
-/// could not be read. One that is too large was read up to a wider bound, so that a client gets to the answer instead of a closed
-/// connection.
+/// Returns the decompressed body of a request. Google's client for Java compresses bodies unasked. `body` is `None` if it
+/// could not be read. A body that is too large was read up to a wider bound, so that a client receives the response instead
+/// of a closed connection.
 pub(super) fn plain(body: Option<Bytes>, headers: &HeaderMap) -> Result<Bytes, Status> {
     let body = within_bound(body.ok_or_else(too_large)?)?;
     match headers
@@ -46,7 +46,7 @@ fn within_bound(body: Bytes) -> Result<Bytes, Status> {
     Ok(body)
 }
 
-/// In Google's words.
+/// Google's text.
 fn too_large() -> Status {
     Status::invalid_argument(format!(
         "Request payload size exceeds the limit: {MAX_BODY_BYTES} bytes."

@@ -12,8 +12,8 @@ use crate::api::descriptor;
 /// The fields that hold update masks.
 const MASKS: [&str; 2] = ["updateMask", "update_mask"];
 
-/// Reads a body over what the query said. A body of no bytes stands for an empty object. That there may be both is not what
-/// Google documents (*HttpRule*, `body`), but its service takes it, and Terraform sends its update masks so.
+/// Reads a body on top of the query. An empty body is an empty object. Having both is not documented (*HttpRule*, `body`),
+/// but Google's service accepts it, and Terraform sends its update masks so.
 pub(super) fn read_over(message: &mut DynamicMessage, body: &[u8]) -> Result<(), Status> {
     let read = read(&message.descriptor(), body)?;
     for (field, value) in read.fields() {
@@ -31,7 +31,7 @@ fn read(message: &MessageDescriptor, body: &[u8]) -> Result<DynamicMessage, Stat
     parse(message, body)
 }
 
-/// Reads one field of a message, which is a message itself.
+/// Reads one field of a message, which must be a message.
 pub(super) fn read_field(
     message: &mut DynamicMessage,
     field: &str,
@@ -63,7 +63,7 @@ pub(in crate::api) fn write_message(
     write(full_name, &message.encode_to_vec(), false)
 }
 
-/// Writes the answer of an RPC.
+/// Writes the response of an RPC.
 pub(super) fn write(
     full_name: &str,
     answer: &[u8],
@@ -79,7 +79,7 @@ pub(super) fn write(
     Ok(json)
 }
 
-/// Refuses a body that gives a field twice. What else is wrong with it is found when it is read.
+/// Rejects a body with a repeated field. Other errors are found when it is read.
 fn check_once(message: &MessageDescriptor, body: &[u8]) -> Result<(), Status> {
     let once = Once::of(message);
     match once.deserialize(&mut Deserializer::from_slice(body)) {
@@ -96,7 +96,7 @@ fn parse(message: &MessageDescriptor, body: &[u8]) -> Result<DynamicMessage, Sta
         .map_err(|error| refusal(&error))
 }
 
-/// JSON writes a mask's paths in camelCase; as Google does, snake_case is taken too, which the library does not.
+/// Converts a mask. JSON has its paths in camelCase; Google also accepts snake_case, which the library does not.
 fn spell_masks(value: &mut Value) {
     for name in MASKS {
         if let Some(Value::String(mask)) = value.get_mut(name) {
@@ -116,7 +116,7 @@ fn camel_case(name: &str) -> String {
     camel
 }
 
-/// Refuses JSON. It may hold personal data, so the refusal repeats no value, only the names of fields.
+/// Returns the error of invalid JSON. The JSON may contain personal data, so the error has names of fields but no values.
 fn refusal(error: &serde_json::Error) -> Status {
     let text = error.to_string();
     let place = match error.line() {
@@ -131,7 +131,7 @@ fn refusal(error: &serde_json::Error) -> Status {
     Status::invalid_argument(format!("Invalid JSON payload received: {reason}{place}"))
 }
 
-/// Returns the fault in JSON that is no such message, without the value: libraries name the expectation last.
+/// Returns the reason for which JSON is not such a message, without the value. Libraries put the expectation last.
 fn data_reason(text: &str) -> String {
     let unknown = text.strip_prefix("unrecognized field name '");
     if let Some(name) = unknown.and_then(|name| name.strip_suffix('\'')) {
@@ -231,7 +231,7 @@ mod tests {
     fn refusals_of_a_value_do_not_repeat_it() {
         let check = |name: &str, field: &str, value: &str, expected: &str| {
             let body = format!("{{\"{field}\":\n{value}}}");
-            // The value ends where it is refused.
+            // The error is at the end of the value.
             let place = format!(" at line 2 column {}", value.len());
             check(name, &body, &format!("{expected}{place}"));
         };

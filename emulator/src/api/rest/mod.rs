@@ -31,7 +31,7 @@ use self::route::{Body, Route};
 use super::descriptor;
 use super::grpc::Api;
 
-/// The RPCs of `api`, and the routes to them.
+/// The RPCs of `api` and their routes.
 pub(super) struct Rest<S> {
     api: Arc<S>,
     routes: Arc<[Route<S>]>,
@@ -46,14 +46,14 @@ impl<S> Clone for Rest<S> {
     }
 }
 
-/// Answers requests that no other route of the server takes, each kind of client in its own form.
+/// Answers requests without another route, in the form of each kind of client.
 pub(super) async fn answer<S: Api>(State(rest): State<Rest<S>>, request: Request) -> Response {
     if is_grpc(request.headers()) {
         let path = request.uri().path();
         let status = Status::unimplemented(format!("The emulator does not have {path}"));
         return status.into_http::<axum::body::Body>();
     }
-    // The whole body is read even if nothing wants it: the connection of one that is left unread is closed.
+    // The whole body is read even if it is not needed, since a connection with an unread body is closed.
     let (uri, headers) = (request.uri().clone(), request.headers().clone());
     let method = method(request.method(), &headers);
     let body = Bytes::from_request(request, &()).await.ok();
@@ -102,7 +102,7 @@ impl<S: Api> Rest<S> {
         json::write(&route.answer, &answer, enums_as_numbers)
     }
 
-    /// The route that a request takes, and the name in its path.
+    /// Returns the route of a request, and the name in its path.
     fn find(&self, method: &Method, path: &Path) -> Result<(&Route<S>, String), Status> {
         let mut others = Vec::new();
         for route in self.routes.iter() {
@@ -124,7 +124,7 @@ fn is_grpc(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// Returns the method of a request. Clients that cannot send every method, such as Google's for Java, name it in a header.
+/// Returns the method of a request. Clients that cannot send every method, such as Google's for Java, send it in a header.
 fn method(sent: &Method, headers: &HeaderMap) -> Method {
     let meant = headers.get("x-http-method-override");
     meant

@@ -1,4 +1,4 @@
-//! Refuses JSON that gives a field twice, which the library would read as the later one.
+//! Rejects JSON with a repeated field, of which the library would take the last value.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -8,12 +8,12 @@ use prost_reflect::{Kind, MessageDescriptor};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// The most of a field's unknown name that a refusal repeats.
+/// The most bytes of an unknown field's name in an error.
 const MAX_NAME_CHARS: usize = 64;
-/// The end of a refusal, which names the field before it.
+/// The end of an error text, after the name of the field.
 pub(super) const GIVEN_TWICE: &str = "is given twice";
 
-/// Reads a value and keeps nothing of it. Of a message, fields have two spellings; of anything else, keys are as they are.
+/// Reads and discards a value. Fields of a message have two spellings; other keys have one.
 pub(super) struct Once {
     message: Option<MessageDescriptor>,
 }
@@ -24,7 +24,7 @@ impl Once {
         Self { message }
     }
 
-    /// Gives the one name of a field, and what its value is.
+    /// Returns the canonical name of a field, and the type of its value.
     fn field<'a>(&self, key: &'a str) -> (Cow<'a, str>, Self) {
         let field = self.message.as_ref().and_then(|message| {
             let by_json_name = message.get_field_by_json_name(key);
@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for &Once {
     }
 }
 
-/// The beginning of a name that a client made up.
+/// Returns an excerpt of a client's name.
 pub(super) fn excerpt(name: &str) -> String {
     name.chars().take(MAX_NAME_CHARS).collect()
 }

@@ -1,4 +1,4 @@
-//! Paths of requests, and the refusal of unknown ones.
+//! Paths of requests, and the errors of unknown ones.
 
 use axum::http::Method;
 use prost_reflect::{DynamicMessage, Value};
@@ -9,12 +9,12 @@ use super::once;
 /// The path of a request, decoded.
 pub(super) struct Path<'a> {
     raw: &'a str,
-    /// The path after the version; empty for other paths.
+    /// The path after the version, or empty for other paths.
     segments: Vec<String>,
 }
 
 impl<'a> Path<'a> {
-    /// Only percent-encoded bytes that are no UTF-8 are refused here.
+    /// Reads a path. Only percent-encoded bytes that are not UTF-8 are rejected here.
     pub(super) fn read(raw: &'a str) -> Result<Self, Status> {
         let segments = match raw.strip_prefix("/v1/") {
             Some(path) => path.split('/').map(decode).collect::<Option<_>>(),
@@ -25,8 +25,8 @@ impl<'a> Path<'a> {
         Ok(Self { raw, segments })
     }
 
-    /// The first segments of a path that fits `template`, where `*` stands for any segment. The last one ends before a colon,
-    /// which only a project may have.
+    /// Returns the first segments of a path that matches `template`, in which `*` matches any segment. The last one ends
+    /// before a colon, which only a project may have.
     pub(super) fn name(&self, template: &str, count: usize) -> Option<String> {
         if template.split('/').count() != self.segments.len() {
             return None;
@@ -41,7 +41,7 @@ impl<'a> Path<'a> {
         Some(variable.join("/"))
     }
 
-    /// Returns the refusal of a request that no route takes.
+    /// Returns the error of a request without a route.
     pub(super) fn missing(&self, method: &Method, others: &[&str]) -> Status {
         let path = self.raw;
         if others.is_empty() {
@@ -54,7 +54,7 @@ impl<'a> Path<'a> {
     }
 }
 
-/// The part of a segment that belongs to the name, if the segment fits its template.
+/// Returns the part of a segment that belongs to the name, if the segment matches its template.
 fn segment_of<'a>(segment: &'a str, template: &str, is_last: bool) -> Option<&'a str> {
     let Some(verb) = template.strip_prefix('*') else {
         return (segment == template).then_some(segment);
@@ -64,7 +64,7 @@ fn segment_of<'a>(segment: &'a str, template: &str, is_last: bool) -> Option<&'a
     (!id.is_empty() && !has_other_verb).then_some(id)
 }
 
-/// Percent-decodes text; what is not encoded properly stands for itself.
+/// Percent-decodes text. Invalid sequences stay as they are.
 fn decode(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -90,7 +90,7 @@ fn hex(digit: u8) -> Option<u8> {
     u8::try_from(digit).ok()
 }
 
-/// Puts the name of the path into its field, such as `topic.name`; the request may repeat it, but not say another.
+/// Sets the field of the name in the path, such as `topic.name`. The request may repeat the name, but not contradict it.
 pub(super) fn bind(message: &mut DynamicMessage, field: &str, name: &str) -> Result<(), Status> {
     let (first, rest) = field.split_once('.').unwrap_or((field, ""));
     match message.get_field_by_name_mut(first) {

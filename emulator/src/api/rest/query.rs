@@ -1,4 +1,4 @@
-//! Query parameters: fields of the request, and the few that belong to all of Google's interfaces.
+//! Query parameters: fields of the request, and the parameters of all Google APIs.
 
 use axum::http::Uri;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage};
@@ -7,8 +7,7 @@ use tonic::Status;
 
 use super::{json, once};
 
-/// Parameters of every Google interface (Google, *System parameters*), which say nothing that matters here. They may be
-/// written with a `$` before them.
+/// Parameters of every Google API (Google, *System parameters*), which have no effect here. They may start with a `$`.
 const SYSTEM: [&str; 13] = [
     "access_token",
     "alt",
@@ -27,9 +26,9 @@ const SYSTEM: [&str; 13] = [
 
 /// The query of a request.
 pub(super) struct Query {
-    /// Those that are for this RPC.
+    /// The parameters of this RPC.
     parameters: Vec<(String, String)>,
-    /// True if the answer shows enumerations by number (Google, *System parameters*, `$alt`).
+    /// True if the response has enumerations as numbers (Google, *System parameters*, `$alt`).
     pub(super) enums_as_numbers: bool,
 }
 
@@ -49,7 +48,7 @@ impl Query {
         })
     }
 
-    /// Puts the parameters into the fields that they name.
+    /// Sets the fields that the parameters name.
     pub(super) fn bind(&self, message: &mut DynamicMessage) -> Result<(), Status> {
         if self.parameters.is_empty() {
             return Ok(());
@@ -68,7 +67,7 @@ fn is_system(name: &str) -> bool {
     SYSTEM.contains(&name.trim_start_matches('$'))
 }
 
-/// Adds a parameter to the fields of a message, or to those of a message in it, such as `options.requestedPolicyVersion`.
+/// Sets a field of a message, or of a message in it, such as `options.requestedPolicyVersion`.
 fn insert(
     fields: &mut Map<String, Value>,
     message: &MessageDescriptor,
@@ -97,7 +96,7 @@ fn insert(
     insert(nested.as_object_mut()?, &inner, rest, value)
 }
 
-/// A parameter as the JSON of its field; messages have none, but for those that JSON writes as text.
+/// Returns a parameter as the JSON of its field. Messages have none, except for those that are text in JSON.
 fn written(field: &FieldDescriptor, value: &str) -> Option<Value> {
     let text = Value::from(value);
     match field.kind() {

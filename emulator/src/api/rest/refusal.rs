@@ -1,4 +1,4 @@
-//! Refusals as Google writes them in JSON.
+//! Errors in Google's JSON.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -36,7 +36,7 @@ pub(crate) fn refuse(refusal: &Status) -> Response {
     (code, Json(ErrorBody { error })).into_response()
 }
 
-/// Returns the details of a status: a *google.rpc.Status*, of which the known messages are shown.
+/// Returns the details of a status, a *google.rpc.Status*. Only known messages are shown.
 fn details(encoded: &[u8]) -> Vec<Value> {
     let message = descriptor::message("google.rpc.Status").ok();
     let status = message.and_then(|message| DynamicMessage::decode(message, encoded).ok());

@@ -1,4 +1,4 @@
-//! One route: the request that it takes, and the RPC that it calls.
+//! One route: its request, and its RPC.
 
 use axum::http::Method;
 use futures_util::future::BoxFuture;
@@ -9,38 +9,38 @@ use tonic::{Request, Response, Status};
 use super::path::Path;
 use crate::api::descriptor;
 
-/// Calls an RPC with a request of its type, and gives the answer encoded.
+/// A function that calls an RPC with a request of its type, and returns the encoded response.
 pub(super) type Call<S> =
     for<'a> fn(&'a S, DynamicMessage) -> BoxFuture<'a, Result<Vec<u8>, Status>>;
 
-/// The source of the fields of a request that are not in the path (Google, *HttpRule*, `body`).
+/// The source of the fields that are not in the path (Google, *HttpRule*, `body`).
 #[derive(Clone, Copy)]
 pub(super) enum Body {
-    /// All from the query; the body is not read.
+    /// The query. The body is not read.
     None,
-    /// All from the body; there are no query parameters.
+    /// The body. There are no query parameters.
     Whole,
-    /// This one from the body, the others from the query.
+    /// The body for this field, and the query for the others.
     Field(&'static str),
 }
 
 /// An RPC over REST (Google, *HttpRule*).
 pub(super) struct Route<S> {
     pub(super) method: Method,
-    /// The field that the name in the path is put into.
+    /// The field of the name in the path.
     pub(super) field: &'static str,
     pub(super) body: Body,
     /// The full names of the messages.
     pub(super) request: String,
     pub(super) answer: String,
     pub(super) call: Call<S>,
-    /// The whole path, and how many of its segments are the name.
+    /// The whole path, and the number of segments of the name.
     template: String,
     name_segments: usize,
 }
 
 impl<S> Route<S> {
-    /// A route whose `template` is such as `{topic=projects/*/topics/*}:publish`.
+    /// Returns a route with a `template` such as `{topic=projects/*/topics/*}:publish`.
     pub(super) fn new(
         method: Method,
         template: &'static str,
@@ -62,13 +62,13 @@ impl<S> Route<S> {
         }
     }
 
-    /// The name in the path, if the route takes it.
+    /// Returns the name in the path, if the path matches.
     pub(super) fn matches(&self, path: &Path) -> Option<String> {
         path.name(&self.template, self.name_segments)
     }
 }
 
-/// A request as the RPC takes it.
+/// Decodes a request for the RPC.
 pub(super) fn read<T: Message + Default>(message: &DynamicMessage) -> Result<Request<T>, Status> {
     descriptor::refuse_dropped(message)?;
     let read = message.transcode_to();
@@ -76,7 +76,7 @@ pub(super) fn read<T: Message + Default>(message: &DynamicMessage) -> Result<Req
         .map_err(|error| Status::invalid_argument(format!("The request is malformed: {error}")))
 }
 
-/// The encoded response of an RPC.
+/// Encodes the response of an RPC.
 pub(super) fn reply<T: Message>(answer: Result<Response<T>, Status>) -> Result<Vec<u8>, Status> {
     Ok(answer?.into_inner().encode_to_vec())
 }

@@ -1,6 +1,6 @@
 //! The table of routes (Google, *Cloud Pub/Sub API*, REST reference).
 //!
-//! A line has the method and path, the body (`*` the whole request, `-` nothing, or one field), and the RPC.
+//! A line has the method, the path, the body (`*` the whole request, `-` none, or one field), and the RPC.
 
 use axum::http::Method;
 

@@ -2,7 +2,7 @@
 import { listen } from "./api.js";
 import { announce, element, notice, setText } from "./dom.js";
 import { plural } from "./words.js";
-import * as letters from "./letters.js";
+import * as deadLetters from "./dead-letters.js";
 import * as message from "./message.js";
 import * as messages from "./messages.js";
 import * as overview from "./overview.js";
@@ -19,7 +19,7 @@ const views = [
   [/^#\/subscriptions\/([^/]+)\/([^/]+)$/, subscription.show],
   [/^#\/messages(?:\?(.*))?$/, messages.show],
   [/^#\/messages\/([^/?]+)$/, message.show],
-  [/^#\/dead-letters$/, letters.show],
+  [/^#\/dead-letters$/, deadLetters.show],
 ];
 
 let current = null;

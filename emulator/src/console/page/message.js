@@ -4,33 +4,33 @@ import { announce, element, notice, setText } from "./dom.js";
 import { bytes, chip, clock, duration, faultsOfAttempt, messageLink, nameLink, outcomeTone, plural, readable, tone, whyGivenUp } from "./words.js";
 
 export function show(id) {
-  const content = element("div"), legs = element("div");
+  const content = element("div"), sections = element("div");
   const topic = element("p", { class: "sub" });
   let shownContent = "";
-  const shownLegs = new Map();
+  const shownSections = new Map();
   return {
     title: `Message ${id}`, section: "messages", staysWhenGone: true,
-    nodes: [element("h1", { text: `Message ${id}` }), topic, element("section", { class: "panel", "aria-label": "Content" }, content), legs],
+    nodes: [element("h1", { text: `Message ${id}` }), topic, element("section", { class: "panel", "aria-label": "Content" }, content), sections],
     async refresh() {
       const found = await get(`messages/${encodeURIComponent(id)}`);
-      if (shownContent !== (shownContent = JSON.stringify([found.content, found.topic, found.letterOf]))) {
-        topic.replaceChildren("Published ", element("time", { datetime: found.publishedAt, text: clock(found.publishedAt) }), found.topic ? " to " : ".", found.topic ? nameLink(found.topic) : "", found.isDeadLetter ? " as a dead letter. " : "");
-        if (found.letterOf) topic.append("It was ", found.letterOf.isKnown ? messageLink(found.letterOf.id, `message ${found.letterOf.id}`) : `message ${found.letterOf.id}`, `; ${whyGivenUp(null, found.letterOf)}. `);
+      if (shownContent !== (shownContent = JSON.stringify([found.content, found.topic, found.deadLetterOf]))) {
+        topic.replaceChildren("Published ", element("time", { datetime: found.publishedAt, text: clock(found.publishedAt) }), found.topic ? " to " : ".", found.topic ? nameLink(found.topic) : "", found.isDeadLetter ? " as a dead deadLetter. " : "");
+        if (found.deadLetterOf) topic.append("It was ", found.deadLetterOf.isKnown ? messageLink(found.deadLetterOf.id, `message ${found.deadLetterOf.id}`) : `message ${found.deadLetterOf.id}`, `; ${whyGivenUp(null, found.deadLetterOf)}. `);
         if (found.isDeadLetter) topic.append(element("a", { href: "#/dead-letters", text: "All dead letters" }));
         content.replaceChildren(...contentOf(found.content));
       }
-      if (!found.legs.length && !legs.firstChild) legs.append(notice("warn", "No subscription received this message: its topic had none when it was published."));
-      for (const leg of found.legs) {
-        let shown = shownLegs.get(leg.subscription);
+      if (!found.subscriptions.length && !sections.firstChild) sections.append(notice("warn", "No subscription received this message: its topic had none when it was published."));
+      for (const entry of found.subscriptions) {
+        let shown = shownSections.get(entry.subscription);
         if (!shown) {
-          shown = legSection(id, leg, found);
-          shownLegs.set(leg.subscription, shown);
-          legs.querySelector(".notice")?.remove();
-          legs.append(shown.node);
+          shown = subscriptionSection(id, entry, found);
+          shownSections.set(entry.subscription, shown);
+          sections.querySelector(".notice")?.remove();
+          sections.append(shown.node);
         }
-        shown.update(leg, Date.parse(found.now));
+        shown.update(entry, Date.parse(found.now));
       }
-      if (found.moreLegs && !legs.querySelector(".more")) legs.append(element("p", { class: "hint more", text: `${plural(found.moreLegs, "subscription")} more received it, and are not followed.` }));
+      if (found.moreSubscriptions && !sections.querySelector(".more")) sections.append(element("p", { class: "hint more", text: `${plural(found.moreSubscriptions, "subscription")} more received it, and are not followed.` }));
     },
   };
 }
@@ -56,8 +56,8 @@ function pairs(caption, rows) {
     element("tbody", {}, rows.map(([name, value]) => element("tr", {}, element("th", { scope: "row", class: "mono", text: name }), element("td", { class: "mono", text: value }))))));
 }
 
-function legSection(id, first, found) {
-  const heading = element("h2"), life = element("ol", { class: "life" }), next = element("li"), letter = element("p", { hidden: true });
+function subscriptionSection(id, first, found) {
+  const heading = element("h2"), life = element("ol", { class: "life" }), next = element("li"), deadLetter = element("p", { hidden: true });
   const steps = new Map();
   const result = element("div", { role: "status" });
   const again = element("button", { type: "button", text: "Deliver again", onclick: async () => {
@@ -71,61 +71,61 @@ function legSection(id, first, found) {
     }
   } });
   life.append(step("", element("time", { datetime: found.publishedAt, text: clock(found.publishedAt) }), element("strong", { text: "Published" })), next);
-  const node = element("section", { class: "panel", "aria-label": `With ${first.subscription}` }, heading, life, letter, element("p", {}, first.exists ? again : null), result);
+  const node = element("section", { class: "panel", "aria-label": `With ${first.subscription}` }, heading, life, deadLetter, element("p", {}, first.exists ? again : null), result);
   let shownHeading = "";
   return {
     node,
-    update(leg, now) {
-      if (shownHeading !== (shownHeading = `${leg.stand.state} ${leg.stand.outcome} ${leg.exists}`)) heading.replaceChildren("With ", nameLink(leg.subscription), " ", chip(leg.stand), leg.exists ? "" : " (this subscription was deleted)");
-      if (leg.stand.letter && letter.dataset.id !== leg.stand.letter) {
-        letter.dataset.id = leg.stand.letter;
-        letter.replaceChildren("Its dead letter is ", messageLink(leg.stand.letter, `message ${leg.stand.letter}`), ".");
-        letter.hidden = false;
+    update(entry, now) {
+      if (shownHeading !== (shownHeading = `${entry.status.state} ${entry.status.outcome} ${entry.exists}`)) heading.replaceChildren("With ", nameLink(entry.subscription), " ", chip(entry.status), entry.exists ? "" : " (this subscription was deleted)");
+      if (entry.status.deadLetter && deadLetter.dataset.id !== entry.status.deadLetter) {
+        deadLetter.dataset.id = entry.status.deadLetter;
+        deadLetter.replaceChildren("Its dead letter is ", messageLink(entry.status.deadLetter, `message ${entry.status.deadLetter}`), ".");
+        deadLetter.hidden = false;
       }
-      leg.attempts.forEach((attempt, place) => {
-        const key = `${attempt.startedAt} ${attempt.number} ${place === 0 ? 0 : place + leg.forgottenAttempts}`;
-        const written = JSON.stringify(attempt) + (place < leg.attempts.length - 1);
+      entry.attempts.forEach((attempt, place) => {
+        const key = `${attempt.startedAt} ${attempt.number} ${place === 0 ? 0 : place + entry.forgottenAttempts}`;
+        const written = JSON.stringify(attempt) + (place < entry.attempts.length - 1);
         const old = steps.get(key);
         if (old?.written === written) return;
-        const made = attemptStep(id, leg, attempt, place === leg.attempts.length - 1);
+        const made = attemptStep(id, entry, attempt, place === entry.attempts.length - 1);
         if (old) { made.querySelector("details")?.toggleAttribute("open", Boolean(old.node.querySelector("details[open]"))); old.node.replaceWith(made); } else life.insertBefore(made, next);
         steps.set(key, { node: made, written });
       });
-      const forgotten = leg.forgottenAttempts ? `${plural(leg.forgottenAttempts, "attempt")} after the first are no longer kept. ` : "";
-      setText(next, forgotten + comingNext(leg, now));
-      next.className = tone(leg.stand.state);
+      const forgotten = entry.forgottenAttempts ? `${plural(entry.forgottenAttempts, "attempt")} after the first are no longer kept. ` : "";
+      setText(next, forgotten + comingNext(entry, now));
+      next.className = tone(entry.status.state);
       next.hidden = next.textContent === "";
     },
   };
 }
 
-function comingNext(leg, now) {
-  if (leg.stand.state === "waiting") return "Waits for its delivery.";
-  if (leg.stand.state === "delivering") return "A delivery is under way.";
-  if (leg.stand.state === "purged") return "Thrown away by a purge.";
-  if (leg.stand.state === "skipped") return "Counts as acknowledged since a seek.";
-  if (leg.stand.state !== "retrying") return "";
-  const wait = Date.parse(leg.stand.nextAt) - now;
-  return wait > 0 ? `Next attempt in ${duration(Math.ceil(wait / 1000) * 1000)}, at ${clock(leg.stand.nextAt)}.` : `Next attempt is due since ${clock(leg.stand.nextAt)}; it waits for a place among the pushes at once, or for the end of a pause.`;
+function comingNext(entry, now) {
+  if (entry.status.state === "waiting") return "Waits for its delivery.";
+  if (entry.status.state === "delivering") return "A delivery is under way.";
+  if (entry.status.state === "purged") return "Thrown away by a purge.";
+  if (entry.status.state === "skipped") return "Counts as acknowledged since a seek.";
+  if (entry.status.state !== "retrying") return "";
+  const wait = Date.parse(entry.status.nextAt) - now;
+  return wait > 0 ? `Next attempt in ${duration(Math.ceil(wait / 1000) * 1000)}, at ${clock(entry.status.nextAt)}.` : `Next attempt is due since ${clock(entry.status.nextAt)}; it waits for a place among the pushes at once, or for the end of a pause.`;
 }
 
 function step(kind, ...parts) {
   return element("li", { class: kind || null }, element("p", { class: "step" }, parts.flatMap((part) => [part, " "])));
 }
 
-function attemptStep(id, leg, attempt, isLast) {
+function attemptStep(id, entry, attempt, isLast) {
   const { settlement } = attempt;
-  const said = attempt.outcome;
-  const kind = !settlement ? "busy" : settlement.kind === "acked" ? (said ? outcomeTone(said) : "good") : settlement.kind === "dead-lettered" ? "bad" : "warn";
+  const named = attempt.outcome;
+  const kind = !settlement ? "busy" : settlement.kind === "acked" ? (named ? outcomeTone(named) : "good") : settlement.kind === "dead-lettered" ? "bad" : "warn";
   const parts = [element("time", { datetime: attempt.startedAt, text: clock(attempt.startedAt) }), element("strong", { text: `${attempt.way === "push" ? "Push" : "Pull"}, attempt ${attempt.number}` })];
   if (!settlement) parts.push(element("span", { text: isLast ? "under way" : "no end known: it was aborted, or goes on" }));
-  else parts.push(element("span", { class: `chip ${kind}`, text: said ? `${attempt.reply}: ${said}` : attempt.reply }), element("span", { text: `after ${duration(attempt.latencyMs)}` }), outcome(settlement));
+  else parts.push(element("span", { class: `chip ${kind}`, text: named ? `${attempt.reply}: ${named}` : attempt.reply }), element("span", { text: `after ${duration(attempt.latencyMs)}` }), outcome(settlement));
   const made = step(kind, ...parts);
   const faults = faultsOfAttempt(attempt.faults);
   if (faults.length) made.append(element("p", { class: "step" }, element("span", { class: "chip warn", text: "Fault" }), " ", faults.join(". ") + "."));
   const reason = attempt.reason || reasonIn(attempt);
   if (reason) made.append(element("p", { class: "faint", text: reason }));
-  if (attempt.way === "push") made.append(exchange(id, leg, attempt));
+  if (attempt.way === "push") made.append(exchange(id, entry, attempt));
   return made;
 }
 
@@ -142,21 +142,21 @@ function outcome(settlement) {
   return element("span", {}, "given up, and forwarded to ", nameLink(settlement.topic));
 }
 
-function exchange(id, leg, attempt) {
+function exchange(id, entry, attempt) {
   const request = element("div"), body = element("div", { class: "exchange" }, request, answerOf(attempt));
   const details = element("details", {}, element("summary", { text: `Request and answer of attempt ${attempt.number}` }), body);
   let asked = false;
   details.addEventListener("toggle", async () => {
     if (!details.open || asked) return;
     asked = true;
-    request.replaceChildren(element("h3", { text: "Request" }), ...await requestOf(id, leg, attempt));
+    request.replaceChildren(element("h3", { text: "Request" }), ...await requestOf(id, entry, attempt));
   });
   return details;
 }
 
-async function requestOf(id, leg, attempt) {
+async function requestOf(id, entry, attempt) {
   try {
-    const found = await get(`messages/${encodeURIComponent(id)}/request`, { subscription: leg.subscription, attempt: attempt.number, startedAt: attempt.startedAt });
+    const found = await get(`messages/${encodeURIComponent(id)}/request`, { subscription: entry.subscription, attempt: attempt.number, startedAt: attempt.startedAt });
     const parts = [
       element("p", { class: "hint", text: "Made again from the message and the subscription's present settings; requests are not kept. JSON is indented here." }),
       attempt.faults?.unreachable && element("p", { text: "It was not sent: an outage was asked for. It would have been:" }),

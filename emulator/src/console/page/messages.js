@@ -42,7 +42,7 @@ export function show(query = "") {
     title: "Messages", section: "messages",
     nodes: [
       element("h1", { text: "Messages" }),
-      element("p", { class: "sub", text: "What was published, and how each message stands with every subscription of its topic." }),
+      element("p", { class: "sub", text: "What was published, and the state of each message in every subscription of its topic." }),
       element("section", { class: "panel", "aria-label": "Filter" }, form),
       element("section", { class: "panel", "aria-label": "Messages" }, count, where, pages.node),
     ],
@@ -58,19 +58,19 @@ function options(control, none, all, chosen) {
 }
 
 function row(message) {
-  const stands = message.stands.map((stand) => {
-    const parts = [nameCell(stand.subscription), stateCell(stand)];
-    if (stand.letter) parts.push({ text: "its dead letter", href: messageHref(stand.letter), title: `Message ${stand.letter}` });
-    if (stand.state === "acked" && stand.latencyMs !== null) parts.push(duration(stand.latencyMs));
-    if (stand.state === "retrying") parts.push(stand.reply || "");
-    if (stand.attemptCount > 1) parts.push(`${stand.attemptCount} attempts`);
-    return { key: stand.subscription, parts };
+  const statuses = message.statuses.map((status) => {
+    const parts = [nameCell(status.subscription), stateCell(status)];
+    if (status.deadLetter) parts.push({ text: "its dead letter", href: messageHref(status.deadLetter), title: `Message ${status.deadLetter}` });
+    if (status.state === "acked" && status.latencyMs !== null) parts.push(duration(status.latencyMs));
+    if (status.state === "retrying") parts.push(status.reply || "");
+    if (status.attemptCount > 1) parts.push(`${status.attemptCount} attempts`);
+    return { key: status.subscription, parts };
   });
-  if (!stands.length) stands.push({ key: "none", parts: [stateCell({ state: "unrouted" })] });
-  if (message.moreStands) stands.push({ key: "more", parts: [`and ${message.moreStands} more`] });
+  if (!statuses.length) statuses.push({ key: "none", parts: [stateCell({ state: "unrouted" })] });
+  if (message.moreStatuses) statuses.push({ key: "more", parts: [`and ${message.moreStatuses} more`] });
   return {
     key: message.id,
-    cells: [messageCell(message.id), { items: stands }, message.topic ? nameCell(message.topic) : "unknown", clock(message.publishedAt), preview(message.content)],
+    cells: [messageCell(message.id), { items: statuses }, message.topic ? nameCell(message.topic) : "unknown", clock(message.publishedAt), preview(message.content)],
   };
 }
 

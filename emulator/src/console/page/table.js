@@ -43,7 +43,7 @@ function fill(target, cell) {
 
 /** Items are `{key, parts}`; each stays the same element as long as its key is there. */
 function fillItems(target, items) {
-  if (target.firstElementChild?.className !== "stands") target.replaceChildren(element("ul", { class: "stands" }));
+  if (target.firstElementChild?.className !== "statuses") target.replaceChildren(element("ul", { class: "statuses" }));
   const list = target.firstElementChild;
   const old = new Map([...list.children].map((item) => [item.dataset.key, item]));
   items.forEach(({ key, parts }, place) => {

@@ -29,8 +29,8 @@ export function stateCell({ state, outcome }) {
   return { text: `${text}: ${outcome}`, class: `chip ${outcomeTone(outcome)}`, title: "Delivered and acknowledged; what became of it is the service's own word" };
 }
 
-export function chip(stand) {
-  const cell = stateCell(stand);
+export function chip(status) {
+  const cell = stateCell(status);
   return element("span", { class: cell.class, title: cell.title, text: cell.text });
 }
 
@@ -116,9 +116,9 @@ export function faultsInWords(faults) {
 }
 
 /** How the deliveries of a dead letter ended, as far as it is known. */
-export function whyGivenUp(attempts, letterOf) {
-  if (letterOf && !letterOf.lastReply) return "dead-lettered by its service";
-  const reply = letterOf?.lastReply;
+export function whyGivenUp(attempts, deadLetterOf) {
+  if (deadLetterOf && !deadLetterOf.lastReply) return "dead-lettered by its service";
+  const reply = deadLetterOf?.lastReply;
   const counted = attempts ? plural(Number(attempts), "attempt") : null;
   const answers = { "given back": "was given back" };
   const last = reply && (/^\d+$/.test(reply) ? `was answered ${reply}` : answers[reply] || `had ${reply}`);

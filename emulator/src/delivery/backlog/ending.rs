@@ -9,8 +9,8 @@ use super::leases::Lease;
 impl Backlog {
     /// Acknowledges the message of a lease, and returns it if the lease was valid.
     ///
-    /// An ended lease is valid if the message was not leased again since, unless `strict` (Google,
-    /// *AcknowledgeRequest*, `ackIds`, and *Exactly-once delivery*).
+    /// An expired lease is valid until the message is leased again, unless `strict` (Google, *AcknowledgeRequest*,
+    /// `ackIds`, and *Exactly-once delivery*).
     pub(in crate::delivery) fn ack(
         &mut self,
         lease: u64,
@@ -32,7 +32,7 @@ impl Backlog {
             self.return_to_line(sequence);
             return Some(acked);
         }
-        // A further delivery was requested, and has not begun.
+        // Another delivery was requested and has not started.
         if entry.extra > 0 && entry.place == Place::Out(0) {
             entry.extra -= 1;
             self.make_ready(sequence);
@@ -44,7 +44,8 @@ impl Backlog {
     }
 
     /// Counts a delivery that ended without an acknowledgement, and returns the message with the new count. The caller then
-    /// calls [`Self::delay`] or [`Self::settle`]. Returns `None` if another delivery of it is under way, or it was settled.
+    /// calls [`Self::delay`] or [`Self::settle`]. Returns `None` if another delivery is under way, or if the message was
+    /// settled.
     pub(in crate::delivery) fn fail(&mut self, lease: u64) -> Option<Entry> {
         let Lease { sequence, .. } = self.leases.end(lease)?;
         let entry = self.unacked.get_mut(&sequence)?;
@@ -57,7 +58,7 @@ impl Backlog {
         };
         entry.place = Place::Out(others);
         if others == 0 {
-            // The redelivery is the further delivery that was requested.
+            // The redelivery serves as the requested delivery.
             entry.extra = 0;
         }
         let failed = (others == 0).then(|| entry.clone());
@@ -81,7 +82,7 @@ impl Backlog {
         self.delayed.insert((due, sequence));
     }
 
-    /// Ends a lease without a failure: a fault delays the message, or lets some others pass.
+    /// Ends a lease without counting a failure: a fault delays the message, or lets others pass.
     pub(in crate::delivery) fn put_back(&mut self, lease: u64, until: PutBack) {
         let Some(Lease { sequence, .. }) = self.leases.end(lease) else {
             return;
@@ -104,7 +105,7 @@ impl Backlog {
         }
     }
 
-    /// Settles a message: it was acknowledged, or dead-lettered.
+    /// Settles a message that was acknowledged or dead-lettered.
     pub(in crate::delivery) fn settle(&mut self, sequence: u64) {
         if let Some(entry) = self.remove(sequence) {
             self.leave_key_queue(&entry);
@@ -112,10 +113,10 @@ impl Backlog {
         }
     }
 
-    /// Schedules one more delivery of a message. Returns false if it is not known any more.
+    /// Schedules one more delivery of a message. Returns false if the message is unknown.
     ///
-    /// A message that waits for its first delivery gets that one alone. Of ordered messages, the later ones of the same key
-    /// are delivered again too, even if they were acknowledged (Google, *Order messages*).
+    /// A message that waits for its first delivery gets no additional one. With ordering, later messages of its key are
+    /// redelivered too, even acknowledged ones (Google, *Order messages*).
     pub(in crate::delivery) fn again(&mut self, sequence: u64) -> bool {
         let Some(entry) = self.unacked.get_mut(&sequence) else {
             return self.again_settled(sequence);
@@ -135,7 +136,7 @@ impl Backlog {
         true
     }
 
-    /// Delivers an acknowledged message once more, which is not to be repeated again.
+    /// Schedules a repetition of an acknowledged message, which is not repeated again.
     pub(in crate::delivery) fn repeat(&mut self, sequence: u64) {
         if self.again(sequence)
             && let Some(entry) = self.unacked.get_mut(&sequence)
@@ -144,7 +145,7 @@ impl Backlog {
         }
     }
 
-    /// A message that is not acknowledged.
+    /// Returns an unacknowledged message.
     fn again_settled(&mut self, sequence: u64) -> bool {
         let Some(done) = self.settled.get(sequence) else {
             return false;
@@ -159,7 +160,7 @@ impl Backlog {
         true
     }
 
-    /// Makes a settled message unacknowledged, without a place yet.
+    /// Makes a settled message unacknowledged. It has no place yet.
     pub(super) fn bring_back(&mut self, sequence: u64) {
         let Some(done) = self.settled.remove(sequence) else {
             return;
@@ -169,7 +170,7 @@ impl Backlog {
         entry.failures = failures;
         entry.kept_until = kept_until;
         self.insert(entry);
-        // It was counted when it came.
+        // Its age was counted when it was added.
         self.received -= 1;
         if let Some(entry) = self.unacked.get_mut(&sequence) {
             entry.nth = nth;

@@ -11,41 +11,41 @@ use crate::messages::storage::StoredMessage;
 #[derive(Clone, Debug)]
 pub(in crate::delivery) struct Entry {
     pub(in crate::delivery) message: Arc<StoredMessage>,
-    /// Nacks and expired deadlines.
+    /// The number of nacks and expired deadlines.
     pub(in crate::delivery) failures: u32,
-    /// The how manieth message of the subscription it is; faults go by it.
+    /// The number of the message in its subscription. Faults depend on it.
     pub(in crate::delivery) nth: u64,
-    /// True if a fault has put it back already, for this attempt.
+    /// True if a fault has already put it back in this attempt.
     pub(in crate::delivery) is_put_back: bool,
-    /// True if the delivery is an extra one: nothing is repeated twice.
+    /// True if the delivery is a repetition. Repetitions are not repeated.
     pub(in crate::delivery) is_repetition: bool,
     pub(in crate::delivery) place: Place,
-    /// Requested deliveries beside those under way.
+    /// The number of requested deliveries besides the current ones.
     pub(in crate::delivery) extra: u32,
-    /// True if it is to be delivered once more in its turn, whatever the result of the current delivery.
+    /// True if it is redelivered in its turn, whatever the result of the current delivery.
     pub(in crate::delivery) comes_again: bool,
-    /// Its latest lease.
+    /// The latest lease.
     pub(in crate::delivery) lease: u64,
-    /// A snapshot brought it back that keeps it until then, however old it is.
+    /// The end of the snapshot that restored it. Until then it is kept at any age.
     pub(in crate::delivery) kept_until: Option<OffsetDateTime>,
 }
 
 /// The place of an unacknowledged message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::delivery) enum Place {
-    /// Behind another message of its key.
+    /// It waits behind another message of its key.
     Waiting,
-    /// A fault holds it back; it has no place in the line of its key yet.
+    /// A fault withholds it. It is not in the queue of its key yet.
     Withheld,
-    /// In `ready`.
+    /// It is in `ready`.
     Ready,
-    /// In `delayed`, until then.
+    /// It is in `delayed` until this time.
     Delayed(Instant),
-    /// Being delivered, this many times at once.
+    /// This number of deliveries is under way.
     Out(u32),
 }
 
-/// A message that was leased to be delivered.
+/// A message that was leased for a delivery.
 #[derive(Clone, Debug)]
 pub(in crate::delivery) struct Leased {
     pub(in crate::delivery) lease: u64,
@@ -60,22 +60,22 @@ pub(in crate::delivery) struct Leased {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::delivery) enum PutBack {
     Until(Instant),
-    /// Up to this number of other messages go first.
+    /// Up to this number of other messages are delivered first.
     Behind(usize),
 }
 
-/// A settled message with its state of then.
+/// A settled message and its state before.
 #[derive(Clone, Debug)]
 pub(super) struct SettledMessage {
     pub(super) message: Arc<StoredMessage>,
     pub(super) failures: u32,
     pub(super) nth: u64,
-    /// As of [`Entry`].
+    /// As in [`Entry`].
     pub(super) kept_until: Option<OffsetDateTime>,
 }
 
 impl Leased {
-    /// One more than the failures so far (Google, *ReceivedMessage*, `deliveryAttempt`).
+    /// Returns the delivery attempt: the failures so far plus one (Google, *ReceivedMessage*, `deliveryAttempt`).
     pub(in crate::delivery) fn attempt(&self) -> u32 {
         self.failures.saturating_add(1)
     }
@@ -97,12 +97,12 @@ impl Entry {
         }
     }
 
-    /// A snapshot keeps it, perhaps longer than another did.
+    /// Keeps the message until the end of a snapshot, unless another one keeps it longer.
     pub(in crate::delivery) fn keep_until(&mut self, until: OffsetDateTime) {
         self.kept_until = Some(self.kept_until.map_or(until, |other| other.max(until)));
     }
 
-    /// Returns true if it was published before `limit`, and nothing else keeps it.
+    /// Returns true if it was published before `limit` and no snapshot keeps it.
     pub(in crate::delivery) fn is_over(&self, now: OffsetDateTime, limit: OffsetDateTime) -> bool {
         let is_kept = self.kept_until.is_some_and(|until| now < until);
         self.message.publish_time < limit && !is_kept

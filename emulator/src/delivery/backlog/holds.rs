@@ -1,10 +1,10 @@
-//! The changes that the data folder records, and the move of a message to the settled ones.
+//! The changes for the data folder, and the settlement of messages.
 
 use super::{Backlog, Entry, SettledMessage};
 use crate::journal::data_folder::Hold;
 
 impl Backlog {
-    /// Retains acknowledged messages from now on, or drops those retained.
+    /// Starts or stops retaining acknowledged messages. Stopping drops the retained ones.
     pub(in crate::delivery) fn set_retains_acked(&mut self, retains_acked: bool) {
         self.retains_acked = retains_acked;
         if !retains_acked {
@@ -20,7 +20,7 @@ impl Backlog {
         self.holds.clear();
     }
 
-    /// The changes of holds since the last call.
+    /// Takes the changes of holds since the last call.
     pub(in crate::delivery) fn take_holds(&mut self) -> Vec<Hold> {
         std::mem::take(&mut self.holds)
     }

@@ -1,17 +1,17 @@
-//! The leases of messages: their owners and ends.
+//! The leases of messages: their owners and their ends.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
 use tokio::time::Instant;
 
-/// One delivery of a message that has not ended.
+/// A delivery under way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lease {
     pub(crate) sequence: u64,
-    /// The end of the lease. A push has none here: the time-out of its request ends it.
+    /// The end of the lease. A push has none: the time-out of its request ends it.
     pub(crate) ends: Option<Instant>,
-    /// The stream that it counts against.
+    /// The stream whose limits it counts against.
     pub(crate) stream: Option<u64>,
     size_bytes: usize,
 }
@@ -23,15 +23,15 @@ pub(crate) struct Outstanding {
     pub(crate) bytes: usize,
 }
 
-/// The spare capacity that a table may keep.
+/// The most unused capacity of a table.
 const SPARE: usize = 64;
 
-/// The deliveries under way of one subscription, by number.
+/// The deliveries under way in one subscription, by number.
 #[derive(Default)]
 pub(super) struct Leases {
     leases: HashMap<u64, Lease>,
     ends: BTreeSet<(Instant, u64)>,
-    /// Sequences with the numbers of their leases.
+    /// The numbers of leases by sequence.
     of_messages: BTreeSet<(u64, u64)>,
     /// The number of pushes among them.
     pushes: usize,
@@ -39,7 +39,7 @@ pub(super) struct Leases {
     last: u64,
 }
 
-/// Shrinks a table that was once much fuller: otherwise each of hundreds of subscriptions would keep its largest size.
+/// Shrinks a table that is mostly unused. Otherwise each of hundreds of subscriptions would keep its largest size.
 pub(super) fn give_back<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
     if table.capacity() > SPARE + 8 * table.len() {
         table.shrink_to(2 * table.len());
@@ -112,7 +112,7 @@ impl Leases {
         let Some(lease) = self.leases.get_mut(&number) else {
             return false;
         };
-        // A push has an end of its own.
+        // The time-out of a push is not moved.
         let Some(end) = &mut lease.ends else {
             return false;
         };
@@ -122,7 +122,7 @@ impl Leases {
         true
     }
 
-    /// The leases whose end has come, in the order of their messages.
+    /// Returns the expired leases, in the order of their messages.
     pub(super) fn ended(&self, now: Instant) -> Vec<u64> {
         let ended = self.ends.range(..=(now, u64::MAX));
         let with_messages = ended.filter_map(|(_, number)| {

@@ -36,16 +36,16 @@ pub(super) struct Backlog {
     ordered: bool,
     retains_acked: bool,
     unacked: BTreeMap<u64, Entry>,
-    /// The messages to be delivered next; a sequence whose message has left this place is skipped.
+    /// The messages to deliver next. Entries of messages that were moved elsewhere are skipped.
     ready: VecDeque<u64>,
     delayed: BTreeSet<(Instant, u64)>,
     leases: Leases,
-    /// By key, the batch that is being delivered and the messages behind it. A key without a batch has no queue.
+    /// The batch under way and the later messages, by key. A key without a batch has no queue.
     key_queues: HashMap<String, KeyQueue>,
     settled: Settled,
     /// The messages that a fault withholds.
     withheld: Vec<u64>,
-    /// The oldest of all messages here, settled ones included.
+    /// A bound for the age of all messages, including settled ones.
     oldest: Oldest,
     bytes: usize,
     received: u64,
@@ -82,7 +82,7 @@ impl Backlog {
         self.line_up(sequence);
     }
 
-    /// Restores a message with its state of before a restart.
+    /// Restores a message with its state before a restart.
     pub(super) fn restore(
         &mut self,
         message: Arc<StoredMessage>,
@@ -101,7 +101,7 @@ impl Backlog {
         self.line_up(sequence);
     }
 
-    /// The next message to deliver, leased until `ends`.
+    /// Leases the next message until `ends`, and returns it.
     pub(super) fn take(
         &mut self,
         now: Instant,
@@ -135,7 +135,7 @@ impl Backlog {
         None
     }
 
-    /// The size of the next message to deliver, if there is one.
+    /// Returns the size of the next message, if there is one.
     pub(super) fn next_size_bytes(&mut self, now: Instant) -> Option<usize> {
         self.promote(now);
         while let Some(sequence) = self.ready.front() {
@@ -177,7 +177,7 @@ impl Backlog {
         self.leases.ended(now)
     }
 
-    /// Returns the end of the lease that ends next.
+    /// Returns the earliest end of a lease.
     pub(super) fn next_lease_end(&self) -> Option<Instant> {
         self.leases.next_end()
     }
@@ -210,12 +210,12 @@ impl Backlog {
         self.unacked.values().map(|entry| &entry.message)
     }
 
-    /// Returns the number of unacknowledged messages, and of delayed ones among them.
+    /// Returns the number of unacknowledged messages, and the number of delayed ones among them.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.unacked.len(), self.delayed.len())
     }
 
-    /// Numbers the messages anew, the present ones first.
+    /// Renumbers the messages, starting with the current ones.
     pub(super) fn renumber(&mut self) {
         self.received = 0;
         for entry in self.unacked.values_mut() {
@@ -225,7 +225,7 @@ impl Backlog {
         }
     }
 
-    /// A message that is not acknowledged.
+    /// Returns an unacknowledged message.
     pub(super) fn unacked(&self, sequence: u64) -> Option<&Entry> {
         self.unacked.get(&sequence)
     }
@@ -282,14 +282,14 @@ mod tests {
         backlog
     }
 
-    /// Takes all that can be pushed now, and gives (push number, sequence) of each.
+    /// Takes all messages that can be pushed now, and returns their push numbers and sequences.
     fn take_all(backlog: &mut Backlog) -> Vec<(u64, u64)> {
         std::iter::from_fn(|| backlog.take(Instant::now(), None, None))
             .map(|leased| (leased.lease, leased.message.sequence))
             .collect()
     }
 
-    /// Takes and settles until nothing is left, and gives the sequences in the order of delivery.
+    /// Takes and settles messages until none is left, and returns their sequences in the order of delivery.
     fn drain(backlog: &mut Backlog) -> Vec<u64> {
         let mut order = Vec::new();
         while let Some(leased) = backlog.take(Instant::now(), None, None) {
@@ -442,7 +442,7 @@ mod tests {
         let mut backlog = Backlog::new(false, false, false, Arc::default());
         (0..count).for_each(|each| backlog.add(stored(each, Message::new("x"))));
         let leased = take_all(&mut backlog);
-        // The oldest message is settled last, and the second once more.
+        // The oldest message is settled last, and the second one twice.
         leased
             .iter()
             .skip(1)
@@ -467,7 +467,7 @@ mod tests {
             backlog.add(stored(1, Message::new(vec![0; large])));
             drain(backlog);
         }
-        // Two are too many, and the first to be settled is the first to go.
+        // Two messages exceed the bound. The first settled one is evicted first.
         let [mut first, mut second] = backlogs;
         assert!(!first.again(1));
         assert!(second.again(1));
@@ -496,7 +496,7 @@ mod tests {
         backlog.add(stored(500, Message::new("x")));
         for _ in 0..1_000 {
             let leased = backlog.take(Instant::now(), None, None).unwrap();
-            // One place for this, and another for the failure, which does for both.
+            // One place in the queue for the request and one for the failure; the latter serves both.
             assert!(backlog.again(500));
             fail(&mut backlog, (leased.lease, 500), Instant::now());
         }

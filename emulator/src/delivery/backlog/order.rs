@@ -1,7 +1,7 @@
-//! Ordering keys: one batch of each key is being delivered, and its later messages wait.
+//! Ordering keys: one batch of each key is delivered at a time, and later messages wait.
 //!
-//! A batch is what one pull takes, and a push takes one message (Google, *Order messages*). The rest of a batch behind a
-//! message that failed loses its lease, and is delivered again after it.
+//! A batch is the messages of one pull, or the message of one push (Google, *Order messages*). If a message of a batch
+//! fails, the later ones lose their leases, and are redelivered after it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,11 +11,11 @@ use super::{Backlog, Entry, Place};
 /// The messages of one key.
 #[derive(Debug, Default)]
 pub(super) struct KeyQueue {
-    /// The messages being delivered; never empty, except while a queue is reordered.
+    /// The batch under way; empty only while a queue is rebuilt.
     batch: BTreeSet<u64>,
-    /// The messages behind them.
+    /// The later messages.
     waiting: BTreeSet<u64>,
-    /// Those of the batch that were acknowledged before an earlier one of it.
+    /// The messages of the batch that were acknowledged before an earlier one.
     early: BTreeSet<u64>,
 }
 
@@ -25,7 +25,7 @@ impl Backlog {
         self.ordered && !entry.message.ordering_key.is_empty()
     }
 
-    /// Gives a new message its place: behind others of its key, or ready.
+    /// Assigns a place to a new message: behind others of its key, or ready.
     pub(super) fn line_up(&mut self, sequence: u64) {
         let Some(entry) = self.unacked.get(&sequence) else {
             return;
@@ -48,15 +48,15 @@ impl Backlog {
         }
     }
 
-    /// Adds the message behind one that was just leased to its batch, to be leased next. Returns it, so that it can be removed
-    /// from the batch if it is not leased.
+    /// Adds the next message of the same key to the batch of a leased one, to be leased next. Returns it, so that the
+    /// caller can remove it from the batch if it is not leased.
     pub(in crate::delivery) fn join_next(&mut self, leased: u64) -> Option<u64> {
         let entry = self.unacked.get(&leased)?;
         if !self.is_ordered(entry) {
             return None;
         }
         let key_queue = self.key_queues.get_mut(&entry.message.ordering_key)?;
-        // A later message of the batch may be outstanding or delayed. No message may overtake that one.
+        // A later message of the batch may be outstanding or delayed. The next one must not overtake it.
         if key_queue.batch.last() != Some(&leased) {
             return None;
         }
@@ -67,7 +67,7 @@ impl Backlog {
         Some(next)
     }
 
-    /// Moves a message that joined a batch and was not leased back to the waiting ones.
+    /// Moves a message that joined a batch without being leased back to the waiting ones.
     pub(in crate::delivery) fn leave_batch(&mut self, joined: u64) {
         let Some(entry) = self.unacked.get(&joined) else {
             return;
@@ -83,8 +83,8 @@ impl Backlog {
         self.wait_again(&key, joined);
     }
 
-    /// Revokes the leases behind a message that failed: these messages are delivered again in order. So are those that were
-    /// acknowledged in the meantime, unless `acked_stays` (Google, *Order messages*).
+    /// Revokes the leases behind a failed message, so that its successors are redelivered in order. So are successors that
+    /// were already acknowledged, unless `acked_stays` (Google, *Order messages*).
     pub(in crate::delivery) fn take_back_behind(&mut self, failed: u64, acked_stays: bool) {
         let Some(entry) = self.unacked.get(&failed) else {
             return;
@@ -95,7 +95,7 @@ impl Backlog {
         let Some(key_queue) = self.key_queues.get_mut(&entry.message.ordering_key) else {
             return;
         };
-        // A message without a lease is about to be dead-lettered, or failed itself and gets its place later.
+        // A message without a lease is about to be dead-lettered, or failed itself and is placed later.
         let unacked = &self.unacked;
         let (behind, leaving): (BTreeSet<u64>, BTreeSet<u64>) = key_queue
             .batch
@@ -127,7 +127,7 @@ impl Backlog {
         }
     }
 
-    /// Returns true if a message of the batch must not come before an earlier one of it, which waits.
+    /// Returns true if a message of the batch must wait for an earlier one.
     pub(super) fn is_behind_failed(&self, entry: &Entry) -> bool {
         let key_queue = self.key_queues.get(&entry.message.ordering_key);
         let earlier = key_queue.map(|key_queue| key_queue.batch.range(..entry.sequence()));
@@ -137,7 +137,7 @@ impl Backlog {
         })
     }
 
-    /// Notes the acknowledgement of a message, before it leaves its queue.
+    /// Records the acknowledgement of a message before it leaves its queue.
     pub(super) fn note_early(&mut self, sequence: u64) {
         if let Some(entry) = self.unacked.get(&sequence)
             && let Some(key_queue) = self.key_queues.get_mut(&entry.message.ordering_key)
@@ -168,7 +168,7 @@ impl Backlog {
         self.follow(key);
     }
 
-    /// Makes the next message of a key ready if those before it are settled.
+    /// Makes the next message of a key ready, if the earlier ones are settled.
     pub(super) fn follow(&mut self, key: &str) {
         let Some(key_queue) = self.key_queues.get_mut(key) else {
             return;
@@ -190,8 +190,8 @@ impl Backlog {
         }
     }
 
-    /// Delivers a message and all later ones of its key again, in order, even those acknowledged before (Google, *Order
-    /// messages*). Current deliveries go on, and these messages are delivered again in order.
+    /// Schedules a message and all later ones of its key again, in order, even acknowledged ones (Google, *Order
+    /// messages*). Current deliveries continue.
     pub(super) fn rewind(&mut self, first: u64, key: &str) {
         let later = self.settled.of_key(first, key);
         for sequence in &later {
@@ -230,7 +230,7 @@ impl Backlog {
         }
     }
 
-    /// The unacknowledged messages of each key, those that are being delivered as its batch.
+    /// Groups the unacknowledged messages by key. Those under way form the batch.
     fn lines(&self) -> HashMap<String, KeyQueue> {
         let mut lines: HashMap<String, KeyQueue> = HashMap::new();
         for (sequence, entry) in &self.unacked {
@@ -251,7 +251,7 @@ impl Backlog {
         for sequence in &key_queue.waiting {
             self.set_place(*sequence, Place::Waiting);
         }
-        // A client that gets an earlier message again gets the later ones again, outstanding ones included.
+        // A client that receives an earlier message again also receives the later ones again, including outstanding ones.
         if let Some(first) = key_queue.waiting.first() {
             for sequence in key_queue.batch.range(first..) {
                 if let Some(entry) = self.unacked.get_mut(sequence) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Backlog, Place};
 
-/// The most stale places that the queue may have beyond the number of messages.
+/// The most stale entries in the queue beyond the number of messages.
 const SPARE: usize = 64;
 
 impl Backlog {
@@ -13,7 +13,7 @@ impl Backlog {
         self.queue(sequence);
     }
 
-    /// Gives a message a place at the end. Messages that are removed elsewhere leave a stale place, and these must not pile up.
+    /// Appends a message. A message that is removed elsewhere leaves a stale entry; these entries must not accumulate.
     pub(super) fn queue(&mut self, sequence: u64) {
         self.ready.push_back(sequence);
         if self.ready.len() > 2 * self.unacked.len() + SPARE {
@@ -21,7 +21,7 @@ impl Backlog {
         }
     }
 
-    /// Takes the first place out of the queue. A queue that was long is shrunk.
+    /// Removes the first entry. A queue that was long is shrunk.
     pub(super) fn next(&mut self) -> Option<u64> {
         let next = self.ready.pop_front();
         if self.ready.capacity() > SPARE + 8 * self.ready.len() {
@@ -30,7 +30,7 @@ impl Backlog {
         next
     }
 
-    /// Removes stale places from the queue.
+    /// Removes stale entries from the queue.
     pub(super) fn compact(&mut self) {
         let mut found: HashMap<u64, u32> = HashMap::new();
         let unacked = &self.unacked;

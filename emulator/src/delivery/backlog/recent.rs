@@ -1,4 +1,4 @@
-//! Acknowledged messages beyond those that must be retained: the latest of them can be delivered again.
+//! Acknowledged messages that need not be retained. The latest of them can be delivered again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,10 @@ use super::entry::SettledMessage;
 pub(super) const MAX_MESSAGES: usize = 5_000;
 pub(super) const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// The messages settled lately in all subscriptions of an emulator. The oldest is evicted first, whichever subscription it
-/// belongs to, so that they take as little memory with many subscriptions as with one.
+/// The latest settled messages of all subscriptions. The oldest is evicted first, whatever its subscription, so that the
+/// memory does not depend on the number of subscriptions.
 ///
-/// Its lock is the last to be taken, and evicted messages are dropped without it.
+/// Its lock is the last in the order of locks. Evicted messages are dropped without it.
 #[derive(Default)]
 pub(crate) struct Remembered {
     kept: Mutex<Kept>,
@@ -20,9 +20,9 @@ pub(crate) struct Remembered {
 
 #[derive(Default)]
 struct Kept {
-    /// By holder and sequence, with the number under which each was settled.
+    /// Messages by subscription and sequence, each with the number of its settlement.
     done: BTreeMap<(u64, u64), (u64, SettledMessage)>,
-    /// The keys of those by these numbers.
+    /// The keys of the messages by these numbers.
     order: BTreeMap<u64, (u64, u64)>,
     bytes: usize,
     last: u64,
@@ -36,7 +36,7 @@ pub(super) struct Recent {
 }
 
 impl Remembered {
-    /// Drops everything, so that new messages find room.
+    /// Drops everything to make room for new messages.
     pub(crate) fn forget(&self) {
         let mut kept = self.kept();
         let forgotten = std::mem::take(&mut kept.done);
@@ -72,7 +72,7 @@ impl Kept {
         self.remove(*key)
     }
 
-    /// The keys of one holder, from a sequence on.
+    /// Returns the keys of one subscription from a sequence on.
     fn keys(&self, holder: u64, first: u64) -> Vec<(u64, u64)> {
         let own = self.done.range((holder, first)..=(holder, u64::MAX));
         own.map(|(key, _)| *key).collect()
@@ -110,7 +110,7 @@ impl Recent {
         found.map(|(_, done)| done.clone())
     }
 
-    /// All of this sequence and later ones.
+    /// Returns the messages from this sequence on.
     pub(super) fn from(&self, sequence: u64) -> Vec<SettledMessage> {
         let kept = self.all.kept();
         let later = (self.holder, sequence)..=(self.holder, u64::MAX);
@@ -118,7 +118,7 @@ impl Recent {
         later.map(|(_, (_, done))| done.clone()).collect()
     }
 
-    /// Drops those that are over.
+    /// Drops messages beyond the bounds.
     pub(super) fn forget(&mut self, is_over: impl Fn(&SettledMessage) -> bool) {
         let mut forgotten = Vec::new();
         let mut kept = self.all.kept();

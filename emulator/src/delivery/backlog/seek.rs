@@ -9,10 +9,11 @@ use super::{Backlog, Entry, Place};
 use crate::messages::storage::StoredMessage;
 
 impl Backlog {
-    /// Makes exactly the `wanted` of the messages in reach unacknowledged (Google, *Seek*), and
-    /// records the changes. The delivery of a message that stays wanted goes on.
+    /// Makes exactly the `wanted` messages unacknowledged (Google, *Seek*), and records the changes. Current deliveries of
+    /// wanted messages continue.
     ///
-    /// In reach are the unacknowledged, the retained, and those in `more`. A snapshot keeps its messages until it ends.
+    /// The seek covers the unacknowledged messages, the retained ones, and those in `more`. A snapshot keeps its messages
+    /// until it ends.
     pub(crate) fn seek(
         &mut self,
         more: &BTreeMap<u64, Arc<StoredMessage>>,
@@ -47,7 +48,7 @@ impl Backlog {
         self.reset_order();
     }
 
-    /// Drops messages that outlived their retention, outstanding ones included.
+    /// Drops messages older than their retention, including outstanding ones.
     pub(crate) fn expire(&mut self, now: OffsetDateTime, limit: OffsetDateTime) -> usize {
         if !self.oldest.is_before(limit) {
             return 0;
@@ -86,14 +87,14 @@ impl Backlog {
         self.key_queues.clear();
     }
 
-    /// A message becomes acknowledged without having been delivered.
+    /// Acknowledges a message without a delivery.
     fn take_out(&mut self, sequence: u64) {
         if let Some(entry) = self.remove(sequence) {
             self.remember(entry);
         }
     }
 
-    /// Rebuilds the order. Messages without a key, and those of a subscription without ordering, keep their places.
+    /// Rebuilds the order. Messages without a key, or without message ordering, keep their places.
     fn reset_order(&mut self) {
         self.rebuild_key_queues();
         if !self.ordered {

@@ -1,4 +1,5 @@
-//! Acknowledged messages that can be delivered again: the latest ones, or all of the retention if the subscription retains them.
+//! Acknowledged messages that can be delivered again: the latest ones, or all within the retention if the subscription
+//! retains them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::messages::storage::StoredMessage;
 /// The settled messages of one subscription.
 #[derive(Default)]
 pub(super) struct Settled {
-    /// Those that the subscription retains, by sequence. A seek to a time brings back only these.
+    /// The retained messages, by sequence. A seek to a time restores only these.
     retained: BTreeMap<u64, SettledMessage>,
     recent: Recent,
 }
@@ -47,7 +48,7 @@ impl Settled {
         retained.or_else(|| self.recent.get(sequence))
     }
 
-    /// The sequences of a key's messages, of this sequence and later ones.
+    /// Returns the sequences of a key's messages from this sequence on.
     pub(super) fn of_key(&self, first: u64, key: &str) -> Vec<u64> {
         let recent = self.recent.from(first);
         let retained = self.retained.range(first..).map(|(_, done)| done);
@@ -61,7 +62,7 @@ impl Settled {
         self.retained.values().map(|done| &done.message)
     }
 
-    /// Returns a bound for the age of the oldest of all.
+    /// Returns a bound for the age of the oldest message.
     pub(super) fn oldest(&self) -> Oldest {
         let recent = self.recent.from(0);
         let all = self.retained.values().chain(&recent);
@@ -79,7 +80,7 @@ impl Settled {
         self.recent.forget(|_| true);
     }
 
-    /// Drops all that are too old, and returns the sequences of the retained ones.
+    /// Drops messages that are too old, and returns the sequences of the retained ones among them.
     pub(super) fn expire(&mut self, now: OffsetDateTime, limit: OffsetDateTime) -> Vec<u64> {
         self.recent.forget(|done| {
             let is_kept = done.kept_until.is_some_and(|until| now < until);

@@ -6,7 +6,7 @@ use super::{Backlog, Entry, Place};
 use crate::messages::storage::StoredMessage;
 
 impl Backlog {
-    /// Adds a message that is not to be delivered before [`Self::release_withheld`].
+    /// Adds a message that is delivered only after [`Self::release_withheld`].
     pub(in crate::delivery) fn add_withheld(&mut self, message: Arc<StoredMessage>) {
         let sequence = message.sequence;
         self.insert(Entry::new(message));

@@ -1,4 +1,4 @@
-//! A process that is killed in the middle of writing loses nothing that it was promised.
+//! A process that is killed while it writes loses none of its confirmed writes.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
@@ -14,10 +14,10 @@ use super::{Folder, any_change};
 use crate::journal::{Change, Journal, Saved};
 
 const ROUNDS: u64 = 50;
-/// The most writes that a child has under way.
+/// The most pending writes of a child.
 const UNDER_WAY: usize = 16;
 
-/// The changes of a round's writes, the same in parent and child.
+/// The changes of a round, the same in parent and child.
 struct Writes(SmallRng);
 
 impl Writes {
@@ -56,7 +56,7 @@ fn a_kill_in_the_middle_of_writing_loses_nothing_that_was_promised() {
     );
 }
 
-/// Runs a child until it has promised so many writes, kills it, and tells how many it promised in the end.
+/// Runs a child until it has confirmed this many writes, kills it, and returns the number of all confirmed writes.
 fn kill_after(folder: &Path, round: u64, writes: usize) -> usize {
     let (mut child, output) = start(folder, round);
     let mut promised = 0;
@@ -64,7 +64,7 @@ fn kill_after(folder: &Path, round: u64, writes: usize) -> usize {
     if is_killed {
         child.kill().unwrap();
     }
-    // The rest of the pipe was promised as well.
+    // Writes that are still in the pipe were confirmed as well.
     for line in output.lines().map_while(Result::ok) {
         let Some(number) = line.strip_prefix("durable ") else {
             continue;
@@ -82,7 +82,7 @@ fn kill_after(folder: &Path, round: u64, writes: usize) -> usize {
     promised
 }
 
-/// This test binary again, as a process that only writes.
+/// Starts this test binary as a process that only writes.
 fn start(folder: &Path, round: u64) -> (Child, BufReader<ChildStdout>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
@@ -120,13 +120,14 @@ fn child() {
             }
             receipts.pop_front().unwrap().durable().await.unwrap();
             promised += 1;
-            // Never through libtest, which would keep it back.
+            // Not through libtest, which would buffer it.
             writeln!(std::io::stdout(), "durable {promised}").unwrap();
         }
     });
 }
 
-/// The state that was found: the one after all promised writes, or after some of those under way, but always whole writes.
+/// Checks the state that was found: that after all confirmed writes, or after some of the pending ones, but always after
+/// whole writes.
 fn state_of(before: &Model, round: u64, promised: usize, found: &Saved) -> Model {
     let mut model = before.clone();
     let mut writes = Writes::of_round(round);
@@ -135,7 +136,7 @@ fn state_of(before: &Model, round: u64, promised: usize, found: &Saved) -> Model
         changes.into_iter().for_each(|change| model.apply(change));
     };
     (0..promised).for_each(|_| apply(&mut model));
-    // One more may have been promised and not told.
+    // A further write may have been confirmed without a line in the pipe.
     for _ in 0..=UNDER_WAY {
         if model.saved() == *found {
             return model;

@@ -1,4 +1,4 @@
-//! Folders that cannot be used say why.
+//! The errors of folders that cannot be used.
 
 use std::fs;
 
@@ -130,7 +130,7 @@ async fn a_file_that_was_never_laid_out_is_made_anew() {
     folder.open().0.close().await.unwrap();
 }
 
-/// Damage is reported, or was in a place that nothing stands in; it never panics, and never gives back something else.
+/// Damage is reported, or is in an unused part of the file. It never causes a panic or another content.
 #[tokio::test]
 async fn a_damaged_file_is_refused_or_whole() {
     let folder = Folder::new("damaged");

@@ -31,7 +31,7 @@ async fn the_file_does_not_grow_in_a_long_life() {
     check_growth(200_000).await;
 }
 
-/// With a backlog of a thousand messages of 1 KiB, which is what there is to keep.
+/// With a backlog of a thousand messages of 1 KiB.
 async fn check_growth(cycles: u64) {
     let folder = Folder::new(&format!("growth-{cycles}"));
     let (journal, _) = folder.open();

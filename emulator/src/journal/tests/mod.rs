@@ -1,4 +1,4 @@
-//! The journal against a model, crashes, bad folders and full disks.
+//! Tests of the journal: a model, crashes, unusable folders and full disks.
 
 mod crash;
 mod folder;
@@ -15,7 +15,7 @@ use rand::{Rng, RngCore};
 
 use super::{Change, Held, Journal, JournalError, Kind, Saved};
 
-/// A folder of this test's own, which goes with it.
+/// A folder of one test, deleted with it.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -53,7 +53,7 @@ fn put(name: &str) -> Change {
     }
 }
 
-/// A message of 1 KiB.
+/// Returns a message of 1 KiB.
 fn message(sequence: u64) -> Change {
     Change::Message {
         sequence,
@@ -77,7 +77,7 @@ fn release(subscription: &str, sequence: u64) -> Change {
     }
 }
 
-/// Any change, over so few names that changes meet each other.
+/// Generates any change, over so few names that changes affect each other.
 fn any_change(random: &mut SmallRng) -> Change {
     let kind = [Kind::Topic, Kind::Subscription][random.random_range(0..2)];
     let name = ["billing", "orders", "archive"][random.random_range(0..3)].to_owned();

@@ -1,4 +1,4 @@
-//! Whatever changes come, in whatever writes, a journal gives back what the last words on them were.
+//! After any sequence of writes, a journal returns the last value of everything.
 
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, any, proptest};
@@ -12,7 +12,7 @@ use super::{Folder, any_change};
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Each life is a number of writes, up to a restart; each write is some changes.
+    /// Each inner list is the writes up to a restart; each write is a list of changes.
     #[test]
     fn a_journal_agrees_with_a_model_over_restarts(
         seed in any::<u64>(),

@@ -9,7 +9,7 @@ use super::{Change, Folder, Journal, hold, message, release};
 
 const WRITERS: u64 = 64;
 
-/// Messages a second, published and acked by 64 tasks that each wait for both receipts.
+/// The messages per second that 64 tasks publish and ack, each waiting for both receipts.
 async fn cycles(journal: &Arc<Journal>, each: u64, subscriptions: u64) -> (f64, f64) {
     let began = Instant::now();
     let mut tasks = JoinSet::new();
@@ -50,7 +50,7 @@ async fn group_commit_with_64_writers() {
     }
 }
 
-/// The rate of one thread, with a backlog of a thousand messages. No single write is awaited, as when endpoints ack.
+/// The rate of one thread with a backlog of a thousand messages. It awaits no single write, like deliveries to endpoints.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement, for release builds"]
 async fn five_holds_a_message_from_one_publisher() {

@@ -51,7 +51,7 @@ pub struct SubscriptionConfig {
 }
 
 impl SubscriptionConfig {
-    /// A subscription with Google's defaults, without a push endpoint.
+    /// Returns a subscription with Google's defaults, without a push endpoint.
     pub fn new(name: impl Into<String>, topic: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -71,7 +71,7 @@ impl SubscriptionConfig {
         }
     }
 
-    /// The same subscription, pushed to `endpoint` without a token.
+    /// Returns the same subscription, pushed to `endpoint` without a token.
     #[must_use]
     pub fn push_to(mut self, endpoint: impl Into<String>) -> Self {
         self.push_config = Some(PushConfig::new(endpoint));

@@ -25,7 +25,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The wait after the given number of failures: the minimum first, then twice as long each time, up to the maximum.
+    /// Returns the wait after the given number of failures: the minimum first, then twice as long each time, up to the maximum.
     ///
     /// That growth is exponential is Google's word; the factor is ours, as is the step of 100 ms that lets a minimum of
     /// zero grow.

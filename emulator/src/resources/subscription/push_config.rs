@@ -40,7 +40,7 @@ impl PushConfig {
         }
     }
 
-    /// The same, signed for the service account `email` and, unless the endpoint is the audience, for `audience`.
+    /// Returns the same settings with tokens of the service account `email`. Their audience is `audience`, or the endpoint.
     #[must_use]
     pub fn signed_as(mut self, email: impl Into<String>, audience: Option<&str>) -> Self {
         self.oidc_token = Some(OidcToken {
@@ -50,7 +50,7 @@ impl PushConfig {
         self
     }
 
-    /// The same, without Pub/Sub's wrapper around the data.
+    /// Returns the same settings without Pub/Sub's wrapper around the data.
     #[must_use]
     pub fn unwrapped(mut self, write_metadata: bool) -> Self {
         self.form = PushForm::Unwrapped { write_metadata };
@@ -67,8 +67,8 @@ impl PushConfig {
         }
     }
 
-    /// The endpoint. A URL with a user or a password is refused, since it would be sent as an `Authorization` that Pub/Sub
-    /// does not send; the refusal does not repeat it.
+    /// Parses the endpoint. A URL with a user or a password is rejected, since it would be sent as an `Authorization` that
+    /// Pub/Sub does not send. The error does not repeat the URL.
     pub(crate) fn url(&self) -> Result<Url, ApiError> {
         let url = Url::parse(&self.endpoint).ok();
         let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());

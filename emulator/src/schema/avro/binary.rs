@@ -3,11 +3,11 @@
 use super::{Avro, Shape, ShapeId};
 use crate::schema::mismatch::Mismatch;
 
-/// The deepest nesting of values, so that a message cannot overflow the stack. JSON is read 128 deep.
+/// The deepest nesting of values, so that a message cannot overflow the stack. The JSON parser allows 128 levels.
 const MAX_DEPTH: usize = 128;
-/// The most values without bytes, so that a few bytes cannot keep the emulator busy for ever.
+/// The most values without bytes, so that a short message cannot keep the emulator busy.
 const MAX_EMPTY_VALUES: usize = 1024 * 1024;
-/// The most values that one byte may be part of: a record within a record within a record.
+/// The most values that one byte may be part of, as in nested records.
 const MAX_VALUES_PER_BYTE: usize = 16;
 
 pub(super) fn check(avro: &Avro, data: &[u8]) -> Result<(), Mismatch> {
@@ -75,7 +75,8 @@ impl<'data> Reader<'data> {
         }
     }
 
-    /// Blocks of items up to an empty one. A block begins with its length; a negative one is followed by its size.
+    /// Reads blocks of items up to an empty block. A block starts with its length; after a negative length follows its size
+    /// in bytes.
     fn blocks(
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<(), Mismatch>,
@@ -92,7 +93,7 @@ impl<'data> Reader<'data> {
                 let before = self.rest.len();
                 item(self)?;
                 if self.rest.len() == before {
-                    // The type alone decides if a value takes bytes, so the other items take none either.
+                    // The type alone determines if a value takes bytes, so the other items take none either.
                     break;
                 }
             }
@@ -116,7 +117,7 @@ impl<'data> Reader<'data> {
         }
     }
 
-    /// A number in groups of seven bits, the lowest first, all but the last marked; even for positive, odd for negative ones.
+    /// Reads a zigzag-encoded variable-length integer: groups of seven bits, the lowest first, all but the last marked.
     fn long(&mut self) -> Result<i64, Mismatch> {
         let mut bits = 0_u64;
         for shift in (0..64).step_by(7) {
@@ -275,12 +276,12 @@ mod tests {
         let mut short = vec![2; 60];
         short.push(0);
         fits(list, &short);
-        // As many nulls as a long can count.
+        // The largest number of nulls that a long can count.
         let mut nulls = vec![0xfe];
         nulls.extend([0xff; 8]);
         nulls.extend([0x01, 0]);
         fits(r#"{"type": "array", "items": "null"}"#, &nulls);
-        // Ten to the power of twelve nulls in a message of no bytes.
+        // 10¹² nulls in a message without bytes.
         let mut nested = r#""null""#.to_owned();
         for level in 0..12 {
             let first = format!(r#"{{"name": "f", "type": {nested}}}"#);

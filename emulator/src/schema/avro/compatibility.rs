@@ -1,8 +1,8 @@
 //! The compatibility of two Avro definitions in both directions (Apache, *Avro specification*, *Schema Resolution*).
 //!
-//! The crate `apache-avro` decides. It takes a reference to a named type for another type than its definition, so the
-//! same definition with its types in another order would not fit. Hence every named type is compared by itself here, and
-//! referred to wherever it is used.
+//! The crate `apache-avro` decides. For it, a reference to a named type differs from the definition of that type, so the
+//! same definition with its types in another order would be incompatible. Hence every named type is compared separately
+//! here, and the other types refer to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::replace;
@@ -12,17 +12,17 @@ use apache_avro::error::CompatibilityError;
 use apache_avro::schema::{Name, UnionSchema};
 use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
 
-/// A definition taken apart.
+/// A definition, divided into its named types and the rest.
 struct Types<'a> {
-    /// Without the named types that it is made of.
+    /// The definition without its named types.
     root: Schema,
     named: BTreeMap<String, Schema>,
-    /// Types are compared by their names without namespaces, but for these.
+    /// Short names that several types share. All other types are compared by their short names.
     ambiguous: &'a BTreeSet<String>,
 }
 
 /// # Errors
-/// Returns the place and the reason if one of them cannot read what the other writes.
+/// If one of them cannot read messages of the other: the place and the reason.
 pub(in crate::schema) fn compare(earlier: &str, new: &str) -> Result<(), String> {
     let (earlier, new) = (super::parse(earlier)?, super::parse(new)?);
     let mut ambiguous = ambiguous_names(&earlier);
@@ -38,7 +38,7 @@ pub(in crate::schema) fn compare(earlier: &str, new: &str) -> Result<(), String>
     Ok(())
 }
 
-/// The names without namespaces that several types of a definition have.
+/// Returns the short names that several types of a definition share.
 fn ambiguous_names(definition: &Schema) -> BTreeSet<String> {
     let mut full = BTreeSet::new();
     note_names(definition, &mut full);
@@ -79,7 +79,7 @@ impl<'a> Types<'a> {
         Ok(types)
     }
 
-    /// The same type without the definitions of named types in it, which are put aside.
+    /// Returns the type without the definitions of named types in it, which are collected separately.
     fn refer(&mut self, schema: Schema) -> Result<Schema, String> {
         match schema {
             Schema::Record(mut record) => {
@@ -139,7 +139,7 @@ fn both_read(earlier: &Schema, new: &Schema) -> Result<(), String> {
         .map_err(|reason| format!("the earlier revision cannot read the new one: {reason}"))
 }
 
-/// Everything that is written must be readable, not only some of it.
+/// Checks that the reader accepts every value of the writer, not only some.
 fn reads(writer: &Schema, reader: &Schema) -> Result<(), String> {
     match SchemaCompatibility::can_read(writer, reader) {
         Ok(Compatibility::Full) => Ok(()),
@@ -150,7 +150,7 @@ fn reads(writer: &Schema, reader: &Schema) -> Result<(), String> {
     }
 }
 
-/// The crate's words, without the debug output of whole types.
+/// Returns the crate's error text without the debug output of whole types.
 fn reason(error: &CompatibilityError) -> String {
     match error {
         CompatibilityError::FieldTypeMismatch(field, inner) => {
@@ -170,7 +170,7 @@ fn reason(error: &CompatibilityError) -> String {
     }
 }
 
-/// `long` of `Long`, and `record` of `Record(RecordSchema { … })`.
+/// Returns the kind of a type: `long` for `Long`, and `record` for `Record(RecordSchema { … })`.
 fn kind(shown: &str) -> String {
     let end = shown.find(|each: char| !each.is_ascii_alphanumeric());
     let name = end.and_then(|end| shown.get(..end)).unwrap_or(shown);

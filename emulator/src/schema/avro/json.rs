@@ -1,14 +1,14 @@
 //! The check of JSON against an Avro type (Apache, *Avro specification*, *JSON Encoding*).
 //!
-//! Google's emulator is looser in ways that look like accidents of its library: it lets unknown fields pass, cuts 1.5 down to an
-//! int, takes any character in bytes, and does not look beyond the end of the value. None of that passes here.
+//! Google's emulator is less strict: it accepts unknown fields, truncates 1.5 to an int, takes any character in bytes, and
+//! ignores text after the value. This check rejects all of these.
 
 use serde_json::Value;
 
 use super::{Avro, Part, Shape, ShapeId};
 use crate::schema::mismatch::Mismatch;
 
-/// 2 to the power of 63: the first whole number beyond a long, exact as a float.
+/// 2 to the power of 63, the first integer beyond a long, which a float represents exactly.
 const BEYOND_LONG: f64 = 9_223_372_036_854_775_808.0;
 
 pub(super) fn check(avro: &Avro, data: &[u8]) -> Result<(), Mismatch> {
@@ -17,7 +17,7 @@ pub(super) fn check(avro: &Avro, data: &[u8]) -> Result<(), Mismatch> {
     fits(avro, avro.root, &value)
 }
 
-/// Recursion ends with the value, whose depth the JSON parser bounds.
+/// The JSON parser bounds the depth of the value, and so of this recursion.
 fn fits(avro: &Avro, id: ShapeId, value: &Value) -> Result<(), Mismatch> {
     match (avro.shape(id), value) {
         (Shape::Null, Value::Null)
@@ -73,7 +73,7 @@ fn fits_record(
     }
 }
 
-/// `null`, or an object whose one key names the type of its value.
+/// Checks a union: `null`, or an object with one key, which names the type of its value.
 fn fits_union(avro: &Avro, branches: &[Part], value: &Value) -> Result<(), Mismatch> {
     let chosen = match value {
         Value::Null => Some(("null", value)),
@@ -103,7 +103,7 @@ fn fits_union(avro: &Avro, branches: &[Part], value: &Value) -> Result<(), Misma
     fits(avro, branch.shape, value).map_err(|mismatch| mismatch.inside(name))
 }
 
-/// The whole number that a JSON number stands for, however it is written, if a long holds it.
+/// Returns the integer value of a JSON number in any notation, if it fits a long.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the number is whole and within the range of the type"
@@ -120,7 +120,7 @@ fn is_int(number: i64) -> bool {
     i32::try_from(number).is_ok()
 }
 
-/// Bytes are written as the characters of their numbers.
+/// Checks that every character of a string stands for the byte of its number.
 fn are_bytes(text: &str) -> Result<(), Mismatch> {
     match text.chars().find(|each| *each > '\u{ff}') {
         Some(character) => Err(Mismatch::new(format!(
@@ -181,7 +181,7 @@ fn found(value: &Value) -> &'static str {
 mod tests {
     use super::*;
 
-    /// Holds `message` against a record `shop.R` with one field `x` of the given type.
+    /// Checks `message` against a record `shop.R` with one field `x` of the given type.
     fn reason(field_type: &str, message: &str) -> Option<String> {
         let definition = format!(
             r#"{{"type": "record", "name": "R", "namespace": "shop", "fields": [{{"name": "x", "type": {field_type}}}]}}"#

@@ -1,7 +1,7 @@
 //! Avro definitions, and the check of messages against them.
 //!
-//! The crate `apache-avro` reads the definition. It does not read messages: it knows no Avro JSON, and its decoder goes
-//! as deep as a message nests, which a few thousand bytes for a recursive type turn into an overflow of the stack.
+//! The crate `apache-avro` reads the definition, but not the messages. It does not support Avro's JSON encoding, and its
+//! decoder recurses as deep as a message nests: a few thousand bytes of a recursive type would overflow the stack.
 
 mod binary;
 mod compatibility;
@@ -16,7 +16,7 @@ use serde_json::Value;
 pub(super) use self::compatibility::compare;
 use super::mismatch::Mismatch;
 
-/// A compiled definition: every type in it by its place in `shapes`, so that recursive types need no special care.
+/// A compiled definition. Types refer to each other by their index in `shapes`, so recursive types need no special case.
 #[derive(Debug)]
 pub(super) struct Avro {
     shapes: Vec<Shape>,
@@ -26,7 +26,7 @@ pub(super) struct Avro {
 #[derive(Clone, Copy, Debug)]
 struct ShapeId(usize);
 
-/// The part of a type that decides the form of its values.
+/// The part of a type that determines the form of its values.
 #[derive(Debug)]
 enum Shape {
     Null,
@@ -45,7 +45,7 @@ enum Shape {
     Record(Vec<Part>),
 }
 
-/// A field of a record by its name, or a branch of a union by that of its type.
+/// A field of a record with its name, or a branch of a union with the name of its type.
 #[derive(Debug)]
 struct Part {
     name: String,
@@ -54,7 +54,7 @@ struct Part {
 
 impl Avro {
     /// # Errors
-    /// The fault in the definition.
+    /// If the definition is invalid.
     pub(super) fn compile(definition: &str) -> Result<Self, String> {
         let mut builder = Builder::default();
         let root = builder.add(&parse(definition)?)?;
@@ -72,7 +72,7 @@ impl Avro {
         binary::check(self, data)
     }
 
-    /// An id is only given out for a shape that is there by the time that messages are read.
+    /// Returns the shape of an id. Every id has a shape by the time that messages are read.
     fn shape(&self, ShapeId(place): ShapeId) -> &Shape {
         self.shapes.get(place).unwrap_or(&Shape::Null)
     }
@@ -92,7 +92,8 @@ struct Builder {
 }
 
 impl Builder {
-    /// Recursion ends with the definition, whose depth the JSON parser bounds; types that it names again are not entered.
+    /// The JSON parser bounds the depth of the definition, and so of this recursion. References to named types are not
+    /// followed.
     fn add(&mut self, schema: &Schema) -> Result<ShapeId, String> {
         let shape = match schema {
             Schema::Ref { name } => return self.find(name),
@@ -144,8 +145,8 @@ impl Builder {
         Ok(id)
     }
 
-    /// The default of a union is a value of its first type, which `apache-avro` does not check as it does other defaults
-    /// (Apache, *Avro specification*, *Complex Types*).
+    /// Checks that the default of a union is a value of its first type. `apache-avro` does not check it, although it checks
+    /// other defaults (Apache, *Avro specification*, *Complex Types*).
     fn check_default(&self, field: &RecordField, ShapeId(place): ShapeId) -> Result<(), String> {
         let (Some(default), Some(Shape::Union(branches))) =
             (&field.default, self.shapes.get(place))
@@ -168,7 +169,7 @@ impl Builder {
         ShapeId(self.shapes.len() - 1)
     }
 
-    /// A place for a named type, which it may mention itself.
+    /// Reserves the id of a named type, which may refer to itself.
     fn reserve(&mut self, name: &Name) -> Result<ShapeId, String> {
         let id = self.push(Shape::Null);
         let name = name.fullname(None);
@@ -228,8 +229,8 @@ fn is_like(shape: &Shape, default: &Value) -> bool {
     }
 }
 
-/// Takes the logical types out of a definition, which say nothing of the form of a value: readers that do not know one are to
-/// take the underlying type, and Google's emulator does (Apache, *Avro specification*, *Logical Types*).
+/// Removes the logical types from a definition. They do not affect the form of a value: a reader that does not know one
+/// uses the underlying type, as Google's emulator does (Apache, *Avro specification*, *Logical Types*).
 fn forget_logical_types(definition: &mut Value) {
     match definition {
         Value::Array(parts) => parts.iter_mut().for_each(forget_logical_types),
@@ -254,7 +255,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value as Json, json};
 
-    /// A type, and one value of it: as `apache-avro` has it, and as JSON. Named types get their names from `number_types`.
+    /// A type and one value of it, for `apache-avro` and as JSON. `number_types` sets the names of named types.
     type Sample = (Json, Value, Json);
 
     fn sample() -> impl Strategy<Value = Sample> {
@@ -313,7 +314,8 @@ mod tests {
         (schema, Value::Record(values), Json::Object(members))
     }
 
-    /// A union with null, where that can be: unions of unions, of two nulls, and of types that are yet to be named cannot.
+    /// Returns a union of the type with null, if Avro allows it: not for a union, for null, or for a type without a name so
+    /// far.
     fn optional((schema, value, json): Sample) -> Sample {
         let kind = schema.get("type").unwrap_or(&schema).clone();
         match kind.as_str() {
@@ -329,7 +331,7 @@ mod tests {
         }
     }
 
-    /// Gives every named type a name of its own.
+    /// Sets a unique name for every named type.
     fn number_types(schema: &mut Json, next: &mut usize) {
         match schema {
             Json::Array(parts) => parts.iter_mut().for_each(|part| number_types(part, next)),

@@ -5,12 +5,12 @@ use std::collections::{BTreeSet, HashSet};
 
 use prost_reflect::{Cardinality, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 
-/// The types of two revisions that are still to be compared: those that fields of the same number have. A list and not a
-/// recursion, since types may lead to types as often as a definition is long.
+/// The types of two revisions that are still to be compared, because fields of the same number have them. A list replaces
+/// recursion, whose depth would be up to the definition.
 #[derive(Default)]
 struct Pairs {
     waiting: Vec<(MessageDescriptor, MessageDescriptor)>,
-    /// By name; a pair has one, or it would not go together.
+    /// The names of the types that were compared or are about to be. A compatible definition pairs each type once.
     seen: HashSet<String>,
 }
 
@@ -95,7 +95,7 @@ impl Pairs {
     }
 }
 
-/// A field that only one revision has; `other` is the message in the other one.
+/// Checks a field that only one revision has; `other` is the message in the other revision.
 fn comes_or_goes(field: &FieldDescriptor, other: &MessageDescriptor) -> Result<(), String> {
     let name = field.full_name();
     if other.get_field_by_name(field.name()).is_some() {
@@ -159,7 +159,7 @@ mod tests {
         new.compare(&earlier)
     }
 
-    /// One change to the definition, and back.
+    /// Checks that a change to the definition, and the reverse change, have this result.
     fn check(from: &str, to: &str, expected: [Result<(), &str>; 2]) {
         let after = BEFORE.replace(from, to);
         assert_ne!(after, BEFORE);

@@ -13,11 +13,11 @@ use super::mismatch::Mismatch;
 /// The file name of the definition in the compiler's texts.
 const FILE: &str = "schema.proto";
 
-/// The one type of a definition.
+/// The only top-level type of a definition.
 #[derive(Debug)]
 pub(super) struct Protobuf(MessageDescriptor);
 
-/// Knows the definition, and no file that it could import.
+/// A resolver that has the definition and no file that it could import.
 struct OneFile(File);
 
 impl FileResolver for OneFile {
@@ -33,7 +33,7 @@ impl Protobuf {
     /// There must be one type at the top level and no import (Google, *Schema overview*, *Important information about schemas*).
     ///
     /// # Errors
-    /// The fault in the definition.
+    /// If the definition is invalid.
     pub(super) fn compile(definition: &str) -> Result<Self, String> {
         // The long form names the line; the short one does not.
         let text = |error: protox::Error| format!("{error:?}");
@@ -59,7 +59,7 @@ impl Protobuf {
             .ok_or_else(|| "expected a message as the top-level type, found an enum".to_owned())
     }
 
-    /// Returns true if it may follow an earlier definition.
+    /// Checks that this definition may follow an earlier one.
     ///
     /// # Errors
     /// Returns the first change that is not allowed.
@@ -68,7 +68,7 @@ impl Protobuf {
         compatibility::compare(earlier, descriptor)
     }
 
-    /// Unknown fields do not fit.
+    /// Checks a message in JSON. Unknown fields are rejected.
     pub(super) fn check_json(&self, data: &[u8]) -> Result<(), Mismatch> {
         let options = DeserializeOptions::new().deny_unknown_fields(true);
         let mut json = serde_json::Deserializer::from_slice(data);
@@ -80,7 +80,7 @@ impl Protobuf {
         is_whole(&message)
     }
 
-    /// Unknown fields fit, as is usual for Protocol Buffers.
+    /// Checks a message in binary form. Unknown fields are accepted, as is usual for Protocol Buffers.
     pub(super) fn check_binary(&self, data: &[u8]) -> Result<(), Mismatch> {
         let Self(descriptor) = self;
         let message = DynamicMessage::decode(descriptor.clone(), data)
@@ -89,8 +89,8 @@ impl Protobuf {
     }
 }
 
-/// Refuses a message in which a required field is missing, which `prost-reflect` lets pass. Recursion ends with the message,
-/// whose depth the parsers bound.
+/// Rejects a message without a required field, which `prost-reflect` accepts. The parsers bound the depth of a message and
+/// so of this recursion.
 fn is_whole(message: &DynamicMessage) -> Result<(), Mismatch> {
     for field in message.descriptor().fields() {
         if field.cardinality() == Cardinality::Required && !message.has_field(&field) {
@@ -252,7 +252,7 @@ mod tests {
             message = outer;
         }
         assert!(binary(list, &message).is_err());
-        // The beginning of an unknown group, again and again.
+        // The start of an unknown group, repeated.
         assert!(binary(list, &[0x1b; 1_000_000]).is_err());
         let nested = format!("{}{{}}{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
         assert!(json(list, &nested).is_err());

@@ -11,23 +11,23 @@ use crate::event::Settlement;
 use crate::faults::Plan;
 use crate::resources::name::ResourceName;
 
-/// Outcomes, as a subscriber may name them in its replies, that decide how a message is shown.
+/// Outcomes in a subscriber's replies that affect the state of a message.
 const DEAD_LETTERED: &str = "dead-lettered";
 const DUPLICATE: &str = "duplicate";
 
-/// The memory of a delivery, with its share of the collection.
+/// The memory of a delivery, including its share of the collection.
 const DELIVERY_BYTES: usize = 256;
 
 /// The deliveries of a message to one subscription.
 #[derive(Clone, Debug)]
-pub(crate) struct SubscriptionLife {
+pub(crate) struct SubscriptionRecord {
     pub(crate) subscription: ResourceName,
     pub(crate) attempts: VecDeque<DeliveryRecord>,
-    /// Attempts between the first and those after it that are no longer kept.
+    /// The number of attempts after the first that were evicted.
     pub(crate) forgotten: usize,
     /// The effect of a seek or a purge since the last attempt.
     pub(crate) seek_effect: Option<SeekEffect>,
-    /// The sequence of the latest dead letter that was made of the message here.
+    /// The sequence of the latest dead letter of the message in this subscription.
     pub(crate) dead_letter: Option<u64>,
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct DeliveryRecord {
 pub(crate) enum DeliveryState {
     Waiting,
     Delivering,
-    /// The last attempt failed, and another follows, not before this time.
+    /// The last attempt failed. The next one starts no earlier than this time.
     Retrying(OffsetDateTime),
     Acked,
     DeadLettered,
@@ -66,7 +66,7 @@ pub(crate) enum DeliveryState {
     Skipped,
 }
 
-impl SubscriptionLife {
+impl SubscriptionRecord {
     pub(super) fn new(subscription: &ResourceName) -> Self {
         Self {
             subscription: subscription.clone(),
@@ -77,7 +77,7 @@ impl SubscriptionLife {
         }
     }
 
-    /// Returns how the message stands with this subscription.
+    /// Returns the state of the message in this subscription.
     pub(crate) fn state(&self) -> DeliveryState {
         match self.seek_effect {
             Some(SeekEffect::Purged) => return DeliveryState::Purged,
@@ -85,7 +85,7 @@ impl SubscriptionLife {
             Some(SeekEffect::Recalled) => return DeliveryState::Waiting,
             None => {}
         }
-        // The end of an attempt beside another does not decide.
+        // An attempt that ended while another was under way does not count.
         let mut attempts = self.attempts.iter().rev();
         match attempts
             .find_map(DeliveryRecord::state)
@@ -98,8 +98,8 @@ impl SubscriptionLife {
         }
     }
 
-    /// Returns the subscriber's own word for what became of the message, from the replies that acknowledged it. A duplicate
-    /// does not replace an earlier outcome.
+    /// Returns the subscriber's outcome of the message, from the replies that acknowledged it. A duplicate does not replace
+    /// an earlier outcome.
     pub(crate) fn outcome(&self) -> Option<&str> {
         let acks = self
             .attempts

@@ -7,23 +7,23 @@ import { table } from "./table.js";
 import { clock, messageCell, messageHref, named, nameCell, plural, preview, shortName, whyGivenUp } from "./words.js";
 
 export function show() {
-  const list = table("Dead letters", [["Letter"], ["Why", "why"], ["Subscription"], ["Data", "clip mono"], ["Replay"]]);
+  const list = table("Dead letters", [["Dead letter"], ["Why", "why"], ["Subscription"], ["Data", "clip mono"], ["Replay"]]);
   const routes = table("Where dead letters go", [["Subscription"], ["Gives up after"], ["Dead-letter topic"], ["Held there by"]]);
   const where = element("div"), routesPlace = element("div"), result = element("div", { role: "status" }), count = element("p", { class: "hint" }), full = element("p", { class: "notice warn", hidden: true });
   let page = 1;
   const pages = pager((wanted) => { page = wanted; return refresh(); });
 
-  async function replay(letter) {
-    const attributes = plural(Object.keys(letter.originalAttributes).length, "attribute");
-    const key = letter.content.orderingKey ? ` and the ordering key ${letter.content.orderingKey}` : "";
-    const sure = await confirm("Publish this message again?", [
-      `A new message with the same data, ${attributes}${key} is published to ${letter.sourceTopic}.`,
-      letter.receivers.length > 1 ? `All ${letter.receivers.length} subscriptions of that topic receive it, not only ${shortName(letter.source)}: ${letter.receivers.map(shortName).join(", ")}.` : `${letter.receivers.map(shortName).join(", ") || "No subscription"} receives it.`,
-      `The dead letter stays in ${shortName(letter.holder)} until it is acknowledged there.`,
+  async function replay(deadLetter) {
+    const attributes = plural(Object.keys(deadLetter.originalAttributes).length, "attribute");
+    const key = deadLetter.content.orderingKey ? ` and the ordering key ${deadLetter.content.orderingKey}` : "";
+    const isConfirmed = await confirm("Publish this message again?", [
+      `A new message with the same data, ${attributes}${key} is published to ${deadLetter.sourceTopic}.`,
+      deadLetter.receivers.length > 1 ? `All ${deadLetter.receivers.length} subscriptions of that topic receive it, not only ${shortName(deadLetter.source)}: ${deadLetter.receivers.map(shortName).join(", ")}.` : `${deadLetter.receivers.map(shortName).join(", ") || "No subscription"} receives it.`,
+      `The dead letter stays in ${shortName(deadLetter.holder)} until it is acknowledged there.`,
     ], "Publish again");
-    if (!sure) return;
+    if (!isConfirmed) return;
     try {
-      const done = await post("dead-letters/replay", { subscription: letter.holder, messageId: letter.id });
+      const done = await post("dead-letters/replay", { subscription: deadLetter.holder, messageId: deadLetter.id });
       result.replaceChildren(notice("good", "Published again. ", element("a", { href: messageHref(done.messageId), text: `See what becomes of message ${done.messageId}` })));
       announce("Published again", true);
     } catch (error) {
@@ -33,22 +33,22 @@ export function show() {
 
   async function refresh() {
     const found = await get("dead-letters", { page });
-    list.update(found.letters.map((letter) => ({
-      key: `${letter.holder} ${letter.id}`,
+    list.update(found.deadLetters.map((deadLetter) => ({
+      key: `${deadLetter.holder} ${deadLetter.id}`,
       cells: [
-        { items: [{ key: "id", parts: [messageCell(letter.id)] }, ...(letter.firstPublishedAt ? [{ key: "time", parts: [{ text: `of ${clock(letter.firstPublishedAt)}`, class: "faint", title: "When the message was first published" }] }] : [])] },
-        why(letter),
-        { items: [{ key: "source", parts: ["given up by", letter.source ? nameCell(letter.source) : "one unknown"] }, { key: "holder", parts: ["held by", nameCell(letter.holder)] }] },
-        preview(letter.content),
-        letter.sourceTopic ? { button: () => replay(letter), text: "Replay…", label: `Replay letter ${letter.id}` } : { text: "its source is gone", class: "faint" },
+        { items: [{ key: "id", parts: [messageCell(deadLetter.id)] }, ...(deadLetter.firstPublishedAt ? [{ key: "time", parts: [{ text: `of ${clock(deadLetter.firstPublishedAt)}`, class: "faint", title: "When the message was first published" }] }] : [])] },
+        why(deadLetter),
+        { items: [{ key: "source", parts: ["given up by", deadLetter.source ? nameCell(deadLetter.source) : "one unknown"] }, { key: "holder", parts: ["held by", nameCell(deadLetter.holder)] }] },
+        preview(deadLetter.content),
+        deadLetter.sourceTopic ? { button: () => replay(deadLetter), text: "Replay…", label: `Replay dead letter ${deadLetter.id}` } : { text: "its source is gone", class: "faint" },
       ],
     })));
     routes.update(found.routes.map((route) => ({
       key: route.subscription,
       cells: [nameCell(route.subscription), plural(route.attempts, "attempt"), nameCell(route.topic),
-        route.holders.length ? { items: named(route.holders) } : { text: "Nobody: its dead letters are lost", class: "chip bad" }],
+        route.holders.length ? { items: named(route.holders) } : { text: "No subscription: its dead letters are lost", class: "chip bad" }],
     })));
-    place(where, found.letters.length, list.node, () => noLetters(found.routes));
+    place(where, found.deadLetters.length, list.node, () => noDeadLetters(found.routes));
     place(routesPlace, found.routes.length, routes.node, noRoutes);
     full.hidden = !found.tooFull.length;
     setText(full, `Too many messages to look through: ${found.tooFull.map(shortName).join(", ")}.`);
@@ -69,14 +69,14 @@ export function show() {
 }
 
 /** What a subscriber wrote about it, or how its deliveries ended, and the message that it was. */
-function why(letter) {
-  const { attempts, letterOf } = letter;
-  const parts = [[letter.reason, letter.error].filter(Boolean).join(": ") || whyGivenUp(attempts, letterOf)];
-  if (letterOf?.isKnown) parts.push({ text: "Its attempts", href: messageHref(letterOf.id), title: `Message ${letterOf.id}` });
+function why(deadLetter) {
+  const { attempts, deadLetterOf } = deadLetter;
+  const parts = [[deadLetter.reason, deadLetter.error].filter(Boolean).join(": ") || whyGivenUp(attempts, deadLetterOf)];
+  if (deadLetterOf?.isKnown) parts.push({ text: "Its attempts", href: messageHref(deadLetterOf.id), title: `Message ${deadLetterOf.id}` });
   return { items: [{ key: "why", parts }] };
 }
 
-function noLetters(routes) {
+function noDeadLetters(routes) {
   return empty(routes.length ? "There are none: every message was delivered, or is still being tried." : "There are none, and no subscription has a dead-letter policy.");
 }
 

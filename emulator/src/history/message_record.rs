@@ -1,4 +1,4 @@
-//! The record of one message: its topic, its content, and its deliveries to each subscription.
+//! The history of one message: its topic, its content, and its deliveries to each subscription.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,32 +7,32 @@ use time::OffsetDateTime;
 
 use super::dead_letter;
 use super::end::End;
-use super::subscription_life::{DeliveryRecord, SubscriptionLife};
+use super::subscription_record::{DeliveryRecord, SubscriptionRecord};
 use crate::event::Reply;
 use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
 
-/// Attempts kept of one message, the first of each subscription and the latest; each subscription has two in any case.
+/// The most attempts of one message: the first of each subscription, and the latest. Each subscription keeps at least two.
 const MAX_ATTEMPTS: usize = 50;
-/// Subscriptions of one message that are followed.
+/// The most subscriptions of one message that are recorded.
 const MAX_SUBSCRIPTIONS: usize = 100;
 
-/// Approximate sizes, with the share of the collections around them.
-const LIFE_BYTES: usize = 256;
+/// Approximate sizes, including the share of the collections around them.
+const MESSAGE_BYTES: usize = 256;
 const SUBSCRIPTION_BYTES: usize = 96;
 
 /// The deliveries of one message to all of its subscriptions.
 #[derive(Clone, Debug)]
-pub(crate) struct Life {
+pub(crate) struct MessageRecord {
     pub(crate) sequence: u64,
-    /// Unknown if the message was published longer ago than the history reaches.
+    /// The topic, or `None` if the message was published before the history begins.
     pub(crate) topic: Option<ResourceName>,
     pub(crate) publish_time: OffsetDateTime,
     pub(crate) content: Content,
-    pub(crate) subscriptions: Vec<SubscriptionLife>,
-    /// Subscriptions that are not followed.
+    pub(crate) subscriptions: Vec<SubscriptionRecord>,
+    /// The number of further subscriptions, which are not recorded.
     pub(crate) more_subscriptions: usize,
-    /// If this is a dead letter: what was given up.
+    /// The original message, if this is a dead letter.
     pub(crate) dead_letter_of: Option<DeadLetterOrigin>,
     /// The version of the history when this last changed.
     pub(crate) changed: u64,
@@ -44,11 +44,11 @@ pub(crate) struct Life {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct DeadLetterOrigin {
     pub(crate) sequence: u64,
-    /// The reply to its last delivery; none if the subscriber published the letter itself.
+    /// The reply to its last delivery, or `None` if the subscriber published the dead letter itself.
     pub(crate) reply: Option<Reply>,
 }
 
-/// The message, or its sizes once the payload was released.
+/// The message, or its sizes after the payload was released.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
     Kept(Arc<StoredMessage>),
@@ -59,14 +59,15 @@ pub(crate) enum Content {
     },
 }
 
-impl Life {
+impl MessageRecord {
     pub(super) fn new(
         topic: Option<&ResourceName>,
         message: &Arc<StoredMessage>,
         to: &[ResourceName],
     ) -> Self {
         let followed = to.iter().take(MAX_SUBSCRIPTIONS);
-        let subscriptions: Vec<SubscriptionLife> = followed.map(SubscriptionLife::new).collect();
+        let subscriptions: Vec<SubscriptionRecord> =
+            followed.map(SubscriptionRecord::new).collect();
         Self {
             sequence: message.sequence,
             topic: topic.cloned(),
@@ -79,7 +80,7 @@ impl Life {
             }),
             changed: 0,
             attempts: 0,
-            bytes: LIFE_BYTES + subscriptions.len() * SUBSCRIPTION_BYTES,
+            bytes: MESSAGE_BYTES + subscriptions.len() * SUBSCRIPTION_BYTES,
             subscriptions,
         }
     }
@@ -124,7 +125,8 @@ impl Life {
             if self.subscriptions.len() >= MAX_SUBSCRIPTIONS {
                 return;
             }
-            self.subscriptions.push(SubscriptionLife::new(subscription));
+            self.subscriptions
+                .push(SubscriptionRecord::new(subscription));
             self.bytes += SUBSCRIPTION_BYTES;
         }
         let place = known.unwrap_or(self.subscriptions.len().saturating_sub(1));
