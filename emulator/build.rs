@@ -1,14 +1,14 @@
-//! Generates the gRPC servers of Google's four services over ready-made messages, so that neither protoc nor `.proto` files are
-//! needed.
+//! Generates the gRPC servers of Google's four services for existing message types, so that neither protoc nor `.proto`
+//! files are needed.
 
 use tonic_build::manual::{Builder, Method, MethodBuilder, Service};
 
 const PUBSUB: &str = "googleapis_tonic_google_pubsub_v1::google::pubsub::v1";
 const IAM: &str = "googleapis_tonic_google_iam_v1::google::iam::v1";
-/// What an RPC without an answer answers: *google.protobuf.Empty*, which prost has no struct for.
+/// The response of an RPC without one: *google.protobuf.Empty*, which prost has no struct for.
 const EMPTY: &str = "crate::api::grpc::Empty";
 
-/// A method, its request and its answer; no answer stands for an empty one.
+/// A method, its request and its response. Without a response it is empty.
 type Rpc = (&'static str, &'static str, &'static str);
 
 const PUBLISHER: [Rpc; 9] = [

@@ -1,5 +1,5 @@
-//! Measures how soon an emulator is up, how long a message takes from publishing to its endpoint, and how many go through.
-//! The endpoint is another process, as it is for whoever uses the emulator as a command.
+//! Measures the start of an emulator, the time from publishing to the endpoint, and the throughput. The endpoint is another
+//! process, as with the command.
 //!
 //! `cargo run --release -p emulator --example latency`
 
@@ -111,7 +111,7 @@ fn rate(
     Ok(())
 }
 
-/// What this process has used so far; only Linux tells.
+/// Returns the processor time of this process; only on Linux.
 fn processor_time() -> Option<Duration> {
     const A_TICK: Duration = Duration::from_millis(10);
     let line = std::fs::read_to_string("/proc/self/stat").ok()?;
@@ -130,7 +130,7 @@ fn since_1970() -> Result<Duration, SystemTimeError> {
     SystemTime::now().duration_since(UNIX_EPOCH)
 }
 
-/// The endpoint as its parent sees it.
+/// The endpoint's process.
 struct Endpoint {
     process: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -151,14 +151,14 @@ impl Endpoint {
         })
     }
 
-    /// When the push arrived that the endpoint tells of next.
+    /// Returns the time of the next reported arrival.
     fn arrival(&mut self) -> Result<Duration, Box<dyn Error>> {
         let line = self.lines.next().ok_or("the endpoint is gone")??;
         Ok(Duration::from_nanos(line.parse()?))
     }
 }
 
-/// Acks everything, and prints when each of the single pushes arrived, and when all of the many had.
+/// Acks all pushes, and prints the times of the single pushes and of the last of the many.
 async fn endpoint() -> Result<(), Box<dyn Error>> {
     static ARRIVED: AtomicU32 = AtomicU32::new(0);
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -1,4 +1,4 @@
-//! Connections that an endpoint closes, reuses or answers early, and the result of the push.
+//! Tests of connections that an endpoint closes, reuses or answers early.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use tokio::time::sleep;
 use crate::harness::{RawConnection, RawEndpoint, SUBSCRIPTION, Scene, status};
 
 const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\n\r\n";
-/// Less than servers or the emulator keep an idle connection. The clock is paused, and jumps when nothing else is to be
-/// done: what a peer has sent by then has been noticed.
+/// Shorter than the idle time of servers and of the emulator. The paused clock advances only when all tasks wait, so
+/// everything that a peer sent has been read.
 const A_MOMENT: Duration = Duration::from_millis(10);
 
 async fn scene() -> (Scene, RawEndpoint) {
@@ -20,7 +20,7 @@ async fn scene() -> (Scene, RawEndpoint) {
     (scene.await, endpoint)
 }
 
-/// Publishes a message whose first push is answered so, on a connection of its own.
+/// Publishes a message. The endpoint answers its first push so, on a connection of its own.
 async fn answered(answer: &str) -> (Scene, RawEndpoint, RawConnection, DeliveryEvent) {
     let (mut scene, endpoint) = scene().await;
     scene.publish(Message::new("hi"));

@@ -1,4 +1,4 @@
-//! This emulator beside Google's, as far as it can be told on a busy machine.
+//! A comparison with Google's emulator, as far as a busy machine allows.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! Bootstrap files, as those who write them meet the emulator.
+//! Tests of bootstrap files.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -187,7 +187,7 @@ fn a_fault_is_reported_with_its_place() {
     refused("topics: {orders", "shop.yaml:1:9: unclosed bracket '{'");
 }
 
-/// Returns the message that a value of `json` becomes.
+/// Returns the data of a message with this value of `json`.
 fn published(json: &str) -> String {
     let file = format!("topics:\n  orders:\n    messages:\n      - json: {json}\n");
     let found = parsed(&file);

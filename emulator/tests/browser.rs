@@ -1,4 +1,4 @@
-//! The console's page, as people use it.
+//! Tests of the console in a browser.
 
 use std::time::Duration;
 
@@ -217,7 +217,7 @@ async fn an_empty_emulator_says_what_to_do_next() {
 async fn the_form_for_faults_sends_what_it_says() {
     let scene = Scene::eager([]).await;
     browse(scene.emulator.url(), LIGHT, |page| async move {
-        // The emulator is taken to be one that has faults, seek and purge; what the form sends is kept.
+        // The page believes that the emulator has faults, seek and purge. The requests of the form are recorded.
         page.run(
             "const real = window.fetch;
              window.fetch = async (path, options) => {
@@ -537,7 +537,7 @@ async fn what_is_not_there_is_not_offered_to_be_changed() {
     .await;
 }
 
-/// Names as long and as strange as Google allows. Gives the long one, and the id of a message.
+/// Creates resources with the longest and strangest names that Google allows. Returns the long one and the id of a message.
 async fn strange() -> (Scene, String, String) {
     let scene = Scene::eager([]).await;
     let emulator = &scene.emulator;
@@ -598,7 +598,7 @@ async fn unusual_names_break_nothing_in_a_narrow_window() {
     check_long_names(NARROW).await;
 }
 
-/// Some life: a subscription that works, one that fails and gives up, one that waits.
+/// Creates a working subscription, a failing one that dead-letters, and a waiting one.
 async fn shop() -> (Scene, String) {
     let mut scene = Scene::start(Pace::Google, statuses([503, 500]), |config| {
         let endpoint = config.push_config.take().unwrap().endpoint;
@@ -631,7 +631,7 @@ async fn shop() -> (Scene, String) {
     (scene, id)
 }
 
-/// Publishes a letter as a service does, for want of a field of the message `of`.
+/// Publishes a dead letter of the message `of` as a service does, because of a missing field.
 fn publish_letter(scene: &Scene, of: &str) {
     let letter = Message::new(
         "{\"order\": 66, \"item\": \"a teapot with a lid\", \"customer\": \"ada@example.com\"}",
@@ -659,7 +659,7 @@ fn publish_letter(scene: &Scene, of: &str) {
     scene.emulator.create_subscription(source).unwrap();
 }
 
-/// No table is wider than its place, so that no button is out of sight beside it.
+/// Checks that no table is wider than its place, so that every button is visible.
 async fn check_nothing_is_out_of_sight(page: &Page) {
     let wide = "return [...document.querySelectorAll('main .scroll')]
         .filter((each) => each.scrollWidth > each.clientWidth + 1)

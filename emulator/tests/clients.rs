@@ -1,4 +1,4 @@
-//! Google's own client libraries, in Python and in Node, judge this emulator and the official one by the same checks.
+//! Runs the same checks with Google's client libraries for Python and Node against this emulator and the official one.
 
 use std::fmt::Write;
 use std::net::TcpListener;
@@ -26,8 +26,8 @@ async fn the_official_emulator_deviates_as_recorded() {
     judge(Judged::Official).await;
 }
 
-/// Runs all checks; those with another result than recorded run a second time by themselves, since some measure time and the
-/// machine may be busy. What differs twice is told, all together.
+/// Runs all checks. Checks with an unexpected result run once more alone, since some measure time and the machine may be
+/// busy. All repeated differences are reported together.
 async fn judge(judged: Judged) {
     let features = features();
     let server = Server::start(judged).await;
@@ -67,7 +67,7 @@ async fn judge(judged: Judged) {
     );
 }
 
-/// Runs the suite of a client, or some of its checks; a finding a check.
+/// Runs all or some checks of a client. Each has a finding.
 async fn run(client: &'static str, host: &str, only: &[String]) -> Vec<Finding> {
     let mut command = suite(client);
     command.args(only).env("PUBSUB_EMULATOR_HOST", host);
@@ -117,7 +117,8 @@ async fn restart(server: Server, judged: Judged) -> Finding {
     Finding::new("message-ids-unique-over-restart", "restart", fault)
 }
 
-/// Returns the ids of all messages of a new topic. There are more than the suites publish, so that a counter would be caught.
+/// Returns the ids of all messages of a new topic. There are more than the suites publish, so that a mere counter would
+/// repeat ids.
 async fn publish(host: &str) -> Vec<String> {
     let client = reqwest::Client::new();
     let topic = format!("http://{host}/v1/projects/restart/topics/orders");
@@ -150,7 +151,7 @@ enum Process {
     Official(Official),
 }
 
-/// Ends with the test, however that ends.
+/// A process that ends with the test.
 struct Official(Child);
 
 impl Drop for Official {

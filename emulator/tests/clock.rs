@@ -1,4 +1,4 @@
-//! The clock that tests move forward. The machine's is not paused here: whatever waited for it would run into the limit.
+//! Tests of the clock that tests advance. The machine's clock is not paused here, so a wait for it would exceed the limit.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::harness::{
     Answer, DEAD_SUBSCRIPTION, DEAD_TOPIC, SUBSCRIPTION, Scene, TOPIC, emulator, statuses,
 };
 
-/// Much shorter than what the emulator's clock is moved by, and enough for a busy machine.
+/// Much shorter than the advances of the emulator's clock, and enough for a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -23,7 +23,7 @@ async fn soon<T>(work: impl Future<Output = T>) -> T {
     done.expect("something waits for the machine's clock")
 }
 
-/// Returns a subscription that is pulled, as `change` wants it.
+/// Creates a pull subscription that `change` configures.
 fn subscribed(change: impl FnOnce(&mut SubscriptionConfig)) -> (Emulator, SubscriptionHandle) {
     let emulator = emulator(Pace::Eager);
     emulator.create_topic(TOPIC).unwrap();
@@ -114,7 +114,7 @@ async fn a_snapshot_is_deleted_when_it_expires() {
     assert_eq!(emulator.unacked_messages(SUBSCRIPTION).len(), 1);
     emulator.advance(2 * DAY);
     assert!(subscription.seek_to_snapshot(SNAPSHOT).is_err());
-    // Its name is free again.
+    // Its name is available again.
     subscription.create_snapshot(SNAPSHOT).unwrap();
 }
 
@@ -139,7 +139,7 @@ async fn only_idle_subscriptions_are_deleted() {
     assert_eq!(found, [false, true, true, true]);
     scene.emulator.advance(2 * DAY);
     assert!(!exists("billing") && exists("never"));
-    // Nobody pushes for it any more.
+    // No task pushes for it any more.
     scene.publish(Message::new("to nobody"));
     assert!(scene.emulator.unacked_messages(SUBSCRIPTION).is_empty());
 }

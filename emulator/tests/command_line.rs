@@ -8,9 +8,9 @@ use std::time::Duration;
 /// A running command, killed when dropped.
 struct Running {
     child: Child,
-    /// The lines for a shell.
+    /// The lines of stdout, for a shell.
     exports: Vec<String>,
-    /// The lines for people.
+    /// The lines of stderr, for people.
     lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
 }
 
@@ -254,7 +254,7 @@ fn refusing_once() -> (String, std::sync::mpsc::Receiver<()>) {
     (url, waits)
 }
 
-/// Reads a request of JSON, up to its end.
+/// Reads a JSON request.
 fn read_request(stream: &mut TcpStream) {
     let mut read = Vec::new();
     while !read.ends_with(b"}") {
@@ -307,7 +307,7 @@ fn pushing_goes_on_when_nobody_reads_the_log_or_the_output() {
 #[test]
 fn a_client_that_speaks_tls_is_told_once() {
     let mut running = Running::start(&FREE, &[]);
-    // The exports come first, so a client may be told of before the rest of the greeting.
+    // The exports are printed first, so a client may connect before the rest is printed.
     running.until("Server started");
     let address = running.exports[0].rsplit_once('=').unwrap().1.to_owned();
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! The console's interface, and who may use it.
+//! Tests of the console's API and its access rules.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::harness::{
 };
 
 const PUBLISH: &str = "topics/shop/orders/publish";
-/// Longer than any outcome that is shown.
+/// Longer than the longest outcome that is shown.
 const LONG: &str = "a-very-long-word-that-no-service-would-have";
 
 fn request(emulator: &Emulator, method: Method, path: &str) -> RequestBuilder {
@@ -39,7 +39,7 @@ async fn post(emulator: &Emulator, path: &str, body: Value) -> (u16, Value) {
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
-/// Looks until `fits`, each time after another push has ended.
+/// Requests until `fits`, each time after the end of a push.
 async fn get_when(scene: &mut Scene, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
     loop {
         let found = get(&scene.emulator, path).await;
@@ -338,7 +338,7 @@ async fn a_request_is_shown_without_the_signature_of_its_token() {
     }
 }
 
-/// Returns the claims of a token as the console shows them.
+/// Returns the claims of a token in the console.
 fn claims(shown: &Value) -> Value {
     serde_json::from_str(shown["token"]["claims"]["text"].as_str().unwrap()).unwrap()
 }
@@ -555,7 +555,7 @@ async fn a_burst_larger_than_the_history_loses_no_topic() {
     for _ in 0..25 {
         emulator.publish(TOPIC, Message::new("hi")).unwrap();
     }
-    // From the oldest on, which the history has forgotten.
+    // Starting with the oldest, which was evicted from the history.
     let billing = emulator.subscription(SUBSCRIPTION).unwrap();
     for _ in 0..12 {
         billing.next().await.unwrap().ack();
@@ -615,7 +615,7 @@ async fn what_the_service_decided_is_shown_with_its_reason() {
     let mut scene = Scene::eager(answers).await;
     let first = scene.publish(Message::new("hi"));
     scene.acked(&first).await;
-    // A duplicate is no other outcome of the message.
+    // A duplicate does not change the outcome of the message.
     let again = json!({"messageId": first});
     let path = "subscriptions/shop/billing/redeliver";
     assert_eq!(post(&scene.emulator, path, again).await.0, 200);
@@ -779,7 +779,7 @@ async fn a_message_is_delivered_again_on_request() {
     );
 }
 
-/// Returns the state of a message at its only subscription.
+/// Returns the state of a message in its only subscription, and the replies.
 async fn state_and_replies(emulator: &Emulator, id: &str) -> (Value, Vec<Value>) {
     let life = get(emulator, &format!("messages/{id}")).await;
     let entry = &life["subscriptions"][0];
@@ -1044,7 +1044,7 @@ async fn live(emulator: &Emulator) -> Response {
         .unwrap()
 }
 
-/// Returns the next event, with what was read beyond it left in `rest`.
+/// Returns the next event, and keeps the bytes after it in `rest`.
 async fn event(live: &mut Response, rest: &mut String) -> Value {
     loop {
         if let Some((event, after)) = rest.split_once("\n\n") {

@@ -1,4 +1,4 @@
-//! The emulator's own interface beside Google's, under `/emulator/v1`.
+//! Tests of the emulator's own API under `/emulator/v1`.
 
 use std::time::Duration;
 
@@ -172,7 +172,7 @@ async fn only_a_program_can_shut_it_down() {
     let foreign = client.post(&url).header("origin", "https://evil.example");
     assert_eq!(foreign.send().await.unwrap().status(), 403);
     assert_eq!(client.get(&url).send().await.unwrap().status(), 404);
-    // It goes on: this is answered.
+    // The emulator still answers.
     let asked = client.post(&url).send().await.unwrap();
     assert_eq!(asked.status().as_u16(), 200);
     assert_eq!(asked.text().await.unwrap(), "{}");

@@ -1,4 +1,4 @@
-//! The command killed in the middle of its work, again and again, on one data folder.
+//! Tests that kill the command repeatedly while it works on one data folder.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{BufRead, BufReader};
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The emulator's process, killed when dropped.
 pub(crate) struct Process {
     child: Child,
-    /// The address, if it listens already.
+    /// The address, once it listens.
     address: Option<String>,
     /// The standard output, kept open.
     output: Option<BufReader<ChildStdout>>,
@@ -106,12 +106,12 @@ impl Drop for Process {
     }
 }
 
-/// The knowledge of the clients over all rounds. Messages differ by their data.
+/// The knowledge of the clients over all rounds. All messages have different data.
 #[derive(Default)]
 struct Known {
     asked: BTreeSet<String>,
     answered: BTreeSet<String>,
-    /// By subscription: what was acknowledged, and what of that was answered.
+    /// By subscription, the acknowledged messages and the confirmed ones among them.
     acks_asked: HashMap<&'static str, BTreeSet<String>>,
     acks_answered: HashMap<&'static str, BTreeSet<String>>,
 }
@@ -139,12 +139,12 @@ impl Known {
     }
 }
 
-/// The clients of one round. Each goes on until the emulator is gone.
+/// The clients of one round. Each runs until the emulator ends.
 #[derive(Clone)]
 struct Clients {
     channel: Channel,
     known: Arc<Mutex<Known>>,
-    /// The number of answers.
+    /// The number of responses.
     answers: watch::Sender<usize>,
 }
 
@@ -176,7 +176,7 @@ impl Clients {
         Ok(())
     }
 
-    /// Pulls, and acknowledges two of three messages.
+    /// Pulls messages, and acknowledges two of three.
     async fn pull(self) -> Result<(), Status> {
         let mut subscriber = SubscriberClient::new(self.channel.clone());
         for turn in 0.. {
@@ -283,7 +283,7 @@ async fn declare(channel: Channel, endpoint: &Endpoint) {
     }
 }
 
-/// Lets clients work until so much was answered, and kills the emulator.
+/// Runs clients until there are this many responses, and kills the emulator.
 async fn work_and_kill(folder: &Path, round: usize, known: &Arc<Mutex<Known>>, answers: usize) {
     let process = Process::start(folder);
     let clients = Clients {
@@ -318,7 +318,7 @@ async fn a_killed_emulator_loses_no_answered_call() {
     drop(process);
     for round in 0..ROUNDS {
         if round % 5 == 4 {
-            // Killed before it has come to itself.
+            // Killed during its start.
             drop(Process::spawn(folder.path()));
         }
         let answers = random.random_range(1..120);
@@ -368,7 +368,7 @@ fn decode(data: &str) -> Vec<u8> {
         .unwrap()
 }
 
-/// Each time it is killed as soon as it has answered.
+/// Each time the emulator is killed as soon as it has answered.
 #[tokio::test]
 async fn what_the_page_was_answered_is_on_the_disk() {
     let folder = Folder::new("page");
@@ -388,7 +388,7 @@ async fn what_the_page_was_answered_is_on_the_disk() {
     }
 }
 
-/// One subscription, which is pulled.
+/// Creates a pull subscription.
 async fn declare_pulled(channel: Channel) {
     let topic = Topic {
         name: TOPIC.to_owned(),

@@ -1,4 +1,4 @@
-//! The state that a data folder restores after the emulator was stopped or dropped.
+//! Tests of the state that a data folder restores after the emulator was stopped or dropped.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +16,7 @@ const SCHEMA: &str = "projects/shop/schemas/order";
 const SNAPSHOT: &str = "projects/shop/snapshots/yesterday";
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// A folder of one test, which goes with it.
+/// The folder of one test, deleted with it.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -39,7 +39,7 @@ impl Folder {
         }
     }
 
-    /// Starts an emulator. One that was dropped has the folder until it has written what it was told.
+    /// Starts an emulator. A dropped emulator keeps the folder until all its changes are written.
     async fn start(&self) -> Emulator {
         loop {
             match Emulator::start_with(self.options()) {
@@ -68,7 +68,7 @@ impl Drop for Folder {
     }
 }
 
-/// The end of an emulator.
+/// The ways in which an emulator ends.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Stopped,
@@ -91,7 +91,7 @@ async fn done(emulator: &Emulator, method: Method, path: &str, body: Value) -> V
     answer
 }
 
-/// Everything that the emulator shows of the project.
+/// Returns all that the emulator shows of the project.
 async fn shown(emulator: &Emulator) -> Vec<Value> {
     let mut shown = Vec::new();
     for path in ["topics", "subscriptions", "snapshots", "schemas?view=FULL"] {
@@ -113,7 +113,7 @@ async fn shown(emulator: &Emulator) -> Vec<Value> {
     shown
 }
 
-/// Returns a topic and a subscription of it that is pulled, as `change` wants it.
+/// Creates a topic and a pull subscription of it that `change` configures.
 fn subscribed(
     emulator: &Emulator,
     change: impl FnOnce(&mut SubscriptionConfig),
@@ -307,7 +307,7 @@ async fn only_unacknowledged_messages_survive_a_restart() {
         drop((subscription, pulled));
         let emulator = folder.restart(emulator, end).await;
         assert_eq!(emulator.unacked_messages(SUBSCRIPTION), before, "{end:?}");
-        // Ids go on.
+        // Ids continue.
         let next: u64 = publish(&emulator, "new").parse().unwrap();
         assert!(next > last.parse().unwrap());
         ack_all(&emulator.subscription(SUBSCRIPTION).unwrap());
@@ -399,7 +399,7 @@ async fn a_topic_with_retention_replays_after_a_restart() {
         let folder = Folder::new("replay");
         let emulator = folder.start().await;
         let begin = emulator.now();
-        // An earlier topic of the same name, whose message an orphan still has.
+        // An earlier topic of the same name. A subscription without a topic still has its message.
         emulator.create_topic(TOPIC).unwrap();
         let orphan = SubscriptionConfig::new("projects/shop/subscriptions/orphan", TOPIC);
         emulator.create_subscription(orphan).unwrap();
@@ -525,7 +525,7 @@ async fn times_are_told_apart_after_a_restart_as_before() {
     }
 }
 
-/// The clock of the next emulator is that of the machine again.
+/// The next emulator has the clock of the machine again.
 #[tokio::test]
 async fn messages_of_a_faster_clock_delay_no_later_expiry() {
     let folder = Folder::new("ahead");
@@ -598,7 +598,7 @@ async fn a_subscription_made_anew_after_a_deletion_begins_empty() {
         let new = SubscriptionConfig::new(SUBSCRIPTION, TOPIC);
         let new = emulator.create_subscription(new).unwrap();
         publish(&emulator, "new");
-        // Somebody is still at work with the old one.
+        // A client still uses the old one.
         pulled[0].nack();
         for pulled in old.pull(2).unwrap() {
             pulled.nack();
@@ -645,7 +645,7 @@ async fn two_emulators_do_not_share_a_folder() {
     assert!(Emulator::start_with(folder.options()).is_ok());
 }
 
-/// Handles of a dropped emulator are of no use, and must not keep others from its folder.
+/// Handles of a dropped emulator do not work, and do not lock its folder.
 #[tokio::test]
 async fn a_dropped_emulator_frees_its_folder_despite_handles() {
     let folder = Folder::new("handles");
@@ -674,7 +674,7 @@ async fn messages_that_nobody_holds_leave_the_folder() {
     for _ in 0..4 {
         for _ in 0..6 {
             let large = || Message::new(vec![b'x'; 400_000]);
-            // Nobody is subscribed to this topic.
+            // This topic has no subscription.
             emulator.publish(DEAD_TOPIC, large()).unwrap();
             emulator.publish(TOPIC, large()).unwrap();
             ack_all(&emulator.subscription(SUBSCRIPTION).unwrap());
@@ -685,7 +685,7 @@ async fn messages_that_nobody_holds_leave_the_folder() {
     assert!(sizes[3] < 2 * sizes[1], "{sizes:?}");
 }
 
-/// An emulator that does not understand what it finds must leave it as it is, for one that does.
+/// An emulator that cannot read the content of a folder must not change it, for one that can.
 #[tokio::test]
 async fn a_folder_that_cannot_be_understood_loses_nothing() {
     let folder = Folder::new("strange");
@@ -694,7 +694,7 @@ async fn a_folder_that_cannot_be_understood_loses_nothing() {
     publish(&emulator, "hi");
     emulator.stop().await;
     let table = redb::TableDefinition::<(u8, &str), &[u8]>::new("resources");
-    // A topic that is no topic, after everything else.
+    // An invalid topic, after everything else.
     let strange = (5, "projects/shop/topics/strange");
     let change = |value: Option<&[u8]>| {
         let database = redb::Database::open(folder.path().join("journal.redb")).unwrap();
@@ -717,7 +717,7 @@ async fn a_folder_that_cannot_be_understood_loses_nothing() {
             error => assert!(error.is_transient(), "{error:?}"),
         }
     }
-    // The writer of the refused emulator has ended when another may look.
+    // The journal of the failed start has ended before the folder is opened again.
     while let Err(error) = Emulator::start_with(folder.options()) {
         if matches!(error, StartError::Restore(_)) {
             break;

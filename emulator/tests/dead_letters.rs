@@ -1,4 +1,4 @@
-//! Messages that fail too often.
+//! Tests of messages that fail too often.
 
 use emulator::{
     DeadLetterPolicy, DeliveryEvent, Message, Pace, ReceivedMessage, SubscriptionConfig,

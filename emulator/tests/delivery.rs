@@ -1,4 +1,4 @@
-//! The content of a push, and the answers that acknowledge it.
+//! Tests of the content of pushes, and of the answers that acknowledge them.
 
 use std::time::Duration;
 
@@ -149,7 +149,7 @@ async fn slow_start_admits_more_pushes_after_acks() {
     assert!(scene.endpoint.stays_idle().await);
     scene.endpoint.release();
     assert!(scene.ended().await.is_acked());
-    // One in the place of the answered push, and one more because the window grew.
+    // One replaces the answered push, and one more is sent because the window grew.
     for _ in 0..2 {
         scene.endpoint.next().await;
     }
@@ -173,7 +173,7 @@ async fn a_slow_endpoint_leaves_room_for_others() {
     other.ack_deadline = Duration::from_secs(600);
     scene.emulator.create_subscription(other).unwrap();
     (0..200).for_each(|_| drop(scene.publish(Message::new("hi"))));
-    // All subscriptions together have 160, however much they have to deliver, and each that finds no room one of its own.
+    // All subscriptions together have room for 160 pushes, and each has one push of its own.
     for _ in 128..161 {
         scene.endpoint.next().await;
     }
@@ -182,7 +182,7 @@ async fn a_slow_endpoint_leaves_room_for_others() {
     scene.endpoint.next().await;
 }
 
-/// The most pushes that three subscriptions have in flight: 160 together, and one each.
+/// The most concurrent pushes of three subscriptions: 160 together, and one each.
 const FULL: usize = 163;
 
 #[tokio::test(start_paused = true)]
@@ -193,14 +193,14 @@ async fn waiting_for_room_is_not_part_of_the_ack_deadline() {
         let other = SubscriptionConfig::new(name, TOPIC).push_to(scene.endpoint.url());
         scene.emulator.create_subscription(other).unwrap();
     }
-    // Not all at once, since systems drop connections that wait in a long queue to be accepted.
+    // In portions, since systems drop connections that wait to be accepted.
     for started in 1..=100 {
         scene.publish(Message::new("hi"));
         for _ in 3 * (started - 1)..(3 * started).min(FULL) {
             scene.endpoint.next().await;
         }
     }
-    // The first wait out their deadline. Then come the others, whose time has not run out yet, and the first again.
+    // The first ones reach their deadline. Then the others follow, and the first ones again.
     for _ in 0..FULL {
         assert_eq!(scene.ended().await.reply(), Some(Reply::DeadlineExceeded));
     }
@@ -232,7 +232,7 @@ async fn endpoints_that_hang_do_not_hold_up_another_subscription() {
     scene.emulator.create_subscription(healthy).unwrap();
     for _ in 0..3 {
         let id = scene.emulator.publish(DEAD_TOPIC, Message::new("hi"));
-        // The next end of any push, ten minutes before the others give up.
+        // The next push that ends, ten minutes before the others time out.
         let event = scene.ended().await;
         assert_eq!(event.message_id, id.unwrap());
         assert_eq!(event.attempt, 1);

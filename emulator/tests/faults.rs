@@ -1,4 +1,4 @@
-//! Faults on request, as endpoints and clients meet them.
+//! Tests of faults.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -175,7 +175,7 @@ async fn tokens_go_wrong_as_asked_for() {
     assert!(push.header("authorization").unwrap().starts_with("Bearer "));
 }
 
-/// Whoever pulls is woken when a delay is over, although nothing else happens.
+/// A waiting pull is woken at the end of a delay, even without other events.
 #[tokio::test(start_paused = true)]
 async fn a_delayed_message_reaches_a_client_that_pulls() {
     let scene = Scene::start(Pace::Eager, [], |config| config.push_config = None).await;

@@ -1,5 +1,5 @@
-//! Documented features of Google with the known deviations of both emulators: `clients/features.json`, from which the table in
-//! the README is made.
+//! Google's documented features with the known deviations of both emulators. The table of the README is made from
+//! `clients/features.json`.
 
 use std::collections::BTreeSet;
 
@@ -66,7 +66,7 @@ pub(crate) fn features() -> Vec<Feature> {
     serde_json::from_str(DATA).unwrap()
 }
 
-/// Returns a finding that is not what the table says, in words; nothing if it is.
+/// Describes a finding that differs from the table; `None` if it does not.
 pub(crate) fn difference(features: &[Feature], judged: Judged, found: &Finding) -> Option<String> {
     let Finding {
         feature: name,
@@ -86,7 +86,7 @@ pub(crate) fn difference(features: &[Feature], judged: Judged, found: &Finding) 
     }
 }
 
-/// Returns the features of the table that no client has checked.
+/// Returns the features that no client has checked.
 pub(crate) fn missing(features: &[Feature], findings: &[Finding]) -> Vec<String> {
     let found: BTreeSet<_> = findings
         .iter()

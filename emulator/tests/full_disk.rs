@@ -1,4 +1,4 @@
-//! A data folder that cannot be written any more.
+//! Tests of a data folder that cannot be written.
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::publisher_client::PublisherClient;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::subscriber_client::SubscriberClient;
@@ -14,7 +14,7 @@ use crate::crashes::{Process, pull};
 use crate::data_folder::Folder;
 use crate::harness::{DEAD_TOPIC, SUBSCRIPTION, TOPIC};
 
-/// Far more messages of a megabyte than the limit lets through.
+/// Far more messages of a megabyte than the limit allows.
 const MANY: u8 = 40;
 
 async fn publish(publisher: &mut PublisherClient<Channel>, number: u8) -> Result<(), Status> {
@@ -47,7 +47,7 @@ fn check(refused: &Status) {
     assert!(message.contains("File too large"), "{message}");
 }
 
-/// The page and the emulator's own interface say the same as Google's.
+/// The console and the emulator's own API report the same error as Google's.
 async fn check_page(process: &Process, message_id: &str) {
     const PAGE: &str = "console/api/subscriptions/shop/billing";
     const OWN: &str = "emulator/v1/projects/shop/subscriptions/billing";
@@ -71,7 +71,7 @@ async fn check_page(process: &Process, message_id: &str) {
     }
 }
 
-/// It can be ended all the same.
+/// It can still be stopped.
 async fn end(process: Process) {
     let (status, answer) = process.post("shutdown", &json!({})).await;
     assert_eq!(status, 200);
@@ -121,7 +121,7 @@ async fn a_change_that_cannot_be_stored_is_refused() {
     check(&refused);
     assert!(!answered.is_empty());
 
-    // From now on a publisher that asks again does not publish again.
+    // A retry of the publisher does not publish again.
     for _ in 0..3 {
         check(&publish(&mut publisher, MANY).await.unwrap_err());
     }
@@ -131,7 +131,7 @@ async fn a_change_that_cannot_be_stored_is_refused() {
     assert!(!found.contains(&MANY), "{found:?}");
     let last = received.last().and_then(|each| each.message.as_ref());
     let last = last.unwrap().message_id.clone();
-    // Acknowledged here, but not there.
+    // Acknowledged in memory, but not on the disk.
     let request = AcknowledgeRequest {
         subscription: SUBSCRIPTION.to_owned(),
         ack_ids: received.into_iter().map(|each| each.ack_id).collect(),

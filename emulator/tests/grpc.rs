@@ -1,4 +1,4 @@
-//! Google's gRPC interface, through generated client stubs.
+//! Tests of Google's gRPC API with generated client stubs.
 
 use emulator::{Emulator, Message};
 use googleapis_tonic_google_iam_v1::google::iam::v1::TestIamPermissionsRequest;
@@ -185,7 +185,7 @@ async fn both_interfaces_share_one_order_of_ids() {
     assert_eq!(second, first + 1);
 }
 
-/// A request to publish whose attributes may be any bytes.
+/// A publish request with attributes of any bytes.
 #[derive(Clone, PartialEq, prost::Message)]
 struct AnyPublish {
     #[prost(string, tag = "1")]
@@ -228,7 +228,7 @@ async fn call(
 #[tokio::test]
 async fn what_is_no_such_message_is_refused_for_good() {
     const PUBLISH: &str = "/google.pubsub.v1.Publisher/Publish";
-    // Google's client for Node turns the first half of an emoji into this.
+    // Google's client for Node encodes the first half of an emoji so.
     const HALF: &[u8] = b"caf\xED\xA0\xBD";
     let scene = Scene::eager([]).await;
     let refused = async |message: AnyMessage, words: &str| {

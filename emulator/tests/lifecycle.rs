@@ -1,4 +1,4 @@
-//! Starting and stopping.
+//! Tests of start and stop.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn stopping_ends_all_pushes() {
         refused.unwrap_err().kind(),
         std::io::ErrorKind::ConnectionRefused
     );
-    // Nothing is left that could send an event.
+    // No task is left that could send an event.
     while scene.events.recv().await.is_ok() {}
 }
 
@@ -38,7 +38,7 @@ async fn lingering(emulator: &Emulator) -> TcpStream {
     let mut client = TcpStream::connect(emulator.address()).await.unwrap();
     let head = b"POST /v1/projects/shop/topics/orders:publish HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";
     client.write_all(head).await.unwrap();
-    // An answer to another client shows that the emulator has come to this one.
+    // After a response to another client, the emulator has accepted this connection.
     reqwest::get(emulator.url()).await.unwrap();
     client
 }
@@ -70,7 +70,7 @@ async fn dropping_cuts_connections_as_well() {
 #[tokio::test(start_paused = true)]
 async fn deleting_a_subscription_aborts_its_pushes() {
     let mut scene = Scene::start(Pace::Eager, [Answer::Never], |config| {
-        // Longer than the test waits, so that no deadline ends the push.
+        // Longer than the test, so that no deadline ends the push.
         config.ack_deadline = Duration::from_secs(600);
     })
     .await;

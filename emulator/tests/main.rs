@@ -1,4 +1,4 @@
-//! The emulator as publishers, operators and push endpoints meet it.
+//! Tests of the emulator from the outside.
 
 #[cfg(test)]
 mod answers;

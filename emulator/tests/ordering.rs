@@ -1,4 +1,4 @@
-//! Messages of one ordering key.
+//! Tests of ordering keys.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ async fn delivering_a_message_again_repeats_the_later_ones_of_its_key() {
     assert!(scene.endpoint.is_idle());
 }
 
-/// Returns a subscription to pull, with messages of the keys given, and what each is.
+/// Creates a pull subscription and messages with these keys, and returns the data of each.
 async fn pulled(keys: &[&str], change: impl FnOnce(&mut SubscriptionConfig)) -> SubscriptionHandle {
     let scene = Scene::start(Pace::Eager, [], |config| {
         config.push_config = None;
@@ -101,7 +101,7 @@ async fn a_failed_message_takes_back_what_is_behind_it_even_if_acked() {
     let batch = billing.pull(4).unwrap();
     assert!(batch[0].ack() && batch[2].ack());
     assert!(batch[1].nack());
-    // It is not theirs any more.
+    // The leases were revoked.
     assert!(!batch[3].ack());
     assert_eq!(data(&billing.pull(10).unwrap()), ["1", "2", "3", "4"]);
 }

@@ -1,4 +1,4 @@
-//! Pulling, where it meets pushes, the end of the emulator, and the limits of clients.
+//! Tests of pull: with pushes, at the end of the emulator, and with limits of clients.
 
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ async fn a_client_that_reads_nothing_is_listened_to_all_the_same() {
     let (requests, mut answers) = stream(&scene, 0).await;
     scene.publish(Message::new("first"));
     let first = next(&mut answers).await;
-    // More than all buffers on the way take.
+    // More than all buffers of the connection.
     for _ in 0..12 {
         scene.publish(Message::new(vec![0; 3_000_000]));
     }
@@ -160,7 +160,7 @@ async fn a_further_delivery_that_finds_no_place_comes_after_the_first() {
     for _ in 0..4 {
         scene.endpoint.next().await;
     }
-    // Google's pace begins with four pushes at once, so there is no place for a fifth.
+    // Google's pace starts with four concurrent pushes, so there is no room for a fifth.
     scene.emulator.deliver_again(SUBSCRIPTION, &ids[0]).unwrap();
     (0..4).for_each(|_| scene.endpoint.release());
     assert_eq!(scene.endpoint.next().await.id(), ids[0]);
@@ -178,7 +178,7 @@ async fn an_open_stream_keeps_its_subscription_from_being_idle() {
     scene.emulator.advance(40 * DAY);
     scene.publish(Message::new("hi"));
     assert_eq!(next(&mut answers).await.len(), 1);
-    // The stream ends when its client has said all.
+    // The stream ends after the last request of its client.
     drop(requests);
     assert!(answers.message().await.unwrap().is_none());
     scene.emulator.advance(30 * DAY);
@@ -221,7 +221,7 @@ async fn a_repeated_id_in_a_request_is_confirmed_once() {
         ack_ids: twice(&mut client).await,
     };
     client.acknowledge(ack.clone()).await.unwrap();
-    // In another request it is one that has been used up.
+    // In another request its lease has already ended.
     assert!(client.acknowledge(ack).await.is_err());
 }
 

@@ -1,4 +1,4 @@
-//! Seeks and snapshots, as far as clients of one process see them.
+//! Tests of seeks and snapshots.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const SNAPSHOT: &str = "projects/shop/snapshots/yesterday";
 
-/// Returns a subscription of a topic, as `change` wants both.
+/// Creates a topic and a subscription of it that `change` configures.
 fn subscribed(
     change: impl FnOnce(&mut TopicConfig, &mut SubscriptionConfig),
 ) -> (Emulator, SubscriptionHandle) {
@@ -43,7 +43,7 @@ fn unacked(subscription: &SubscriptionHandle) -> Vec<String> {
         .collect()
 }
 
-/// Lets the emulator look at the age of everything.
+/// Runs the emulator's sweep of expired resources.
 fn look(emulator: &Emulator) {
     emulator.advance(Duration::from_secs(1));
 }
@@ -89,7 +89,7 @@ async fn a_replayed_message_stays_until_its_snapshot_expires() {
     assert_eq!(unacked(&subscription), [""; 0]);
 }
 
-/// The machine's clock is as fine as that of whoever notes a time.
+/// The machine's clock is as fine as that of clients.
 #[tokio::test]
 async fn a_seek_separates_messages_on_both_sides_of_its_time() {
     let (emulator, subscription) = subscribed(|_, config| config.retain_acked_messages = true);
@@ -102,7 +102,7 @@ async fn a_seek_separates_messages_on_both_sides_of_its_time() {
         ack_all(&subscription);
         subscription.seek(noted).unwrap();
         assert_eq!(unacked(&subscription), ["after"]);
-        // The publish time that a message shows is precise enough.
+        // The publish time of a message is precise enough.
         let shown = subscription.unacked_messages()[0].publish_time;
         ack_all(&subscription);
         subscription.seek(shown).unwrap();
@@ -122,7 +122,7 @@ async fn a_snapshot_of_one_deleted_topic_is_none_of_another() {
     };
     let (topic, first) = begin("first");
     topic.delete().unwrap();
-    // Once more by this name, and one of another.
+    // Another snapshot of this name, and one of another.
     let again = emulator.create_topic(&name("topics", "first")).unwrap();
     let again_subscription = again.subscribe("sub-again").unwrap();
     let (other, other_subscription) = begin("other");
@@ -190,7 +190,7 @@ async fn a_redelivery_replaces_a_requested_delivery() {
     }
 }
 
-/// 16 subscriptions with a megabyte each are more than the emulator remembers of what is done.
+/// 16 subscriptions with a megabyte each exceed the settled messages that the emulator keeps.
 #[tokio::test]
 async fn what_is_done_is_remembered_for_all_subscriptions_together() {
     const SUBSCRIPTIONS: usize = 16;
@@ -227,7 +227,7 @@ async fn a_subscription_that_waits_for_messages_is_not_idle() {
     assert!(emulator.subscription(SUBSCRIPTION).is_ok());
     publish(&emulator, "hi");
     assert!(waiting.await.unwrap().unwrap().ack());
-    // Only now nobody uses it any more.
+    // Only now no client uses it.
     emulator.advance(30 * DAY);
     assert!(emulator.subscription(SUBSCRIPTION).is_ok());
     emulator.advance(2 * DAY);

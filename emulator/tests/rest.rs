@@ -1,4 +1,4 @@
-//! Google's REST interface.
+//! Tests of Google's REST API.
 
 use emulator::{Emulator, Pace};
 use reqwest::Method;

@@ -1,4 +1,4 @@
-//! Google's REST interface under requests that nobody would send.
+//! Tests of Google's REST API with random requests.
 
 use emulator::{Emulator, Pace};
 use proptest::prelude::{Just, Strategy, any, prop};
@@ -56,7 +56,7 @@ const ROUTES: [(&str, &str); 43] = [
     ("POST", "schemas/order:testIamPermissions"),
 ];
 
-/// Names that mean something somewhere, so that values get beyond the first check.
+/// Names with a meaning somewhere, so that requests pass the first check.
 const FIELDS: [&str; 40] = [
     "name",
     "topic",
@@ -100,7 +100,7 @@ const FIELDS: [&str; 40] = [
     "bindings",
 ];
 
-/// Texts that libraries have stumbled over.
+/// Texts that are difficult for libraries.
 const TEXTS: [&str; 22] = [
     "",
     "projects/shop/topics/orders",
@@ -209,7 +209,7 @@ fn query() -> impl Strategy<Value = String> {
     prop_oneof![3 => Just(String::new()), 2 => written]
 }
 
-/// Returns a route, sometimes with something else in its path, or under another method.
+/// Generates a request of a route, sometimes with another path or method.
 fn request() -> impl Strategy<Value = (String, String)> {
     let routes = prop::sample::select(&ROUTES[..]);
     let methods = prop::sample::select(&["GET", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"][..]);

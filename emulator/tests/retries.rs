@@ -1,4 +1,4 @@
-//! Retries of pushes. The clock is paused: it jumps whenever everything waits.
+//! Tests of retries. The paused clock advances when all tasks wait.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ async fn each_failure_lengthens_the_pause_of_its_subscription() {
     let mut scene = Scene::start(Pace::Google, statuses([503; 3]), |_| {}).await;
     scene.publish(Message::new("hi"));
     let mut previous = scene.endpoint.next().await;
-    // The second pause begins with the second push, when one failure is known of, as it was in the first.
+    // The second pause starts with the second push, after one failure, like the first one.
     for pause in [202, 202, 273].map(Duration::from_millis) {
         let wait = scene.ended().await.next_attempt_in().unwrap();
         assert!(wait > pause / 2 && wait < pause * 2, "{wait:?}");

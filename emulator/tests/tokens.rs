@@ -1,4 +1,4 @@
-//! The tokens of pushes, checked by another implementation against the keys that are served.
+//! Tests of push tokens with another implementation and the published keys.
 
 use std::collections::BTreeMap;
 
@@ -26,12 +26,12 @@ struct Claims {
 async fn keys(emulator: &Emulator) -> JwkSet {
     let response = reqwest::get(emulator.issuer().keys_url()).await.unwrap();
     let cache = response.headers()["cache-control"].to_str().unwrap();
-    // An emulator that is started anew has other keys, which receivers must soon learn.
+    // A restarted emulator has other keys, which receivers must soon fetch.
     assert_eq!(cache, "public, max-age=1, must-revalidate");
     response.json().await.unwrap()
 }
 
-/// Checks all that a careful receiver checks.
+/// Makes all checks of a careful receiver.
 async fn verify(emulator: &Emulator, token: &str, audience: &str) -> Option<Claims> {
     verify_by(&keys(emulator).await, emulator, token, audience)
 }
@@ -241,7 +241,7 @@ async fn the_certificates_are_those_of_the_published_keys() {
         .collect();
     ids.sort();
     assert_eq!(all.keys().cloned().collect::<Vec<_>>(), ids);
-    // The one before, the one that signs, and the one after.
+    // The previous, the signing and the next key.
     assert_eq!(first.len(), 2);
     assert_eq!(all.len(), 3);
     assert!(

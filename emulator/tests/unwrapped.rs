@@ -1,4 +1,4 @@
-//! Pushes without Pub/Sub's wrapper.
+//! Tests of unwrapped pushes.
 
 use emulator::{Message, Pace, PushForm};
 

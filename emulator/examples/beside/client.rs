@@ -1,4 +1,4 @@
-//! Tells an emulator what to do: resources by REST and messages by gRPC, as Google's Rust client does.
+//! A client of an emulator: resources by REST and messages by gRPC, as with Google's Rust client.
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::publisher_client::PublisherClient;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{PublishRequest, PubsubMessage};
@@ -10,7 +10,7 @@ use crate::process::Process;
 
 const PROJECT: &str = "projects/beside";
 const MESSAGE_BYTES: usize = 1_024;
-/// Messages in a request, of at most a thousand (Google, *Pub/Sub quotas and limits*, "Publish request").
+/// The most messages in a request, at most a thousand (Google, *Pub/Sub quotas and limits*, "Publish request").
 const REQUEST_MESSAGES: usize = 500;
 
 pub(crate) struct Client {
@@ -56,7 +56,7 @@ impl Client {
         call(self.rest.post(url).json(&body)).await
     }
 
-    /// Publishes so many messages of 1 KiB.
+    /// Publishes this number of messages of 1 KiB.
     pub(crate) async fn publish(&mut self, topic: &str, mut count: usize) -> Result<(), Failure> {
         while count > 0 {
             let now = count.min(REQUEST_MESSAGES);

@@ -1,7 +1,7 @@
-//! The endpoint that is pushed to: as little work a push as HTTP allows, so that the emulators are what is measured.
+//! The push endpoint. It does as little as HTTP allows, so that the emulators are measured.
 //!
-//! `POST /fast` is answered at once and `POST /slow` after a second. `GET /wait/COUNT/MILLISECONDS` answers with the counts
-//! when so many pushes have come, or the time is over; `GET /reset` begins a new count.
+//! `POST /fast` is answered immediately, and `POST /slow` after a second. `GET /wait/COUNT/MILLISECONDS` returns the counts
+//! after this number of pushes or this time. `GET /reset` starts a new count.
 
 use std::convert::Infallible;
 use std::io::Write;
@@ -26,12 +26,12 @@ use crate::Failure;
 
 const SLOWNESS: Duration = Duration::from_secs(1);
 
-/// What an endpoint has seen.
+/// The counts of an endpoint.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Counts {
-    /// Pushes that were answered.
+    /// The number of answered pushes.
     pub(crate) answered: usize,
-    /// The most that were under way at once.
+    /// The most concurrent pushes.
     pub(crate) most_at_once: usize,
 }
 
@@ -43,7 +43,7 @@ struct State {
     arrivals: Option<mpsc::UnboundedSender<Instant>>,
 }
 
-/// Serves until the process is ended; its URL is the only line of output.
+/// Serves until the process ends. Its URL is the only line of output.
 pub(crate) async fn serve() -> Result<(), Failure> {
     let listener = TcpListener::bind(loopback()).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
@@ -71,7 +71,7 @@ fn loopback() -> SocketAddr {
 async fn accept(listener: TcpListener, state: Arc<State>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Too many open files: others will be closed.
+            // Too many open files: other connections will be closed.
             sleep(Duration::from_millis(1)).await;
             continue;
         };
@@ -124,7 +124,7 @@ impl State {
         self.answered.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// A look each millisecond costs less than telling each push.
+    /// A check each millisecond takes less than a notification for each push.
     async fn wait(&self, count: usize, limit: Duration) {
         let began = Instant::now();
         while self.answered.load(Ordering::SeqCst) < count && began.elapsed() < limit {

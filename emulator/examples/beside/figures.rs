@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::Failure;
 
-/// What was measured of one emulator.
+/// The figures of one emulator.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Figures {
     pub(crate) emulator: &'static str,
@@ -18,7 +18,7 @@ pub(crate) struct Figures {
     pub(crate) emulator_cpu_seconds: f64,
     pub(crate) endpoint_cpu_seconds: f64,
     pub(crate) in_flight: usize,
-    /// Messages that it had delivered when its memory was read.
+    /// The number of delivered messages when the memory was read.
     pub(crate) delivered: usize,
     pub(crate) memory_mib: f64,
     pub(crate) idle_cpu_percent: f64,
@@ -32,7 +32,7 @@ struct Row {
     key: &'static str,
     title: &'static str,
     value: fn(&Figures) -> f64,
-    /// How ratios are formed, so that more than one always speaks for the first emulator.
+    /// The direction of a ratio, so that more than one always means that the first emulator is better.
     less_is_better: bool,
 }
 
@@ -111,7 +111,7 @@ const ROWS: [Row; 12] = [
     },
 ];
 
-/// Prints all figures, and how many times better those of the first emulators are than those of the last.
+/// Prints all figures, and the ratios of the first emulators to the last one.
 pub(crate) fn print(all: &[Figures], as_json: bool) -> Result<(), Failure> {
     let mut output = std::io::stdout().lock();
     if as_json {
@@ -141,7 +141,7 @@ pub(crate) fn print(all: &[Figures], as_json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Google's, if it was measured.
+/// Google's figures, if they were measured.
 fn other(all: &[Figures]) -> Option<&Figures> {
     all.get(2)
 }

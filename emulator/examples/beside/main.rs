@@ -1,9 +1,9 @@
-//! Measures this emulator beside Google's, in one run on one machine.
+//! Compares this emulator with Google's, in one run on one machine.
 //!
 //! `cargo build --release -p emulator && cargo run --release -p emulator --example beside`
 //!
-//! Each emulator is a process of its own, told what to do through Google's published interfaces, and pushes to the same
-//! endpoint. Machines differ and are never quiet: what counts is the ratio. `--help` names the parts and their sizes.
+//! Each emulator is a separate process, uses Google's API, and pushes to the same endpoint. Machines differ and are never
+//! idle, so only the ratio counts. `--help` lists the parts and their sizes.
 
 mod client;
 mod endpoint;
@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand};
 use self::figures::Figures;
 use self::process::Kind;
 
-/// Whatever stops a measurement is told to the caller and needs no handling.
+/// An error of a measurement, which is only reported.
 type Failure = Box<dyn Error + Send + Sync>;
 
 /// Measures this emulator beside Google's.
@@ -51,7 +51,7 @@ struct Arguments {
     #[arg(long)]
     json: bool,
 
-    /// How often each emulator is started; the median counts.
+    /// The number of starts of each emulator; the median counts.
     #[arg(long, value_name = "N", default_value_t = 5)]
     starts: usize,
 
@@ -71,18 +71,18 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 200)]
     topics: usize,
 
-    /// How long pushes to a slow endpoint are watched, and an idle emulator.
+    /// The time for which pushes to a slow endpoint, and an idle emulator, are measured.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     watch: Duration,
 
-    /// The longest that one part may take; what was pushed until then counts.
+    /// The longest time of one part. Then the pushes so far count.
     #[arg(long, value_name = "SECONDS", default_value = "240", value_parser = seconds)]
     limit: Duration,
 }
 
 #[derive(Clone, Copy, Subcommand)]
 enum Role {
-    /// The endpoint that is pushed to, in a process of its own.
+    /// The endpoint, in a process of its own.
     #[command(hide = true)]
     Endpoint,
 }
@@ -93,7 +93,7 @@ async fn main() -> Result<(), Failure> {
     if arguments.role.is_some() {
         return endpoint::serve().await;
     }
-    // The processes that run then are ended as their guards are dropped.
+    // The current processes end when their guards are dropped.
     tokio::select! {
         measured = measure_all(&arguments) => figures::print(&measured?, arguments.json),
         interrupted = tokio::signal::ctrl_c() => Err(interrupted.err().map_or("interrupted".into(), Into::into)),
@@ -115,7 +115,7 @@ async fn measure_all(arguments: &Arguments) -> Result<Vec<Figures>, Failure> {
     Ok(all)
 }
 
-/// Progress goes where it does not mix with the result.
+/// Prints progress to stderr, separate from the result.
 fn tell(text: &str) {
     writeln!(std::io::stderr(), "{text}").ok();
 }

@@ -10,13 +10,13 @@ use crate::figures::Figures;
 use crate::process::{Kind, Process};
 use crate::{Arguments, Failure, tell};
 
-/// Pushes before those that count, for the just-in-time compiler and the connections.
+/// The number of pushes before those that count, for the just-in-time compiler and the connections.
 const WARM_UP: usize = 2_000;
 const IDLE_SUBSCRIPTIONS: usize = 100;
-/// More than any of them pushes to a slow endpoint while it is watched.
+/// More messages than any emulator pushes to a slow endpoint.
 const SLOW_MESSAGES: usize = 2_500;
 
-/// What one flow of messages came to.
+/// The result of one flow of messages.
 struct Flow {
     pushes_a_second: f64,
     emulator_cpu_seconds: f64,
@@ -28,7 +28,7 @@ struct Scene<'a> {
     emulator: Process,
     endpoint: Process,
     client: Client,
-    /// For the endpoint's own questions; made once, since making it takes time that would be measured.
+    /// A client for requests to the endpoint, made once to save time.
     control: reqwest::Client,
     arguments: &'a Arguments,
 }
@@ -95,7 +95,7 @@ impl<'a> Scene<'a> {
         format!("{}/{path}", self.endpoint.url)
     }
 
-    /// From the call that publishes to the arrival of the push, one message after the other.
+    /// Measures the time from publishing to the arrival of the push, one message at a time.
     async fn latency(&mut self) -> Result<(Duration, Duration), Failure> {
         let (url, mut arrivals) = endpoint::local().await?;
         self.client.create_topic("single").await?;
@@ -125,7 +125,7 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Queues messages, evenly over so many topics with a subscription each, and then lets them be pushed.
+    /// Queues messages, evenly over topics with a subscription each, and then has them pushed.
     async fn flow(&mut self, name: &str, topics: usize) -> Result<Flow, Failure> {
         let each = self.arguments.queued.div_ceil(topics.max(1));
         let names: Vec<String> = (0..topics).map(|topic| format!("{name}-{topic}")).collect();
@@ -151,8 +151,8 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// Delivers messages, a portion at a time so that few are waiting, and tells how many it was and what memory the emulator
-    /// occupies then. Of its own process: one in which many were waiting before says more about its allocator.
+    /// Delivers messages in portions, so that few are waiting. Returns their number and the emulator's memory then. It uses
+    /// a process of its own, since a large backlog would have affected the allocator.
     async fn memory(&mut self) -> Result<(usize, f64), Failure> {
         const PORTION: usize = 5_000;
         self.warm_up().await?;
@@ -166,7 +166,7 @@ impl<'a> Scene<'a> {
         Ok((delivered, self.emulator.memory_mib()?))
     }
 
-    /// What an endpoint that takes a second gets while it is watched.
+    /// Measures the pushes to an endpoint that answers after a second.
     async fn in_flight(&mut self) -> Result<Counts, Failure> {
         self.client.create_topic("slow").await?;
         let url = self.endpoint_url("slow");
@@ -184,17 +184,17 @@ impl<'a> Scene<'a> {
             let name = format!("idle-{number}");
             self.client.subscribe(&name, "idle", Some(&url)).await?;
         }
-        // The end of creating them is not idling.
+        // The creation of subscriptions does not count.
         sleep(Duration::from_secs(2)).await;
         let before = self.emulator.cpu_seconds()?;
         let began = Instant::now();
         sleep(self.arguments.watch).await;
-        // The system counts in hundredths: nothing is less than one.
+        // The system counts hundredths of a second, so this is the least.
         let taken = (self.emulator.cpu_seconds()? - before).max(0.01);
         Ok(100.0 * taken / began.elapsed().as_secs_f64())
     }
 
-    /// Waits until the endpoint has got so many pushes since the last reset.
+    /// Waits until the endpoint has received this number of pushes since the last reset.
     async fn pushed(&self, count: usize) -> Result<Counts, Failure> {
         let limit = self.arguments.limit.as_millis();
         let url = self.endpoint_url(&format!("wait/{count}/{limit}"));

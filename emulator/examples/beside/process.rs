@@ -1,4 +1,4 @@
-//! The processes that are measured, and what the system tells about them.
+//! The measured processes, and the system's figures of them.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -15,12 +15,12 @@ use crate::{Arguments, Failure};
 const TICKS_A_SECOND: f64 = 100.0;
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// What is measured.
+/// The measured emulators.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     /// This emulator, as fast as the endpoint allows.
     Eager,
-    /// This emulator, holding itself back as Google's service does.
+    /// This emulator, at the pace of Google's service.
     Default,
     /// Google's emulator.
     Google,
@@ -42,7 +42,7 @@ impl Kind {
         }
     }
 
-    /// Starts an emulator, and tells how long it took until it answered.
+    /// Starts an emulator, and returns the time until its first answer.
     pub(crate) async fn start(self, arguments: &Arguments) -> Result<(Process, Duration), Failure> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let mut command = match self {
@@ -58,12 +58,12 @@ impl Kind {
                 .arg("--host=127.0.0.1")
                 .arg(format!("--port={}", address.port())),
         };
-        // Both log what goes wrong; neither should wait for somebody to read it.
+        // Both log errors. Neither should wait for a reader.
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        // Made before, since making it takes time.
+        // Made first, since this takes time.
         let client = reqwest::Client::new();
         let began = Instant::now();
         let child = command
@@ -88,7 +88,7 @@ impl Process {
         let output = child.stdout.take().ok_or("the endpoint has no output")?;
         let mut url = String::new();
         let read = BufReader::new(output).read_line(&mut url);
-        // From here on it ends when it is dropped.
+        // From now on it ends when it is dropped.
         let process = Self {
             child,
             url: url.trim().to_owned(),
@@ -115,7 +115,7 @@ impl Process {
     /// Returns the processor time that the process has taken so far, in seconds.
     pub(crate) fn cpu_seconds(&self) -> Result<f64, Failure> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name of the program comes first, and may hold anything but its closing bracket.
+        // The first field is the name of the program, which ends with the last closing bracket.
         let (_, fields) = stat
             .rsplit_once(')')
             .ok_or("the system's format is unknown")?;

@@ -1,4 +1,4 @@
-//! From the entries of files to Google's resources, every name made full and every reference followed.
+//! Converts the entries of files to Google's resources, with full names and resolved references.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::resources::subscription::SubscriptionConfig;
 use crate::resources::topic::{SchemaSettings, TopicConfig};
 use crate::schema::{SchemaDeclaration, Schemas};
 
-/// The resources that were found so far.
+/// The resources found so far.
 pub(super) struct Collection<'a> {
     pub(super) defaults: &'a BootstrapDefaults,
     pub(super) found: Bootstrap,
@@ -27,7 +27,7 @@ pub(super) struct Collection<'a> {
     pub(super) message_places: Vec<BootstrapFault>,
 }
 
-/// A name that must be declared somewhere.
+/// A name that a file must declare.
 pub(super) struct Reference {
     pub(super) name: String,
     pub(super) place: BootstrapFault,
@@ -61,7 +61,7 @@ impl<'a> Collection<'a> {
         self.found.notes.push(note);
     }
 
-    /// Adds what a file in our own form declares.
+    /// Adds the declarations of a file in the emulator's own format.
     pub(super) fn document(&mut self, source: &Source, text: &str) {
         let document: Document = match yaml::read(text) {
             Ok(document) => document,
@@ -92,7 +92,7 @@ impl<'a> Collection<'a> {
         }
     }
 
-    /// Remembers where this name is declared.
+    /// Records the place of a declaration.
     pub(super) fn declare(
         &mut self,
         source: &Source,

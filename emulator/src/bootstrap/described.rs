@@ -1,6 +1,6 @@
-//! The declarations of a service made with pushgate, as `pushgate describe` prints them.
+//! The declarations of a pushgate service, as `pushgate describe` prints them.
 //!
-//! This is the emulator's own reading of that JSON: it takes what Google's resources are made of, and leaves the rest.
+//! This is the emulator's own reader of that JSON. It reads the parts of Google's resources and ignores the rest.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::resources::subscription::{
 use crate::resources::topic::{Encoding, SchemaSettings, TopicConfig};
 use crate::schema::{SchemaDeclaration, SchemaLanguage, Schemas};
 
-/// The version that is understood.
+/// The supported version.
 const VERSION: u32 = 1;
 
 #[derive(Deserialize)]
@@ -132,7 +132,7 @@ fn add_topic(
     let project = collection.defaults.project.clone();
     let DescribedTopic { id, schema } = &described.value;
     let topic = ResourceName::topic(&format!("projects/{project}/topics/{id}")).map_err(refuse)?;
-    // Another file may say more about it.
+    // Another file may declare more of it.
     if collection.is_declared(topic.as_str()) {
         return Ok(());
     }
@@ -184,7 +184,7 @@ fn add(
         id, topic, form, ..
     } = &declared.value;
     let topic = ResourceName::topic(&full("topics", topic)).map_err(refuse)?;
-    // Subscriptions may share a topic, and another file may say more about it.
+    // Subscriptions may share a topic, and another file may declare more of it.
     if !collection.is_declared(topic.as_str()) {
         collection.declare(source, declared.referenced, &topic)?;
         collection.add_topic(TopicConfig::new(topic.as_str()));

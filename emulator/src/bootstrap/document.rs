@@ -1,4 +1,4 @@
-//! The shape of a bootstrap file. Settings have the names that Google's REST interface gives them.
+//! The format of a bootstrap file. Settings have the names of Google's REST API.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,12 +25,12 @@ pub(super) struct Document {
     pub(super) schemas: Named<SchemaEntry>,
     #[serde(default)]
     pub(super) topics: Named<TopicEntry>,
-    /// Those that do not stand under their topic.
+    /// Subscriptions that are not under their topic.
     #[serde(default)]
     pub(super) subscriptions: Named<SubscriptionEntry>,
 }
 
-/// Entries by name, in the order of the file. An entry that is empty has its defaults.
+/// Entries by name, in the order of the file. An empty entry has the defaults.
 pub(super) struct Named<T>(pub(super) Vec<(Spanned<String>, T)>);
 
 #[derive(Default, Deserialize)]
@@ -38,7 +38,7 @@ pub(super) struct Named<T>(pub(super) Vec<(Spanned<String>, T)>);
 pub(super) struct SchemaEntry {
     pub(super) r#type: Option<SchemaLanguage>,
     pub(super) definition: Option<String>,
-    /// Relative to the file.
+    /// A path relative to the file.
     pub(super) definition_file: Option<Spanned<String>>,
 }
 
@@ -70,7 +70,7 @@ pub(super) enum EncodingEntry {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct SubscriptionEntry {
     pub(super) topic: Option<Spanned<String>>,
-    /// `pushConfig` with nothing but an endpoint.
+    /// The endpoint, short for a `pushConfig` with nothing else.
     pub(super) push: Option<Spanned<String>>,
     pub(super) push_config: Option<Spanned<PushConfigEntry>>,
     pub(super) ack_deadline_seconds: Option<Spanned<u32>>,
@@ -126,11 +126,11 @@ pub(super) struct DeadLetterPolicyEntry {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct ExpirationPolicyEntry {
-    /// Without it the subscription never expires.
+    /// The expiration. Without it the subscription never expires.
     pub(super) ttl: Option<Seconds>,
 }
 
-/// A message, whose data is given in one of three ways, or not at all.
+/// A message. Its data has one of three forms, or is absent.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct MessageEntry {
@@ -142,7 +142,7 @@ pub(super) struct MessageEntry {
     pub(super) ordering_key: String,
 }
 
-/// A length of time, such as `600s`.
+/// A duration, such as `600s`.
 #[derive(Clone, Copy)]
 pub(super) struct Seconds(pub(super) Duration);
 
@@ -174,7 +174,7 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Named<T> {
     }
 }
 
-/// Those that are not left out.
+/// The entries that are set.
 struct Entries<T>(Vec<(Spanned<String>, T)>);
 
 impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Entries<T> {

@@ -1,5 +1,5 @@
-//! A message that is written as YAML and published as JSON, by YAML's core schema (YAML 1.2.2, section 10.3): what that takes for
-//! text is text, fields keep their order, and numbers keep their digits.
+//! Converts a YAML value to JSON, by YAML's core schema (YAML 1.2.2, section 10.3). Text of that schema stays text, fields
+//! keep their order, and numbers keep their digits.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Number;
 use serde_saphyr::{Location, Spanned};
 
-/// A value of JSON, of which numbers are not read further: what was written is at their places.
+/// A JSON value whose numbers are not parsed, but copied from their places in the file.
 pub(super) enum Json {
     Null,
     Bool(bool),
@@ -25,10 +25,10 @@ pub(super) enum Numeral {
     Float(f64),
 }
 
-/// The reason why a value cannot be written, and its place.
+/// The reason for which a value cannot be written, and its place.
 type Refused = (Option<Location>, String);
 
-/// Reads a field that may be null, which is JSON as well.
+/// Reads a field that may be null, since null is JSON as well.
 pub(super) fn present<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Spanned<Json>>, D::Error> {
@@ -38,7 +38,7 @@ pub(super) fn present<'de, D: Deserializer<'de>>(
 /// Writes a value of the file `text` as JSON.
 ///
 /// # Errors
-/// If a number has no form in JSON, or two meanings.
+/// If a number is ambiguous or has no form in JSON.
 pub(super) fn write(json: &Spanned<Json>, text: &str) -> Result<String, Refused> {
     let mut output = String::new();
     append(&mut output, json, text)?;
@@ -91,7 +91,7 @@ fn number(value: &Numeral, place: Location, text: &str) -> Result<String, Refuse
              or the number without its zero"
         )));
     }
-    // Numbers of other parsers, such as 0b11, which the core schema takes for text.
+    // Numbers of other parsers, such as 0b11, are text in the core schema.
     if !is_core_number(digits) || (digits.len() < written.len() && digits.starts_with("0x")) {
         return Ok(quoted(written));
     }
@@ -108,7 +108,7 @@ fn number(value: &Numeral, place: Location, text: &str) -> Result<String, Refuse
     }
 }
 
-/// Returns the value at a place.
+/// Returns the text at a place.
 fn written(place: Location, text: &str) -> &str {
     let span = place.span();
     let range = span.byte_offset().zip(span.byte_len());

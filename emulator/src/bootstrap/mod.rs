@@ -1,8 +1,8 @@
 //! Schemas, topics, subscriptions and messages from files, created when the emulator starts.
 //!
-//! A file is YAML, of which JSON is a part. `document` is its shape, `collect` and `references` convert and check it,
-//! `described` does the same with the output of `pushgate describe`, and `place` names the places of faults. The library
-//! creates the resources, and only if all files are valid.
+//! A file is YAML, which includes JSON. `document` is its format, `collect` and `references` convert and check it,
+//! `described` does so with the output of `pushgate describe`, and `place` locates errors. The library creates the
+//! resources if all files are valid.
 
 mod collect;
 mod described;
@@ -30,35 +30,34 @@ use crate::resources::subscription::SubscriptionConfig;
 use crate::resources::topic::TopicConfig;
 use crate::schema::SchemaDeclaration;
 
-/// The content of bootstrap files, checked and complete: every name is full, and every name that is referred to
-/// is declared.
+/// The checked content of bootstrap files. Every name is full, and every reference is declared.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bootstrap {
-    /// To be created first.
+    /// Schemas, created first.
     pub schemas: Vec<SchemaDeclaration>,
-    /// With the dead-letter topics that no file declares.
+    /// Topics, including dead-letter topics that no file declares.
     pub topics: Vec<TopicConfig>,
-    /// With one for each of these dead-letter topics, which holds what comes there.
+    /// Subscriptions, including one for each of these dead-letter topics, which keeps its messages.
     pub subscriptions: Vec<SubscriptionConfig>,
-    /// By the full names of their subscriptions.
+    /// Faults by the full names of their subscriptions.
     pub faults: BTreeMap<String, Faults>,
-    /// To be published last, each to the topic of this full name.
+    /// Messages with the full names of their topics, published last.
     pub messages: Vec<(String, Message)>,
-    /// Notes for the reader of the files, a sentence each.
+    /// Notes for the operator, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Defaults that files do not set.
+/// Defaults for settings that files do not set.
 #[derive(Clone, Debug)]
 pub struct BootstrapDefaults {
-    /// The project of names that are short.
+    /// The project of short names.
     pub project: String,
-    /// The URL of the service that pushgate's declarations belong to, such as `http://127.0.0.1:8080`.
+    /// The URL of the described service, such as `http://127.0.0.1:8080`.
     pub push_to: Option<String>,
 }
 
 impl BootstrapDefaults {
-    /// Of a project, without a service.
+    /// Creates defaults for a project, without a service.
     pub fn new(project: impl Into<String>) -> Self {
         Self {
             project: project.into(),
@@ -68,16 +67,16 @@ impl BootstrapDefaults {
 }
 
 impl Bootstrap {
-    /// Reads files, which together are one declaration: each may refer to what another declares.
+    /// Reads files as one declaration. Each may refer to resources of the others.
     ///
     /// # Errors
-    /// All that is wrong, each with its place: but of a file whose form is wrong, that alone.
+    /// All errors with their places. If the format of a file is invalid, this is its only error.
     pub fn read(
         files: &[impl AsRef<Path>],
         defaults: &BootstrapDefaults,
     ) -> Result<Self, BootstrapError> {
         let mut collection = Collection::new(defaults);
-        // Declarations of services come last: of a topic they say no more than its name, and another file may say the rest.
+        // Declarations of services come last, since they only name a topic, and another file may declare its settings.
         let mut described = Vec::new();
         for file in files {
             let file = file.as_ref();
@@ -108,10 +107,10 @@ impl Bootstrap {
         projects.all(|project| project == first).then_some(first)
     }
 
-    /// Reads one text; `name` is what errors call it, and its files are sought in the working directory.
+    /// Reads one text. Errors call it `name`, and its files are relative to the working directory.
     ///
     /// # Errors
-    /// All that is wrong, each with its place.
+    /// All errors with their places.
     pub fn parse(
         name: &str,
         text: &str,
@@ -131,7 +130,7 @@ impl Bootstrap {
     }
 }
 
-/// Returns true if it has the mark of what `pushgate describe` prints.
+/// Returns true for the output of `pushgate describe`.
 fn is_described(text: &str) -> bool {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

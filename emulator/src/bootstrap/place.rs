@@ -1,4 +1,4 @@
-//! The places of faults in a file.
+//! The places of errors in a file.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,21 +7,21 @@ use serde_saphyr::{Error, Location};
 
 use crate::error::ApiError;
 
-/// The most of a line that is shown.
+/// The most characters of a line that are shown.
 const EXCERPT_LETTERS: usize = 40;
 
 /// A file that is being read.
 pub(super) struct Source {
-    /// As errors call it.
+    /// The name of the file in errors.
     pub(super) name: String,
-    /// The folder of the files that it names.
+    /// The folder for relative paths.
     pub(super) folder: PathBuf,
 }
 
-/// Reads a file of UTF-8, without a byte order mark.
+/// Reads a UTF-8 file, without its byte order mark.
 ///
 /// # Errors
-/// The fault in it, to be put after its name.
+/// The reason, which follows the name of the file.
 pub(super) fn read_text(file: &Path) -> Result<String, String> {
     let bytes = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
     let is_utf_16 = bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF");
@@ -39,18 +39,18 @@ pub(super) fn read_text(file: &Path) -> Result<String, String> {
     })
 }
 
-/// One thing that is wrong in a file.
+/// An error in a file.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BootstrapFault {
     /// The file.
     pub file: String,
-    /// Line and column, counted from 1; none if it is about the whole file.
+    /// The line and the column, starting with 1. `None` for an error of the whole file.
     pub place: Option<(u64, u64)>,
-    /// The fault: what was found, and what is expected.
+    /// The text: the value that was found, and the expected one.
     pub text: String,
 }
 
-/// All that is wrong in files, a line each.
+/// All errors in files, one a line.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the bootstrap files cannot be used:\n{}", .0.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n"))]
 pub struct BootstrapError(pub Vec<BootstrapFault>);
@@ -65,7 +65,7 @@ impl BootstrapFault {
         }
     }
 
-    /// Returns the parser's text, in our words where it leaves the choice.
+    /// Returns the parser's text, or a plainer one.
     pub(super) fn of_form(source: &Source, text: &str, error: &Error) -> Self {
         let error = error.without_snippet();
         let location = error.location().unwrap_or(Location::UNKNOWN);
@@ -126,7 +126,7 @@ pub(super) fn unknown(what: &str, found: &str, known: &[impl AsRef<str>]) -> Str
     }
 }
 
-/// Returns the name that was probably meant: a third of it wrong at most, or one the beginning of the other.
+/// Returns the most similar name: at most a third of it differs, or one is a prefix of the other.
 fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = plain(found);
     let candidates = known.iter().filter_map(|known| {
@@ -139,13 +139,13 @@ fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
     candidates.min().map(|(_, known)| known)
 }
 
-/// Without what is often mistaken: case, hyphens and underscores.
+/// Removes common differences: case, hyphens and underscores.
 fn plain(word: &str) -> String {
     let letters = word.chars().filter(|letter| letter.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
 }
 
-/// Returns the number of letters that must be added, left out or changed.
+/// Returns the edit distance: the number of inserted, removed or changed letters.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
@@ -179,7 +179,7 @@ fn excerpt(text: &str, location: Location) -> String {
     format!("{shown}{}", if is_cut { "…" } else { "" })
 }
 
-/// Returns YAML's own name for a kind of value in plain words.
+/// Returns a plain name for a kind of YAML value.
 fn kind(expected: &str) -> &str {
     match expected {
         "mapping start" => "keys, each with a colon and its value",
@@ -191,7 +191,7 @@ fn kind(expected: &str) -> &str {
     }
 }
 
-/// Returns the parser's own words, without the place, which is shown before them.
+/// Returns the parser's text without the place, which precedes it.
 fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let words = line
@@ -200,7 +200,7 @@ fn first_line(text: &str) -> String {
     words.to_owned()
 }
 
-/// Returns a fault with the text of one of Google's rules, at its place.
+/// Returns an error with the text of one of Google's rules and its place.
 pub(super) fn refused(source: &Source, location: Location, error: &ApiError) -> BootstrapFault {
     BootstrapFault::new(source, location, error.to_string())
 }

@@ -1,4 +1,4 @@
-//! Ends the reading of files: every name that one of them mentions must be declared by one of them.
+//! Checks references: some file must declare every name that a file mentions.
 
 use std::collections::BTreeMap;
 
@@ -28,13 +28,13 @@ impl Collection<'_> {
         Err(BootstrapError(self.faults))
     }
 
-    /// Holds messages against the schemas of their topics, as publishing them will.
+    /// Checks messages against the schemas of their topics, like a publish.
     fn check_messages(&mut self) {
         let mut schemas = Schemas::default();
         for declared in &self.found.schemas {
             let name = ResourceName::schema(&declared.name);
             let (now, schema) = (OffsetDateTime::UNIX_EPOCH, declared.to_schema());
-            // The schema's own fault was reported at its declaration.
+            // An invalid schema was reported at its declaration.
             name.and_then(|name| schemas.create(name.project(), name.id(), schema, now))
                 .ok();
         }
@@ -60,7 +60,7 @@ impl Collection<'_> {
         }
     }
 
-    /// Adds a topic and a subscription for dead letters, so that these are kept.
+    /// Adds a topic and a subscription for dead letters, which keeps them.
     fn add_dead_letter_topics(&mut self) {
         let policies = self.found.subscriptions.iter();
         let topics = policies.filter_map(|config| config.dead_letter_policy.as_ref());

@@ -13,10 +13,10 @@ use crate::resources::subscription::{
     DeadLetterPolicy, OidcToken, PushConfig, PushForm, RetryPolicy, SubscriptionConfig,
 };
 
-/// The only attribute of a push configuration (Google, *PushConfig*, `attributes`).
+/// The only attribute of push settings (Google, *PushConfig*, `attributes`).
 const VERSION: &str = "x-goog-version";
 
-/// The place of each field that Google's rules may refuse, by its name in their texts.
+/// The places of the fields that Google's rules may reject, by their names in the texts.
 pub(super) struct Places {
     whole: Location,
     fields: Vec<(&'static str, Location)>,

@@ -12,9 +12,9 @@ fn options() -> Options {
     serde_saphyr::options! {
         strict_booleans: true,
         underscored_numbers_as_strings: true,
-        // A tag that means nothing here was meant for another reader.
+        // A tag without a meaning here was written for another reader.
         reject_unsupported_tags: true,
-        // JSON has numbers that are larger than any of the machine's.
+        // JSON has larger numbers than the machine.
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
     }
 }

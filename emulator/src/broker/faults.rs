@@ -1,4 +1,4 @@
-//! Faults of subscriptions, which survive a restart as subscriptions do.
+//! Faults of subscriptions, which are saved like subscriptions.
 
 use super::Broker;
 use crate::delivery::Delivery;
@@ -10,11 +10,11 @@ use crate::resources::name::ResourceName;
 
 impl Broker {
     /// # Errors
-    /// If there is no such subscription, or a fault is out of its range.
+    /// If there is no such subscription, or if a fault is out of range.
     pub(crate) fn set_faults(&self, name: &ResourceName, faults: Faults) -> Result<(), ApiError> {
         let checked = faults.check();
         checked.map_err(|error| ApiError::invalid(error.to_string()))?;
-        // The subscription is there until its faults are kept.
+        // The lock keeps the subscription until its faults are saved.
         let resources = self.resources();
         self.give_faults(resources.find_subscription(name)?, faults);
         Ok(())

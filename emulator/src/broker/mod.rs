@@ -37,9 +37,9 @@ use crate::push::Pusher;
 use crate::resources::name::ResourceName;
 use crate::schema::Schemas;
 
-/// All topics, subscriptions and snapshots. Its methods do not wait; the tasks that it starts deliver.
+/// All topics, subscriptions and snapshots. Methods do not wait. Tasks that they start deliver the messages.
 ///
-/// Its locks are taken in this order: resources, schemas, policies; a subscription's own after the resources.
+/// The order of locks is: resources, schemas, policies. The lock of a subscription follows the resources.
 pub(crate) struct Broker {
     resources: Mutex<Resources>,
     schemas: Mutex<Schemas>,
@@ -62,7 +62,7 @@ struct Resources {
     subscriptions: BTreeMap<ResourceName, Arc<Delivery>>,
     snapshots: BTreeMap<ResourceName, Snapshot>,
     storage: Storage,
-    /// The place of the next message in the order of publishing, which is also its id.
+    /// The sequence of the next message, which is also its id.
     next_sequence: u64,
 }
 
@@ -72,15 +72,15 @@ pub(crate) struct BrokerContext {
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
     pub(crate) data_folder: OptionalDataFolder,
-    /// The seed of faults that have none of their own.
+    /// The default seed of faults.
     pub(crate) seed: u64,
-    /// The faults of subscriptions that are given none.
+    /// The faults of new subscriptions.
     pub(crate) faults: Faults,
     pub(crate) history: Arc<History>,
 }
 
 impl Broker {
-    /// Returns a broker without topics, whose tasks end when `stopping` is cancelled.
+    /// Creates a broker without topics. Its tasks end when `stopping` is cancelled.
     pub(crate) fn new(pusher: Pusher, clock: Clock, pace: Pace, context: BrokerContext) -> Self {
         let resources = Resources {
             topics: BTreeMap::new(),
@@ -111,7 +111,7 @@ impl Broker {
         &self.clock
     }
 
-    /// Starts a task that must end when the emulator stops.
+    /// Starts a task that ends with the emulator.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn_on(task, &self.runtime);
     }
@@ -125,8 +125,8 @@ impl Broker {
     }
 }
 
-/// The locked resources. Their changes are recorded as a whole: after a crash no message is with some of its subscriptions
-/// only, and no deletion is half done.
+/// The locked resources. Their changes are recorded as one group. So after a crash every message is in all of its
+/// subscriptions, and every deletion is complete.
 struct Locked<'a> {
     resources: MutexGuard<'a, Resources>,
     folder: Option<&'a DataFolder>,
@@ -162,7 +162,7 @@ impl Resources {
     }
 }
 
-/// Refuses to exceed a limit.
+/// Returns an error if a limit is reached.
 fn check_count(what: &str, found: usize, limit: usize) -> Result<(), ApiError> {
     if found < limit {
         return Ok(());

@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::resources::name::ResourceName;
 
 impl Broker {
-    /// Returns true if there is a resource of this name, which may be of any kind.
+    /// Returns true if there is a resource of this name, of any kind.
     pub(crate) fn exists(&self, resource: &str) -> bool {
         let resources = self.resources();
         self.schemas().exists(resource) || resources.exists(resource)
@@ -18,9 +18,9 @@ impl Broker {
     }
 
     /// # Errors
-    /// If there is no such resource, the policy is malformed or too large, or its etag is no longer that of the resource.
+    /// If there is no such resource, if the policy is invalid or too large, or if its etag is outdated.
     pub(crate) fn set_policy(&self, resource: &str, policy: Policy) -> Result<Policy, ApiError> {
-        // Both locks are held: a resource deleted meanwhile would leave its policy to the next of its name.
+        // Both locks are held. Otherwise a concurrent deletion would leave the policy to the next resource of this name.
         let resources = self.resources();
         let schemas = self.schemas();
         if !schemas.exists(resource) && !resources.exists(resource) {

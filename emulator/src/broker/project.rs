@@ -7,13 +7,13 @@ use crate::error::ApiError;
 use crate::resources::name::{ResourceName, project};
 
 impl Broker {
-    /// Deletes every subscription, snapshot, topic and schema of a project, with all messages. Message ids go on.
+    /// Deletes every subscription, snapshot, topic and schema of a project, with all messages. Message ids continue.
     ///
     /// # Errors
-    /// If it is no name of a project.
+    /// If the name of the project is invalid.
     pub(crate) fn clear_project(&self, id: &str) -> Result<(), ApiError> {
         project(&format!("projects/{id}"))?;
-        // Resources that are deleted in the meantime are gone as well.
+        // Resources may be deleted concurrently, which is no error.
         for delivery in self.subscriptions(id) {
             self.delete_subscription(delivery.name()).ok();
         }

@@ -1,4 +1,4 @@
-//! Publishing: one message to every subscription of its topic, or to none.
+//! Publishes each message to every subscription of its topic, or to none.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
 
 impl Broker {
-    /// Publishes the messages of one request, all or none, and returns their ids in the same order.
+    /// Publishes all messages of one request or none, and returns their ids in the same order.
     ///
     /// # Errors
-    /// If there is no such topic, a message breaks one of Google's rules, or there is no room.
+    /// If there is no such topic, if a message violates one of Google's rules, or if there is no room.
     pub(crate) fn publish(
         &self,
         topic: &ResourceName,
@@ -32,7 +32,8 @@ impl Broker {
             .distribute(topic, messages, self.clock.exact_utc(), self)
     }
 
-    /// Publishes a dead letter. It was checked when it was first published, and its new attributes are Pub/Sub's own.
+    /// Publishes a dead letter without checks: it was checked when it was first published, and Pub/Sub adds its new
+    /// attributes.
     pub(crate) fn forward(
         &self,
         topic: &ResourceName,
@@ -86,7 +87,7 @@ impl Resources {
         Ok(stored.iter().map(|message| message.id.clone()).collect())
     }
 
-    /// Stores messages. If there is no room, settled messages are evicted, which are kept only for repeated deliveries.
+    /// Stores messages. If there is no room, settled messages are evicted, which are only kept for repeated deliveries.
     fn store(
         &self,
         messages: Vec<ReceivedMessage>,
@@ -99,7 +100,7 @@ impl Resources {
     }
 }
 
-/// Returns the first id, taken from the clock: a receiver that remembers ids over a restart of the emulator must not take a
+/// Returns the first id, taken from the clock. A receiver that stores ids over a restart of the emulator must not take a
 /// new message for an old one.
 pub(super) fn first_sequence() -> u64 {
     let nanoseconds = machine_utc().unix_timestamp_nanos();

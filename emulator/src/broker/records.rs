@@ -1,4 +1,4 @@
-//! The saved records of resources, with fields beside Google's.
+//! The saved records of resources, with additional fields.
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{PubsubMessage, Snapshot, Topic};
 use prost::Message;
@@ -18,8 +18,8 @@ pub(super) struct TopicRecord {
     pub(super) since: u64,
 }
 
-/// It follows Google's *Subscription* in the same record, with field numbers that Google does not use: each reader skips the
-/// fields of the other.
+/// The additional fields of a subscription. They follow Google's *Subscription* in the same record, with field numbers that
+/// Google does not use, so that each reader skips the fields of the other.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct SubscriptionRecord {
     #[prost(message, optional, tag = "1000")]

@@ -1,4 +1,4 @@
-//! Snapshots and seeks: the backlog of a subscription is reset to a snapshot, or set by time.
+//! Snapshots, and seeks to a snapshot or a time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
 use crate::resources::snapshot::SnapshotConfig;
 
-/// As many as a project may have (Google, *Quotas and limits*).
+/// The most snapshots of a project (Google, *Quotas and limits*).
 const MAX_SNAPSHOTS: usize = 5_000;
 
 impl Broker {
     /// Creates a snapshot of the unacknowledged messages, and of all later ones (Google, *CreateSnapshot*).
     ///
     /// # Errors
-    /// If the name is taken, there is no such subscription, or the snapshot would not live for an hour.
+    /// If the name is taken, if there is no such subscription, or if the snapshot would expire within an hour.
     pub(crate) fn create_snapshot(
         &self,
         name: &ResourceName,
@@ -68,10 +68,10 @@ impl Broker {
         of_project.map(|(_, snapshot)| snapshot.config()).collect()
     }
 
-    /// Changes the labels and the end of a snapshot, computed from the current ones under one lock.
+    /// Changes the labels and the expiration of a snapshot, computed from the current ones under one lock.
     ///
     /// # Errors
-    /// If there is no such snapshot, or the end is not within seven days.
+    /// If there is no such snapshot, or if it would expire after more than seven days.
     pub(crate) fn update_snapshot(
         &self,
         name: &ResourceName,
@@ -96,10 +96,10 @@ impl Broker {
         Ok(())
     }
 
-    /// Acknowledges all messages published before `time`, and none since, as far as they are retained (Google, *Seek*).
+    /// Acknowledges all messages published before `time`, and marks retained later ones as unacknowledged (Google, *Seek*).
     ///
     /// # Errors
-    /// If there is no such subscription, or it is detached.
+    /// If there is no such subscription, or if it is detached.
     pub(crate) fn seek_to_time(
         &self,
         subscription: &ResourceName,
@@ -110,10 +110,10 @@ impl Broker {
         let mut log = resources.log_of(&attached_topic(&delivery)?);
         let retention = resources.topic_retention(&delivery.config());
         let oldest = retention.map(|retention| self.clock.utc() - retention);
-        // Messages that the topic keeps for a snapshot only are out of reach of a seek to a time.
+        // A seek to a time does not restore messages that the topic keeps only for a snapshot.
         log.retain(|_, message| oldest.is_some_and(|oldest| message.publish_time >= oldest));
         delivery.seek(&log, |message| message.published_at >= time, None);
-        // A seek into the future leaves no message.
+        // A seek to the future leaves no unacknowledged message.
         let is_purge = time > self.clock.exact_utc();
         let note = if is_purge {
             Note::Purged
@@ -124,10 +124,10 @@ impl Broker {
         Ok(())
     }
 
-    /// Delivers the messages that were unacknowledged at a snapshot, and those published since (Google, *Seek*).
+    /// Delivers the messages that were unacknowledged at a snapshot, and all later ones (Google, *Seek*).
     ///
     /// # Errors
-    /// If there is no such subscription or snapshot, or it is one of another topic.
+    /// If there is no such subscription or snapshot, or if they have different topics.
     pub(crate) fn seek_to_snapshot(
         &self,
         subscription: &ResourceName,
@@ -138,7 +138,7 @@ impl Broker {
         let topic = attached_topic(&delivery)?;
         let found = resources.snapshots.get(snapshot);
         let found = found.ok_or_else(|| snapshot.not_found())?;
-        // All deleted topics are shown by the same name.
+        // All deleted topics have the same name.
         if found.origin.is_none() || found.origin != delivery.origin() {
             return Err(ApiError::invalid(
                 "The snapshot and the subscription must have the same topic",

@@ -31,20 +31,20 @@ impl Broker {
     /// Restores the content of a data folder, and starts the subscriptions.
     ///
     /// # Errors
-    /// If a record cannot be understood, or there is no room for the messages. The folder keeps what it holds then, for an
-    /// emulator that understands it.
+    /// If a record cannot be read, or if there is no room for the messages. Then the folder keeps its content, for an
+    /// emulator that can read it.
     pub(crate) fn restore(self: &Arc<Self>, saved: Saved) -> Result<(), ApiError> {
         let mut messages = Messages::new();
         let restored = self.restore_all(saved, &mut messages);
         if restored.is_err() {
-            // Before the messages are dropped, so that the folder keeps them.
+            // This precedes the drop of messages, so that they remain in the folder.
             self.stopping.cancel();
         }
         restored?;
         let mut resources = self.resources();
         resources.restore_logs(&messages);
         resources.trim_topics(self.clock.utc());
-        // Only now, since a dead letter is for all subscriptions of its topic.
+        // The tasks start last, since a dead letter needs all subscriptions of its topic.
         for delivery in resources.subscriptions.values() {
             self.start(delivery);
         }
@@ -121,7 +121,7 @@ impl Broker {
                     serde_json::from_slice(&value).map_err(|_| {
                         ApiError::invalid(format!("the faults of {name} cannot be read"))
                     })?;
-                // Without its subscription they are of no use, and no reason not to start.
+                // Faults without a subscription have no use, and do not prevent a start.
                 if let Ok(delivery) = self.subscription(&ResourceName::subscription(&name)?) {
                     delivery.set_faults(faults);
                 }
@@ -162,7 +162,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Returns the topic of a subscription or a snapshot. Folders of earlier emulators have its name only.
+    /// Returns the topic of a subscription or a snapshot. Folders of earlier emulators only have its name.
     fn origin(&self, topic: &str, noted: Option<OriginRecord>) -> Option<Origin> {
         if let Some(noted) = noted {
             return Some(noted.into());
@@ -172,7 +172,7 @@ impl Broker {
         resources.topics.get(&name).map(OpenTopic::origin)
     }
 
-    /// A crash can come between the end of a message and that of its last hold, which would stay in the folder for ever.
+    /// Deletes holds without a message. A crash between the two deletions would leave them in the folder forever.
     fn release_lost(&self, delivery: &Delivery, holds: &[(u64, Held)], messages: &Messages) {
         let sequences = holds.iter().map(|(sequence, _)| *sequence);
         let lost = sequences.filter(|sequence| !messages.contains_key(sequence));
@@ -196,7 +196,7 @@ impl Broker {
         let origin = self.origin(&config.topic, record.origin);
         let snapshot = Snapshot::restore(config, origin, record.since, unacked.collect())?;
         let mut resources = self.resources();
-        // A clock that was set back must not put new messages before the snapshot.
+        // If the clock was set back, new messages must still follow the snapshot.
         resources.next_sequence = resources.next_sequence.max(snapshot.since);
         resources.snapshots.insert(snapshot.name.clone(), snapshot);
         Ok(())
@@ -204,12 +204,12 @@ impl Broker {
 }
 
 impl Resources {
-    /// Restores the messages of every topic; those that it need not keep are trimmed.
+    /// Restores the messages of every topic, without those that it need not keep.
     fn restore_logs(&mut self, messages: &Messages) {
         for (sequence, (topic, message)) in messages {
             let topic = ResourceName::topic(topic).ok();
             let topic = topic.and_then(|name| self.topics.get_mut(&name));
-            // Earlier messages were published to an earlier topic of the same name.
+            // Earlier messages belong to an earlier topic of the same name.
             if let Some(topic) = topic.filter(|topic| *sequence >= topic.since) {
                 topic.keep(message);
             }

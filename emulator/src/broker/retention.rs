@@ -1,4 +1,4 @@
-//! Age: messages that outlive their retention, snapshots that end, subscriptions that are unused.
+//! Expiration: of messages after their retention, of snapshots, and of unused subscriptions.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::delivery::Delivery;
 use crate::journal::Kind;
 use crate::resources::name::ResourceName;
 
-/// The interval of sweeps. Retention is counted in minutes at least.
+/// The interval of sweeps. The shortest retention is minutes.
 const PERIOD: Duration = Duration::from_secs(5);
 
 impl Broker {
@@ -19,7 +19,7 @@ impl Broker {
         self.clock.utc()
     }
 
-    /// Moves the clock forward, and deletes everything that is expired by then.
+    /// Advances the clock, and deletes everything that has expired.
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
         self.sweep();
@@ -32,7 +32,7 @@ impl Broker {
         }
     }
 
-    /// Deletes everything that is expired.
+    /// Deletes all expired messages, snapshots and subscriptions.
     pub(crate) fn sweep(&self) {
         let now = self.clock.utc();
         let mut resources = self.resources();
@@ -55,7 +55,7 @@ impl Broker {
         }
     }
 
-    /// Deletes expired things periodically, as long as there is a broker.
+    /// Sweeps periodically, as long as there is a broker.
     pub(crate) async fn keep_sweeping(broker: Weak<Self>, clock: Clock) {
         loop {
             clock.reached(clock.now() + PERIOD).await;
@@ -68,7 +68,7 @@ impl Broker {
 }
 
 impl Resources {
-    /// Trims each topic to its retention and its snapshots.
+    /// Drops messages that neither the retention of a topic nor its snapshots need.
     pub(super) fn trim_topics(&mut self, now: OffsetDateTime) {
         let Self {
             topics, snapshots, ..

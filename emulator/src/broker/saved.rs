@@ -19,7 +19,7 @@ impl Broker {
     /// Waits until all changes are on the disk, if there is a data folder.
     ///
     /// # Errors
-    /// If it could not be written.
+    /// If they could not be written.
     pub(crate) async fn saved(&self) -> Result<(), JournalError> {
         match &self.data_folder {
             Some(folder) => folder.saved().await,
@@ -30,7 +30,7 @@ impl Broker {
     /// Waits until the data folder has room for a large write.
     ///
     /// # Errors
-    /// If it takes nothing any more.
+    /// If the data folder has failed.
     pub(crate) async fn room_to_save(&self) -> Result<(), JournalError> {
         match &self.data_folder {
             Some(folder) => folder.room().await,
@@ -72,7 +72,7 @@ impl Broker {
         }
     }
 
-    /// The caller has the schemas, so that the last word here is the last word there.
+    /// Saves a schema. The caller holds the lock of the schemas, so the last saved value is the current one.
     pub(super) fn save_schema(&self, schemas: &Schemas, name: &ResourceName) {
         if let Some(folder) = &self.data_folder {
             let revisions = ListSchemasResponse {
@@ -91,20 +91,20 @@ impl Broker {
 
     pub(super) fn save_faults(&self, subscription: &ResourceName, faults: &Faults) {
         if let Some(folder) = &self.data_folder {
-            // Plain numbers and words always serialize.
+            // Numbers and text always serialize.
             let value = serde_json::to_vec(faults).unwrap_or_default();
             folder.put(Kind::Faults, subscription.as_str(), value);
         }
     }
 
-    /// A resource has nothing of this kind any more.
+    /// Deletes a value of this kind of a resource.
     pub(super) fn delete_saved(&self, kind: Kind, name: &ResourceName) {
         if let Some(folder) = &self.data_folder {
             folder.delete(kind, name.as_str());
         }
     }
 
-    /// A resource is gone, with its policy and its faults.
+    /// Deletes a resource with its policy and its faults.
     pub(super) fn save_deletion(&self, kind: Kind, name: &ResourceName) {
         self.policies.forget(name.as_str());
         for kind in [kind, Kind::Policy, Kind::Faults] {

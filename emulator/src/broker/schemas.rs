@@ -1,4 +1,4 @@
-//! Schemas, and the check of messages against them.
+//! Schemas, and the checks of messages.
 
 use std::sync::{MutexGuard, PoisonError};
 
@@ -13,13 +13,13 @@ use crate::resources::topic::SchemaSettings;
 use crate::schema::{SchemaDeclaration, Schemas};
 
 impl Broker {
-    /// Locks the schemas. The holder of this lock must not lock the resources.
+    /// Locks the schemas. The caller must not lock the resources afterwards.
     pub(crate) fn schemas(&self) -> MutexGuard<'_, Schemas> {
         self.schemas.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// # Errors
-    /// If the name is invalid or taken, or the definition wrong.
+    /// If the name is invalid or taken, or if the definition is invalid.
     pub(crate) fn create_schema(
         &self,
         project: &str,
@@ -31,7 +31,7 @@ impl Broker {
     }
 
     /// # Errors
-    /// If the name is invalid or taken, or the definition wrong.
+    /// If the name is invalid or taken, or if the definition is invalid.
     pub(crate) fn declare_schema(&self, declared: &SchemaDeclaration) -> Result<(), ApiError> {
         let name = ResourceName::schema(&declared.name)?;
         self.create_schema(name.project(), name.id(), declared.to_schema())?;
@@ -39,7 +39,7 @@ impl Broker {
     }
 
     /// # Errors
-    /// If there is no such schema, or the definition is wrong.
+    /// If there is no such schema, or if the definition is invalid.
     pub(crate) fn commit_schema(&self, name: &str, schema: Schema) -> Result<Schema, ApiError> {
         let now = self.clock.utc();
         self.change_schema(|schemas| schemas.commit(name, schema, now))
@@ -53,12 +53,12 @@ impl Broker {
     }
 
     /// # Errors
-    /// If there is no such revision, or it is the last one left.
+    /// If there is no such revision, or if it is the only one left.
     pub(crate) fn delete_schema_revision(&self, name: &str) -> Result<Schema, ApiError> {
         self.change_schema(|schemas| schemas.delete_revision(name))
     }
 
-    /// Deletes a schema. Its topics refuse messages from now on (Google, *Delete a schema*).
+    /// Deletes a schema. Its topics then reject messages (Google, *Delete a schema*).
     ///
     /// # Errors
     /// If there is none of this name.
@@ -95,7 +95,7 @@ impl Broker {
     /// messages from a topic with a schema*).
     ///
     /// # Errors
-    /// If one of them fits no revision.
+    /// If a message fits no revision.
     pub(super) fn check_schema(
         &self,
         settings: &SchemaSettings,

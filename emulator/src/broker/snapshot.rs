@@ -1,4 +1,4 @@
-//! A snapshot: the unacknowledged messages of one subscription at some moment, and all later ones.
+//! A snapshot: the unacknowledged messages of one subscription at one time, and all later ones.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::resources::snapshot::SnapshotConfig;
 use crate::resources::subscription::DAY;
 use crate::resources::topic::Origin;
 
-/// A snapshot lives for seven days, less the age of the oldest message in it, and is not made for less than an hour (Google,
-/// *Snapshot*, `expireTime`).
+/// The lifetime of a snapshot is seven days, less the age of its oldest message, and at least an hour (Google, *Snapshot*,
+/// `expireTime`).
 const LIFETIME: Duration = Duration::from_secs(7 * DAY.as_secs());
 const SHORTEST: Duration = Duration::from_secs(60 * 60);
 
@@ -23,7 +23,7 @@ const SHORTEST: Duration = Duration::from_secs(60 * 60);
 pub(super) struct Snapshot {
     pub(super) name: ResourceName,
     pub(super) topic: String,
-    /// That topic, even if it was deleted; unknown in folders of earlier emulators.
+    /// The topic, even if it was deleted. `None` in folders of earlier emulators.
     pub(super) origin: Option<Origin>,
     pub(super) expire_time: OffsetDateTime,
     /// The sequence of the first later message.
@@ -34,7 +34,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// # Errors
-    /// If it would not live for an hour, or a label is invalid.
+    /// If it would expire within an hour, or if a label is invalid.
     pub(super) fn new(
         name: ResourceName,
         (topic, origin): (String, Option<Origin>),
@@ -93,7 +93,7 @@ impl Snapshot {
     }
 
     /// # Errors
-    /// If the new end is not within seven days from now, or a label is invalid.
+    /// If it would expire after more than seven days, or if a label is invalid.
     pub(super) fn update(
         &mut self,
         config: SnapshotConfig,
@@ -115,14 +115,14 @@ impl Snapshot {
         &self.unacked
     }
 
-    /// Takes over the messages that its deleted topic kept for it.
+    /// Takes over the messages that its topic kept for it, when the topic is deleted.
     pub(super) fn keep(&mut self, log: &BTreeMap<u64, Arc<StoredMessage>>) {
         let since = log.range(self.since..);
         let since = since.map(|(sequence, message)| (*sequence, Arc::clone(message)));
         self.unacked.extend(since);
     }
 
-    /// Returns true if a seek to this snapshot brings a message back.
+    /// Returns true if a seek to this snapshot restores a message.
     pub(super) fn wants(&self, message: &StoredMessage) -> bool {
         message.sequence >= self.since || self.unacked.contains_key(&message.sequence)
     }

@@ -12,12 +12,12 @@ use crate::resources::name::ResourceName;
 use crate::resources::subscription::{PushConfig, SubscriptionConfig};
 use crate::resources::topic::Origin;
 
-/// As many as a project may have (Google, *Quotas and limits*).
+/// The most subscriptions of a project (Google, *Quotas and limits*).
 const MAX_SUBSCRIPTIONS: usize = 10_000;
 
 impl Broker {
     /// # Errors
-    /// If the name is taken, a topic is missing, or a setting is out of range.
+    /// If the name is taken, if a topic is missing, or if a setting is out of range.
     pub(crate) fn create_subscription(
         self: &Arc<Self>,
         config: SubscriptionConfig,
@@ -73,11 +73,11 @@ impl Broker {
             .collect()
     }
 
-    /// Changes the settings of a subscription, computed from the current ones and its topic's retention, under one lock.
-    /// Immutable settings stay, or are refused by the interface.
+    /// Changes the settings of a subscription, computed from the current ones and its topic's retention under one lock. The
+    /// API rejects changes of immutable settings.
     ///
     /// # Errors
-    /// If there is none of this name, or a setting is out of range.
+    /// If there is no such subscription, or if a setting is out of range.
     pub(crate) fn update_subscription(
         &self,
         name: &ResourceName,
@@ -104,7 +104,7 @@ impl Broker {
     }
 
     /// # Errors
-    /// If there is no such subscription, or the endpoint is not one.
+    /// If there is no such subscription, or if the endpoint is invalid.
     pub(crate) fn modify_push_config(
         &self,
         name: &ResourceName,
@@ -126,7 +126,7 @@ impl Broker {
         self.remove_subscription(&mut self.resources(), name)
     }
 
-    /// Does the same with locked resources.
+    /// Deletes a subscription of locked resources.
     pub(super) fn remove_subscription(
         &self,
         resources: &mut Resources,
@@ -143,7 +143,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Detaches a subscription from its topic (Google, *DetachSubscription*). It stays, empty.
+    /// Detaches a subscription from its topic (Google, *DetachSubscription*). It stays without messages.
     ///
     /// # Errors
     /// If there is no such subscription.
@@ -156,7 +156,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Nacks pulled messages; those that were delivered often enough go to the dead-letter topic.
+    /// Nacks pulled messages. Those that reach the last delivery attempt are dead-lettered.
     pub(crate) fn nack(&self, delivery: &Delivery, ack_ids: &[AckId]) -> Vec<AckResult> {
         let (results, letters) = delivery.nack(ack_ids);
         let forward = |letter: DeadLetter| {
@@ -166,10 +166,10 @@ impl Broker {
         results
     }
 
-    /// Builds a subscription that is not registered or started yet.
+    /// Builds a subscription without registering or starting it.
     ///
     /// # Errors
-    /// If its filter or its push endpoint cannot be understood.
+    /// If its filter or its push endpoint is invalid.
     pub(super) fn open(
         &self,
         config: SubscriptionConfig,
@@ -190,7 +190,7 @@ impl Broker {
     pub(super) fn start(self: &Arc<Self>, delivery: &Arc<Delivery>) {
         let broker = Arc::downgrade(self);
         let forwarder: Forwarder = Box::new(move |topic, message| {
-            // Without a broker the emulator is stopping, and the message is lost with the others in memory.
+            // Without a broker the emulator is stopping, and the message is lost like the others in memory.
             let broker = broker.upgrade();
             broker.map_or(Ok(String::new()), |broker| broker.forward(topic, message))
         });
@@ -211,7 +211,7 @@ impl Resources {
         self.topics.get(&name)?.config.message_retention
     }
 
-    /// Checks that the dead-letter topic exists now (Google, *DeadLetterPolicy*, `deadLetterTopic`).
+    /// Checks that the dead-letter topic exists (Google, *DeadLetterPolicy*, `deadLetterTopic`).
     fn check_dead_letter_topic(&mut self, config: &SubscriptionConfig) -> Result<(), ApiError> {
         if let Some(policy) = &config.dead_letter_policy {
             self.find_topic(&ResourceName::topic(&policy.dead_letter_topic)?)?;

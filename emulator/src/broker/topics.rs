@@ -14,16 +14,16 @@ use crate::messages::storage::StoredMessage;
 use crate::resources::name::{DELETED_TOPIC, ResourceName};
 use crate::resources::topic::{Origin, TopicConfig};
 
-/// As many as a project may have (Google, *Quotas and limits*).
+/// The most topics of a project (Google, *Quotas and limits*).
 const MAX_TOPICS: usize = 10_000;
 
-/// One topic, the subscriptions that its messages go to, and the messages that it keeps for seeks.
+/// One topic, its subscriptions, and the messages that it keeps for seeks.
 pub(super) struct Topic {
     pub(super) config: TopicConfig,
     pub(super) deliveries: Vec<Arc<Delivery>>,
     log: BTreeMap<u64, Arc<StoredMessage>>,
     oldest: Oldest,
-    /// The first sequence that can be one of its messages; earlier ones were published to another topic of its name.
+    /// The first sequence of its messages. Earlier messages belong to an earlier topic of its name.
     pub(super) since: u64,
 }
 
@@ -45,7 +45,7 @@ impl Topic {
         }
     }
 
-    /// Returns the messages that it keeps for seeks, settled ones included.
+    /// Returns the messages that it keeps for seeks, including settled ones.
     pub(super) fn log(&self) -> &BTreeMap<u64, Arc<StoredMessage>> {
         &self.log
     }
@@ -55,7 +55,7 @@ impl Topic {
         self.log.insert(message.sequence, Arc::clone(message));
     }
 
-    /// Drops messages that are older than the retention, but none from `since` on, which a snapshot needs.
+    /// Drops messages older than the retention, except those from `since` on, which a snapshot needs.
     pub(super) fn trim(&mut self, now: OffsetDateTime, since: Option<u64>) {
         let since = since.unwrap_or(u64::MAX);
         let Some(retention) = self.config.message_retention else {
@@ -73,7 +73,7 @@ impl Topic {
 
 impl Broker {
     /// # Errors
-    /// If the name is taken, or a setting out of range.
+    /// If the name is taken, or if a setting is out of range.
     pub(crate) fn create_topic(&self, config: TopicConfig) -> Result<TopicConfig, ApiError> {
         let name = config.check()?;
         let mut resources = self.resources();
@@ -83,7 +83,7 @@ impl Broker {
         }
         check_count("topics", resources.topics.len(), MAX_TOPICS)?;
         let topic = Topic::new(config.clone(), resources.next_sequence);
-        // The next topic has another `since`, even if nothing is published meanwhile.
+        // The next topic needs another `since`, even if nothing is published in the meantime.
         resources.next_sequence += 1;
         self.save_topic(&topic);
         resources.topics.insert(name, topic);
@@ -93,7 +93,7 @@ impl Broker {
     /// Changes the settings of a topic, computed from the current ones under one lock.
     ///
     /// # Errors
-    /// If there is none of this name, or a setting is out of range.
+    /// If there is no such topic, or if a setting is out of range.
     pub(crate) fn update_topic(
         &self,
         name: &ResourceName,
@@ -103,7 +103,7 @@ impl Broker {
         let topic = resources.find_topic(name)?;
         let config = change(topic.config.clone())?;
         config.check()?;
-        // A topic whose schema was deleted can be changed in other ways.
+        // Other settings can change even if the schema was deleted.
         if config.schema != topic.config.schema {
             self.check_schema_settings(&config)?;
         }
@@ -137,7 +137,7 @@ impl Broker {
         self.resources().topics.keys().cloned().collect()
     }
 
-    /// Returns the subscriptions that a topic's messages go to, by name.
+    /// Returns the names of a topic's subscriptions, in order.
     ///
     /// # Errors
     /// If there is no such topic.
@@ -162,7 +162,7 @@ impl Broker {
         Ok(of_topic.map(|snapshot| snapshot.name.to_string()).collect())
     }
 
-    /// Deletes a topic; its subscriptions and snapshots stay (Google, *DeleteTopic*).
+    /// Deletes a topic. Its subscriptions and snapshots stay (Google, *DeleteTopic*).
     ///
     /// # Errors
     /// If there is no such topic.

@@ -1,4 +1,4 @@
-//! The lines that the command prints once it listens.
+//! The output of the command when it has started.
 
 use std::io::{ErrorKind, Result, Write};
 
@@ -12,7 +12,7 @@ pub(crate) fn announce(
     declared: &Bootstrap,
     done: &Bootstrapped,
 ) -> Result<()> {
-    // Printed first, as the next line means that all is ready.
+    // Printed first, since the next line means that everything is ready.
     let exported = export(&mut std::io::stdout().lock(), emulator, project);
     explain(&mut std::io::stderr().lock(), emulator, declared, done).ok();
     match exported {
@@ -55,7 +55,7 @@ fn explain(
         1 => writeln!(output, "published 1 message")?,
         count => writeln!(output, "published {count} messages")?,
     }
-    // The words of Google's emulator, which tools wait for.
+    // The text of Google's emulator, for which tools wait.
     let port = emulator.address().port();
     writeln!(output, "Server started, listening on {port}")
 }

@@ -1,4 +1,4 @@
-//! The flags, named as those of Google's emulator where it has them.
+//! The flags. Those of Google's emulator have the same names.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "URL", requires = "bootstrap", value_parser = service)]
     pub(crate) push_to: Option<String>,
 
-    /// The folder that keeps everything over a restart.
+    /// The folder that keeps the state over a restart.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
@@ -69,7 +69,7 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with = "pace")]
     pub(crate) eager: bool,
 
-    /// The seed that decides which messages meet faults; by default random, and printed.
+    /// The seed of faults; by default random, and printed.
     ///
     /// With the same seed, the same messages meet the same faults.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
@@ -81,7 +81,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "JSON", value_parser = faults)]
     pub(crate) faults: Option<Faults>,
 
-    /// Of how many messages the console shows what happened to them; 0 for none.
+    /// The number of messages in the history of the console; 0 for none.
     #[arg(long, value_name = "MESSAGES", default_value_t = Options::default().history_messages, value_parser = history)]
     pub(crate) history: usize,
 
@@ -93,7 +93,7 @@ pub(crate) struct Arguments {
 
     /// The URL of the emulator, if it is not --host-port, as in a container: `http://emulator:8085`.
     ///
-    /// Tokens name it as their issuer, and the keys are found there. The emulator answers to its host name, too.
+    /// It is the issuer of tokens and the base of the URLs of the keys. The emulator accepts its host name, too.
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
 
@@ -102,7 +102,7 @@ pub(crate) struct Arguments {
     pub(crate) log: EnvFilter,
 }
 
-/// The project if none is given.
+/// The default project.
 pub(crate) const DEFAULT_PROJECT: &str = "local";
 /// The largest seed that JSON readers do not round.
 const MAX_SEED: u64 = (1 << 53) - 1;

@@ -1,4 +1,4 @@
-//! The command around the library: its flags, its output, and the places in which it refuses to run.
+//! The command: its flags, its output, and its checks of the environment.
 
 mod announcement;
 mod arguments;

@@ -1,22 +1,22 @@
-//! Places in which the emulator refuses to run, because it is no Pub/Sub for production: it has no passwords, and signs tokens
-//! for every client that reaches it.
+//! Checks of the environment. The emulator is not a Pub/Sub for production: it has no passwords, and signs tokens for every
+//! client that reaches it.
 //!
-//! Listening on loopback is harmless everywhere: tests in a pod or in a job do that. An address that others reach needs a
-//! flag, and the refusal names a platform of production. Credentials in the environment are no reason to refuse:
-//! laptops have them, and the emulator reads none.
+//! Loopback is harmless everywhere, as for tests in a pod or in a job. An address that others reach needs a flag, and the
+//! error names a platform of production. Credentials in the environment are allowed: laptops have them, and the emulator
+//! reads none.
 
 use std::net::SocketAddr;
 
 use emulator::StartError;
 
-/// Variables that a platform sets, with its name (Google, *Container runtime contract*; Kubernetes sets its own in every pod).
+/// Variables of platforms, with their names (Google, *Container runtime contract*; Kubernetes sets its own in every pod).
 const PLATFORMS: [(&str, &str); 3] = [
     ("K_SERVICE", "Cloud Run"),
     ("CLOUD_RUN_JOB", "Cloud Run"),
     ("KUBERNETES_SERVICE_HOST", "Kubernetes"),
 ];
 
-/// The reason why the command does not start.
+/// The reason for which the command does not start.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error(
@@ -42,14 +42,14 @@ pub(crate) enum Refusal {
     Elsewhere(SocketAddr),
 }
 
-/// The place in which the command was started.
+/// The environment of the command.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     platform: Option<(&'static str, &'static str)>,
 }
 
 impl Place {
-    /// By which variables are set.
+    /// Detects the platform; `is_set` is true for variables that are set.
     pub(crate) fn of(is_set: impl Fn(&str) -> bool) -> Self {
         let mut platforms = PLATFORMS.into_iter();
         Self {
@@ -57,7 +57,7 @@ impl Place {
         }
     }
 
-    /// Refuses an address that others reach, unless that is allowed.
+    /// Rejects an address that others reach, unless it is allowed.
     pub(crate) fn check(self, address: SocketAddr, allow_remote: bool) -> Result<(), Refusal> {
         if allow_remote || address.ip().is_loopback() {
             return Ok(());
@@ -74,7 +74,7 @@ impl Place {
 }
 
 impl Refusal {
-    /// Returns the refusal in terms of the flags, if they caused the failure.
+    /// Returns the error in terms of the flags, if they caused it.
     pub(crate) fn of(error: &StartError) -> Option<Self> {
         use std::io::ErrorKind::{AddrInUse, AddrNotAvailable};
         match error {

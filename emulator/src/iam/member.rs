@@ -1,11 +1,11 @@
-//! Whom a policy may name (Google, *Principal identifiers*, and *Binding*, `members`).
+//! The members of policies (Google, *Principal identifiers*, and *Binding*, `members`).
 
-/// The forms of a member, beside these two words.
+/// The forms of a member, besides these two words.
 const EVERYBODY: [&str; 2] = ["allUsers", "allAuthenticatedUsers"];
-/// Those who have a basic role in a project.
+/// Members with a basic role in a project.
 const OF_PROJECT: [&str; 3] = ["projectOwner", "projectEditor", "projectViewer"];
 
-/// Returns true if it has one of the documented forms. The member need not exist.
+/// Returns true for a documented form. The member need not exist.
 pub(super) fn is_member(member: &str) -> bool {
     if EVERYBODY.contains(&member) {
         return true;
@@ -24,7 +24,7 @@ pub(super) fn is_member(member: &str) -> bool {
 fn is(kind: &str, id: &str) -> bool {
     match kind {
         "user" | "group" => is_address(id),
-        // The account of a workload in Kubernetes has none: `PROJECT.svc.id.goog[NAMESPACE/ACCOUNT]`.
+        // A Kubernetes workload's account has no address: `PROJECT.svc.id.goog[NAMESPACE/ACCOUNT]`.
         "serviceAccount" => is_address(id) || (id.contains(".svc.id.goog[") && id.ends_with(']')),
         "domain" => id.contains('.') && !id.contains('@'),
         "principal" | "principalSet" => is_path(id),
@@ -48,7 +48,7 @@ fn is_address(id: &str) -> bool {
     parts.is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty())
 }
 
-/// `//iam.googleapis.com/…`, or another service.
+/// Returns true for `//iam.googleapis.com/…`, or another service.
 fn is_path(id: &str) -> bool {
     let path = id.strip_prefix("//").and_then(|path| path.split_once('/'));
     path.is_some_and(|(service, rest)| service.ends_with(".googleapis.com") && !rest.is_empty())

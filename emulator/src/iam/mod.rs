@@ -1,4 +1,4 @@
-//! Policies of access. The emulator keeps them, and lets everybody do everything all the same.
+//! IAM policies. The emulator stores them, and allows everything to every client.
 
 mod member;
 mod permission;
@@ -13,16 +13,16 @@ use self::member::is_member;
 pub(crate) use self::permission::granted;
 use crate::error::ApiError;
 
-/// The most that all policies of one emulator may take, in their encoded form.
+/// The most bytes of all policies of one emulator, encoded.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// The memory of a policy beside that.
+/// The memory of a policy besides that.
 const POLICY_BYTES: usize = 512;
-/// The most of a wrong member that a refusal repeats.
+/// The most bytes of an invalid member in an error.
 const MAX_MEMBER_CHARS: usize = 64;
-/// Policies come in these versions; 0 is taken for 1 (Google, *Policy*, `version`).
+/// The versions of policies; 0 is the same as 1 (Google, *Policy*, `version`).
 const VERSIONS: [i32; 3] = [0, 1, 3];
 
-/// The policies of all topics, subscriptions, snapshots and schemas that were given one.
+/// The policies that were set on topics, subscriptions, snapshots and schemas.
 #[derive(Default)]
 pub(crate) struct Policies {
     state: Mutex<State>,
@@ -32,22 +32,22 @@ pub(crate) struct Policies {
 struct State {
     policies: BTreeMap<String, Policy>,
     bytes: usize,
-    /// The number of policies that were ever set, which makes every etag new.
+    /// The number of changes so far, which makes every etag unique.
     changes: u64,
 }
 
 impl Policies {
-    /// Returns the policy of a resource: an empty one if it was given none.
+    /// Returns the policy of a resource, or an empty one.
     pub(crate) fn get(&self, resource: &str) -> Policy {
         let state = self.state();
         let policy = state.policies.get(resource).cloned();
         policy.unwrap_or_else(unset)
     }
 
-    /// Gives a resource a policy. One with an etag replaces only the policy that it was read from.
+    /// Sets the policy of a resource. A policy with an etag only replaces the policy from which it was read.
     ///
     /// # Errors
-    /// If the policy is malformed or too large, or its etag is no longer that of the resource.
+    /// If the policy is invalid or too large, or if its etag is outdated.
     pub(crate) fn set(&self, resource: &str, mut policy: Policy) -> Result<Policy, ApiError> {
         check(&policy)?;
         let mut state = self.state();
@@ -76,13 +76,13 @@ impl Policies {
         let mut state = self.state();
         state.forget(resource);
         state.bytes += cost(resource, &policy);
-        // Etags are counted on from the highest there is.
+        // New etags continue after the highest one.
         let etag = policy.etag.as_slice().try_into().map(u64::from_be_bytes);
         state.changes = state.changes.max(etag.unwrap_or_default());
         state.policies.insert(resource.to_owned(), policy);
     }
 
-    /// Drops the policy of a resource that is deleted: a new one of its name begins without.
+    /// Drops the policy of a deleted resource, so that the next one of its name starts without one.
     pub(crate) fn forget(&self, resource: &str) {
         self.state().forget(resource);
     }
@@ -100,7 +100,7 @@ impl State {
     }
 }
 
-/// Returns the policy of what was given none.
+/// Returns the policy of a resource without one.
 fn unset() -> Policy {
     Policy {
         etag: etag(0),

@@ -1,5 +1,5 @@
-//! The permissions that can be tested for (Google, *Access control with IAM*, *Required Pub/Sub permissions*, and *Pub/Sub roles
-//! and permissions*). To create, list and validate is a permission on the project, and so not among them.
+//! The permissions that can be tested (Google, *Access control with IAM*, *Required Pub/Sub permissions*, and *Pub/Sub
+//! roles and permissions*). Permissions to create, list and validate belong to the project, and so are not among them.
 
 use crate::error::ApiError;
 
@@ -10,7 +10,7 @@ const TAGS: [&str; 4] = [
     "listEffectiveTags",
     "listTagBindings",
 ];
-/// The permissions on every kind of resource, and those on this one only.
+/// The permissions on every kind of resource, and on this one only.
 const KINDS: [(&str, &[&str]); 4] = [
     (
         "topics",
@@ -30,11 +30,11 @@ const KINDS: [(&str, &[&str]); 4] = [
     ),
 ];
 
-/// Returns the requested permissions on a resource, each once: the emulator grants all.
+/// Returns the requested permissions on a resource without repetitions. The emulator grants all.
 ///
 /// # Errors
-/// If one of them is a pattern, which is not allowed (Google, *TestIamPermissionsRequest*, `permissions`), or nothing that can
-/// be done to such a resource.
+/// If one of them is a pattern, which is not allowed (Google, *TestIamPermissionsRequest*, `permissions`), or does not
+/// apply to such a resource.
 pub(crate) fn granted(resource: &str, permissions: Vec<String>) -> Result<Vec<String>, ApiError> {
     let mut granted = Vec::new();
     for permission in permissions {

@@ -1,16 +1,16 @@
-//! A bound for the age of a set of messages, so that not all of them need be looked at.
+//! A bound for the age of a set of messages, which avoids a search.
 
 use time::OffsetDateTime;
 
 use crate::messages::storage::StoredMessage;
 
-/// A time before which none of some messages was published. Messages go without being counted out, so it can be too early,
-/// never too late. The order of publishing is no measure: a restart sets a clock back that was moved forward.
+/// A time before which none of the messages was published. Removed messages do not change it, so it may be too early, but
+/// never too late. The order of publishing does not determine the age: a restart sets an advanced clock back.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Oldest(Option<OffsetDateTime>);
 
 impl Oldest {
-    /// One message more is there.
+    /// Adds a message.
     pub(crate) fn note(&mut self, message: &StoredMessage) {
         let published = message.publish_time;
         self.0 = Some(self.0.map_or(published, |oldest| oldest.min(published)));

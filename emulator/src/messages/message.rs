@@ -1,4 +1,4 @@
-//! Messages: as a publisher hands them in, and as a subscription holds them.
+//! Messages of publishers, and messages of subscriptions.
 
 use std::collections::BTreeMap;
 
@@ -16,22 +16,23 @@ const MAX_KEY_BYTES: usize = 256;
 const MAX_VALUE_BYTES: usize = 1_024;
 const MAX_ORDERING_KEY_BYTES: usize = 1_024;
 
-/// The beginning of the attributes that Pub/Sub adds to a dead letter (Google, *Dead-letter topics*).
+/// The prefix of the attributes that Pub/Sub adds to a dead letter (Google, *Dead-letter topics*).
 pub(crate) const DEAD_LETTER_SOURCE: &str = "CloudPubSubDeadLetterSource";
 
-/// A message as the publisher hands it in (Google, *PubsubMessage*).
+/// A message of a publisher (Google, *PubsubMessage*).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Message {
-    /// The payload, at most 10 MB; may be empty if there is an attribute.
+    /// The payload, at most 10 MB. It may be empty if there is an attribute.
     pub data: Bytes,
-    /// At most 100, with keys up to 256 bytes and values up to 1024.
+    /// The attributes: at most 100, with keys up to 256 bytes and values up to 1,024.
     pub attributes: BTreeMap<String, String>,
-    /// Messages of one key keep their order in subscriptions with ordering; empty for none. At most 1024 bytes.
+    /// The ordering key, at most 1,024 bytes; empty for none. Subscriptions with ordering keep the order of messages with
+    /// the same key.
     pub ordering_key: String,
 }
 
 impl Message {
-    /// Returns a message of `data` alone.
+    /// Returns a message with `data` only.
     pub fn new(data: impl Into<Bytes>) -> Self {
         Self {
             data: data.into(),
@@ -39,7 +40,7 @@ impl Message {
         }
     }
 
-    /// Returns the same message with one attribute more.
+    /// Returns the same message with another attribute.
     #[must_use]
     pub fn with_attribute(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.attributes.insert(key.into(), value.into());
@@ -83,7 +84,8 @@ impl Message {
     }
 }
 
-/// `goog…` is Google's own, except `googclient_…`, which Google's client libraries set for tracing and schemas.
+/// Checks a key. The prefix `goog` is reserved, except for `googclient_…`, which Google's client libraries set for tracing
+/// and schemas.
 fn check_attribute(key: &str, value: &str) -> Result<(), ApiError> {
     if key.is_empty() {
         return Err(ApiError::invalid("An attribute key is empty"));
@@ -130,23 +132,23 @@ pub(crate) fn check_request(messages: &[Message]) -> Result<(), ApiError> {
     messages.iter().try_for_each(Message::check)
 }
 
-/// A message with what the service gave it; every subscription of a topic holds the same one.
+/// A published message, which all subscriptions of its topic share.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ReceivedMessage {
-    /// Decimal digits, unique across restarts; receivers should treat it as opaque.
+    /// The id: decimal digits, unique over restarts. Receivers should treat it as opaque.
     pub id: String,
     /// The payload.
     pub data: Bytes,
-    /// The publisher's attributes, and those of dead lettering.
+    /// The publisher's attributes, and those of dead-lettering.
     pub attributes: BTreeMap<String, String>,
-    /// Empty for none.
+    /// The ordering key; empty for none.
     pub ordering_key: String,
     /// The time at which the publish request was accepted, in whole milliseconds, UTC.
     pub publish_time: OffsetDateTime,
-    /// The place in the order of publishing; `id` spells it.
+    /// The position in the order of publishing, which `id` shows.
     pub(crate) sequence: u64,
-    /// `publish_time` as the clock has it: a seek tells what came just before a time from what came just after.
+    /// The exact publish time, which seeks use.
     pub(crate) published_at: OffsetDateTime,
 }
 
@@ -163,7 +165,7 @@ impl ReceivedMessage {
         }
     }
 
-    /// Returns the message as the publisher handed it in, to be published again.
+    /// Returns the publisher's message, to publish it again.
     pub(crate) fn to_message(&self) -> Message {
         Message {
             data: self.data.clone(),

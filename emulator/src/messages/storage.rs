@@ -1,4 +1,4 @@
-//! The memory that messages take, counted for all subscriptions of an emulator together.
+//! The memory of messages, counted for all subscriptions of an emulator.
 
 use std::fmt;
 use std::ops::Deref;
@@ -10,11 +10,11 @@ use crate::error::ApiError;
 use crate::journal::data_folder::OptionalDataFolder;
 use crate::messages::message::ReceivedMessage;
 
-/// The most that the messages of one emulator may take.
+/// The most bytes of the messages of one emulator.
 const MAX_BYTES: usize = 1024 * 1024 * 1024;
-/// The memory of a message beside its content: its fields, the places in a backlog, the allocator's share.
+/// The memory of a message besides its content: its fields, its entries in a backlog, and the allocator's share.
 const MESSAGE_BYTES: usize = 256;
-/// The memory of an attribute beside its key and value: two allocations, and its place in a tree.
+/// The memory of an attribute besides its key and value: two allocations, and its entry in a tree.
 const ATTRIBUTE_BYTES: usize = 128;
 
 /// The room for messages.
@@ -23,7 +23,7 @@ pub(crate) struct Storage {
     data_folder: OptionalDataFolder,
 }
 
-/// A message in memory. Its room is free again when the last subscription drops it.
+/// A message in memory. Its room is released when the last subscription drops it.
 pub(crate) struct StoredMessage {
     message: ReceivedMessage,
     size_bytes: usize,
@@ -43,7 +43,7 @@ impl Storage {
         messages.iter().map(size_bytes).sum::<usize>() <= self.room.available_permits()
     }
 
-    /// Keeps all of these messages, or none.
+    /// Stores all of these messages or none.
     pub(crate) fn store(
         &self,
         messages: Vec<ReceivedMessage>,
@@ -51,7 +51,7 @@ impl Storage {
         let stored = messages.into_iter().map(|message| {
             let size_bytes = size_bytes(&message);
             let room = Arc::clone(&self.room);
-            // A size beyond this type is beyond the room as well.
+            // A size that exceeds this type also exceeds the room.
             let room = room.try_acquire_many_owned(u32::try_from(size_bytes).unwrap_or(u32::MAX));
             Ok(Arc::new(StoredMessage {
                 message,
@@ -64,7 +64,7 @@ impl Storage {
     }
 }
 
-/// The message, as far as it may be shown.
+/// Formats the message without its content.
 impl fmt::Debug for StoredMessage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter

@@ -13,7 +13,7 @@ const KEY: &str = r"[\p{Ll}\p{Lo}][\p{Ll}\p{Lo}\p{N}_-]{0,62}";
 const VALUE: &str = r"[\p{Ll}\p{Lo}\p{N}_-]{0,63}";
 
 /// # Errors
-/// If there are too many, or a key or a value is none, in Google's words as far as they are known.
+/// If there are too many labels, or if a key or a value is invalid; in Google's text where it is known.
 pub(crate) fn check(labels: &BTreeMap<String, String>) -> Result<(), ApiError> {
     if labels.len() > MAX_LABELS {
         let found = labels.len();
@@ -82,7 +82,7 @@ fn category(character: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(character)
 }
 
-/// Returns the beginning of what a client wrote, which may be long.
+/// Returns an excerpt of a client's text, which may be long.
 fn excerpt(text: &str) -> String {
     text.chars().take(MAX_CHARACTERS + 1).collect()
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::error::ApiError;
 
-/// The topic of a subscription once its own is deleted (Google, *Subscription*, `topic`).
+/// The topic of a subscription after its own was deleted (Google, *Subscription*, `topic`).
 pub(crate) const DELETED_TOPIC: &str = "_deleted-topic_";
 
-/// The schema of a topic once its own is deleted (Google, *SchemaSettings*, `schema`).
+/// The schema of a topic after its own was deleted (Google, *SchemaSettings*, `schema`).
 pub(crate) const DELETED_SCHEMA: &str = "_deleted-schema_";
 
 const MAX_PROJECT_BYTES: usize = 255;
@@ -64,7 +64,7 @@ impl ResourceName {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Returns the refusal with the short name, as Google's text has it. The log has the full name.
+    /// Returns the error with the short name, as in Google's text. The log has the full name.
     pub(crate) fn not_found(&self) -> ApiError {
         tracing::debug!(resource = %self, "there is no such resource");
         ApiError::NotFound(self.id().to_owned())
@@ -84,17 +84,17 @@ impl fmt::Display for ResourceName {
 /// Returns the id in `projects/PROJECT`.
 ///
 /// # Errors
-/// If it is no such name.
+/// If it is not such a name.
 pub(crate) fn project(name: &str) -> Result<&str, ApiError> {
     let project = name.strip_prefix("projects/").unwrap_or_default();
     check_project(project)?;
     Ok(project)
 }
 
-/// Refuses what cannot be the id of a project.
+/// Checks the id of a project.
 ///
 /// # Errors
-/// If it has another character than letters, digits and `-_:.`, is empty, or has more than 255 bytes.
+/// If it is empty, has more than 255 bytes, or has a character other than letters, digits and `-_:.`.
 pub fn check_project(project: &str) -> Result<(), ApiError> {
     if is_project(project) {
         return Ok(());
@@ -104,8 +104,9 @@ pub fn check_project(project: &str) -> Result<(), ApiError> {
     )))
 }
 
-/// Ids have letters, digits and hyphens; those of old domain projects look like `example.com:shop`. Google's rules about
-/// their length and about `_` are not kept, since many tests have such names: here an id only keeps resources apart.
+/// Ids of projects have letters, digits and hyphens; those of old domain projects look like `example.com:shop`. Google's
+/// rules about their length and about `_` are not checked, since many tests violate them: here an id only separates
+/// resources.
 fn is_project(project: &str) -> bool {
     (1..=MAX_PROJECT_BYTES).contains(&project.len())
         && project

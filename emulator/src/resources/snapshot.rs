@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-/// A snapshot as it is shown (Google, *Snapshot*).
+/// A snapshot (Google, *Snapshot*).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SnapshotConfig {
     /// `projects/PROJECT/snapshots/ID`.
     pub name: String,
-    /// The topic of its subscription; `_deleted-topic_` once that is deleted.
+    /// The topic of its subscription, or `_deleted-topic_` after that was deleted.
     pub topic: String,
-    /// The time at which it is deleted by itself.
+    /// The expiration time.
     pub expire_time: OffsetDateTime,
-    /// Labels, for the user's own grouping.
+    /// Labels, for the user.
     pub labels: BTreeMap<String, String>,
 }

@@ -1,4 +1,4 @@
-//! A topic: a name under which messages are published to every subscription of it.
+//! The settings of a topic.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use crate::resources::labels;
 use crate::resources::name::ResourceName;
 use crate::resources::subscription::{DAY, within};
 
-/// A topic as it is declared (Google, *Topic*).
+/// The settings of a topic (Google, *Topic*).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TopicConfig {
     /// `projects/PROJECT/topics/ID`.
     pub name: String,
-    /// Labels, for the user's own grouping.
+    /// Labels, for the user.
     pub labels: BTreeMap<String, String>,
-    /// The retention of every message, settled ones included, 10 minutes to 31 days, so that subscriptions can seek back to
-    /// it; unset for no longer than subscriptions need it.
+    /// The retention of every message, 10 minutes to 31 days, including settled ones, so that subscriptions can seek back.
+    /// `None` keeps messages only while subscriptions need them.
     pub message_retention: Option<Duration>,
     /// The schema that every message must fit.
     pub schema: Option<SchemaSettings>,
@@ -25,13 +25,13 @@ pub struct TopicConfig {
 /// The schema of a topic (Google, *SchemaSettings*).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SchemaSettings {
-    /// `projects/PROJECT/schemas/ID`; `_deleted-schema_` once that is deleted.
+    /// `projects/PROJECT/schemas/ID`, or `_deleted-schema_` after the schema was deleted.
     pub schema: String,
     /// The encoding of messages.
     pub encoding: Encoding,
-    /// The oldest revision that messages may fit; empty for the first of all.
+    /// The oldest allowed revision; empty for the first one.
     pub first_revision_id: String,
-    /// The newest revision that messages may fit; empty for the last of all.
+    /// The newest allowed revision; empty for the last one.
     pub last_revision_id: String,
 }
 
@@ -56,7 +56,7 @@ impl TopicConfig {
     }
 
     /// # Errors
-    /// If the name or a label is bad, or the retention out of range.
+    /// If the name or a label is invalid, or if the retention is out of range.
     pub(crate) fn check(&self) -> Result<ResourceName, ApiError> {
         labels::check(&self.labels)?;
         if let Some(retention) = self.message_retention {
@@ -67,10 +67,10 @@ impl TopicConfig {
     }
 }
 
-/// Which topic something is of, for good: its name may be that of another by now.
+/// The topic of a subscription or snapshot. The name may belong to another topic by now.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Origin {
     pub(crate) topic: String,
-    /// The first sequence that can be one of its messages; no two topics of a name have the same.
+    /// The first sequence of its messages, which distinguishes topics of the same name.
     pub(crate) since: u64,
 }

@@ -1,4 +1,4 @@
-//! A headless Chromium that looks at the console.
+//! A headless Chromium for the console.
 
 use std::future::Future;
 use std::io::{BufRead, BufReader};
@@ -34,10 +34,10 @@ pub(crate) const NARROW: Look = Look {
     is_dark: false,
     width: 390,
 };
-/// No window is made narrower than this; a narrower one is a telephone's.
+/// The narrowest window of Chromium. A narrower page emulates a telephone.
 const NARROWEST: u32 = 500;
 
-/// One window, and the console that it looks at.
+/// One window with the console.
 #[derive(Clone)]
 pub(crate) struct Page {
     pub(crate) client: Client,
@@ -57,7 +57,7 @@ impl Drop for Driver {
     }
 }
 
-/// Opens the console of the emulator at `url`, and closes the browser whatever `steps` comes to.
+/// Opens the console of the emulator at `url`, and always closes the browser after `steps`.
 pub(crate) async fn browse<F>(url: String, look: Look, steps: impl FnOnce(Page) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -77,7 +77,8 @@ where
     steps.unwrap();
 }
 
-/// Chromedriver takes a free port of IPv4 and then the same one of IPv6; if that is taken, it ends, and another is tried.
+/// Starts Chromedriver. It takes a free port of IPv4 and the same one of IPv6. If the latter is in use it ends, and is
+/// started again.
 fn start() -> (Driver, u16) {
     let started = (0..20).find_map(|_| try_to_start());
     started.expect("chromedriver finds a port")
@@ -101,7 +102,7 @@ fn try_to_start() -> Option<(Driver, u16)> {
         return None;
     };
     let port: u16 = port.trim_end_matches('.').parse().unwrap();
-    // Its output is read on, so that it never waits for a reader.
+    // A task reads its output, so that it never blocks.
     std::thread::spawn(move || lines.for_each(drop));
     let profile = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chromium-{port}"));
     Some((Driver { process, profile }, port))
@@ -150,12 +151,12 @@ impl Page {
             .unwrap();
     }
 
-    /// Returns the result of a script, whose arguments are `arguments[0]` and so on.
+    /// Runs a script with the arguments `arguments[0]` and so on, and returns its result.
     pub(crate) async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
-    /// Waits until an expression holds, looking again whenever the page changes.
+    /// Waits until an expression is true. It is evaluated whenever the page changes.
     pub(crate) async fn until(&self, expression: &str) {
         let script = format!(
             "const done = arguments[0];
@@ -187,7 +188,7 @@ impl Page {
         active.send_keys(keys).await.unwrap();
     }
 
-    /// Tabs until the element of this selector has the focus.
+    /// Presses Tab until the element of this selector has the focus.
     pub(crate) async fn tab_to(&self, selector: &str) {
         let tab = char::from(Key::Tab).to_string();
         let is_there = format!("return document.activeElement.matches({})", json!(selector));
@@ -206,7 +207,7 @@ impl Page {
         assert_eq!(faults, json!([]), "{place}");
     }
 
-    /// Leaves a picture of the window among the files of the build.
+    /// Saves a screenshot among the files of the build.
     pub(crate) async fn picture(&self, name: &str) {
         let picture = self.client.screenshot().await.unwrap();
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"));

@@ -22,17 +22,17 @@ use super::PATIENCE;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Answer {
     Status(u16),
-    /// This status, with the endpoint's word for what became of the message, and a body.
+    /// This status, with the endpoint's outcome and a body.
     Said(u16, &'static str, &'static str),
     /// 301 to a path that would answer 204.
     Redirect,
-    /// 204, as soon as `Endpoint::release` allows.
+    /// 204, after `Endpoint::release`.
     Held,
-    /// No answer, ever.
+    /// No answer.
     Never,
 }
 
-/// A push as it arrived.
+/// A received push.
 #[derive(Debug)]
 pub(crate) struct Push {
     pub(crate) method: Method,
@@ -72,11 +72,11 @@ struct Script {
     pushes: mpsc::UnboundedSender<Push>,
     answers: Arc<Mutex<VecDeque<Answer>>>,
     releases: Arc<Semaphore>,
-    /// The number of pushes that the emulator aborted.
+    /// Counts the pushes that the emulator aborted.
     abandoned: watch::Sender<usize>,
 }
 
-/// Tells that the pusher closed its connection: the handler is dropped then.
+/// Reports that the pusher closed its connection: then the handler is dropped.
 struct Unanswered(watch::Sender<usize>);
 
 impl Drop for Unanswered {
@@ -134,12 +134,12 @@ impl Endpoint {
         timeout(quiet, self.pushes.recv()).await.is_err()
     }
 
-    /// Lets one held push be answered.
+    /// Answers one waiting push.
     pub(crate) fn release(&self) {
         self.script.releases.add_permits(1);
     }
 
-    /// Waits until the pusher has given up a push that is not answered.
+    /// Waits until the pusher has aborted an unanswered push.
     pub(crate) async fn abandoned(&self) {
         let mut abandoned = self.script.abandoned.subscribe();
         let one = abandoned.wait_for(|count| *count > 0);

@@ -1,4 +1,4 @@
-//! An emulator with one topic, and an endpoint that records pushes and answers what it is told.
+//! An emulator with one topic, and an endpoint with prepared answers that records pushes.
 
 pub(crate) mod browser;
 mod endpoint;
@@ -18,7 +18,7 @@ pub(crate) const SUBSCRIPTION: &str = "projects/shop/subscriptions/billing";
 pub(crate) const DEAD_TOPIC: &str = "projects/shop/topics/orders-dead";
 pub(crate) const DEAD_SUBSCRIPTION: &str = "projects/shop/subscriptions/orders-dead";
 
-/// Longer than anything that is waited for on a busy machine; with a paused clock it costs nothing.
+/// Longer than any wait on a busy machine. With a paused clock it takes no time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Scene {
@@ -51,7 +51,7 @@ impl Scene {
         }
     }
 
-    /// Without pauses and slow start.
+    /// Starts a scene without pauses and slow start.
     pub(crate) async fn eager(answers: impl IntoIterator<Item = Answer>) -> Self {
         Self::start(Pace::Eager, answers, |_| {}).await
     }

@@ -1,4 +1,4 @@
-//! An endpoint that answers byte by byte, for what HTTP libraries do not let a server do.
+//! An endpoint that answers byte by byte, for cases that HTTP libraries do not support.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,7 +25,7 @@ impl RawEndpoint {
         RawConnection(accepted.expect("no connection came").unwrap().0)
     }
 
-    /// Returns a connection, after its first request.
+    /// Accepts a connection, and reads its first request.
     pub(crate) async fn pushed(&self) -> RawConnection {
         let mut connection = self.connection().await;
         connection.request().await;
@@ -44,7 +44,7 @@ impl RawConnection {
         String::from_utf8(request).unwrap()
     }
 
-    /// Reads the beginning of a request, and leaves the rest unread.
+    /// Reads the first bytes of a request, and leaves the rest unread.
     pub(crate) async fn begin_request(&mut self) {
         let read = timeout(PATIENCE, self.0.read_u8()).await;
         read.expect("no request came").expect("closed");
@@ -58,7 +58,7 @@ impl RawConnection {
     pub(crate) async fn closed(&mut self) {
         let mut rest = Vec::new();
         let end = timeout(PATIENCE, self.0.read_to_end(&mut rest)).await;
-        // A reset is an end, too.
+        // A reset also closes the connection.
         end.expect("the connection stayed open").ok();
         assert_eq!(String::from_utf8_lossy(&rest), "");
     }

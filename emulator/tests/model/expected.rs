@@ -1,4 +1,4 @@
-//! The model: a list of messages, and where each of them is.
+//! The model: a list of messages with their states.
 
 use super::operation::Declared;
 use super::replayed::Snapshot;
@@ -12,19 +12,19 @@ const DAY: u64 = 24 * HOUR;
 pub(super) const WEEK: u64 = 7 * DAY;
 /// The retention of dead letters.
 pub(super) const MONTH: u64 = 31 * DAY;
-/// The machine's clock goes on while a script plays, so that nobody can say what is just about to be too old.
+/// The machine's clock continues during a script, so the model does not predict a message that is just about to expire.
 const SLACK: u64 = 60;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Place {
     Available,
-    /// By handing out, with its end.
+    /// Leased, until this time.
     Leased(Vec<(usize, u64)>),
     Delayed(u64),
     Acked {
         is_retained: bool,
     },
-    /// The subscription knows nothing of it any more.
+    /// The subscription no longer has it.
     Gone,
 }
 
@@ -39,33 +39,33 @@ pub(super) enum Line {
 
 #[derive(Clone, Debug)]
 pub(super) struct Expected {
-    /// 0 for none.
+    /// The ordering key; 0 for none.
     pub(super) key: u8,
     pub(super) published: u64,
     pub(super) failures: u32,
     pub(super) place: Place,
     pub(super) line: Line,
-    /// The latest handing out.
+    /// The latest lease.
     pub(super) latest: Option<usize>,
-    /// Further deliveries that are wanted while it is leased.
+    /// Requested deliveries besides its lease.
     pub(super) extra: u32,
-    /// It is delivered once more in its turn, whatever becomes of its lease.
+    /// True if it is redelivered in its turn, whatever the result of its lease.
     pub(super) comes_again: bool,
-    /// A snapshot keeps it.
+    /// True if a snapshot keeps it.
     pub(super) kept_until: Option<u64>,
 }
 
-/// All messages of one topic, as one subscription has them. Time is in seconds.
+/// All messages of one topic in one subscription. Time is in seconds.
 pub(super) struct Model {
     pub(super) declared: Declared,
     pub(super) messages: Vec<Expected>,
     pub(super) now: u64,
-    /// With the time of each.
+    /// Dead letters with their times.
     pub(super) dead_letters: Vec<(usize, u64)>,
     pub(super) snapshots: Vec<Snapshot>,
     /// The messages that another subscription of the topic has not acknowledged.
     pub(super) others: Vec<usize>,
-    /// The end of the snapshot that was sought last, and how many messages there were then.
+    /// The expiration of the latest snapshot of a seek, and its number of messages.
     pub(super) sought: Option<(u64, usize)>,
     pub(super) has_topic: bool,
 }
@@ -99,7 +99,7 @@ impl Model {
         });
     }
 
-    /// Returns the deliveries that may begin now, in a pull that has already taken some.
+    /// Returns the deliveries that may start now, in a pull that has already taken some.
     pub(super) fn available(&self, taken: &[usize]) -> usize {
         let all = 0..self.messages.len();
         all.map(|index| self.available_of(index, taken)).sum()
@@ -189,7 +189,7 @@ impl Model {
         true
     }
 
-    /// Says whether there was this lease.
+    /// Returns true if there was this lease.
     fn end_lease(&mut self, index: usize, handing: usize) -> bool {
         let Place::Leased(leases) = &mut self.messages[index].place else {
             return false;
@@ -221,7 +221,7 @@ impl Model {
         self.now += seconds;
         self.expire();
         let now = self.now;
-        // Of a key, a message takes those behind it back with it; the last one fails first.
+        // A nacked message revokes the later leases of its key, so the last one fails first.
         for index in (0..self.messages.len()).rev() {
             while let Place::Leased(leases) = &self.messages[index].place
                 && let Some((handing, _)) = leases.iter().find(|(_, until)| *until <= now)
@@ -281,7 +281,7 @@ impl Model {
     fn fail(&mut self, index: usize) {
         let message = &mut self.messages[index];
         message.failures += 1;
-        // Others are at work on it.
+        // Other deliveries of it are under way.
         if message.place != Place::Leased(Vec::new()) {
             return;
         }
@@ -304,7 +304,7 @@ impl Model {
         }
     }
 
-    /// Messages behind a failed one are redelivered after it, even those acknowledged out of turn.
+    /// Messages behind a failed one are redelivered after it, even if they were acknowledged.
     fn take_back_behind(&mut self, failed: usize) {
         let behind: Vec<usize> = self
             .of_key(failed)
@@ -326,7 +326,7 @@ impl Model {
         }
     }
 
-    /// Acknowledgements out of turn become final once all messages before them are settled.
+    /// Early acknowledgements become final once all messages before them are settled.
     pub(super) fn forget_early(&mut self, index: usize) {
         let first = self.batch(index).next();
         let of_key: Vec<usize> = self.of_key(index).collect();
@@ -357,7 +357,7 @@ impl Expected {
         !matches!(self.place, Place::Acked { .. } | Place::Gone)
     }
 
-    /// Nobody is at work on it any more, and nothing more is wanted of it than that somebody is.
+    /// Ends the last lease of a message. A requested redelivery replaces it.
     pub(super) fn become_available(&mut self) {
         self.place = Place::Available;
         self.line = Line::Waiting;

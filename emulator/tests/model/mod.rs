@@ -1,4 +1,4 @@
-//! Random operations against a simple model: no message is lost, and none is invented.
+//! Random operations compared with a simple model: no message is lost or invented.
 
 mod declare;
 mod expected;
@@ -18,7 +18,7 @@ use self::operation::{Script, script};
 use self::play::play;
 use self::stage::Stage;
 
-/// One emulator for all cases; each has a project of its own. Its time stands still unless it is moved.
+/// The emulator of all cases. Each case has its own project. The clock only advances on request.
 static SCENE: LazyLock<(Runtime, Emulator)> = LazyLock::new(|| {
     let runtime = paused();
     let emulator = runtime.block_on(Emulator::start()).unwrap();

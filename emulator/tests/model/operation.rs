@@ -11,51 +11,51 @@ pub(super) struct Declared {
     pub(super) retains_acked: bool,
     pub(super) has_dead_letters: bool,
     pub(super) has_backoff: bool,
-    /// The subscription retains messages for ten minutes, not seven days.
+    /// True if the subscription retains messages for ten minutes instead of seven days.
     pub(super) is_short: bool,
-    /// The topic retains messages for an hour.
+    /// True if the topic retains messages for an hour.
     pub(super) topic_retains: bool,
 }
 
-/// A time that is noted around a message.
+/// A time near the publish time of a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Moment {
-    /// By a publisher, to the nanosecond, just before it publishes.
+    /// The exact time before the publish request.
     Before,
-    /// In whole milliseconds, as the message shows it.
+    /// The publish time of the message, in whole milliseconds.
     Shown,
-    /// By a publisher, to the nanosecond, once it was answered.
+    /// The exact time after the response.
     After,
 }
 
-/// One thing that is done. Places are taken modulo what there is.
+/// One operation. Indices are taken modulo the length of their list.
 #[derive(Clone, Debug)]
 pub(super) enum Operation {
     /// Publish a message under one of three keys, or none.
     Publish(u8),
     Pull(usize),
-    /// Acknowledge one of the handings out so far, whether its lease has ended or not.
+    /// Acknowledge one of the leases so far, even an expired one.
     Ack(usize),
     Nack(usize),
     Extend(usize),
-    /// Let seconds pass.
+    /// Advance the clock by seconds.
     Pass(u32),
-    /// Go back, or forward, to a time at a message.
+    /// Seek to a time at a message.
     Seek(usize, Moment),
     Purge,
     Snapshot,
     SeekSnapshot(usize),
     /// Deliver a message once more.
     Again(usize),
-    /// Let another subscription of the topic acknowledge so many.
+    /// Acknowledge this number of messages in another subscription of the topic.
     OtherAck(usize),
-    /// Make a snapshot of that.
+    /// Create a snapshot of the other subscription.
     OtherSnapshot,
-    /// Go to the snapshot of a subscription of another topic.
+    /// Seek to the snapshot of a subscription of another topic.
     SeekForeign,
     /// Delete both topics.
     DeleteTopics,
-    /// Start anew from the data folder, if there is one.
+    /// Restart with the data folder, if there is one.
     Restart,
 }
 
@@ -111,7 +111,7 @@ fn handling() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// Leases end, messages outlive their retention, snapshots end.
+/// Generates advances after which leases end, messages expire, and snapshots end.
 fn passing() -> impl Strategy<Value = Operation> {
     prop_oneof![
         8 => (1..30_u32).prop_map(Operation::Pass),

@@ -1,4 +1,4 @@
-//! Plays a script on an emulator and on the model, and compares.
+//! Runs a script on an emulator and on the model, and compares them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -21,11 +21,11 @@ struct Play<'a> {
     project: String,
     /// Every message of the topic.
     published: Vec<Published>,
-    /// Every handing out, with the message's place in the model.
+    /// Every lease, with the message's index in the model.
     handed: Vec<(usize, Pulled)>,
 }
 
-/// A message, with what a publisher notes of it.
+/// A message, with the publisher's times.
 struct Published {
     id: String,
     before: OffsetDateTime,
@@ -114,7 +114,7 @@ impl<'a> Play<'a> {
         }
         let index = place % self.published.len();
         let Published { before, after, .. } = self.published[index];
-        // It was published later than `before`, if only by less than a millisecond.
+        // It was published after `before`, perhaps by less than a millisecond.
         let shown = before.replace_millisecond(before.millisecond()).unwrap();
         let (time, from) = match moment {
             Moment::Before => (before, index),
@@ -165,7 +165,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// The next emulator goes by the machine's clock until it is moved, too.
+    /// Restarts the emulator, whose clock is the machine's until it advances.
     fn restart(&mut self) {
         if self.stage.restart() {
             self.handed.clear();
@@ -189,7 +189,7 @@ impl<'a> Play<'a> {
         found.unwrap()
     }
 
-    /// Time passes, so that no two messages have the same.
+    /// Advances the clock, so that no two messages have the same time.
     fn publish(&mut self, key: u8) {
         self.pass(1);
         if !self.model.has_topic {
@@ -240,7 +240,7 @@ impl<'a> Play<'a> {
         if self.handed.is_empty() {
             return Ok(());
         }
-        // The latest are the most interesting.
+        // The latest leases are the most interesting.
         let handing = self.handed.len() - 1 - place % self.handed.len();
         let (index, pulled) = &self.handed[handing];
         let took_effect = modelled(&mut self.model, *index, handing);
@@ -272,14 +272,14 @@ impl<'a> Play<'a> {
         let expected = self.model.dead_letters.iter();
         let expected = expected.map(|(index, _)| format!("message {index}"));
         let mut expected: Vec<String> = expected.collect();
-        // Of those that end at the same time, any may be the first.
+        // Leases that end at the same time may end in any order.
         letters.sort();
         expected.sort();
         prop_assert_eq!(letters, expected);
         Ok(())
     }
 
-    /// Whatever is left can be had, in time, and then nothing is left.
+    /// Checks that all remaining messages can be pulled in time, and that none is left then.
     fn drain(&mut self) -> TestCaseResult {
         for _ in 0..10_000 {
             if self.model.unacked().is_empty() {

@@ -1,8 +1,8 @@
-//! The model, where messages come again that were done: seeks, snapshots, further deliveries, restarts.
+//! The model of seeks, snapshots, redeliveries and restarts.
 
 use super::expected::{Expected, HOUR, Line, Model, Place, WEEK};
 
-/// The messages that were not acknowledged then, and the number of all messages.
+/// The messages that were unacknowledged then, and the number of all messages.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
     unacked: Vec<usize>,
@@ -21,7 +21,7 @@ impl Model {
         self.replay(|index| index >= from, |index| reach[index]);
     }
 
-    /// Says whether the snapshot would live for an hour.
+    /// Returns true if the snapshot would exist for an hour.
     pub(super) fn snapshot(&mut self, unacked: Vec<usize>) -> bool {
         let oldest = unacked.first().map(|index| self.messages[*index].published);
         let end = oldest.unwrap_or(self.now) + WEEK;
@@ -40,7 +40,7 @@ impl Model {
         self.snapshots.len()
     }
 
-    /// Says whether there still is such a snapshot.
+    /// Returns true if the snapshot still exists.
     pub(super) fn seek_snapshot(&mut self, place: usize) -> bool {
         let snapshot = self.snapshots[place].clone();
         if snapshot.end <= self.now {
@@ -74,7 +74,7 @@ impl Model {
         }
     }
 
-    /// After a replay the keys begin anew: nobody waits, and a later message that is out comes again.
+    /// Resets the keys after a replay: no message waits, and later leased messages are redelivered.
     fn line_up(&mut self) {
         for index in 0..self.messages.len() {
             let key = self.messages[index].key;
@@ -96,7 +96,7 @@ impl Model {
         }
     }
 
-    /// Says whether the subscription still knows the message.
+    /// Returns true if the subscription still has the message.
     pub(super) fn again(&mut self, index: usize) -> bool {
         let is_ordered = self.is_ordered(index);
         let message = &mut self.messages[index];
@@ -114,7 +114,7 @@ impl Model {
         true
     }
 
-    /// The later messages of a key come again after this one, those acknowledged, too.
+    /// Redelivers the later messages of a key after this one, including acknowledged ones.
     fn rewind(&mut self, first: usize) {
         let key = self.messages[first].key;
         for (index, message) in self.messages.iter_mut().enumerate() {
@@ -137,7 +137,7 @@ impl Model {
         self.forget_early(first);
     }
 
-    /// State that exists in memory only is lost.
+    /// Drops state that exists in memory only.
     pub(super) fn restart(&mut self) {
         for (index, message) in self.messages.iter_mut().enumerate() {
             message.latest = None;
@@ -148,7 +148,7 @@ impl Model {
                 let sought = self.sought.filter(|(_, before)| index < *before);
                 message.kept_until = sought.map(|(until, _)| until);
             } else {
-                // The number of failures is stored for messages that are not done.
+                // The number of failures is saved for unsettled messages.
                 message.failures = 0;
                 if message.place == (Place::Acked { is_retained: false }) {
                     message.place = Place::Gone;

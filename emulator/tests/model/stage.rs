@@ -1,4 +1,4 @@
-//! The emulator that a script is played on: one for all scripts, or one with a data folder of its own.
+//! The emulator of a script: a shared one, or one with its own data folder.
 
 use std::ops::Deref;
 
@@ -12,7 +12,7 @@ pub(super) enum Stage<'a> {
     Own {
         runtime: &'a Runtime,
         folder: Folder,
-        /// There but for the moment of a restart.
+        /// The emulator; `None` only during a restart.
         emulator: Option<Emulator>,
     },
 }
@@ -27,7 +27,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Says whether it can be done.
+    /// Returns true if a restart is possible.
     pub(super) fn restart(&mut self) -> bool {
         let Self::Own {
             runtime,
@@ -38,7 +38,7 @@ impl<'a> Stage<'a> {
             return false;
         };
         drop(emulator.take());
-        // The tasks of the last emulator end and free its port.
+        // The tasks of the previous emulator end and release its port.
         runtime.block_on(async {
             for _ in 0..16 {
                 tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! An endpoint that answers by the script, byte for byte, and notes what it was asked.
+//! An endpoint that answers according to the script, byte for byte, and records the requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,13 +10,13 @@ use tokio::time::Instant;
 
 use super::script::{Answer, Scripted};
 
-/// The attribute that says which message of the script it is.
+/// The attribute with the index of the message in the script.
 pub(super) const PLACE: &str = "place";
 
-/// A push as it arrived.
+/// A received push.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrival {
-    /// The message's place in the script.
+    /// The message's index in the script.
     pub(super) message: usize,
     /// The fields of the push.
     pub(super) attempt: Option<u64>,
@@ -76,7 +76,7 @@ impl Seen {
                     stream.write_all(b"HTTP/1.1 20").await.ok();
                     return;
                 }
-                // The pusher's end of the connection is the next that comes.
+                // The next event is the close of the connection by the pusher.
                 Answer::Silence => Ok(()),
                 Answer::Status(102) => stream.write_all(b"HTTP/1.1 102 Wait\r\n\r\n").await,
                 Answer::Status(status) => {
@@ -102,7 +102,7 @@ impl Seen {
     }
 }
 
-/// Returns the body of the next request, unless the connection ends before.
+/// Returns the body of the next request, or `None` if the connection is closed.
 async fn request(stream: &mut TcpStream) -> Option<Value> {
     let mut request = Vec::new();
     loop {

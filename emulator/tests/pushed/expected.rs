@@ -8,7 +8,7 @@ pub(super) const ATTEMPTS: usize = 5;
 pub(super) const ACK_DEADLINE: Duration = Duration::from_secs(10);
 const FIRST_BACKOFF: Duration = Duration::from_secs(10);
 const LAST_BACKOFF: Duration = Duration::from_secs(600);
-/// The emulator's own wait where there was no answer, so that it does not spin.
+/// The emulator's own wait after an unanswered push, which prevents a busy loop.
 const UNANSWERED_WAIT: Duration = Duration::from_millis(100);
 
 /// The pushes of one message, and its end.
@@ -31,7 +31,7 @@ pub(super) fn expected(declared: Declared, message: &Scripted) -> Expected {
     Expected { pushes, is_dead }
 }
 
-/// Returns the shortest time between this push of a message, which failed, and its next.
+/// Returns the shortest time between this failed push of a message and its next one.
 pub(super) fn gap(declared: Declared, message: &Scripted, attempt: usize) -> Duration {
     let answer = message.answer(attempt);
     let least = match answer {

@@ -1,4 +1,4 @@
-//! Random answers to pushes against a simple expectation: who is pushed how often, in which order, when, and to what end.
+//! Random answers to pushes, compared with a simple model of the number, order, times and results of pushes.
 
 mod endpoint;
 mod expected;
@@ -16,7 +16,7 @@ use self::play::{play, play_with};
 use self::script::{interference, script};
 use crate::harness::emulator;
 
-/// The emulators of all cases; each case has a project of its own. Time jumps whenever everything waits.
+/// The emulators of all cases. Each case has its own project. The paused clock advances when all tasks wait.
 static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     let runtime = Builder::new_current_thread()
         .enable_all()

@@ -1,4 +1,4 @@
-//! Plays a script on an emulator, and compares what the endpoint saw and what the emulator says with what was expected.
+//! Runs a script on an emulator, and compares the pushes at the endpoint and the events with the expectation.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -16,10 +16,10 @@ use super::endpoint::{Arrival, Endpoint, PLACE};
 use super::expected::{ACK_DEADLINE, ATTEMPTS, expected, gap};
 use super::script::{Answer, Declared, Interference, Script, Scripted};
 
-/// More than all messages together wait for, one after the other.
+/// Longer than all messages together wait.
 const LONGEST: u32 = 24 * 60;
 const MINUTE: Duration = Duration::from_secs(60);
-/// Timers go off on whole milliseconds.
+/// Timers fire on whole milliseconds.
 const SLACK: Duration = Duration::from_millis(50);
 
 static PROJECTS: AtomicU32 = AtomicU32::new(0);
@@ -41,7 +41,7 @@ pub(super) async fn play(emulator: &Emulator, script: &Script) -> TestCaseResult
     result
 }
 
-/// The same with a seek or a purge in between, of which less can be said.
+/// Runs a script with a seek or a purge, after which less can be predicted.
 pub(super) async fn play_with(
     emulator: &Emulator,
     script: &Script,
@@ -93,7 +93,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// Nothing comes after its end, however long one waits.
+    /// Checks that nothing follows the end of a message.
     async fn settled(&self) -> TestCaseResult {
         let mut minutes = 0;
         while !self.subscription.unacked_messages().is_empty() {
@@ -121,7 +121,7 @@ impl<'a> Play<'a> {
         }
         self.settled().await?;
         let arrivals = self.endpoint.arrivals();
-        // Pushes in flight arrive at the same moment.
+        // Concurrent pushes arrive at the same time.
         let later = arrivals.iter().filter(|each| each.at > moment);
         let later: Vec<Arrival> = later.copied().collect();
         if interference.is_purge {
@@ -129,7 +129,7 @@ impl<'a> Play<'a> {
             return Ok(());
         }
         for message in 0..self.ids.len() {
-            // One that had a push under way then may have ended with that.
+            // A message that was being pushed then may have been settled by that push.
             let mut same = arrivals.iter().filter(|each| each.message == message);
             let comes = same.any(|each| each.at + ACK_DEADLINE >= moment);
             prop_assert!(comes, "message {message} is not replayed");
@@ -150,7 +150,7 @@ impl<'a> Play<'a> {
         self.compare_dead_letters()
     }
 
-    /// The pushes of one message: their number, times and attempts.
+    /// Checks the number, times and attempts of the pushes of one message.
     fn compare(&self, message: &Scripted, arrivals: &[Arrival]) -> TestCaseResult {
         let declared = self.script.declared;
         prop_assert_eq!(arrivals.len(), expected(declared, message).pushes);
@@ -163,7 +163,7 @@ impl<'a> Play<'a> {
             let least = gap(declared, message, before + 1);
             let found = pair[1].at - pair[0].at;
             prop_assert!(found + SLACK >= least, "{found:?} instead of {least:?}");
-            // Only Google's pace makes a message wait for others that failed.
+            // Only with Google's pace does a message wait for failures of others.
             prop_assert!(
                 !declared.is_eager || found <= least + SLACK,
                 "{found:?} instead of {least:?}"
@@ -172,7 +172,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// Checks that all pushes of a message came before those of later messages of its key.
+    /// Checks that all pushes of a message precede those of later messages of its key.
     fn compare_order(&self, arrivals: &[Arrival]) -> TestCaseResult {
         if !self.script.declared.is_ordered {
             return Ok(());

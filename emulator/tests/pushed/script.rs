@@ -17,18 +17,18 @@ pub(super) struct Declared {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Answer {
     Status(u16),
-    /// The connection is closed instead.
+    /// The connection is closed without an answer.
     Nothing,
     /// The connection is closed within the status line.
     Fragment,
-    /// Nothing until the pusher gives up.
+    /// No answer until the push times out.
     Silence,
 }
 
-/// One message, with the answers to its first pushes; the rest is acked.
+/// One message, with the answers to its first pushes. Later pushes are acked.
 #[derive(Clone, Debug)]
 pub(super) struct Scripted {
-    /// 0 for none.
+    /// The ordering key; 0 for none.
     pub(super) key: u8,
     pub(super) answers: Vec<Answer>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Scripted {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Interference {
     pub(super) after_seconds: u64,
-    /// Otherwise everything is to come again.
+    /// True for a purge; otherwise all messages are replayed.
     pub(super) is_purge: bool,
 }
 
@@ -48,14 +48,15 @@ pub(super) struct Script {
 }
 
 impl Answer {
-    /// Written down from Google's documentation once more (Google, *Push subscriptions*, "Receive messages").
+    /// The acknowledging statuses, copied independently from Google's documentation (Google, *Push subscriptions*, "Receive
+    /// messages").
     pub(super) fn is_ack(self) -> bool {
         [102, 200, 201, 202, 204].map(Self::Status).contains(&self)
     }
 }
 
 impl Scripted {
-    /// Attempts begin with 1.
+    /// Returns the answer to an attempt, starting with 1.
     pub(super) fn answer(&self, attempt: usize) -> Answer {
         let answer = self.answers.get(attempt - 1).copied();
         answer.unwrap_or(Answer::Status(204))

@@ -1,6 +1,6 @@
-// The console's own interface.
+// The console's API.
 
-/** A refusal, in the emulator's words. */
+/** An error with the emulator's text. */
 export class Refused extends Error {
   constructor(message, isMissing) {
     super(message);
@@ -27,7 +27,7 @@ export function post(path, body) {
   return call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
-/** Hears of news as long as the page is seen: browsers allow few connections to one host. */
+/** Receives updates while the page is visible: browsers allow few connections to one host. */
 export function listen(onNews, onLink) {
   let source = null;
   const open = () => {
@@ -37,7 +37,7 @@ export function listen(onNews, onLink) {
     source.onmessage = (event) => onNews(JSON.parse(event.data));
     source.onerror = () => {
       onLink("lost");
-      // One that was refused is not tried again by the browser.
+      // The browser does not retry a rejected one.
       if (source.readyState === EventSource.CLOSED) { close(); setTimeout(open, 3000); }
     };
   };

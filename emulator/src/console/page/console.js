@@ -1,4 +1,4 @@
-// The frame: which view is shown, when it looks again, and the keyboard.
+// The frame: the current view, its refreshes, and the keyboard.
 import { listen } from "./api.js";
 import { announce, element, notice, setText } from "./dom.js";
 import { plural } from "./words.js";
@@ -11,7 +11,7 @@ import * as topic from "./topic.js";
 
 const LOOK_AGAIN_MS = 500;
 const main = document.getElementById("main");
-/** Patterns of addresses. Parts of a path are written as in one; a query is left to its view, which reads it as a whole. */
+/** Patterns of addresses. Parts of a path are percent-encoded. The view parses the whole query. */
 const views = [
   [/^#\/overview$/, overview.show],
   [/^#\/throughput$/, overview.throughput],
@@ -57,7 +57,7 @@ function unknown() {
   return { title: "Not found", section: "", nodes: [element("h1", { text: "There is no such page" }), element("p", {}, element("a", { href: "#/overview", text: "Go to the overview" }))], refresh: async () => {} };
 }
 
-/** Has the view look again, one look at a time, and one more if something happened meanwhile. */
+/** Refreshes the view, once at a time, and once more if something changed in the meantime. */
 async function look() {
   if (looking) { wanted = true; return; }
   looking = true;
@@ -69,7 +69,7 @@ async function look() {
     main.querySelector("#trouble")?.remove();
   } catch (error) {
     if (view === current) {
-      // What is not there can neither be read nor be changed, so nothing else is offered.
+      // Nothing else is shown of a missing resource.
       if (error.isMissing && !(view.isShown && view.staysWhenGone)) {
         view.isGone = true;
         main.replaceChildren(view.nodes[0]);
@@ -123,7 +123,7 @@ function linked(state) {
   setText(document.getElementById("link"), { live: "Live", lost: "No connection, trying again", paused: "Paused" }[shown] || "Connecting");
 }
 
-/** What changes while it is read cannot be read: nothing is looked at again until it goes on. */
+/** Pauses and resumes the refreshes, since changing text is hard to read. */
 function pauseOrGoOn() {
   isPaused = !isPaused;
   clearTimeout(timer);

@@ -1,4 +1,4 @@
-// Dead letters: why they were given up, and another try.
+// Dead letters with their reasons, and their replay.
 import { get, post } from "./api.js";
 import { announce, confirm, element, empty, notice, panel, setText } from "./dom.js";
 import { pager } from "./messages.js";
@@ -68,7 +68,7 @@ export function show() {
   };
 }
 
-/** What a subscriber wrote about it, or how its deliveries ended, and the message that it was. */
+/** The reason from its subscriber or its last delivery, and the original message. */
 function why(deadLetter) {
   const { attempts, deadLetterOf } = deadLetter;
   const parts = [[deadLetter.reason, deadLetter.error].filter(Boolean).join(": ") || whyGivenUp(attempts, deadLetterOf)];

@@ -1,6 +1,6 @@
-// Builds elements. Text goes in by textContent only, so that no payload is ever read as markup.
+// Builds elements. Text is only set as textContent, so that no payload is parsed as markup.
 
-/** An element. `properties` are attributes, but `text`, and `on…` for listeners; what is null or false is left out. */
+/** Returns an element. `properties` are attributes, except `text`, and `on…` for listeners. Null and false are left out. */
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -13,7 +13,7 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-/** Sets text only if it differs, so that nothing is announced or selected anew for nothing. */
+/** Sets text only if it differs, so that unchanged text keeps its selection and is not announced again. */
 export function setText(target, text) {
   if (target.textContent !== String(text)) target.textContent = text;
 }
@@ -31,19 +31,19 @@ export function notice(tone, ...children) {
   return element("p", { class: `notice ${tone}`, role: tone === "bad" ? "alert" : "status" }, ...children);
 }
 
-/** What stands where there is nothing yet: why, and the command that changes it. */
+/** Returns the content of an empty place: the reason, and a command that changes it. */
 export function empty(why, command) {
   return element("div", { class: "empty" }, element("p", { text: why }), command ? element("pre", { tabindex: "0", "aria-label": "Command", text: command }) : null);
 }
 
-/** Figures with their names; `update` takes the values in the same order. */
+/** Returns figures with their names. `update` takes the values in the same order. */
 export function figures(names) {
   const values = names.map(() => element("dd", { text: "–" }));
   const list = element("dl", { class: "figures" }, names.map((name, place) => element("div", {}, element("dt", { text: name }), values[place])));
   return { list, update: (all) => all.forEach((value, place) => setText(values[place], value)) };
 }
 
-/** A pair of a label and a control. */
+/** Returns a control with its label. */
 export function field(label, control, { hint, wide } = {}) {
   control.id ||= `field-${(field.count = (field.count || 0) + 1)}`;
   const about = hint ? element("p", { class: "hint", id: `${control.id}-hint`, text: hint }) : null;
@@ -57,7 +57,7 @@ export function select(options, chosen = "") {
 
 let announced = 0;
 
-/** Tells screen readers, at most every three seconds unless it is an answer to what was just done. */
+/** Announces text to screen readers, at most every three seconds unless it follows an action of the user. */
 export function announce(text, isAnswer = false) {
   const now = Date.now();
   if (!isAnswer && now - announced < 3000) return;
@@ -65,7 +65,7 @@ export function announce(text, isAnswer = false) {
   document.getElementById("news").textContent = text;
 }
 
-/** Asks before something is done; resolves to whether it should be. What cannot be undone is not done by a hasty Enter. */
+/** Asks for a confirmation, and resolves to true if the user agrees. If `isFinal`, the focus is on Cancel, so that a hasty Enter does not confirm. */
 export function confirm(title, paragraphs, action, isFinal = false) {
   return new Promise((resolve) => {
     const dialog = element("dialog", { "aria-labelledby": "confirm-title" },

@@ -1,4 +1,4 @@
-// The life of one message.
+// The deliveries of one message.
 import { get, post } from "./api.js";
 import { announce, element, notice, setText } from "./dom.js";
 import { bytes, chip, clock, duration, faultsOfAttempt, messageLink, nameLink, outcomeTone, plural, readable, tone, whyGivenUp } from "./words.js";
@@ -129,7 +129,7 @@ function attemptStep(id, entry, attempt, isLast) {
   return made;
 }
 
-/** The first line that came with a failure. */
+/** Returns the first line of a failed answer. */
 function reasonIn({ settlement, answer }) {
   const text = settlement?.kind !== "acked" && answer?.body.encoding === "text" ? answer.body.text.trim().split("\n")[0] : "";
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
@@ -162,7 +162,7 @@ async function requestOf(id, entry, attempt) {
       attempt.faults?.unreachable && element("p", { text: "It was not sent: an outage was asked for. It would have been:" }),
       element("pre", { tabindex: "0", "aria-label": "Request", text: `${found.method} ${found.url}\n${headerLines(found.headers)}\n\n${readable(found.body)}${found.body.isCut ? "\n…" : ""}` }),
     ];
-    if (found.token) parts.push(element("h3", { text: "What its token says" }), element("p", { class: "hint", text: `${attempt.faults?.token ? "A token forged in the same way" : "A token"} as it would be sent now, without its signature.` }), element("pre", { tabindex: "0", "aria-label": "Token", text: [found.token.header, found.token.claims].map((part) => part ? readable(part) : "(it cannot be read)").join("\n.\n") }));
+    if (found.token) parts.push(element("h3", { text: "Claims of its token" }), element("p", { class: "hint", text: `${attempt.faults?.token ? "A token forged in the same way" : "A token"} as it would be sent now, without its signature.` }), element("pre", { tabindex: "0", "aria-label": "Token", text: [found.token.header, found.token.claims].map((part) => part ? readable(part) : "(it cannot be read)").join("\n.\n") }));
     return parts.filter(Boolean);
   } catch (error) {
     return [element("p", { text: error.message })];

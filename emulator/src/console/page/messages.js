@@ -18,7 +18,7 @@ export function show(query = "") {
     const kept = Object.entries(wanted).filter(([name, value]) => value && !(name === "page" && String(value) === "1"));
     for (const [name] of [...asked]) asked.delete(name);
     for (const [name, value] of kept) asked.set(name, value);
-    // Another filter is not another view: the form keeps what is being typed.
+    // A new filter keeps the view, so that the form keeps its input.
     history.replaceState(null, "", asked.size ? `#/messages?${asked}` : "#/messages");
     return refresh();
   }
@@ -81,7 +81,7 @@ function nothing(isFiltered, topic) {
     `curl ${location.origin}/v1/${name}:publish -H 'Content-Type: application/json' -d '{"messages": [{"data": "aGVsbG8="}]}'`);
 }
 
-/** Buttons to go from page to page. */
+/** Returns the buttons between pages. */
 export function pager(go) {
   let page = 1;
   const back = element("button", { type: "button", text: "Newer", onclick: () => go(page - 1) });

@@ -1,4 +1,4 @@
-// What there is, and how much goes through.
+// Topics, subscriptions and throughput.
 import { get } from "./api.js";
 import { element, empty, field, figures, notice, panel, select } from "./dom.js";
 import { everySecond, knownSeconds, plot } from "./plot.js";
@@ -48,7 +48,7 @@ function more(count, what) {
   return count ? element("p", { class: "hint", text: `${plural(count, what)} more, not shown.` }) : null;
 }
 
-/** Shows the table, or what to do while it is empty; leaves in place what is there already. */
+/** Shows the table, or a hint while it is empty. Existing nodes stay. */
 export function place(where, count, node, whenEmpty, after = null) {
   if (count === 0) {
     if (where.dataset.shown !== "empty") where.replaceChildren(whenEmpty());
@@ -66,13 +66,13 @@ function noSubscriptions(topic) {
 }
 
 export function noSubscriptionsOf(topic, project) {
-  return empty("There is no subscription yet, so nobody receives what is published. Push a topic to your service:",
+  return empty("There is no subscription yet, so no message is received. Push a topic to your service:",
     `curl -X PUT ${location.origin}/v1/projects/${project}/subscriptions/billing -H 'Content-Type: application/json' -d '{
   "topic": "${topic}",
   "pushConfig": {"pushEndpoint": "http://127.0.0.1:8080/"}}'`);
 }
 
-/** The table of subscriptions, with or without their projects and topics. What matters most is seen in a narrow window, too. */
+/** Returns the table of subscriptions, with or without their projects and topics. The most important columns are also visible in a narrow window. */
 export function subscriptionTable(withTopic) {
   const made = table("Subscriptions", [["Subscription"], ["Condition", "condition"], ...(withTopic ? [["Project"], ["Topic"]] : []), ["Delivery"], ["Backlog", "number"], ["Outstanding", "number"], ["Oldest unacked", "number"], ["Delivered", "number"], ["p99 latency", "number"]]);
   return {
@@ -94,7 +94,7 @@ function topicCell(each) {
   return each.topicDeleted ? { text: "deleted", class: "faint" } : nameCell(each.topic);
 }
 
-/** How a subscription is: in a word, until when it is paused, and that faults are on. */
+/** Returns the condition of a subscription, its pause, and a note if faults are on. */
 export function conditions(each) {
   const shown = [condition(each)];
   if (each.endpoint && each.failing && each.pausedMs) shown.push({ text: `paused for ${duration(Math.ceil(each.pausedMs / 1000) * 1000)}`, class: "faint", title: "After failures, the whole subscription pauses between pushes" });
@@ -142,7 +142,7 @@ export function throughput() {
   };
 }
 
-/** The plots of one subscription, or of all. */
+/** Returns the plots of one subscription, or of all. */
 export function statisticsPlots() {
   const perSecond = (value) => `${Number(value.toPrecision(3))}/s`;
   const counts = plot("Messages per second", ["published", "acknowledged", "failed"], perSecond);

@@ -12,7 +12,7 @@ function shape(tag, properties, text) {
   return made;
 }
 
-/** A plot of lines called `names`; `write` writes a value of the axis. `update` takes `{now, seconds, lines}`. */
+/** Returns a plot of the lines `names`. `write` formats a value of the axis. `update` takes `{now, seconds, lines}`. */
 export function plot(title, names, write) {
   const svg = shape("svg", { class: "plot", role: "img", "aria-label": title });
   const about = element("p", { class: "hint" });
@@ -23,7 +23,7 @@ export function plot(title, names, write) {
   }));
   const node = element("figure", { class: "plot-figure" }, svg, legend, about);
   let latest = null;
-  // It is drawn as wide as it is shown, so that its text has the size of other text.
+  // It is drawn in its displayed width, so that its text has the size of other text.
   new ResizeObserver(() => latest && draw(latest)).observe(node);
   function draw({ now, seconds, lines }) {
     const width = node.clientWidth || 1120;
@@ -63,18 +63,18 @@ function path(points, x, y) {
   return points.map(([at, value]) => {
     const step = previous !== null && at - previous === 1 ? "L" : "M";
     previous = at;
-    // A second alone is a dot, which round ends make of a line without length.
+    // A single second is a dot: a line without length and with round ends.
     return `${step}${x(at).toFixed(1)} ${y(value).toFixed(1)}${step === "M" ? "h0.01" : ""}`;
   }).join("");
 }
 
-/** A round number that is not below `value`. */
+/** Returns the next round number from `value` on. */
 function ceiling(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   return power * [1, 2, 5, 10].find((step) => step * power >= value * 0.999999);
 }
 
-/** Every second of the time that is plotted, with zero where nothing happened. */
+/** Returns every second of the plot, with zero for seconds without events. */
 export function everySecond({ now, seconds, busy }, value) {
   const known = new Map(busy.map((second) => [second.at, value(second)]));
   return Array.from({ length: seconds }, (_, place) => now - seconds + 1 + place)
@@ -82,7 +82,7 @@ export function everySecond({ now, seconds, busy }, value) {
     .map((at) => [at, known.get(at) || 0]);
 }
 
-/** Only the seconds in which there was a value. */
+/** Returns the seconds with a value. */
 export function knownSeconds({ busy }, value) {
   return busy.filter((second) => value(second) !== null).map((second) => [second.at, value(second)]);
 }

@@ -1,4 +1,4 @@
-// One subscription: its settings, how it is doing, and ways to interfere.
+// One subscription: its settings, its condition, and actions.
 import { get, post } from "./api.js";
 import { announce, confirm, element, empty, field, figures, notice, panel, select, setText } from "./dom.js";
 import { conditions, statisticsPlots } from "./overview.js";
@@ -133,7 +133,7 @@ function purgeForm(path, name, act) {
   return form;
 }
 
-/** Faults as the emulator writes them: what never happens is left out, and durations are seconds with an s. */
+/** Returns faults in the form of the API: probabilities of 0 are left out, and durations are seconds with an s. */
 function faultsOf(form, outage) {
   const value = (name) => form.elements[name].value;
   const share = (name) => Number(value(name));
@@ -148,7 +148,7 @@ function faultsOf(form, outage) {
   return faults;
 }
 
-/** The values of the form's fields for these faults. */
+/** Returns the values of the form's fields for these faults. */
 function fieldsOf(faults) {
   const { duplicate = 0, reorder = 0, dropAnswer = 0, delay, token, burst, seed = "" } = faults;
   const seconds = (written, other) => (written === undefined ? other : Number.parseFloat(written));
@@ -160,7 +160,7 @@ function fieldsOf(faults) {
   };
 }
 
-/** The form shows the faults that are on, also those set elsewhere, until the user begins to change it. */
+/** Shows the current faults in the form, also those set elsewhere, until the user edits it. */
 function faultsForm(path, act) {
   const { form, outage, end } = faultsFields();
   const changed = element("p", { class: "notice warn", hidden: true }, "These faults were changed elsewhere. ", element("button", { type: "button", class: "small", text: "Show them", onclick: () => { isTouched = false; update(latest); } }));
@@ -180,7 +180,7 @@ function faultsForm(path, act) {
   form.addEventListener("input", touch);
   form.addEventListener("change", touch);
   form.addEventListener("submit", act("The faults are as set.", async () => {
-    // An unchanged outage keeps its end, and one that has ended stays ended.
+    // An unchanged outage keeps its end. An ended one stays ended.
     const kept = isOutageTouched ? null : (await get(path)).subscription.faults?.outage;
     await post(`${path}/faults`, faultsOf(form, isOutageTouched ? outage.checked : kept));
     isTouched = false;

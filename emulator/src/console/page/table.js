@@ -1,4 +1,4 @@
-// Tables that change in place: a row stays the same element as long as its key is there, so focus and selection stay too.
+// Tables that change in place: a row keeps its element while its key exists, and so focus and selection.
 import { element, setText } from "./dom.js";
 
 /**
@@ -8,7 +8,7 @@ import { element, setText } from "./dom.js";
 export function table(caption, columns) {
   const body = element("tbody", { role: "rowgroup" });
   const head = columns.map(([name, kind]) => element("th", { scope: "col", role: "columnheader", class: kind || null, text: name }));
-  // The roles are said, as a narrow window shows a row as a card, and a browser then takes it for no row of a table.
+  // The roles are explicit: a narrow window shows a row as a card, which a browser does not treat as a row.
   const made = element("table", { class: "cards", role: "table" }, element("caption", { class: "unseen", text: caption }), element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, head)), body);
   const rows = new Map();
   return {
@@ -41,7 +41,7 @@ function fill(target, cell) {
   target.replaceChildren(made(cell ?? "–"));
 }
 
-/** Items are `{key, parts}`; each stays the same element as long as its key is there. */
+/** Items are `{key, parts}`. Each keeps its element while its key exists. */
 function fillItems(target, items) {
   if (target.firstElementChild?.className !== "statuses") target.replaceChildren(element("ul", { class: "statuses" }));
   const list = target.firstElementChild;
@@ -55,7 +55,7 @@ function fillItems(target, items) {
   for (const item of old.values()) item.remove();
 }
 
-/** Parts stand between spaces: every other node is one. */
+/** Every other node is a space between parts. */
 function fillParts(item, parts) {
   parts.forEach((part, place) => {
     const old = item.childNodes[2 * place];
@@ -65,7 +65,7 @@ function fillParts(item, parts) {
   while (item.childNodes.length > 2 * parts.length) item.lastChild.remove();
 }
 
-/** Makes an old node say what it should; tells whether it can. */
+/** Updates an old node, and returns true if that is possible. */
 function renew(old, cell) {
   if (typeof cell !== "object") {
     if (old.nodeType !== Node.TEXT_NODE) return false;

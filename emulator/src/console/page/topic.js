@@ -1,4 +1,4 @@
-// One topic: who receives it, and a form to publish to it.
+// One topic: its subscriptions, and a form to publish.
 import { get, post } from "./api.js";
 import { announce, element, field, notice, panel, select } from "./dom.js";
 import { noSubscriptionsOf, place, subscriptionTable } from "./overview.js";
@@ -51,7 +51,7 @@ function publishForm(path, name) {
     const twice = pairs.find(([key], place) => pairs.findIndex(([other]) => other === key) < place);
     try {
       if (twice) throw new Error(`the attribute ${JSON.stringify(twice[0])} is there twice`);
-      // As own properties, whatever their names.
+      // Own properties, whatever their names.
       const attributes = Object.fromEntries(pairs);
       const { messageIds } = await post(`${path}/publish`, { data: data.value, encoding: encoding.value, attributes, orderingKey: orderingKey.value, count: Number(count.value) });
       result.replaceChildren(published(messageIds, name));

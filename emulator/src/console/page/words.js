@@ -1,4 +1,4 @@
-// How names, times and numbers are written.
+// The formats of names, times and numbers.
 import { element, link } from "./dom.js";
 
 const STATES = {
@@ -14,14 +14,14 @@ const STATES = {
 
 export const STATE_OPTIONS = [["", "any state"], ...Object.entries(STATES).map(([state, [text]]) => [state, text.replace(/^[✓✗] /, "")])];
 
-/** The tones of outcomes that services name in their replies; the others stand for something unusual. */
+/** The tones of outcomes in replies of services. Other outcomes are unusual. */
 const OUTCOMES = { handled: "good", duplicate: "", discarded: "busy", "dead-lettered": "bad" };
 
 export function outcomeTone(outcome) {
   return OUTCOMES[outcome] ?? "warn";
 }
 
-/** How a message stands, with the service's own word for it if there is one. */
+/** Returns the state of a message, with the service's outcome if there is one. */
 export function stateCell({ state, outcome }) {
   const [text, tone, title] = STATES[state] || [state, "", ""];
   if (!outcome || !["acked", "dead-lettered"].includes(state)) return { text, class: `chip ${tone}`, title };
@@ -38,7 +38,7 @@ export function tone(state) {
   return (STATES[state] || ["", ""])[1];
 }
 
-/** The address of a resource's view: `projects/shop/topics/orders` is at `#/topics/shop/orders`. */
+/** Returns the address of a resource's view: `projects/shop/topics/orders` is at `#/topics/shop/orders`. */
 export function hrefOf(name) {
   const [, project, kind, id] = String(name).split("/");
   return id ? `#/${kind}/${encodeURIComponent(project)}/${encodeURIComponent(id)}` : null;
@@ -69,7 +69,7 @@ export function messageLink(id, text = id) {
   return link(messageHref(id), text);
 }
 
-/** Names as the items of a table's cell. */
+/** Returns names as the items of a table's cell. */
 export function named(names) {
   return names.map((name) => ({ key: name, parts: [nameCell(name)] }));
 }
@@ -86,7 +86,7 @@ function forgery(kind) {
   return new Map(FORGERIES).get(kind) || kind;
 }
 
-/** The faults that met one delivery, each in a few words. */
+/** Describes the faults of one delivery. */
 export function faultsOfAttempt(faults) {
   if (!faults) return [];
   const { token, unreachable, answerLost, repeated, lateMs, letsPass } = faults;
@@ -100,7 +100,7 @@ export function faultsOfAttempt(faults) {
   ].filter(Boolean);
 }
 
-/** The faults of a subscription, each in a few words. */
+/** Describes the faults of a subscription. */
 export function faultsInWords(faults) {
   const { duplicate, reorder, dropAnswer, delay, token, burst, outage } = faults;
   const share = (of) => (of === 1 ? "always" : `${Number((of * 100).toPrecision(3))} %`);
@@ -115,7 +115,7 @@ export function faultsInWords(faults) {
   ].filter(Boolean);
 }
 
-/** How the deliveries of a dead letter ended, as far as it is known. */
+/** Describes the last delivery of a dead letter, if it is known. */
 export function whyGivenUp(attempts, deadLetterOf) {
   if (deadLetterOf && !deadLetterOf.lastReply) return "dead-lettered by its service";
   const reply = deadLetterOf?.lastReply;
@@ -152,7 +152,7 @@ export function plural(count, one, many = `${one}s`) {
   return `${number(count)} ${count === 1 ? one : many}`;
 }
 
-/** The date and the time of day, of this browser's time zone. */
+/** Formats the date and the time in the time zone of the browser. */
 export function clock(time) {
   const at = new Date(time);
   const two = (part, width = 2) => String(part).padStart(width, "0");
@@ -167,7 +167,7 @@ export function preview(content) {
   return `${encoding === "base64" ? `Base64: ${text}` : text.replace(/[\r\n\t]/g, " ")}${isCut ? "…" : ""}`;
 }
 
-/** Bytes as a page shows them: JSON is indented, and otherwise as it came. */
+/** Formats bytes for the page: JSON is indented but otherwise unchanged. */
 export function readable(data) {
   return data.encoding === "text" && !data.isCut && isJsonOfOneLine(data.text) ? indented(data.text) : data.text;
 }
@@ -182,12 +182,12 @@ function isJsonOfOneLine(text) {
   }
 }
 
-/** Adds white space to JSON and changes nothing else: values that were read and written again would not be those that came. */
+/** Adds white space to JSON and changes nothing else: parsing and serializing could change values. */
 function indented(text) {
   const tokens = text.match(/"(?:[^"\\]|\\.)*"|[ \t]+|[{}[\],:]|[^"\s{}[\],:]+/g);
   const isSpace = (token) => /^[ \t]/.test(token ?? "");
   let depth = 0, shown = "";
-  // White space that follows counts as a part of the indent.
+  // White space that follows is part of the indent.
   const line = (space) => `\n${" ".repeat(Math.max(0, 2 * depth - space.length))}`;
   tokens.forEach((token, place) => {
     const space = isSpace(tokens[place + 1]) ? tokens[place + 1] : "";

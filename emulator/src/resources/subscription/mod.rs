@@ -1,4 +1,4 @@
-//! A subscription as it is declared: Google's fields that the emulator acts upon, and their rules.
+//! The settings of a subscription: the supported fields of Google's, and their rules.
 
 mod policies;
 mod push_config;
@@ -12,41 +12,42 @@ use crate::error::ApiError;
 use crate::filter::Filter;
 use crate::resources::labels;
 
-/// About ten thousand years (*google.protobuf.Duration*, `seconds`).
+/// The longest duration, about ten thousand years (*google.protobuf.Duration*, `seconds`).
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(315_576_000_000);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A subscription as it is declared (Google, *Subscription*).
+/// The settings of a subscription (Google, *Subscription*).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SubscriptionConfig {
     /// `projects/PROJECT/subscriptions/ID`.
     pub name: String,
-    /// `projects/PROJECT/topics/ID`; must exist. Becomes `_deleted-topic_` when the topic is deleted.
+    /// `projects/PROJECT/topics/ID`. The topic must exist. After it was deleted this is `_deleted-topic_`.
     pub topic: String,
-    /// The endpoint of pushes; without it the subscription keeps its messages for clients that pull.
+    /// The push settings. Without them the messages are pulled.
     pub push_config: Option<PushConfig>,
-    /// The time that a push may go unanswered, 10 to 600 s. For push it is the time-out of the request.
+    /// The ack deadline, 10 to 600 s. For push it is the time-out of the request.
     pub ack_deadline: Duration,
-    /// The wait of a message between its pushes; without it, none.
+    /// The wait of a message after a failure. Without it there is no wait.
     pub retry_policy: Option<RetryPolicy>,
-    /// The destination of messages that are nacked too often; without it they are pushed for ever.
+    /// The dead-letter topic. Without it failed messages are redelivered until they expire.
     pub dead_letter_policy: Option<DeadLetterPolicy>,
-    /// Messages of one ordering key are pushed one at a time, and handed out to pull a batch at a time, in the order of
-    /// publishing.
+    /// True for message ordering: messages of one key are pushed one at a time or pulled one batch at a time, in the order
+    /// of publishing.
     pub enable_message_ordering: bool,
-    /// Google's expression over attributes; what does not match is acknowledged unseen. Empty: everything is delivered.
+    /// Google's filter over attributes. Other messages are acknowledged without a delivery. Empty: all messages match.
     pub filter: String,
-    /// Acknowledgements by pull are confirmed, and a lease that has ended cannot acknowledge. Not for push.
+    /// True for exactly-once delivery: acknowledgements are confirmed, and an expired lease cannot acknowledge. Only for
+    /// pull.
     pub enable_exactly_once_delivery: bool,
-    /// Acknowledged messages are kept for the retention, too, so that a seek can bring them back.
+    /// True if acknowledged messages are retained, too, so that a seek can restore them.
     pub retain_acked_messages: bool,
-    /// Labels, for the user's own grouping.
+    /// Labels, for the user.
     pub labels: BTreeMap<String, String>,
     /// The retention of an unacknowledged message, 10 minutes to 31 days.
     pub message_retention: Duration,
-    /// The idle time after which the subscription is deleted, at least a day, or never.
+    /// The idle time after which the subscription is deleted, at least a day; `None` for never.
     pub expiration: Option<Duration>,
-    /// True if it was detached from its topic: it receives nothing any more, and cannot be pulled.
+    /// True if it was detached from its topic. Then it receives nothing and cannot be pulled.
     pub detached: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The policies for unacknowledged messages: the wait, and the dead-letter topic.
+//! The retry policy and the dead-letter policy.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::resources::name::ResourceName;
 /// The wait of a message after a nack or an expired deadline (Google, *RetryPolicy*).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RetryPolicy {
-    /// 0 to 600 s.
+    /// The shortest wait, 0 to 600 s.
     pub minimum_backoff: Duration,
-    /// 0 to 600 s, not below the minimum.
+    /// The longest wait, 0 to 600 s, at least the minimum.
     pub maximum_backoff: Duration,
 }
 
@@ -25,10 +25,9 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Returns the wait after the given number of failures: the minimum first, then twice as long each time, up to the maximum.
+    /// Returns the wait after this number of failures: first the minimum, then twice as long each time, up to the maximum.
     ///
-    /// That growth is exponential is Google's word; the factor is ours, as is the step of 100 ms that lets a minimum of
-    /// zero grow.
+    /// Google documents exponential growth. The factor is ours, and so is the step of 100 ms after a minimum of zero.
     #[must_use]
     pub fn wait_after(&self, failures: u32) -> Duration {
         if failures <= 1 {
@@ -59,14 +58,14 @@ impl RetryPolicy {
 /// The destination of a message that cannot be delivered (Google, *DeadLetterPolicy*).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DeadLetterPolicy {
-    /// `projects/PROJECT/topics/ID`; must exist.
+    /// `projects/PROJECT/topics/ID`. The topic must exist.
     pub dead_letter_topic: String,
-    /// 5 to 100 pushes.
+    /// The last delivery attempt, 5 to 100.
     pub max_delivery_attempts: u32,
 }
 
 impl DeadLetterPolicy {
-    /// Dead letters to `topic` after five pushes, Google's default.
+    /// Creates a policy with `topic` and five attempts, Google's default.
     pub fn new(topic: impl Into<String>) -> Self {
         Self {
             dead_letter_topic: topic.into(),

@@ -9,7 +9,7 @@ use crate::error::ApiError;
 pub struct PushConfig {
     /// An `http` or `https` URL. Google requires `https`; plain `http` is for laptops.
     pub endpoint: String,
-    /// Sign every push with a token of this account.
+    /// The service account of push tokens; without it pushes have none.
     pub oidc_token: Option<OidcToken>,
     /// The form of a push's body.
     pub form: PushForm,
@@ -18,12 +18,12 @@ pub struct PushConfig {
 /// The form of a push's body (Google, *PushConfig*, `wrapper` and `attributes`).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum PushForm {
-    /// JSON around the message, in the present format (`x-goog-version` `v1` or `v1beta2`).
+    /// JSON with the message, in the current format (`x-goog-version` `v1` or `v1beta2`).
     #[default]
     Wrapped,
-    /// JSON around the message, as in the first beta (`x-goog-version` `v1beta1`).
+    /// JSON with the message, in the format of the first beta (`x-goog-version` `v1beta1`).
     WrappedV1Beta1,
-    /// The data as it is (`noWrapper`).
+    /// The data only (`noWrapper`).
     Unwrapped {
         /// True if the message's fields and attributes are sent as headers.
         write_metadata: bool,
@@ -31,7 +31,7 @@ pub enum PushForm {
 }
 
 impl PushConfig {
-    /// Pushes to `endpoint` without a token.
+    /// Creates settings with `endpoint` and without a token.
     pub fn new(endpoint: impl Into<String>) -> Self {
         Self {
             endpoint: endpoint.into(),
@@ -84,11 +84,11 @@ impl PushConfig {
     }
 }
 
-/// The service account whose token is sent with every push (Google, *PushConfig.OidcToken*).
+/// The service account of push tokens (Google, *PushConfig.OidcToken*).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OidcToken {
-    /// The account in the claim `email`.
+    /// The account, which is the claim `email`.
     pub service_account_email: String,
-    /// The claim `aud`; the push endpoint, exactly as configured, if unset.
+    /// The claim `aud`. Default: the push endpoint, exactly as configured.
     pub audience: Option<String>,
 }
