@@ -1,6 +1,6 @@
 # Two images: `docker build .` makes the service, `docker build --target emulator .` the local Pub/Sub of compose.yml.
 #
-# The base images are named by tag. A build that nobody else can change names them by digest: look one up with
+# The base images are named by tag. For a build that others cannot change, name them by digest: look one up with
 # `docker buildx imagetools inspect rust:1.95.0-slim-bookworm`, and pass
 # `--build-arg BUILD_IMAGE=rust:1.95.0-slim-bookworm@sha256:…`; the same for BASE_IMAGE.
 #
@@ -25,7 +25,7 @@ RUN mkdir -p src emulator/src m2m/src \
     && for file in src/lib.rs emulator/src/lib.rs m2m/src/lib.rs; do echo '//! Empty.' >"$file"; done \
     && for file in emulator/build.rs emulator/src/main.rs subscribers/main.rs; do printf '//! Empty.\nfn main() {}\n' >"$file"; done
 
-# What was made of the empty crates is removed, or Cargo would take it for newer than their sources.
+# The results of the empty crates are removed, since Cargo would take them for newer than the sources.
 FROM manifests AS service-dependencies
 ARG FEATURES=firestore,redis
 RUN cargo build --release --locked -p subscribers --no-default-features --features "$FEATURES" \
@@ -51,12 +51,13 @@ RUN cargo build --release --locked -p emulator && strip target/release/emulator
 
 FROM ${BASE_IMAGE} AS emulator
 COPY --from=emulator-build /build/target/release/emulator /emulator
-# By number, since who checks that an image does not run as root cannot look up a name.
+# A number, since a check that an image does not run as root cannot look up a name.
 USER 65532:65532
 EXPOSE 8085
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/emulator"]
-# In a container loopback is nobody's. Publish the port on the loopback address of the host only: it asks nobody for a password.
+# In a container, loopback is not reachable from outside. Publish the port on the host's loopback address only: the emulator
+# has no passwords.
 CMD ["--host-port", "0.0.0.0:8085", "--allow-remote"]
 ARG VERSION=0.1.0
 ARG REVISION=unknown

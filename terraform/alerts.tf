@@ -106,7 +106,7 @@ resource "google_monitoring_alert_policy" "backlog" {
     content   = <<-TEXT
       **What happened**: more than ${each.value} messages of `${each.key}` wait.
 
-      **Why it hurts**: more come than are handled, so each new one waits longer than the one before.
+      **Why it hurts**: more messages arrive than are handled, so each new one waits longer than the one before.
 
       **What to do**: if pushes fail, mend that first: failures also make Pub/Sub push more slowly. If they succeed, raise max_instances or concurrency, and look whether what the handler depends on can bear it. A burst that was planned passes by itself.
 

@@ -161,7 +161,7 @@ resource "google_cloud_run_v2_service" "service" {
   lifecycle {
     precondition {
       condition     = !(var.authentication == "platform" && local.invoker_iam_disabled)
-      error_message = "authentication is platform, so the service believes that Cloud Run has checked the signature, but invoker_iam_disabled is true: anybody could forge a token. Leave invoker_iam_disabled null, or set authentication to verify."
+      error_message = "authentication is platform, so the service relies on Cloud Run to check the signature, but invoker_iam_disabled is true: any client could forge a token. Leave invoker_iam_disabled null, or set authentication to verify."
     }
     precondition {
       condition     = var.timeout_seconds >= local.longest_ack_deadline_seconds

@@ -1,4 +1,4 @@
-# What is declared, as Pub/Sub gets it.
+# The declarations as Pub/Sub receives them.
 
 mock_provider "google" {
   source          = "./tests/mocks"
@@ -79,7 +79,7 @@ run "what_is_declared_is_what_pub_sub_gets" {
   }
   assert {
     condition     = google_pubsub_subscription.subscription["plain"].push_config[0].oidc_token[0].service_account_email == "pushgate-push@my-project.iam.gserviceaccount.com"
-    error_message = "It is pushed in the name of this stack's account."
+    error_message = "The token is for this stack's push account."
   }
   assert {
     condition     = google_pubsub_subscription.subscription["plain"].push_config[0].oidc_token[0].audience == "https://pushgate.europe-west1.my-project.internal"
@@ -87,7 +87,7 @@ run "what_is_declared_is_what_pub_sub_gets" {
   }
   assert {
     condition     = length(google_pubsub_subscription.subscription["plain"].push_config[0].no_wrapper) == 0
-    error_message = "It is wrapped."
+    error_message = "Pushes are wrapped."
   }
   assert {
     condition = (
@@ -99,7 +99,7 @@ run "what_is_declared_is_what_pub_sub_gets" {
       google_pubsub_subscription.subscription["plain"].enable_message_ordering == false &&
       var.subscriptions["plain"].filter == null
     )
-    error_message = "60 s, 10 to 600 s, 5 attempts, 7 days, neither ordered nor filtered."
+    error_message = "The defaults are 60 s, 10 to 600 s, 5 attempts and 7 days, neither ordered nor filtered."
   }
   assert {
     condition     = alltrue([for subscription in values(google_pubsub_subscription.subscription) : subscription.expiration_policy[0].ttl == ""])
@@ -132,7 +132,7 @@ run "what_is_declared_is_what_pub_sub_gets" {
   }
   assert {
     condition     = google_pubsub_subscription.subscription["full"].push_config[0].no_wrapper[0].write_metadata
-    error_message = "Unwrapped, and with the metadata, or nothing could be told apart."
+    error_message = "Pushes are unwrapped with metadata, without which messages have no id."
   }
   assert {
     condition     = google_pubsub_subscription.subscription["full"].push_config[0].oidc_token[0].audience == "https://elsewhere.example" && google_pubsub_subscription.subscription["full"].push_config[0].oidc_token[0].service_account_email == "other@my-project.iam.gserviceaccount.com"
@@ -141,18 +141,18 @@ run "what_is_declared_is_what_pub_sub_gets" {
 
   assert {
     condition     = toset(keys(google_pubsub_topic.dead_letter)) == toset(["plain-dead", "shared-dead"]) && toset(keys(google_pubsub_subscription.dead_letter)) == toset(["plain-dead", "shared-dead"])
-    error_message = "One topic and one subscription for each name, however many share it."
+    error_message = "Each dead-letter name has one topic and one subscription, also if subscriptions share it."
   }
   assert {
     condition = alltrue([
       for name, subscription in google_pubsub_subscription.dead_letter :
       subscription.name == name && subscription.message_retention_duration == "2678400s" && subscription.expiration_policy[0].ttl == "" && length(subscription.push_config) == 0
     ])
-    error_message = "It has the topic's name, keeps for 31 days, never expires, and pushes to nobody."
+    error_message = "The dead-letter subscription has the topic's name, keeps messages for 31 days, never expires, and has no endpoint."
   }
   assert {
     condition     = google_pubsub_subscription.dead_letter["shared-dead"].topic == "projects/my-project/topics/shared-dead"
-    error_message = "It is subscribed to its own topic."
+    error_message = "The dead-letter subscription is subscribed to its own topic."
   }
 
   assert {
@@ -165,7 +165,7 @@ run "what_is_declared_is_what_pub_sub_gets" {
   }
   assert {
     condition     = length(google_pubsub_topic.topic["orders"].schema_settings) == 0
-    error_message = "A topic without a schema takes everything."
+    error_message = "A topic without a schema accepts every message."
   }
   assert {
     condition = (
@@ -187,14 +187,14 @@ run "topics_keep_and_store_messages_as_asked" {
 
   assert {
     condition     = google_pubsub_topic.topic["orders"].message_retention_duration == "86400s"
-    error_message = "Topics keep messages."
+    error_message = "Topics have the declared retention."
   }
   assert {
     condition     = alltrue([for topic in concat(values(google_pubsub_topic.topic), values(google_pubsub_topic.dead_letter)) : one(topic.message_storage_policy[0].allowed_persistence_regions) == "europe-west1"])
-    error_message = "Dead letters are stored nowhere else either."
+    error_message = "The messages of all topics, also of those for dead letters, are stored in the declared region only."
   }
   assert {
     condition     = google_pubsub_topic.topic["orders"].labels["team"] == "stock" && google_pubsub_subscription.subscription["plain"].labels["team"] == "stock"
-    error_message = "Labels are everywhere."
+    error_message = "Every resource has the labels."
   }
 }

@@ -40,15 +40,15 @@ run "a_trigger_leads_from_the_topic_to_the_subscriber" {
 
   assert {
     condition     = keys(google_eventarc_trigger.trigger) == ["audit-copy"] && google_eventarc_trigger.trigger["audit-copy"].location == "europe-west1"
-    error_message = "One trigger, where the service is."
+    error_message = "There is one trigger, in the region of the service."
   }
   assert {
     condition     = one(google_eventarc_trigger.trigger["audit-copy"].matching_criteria[*].value) == "google.cloud.pubsub.topic.v1.messagePublished"
-    error_message = "Published messages, and nothing else."
+    error_message = "The trigger selects published messages only."
   }
   assert {
     condition     = google_eventarc_trigger.trigger["audit-copy"].transport[0].pubsub[0].topic == "projects/my-project/topics/orders"
-    error_message = "Of the declared topic, not of one that Eventarc makes."
+    error_message = "The trigger uses the declared topic, not one that Eventarc makes."
   }
   assert {
     condition     = google_eventarc_trigger.trigger["audit-copy"].destination[0].cloud_run_service[0].path == "/push/audit-copy" && google_eventarc_trigger.trigger["audit-copy"].destination[0].cloud_run_service[0].service == "pushgate"
@@ -56,25 +56,25 @@ run "a_trigger_leads_from_the_topic_to_the_subscriber" {
   }
   assert {
     condition     = google_eventarc_trigger.trigger["audit-copy"].service_account == "pushgate-push@my-project.iam.gserviceaccount.com"
-    error_message = "In the name of the push account."
+    error_message = "The trigger uses the push account."
   }
 
   assert {
     condition     = length(google_pubsub_subscription.subscription) == 0 && keys(google_pubsub_topic.dead_letter) == ["audit-copy-dead-letter"] && keys(google_pubsub_subscription.dead_letter) == ["audit-copy-dead-letter"]
-    error_message = "No subscription of ours but the dead letters'."
+    error_message = "The stack has no subscription but that of the dead letters."
   }
   assert {
     condition     = keys(google_pubsub_topic_iam_member.service_dead_letter) == ["audit-copy-dead-letter"] && length(google_pubsub_topic_iam_member.agent_dead_letter) == 0
-    error_message = "The service publishes there, Pub/Sub does not."
+    error_message = "The service may publish dead letters, and Pub/Sub may not."
   }
 
   assert {
     condition     = keys(google_project_iam_member.event_receiver) == ["push"] && google_project_iam_member.event_receiver["push"].role == "roles/eventarc.eventReceiver" && google_project_iam_member.event_receiver["push"].member == "serviceAccount:pushgate-push@my-project.iam.gserviceaccount.com"
-    error_message = "The role of a receiver, once."
+    error_message = "The role of an event receiver is granted once."
   }
   assert {
     condition     = contains(keys(google_project_service.api), "eventarc.googleapis.com")
-    error_message = "The interface is switched on."
+    error_message = "The API is enabled."
   }
 
   assert {
@@ -84,11 +84,11 @@ run "a_trigger_leads_from_the_topic_to_the_subscriber" {
 
   assert {
     condition     = strcontains(google_monitoring_alert_policy.oldest_unacked["audit-copy"].conditions[0].condition_threshold[0].filter, "resource.labels.subscription_id = starts_with(\"eventarc-europe-west1-audit-copy-sub-\")")
-    error_message = "By the prefix."
+    error_message = "Alerts select Eventarc's subscription by its prefix."
   }
   assert {
     condition     = keys(google_monitoring_alert_policy.retention) == ["audit-copy-dead-letter"] && length(google_monitoring_alert_policy.dead_lettered) == 0
-    error_message = "Its retention is not known, and Pub/Sub gives nothing up."
+    error_message = "There is no alert on its retention, which is not known, nor on Pub/Sub's dead letters."
   }
 }
 
@@ -103,15 +103,15 @@ run "a_declared_account_receives_instead" {
 
   assert {
     condition     = keys(google_project_iam_member.event_receiver) == ["other@my-project.iam.gserviceaccount.com"] && google_project_iam_member.event_receiver["other@my-project.iam.gserviceaccount.com"].member == "serviceAccount:other@my-project.iam.gserviceaccount.com"
-    error_message = "The declared account, and not the stack's."
+    error_message = "The trigger uses the declared account, not the stack's."
   }
   assert {
     condition     = google_eventarc_trigger.trigger["one"].service_account == "other@my-project.iam.gserviceaccount.com" && keys(google_cloud_run_v2_service_iam_member.declared_push_invoker) == ["other@my-project.iam.gserviceaccount.com"]
-    error_message = "It may also call the service."
+    error_message = "The declared account may call the service."
   }
   assert {
     condition     = contains(google_cloud_run_v2_service.service.custom_audiences, "https://theirs.example")
-    error_message = "Cloud Run's check knows a declared audience."
+    error_message = "Cloud Run's check accepts a declared audience."
   }
 }
 
@@ -123,6 +123,6 @@ run "without_triggers_nothing_of_eventarc_is_there" {
 
   assert {
     condition     = length(google_eventarc_trigger.trigger) == 0 && length(google_project_iam_member.event_receiver) == 0 && !contains(keys(google_project_service.api), "eventarc.googleapis.com")
-    error_message = "Neither triggers nor rights nor the interface."
+    error_message = "There are no triggers, no rights, and no API."
   }
 }

@@ -1,4 +1,4 @@
-# Who may do what. Every subscription has all the rights that it needs, and nobody has one more.
+# The accounts and their rights. Every subscription has all rights that it needs, and no account has a further one.
 
 mock_provider "google" {
   source          = "./tests/mocks"
@@ -46,7 +46,7 @@ run "every_subscription_can_be_pushed_and_dead_lettered" {
   }
   assert {
     condition     = google_service_account_iam_member.agent_token_creator.service_account_id == "projects/my-project/serviceAccounts/pushgate-push@my-project.iam.gserviceaccount.com"
-    error_message = "Of the push account only, not of the service's."
+    error_message = "Pub/Sub's agent makes tokens of the push account only, not of the service's."
   }
   assert {
     condition     = google_cloud_run_v2_service_iam_member.push_invoker.role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.push_invoker.member == "serviceAccount:pushgate-push@my-project.iam.gserviceaccount.com" && google_cloud_run_v2_service_iam_member.push_invoker.name == "pushgate"
@@ -54,7 +54,7 @@ run "every_subscription_can_be_pushed_and_dead_lettered" {
   }
   assert {
     condition     = keys(google_service_account_iam_member.declared_token_creator) == ["other@my-project.iam.gserviceaccount.com"] && google_service_account_iam_member.declared_token_creator["other@my-project.iam.gserviceaccount.com"].service_account_id == "projects/-/serviceAccounts/other@my-project.iam.gserviceaccount.com"
-    error_message = "Tokens of a declared account, too."
+    error_message = "Pub/Sub's agent makes tokens of a declared account, too."
   }
   assert {
     condition     = keys(google_cloud_run_v2_service_iam_member.declared_push_invoker) == ["other@my-project.iam.gserviceaccount.com"] && google_cloud_run_v2_service_iam_member.declared_push_invoker["other@my-project.iam.gserviceaccount.com"].member == "serviceAccount:other@my-project.iam.gserviceaccount.com"
@@ -69,33 +69,33 @@ run "every_subscription_can_be_pushed_and_dead_lettered" {
       for id, right in google_pubsub_subscription_iam_member.agent_source :
       right.subscription == id && right.role == "roles/pubsub.subscriber" && right.member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
     ])
-    error_message = "As a subscriber of that one."
+    error_message = "The agent is a subscriber of each source subscription."
   }
   assert {
     condition     = toset(keys(google_pubsub_topic_iam_member.agent_dead_letter)) == toset(["shared-dead", "own-dead"]) && toset(keys(google_pubsub_topic_iam_member.service_dead_letter)) == toset(["shared-dead", "own-dead"])
-    error_message = "Agent and service publish to every dead-letter topic, however many share it."
+    error_message = "The agent and the service publish to every dead-letter topic, also if subscriptions share it."
   }
   assert {
     condition = alltrue([
       for topic, right in google_pubsub_topic_iam_member.agent_dead_letter :
       right.topic == topic && right.role == "roles/pubsub.publisher" && right.member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
     ])
-    error_message = "The agent as a publisher of that one."
+    error_message = "The agent is a publisher of each dead-letter topic."
   }
   assert {
     condition = alltrue([
       for topic, right in google_pubsub_topic_iam_member.service_dead_letter :
       right.topic == topic && right.role == "roles/pubsub.publisher" && right.member == "serviceAccount:pushgate-service@my-project.iam.gserviceaccount.com"
     ])
-    error_message = "The service's account as a publisher of that one."
+    error_message = "The service's account is a publisher of each dead-letter topic."
   }
   assert {
     condition     = length(google_pubsub_topic_iam_member.service_publisher) == 0 && length(google_secret_manager_secret_iam_member.service_secret) == 0 && length(google_service_account_iam_member.deployer) == 0 && length(google_project_iam_member.event_receiver) == 0
-    error_message = "Nothing that was not asked for."
+    error_message = "No account has a right that is not declared."
   }
   assert {
     condition     = length(google_project_iam_member.service_store) == 1 && google_project_iam_member.service_store[0].role == "roles/datastore.user" && google_project_iam_member.service_store[0].condition[0].expression == "resource.name == \"projects/my-project/databases/pushgate\""
-    error_message = "The service's account has the one database, and no other."
+    error_message = "The service's account may use its own database only."
   }
   assert {
     condition     = google_service_account.push.account_id == "pushgate-push" && google_service_account.service.account_id == "pushgate-service" && google_cloud_run_v2_service.service.template[0].service_account == "pushgate-service@my-project.iam.gserviceaccount.com"
@@ -113,19 +113,19 @@ run "what_is_asked_for_is_given_on_the_one_resource" {
 
   assert {
     condition     = google_pubsub_topic_iam_member.service_publisher["orders"].project == "my-project" && google_pubsub_topic_iam_member.service_publisher["orders"].topic == "orders" && google_pubsub_topic_iam_member.service_publisher["orders"].role == "roles/pubsub.publisher"
-    error_message = "A topic of this stack."
+    error_message = "The service may publish to a topic of this stack."
   }
   assert {
     condition     = google_pubsub_topic_iam_member.service_publisher["projects/their-project/topics/invoices"].project == "their-project" && google_pubsub_topic_iam_member.service_publisher["projects/their-project/topics/invoices"].topic == "invoices"
-    error_message = "A topic of others, in their project."
+    error_message = "The service may publish to a topic of another project."
   }
   assert {
     condition     = length(google_pubsub_topic_iam_member.service_publisher) == 2
-    error_message = "And no other."
+    error_message = "The service may publish to no other topic."
   }
   assert {
     condition     = keys(google_secret_manager_secret_iam_member.service_secret) == ["api-key"] && google_secret_manager_secret_iam_member.service_secret["api-key"].role == "roles/secretmanager.secretAccessor" && google_secret_manager_secret_iam_member.service_secret["api-key"].member == "serviceAccount:pushgate-service@my-project.iam.gserviceaccount.com"
-    error_message = "The secrets that it is given, each once."
+    error_message = "The service may read each of its secrets, granted once."
   }
   assert {
     condition = toset([for right in values(google_service_account_iam_member.deployer) : "${right.service_account_id} ${right.role} ${right.member}"]) == toset([

@@ -1,4 +1,4 @@
-# What no cloud would take, or what would only show at night. Of each variable one fault a run, since the first hides the others.
+# Values that Google would reject, or whose effect would show only later. Each run has one fault, since a variable reports only its first.
 # tests/variables holds the variables alone (by symbolic links), so that no provider is started for each of these runs.
 
 variables {

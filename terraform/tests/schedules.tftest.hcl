@@ -1,4 +1,4 @@
-# Messages by the clock.
+# Scheduled messages.
 
 mock_provider "google" {
   source          = "./tests/mocks"
@@ -33,11 +33,11 @@ run "a_schedule_publishes_what_is_declared_and_only_the_agent_may" {
   }
   assert {
     condition     = google_cloud_scheduler_job.schedule["nightly"].schedule == "0 2 * * *" && google_cloud_scheduler_job.schedule["nightly"].time_zone == "Europe/Berlin" && google_cloud_scheduler_job.schedule["nightly"].region == "europe-west1"
-    error_message = "When and where."
+    error_message = "The job has the declared schedule, time zone and region."
   }
   assert {
     condition     = google_cloud_scheduler_job.schedule["nightly"].pubsub_target[0].topic_name == "projects/my-project/topics/counts"
-    error_message = "The topic by its full name."
+    error_message = "The job names the topic in full."
   }
   assert {
     condition     = base64decode(google_cloud_scheduler_job.schedule["nightly"].pubsub_target[0].data) == "{\"a\":1}"
@@ -50,15 +50,15 @@ run "a_schedule_publishes_what_is_declared_and_only_the_agent_may" {
 
   assert {
     condition     = keys(google_pubsub_topic_iam_member.scheduler_agent) == ["counts"]
-    error_message = "One right for the topic, none for others."
+    error_message = "The right is granted once, on that topic only."
   }
   assert {
     condition     = google_pubsub_topic_iam_member.scheduler_agent["counts"].role == "roles/pubsub.publisher" && google_pubsub_topic_iam_member.scheduler_agent["counts"].member == "serviceAccount:service-123456789012@gcp-sa-cloudscheduler.iam.gserviceaccount.com"
-    error_message = "The agent of this project, as a publisher."
+    error_message = "The agent of this project is a publisher."
   }
   assert {
     condition     = contains(keys(google_project_service.api), "cloudscheduler.googleapis.com")
-    error_message = "The interface is switched on."
+    error_message = "The API is enabled."
   }
 }
 
@@ -70,6 +70,6 @@ run "without_schedules_nothing_of_the_scheduler_is_there" {
 
   assert {
     condition     = length(google_cloud_scheduler_job.schedule) == 0 && length(google_pubsub_topic_iam_member.scheduler_agent) == 0 && !contains(keys(google_project_service.api), "cloudscheduler.googleapis.com")
-    error_message = "Neither jobs nor rights nor the interface."
+    error_message = "There are no jobs, no rights, and no API."
   }
 }

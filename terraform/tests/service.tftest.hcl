@@ -30,7 +30,7 @@ run "by_default_it_checks_the_signatures_itself_and_is_reached_by_pub_sub_alone"
 
   assert {
     condition     = google_cloud_run_v2_service.service.invoker_iam_disabled && local.environment["PUSHGATE_AUTHENTICATION"] == "verify"
-    error_message = "Cloud Run's check is off, since it may take the signature away; the service's is on."
+    error_message = "Cloud Run's check is off, since it may remove the signature; the service's check is on."
   }
   assert {
     condition     = google_cloud_run_v2_service.service.ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY"
@@ -42,7 +42,7 @@ run "by_default_it_checks_the_signatures_itself_and_is_reached_by_pub_sub_alone"
   }
   assert {
     condition     = toset(google_cloud_run_v2_service.service.custom_audiences) == toset(["https://pushgate.europe-west1.my-project.internal", "https://elsewhere.example"])
-    error_message = "Cloud Run's check knows the audiences of all subscriptions."
+    error_message = "Cloud Run's check accepts the audiences of all subscriptions."
   }
   assert {
     condition = jsonencode({ for variable in google_cloud_run_v2_service.service.template[0].containers[0].env : variable.name => variable.value }) == jsonencode({
@@ -62,15 +62,15 @@ run "by_default_it_checks_the_signatures_itself_and_is_reached_by_pub_sub_alone"
   }
   assert {
     condition     = google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].http_get[0].path == "/health/ready" && google_cloud_run_v2_service.service.template[0].containers[0].liveness_probe[0].http_get[0].path == "/health/live"
-    error_message = "It starts when it can work, and is restarted only when it does not answer."
+    error_message = "The startup probe requires keys and store; the liveness probe requires an answer only."
   }
   assert {
     condition     = google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].timeout_seconds <= google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].period_seconds && google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].failure_threshold * google_cloud_run_v2_service.service.template[0].containers[0].startup_probe[0].period_seconds == 240
-    error_message = "A probe ends before the next, and all of them take the 240 s that Google allows, since new rights may not count yet."
+    error_message = "A probe ends before the next, and all of them take the 240 s that Google permits, since new rights may not be effective yet."
   }
   assert {
     condition     = terraform_data.rights.input.seconds == 180 && length(terraform_data.rights.triggers_replace[1]) == 1
-    error_message = "The service is made three minutes after its rights, the store's among them."
+    error_message = "The service is created three minutes after its rights, including those on the store."
   }
   assert {
     condition     = google_cloud_run_v2_service.service.template[0].timeout == "600s" && google_cloud_run_v2_service.service.template[0].max_instance_request_concurrency == 80
@@ -78,23 +78,23 @@ run "by_default_it_checks_the_signatures_itself_and_is_reached_by_pub_sub_alone"
   }
   assert {
     condition     = google_cloud_run_v2_service.service.template[0].containers[0].resources[0].cpu_idle && google_cloud_run_v2_service.service.template[0].containers[0].resources[0].limits == tomap({ cpu = "1", memory = "512Mi" })
-    error_message = "CPU while it answers, explicitly: unset, it would be always on."
+    error_message = "CPU is explicitly limited to requests: without a value it would be always on."
   }
   assert {
     condition     = google_cloud_run_v2_service.service.template[0].scaling[0].min_instance_count == 0 && google_cloud_run_v2_service.service.template[0].scaling[0].max_instance_count == 10
-    error_message = "0 to 10 instances."
+    error_message = "The service has 0 to 10 instances."
   }
   assert {
     condition     = length(google_cloud_run_v2_service.service.template[0].vpc_access) == 0 && length(google_cloud_run_v2_service.service.template[0].volumes) == 0
-    error_message = "Neither a network nor files without need."
+    error_message = "The service has neither a network nor files by default."
   }
   assert {
     condition     = google_artifact_registry_repository.images.format == "DOCKER" && output.image_repository == "europe-west1-docker.pkg.dev/my-project/pushgate"
-    error_message = "Its images have a place."
+    error_message = "The images have a repository."
   }
   assert {
     condition     = toset(keys(google_project_service.api)) == toset(["artifactregistry.googleapis.com", "cloudresourcemanager.googleapis.com", "firestore.googleapis.com", "iam.googleapis.com", "monitoring.googleapis.com", "pubsub.googleapis.com", "run.googleapis.com"])
-    error_message = "The interfaces that are needed are switched on, and no others."
+    error_message = "The required APIs are enabled, and no others."
   }
 }
 
@@ -132,11 +132,11 @@ run "everything_can_be_set" {
   }
   assert {
     condition     = local.environment["PUSHGATE_AUDIENCE"] == "https://audience.example,https://older.example" && contains(google_cloud_run_v2_service.service.custom_audiences, "https://older.example")
-    error_message = "Both audiences count during a move."
+    error_message = "Both audiences are accepted during a change."
   }
   assert {
     condition     = local.environment["PUSHGATE_CONCURRENCY"] == "250" && google_cloud_run_v2_service.service.template[0].max_instance_request_concurrency == 250
-    error_message = "Cloud Run sends no more than the service takes."
+    error_message = "Cloud Run sends no more pushes than the service accepts."
   }
   assert {
     condition     = local.environment["PUSHGATE_BODIES_BYTES"] == "1073741824" && google_cloud_run_v2_service.service.template[0].containers[0].resources[0].limits == tomap({ cpu = "2", memory = "2048Mi" }) && !google_cloud_run_v2_service.service.template[0].containers[0].resources[0].cpu_idle

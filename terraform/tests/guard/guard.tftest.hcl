@@ -1,5 +1,5 @@
-# Run by ./check, twice, and not with the others: it makes what is guarded, then takes a subscription away, then everything. As
-# things are, the second must fail and name the subscription; with unguarded_override.tf.json beside the module's files all must pass.
+# Run by ./check, twice, and not with the others: it creates the guarded resources, then removes a subscription, then all of them. With
+# the guard, the second run must fail and name the subscription; with unguarded_override.tf.json beside the module's files all must pass.
 
 mock_provider "google" {
   source = "./tests/mocks"
@@ -14,7 +14,7 @@ variables {
   subscriptions     = { one = { topic = "orders", purpose = "One.", dead_letter_topic = "shared-dead" } }
   eventarc_triggers = { two = { topic = "orders", purpose = "Two.", dead_letter_topic = "shared-dead" } }
   schedules         = {}
-  # Nothing is waited for here.
+  # No wait, since nothing is created at Google.
   rights_wait_seconds = 0
   network             = { network = "projects/net/global/networks/main", subnetwork = "projects/net/regions/europe-west1/subnetworks/run" }
 }

@@ -1,4 +1,4 @@
-# What Google would say, in the form that the provider checks.
+# Google's values, in the form that the provider checks.
 
 mock_data "google_project" {
   defaults = {
@@ -49,7 +49,7 @@ mock_resource "google_compute_subnetwork" {
   }
 }
 
-# Both accounts alike; a test that must tell them apart says so.
+# Both accounts are the same; a test that must distinguish them overrides them.
 mock_resource "google_service_account" {
   defaults = {
     name   = "projects/my-project/serviceAccounts/mocked@my-project.iam.gserviceaccount.com"

@@ -102,7 +102,7 @@ function subscriptionSection(id, first, found) {
 function comingNext(entry, now) {
   if (entry.status.state === "waiting") return "Waits for its delivery.";
   if (entry.status.state === "delivering") return "A delivery is under way.";
-  if (entry.status.state === "purged") return "Thrown away by a purge.";
+  if (entry.status.state === "purged") return "Removed by a purge.";
   if (entry.status.state === "skipped") return "Counts as acknowledged since a seek.";
   if (entry.status.state !== "retrying") return "";
   const wait = Date.parse(entry.status.nextAt) - now;

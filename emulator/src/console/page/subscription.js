@@ -127,7 +127,7 @@ function seekForm(path, name, act) {
 function purgeForm(path, name, act) {
   const form = element("form", {}, element("button", { class: "danger", text: "Purge all messages" }));
   form.addEventListener("submit", act("It holds no messages now.", async () => {
-    const sure = await confirm("Purge this subscription?", [`All messages that ${name} has not acknowledged are thrown away. Other subscriptions keep theirs.`], "Purge", true);
+    const sure = await confirm("Purge this subscription?", [`All messages that ${name} has not acknowledged are removed. Other subscriptions keep theirs.`], "Purge", true);
     return sure ? post(`${path}/purge`, {}) : false;
   }));
   return form;

@@ -7,9 +7,9 @@ const STATES = {
   retrying: ["Retrying", "warn", "The last delivery failed; another follows"],
   acked: ["✓ Acked", "good", "Delivered and acknowledged"],
   "dead-lettered": ["✗ Dead-lettered", "bad", "Given up, and forwarded to the dead-letter topic"],
-  purged: ["Purged", "", "Thrown away by a purge"],
+  purged: ["Purged", "", "Removed by a purge"],
   skipped: ["Skipped", "", "Counts as acknowledged since a seek"],
-  unrouted: ["No subscription", "warn", "Nobody received it: its topic had no subscription"],
+  unrouted: ["No subscription", "warn", "Not delivered: its topic had no subscription"],
 };
 
 export const STATE_OPTIONS = [["", "any state"], ...Object.entries(STATES).map(([state, [text]]) => [state, text.replace(/^[✓✗] /, "")])];
@@ -25,8 +25,8 @@ export function outcomeTone(outcome) {
 export function stateCell({ state, outcome }) {
   const [text, tone, title] = STATES[state] || [state, "", ""];
   if (!outcome || !["acked", "dead-lettered"].includes(state)) return { text, class: `chip ${tone}`, title };
-  if (state === "dead-lettered") return { text: `${text} by the service`, class: "chip bad", title: "The service acknowledged it, and says that it published it to the dead-letter topic itself" };
-  return { text: `${text}: ${outcome}`, class: `chip ${outcomeTone(outcome)}`, title: "Delivered and acknowledged; what became of it is the service's own word" };
+  if (state === "dead-lettered") return { text: `${text} by the service`, class: "chip bad", title: "The service acknowledged it, and reports that it published it to the dead-letter topic itself" };
+  return { text: `${text}: ${outcome}`, class: `chip ${outcomeTone(outcome)}`, title: "Delivered and acknowledged; the outcome is as the service reports it" };
 }
 
 export function chip(status) {
