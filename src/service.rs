@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use crate::config::{Config, StoreSetting};
 #[cfg(feature = "firestore")]
@@ -26,6 +25,7 @@ use crate::push::authentication::Authentication;
 use crate::push::binding::{Bindings, Defaults};
 use crate::push::body::Bodies;
 use crate::push::readiness::Readiness;
+use crate::push::reply::Replies;
 use crate::push::report::Listener;
 use crate::server::connections;
 use crate::server::{Running, serve};
@@ -171,9 +171,11 @@ impl Service {
                 config.bodies_bytes,
             ),
             bindings,
-            store,
-            was_ready: AtomicBool::new(true),
-            readiness: Readiness::default(),
+            readiness: Readiness::new(store),
+            replies: Replies {
+                listener: self.listener,
+                ..Replies::default()
+            },
             deliveries: Deliveries {
                 states,
                 shutdown,
@@ -181,7 +183,7 @@ impl Service {
                 dead_letters: DeadLetters(Arc::new(dead_letters)),
             },
         };
-        let running = serve(config, receiver, connections, self.listener).await;
+        let running = serve(config, receiver, connections).await;
         running.map_err(|source| StartError::Listen {
             address: config.listen,
             source,

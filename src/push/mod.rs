@@ -1,4 +1,4 @@
-//! The path of a push: from the HTTP request to the settlement of its message.
+//! The path of a push: from the HTTP request to the HTTP response.
 
 pub(crate) mod authentication;
 pub(crate) mod binding;
@@ -11,74 +11,68 @@ pub(crate) mod reply;
 pub(crate) mod report;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
-use tokio::time::timeout;
+use axum::response::Response;
+use bytes::Bytes;
+use tokio::time::Instant;
 
-use crate::dedup::DedupStore;
-use crate::delivery::admission::Admission;
+use crate::delivery::admission::{Admission, Place};
+use crate::delivery::envelope::Envelope;
 use crate::delivery::pools::executor::block_in_place_if_large;
-use crate::delivery::settlement::Settlement;
 use crate::delivery::{Deliveries, IncomingMessage};
-use crate::loggable::chain;
 use crate::push::authentication::{Authentication, Caller};
 use crate::push::binding::Bindings;
 use crate::push::body::Bodies;
 use crate::push::readiness::Readiness;
 use crate::push::refusal::Refusal;
+use crate::push::reply::Replies;
 use crate::push::report::Report;
 use crate::trace::Trace;
 
-/// Receives pushes, with everything that they share, in the order of the path.
+/// Everything that pushes share, in the order of the path.
 pub(crate) struct PushReceiver {
     pub(crate) authentication: Authentication,
     pub(crate) admission: Admission,
     pub(crate) bodies: Bodies,
     pub(crate) bindings: Bindings,
     pub(crate) deliveries: Deliveries,
-    pub(crate) store: Arc<dyn DedupStore>,
-    /// The result of the latest check; initially true, so that the first failure is logged.
-    pub(crate) was_ready: AtomicBool,
+    pub(crate) replies: Replies,
     pub(crate) readiness: Readiness,
 }
 
 impl PushReceiver {
-    /// Reads the message of a push and delivers it. Stale keys are fetched concurrently, since there may be no CPU after the
-    /// response.
+    /// Reads the message of a push, delivers it, and replies with its settlement. Stale keys are fetched concurrently, since
+    /// there may be no CPU after the response.
     pub(crate) async fn receive(
         &self,
         path: Option<&str>,
         request: Request<Body>,
-        report: &mut Report,
-    ) -> Result<Settlement, Refusal> {
+        arrival: Instant,
+    ) -> Response {
+        let mut report = Report::new(arrival, path);
         let push = async {
-            let read = self.read(path, request, report);
+            let read = self.read(path, request, &mut report);
             let incoming = self.deliveries.shutdown.unless_aborting(read).await?;
             Ok(self.deliveries.deliver(incoming).await?)
         };
-        tokio::join!(push, self.authentication.refresh()).0
+        let (result, ()) = tokio::join!(push, self.authentication.refresh());
+        self.replies.reply(report, result)
     }
 
-    /// Reads a push of a caller that is bound to its subscription, and fills in `report`.
+    /// Reads the message of a push whose caller is bound to its subscription, and fills in `report`.
     async fn read(
         &self,
         path: Option<&str>,
         request: Request<Body>,
         report: &mut Report,
     ) -> Result<IncomingMessage, Refusal> {
-        let caller = self.authenticate(request.headers()).await?; // before a byte of the body is read
-        self.bindings.allows(&caller)?;
-        report.is_of_known_caller = true;
-        self.deliveries.shutdown.check()?;
-        let place = self.admission.enter()?;
         let (head, body) = request.into_parts();
+        let caller = self.authenticate(&head.headers).await?; // before a byte of the body is read
+        let place = self.admit(&caller, report)?;
         let (body, room) = self.bodies.read(body).await?;
-        let endpoint = self.bindings.endpoint(path);
-        let envelope =
-            block_in_place_if_large(body.len(), || forms::read(&endpoint, &head.headers, body))?;
+        let envelope = self.read_envelope(path, &head.headers, body)?;
         let trace = Trace::of(&envelope.attributes).or_else(|| Trace::of_request(&head.headers));
         report.set_message(&envelope, trace.as_ref());
         let subscriber = self.bindings.find(&envelope.subscription, &caller)?;
@@ -101,42 +95,25 @@ impl PushReceiver {
         Ok(self.authentication.check(headers).await?)
     }
 
-    /// Returns true if pushes can be received: the result of the latest check, unless the service shuts down.
-    pub(crate) async fn is_ready(self: &Arc<Self>) -> bool {
-        let receiver = Arc::clone(self);
-        let check = async move { receiver.check_and_log().await };
-        self.readiness.or_check(check).await && self.deliveries.shutdown.check().is_ok()
+    /// Admits a push of a caller that is bound to any subscription, if the process has capacity for it.
+    fn admit(&self, caller: &Caller, report: &mut Report) -> Result<Place, Refusal> {
+        self.bindings.allows(caller)?;
+        report.is_of_known_caller = true;
+        self.deliveries.shutdown.check()?;
+        Ok(self.admission.enter()?)
     }
 
-    /// Checks the readiness, and logs a change.
-    async fn check_and_log(&self) -> bool {
-        let ready = self.check().await;
-        let was_ready = self.was_ready.swap(ready.is_ok(), Ordering::Relaxed);
-        match &ready {
-            Ok(()) if !was_ready => tracing::info!("ready"),
-            Err(reason) if was_ready => tracing::warn!(reason, "not ready"),
-            _ => {}
-        }
-        ready.is_ok()
-    }
-
-    /// Returns an error if the service shuts down, the keys are unknown, or the store does not answer.
-    async fn check(&self) -> Result<(), String> {
-        /// Cloud Run's probes wait 1 s by default (Google, *Probe*, `timeoutSeconds`); a later answer would be ignored.
-        const PROBE: Duration = Duration::from_millis(900);
-        self.deliveries
-            .shutdown
-            .check()
-            .map_err(|error| error.to_string())?;
-        let checks = async {
-            self.authentication
-                .is_ready()
-                .await
-                .map_err(|error| chain(&error))?;
-            self.store.ping().await.map_err(|error| chain(&error))
-        };
-        timeout(PROBE, checks)
-            .await
-            .unwrap_or_else(|_| Err("the key server or the store does not answer in time".into()))
+    /// Reads the envelope of a push in any form.
+    fn read_envelope(
+        &self,
+        path: Option<&str>,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Envelope, Refusal> {
+        let endpoint = self.bindings.endpoint(path);
+        let bytes = body.len();
+        Ok(block_in_place_if_large(bytes, || {
+            forms::read(&endpoint, headers, body)
+        })?)
     }
 }

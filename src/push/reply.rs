@@ -3,6 +3,7 @@
 use axum::Extension;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
 
 use crate::delivery::NotClaimed;
 use crate::delivery::settlement::{End, Settlement};
@@ -102,6 +103,11 @@ pub(crate) struct Replies {
 pub(crate) struct ToKnownCaller;
 
 impl Replies {
+    /// Replies to a request of which nothing is known.
+    pub(crate) fn refuse(&self, arrival: Instant, refusal: Refusal) -> Response {
+        self.reply(Report::new(arrival, None), Err(refusal))
+    }
+
     /// Creates the reply to a push, and writes its log line.
     pub(crate) fn reply(
         &self,

@@ -26,33 +26,16 @@ use crate::delivery::shutdown::SETTLING_TIME;
 use crate::loggable::excerpt;
 use crate::push::PushReceiver;
 use crate::push::refusal::{NoEndpoint, Refusal};
-use crate::push::reply::Replies;
-use crate::push::report::{Listener, Report};
 use crate::server::connections::Connections;
 use crate::server::http::{listen, serve_connection};
 
 /// The time for connections to write the last replies and close.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
 
-#[derive(Clone)]
-struct Served {
-    receiver: Arc<PushReceiver>,
-    replies: Arc<Replies>,
-}
-
-impl Served {
-    /// Replies to a request that is not a push.
-    fn reject(&self, refusal: NoEndpoint) -> Response {
-        let report = Report::new(Instant::now(), None);
-        self.replies.reply(report, Err(refusal.into()))
-    }
-}
-
 /// A service that listens.
 pub struct Running {
     address: SocketAddr,
     receiver: Arc<PushReceiver>,
-    replies: Arc<Replies>,
     grace: Duration,
     accepting: tokio::task::JoinHandle<()>,
 }
@@ -66,7 +49,7 @@ impl Running {
 
     #[cfg(feature = "dev")]
     pub(crate) async fn ping_store(&self) -> Result<(), StoreError> {
-        self.receiver.store.ping().await
+        self.receiver.readiness.store.ping().await
     }
 
     /// Shuts down: rejects new pushes, waits for running ones within the grace period, aborts the others and releases their claims.
@@ -77,7 +60,7 @@ impl Running {
         );
         self.receiver.deliveries.shutdown.run(self.grace).await;
         let _ = timeout(2 * CLOSE_TIMEOUT, self.accepting).await;
-        self.replies.refusals.flush();
+        self.receiver.replies.refusals.flush();
         tracing::info!("shut down");
     }
 }
@@ -87,15 +70,10 @@ pub(crate) async fn serve(
     config: &Config,
     receiver: PushReceiver,
     connections: usize,
-    listener: Option<Listener>,
 ) -> std::io::Result<Running> {
     let socket = listen(config.listen)?;
     let address = socket.local_addr()?;
     let receiver = Arc::new(receiver);
-    let replies = Arc::new(Replies {
-        listener,
-        ..Replies::default()
-    });
     let router = Router::new()
         .route("/", post(receive_any))
         .route("/push/{subscription}", post(receive_for))
@@ -104,10 +82,7 @@ pub(crate) async fn serve(
         .route("/health/ready", get(ready))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
-        .with_state(Served {
-            receiver: Arc::clone(&receiver),
-            replies: Arc::clone(&replies),
-        });
+        .with_state(Arc::clone(&receiver));
     let accepting = tokio::spawn(accept(socket, router, Arc::clone(&receiver), connections));
     let first = Arc::clone(&receiver);
     tokio::spawn(async move {
@@ -118,70 +93,72 @@ pub(crate) async fn serve(
     Ok(Running {
         address,
         receiver,
-        replies,
         grace: config.grace,
         accepting,
     })
 }
 
-async fn receive_any(State(served): State<Served>, request: Request<Body>) -> Response {
-    receive(served, None, request).await
+async fn receive_any(
+    State(receiver): State<Arc<PushReceiver>>,
+    request: Request<Body>,
+) -> Response {
+    receive(receiver, None, request).await
 }
 
 async fn receive_for(
-    State(served): State<Served>,
+    State(receiver): State<Arc<PushReceiver>>,
     path: Result<Path<String>, PathRejection>,
     request: Request<Body>,
 ) -> Response {
     // A path that is not UTF-8 names no subscription, so the envelope's check rejects it.
     let path = path.map_or_else(|_| String::new(), |Path(subscription)| subscription);
-    receive(served, Some(path), request).await
+    receive(receiver, Some(path), request).await
 }
 
 /// Rejects a request to an unknown path, with a log line: a mistyped push endpoint uses up the delivery attempts of each message.
-async fn no_such_path(State(served): State<Served>, method: Method, uri: Uri) -> Response {
+async fn no_such_path(
+    State(receiver): State<Arc<PushReceiver>>,
+    method: Method,
+    uri: Uri,
+) -> Response {
     let path = excerpt(uri.path());
-    served.reject(match method == Method::POST {
+    let refusal = match method == Method::POST {
         true => NoEndpoint::Path(path),
         false => NoEndpoint::Nothing(path),
-    })
+    };
+    receiver.replies.refuse(Instant::now(), refusal.into())
 }
 
-async fn no_such_method(State(served): State<Served>, method: Method) -> Response {
-    served.reject(NoEndpoint::Method(excerpt(method.as_str())))
+async fn no_such_method(State(receiver): State<Arc<PushReceiver>>, method: Method) -> Response {
+    let refusal = NoEndpoint::Method(excerpt(method.as_str()));
+    receiver.replies.refuse(Instant::now(), refusal.into())
 }
 
 /// Receives a push in a task, which a disconnect does not abort.
-async fn receive(served: Served, path: Option<String>, request: Request<Body>) -> Response {
-    let Served { receiver, replies } = served.clone();
+async fn receive(
+    receiver: Arc<PushReceiver>,
+    path: Option<String>,
+    request: Request<Body>,
+) -> Response {
     let arrival = Instant::now();
-    let push = receiver
-        .deliveries
-        .shutdown
-        .pushes
-        .clone()
-        .spawn(async move {
-            let mut report = Report::new(arrival, path.as_deref());
-            let result = receiver
-                .receive(path.as_deref(), request, &mut report)
-                .await;
-            replies.reply(report, result)
-        });
-    push.await.unwrap_or_else(|_panic| {
-        let report = Report::new(arrival, None);
-        served.replies.reply(report, Err(Refusal::Defect))
-    })
+    let task = Arc::clone(&receiver);
+    let push = async move { task.receive(path.as_deref(), request, arrival).await };
+    let pushes = &receiver.deliveries.shutdown.pushes;
+    pushes
+        .spawn(push)
+        .await
+        .unwrap_or_else(|_panic| receiver.replies.refuse(arrival, Refusal::Defect))
 }
 
-async fn live(State(served): State<Served>) -> Response {
-    match served.receiver.deliveries.pools.watchdog.check() {
+async fn live(State(receiver): State<Arc<PushReceiver>>) -> Response {
+    match receiver.deliveries.pools.watchdog.check() {
         Ok(()) => StatusCode::OK.into_response(),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
 }
 
-async fn ready(State(served): State<Served>) -> StatusCode {
-    match served.receiver.is_ready().await {
+async fn ready(State(receiver): State<Arc<PushReceiver>>) -> StatusCode {
+    match receiver.is_ready().await {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
     }
