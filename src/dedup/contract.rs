@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{Claim, DedupStore, Fingerprint, Hold, MessageKey, Record, Ticket};
+use super::{Claim, DedupStore, Fingerprint, MessageKey, Record, StepResult, Ticket};
 
 /// Two instances of one store.
 pub type Pair = [Arc<dyn DedupStore>; 2];
@@ -66,19 +66,19 @@ async fn claim(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Claim {
     store.claim(ticket).await.expect("a claim is answered")
 }
 
-async fn finish(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Hold {
+async fn finish(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> StepResult {
     store.finish(ticket).await.expect("a finish is answered")
 }
 
-async fn release(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Hold {
+async fn release(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> StepResult {
     store.release(ticket).await.expect("a release is answered")
 }
 
-async fn renew(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Hold {
+async fn renew(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> StepResult {
     store.renew(ticket).await.expect("a renewal is answered")
 }
 
-async fn begin(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Hold {
+async fn begin(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> StepResult {
     store.begin(ticket).await.expect("a beginning is answered")
 }
 
@@ -132,17 +132,17 @@ async fn a_finished_message_stays_done_for_its_window(
 ) {
     let ticket = ticket();
     assert_eq!(claim(one, &ticket).await, GRANTED);
-    assert_eq!(finish(one, &ticket).await, Hold::Held);
+    assert_eq!(finish(one, &ticket).await, StepResult::Done);
     assert_eq!(claim(other, &rival(&ticket)).await, DONE);
     assert_eq!(look(other, &ticket).await, Record::Done(None));
     assert_eq!(
         release(one, &ticket).await,
-        Hold::Lost,
+        StepResult::ClaimLost,
         "what is done cannot be released"
     );
     assert_eq!(
         renew(one, &ticket).await,
-        Hold::Lost,
+        StepResult::ClaimLost,
         "what is done cannot be renewed"
     );
     let ticket = rival(&self::ticket());
@@ -152,7 +152,7 @@ async fn a_finished_message_stays_done_for_its_window(
         lease: SHORT,
         ..ticket.clone()
     };
-    assert_eq!(finish(one, &short).await, Hold::Held);
+    assert_eq!(finish(one, &short).await, StepResult::Done);
     until(one, &ticket, Record::Absent).await;
     assert_eq!(
         claim(other, &rival(&ticket)).await,
@@ -167,21 +167,21 @@ async fn a_finished_message_has_the_fingerprint_of_its_ticket(
 ) {
     let [handled, late] =
         ["handled", "late"].map(|payload| Some(Fingerprint::of(payload.as_bytes())));
-    let vanished = Ticket {
+    let expired = Ticket {
         lease: SHORT,
         fingerprint: late,
         ..ticket()
     };
-    assert_eq!(claim(one, &vanished).await, GRANTED);
-    until(one, &vanished, Record::Expired).await;
+    assert_eq!(claim(one, &expired).await, GRANTED);
+    until(one, &expired, Record::Expired).await;
     let ticket = Ticket {
         fingerprint: handled,
-        ..rival(&vanished)
+        ..rival(&expired)
     };
     assert_eq!(claim(other, &ticket).await, granted(2));
-    assert_eq!(renew(other, &ticket).await, Hold::Held);
-    assert_eq!(finish(other, &ticket).await, Hold::Held);
-    assert_eq!(claim(one, &vanished).await, Claim::Done(handled));
+    assert_eq!(renew(other, &ticket).await, StepResult::Done);
+    assert_eq!(finish(other, &ticket).await, StepResult::Done);
+    assert_eq!(claim(one, &expired).await, Claim::Done(handled));
     assert_eq!(look(one, &ticket).await, Record::Done(handled));
 }
 
@@ -191,7 +191,7 @@ async fn a_released_message_may_be_claimed_at_once(
 ) {
     let ticket = ticket();
     assert_eq!(claim(one, &ticket).await, GRANTED);
-    assert_eq!(release(one, &ticket).await, Hold::Held);
+    assert_eq!(release(one, &ticket).await, StepResult::Done);
     assert_eq!(look(one, &ticket).await, Record::Absent);
     assert_eq!(claim(other, &rival(&ticket)).await, GRANTED);
 }
@@ -204,8 +204,8 @@ async fn every_step_may_be_repeated_with_its_own_ticket(one: &Arc<dyn DedupStore
         GRANTED,
         "a claim may be repeated"
     );
-    assert_eq!(finish(one, &ticket).await, Hold::Held);
-    assert_eq!(finish(one, &ticket).await, Hold::Held);
+    assert_eq!(finish(one, &ticket).await, StepResult::Done);
+    assert_eq!(finish(one, &ticket).await, StepResult::Done);
     assert_eq!(claim(one, &ticket).await, DONE);
 }
 
@@ -225,22 +225,22 @@ async fn an_expired_claim_is_taken_over_for_good(
         granted(2),
         "a takeover is counted"
     );
-    assert_eq!(renew(one, &late).await, Hold::Lost);
-    assert_eq!(release(one, &late).await, Hold::Lost);
-    assert_eq!(finish(one, &late).await, Hold::Lost);
+    assert_eq!(renew(one, &late).await, StepResult::ClaimLost);
+    assert_eq!(release(one, &late).await, StepResult::ClaimLost);
+    assert_eq!(finish(one, &late).await, StepResult::ClaimLost);
     assert_eq!(claim(one, &late).await, Claim::InProgress);
     assert_eq!(look(one, &late).await, Record::InProgress);
-    assert_eq!(finish(other, &next).await, Hold::Held);
-    assert_eq!(finish(one, &late).await, Hold::Lost);
+    assert_eq!(finish(other, &next).await, StepResult::Done);
+    assert_eq!(finish(one, &late).await, StepResult::ClaimLost);
 }
 
 async fn an_expired_lease_does_not_revoke_a_claim(one: &Arc<dyn DedupStore>) {
     let ticket = short_ticket();
     assert_eq!(claim(one, &ticket).await, GRANTED);
     until(one, &ticket, Record::Expired).await;
-    assert_eq!(renew(one, &ticket).await, Hold::Held);
+    assert_eq!(renew(one, &ticket).await, StepResult::Done);
     until(one, &ticket, Record::Expired).await;
-    assert_eq!(finish(one, &ticket).await, Hold::Held);
+    assert_eq!(finish(one, &ticket).await, StepResult::Done);
 }
 
 async fn a_renewed_claim_does_not_expire(one: &Arc<dyn DedupStore>, other: &Arc<dyn DedupStore>) {
@@ -259,7 +259,7 @@ async fn a_renewed_claim_does_not_expire(one: &Arc<dyn DedupStore>, other: &Arc<
             }
         )
         .await,
-        Hold::Held
+        StepResult::Done
     );
     assert_eq!(claim(one, &marker).await, GRANTED);
     until(one, &marker, Record::Expired).await; // so the first lease has expired
@@ -270,13 +270,13 @@ async fn a_run_that_began_and_vanished_stays_known(
     one: &Arc<dyn DedupStore>,
     other: &Arc<dyn DedupStore>,
 ) {
-    let vanished = short_ticket();
-    assert_eq!(claim(one, &vanished).await, GRANTED);
-    assert_eq!(begin(one, &vanished).await, Hold::Held);
-    until(one, &vanished, Record::Expired).await;
+    let expired = short_ticket();
+    assert_eq!(claim(one, &expired).await, GRANTED);
+    assert_eq!(begin(one, &expired).await, StepResult::Done);
+    until(one, &expired, Record::Expired).await;
     let [next, third, last] = [(); 3].map(|()| Ticket {
         lease: LONG,
-        ..rival(&vanished)
+        ..rival(&expired)
     });
     assert_eq!(claim(other, &next).await, AFTER_A_LOST_RUN);
     assert_eq!(
@@ -284,9 +284,9 @@ async fn a_run_that_began_and_vanished_stays_known(
         AFTER_A_LOST_RUN,
         "a repeated claim has the same answer"
     );
-    assert_eq!(renew(other, &next).await, Hold::Held);
+    assert_eq!(renew(other, &next).await, StepResult::Done);
     assert_eq!(claim(one, &rival(&next)).await, Claim::InProgress);
-    assert_eq!(release(other, &next).await, Hold::Held);
+    assert_eq!(release(other, &next).await, StepResult::Done);
     let third_claim = Claim::Granted {
         number: 3,
         is_run_lost: true,
@@ -296,7 +296,7 @@ async fn a_run_that_began_and_vanished_stays_known(
         third_claim,
         "a release neither removes the lost run nor waits for a lease"
     );
-    assert_eq!(finish(one, &third).await, Hold::Held);
+    assert_eq!(finish(one, &third).await, StepResult::Done);
     assert_eq!(claim(other, &last).await, DONE);
 }
 
@@ -304,18 +304,18 @@ async fn a_claim_that_never_began_is_no_lost_run(
     one: &Arc<dyn DedupStore>,
     other: &Arc<dyn DedupStore>,
 ) {
-    let vanished = short_ticket();
-    assert_eq!(claim(one, &vanished).await, GRANTED);
-    assert_eq!(renew(one, &vanished).await, Hold::Held);
-    until(one, &vanished, Record::Expired).await;
-    let next = rival(&vanished);
+    let expired = short_ticket();
+    assert_eq!(claim(one, &expired).await, GRANTED);
+    assert_eq!(renew(one, &expired).await, StepResult::Done);
+    until(one, &expired, Record::Expired).await;
+    let next = rival(&expired);
     assert_eq!(claim(other, &next).await, granted(2));
     assert_eq!(
-        begin(one, &vanished).await,
-        Hold::Lost,
+        begin(one, &expired).await,
+        StepResult::ClaimLost,
         "a late owner cannot begin"
     );
-    assert_eq!(begin(other, &next).await, Hold::Held);
+    assert_eq!(begin(other, &next).await, StepResult::Done);
     until(other, &next, Record::Expired).await;
     let third = Claim::Granted {
         number: 3,
@@ -330,30 +330,34 @@ async fn a_begun_run_may_be_released_and_finished(
 ) {
     let ticket = ticket();
     assert_eq!(claim(one, &ticket).await, GRANTED);
-    assert_eq!(begin(one, &ticket).await, Hold::Held);
-    assert_eq!(begin(one, &ticket).await, Hold::Held);
+    assert_eq!(begin(one, &ticket).await, StepResult::Done);
+    assert_eq!(begin(one, &ticket).await, StepResult::Done);
     assert_eq!(
         claim(one, &ticket).await,
         GRANTED,
         "its own run is not lost"
     );
     assert_eq!(look(other, &ticket).await, Record::InProgress);
-    assert_eq!(release(one, &ticket).await, Hold::Held);
+    assert_eq!(release(one, &ticket).await, StepResult::Done);
     assert_eq!(look(other, &ticket).await, Record::Absent);
     let next = rival(&ticket);
     assert_eq!(claim(other, &next).await, GRANTED);
-    assert_eq!(begin(other, &next).await, Hold::Held);
-    assert_eq!(finish(other, &next).await, Hold::Held);
-    assert_eq!(begin(other, &next).await, Hold::Lost, "it is done");
+    assert_eq!(begin(other, &next).await, StepResult::Done);
+    assert_eq!(finish(other, &next).await, StepResult::Done);
+    assert_eq!(
+        begin(other, &next).await,
+        StepResult::ClaimLost,
+        "it is done"
+    );
     assert_eq!(claim(one, &ticket).await, DONE);
 }
 
 async fn a_ticket_that_was_never_granted_settles_nothing(one: &Arc<dyn DedupStore>) {
     let ticket = ticket();
-    assert_eq!(finish(one, &ticket).await, Hold::Lost);
-    assert_eq!(release(one, &ticket).await, Hold::Lost);
-    assert_eq!(begin(one, &ticket).await, Hold::Lost);
-    assert_eq!(renew(one, &ticket).await, Hold::Lost);
+    assert_eq!(finish(one, &ticket).await, StepResult::ClaimLost);
+    assert_eq!(release(one, &ticket).await, StepResult::ClaimLost);
+    assert_eq!(begin(one, &ticket).await, StepResult::ClaimLost);
+    assert_eq!(renew(one, &ticket).await, StepResult::ClaimLost);
     assert_eq!(look(one, &ticket).await, Record::Absent);
 }
 
@@ -395,7 +399,7 @@ pub async fn races(stores: Pair, rounds: u32) {
             ..granted.first().expect("one was granted").clone()
         };
         // Shortened only now: on a busy machine the lease might expire during the race.
-        assert_eq!(renew(one, late).await, Hold::Held, "round {round}");
+        assert_eq!(renew(one, late).await, StepResult::Done, "round {round}");
         until(one, late, Record::Expired).await;
         let (granted, _) = race(&stores, &contested, 2).await;
         assert_eq!(granted.len(), 1, "round {round}: one of 32 takes over");
@@ -407,7 +411,11 @@ pub async fn races(stores: Pair, rounds: u32) {
         );
         assert_eq!(
             (late_finish, late_release, holders_finish),
-            (Hold::Lost, Hold::Lost, Hold::Held),
+            (
+                StepResult::ClaimLost,
+                StepResult::ClaimLost,
+                StepResult::Done
+            ),
             "round {round}"
         );
         assert_eq!(claim(one, &rival(&contested)).await, DONE, "round {round}");

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Claim, ClaimStore, DedupStore, Fingerprint, Hold, MessageKey, Record, StoreError, Ticket,
+    Claim, ClaimStore, DedupStore, Fingerprint, MessageKey, Record, StepResult, StoreError, Ticket,
     TicketStore,
 };
 
@@ -162,12 +162,16 @@ impl Records {
     }
 
     /// Restarts the lease of the ticket's claim, changed by `change`.
-    fn renew(&mut self, ticket: &Ticket, change: impl FnOnce(ActiveClaim) -> ActiveClaim) -> Hold {
+    fn renew(
+        &mut self,
+        ticket: &Ticket,
+        change: impl FnOnce(ActiveClaim) -> ActiveClaim,
+    ) -> StepResult {
         let Some(claim) = self.held_by(ticket) else {
-            return Hold::Lost;
+            return StepResult::ClaimLost;
         };
         self.hold(ticket, change(claim));
-        Hold::Held
+        StepResult::Done
     }
 
     fn hold(&mut self, ticket: &Ticket, claim: ActiveClaim) {
@@ -232,7 +236,7 @@ impl ClaimStore for MemoryStore {
 
 #[async_trait]
 impl TicketStore for MemoryStore {
-    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn begin(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         let begun = |claim| ActiveClaim {
             run: Run::Begun,
             ..claim
@@ -240,27 +244,27 @@ impl TicketStore for MemoryStore {
         Ok(self.records().renew(ticket, begun))
     }
 
-    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn renew(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         Ok(self.records().renew(ticket, |claim| claim))
     }
 
-    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn finish(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         let mut records = self.records();
         match records.entries.get(&ticket.key) {
             Some(Entry { owner, state, .. }) if *owner == ticket.owner => {
                 if matches!(state, State::InProgress { .. }) {
                     records.put(ticket, State::Done(ticket.fingerprint));
                 }
-                Ok(Hold::Held)
+                Ok(StepResult::Done)
             }
-            _ => Ok(Hold::Lost),
+            _ => Ok(StepResult::ClaimLost),
         }
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn release(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         let mut records = self.records();
         match records.held_by(ticket) {
-            None => return Ok(Hold::Lost),
+            None => return Ok(StepResult::ClaimLost),
             Some(ActiveClaim {
                 run: Run::NotBegun | Run::Begun,
                 ..
@@ -270,7 +274,7 @@ impl TicketStore for MemoryStore {
                 records.put(ticket, State::InProgress { expires, claim });
             }
         }
-        Ok(Hold::Held)
+        Ok(StepResult::Done)
     }
 }
 

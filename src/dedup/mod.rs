@@ -14,7 +14,7 @@
 //! - Each call is idempotent for its ticket. A step whose answer was lost may be repeated with the same ticket.
 //! - The store's clock decides when a lease or a window expires.
 //! - An expired lease does not revoke a claim. Only the claim of another ticket does.
-//! - A ticket that does not hold the claim changes nothing: the answer is [`Hold::Lost`].
+//! - A ticket that does not hold the claim changes nothing: the answer is [`StepResult::ClaimLost`].
 //! - A call returns [`StoreError::Unavailable`] within a bounded time if the store does not answer.
 //!
 //! `contract`, behind the feature of the same name, is the full definition: a test suite for two instances of a store.
@@ -69,17 +69,17 @@ pub trait ClaimStore: Send + Sync {
 pub trait TicketStore: Send + Sync {
     /// Records that the run begins, and restarts the lease. Called right before the handler, for a subscriber that must know
     /// if a run was cut off. A claim that never began counts as no run, however it ended.
-    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
+    async fn begin(&self, ticket: &Ticket) -> Result<StepResult, StoreError>;
 
     /// Restarts the lease.
-    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
+    async fn renew(&self, ticket: &Ticket) -> Result<StepResult, StoreError>;
 
     /// Records the message as done, for the ticket's window.
-    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
+    async fn finish(&self, ticket: &Ticket) -> Result<StepResult, StoreError>;
 
     /// Releases the claim after a failed run, or before any, so that the next delivery may claim at once. The store keeps the
     /// fact that an earlier claim began a run and never ended it.
-    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError>;
+    async fn release(&self, ticket: &Ticket) -> Result<StepResult, StoreError>;
 }
 
 /// A store for deduplication. The [module](self) describes how to write one.
@@ -143,7 +143,7 @@ impl Ticket {
 pub enum Claim {
     /// The ticket holds the claim: its delivery alone may handle the message.
     Granted {
-        /// 1, or more after claims that expired because their owner vanished.
+        /// 1, or more after claims whose owner ended without settling it.
         number: u32,
         /// True if an earlier claim began a run ([`TicketStore::begin`]) whose end was never recorded.
         is_run_lost: bool,
@@ -156,11 +156,11 @@ pub enum Claim {
 
 /// The result of a step of a claim's holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hold {
+pub enum StepResult {
     /// The ticket holds the claim, and the step is done.
-    Held,
+    Done,
     /// Another ticket took over, or the store no longer has the claim. Nothing was changed.
-    Lost,
+    ClaimLost,
 }
 
 /// The record of a message.

@@ -9,12 +9,12 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::dedup::{Claim, Hold, ProtectedStore, StoreError, Ticket, TicketStore};
+use crate::dedup::{Claim, ProtectedStore, StepResult, StoreError, Ticket, TicketStore};
 use crate::delivery::prepare::Delivery;
 use crate::loggable::chain;
 
-/// A lease that is renewed three times in its length, until dropped. If the claim is lost, the handler is asked to stop, since
-/// another delivery may be handling the message.
+/// A lease that is renewed three times in its length, until dropped. If the claim is lost, the handler receives its stop signal,
+/// since another delivery may be handling the message.
 pub(crate) struct Lease {
     renewing: AbortHandle,
     /// True once the store knows that the run has begun.
@@ -64,11 +64,11 @@ impl Lease {
         let half_of_its_time = delivery.arrival + delivery.subscriber.limits.hard / 2;
         let begun = timeout_at(half_of_its_time, begin).await;
         match begun.unwrap_or_else(|_| Err(StoreError::no_answer())) {
-            Ok(Hold::Held) => {
+            Ok(StepResult::Done) => {
                 self.is_begun.store(true, Ordering::Relaxed);
                 Ok(())
             }
-            Ok(Hold::Lost) => Err("the claim was lost to another delivery".into()),
+            Ok(StepResult::ClaimLost) => Err("the claim was lost to another delivery".into()),
             Err(error) => Err(format!(
                 "cannot store that the run begins: {}",
                 chain(&error)
@@ -99,8 +99,8 @@ impl Renewal {
         loop {
             sleep(pause).await;
             match self.renew().await {
-                Ok(Hold::Held) => pause = ticket.lease / 3,
-                Ok(Hold::Lost) => {
+                Ok(StepResult::Done) => pause = ticket.lease / 3,
+                Ok(StepResult::ClaimLost) => {
                     tracing::warn!(
                         subscription = ticket.key.subscription,
                         message_id = %self.message_id,
@@ -123,17 +123,17 @@ impl Renewal {
     }
 
     /// Renews the claim. A store that lost the claim without granting it to another ticket grants it again to this one.
-    async fn renew(&self) -> Result<Hold, StoreError> {
+    async fn renew(&self) -> Result<StepResult, StoreError> {
         let Self { store, ticket, .. } = self;
-        if store.renew(ticket).await? == Hold::Held {
-            return Ok(Hold::Held);
+        if store.renew(ticket).await? == StepResult::Done {
+            return Ok(StepResult::Done);
         }
         match store.claim_again(ticket).await? {
             Claim::Granted { .. } if self.is_begun.load(Ordering::Relaxed) => {
                 store.begin(ticket).await
             }
-            Claim::Granted { .. } => Ok(Hold::Held),
-            Claim::InProgress | Claim::Done(_) => Ok(Hold::Lost),
+            Claim::Granted { .. } => Ok(StepResult::Done),
+            Claim::InProgress | Claim::Done(_) => Ok(StepResult::ClaimLost),
         }
     }
 }

@@ -159,7 +159,7 @@ impl Delivery {
             subscription = %self.subscriber.name,
             message_id = self.message_id(),
             claim_number = number,
-            "an earlier delivery of this message vanished before it settled it; {run}, and {next}"
+            "an earlier delivery of this message ended without settling it; {run}, and {next}"
         );
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use backon::{ConstantBuilder, ExponentialBuilder, Retryable};
 use tokio::time::{Instant, sleep_until};
 
-use crate::dedup::{Claim, ClaimStore, Hold, StoreError, Ticket, TicketStore};
+use crate::dedup::{Claim, ClaimStore, StepResult, StoreError, Ticket, TicketStore};
 use crate::delivery::Deliveries;
 use crate::delivery::dead_letter::Reason;
 use crate::delivery::lease::Lease;
@@ -136,11 +136,13 @@ impl Settling<'_> {
     /// the success is recorded, so that the message does not run again.
     async fn finish_or_claim_again(&self, again: &Ticket) -> Result<Recorded, StoreError> {
         let store = self.delivery.store();
-        if store.finish(&self.delivery.ticket).await? == Hold::Held {
+        if store.finish(&self.delivery.ticket).await? == StepResult::Done {
             return Ok(Recorded::Yes);
         }
         let recorded = match store.claim_again(again).await? {
-            Claim::Granted { .. } if store.finish(again).await? == Hold::Held => Recorded::Yes,
+            Claim::Granted { .. } if store.finish(again).await? == StepResult::Done => {
+                Recorded::Yes
+            }
             Claim::Done(_) => Recorded::Yes,
             Claim::Granted { .. } | Claim::InProgress => Recorded::ByAnother,
         };

@@ -253,13 +253,13 @@ async fn crashed(probe: Subscriber) -> (Service, TestMessage) {
     let (service, store) = on_faulty_store_with(probe.lease(Duration::from_secs(1))).await;
     service.google.keep_dead_letters();
     let message = service.message(task::SUCCEED);
-    let vanished = Ticket::new(
+    let lost = Ticket::new(
         key(&message),
         Duration::from_millis(20),
         Duration::from_secs(3600),
     );
-    store.claim(&vanished).await.expect("claimed");
-    store.begin(&vanished).await.expect("begun");
+    store.claim(&lost).await.expect("claimed");
+    store.begin(&lost).await.expect("begun");
     (service, message)
 }
 

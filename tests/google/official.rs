@@ -171,7 +171,7 @@ async fn one_of_two_instances_is_killed(store: &str, more: &[(&'static str, Stri
     let crash = survivor
         .log(|line| line["severity"] == "WARNING" && line["claim_number"] == 2)
         .await;
-    let text = "an earlier delivery of this message vanished before it settled it; its run may have begun, and it runs again now";
+    let text = "an earlier delivery of this message ended without settling it; its run may have begun, and it runs again now";
     assert_eq!(crash["message"], text);
     assert_eq!(
         crash["subscription"],

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pushgate::dedup::{
-    Claim, ClaimStore, DedupStore, Hold, MemoryStore, MessageKey, Record, StoreError, Ticket,
+    Claim, ClaimStore, DedupStore, MemoryStore, MessageKey, Record, StepResult, StoreError, Ticket,
     TicketStore,
 };
 use tokio::sync::watch;
@@ -128,19 +128,19 @@ impl ClaimStore for FaultyStore {
 
 #[async_trait]
 impl TicketStore for FaultyStore {
-    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn begin(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.answer(Step::Begin, self.store().begin(ticket)).await
     }
 
-    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn renew(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.answer(Step::Renew, self.store().renew(ticket)).await
     }
 
-    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn finish(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.answer(Step::Finish, self.store().finish(ticket)).await
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn release(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.answer(Step::Release, self.store().release(ticket))
             .await
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pushgate::dedup::{
-    Claim, ClaimStore, DedupStore, Hold, MessageKey, Record, StoreError, Ticket, TicketStore,
+    Claim, ClaimStore, DedupStore, MessageKey, Record, StepResult, StoreError, Ticket, TicketStore,
 };
 use tokio::sync::watch;
 
@@ -80,19 +80,19 @@ impl ClaimStore for WatchedStore {
 
 #[async_trait]
 impl TicketStore for WatchedStore {
-    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn begin(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.note(Step::Begin, self.inner.begin(ticket).await)
     }
 
-    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn renew(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.note(Step::Renew, self.inner.renew(ticket).await)
     }
 
-    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn finish(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.note(Step::Finish, self.inner.finish(ticket).await)
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn release(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.note(Step::Release, self.inner.release(ticket).await)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pushgate::dedup::{Claim, DedupStore, Hold, MessageKey, Ticket, contract};
+use pushgate::dedup::{Claim, DedupStore, MessageKey, StepResult, Ticket, contract};
 use serde_json::Value;
 
 use crate::harness::firestore_emulator::{FirestoreEmulator, store_at};
@@ -47,7 +47,10 @@ async fn a_document_has_the_fields_of_its_claim() {
     let server = FirestoreEmulator::start().await;
     let (store, ticket) = (server.store(), ticket("17"));
     granted(&store, &ticket).await;
-    assert_eq!(store.finish(&ticket).await.expect("an answer"), Hold::Held);
+    assert_eq!(
+        store.finish(&ticket).await.expect("an answer"),
+        StepResult::Done
+    );
     let documents = server.documents("(default)").await;
     let [document] = documents.as_slice() else {
         panic!("{documents:?}")
@@ -174,9 +177,15 @@ async fn each_step_costs_one_round_trip() {
     let ticket = ticket("17");
     granted(&store, &ticket).await;
     assert_eq!(calls(&proxy), (1, 0), "a claim is one write");
-    assert_eq!(store.renew(&ticket).await.expect("an answer"), Hold::Held);
+    assert_eq!(
+        store.renew(&ticket).await.expect("an answer"),
+        StepResult::Done
+    );
     assert_eq!(calls(&proxy), (1, 0), "and so is a renewal");
-    assert_eq!(store.finish(&ticket).await.expect("an answer"), Hold::Held);
+    assert_eq!(
+        store.finish(&ticket).await.expect("an answer"),
+        StepResult::Done
+    );
     assert_eq!(calls(&proxy), (1, 0), "and the record");
     let again = Ticket::new(ticket.key.clone(), ticket.lease, ticket.window);
     assert_eq!(
@@ -200,10 +209,16 @@ async fn a_lost_answer_is_resolved_by_reading_the_ticket() {
     granted(&store, &ticket).await;
     lose();
     store.renew(&ticket).await.expect_err("the answer is lost");
-    assert_eq!(store.renew(&ticket).await.expect("an answer"), Hold::Held);
+    assert_eq!(
+        store.renew(&ticket).await.expect("an answer"),
+        StepResult::Done
+    );
     lose();
     store.finish(&ticket).await.expect_err("the answer is lost");
-    assert_eq!(store.finish(&ticket).await.expect("an answer"), Hold::Held);
+    assert_eq!(
+        store.finish(&ticket).await.expect("an answer"),
+        StepResult::Done
+    );
     let rival = Ticket::new(ticket.key.clone(), ticket.lease, ticket.window);
     assert_eq!(
         store.claim(&rival).await.expect("an answer"),

@@ -41,6 +41,7 @@ impl State {
 
     fn text(self) -> &'static str {
         match self {
+            // Stored documents have this text, so it does not change.
             Self::Claimed => "held",
             Self::Begun => "begun",
             Self::RunLost => "lost",

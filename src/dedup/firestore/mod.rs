@@ -23,7 +23,7 @@ use uuid::Uuid;
 use self::calls::{Calls, Committed};
 use self::document::{Record as Document, Snapshot, State};
 use super::{
-    Claim, ClaimStore, DedupStore, Hold, MessageKey, Record, StoreError, Ticket, TicketStore,
+    Claim, ClaimStore, DedupStore, MessageKey, Record, StepResult, StoreError, Ticket, TicketStore,
 };
 
 pub use self::database::{FirestoreDatabase, NotADatabase};
@@ -145,7 +145,7 @@ impl FirestoreStore {
     }
 
     /// Runs a step of the holder on the version that this process knows, or on the one that it reads.
-    async fn try_step(&self, ticket: &Ticket, step: Step) -> Result<Hold, StoreError> {
+    async fn try_step(&self, ticket: &Ticket, step: Step) -> Result<StepResult, StoreError> {
         let mut known = self.versions.remove(&ticket.owner);
         for _ in 0..ROUNDS {
             let version = match known.take() {
@@ -160,12 +160,12 @@ impl FirestoreStore {
                         number: record.number,
                         state: record.state,
                     },
-                    Some(_) if step == Step::Finish => return Ok(Hold::Held), // an earlier answer was lost
-                    _ => return Ok(Hold::Lost),
+                    Some(_) if step == Step::Finish => return Ok(StepResult::Done), // an earlier answer was lost
+                    _ => return Ok(StepResult::ClaimLost),
                 },
             };
             if self.apply(ticket, step, version).await? {
-                return Ok(Hold::Held);
+                return Ok(StepResult::Done);
             }
         }
         Err(failure::contention())
@@ -220,19 +220,19 @@ impl ClaimStore for FirestoreStore {
 
 #[async_trait]
 impl TicketStore for FirestoreStore {
-    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn begin(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.bounded(self.try_step(ticket, Step::Begin)).await
     }
 
-    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn renew(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.bounded(self.try_step(ticket, Step::Renew)).await
     }
 
-    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn finish(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.bounded(self.try_step(ticket, Step::Finish)).await
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn release(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.bounded(self.try_step(ticket, Step::Release)).await
     }
 }

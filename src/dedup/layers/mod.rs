@@ -14,7 +14,7 @@ use self::local_cache::LocalCache;
 use self::none::NoStore;
 use self::unanswered::UnansweredClaims;
 use super::{
-    Claim, ClaimStore, DedupStore, Fingerprint, Hold, MessageKey, Record, StoreError, Ticket,
+    Claim, ClaimStore, DedupStore, Fingerprint, MessageKey, Record, StepResult, StoreError, Ticket,
     TicketStore,
 };
 
@@ -101,23 +101,23 @@ impl ClaimStore for ProtectedStore {
 
 #[async_trait]
 impl TicketStore for ProtectedStore {
-    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn begin(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.store.begin(ticket).await
     }
 
-    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn renew(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.store.renew(ticket).await
     }
 
-    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn finish(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         let hold = self.store.finish(ticket).await?;
-        if hold == Hold::Held {
+        if hold == StepResult::Done {
             self.remember(ticket);
         }
         Ok(hold)
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn release(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.store.release(ticket).await
     }
 }

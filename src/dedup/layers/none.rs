@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::dedup::{
-    Claim, ClaimStore, DedupStore, Hold, MessageKey, Record, StoreError, Ticket, TicketStore,
+    Claim, ClaimStore, DedupStore, MessageKey, Record, StepResult, StoreError, Ticket, TicketStore,
 };
 
 /// Grants every claim and remembers nothing. Chosen by a subscriber's declaration, never by a setting.
@@ -25,20 +25,20 @@ impl ClaimStore for NoStore {
 
 #[async_trait]
 impl TicketStore for NoStore {
-    async fn begin(&self, _ticket: &Ticket) -> Result<Hold, StoreError> {
-        Ok(Hold::Held)
+    async fn begin(&self, _ticket: &Ticket) -> Result<StepResult, StoreError> {
+        Ok(StepResult::Done)
     }
 
-    async fn renew(&self, _ticket: &Ticket) -> Result<Hold, StoreError> {
-        Ok(Hold::Held)
+    async fn renew(&self, _ticket: &Ticket) -> Result<StepResult, StoreError> {
+        Ok(StepResult::Done)
     }
 
-    async fn finish(&self, _ticket: &Ticket) -> Result<Hold, StoreError> {
-        Ok(Hold::Held)
+    async fn finish(&self, _ticket: &Ticket) -> Result<StepResult, StoreError> {
+        Ok(StepResult::Done)
     }
 
-    async fn release(&self, _ticket: &Ticket) -> Result<Hold, StoreError> {
-        Ok(Hold::Held)
+    async fn release(&self, _ticket: &Ticket) -> Result<StepResult, StoreError> {
+        Ok(StepResult::Done)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep};
 
-use crate::dedup::{Hold, StoreError, Ticket, TicketStore};
+use crate::dedup::{StepResult, StoreError, Ticket, TicketStore};
 
 /// The capacity, some 4 MB. Further claims expire by themselves.
 const KEPT: usize = 10_000;
@@ -121,11 +121,11 @@ impl UnansweredClaims {
 
 impl Unanswered {
     /// Returns the claim if its release must be retried.
-    fn after(mut self, answer: &Result<Hold, StoreError>) -> Option<Self> {
+    fn after(mut self, answer: &Result<StepResult, StoreError>) -> Option<Self> {
         self.is_release_sent = true;
         match answer {
-            Ok(Hold::Held) => return None,
-            Ok(Hold::Lost) => self.empty_answers += 1,
+            Ok(StepResult::Done) => return None,
+            Ok(StepResult::ClaimLost) => self.empty_answers += 1,
             Err(_) => {}
         }
         (self.empty_answers < EMPTY_ANSWERS && Instant::now() < self.until).then_some(self)

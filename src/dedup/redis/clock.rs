@@ -30,7 +30,7 @@ impl ServerClock {
 
     /// Sets the time from the answer to a step sent at `sent`. The estimate is late by the duration of that step, so that no step in
     /// time is rejected.
-    pub(super) fn learn(&self, server_ms: i64, sent: Instant) {
+    pub(super) fn update(&self, server_ms: i64, sent: Instant) {
         let since_start = milliseconds(sent.saturating_duration_since(self.start));
         self.at_start
             .store(server_ms.saturating_sub(since_start), Ordering::Relaxed);

@@ -20,7 +20,7 @@ use self::client::RedisClient;
 use self::clock::ServerClock;
 use self::scripts::{Scripts, Step};
 use super::{
-    Claim, ClaimStore, DedupStore, Hold, MessageKey, Record, StoreError, Ticket, TicketStore,
+    Claim, ClaimStore, DedupStore, MessageKey, Record, StepResult, StoreError, Ticket, TicketStore,
 };
 
 /// A store in a Redis or Valkey that all instances share.
@@ -102,7 +102,7 @@ impl RedisStore {
         let sent = Instant::now();
         let (answer, number, fingerprint, is_run_lost, now): (String, u32, String, bool, i64) =
             self.with(&self.scripts.claim, ticket).await?;
-        self.clock.learn(now, sent);
+        self.clock.update(now, sent);
         match answer.as_str() {
             "granted" => Ok(Some(Claim::Granted {
                 number,
@@ -116,21 +116,25 @@ impl RedisStore {
     }
 
     /// Sends the beginning of a run. Returns `None` if it reached the server after its deadline.
-    async fn try_begin(&self, ticket: &Ticket) -> Result<Option<Hold>, StoreError> {
+    async fn try_begin(&self, ticket: &Ticket) -> Result<Option<StepResult>, StoreError> {
         let sent = Instant::now();
         let (answer, now): (String, i64) = self.with(&self.scripts.begin, ticket).await?;
-        self.clock.learn(now, sent);
+        self.clock.update(now, sent);
         match answer.as_str() {
-            "held" => Ok(Some(Hold::Held)),
-            "lost" => Ok(Some(Hold::Lost)),
+            "held" => Ok(Some(StepResult::Done)),
+            "lost" => Ok(Some(StepResult::ClaimLost)),
             "late" => Ok(None),
             _ => Err(StoreError::Corrupt),
         }
     }
 
-    async fn hold(&self, step: &Step, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn hold(&self, step: &Step, ticket: &Ticket) -> Result<StepResult, StoreError> {
         let is_held: bool = self.with(step, ticket).await?;
-        Ok(if is_held { Hold::Held } else { Hold::Lost })
+        Ok(if is_held {
+            StepResult::Done
+        } else {
+            StepResult::ClaimLost
+        })
     }
 }
 
@@ -160,22 +164,22 @@ impl ClaimStore for RedisStore {
 
 #[async_trait]
 impl TicketStore for RedisStore {
-    async fn begin(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn begin(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         match self.try_begin(ticket).await? {
             Some(hold) => Ok(hold),
             None => self.try_begin(ticket).await?.ok_or_else(too_late),
         }
     }
 
-    async fn renew(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn renew(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.hold(&self.scripts.renew, ticket).await
     }
 
-    async fn finish(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn finish(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.hold(&self.scripts.finish, ticket).await
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<Hold, StoreError> {
+    async fn release(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.hold(&self.scripts.release, ticket).await
     }
 }
