@@ -15,19 +15,19 @@ pub(super) fn findings(subscribers: &[Subscriber]) -> Vec<Finding> {
         if name == subscriber.topic {
             continue; // Refused as a declaration.
         }
-        let mend = "declare another .dead_letter_topic(…); dead letters are read with pushgate dead-letters";
+        let fix = "declare another .dead_letter_topic(…); to read dead letters, pull from the subscription of the same name as their topic";
         if comes_back(subscriber, subscribers) {
             let what = format!(
-                "its dead letters go to topic {name:?}, and from there by the dead letters of its subscribers back to {:?}",
+                "its dead letters go to topic {name:?}, and the dead letters of its subscribers return to {:?}",
                 subscriber.topic
             );
-            findings.push(LOOP.found(&subscriber.id, what, mend));
+            findings.push(LOOP.found(&subscriber.id, what, fix));
         } else if topics.contains(name) {
             let what = format!("its dead-letter topic {name:?} is also a topic with subscribers");
-            findings.push(CLASH.found(&subscriber.id, what, mend));
+            findings.push(CLASH.found(&subscriber.id, what, fix));
         } else if ids.contains(name) {
             let what = format!("its dead-letter topic {name:?} has the name of a subscription");
-            findings.push(CLASH.found(&subscriber.id, what, mend));
+            findings.push(CLASH.found(&subscriber.id, what, fix));
         }
     }
     findings.extend(shared(subscribers));

@@ -16,11 +16,11 @@ fn finding(fault: &str) -> Finding {
         Some((id, rest)) => (id, rest.strip_prefix(": ").unwrap_or(fault)),
         None => ("declarations", fault),
     };
-    DECLARATION.found(subject, what, mend(what))
+    DECLARATION.found(subject, what, fix(what))
 }
 
 /// Returns the remedy from the end of the sentence, which names the call.
-fn mend(what: &str) -> String {
+fn fix(what: &str) -> String {
     let named = [": see ", ", see ", "; see "]
         .iter()
         .find_map(|see| what.rsplit_once(see))
@@ -31,7 +31,7 @@ fn mend(what: &str) -> String {
     };
     named
         .or_else(added)
-        .unwrap_or_else(|| "change the declaration as it says".into())
+        .unwrap_or_else(|| "change the declaration as the fault describes".into())
 }
 
 #[cfg(test)]
@@ -39,13 +39,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mend_is_the_call_that_the_sentence_names() {
-        let check = |fault: &str, subject: &str, mend: &str| {
+    fn the_fix_is_the_call_that_the_sentence_names() {
+        let check = |fault: &str, subject: &str, fix: &str| {
             let found = finding(fault);
-            assert_eq!(
-                (found.subject.as_str(), found.mend.as_str()),
-                (subject, mend)
-            );
+            assert_eq!((found.subject.as_str(), found.fix.as_str()), (subject, fix));
         };
         check(
             "subscriber \"orders\": window is 1s, expected more: see .window(…)",
@@ -65,7 +62,7 @@ mod tests {
         check(
             "subscriber \"orders\" is declared twice: a subscription has one subscriber",
             "orders",
-            "change the declaration as it says",
+            "change the declaration as the fault describes",
         );
     }
 }

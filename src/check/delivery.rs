@@ -27,7 +27,7 @@ fn order(subscriber: &Subscriber) -> Vec<Finding> {
             "it is ordered, and a message leaves for {:?} after {} attempts",
             subscriber.dead_letter_topic, subscriber.cloud.attempts
         ),
-        "write the handler so that it bears a gap, leave .ordered() out, or accept it: --accept order-dead-letter=SUBSCRIPTION",
+        "write the handler so that it tolerates a missing message, leave .ordered() out, or accept it: --accept order-dead-letter=SUBSCRIPTION",
     )];
     if !subscriber.is_guarded() {
         findings.push(ORDER_DUPLICATES.found(

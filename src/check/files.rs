@@ -13,7 +13,7 @@ use crate::subscriber::Subscriber;
 
 /// Finds generated files that differ from the declarations.
 pub(super) fn generated(subscribers: &[Subscriber], root: &Path) -> Vec<Finding> {
-    let mend = "run pushgate generate, and commit what it writes";
+    let fix = "run pushgate generate, and commit what it writes";
     match stale(subscribers, root) {
         Ok(stale) => stale
             .into_iter()
@@ -21,14 +21,14 @@ pub(super) fn generated(subscribers: &[Subscriber], root: &Path) -> Vec<Finding>
                 let what = match stale.kind {
                     Staleness::Missing => "it is missing".into(),
                     Staleness::Differs { line, .. } => {
-                        format!("it is not what the declarations say, from line {line} on")
+                        format!("it differs from the declarations from line {line} on")
                     }
-                    Staleness::Superfluous => "nothing is declared that it would be of".into(),
+                    Staleness::Superfluous => "no declaration needs it".into(),
                 };
-                FILES.found(stale.path.display().to_string(), what, mend)
+                FILES.found(stale.path.display().to_string(), what, fix)
             })
             .collect(),
-        Err(error) => vec![FILES.found("generated files", whole_chain(&error), mend)],
+        Err(error) => vec![FILES.found("generated files", whole_chain(&error), fix)],
     }
 }
 
@@ -76,14 +76,14 @@ pub(super) fn keys(subscribers: &[Subscriber], root: &Path) -> Result<Vec<Findin
             findings.push(KEYS.found(
                 &subscriber.id,
                 format!("it names a message by {}, released was {}", declared.shown(), released.shown()),
-                "take back the change of .idempotency(…); or, if running again is harmless or nothing is left to come again, run pushgate generate --release",
+                "revert the change of .idempotency(…); or, if a second run is harmless or no message will be redelivered, run pushgate generate --release",
             ));
         }
         if declared.epoch != released.epoch {
             findings.push(EPOCH.found(
                 &subscriber.id,
                 format!("its epoch is {}, released was {}", declared.epoch, released.epoch),
-                "if the replay is wanted, run pushgate generate --release; otherwise take back the change of .epoch(…)",
+                "if the replay is wanted, run pushgate generate --release; otherwise revert the change of .epoch(…)",
             ));
         }
     }
@@ -96,12 +96,12 @@ fn changed(name: &str, change: &Change) -> Finding {
         Effect::Breaks => BREAKS.found(
             name,
             what,
-            "take back the change, make a new field optional, or read a new type from a new topic; if no old publisher is left, run pushgate generate --release",
+            "revert the change, make a new field optional, or read a new type from a new topic; if no old publisher is left, run pushgate generate --release",
         ),
         Effect::Removes => REMOVES.found(
             name,
             what,
-            "make sure that nothing needs it, tell the publishers, and run pushgate generate --release",
+            "make sure that nothing needs it, inform the publishers, and run pushgate generate --release",
         ),
         Effect::Incomparable => INCOMPARABLE.found(
             name,

@@ -33,7 +33,7 @@ pub(crate) struct Finding {
     pub(crate) subject: String,
     pub(crate) what: String,
     pub(crate) why: String,
-    pub(crate) mend: String,
+    pub(crate) fix: String,
 }
 
 impl Rule {
@@ -42,7 +42,7 @@ impl Rule {
         &self,
         subject: impl Into<String>,
         what: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) -> Finding {
         Finding {
             level: self.level,
@@ -50,7 +50,7 @@ impl Rule {
             subject: subject.into(),
             what: what.into(),
             why: self.why.into(),
-            mend: mend.into(),
+            fix: fix.into(),
         }
     }
 }

@@ -80,16 +80,16 @@ fn topic_schema(declared: &TopicSchema, reader: &Subscriber) -> Vec<Finding> {
     let Some((name, schema)) = json(reader) else {
         return Vec::new();
     };
-    let misfits = match declared.language {
-        SchemaLanguage::Avro => avro_misfits(declared, &schema),
-        SchemaLanguage::ProtocolBuffer => protocol_buffer_misfits(declared, &schema),
+    let mismatches = match declared.language {
+        SchemaLanguage::Avro => avro_mismatches(declared, &schema),
+        SchemaLanguage::ProtocolBuffer => protocol_buffer_mismatches(declared, &schema),
     };
-    misfits
+    mismatches
         .into_iter()
-        .map(|misfit| {
+        .map(|mismatch| {
             TOPIC_SCHEMA.found(
                 &reader.id,
-                format!("topic schema {:?} and the handler's type {name}: {misfit}", declared.name),
+                format!("topic schema {:?} and the handler's type {name}: {mismatch}", declared.name),
                 "change the definition in .topic_schema(…) or the handler's type, so that both name the same fields",
             )
         })
@@ -105,7 +105,7 @@ fn required(schema: &Value) -> Vec<&str> {
         .collect()
 }
 
-fn avro_misfits(declared: &TopicSchema, schema: &Value) -> Vec<String> {
+fn avro_mismatches(declared: &TopicSchema, schema: &Value) -> Vec<String> {
     // A definition that is not JSON is refused as a declaration.
     let Ok(avro) = serde_json::from_str::<Value>(&declared.definition) else {
         return Vec::new();
@@ -115,7 +115,7 @@ fn avro_misfits(declared: &TopicSchema, schema: &Value) -> Vec<String> {
     };
     let named =
         |field: &&Value, name: &str| field.get("name").and_then(Value::as_str) == Some(name);
-    let mut misfits: Vec<String> = required(schema)
+    let mut mismatches: Vec<String> = required(schema)
         .into_iter()
         .filter(|name| !fields.iter().any(|field| named(&field, name)))
         .map(|name| format!("the handler needs {name:?}, which the topic schema does not have"))
@@ -128,12 +128,12 @@ fn avro_misfits(declared: &TopicSchema, schema: &Value) -> Vec<String> {
             .and_then(Value::as_str)
             .zip(property.get("type").and_then(Value::as_str));
         if let Some((avro, json)) = types.filter(|(avro, json)| !is_read_as(avro, json)) {
-            misfits.push(format!(
+            mismatches.push(format!(
                 "{name:?} is {avro} in the one and {json} in the other"
             ));
         }
     }
-    misfits
+    mismatches
 }
 
 /// Returns true if the handler can read this simple type of Avro in JSON (Apache, *Avro specification*, JSON encoding). Named
@@ -150,7 +150,7 @@ fn is_read_as(avro: &str, json: &str) -> bool {
 
 /// Finds required fields that the definition does not mention. A field of Protocol Buffers is `order_id`, and in JSON `orderId`
 /// (Google, *ProtoJSON format*).
-fn protocol_buffer_misfits(declared: &TopicSchema, schema: &Value) -> Vec<String> {
+fn protocol_buffer_mismatches(declared: &TopicSchema, schema: &Value) -> Vec<String> {
     let is_outside = |each: char| !(each.is_ascii_alphanumeric() || each == '_');
     let words: Vec<String> = declared
         .definition

@@ -51,8 +51,8 @@ rules! {
         "an ordered subscription recognises duplicates",
         "a redelivery repeats all later messages of its key, even acked ones: without deduplication each of them runs again";
     Warning UNWRAPPED: "unwrapped-attempts",
-        "a handler can tell a first delivery from a last one",
-        "a push without wrapper carries no delivery attempt, dead-letter policy or not: handlers, logs and dead letters do not know it";
+        "a handler can distinguish a first delivery from a last one",
+        "a push without wrapper carries no delivery attempt, dead-letter policy or not: handlers, logs and dead letters do not have it";
     Error EVENTARC: "eventarc-settings",
         "an Eventarc subscriber declares nothing that only a subscription of one's own can have",
         "Eventarc makes the subscription itself and takes none of these settings, so the deploy is refused or they do nothing";
@@ -109,13 +109,13 @@ rules! {
         "it will not exist";
     Error PLAN_SUPERFLUOUS: "plan-superfluous",
         "everything of this service in the plan or state is declared",
-        "no declaration answers for it";
+        "no declaration describes it";
     Error PLAN_DRIFT: "plan-drift",
         "the plan or state agrees with the declarations",
         "the cloud does something else than the declaration, its documents and its tests say";
     Error PLAN_CALLER: "plan-caller",
         "audience and service account are the same on both sides",
-        "every push is refused with 401 or 403, and after the last attempt good messages are dead letters";
+        "every push is refused with 401 or 403, and after the last attempt valid messages are dead letters";
     Error PLAN_ROLE: "plan-role",
         "every role that pushes and dead letters need is granted",
         "requests that need the role are refused";

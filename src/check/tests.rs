@@ -108,16 +108,13 @@ fn another_key_or_epoch_than_the_released_one_is_found() {
     assert_eq!(replayed, [("epoch-changed", what)]);
 }
 
-/// Checks that these declarations break this rule alone, and that the mend names the call.
-fn check(subscribers: &[Subscriber], rule: &str, mend: &str) {
+/// Checks that these declarations break this rule alone, and that the fix names the call.
+fn check(subscribers: &[Subscriber], rule: &str, fix: &str) {
     let found = found(subscribers);
     assert!(!found.is_empty(), "{rule} is not found");
     for finding in &found {
         assert_eq!(finding.rule, rule, "{finding:?}");
-        assert!(
-            finding.mend.contains(mend),
-            "{finding:?} does not say {mend}"
-        );
+        assert!(finding.fix.contains(fix), "{finding:?} does not say {fix}");
         assert!(!finding.why.is_empty() && !finding.what.is_empty());
     }
 }
@@ -138,7 +135,7 @@ fn what_serve_refuses_is_found_all_at_once_and_the_rest_is_checked_all_the_same(
         .hard_limit(MINUTE);
     let rules: Vec<_> = found(&[wrong])
         .iter()
-        .map(|each| (each.rule, each.mend.clone()))
+        .map(|each| (each.rule, each.fix.clone()))
         .collect();
     let expected = [
         ("declaration", "change .attempts(…)"),
@@ -148,18 +145,18 @@ fn what_serve_refuses_is_found_all_at_once_and_the_rest_is_checked_all_the_same(
             "leave .window(…) out, which makes it as long as the retention, or declare a shorter .retention(…)",
         ),
     ];
-    assert_eq!(rules, expected.map(|(rule, mend)| (rule, mend.to_owned())));
+    assert_eq!(rules, expected.map(|(rule, fix)| (rule, fix.to_owned())));
     check(&[], "declaration", "add one to the list in main.rs");
     check(
         &[subscriber("orders-mail"), subscriber("orders-mail")],
         "declaration",
-        "as it says",
+        "as the fault describes",
     );
 }
 
 #[test]
 fn times_that_do_not_outlast_each_other_are_found() {
-    let one = |subscriber: Subscriber, rule, mend| check(&[subscriber], rule, mend);
+    let one = |subscriber: Subscriber, rule, fix| check(&[subscriber], rule, fix);
     let base = || subscriber("orders-mail");
     one(
         base().lease(Duration::from_secs(2)),
@@ -195,28 +192,28 @@ fn times_that_do_not_outlast_each_other_are_found() {
 fn dead_letters_that_come_back_or_meet_are_found() {
     let to =
         |id: &str, topic: &str, dead: &str| subscriber(id).topic(topic).dead_letter_topic(dead);
-    let mend = ".dead_letter_topic(…)";
+    let fix = ".dead_letter_topic(…)";
     check(
         &[to("one", "aaa", "bbb"), to("two", "bbb", "aaa")],
         "dead-letter-loop",
-        mend,
+        fix,
     );
     check(
         &[to("one", "aaa", "bbb"), to("two", "bbb", "ccc")],
         "name-clash",
-        mend,
+        fix,
     );
     check(
         &[to("one", "aaa", "two"), to("two", "bbb", "ddd")],
         "name-clash",
-        mend,
+        fix,
     );
     check(
         &[to("one", "aaa", "ddd"), to("two", "bbb", "ddd")],
         "dead-letter-shared",
-        mend,
+        fix,
     );
-    check(&[to("one", "aaa", "aaa")], "declaration", mend);
+    check(&[to("one", "aaa", "aaa")], "declaration", fix);
 }
 
 #[test]
@@ -258,7 +255,7 @@ fn what_a_form_of_delivery_cannot_keep_is_found() {
 fn alerts_that_always_or_never_fire_are_found() {
     let base = || subscriber("orders-mail");
     let alerts = Alerts::default;
-    let alert = |alerts: Alerts, rule, mend| check(&[base().alerts(alerts)], rule, mend);
+    let alert = |alerts: Alerts, rule, fix| check(&[base().alerts(alerts)], rule, fix);
     alert(
         alerts().oldest_unacked_age(MINUTE * 10),
         "alert-always",

@@ -54,18 +54,18 @@ fn retries(subscriber: &Subscriber) -> Option<Finding> {
     let retention = subscriber.cloud.retention;
     let (doubling, longest) = (doubling(subscriber), longest(subscriber));
     let attempts = subscriber.cloud.attempts;
-    let mend = "declare a longer .retention(…), fewer .attempts(…), or a shorter .retry(…) or .ack_deadline(…)";
+    let fix = "declare a longer .retention(…), fewer .attempts(…), or a shorter .retry(…) or .ack_deadline(…)";
     if doubling >= retention {
         let what = format!(
             "{attempts} attempts with their pauses take {doubling:?}, and the retention is {retention:?}"
         );
-        return Some(RETRIES.found(&subscriber.id, what, mend));
+        return Some(RETRIES.found(&subscriber.id, what, fix));
     }
     (longest >= retention).then(|| {
         let what = format!(
             "{attempts} attempts take up to {longest:?} if every pause is the longest, and the retention is {retention:?}"
         );
-        RETRIES_RISK.found(&subscriber.id, what, mend)
+        RETRIES_RISK.found(&subscriber.id, what, fix)
     })
 }
 

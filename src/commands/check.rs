@@ -15,7 +15,7 @@ use crate::check::{Counts, Finding, Input, LIMIT_BYTES, Level, Plan, PlanError, 
 use crate::service::Service;
 
 /// The version of the form of `--json`. New fields do not change it; changed or removed ones do.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The exit code after findings.
 const FOUND: u8 = 1;
 /// The exit code if nothing could be checked. clap exits with it after wrong arguments.
@@ -200,13 +200,13 @@ fn report(found: &[&Finding], accepted: usize, counts: &Counts) -> String {
     for finding in found {
         let _ = writeln!(
             text,
-            "{}: {} ({})\n  what: {}\n  why:  {}\n  mend: {}\n",
+            "{}: {} ({})\n  what: {}\n  why:  {}\n  fix:  {}\n",
             finding.level.name(),
             plain(&finding.subject),
             finding.rule,
             plain(&finding.what),
             plain(&finding.why),
-            plain(&finding.mend)
+            plain(&finding.fix)
         );
     }
     let (errors, warnings) = (
@@ -231,7 +231,7 @@ fn report(found: &[&Finding], accepted: usize, counts: &Counts) -> String {
     );
     let _ = writeln!(
         text,
-        "{found}{accepted}: {} held against {}, {}, {}, {}, the generated files and {plan}",
+        "{found}{accepted}: {} checked against {}, {}, {}, {}, the generated files and {plan}",
         counted(counts.rules, "rule"),
         counted(counts.subscriptions, "subscription"),
         counted(counts.topics, "topic"),

@@ -151,15 +151,15 @@ impl Schedule {
                 "schedule {name:?} publishes nothing, or a payload that cannot be serialized: add .json(&…), .raw(…) or .attribute(…)"
             )
         });
-        if let Some(misfit) = self.misfit(subscriber) {
+        if let Some(mismatch) = self.mismatch(subscriber) {
             faults.add(format!(
-                "schedule {name:?} publishes a message that its own subscriber does not handle: {misfit}"
+                "schedule {name:?} publishes a message that its own subscriber does not handle: {mismatch}"
             ));
         }
     }
 
     /// Returns the reason why its own subscriber would not handle each of its messages.
-    fn misfit(&self, subscriber: &Subscriber) -> Option<String> {
+    fn mismatch(&self, subscriber: &Subscriber) -> Option<String> {
         let attributes = Arc::new(self.attributes.clone());
         if !subscriber.gets(&attributes) {
             return Some("the filter excludes it".into());

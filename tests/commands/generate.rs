@@ -147,11 +147,13 @@ async fn check_names_every_file_that_differs_without_writing() {
         said.stderr
     );
     assert_eq!(copy.files(), before);
-    let mended = generate(&copy.root, &[]).await;
+    let generated = generate(&copy.root, &[]).await;
     assert!(
-        mended.stdout.contains("removed    m2m/schemas/Gone.json"),
+        generated
+            .stdout
+            .contains("removed    m2m/schemas/Gone.json"),
         "{}",
-        mended.stdout
+        generated.stdout
     );
     assert_eq!(generate(&copy.root, &["--check"]).await.code, Some(0));
     assert!(!copy.files().iter().any(|path| path.ends_with(".draft")));

@@ -58,8 +58,8 @@ impl<'a> Argument<'a> {
                 expected.shown()
             ),
         };
-        let mend = "run pushgate generate and apply, which makes it as declared; or declare what the cloud has";
-        let finding = PLAN_DRIFT.found(&resource.address, what, mend);
+        let fix = "run pushgate generate and apply, which makes it as declared; or declare what the cloud has";
+        let finding = PLAN_DRIFT.found(&resource.address, what, fix);
         Some(finding.because(self.why))
     }
 }

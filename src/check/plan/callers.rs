@@ -23,7 +23,7 @@ pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Fin
             continue;
         }
         let Some(subscription) = stack.find(SUBSCRIPTION, &subscriber.id) else {
-            continue; // Said elsewhere.
+            continue; // Reported by another rule.
         };
         if subscription.has_block(TOKEN) == Some(false) {
             findings.push(PLAN_CALLER.found(
@@ -60,7 +60,7 @@ fn email(
             format!(
                 "it pushes as {}, and the service accepts {} ({decides})",
                 resource.shown(pointer),
-                told(&expected)
+                listed(&expected)
             ),
             format!("give both sides the same account: service_account_email, and {decides}"),
         )
@@ -92,7 +92,7 @@ fn audience(
             format!(
                 "its tokens are for audience {}, and the service accepts {} ({decides})",
                 if found.is_empty() { "not set, which is the endpoint's URL".into() } else { subscription.shown(&pointer) },
-                told(&expected)
+                listed(&expected)
             ),
             format!("give both sides the same audience, letter for letter: oidc_token.audience, and {decides}"),
         )
@@ -142,7 +142,7 @@ fn behind_cloud_run(stack: &Stack<'_>, subscription: &Resource) -> Option<Findin
     })
 }
 
-fn told(expected: &[&str]) -> String {
+fn listed(expected: &[&str]) -> String {
     if expected.is_empty() {
         "none".into()
     } else {

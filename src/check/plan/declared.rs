@@ -127,7 +127,7 @@ impl Comparison<'_> {
                 let finding = PLAN_SUPERFLUOUS.found(
                     &found.address,
                     "no subscriber declares it",
-                    "declare it in subscribers/, or run pushgate generate and plan anew, which deletes it: first let it run empty",
+                    "declare it in subscribers/, or run pushgate generate and plan again, which deletes it: wait until it is empty first",
                 );
                 self.findings.push(finding.because(why));
             }
@@ -137,7 +137,7 @@ impl Comparison<'_> {
 
 pub(super) fn missing(stack: &Stack<'_>, kind: Kind, index: &str, why: &str) -> Finding {
     let what = format!("the plan or state has no such {}", kind.0);
-    let mend = "run pushgate generate, then plan anew; a state is as old as its last apply";
-    let finding = PLAN_MISSING.found(stack.address(kind, index), what, mend);
+    let fix = "run pushgate generate, then plan again; a state is as old as its last apply";
+    let finding = PLAN_MISSING.found(stack.address(kind, index), what, fix);
     finding.because(why)
 }

@@ -22,7 +22,7 @@ fn loss(resource: &Resource) -> Option<Finding> {
             "Eventarc deletes the subscription of a trigger with it, and its backlog is lost"
         }
         "google_firestore_database" | "google_redis_instance" | "google_memorystore_instance" => {
-            "what was handled is forgotten: every message that comes again runs again"
+            "what was handled is forgotten: every redelivered message runs again"
         }
         _ => return None,
     };
@@ -38,10 +38,10 @@ fn loss(resource: &Resource) -> Option<Finding> {
             resource.replaced_for.join(", ")
         ));
     }
-    let mend = if replaced {
-        "take back what replaces it, or declare the change under a new name beside it, and remove the old one when it is empty"
+    let fix = if replaced {
+        "revert what replaces it, or declare the change under a new name, and remove the old one when it is empty"
     } else {
         "keep it until it is empty: stop the publishers, let it run out, replay or discard its dead letters, then remove it alone"
     };
-    Some(PLAN_LOSS.found(&resource.address, what, mend).because(why))
+    Some(PLAN_LOSS.found(&resource.address, what, fix).because(why))
 }

@@ -123,7 +123,7 @@ fn dead_lettering(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
             "service_dead_letter",
             topic,
             SERVICE,
-            "the service cannot dead-letter what can never succeed: it is answered 503 and comes again",
+            "the service cannot dead-letter what can never succeed: it is answered 503 and redelivered",
         ));
     }
     roles.extend(pushed().map(|each| Role {
@@ -132,7 +132,7 @@ fn dead_lettering(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
         role: "roles/pubsub.subscriber",
         holder: PUBSUB,
         place: ("/subscription", &each.id),
-        why: "Pub/Sub cannot ack what it has forwarded to the dead-letter topic, so that it comes again",
+        why: "Pub/Sub cannot ack what it has forwarded to the dead-letter topic, so that it is redelivered",
     }));
     roles
 }

@@ -22,11 +22,11 @@ pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Fin
                 .or_else(|| place_of(stack, given, role))?,
         };
         let subject = stack.address(role.resource, role.index);
-        let mend = format!(
+        let fix = format!(
             "give {} as terraform/identity.tf does, and apply",
             role.role
         );
-        Some(PLAN_ROLE.found(subject, what, mend).because(role.why))
+        Some(PLAN_ROLE.found(subject, what, fix).because(role.why))
     });
     findings.collect()
 }

@@ -142,8 +142,8 @@ fn store(service: &Resource, settings: Settings<'_>) -> Option<Finding> {
         }
         _ => return None,
     };
-    let mend = "set PUSHGATE_STORE to a Firestore or Redis, as terraform/store.tf does, or to memory:REASON";
-    Some(SERVICE_STORE.found(&service.address, what, mend))
+    let fix = "set PUSHGATE_STORE to a Firestore or Redis, as terraform/store.tf does, or to memory:REASON";
+    Some(SERVICE_STORE.found(&service.address, what, fix))
 }
 
 fn is_unexplained(store: &str) -> bool {
@@ -167,14 +167,14 @@ fn variables(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
     for (name, _) in settings.names() {
         let is_setting = SETTINGS.iter().any(|setting| setting.name == name);
         if name.ends_with("_EMULATOR_HOST") && is_setting {
-            let mend = format!("take {name} out of the service's environment");
-            findings.push(SERVICE_EMULATOR.found(&service.address, format!("{name} is set"), mend));
+            let fix = format!("take {name} out of the service's environment");
+            findings.push(SERVICE_EMULATOR.found(&service.address, format!("{name} is set"), fix));
         } else if name.starts_with("PUSHGATE_") && !is_setting {
-            let mend = "write it as pushgate serve --help lists it";
+            let fix = "write it as pushgate serve --help lists it";
             findings.push(SERVICE_SETTING.found(
                 &service.address,
                 format!("{name} is no setting"),
-                mend,
+                fix,
             ));
         }
     }
@@ -192,8 +192,8 @@ fn values(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
         *name != "PUSHGATE_STORE" || settings.get(name).is_some_and(|value| !value.is_empty())
     });
     let findings = found.map(|(name, fault)| {
-        let mend = format!("set {name} as pushgate serve --help has it");
-        SERVICE_VALUE.found(&service.address, fault, mend)
+        let fix = format!("set {name} as pushgate serve --help has it");
+        SERVICE_VALUE.found(&service.address, fault, fix)
     });
     findings.collect()
 }

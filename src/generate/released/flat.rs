@@ -136,12 +136,14 @@ impl<'a> Flat<'a> {
         let mut sum = self.clone();
         for (name, value) in &other.keywords {
             if *sum.keywords.entry(name).or_insert(value) != *value {
-                return Err(format!("it says {name} twice, differently"));
+                return Err(format!("it has two different values of {name}"));
             }
         }
         for (name, value) in &other.properties {
             if *sum.properties.entry(name).or_insert(value) != *value {
-                return Err(format!("it says property {name:?} twice, differently"));
+                return Err(format!(
+                    "it has two different definitions of property {name:?}"
+                ));
             }
         }
         sum.required.extend(&other.required);

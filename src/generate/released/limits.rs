@@ -45,12 +45,20 @@ pub(super) fn of_numbers(place: &str, old: &Flat<'_>, new: &Flat<'_>) -> Vec<Cha
     let mut changes = Vec::new();
     let (was, is) = (lowest(old), lowest(new));
     if is_narrower(was, is, Ordering::Greater) {
-        let what = format!("the smallest number was {}, and is {}", told(was), told(is));
+        let what = format!(
+            "the smallest number was {}, and is {}",
+            listed(was),
+            listed(is)
+        );
         changes.push(Change::breaks(place, what));
     }
     let (was, is) = (highest(old), highest(new));
     if is_narrower(was, is, Ordering::Less) {
-        let what = format!("the largest number was {}, and is {}", told(was), told(is));
+        let what = format!(
+            "the largest number was {}, and is {}",
+            listed(was),
+            listed(is)
+        );
         changes.push(Change::breaks(place, what));
     }
     changes.extend(differs(place, old, new, "multipleOf"));
@@ -178,7 +186,7 @@ fn is_narrower(was: End, is: End, inward: Ordering) -> bool {
     }
 }
 
-fn told(end: End) -> String {
+fn listed(end: End) -> String {
     match end {
         None => "not limited".into(),
         Some((number, is_outside)) => {

@@ -80,5 +80,5 @@ async fn found_stale(copy: &Copy, path: &str, says: &str) {
     assert_eq!(finding["subject"], json!(path));
     let text = |field: &str| finding[field].as_str().expect(field).to_owned();
     assert!(text("what").contains(says), "{path}: {finding}");
-    assert!(text("mend").contains("pushgate generate"), "{finding}");
+    assert!(text("fix").contains("pushgate generate"), "{finding}");
 }

@@ -83,7 +83,7 @@ async fn tampered(document: &Value, rule: &str, says: &str) {
     for finding in &found {
         assert_eq!(finding["rule"], rule, "{finding}");
         assert!(
-            finding["mend"].as_str().is_some_and(|mend| mend.len() > 10),
+            finding["fix"].as_str().is_some_and(|fix| fix.len() > 10),
             "{finding}"
         );
     }
@@ -144,7 +144,7 @@ async fn nothing_is_found_in_this_repository() {
     }
     let said = check(&["--strict", "--json"]).await;
     let document = parsed(&said.stdout);
-    assert_eq!(document["version"], 1);
+    assert_eq!(document["version"], 2);
     assert_eq!(document["findings"], json!([]));
     assert_eq!(document["checked"]["subscriptions"], 4);
     assert_eq!(document["checked"]["resources"], Value::Null);
@@ -261,7 +261,7 @@ async fn a_warning_fails_only_in_a_strict_check() {
         "warning: google_cloud_run_v2_service.service (service-concurrency)",
         "  what: ",
         "  why:  ",
-        "  mend: ",
+        "  fix:  ",
         "0 errors, 1 warning: ",
     ] {
         assert!(said.stdout.contains(part), "{}", said.stdout);
