@@ -53,7 +53,7 @@ pub(crate) async fn claim(
             }
             Ok(Answer::NotGranted(end)) => end.into(),
             Ok(Answer::Done(before)) => match delivery.conflict_with(before) {
-                None => End::DoneBefore.into(),
+                None => End::Duplicate.into(),
                 Some(Conflict::Ignore) => End::OtherPayloadIgnored.because(OTHER_PAYLOAD),
                 Some(Conflict::Retry) => End::OtherPayload.because(OTHER_PAYLOAD),
                 Some(Conflict::DeadLetter) => {

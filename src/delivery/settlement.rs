@@ -9,8 +9,8 @@ pub(crate) enum End {
     Discarded,
     /// The message is on its dead-letter topic.
     DeadLettered,
-    /// A duplicate: the message was handled before, or by the delivery that this one waited for.
-    DoneBefore,
+    /// The message was handled before, or by the delivery that this one waited for.
+    Duplicate,
     /// The key was handled before with another payload; the message counts as handled, as declared.
     OtherPayloadIgnored,
     /// The key was handled before with another payload; the message is redelivered, as declared.
@@ -35,7 +35,7 @@ pub(crate) enum End {
     FailedElsewhere,
     /// Another delivery holds the claim.
     InProgress,
-    /// The handler succeeded after its claim was lost to another delivery, which decides.
+    /// The handler succeeded after its claim was lost to another ticket, whose delivery decides the result.
     FencedOut,
     /// The message can never succeed, but could not be dead-lettered; the claim is released.
     NotDeadLettered,

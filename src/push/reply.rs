@@ -27,7 +27,7 @@ impl Decision {
             End::Handled => (ACK, "handled", Level::Info),
             End::Discarded => (ACK, "discarded", Level::Info),
             End::DeadLettered => (ACK, "dead-lettered", Level::Warn),
-            End::DoneBefore => (ACK, "done before", Level::Info),
+            End::Duplicate => (ACK, "duplicate", Level::Info),
             End::OtherPayloadIgnored => (ACK, "ignored", Level::Warn),
             End::OtherPayload => (AGAIN, "other payload", Level::Warn),
             End::Unguarded => (ACK, "handled unguarded", Level::Warn),
@@ -155,10 +155,7 @@ impl Replies {
             true => report.reason.clone(),
             false => kind,
         };
-        let outcome = match report.outcome {
-            "done before" => "duplicate".to_owned(),
-            outcome => outcome.replace(' ', "-"),
-        };
+        let outcome = report.outcome.replace(' ', "-");
         let head = (
             status,
             Extension(ToKnownCaller),

@@ -30,7 +30,7 @@ async fn example_messages_show_what_the_product_is_for() {
     );
     for line in [
         "✓ orders-fulfilment     handled → 204",
-        "✓ orders-fulfilment     done before, not run again → 204",
+        "✓ orders-fulfilment     duplicate, not run again → 204",
         "↻ orders-fulfilment     failed: the hall is locked → 503  attempt 1, again in 1.0 s",
         "↻ orders-fulfilment     failed: the hall is locked → 503  attempt 2, again in 2.0 s",
         "✗ orders-fulfilment     dead-lettered: the warehouse has no such article as in line 1",

@@ -226,7 +226,7 @@ async fn the_example_subscribers_do_their_work_once() {
             .deliver_again(&name, &id)
             .expect("delivered");
         process
-            .log(|line| is_it(line) && line["outcome"] == "done before")
+            .log(|line| is_it(line) && line["outcome"] == "duplicate")
             .await;
     }
     let receipts = std::fs::read_dir(&outbox).expect("receipts").count();

@@ -261,7 +261,7 @@ fn unacked(settlement: &Settlement, attempt: u32) -> (Style, &'static str, Strin
 fn describe(report: &Report) -> String {
     match &report.reason {
         Some(reason) => format!("{}: {reason}", report.outcome),
-        None if report.outcome == "done before" => "done before, not run again".to_owned(),
+        None if report.outcome == "duplicate" => "duplicate, not run again".to_owned(),
         None => report.outcome.to_owned(),
     }
 }
