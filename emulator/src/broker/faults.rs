@@ -22,8 +22,8 @@ impl Broker {
 
     /// Sets checked faults of a subscription. The caller holds the lock of the resources.
     pub(super) fn give_faults(&self, delivery: &Delivery, faults: Faults) {
-        let said = serde_json::to_string(&faults).unwrap_or_default();
-        let note = Note::FaultsChanged { faults: said };
+        let json = serde_json::to_string(&faults).unwrap_or_default();
+        let note = Note::FaultsChanged { faults: json };
         self.history.noted(delivery.name(), note);
         if faults.is_none() {
             delivery.set_faults(faults);

@@ -22,7 +22,7 @@ const IDLE_LOOKS: u32 = 10;
 /// One open page. An event is built when its connection takes it, so a slow page costs nothing.
 struct Listener {
     console: Console,
-    told: Option<u64>,
+    sent_version: Option<u64>,
     looks: u32,
     _place: OwnedSemaphorePermit,
 }
@@ -34,7 +34,7 @@ pub(super) async fn news(State(console): State<Console>) -> Response {
     let stopping = console.stopping.clone().cancelled_owned();
     let listener = Listener {
         console,
-        told: None,
+        sent_version: None,
         looks: 0,
         _place: place,
     };
@@ -47,15 +47,15 @@ pub(super) async fn news(State(console): State<Console>) -> Response {
 fn listen(listener: Listener) -> impl Stream<Item = Result<Event, Infallible>> {
     stream::unfold(listener, |mut listener| async move {
         loop {
-            if listener.told.is_some() {
+            if listener.sent_version.is_some() {
                 sleep(INTERVAL).await;
             }
             listener.looks += 1;
             let version = listener.console.source.history().version();
-            if listener.told == Some(version) && listener.looks < IDLE_LOOKS {
+            if listener.sent_version == Some(version) && listener.looks < IDLE_LOOKS {
                 continue;
             }
-            (listener.told, listener.looks) = (Some(version), 0);
+            (listener.sent_version, listener.looks) = (Some(version), 0);
             let event = Event::default().data(listener.news(version).to_string());
             return Some((Ok(event), listener));
         }

@@ -225,7 +225,8 @@ impl DeliveryTask {
             settlement: settlement.clone(),
         };
         let (id, attempt) = (&leased.message.id, leased.attempt());
-        self.pusher.tell(subscription.as_str(), id, attempt, ended);
+        self.pusher
+            .report(subscription.as_str(), id, attempt, ended);
         let end = End {
             reply,
             reason,

@@ -266,11 +266,11 @@ mod tests {
             (parts, any::<bool>(), 0..3_u8).prop_map(|(parts, all, negation)| {
                 let texts: Vec<_> = parts.iter().map(|(text, _)| format!("({text})")).collect();
                 let truths = (0..messages_count()).map(|each| {
-                    let mut told = parts.iter().map(|(_, truths)| truths[each]);
+                    let mut known = parts.iter().map(|(_, truths)| truths[each]);
                     let joined = if all {
-                        told.all(|it| it)
+                        known.all(|it| it)
                     } else {
-                        told.any(|it| it)
+                        known.any(|it| it)
                     };
                     joined != (negation > 0)
                 });

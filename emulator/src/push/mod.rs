@@ -109,7 +109,7 @@ impl Pusher {
     }
 
     /// Sends an event to the receivers, if there are any.
-    pub(crate) fn tell(
+    pub(crate) fn report(
         &self,
         subscription: &str,
         message_id: &str,
@@ -139,7 +139,7 @@ impl Pusher {
     ) -> Ended {
         let _room = destination.reserve.room().await;
         let (id, attempt) = (&outgoing.message.id, outgoing.attempt);
-        self.tell(destination.subscription(), id, attempt, || {
+        self.report(destination.subscription(), id, attempt, || {
             Progress::Started
         });
         let started = machine_instant();

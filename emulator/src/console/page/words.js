@@ -110,7 +110,7 @@ export function faultsInWords(faults) {
     reorder && `out of order: ${share(reorder)}`,
     dropAnswer && `answer lost: ${share(dropAnswer)}`,
     delay && delay.probability && `late by up to ${delay.max.replace(/s$/, " s")}: ${share(delay.probability)}`,
-    token && token.probability && `bad token (${forgery(token.forgery)}): ${share(token.probability)}`,
+    token && token.probability && `invalid token (${forgery(token.forgery)}): ${share(token.probability)}`,
     burst && `bursts of ${number(burst.size)}`,
   ].filter(Boolean);
 }
