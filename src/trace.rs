@@ -153,8 +153,8 @@ mod tests {
         let found = of(&[("traceparent", OTHER), ("googclient_traceparent", GOOD)]);
         assert_eq!(found.as_deref(), Some(GOOD));
         assert_eq!(of(&[("traceparent", OTHER)]).as_deref(), Some(OTHER));
-        let mended = of(&[("traceparent", OTHER), ("googclient_traceparent", "hush")]);
-        assert_eq!(mended.as_deref(), Some(OTHER));
+        let replaced = of(&[("traceparent", OTHER), ("googclient_traceparent", "hush")]);
+        assert_eq!(replaced.as_deref(), Some(OTHER));
         assert_eq!(of(&[]), None);
     }
 

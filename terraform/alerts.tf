@@ -71,7 +71,7 @@ resource "google_monitoring_alert_policy" "oldest_unacked" {
 
       **Why it hurts**: it is late. With ordering, everything of its key waits behind it. At the end of the retention it is lost.
 
-      **What to do**: look in the service's log for `subscription="${each.key}"` and its `outcome` and `reason`. Failing handlers: mend what they depend on, Pub/Sub pushes again by itself. Refusals (401, 403): audience or push account differ on the two sides. No lines at all: the pushes do not arrive, look at the service's ingress and IAM. Everything succeeds but slowly: raise max_instances or concurrency.
+      **What to do**: look in the service's log for `subscription="${each.key}"` and its `outcome` and `reason`. Failing handlers: restore what they depend on, Pub/Sub pushes again by itself. Refusals (401, 403): audience or push account differ on the two sides. No lines at all: the pushes do not arrive, look at the service's ingress and IAM. Everything succeeds but slowly: raise max_instances or concurrency.
 
       ${local.about[each.key]}
     TEXT
@@ -108,7 +108,7 @@ resource "google_monitoring_alert_policy" "backlog" {
 
       **Why it hurts**: more messages arrive than are handled, so each new one waits longer than the one before.
 
-      **What to do**: if pushes fail, mend that first: failures also make Pub/Sub push more slowly. If they succeed, raise max_instances or concurrency, and look whether what the handler depends on can bear it. A burst that was planned passes by itself.
+      **What to do**: if pushes fail, fix that first: failures also make Pub/Sub push more slowly. If they succeed, raise max_instances or concurrency, and look whether what the handler depends on can handle more. A burst that was planned passes by itself.
 
       ${local.about[each.key]}
     TEXT
@@ -150,9 +150,9 @@ resource "google_monitoring_alert_policy" "failed_pushes" {
     content   = <<-TEXT
       **What happened**: of the pushes of `${each.key}`, more than ${each.value.alerts.failed_push_share * 100} % were not acked.
 
-      **Why it hurts**: each failure uses up one of ${each.value.max_delivery_attempts} attempts, after which the message is a dead letter; and Pub/Sub slows down the whole subscription, the good messages too.
+      **Why it hurts**: each failure uses up one of ${each.value.max_delivery_attempts} attempts, after which the message is a dead letter; and Pub/Sub slows down the whole subscription, the valid messages too.
 
-      **What to do**: look at the response codes on the dashboard. 401 and 403: audience or push account differ on the two sides, and good messages are on their way to the dead letters. 404: the service has no such subscriber; deploy it, or remove the subscription. 429: no room; raise concurrency or max_instances. 500: a handler panics. 503: a handler fails, or the store does not answer; the log says which. Nothing answers: the service does not start.
+      **What to do**: look at the response codes on the dashboard. 401 and 403: audience or push account differ on the two sides, and valid messages are on their way to the dead letters. 404: the service has no such subscriber; deploy it, or remove the subscription. 429: no room; raise concurrency or max_instances. 500: a handler panics. 503: a handler fails, or the store does not answer; the log says which. Nothing answers: the service does not start.
 
       ${local.about[each.key]}
     TEXT

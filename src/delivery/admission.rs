@@ -1,4 +1,4 @@
-//! Capacity for a push, checked immediately and before any claim: Pub/Sub slows down when it receives 429.
+//! Capacity for a delivery, checked immediately and before any claim: Pub/Sub slows down when it receives 429.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Graceful shutdown: new pushes are rejected, running ones finish; the remaining handlers are asked to stop, then aborted.
+//! Graceful shutdown: new pushes are rejected, running ones finish; the remaining handlers receive their stop signal, then are aborted.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) const SETTLING_TIME: Duration = Duration::from_secs(1);
 pub(crate) struct Shutdown {
     /// New pushes are rejected.
     pub(crate) closing: CancellationToken,
-    /// Handlers are asked to stop.
+    /// Handlers receive their stop signal.
     pub(crate) stopping: CancellationToken,
     /// Handlers are aborted.
     pub(crate) aborting: CancellationToken,
@@ -26,7 +26,7 @@ pub(crate) struct Shutdown {
 }
 
 impl Shutdown {
-    /// Waits for running pushes up to `grace`; in its last quarter their handlers are asked to stop.
+    /// Waits for running pushes up to `grace`; in its last quarter their handlers receive their stop signal.
     pub(crate) async fn run(&self, grace: Duration) {
         let end = Instant::now() + grace;
         self.closing.cancel();

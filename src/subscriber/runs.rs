@@ -61,7 +61,7 @@ pub(crate) struct InProcess {
 /// The time limits of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// The time after which the handler is asked to stop.
+    /// The time after which the handler receives its stop signal.
     pub(crate) soft: Duration,
     /// The time after which it is stopped.
     pub(crate) hard: Duration,
@@ -93,7 +93,7 @@ impl Default for RunSettings {
 }
 
 impl Subscriber {
-    /// Sets when the handler is asked to stop (`Context::stopping`); by default after four fifths of the hard limit.
+    /// Sets when the handler receives its stop signal (`Context::stopping`); by default after four fifths of the hard limit.
     #[must_use]
     pub fn soft_limit(mut self, limit: Duration) -> Self {
         self.runs.soft_limit = Some(limit);

@@ -16,7 +16,6 @@ const FOLDERS: [&str; 6] = [
 const QUESTIONS: [&str; 7] = ["What", "Whether", "Who", "How", "Where", "When", "Why"];
 
 #[test]
-#[ignore = "the long files are being divided"]
 fn no_file_is_longer_than_300_lines_without_its_tests() {
     let mut faults = Vec::new();
     for one in [crate::library(), crate::emulator()] {

@@ -1,4 +1,4 @@
-//! Soft and hard limits: a handler is asked to stop, then stopped, and never run twice at the same time.
+//! Soft and hard limits: a handler receives its stop signal, then is stopped, and never run twice at the same time.
 
 use std::time::Duration;
 

@@ -104,7 +104,7 @@ impl Probe {
             .expect("the probe");
     }
 
-    /// Waits until this number of runs were asked to stop.
+    /// Waits until this number of runs received their stop signal.
     pub(crate) async fn asked_to_stop(&self, stops: usize) {
         let mut watched = self.0.stops.subscribe();
         soon("a stop signal", watched.wait_for(|asked| *asked >= stops))
@@ -220,7 +220,7 @@ pub(crate) async fn probe(
         task::UNTIL_STOPPED => {
             context.stopping().await;
             probe.note_stop();
-            return Err("asked to stop".into());
+            return Err("stop signal received".into());
         }
         _ => {}
     }

@@ -66,7 +66,7 @@ impl Reason {
     pub(crate) fn outcome_unknown() -> Self {
         Self {
             kind: "outcome unknown",
-            text: "outcome unknown: an earlier run began, and its instance vanished before it could record the end".into(),
+            text: "outcome unknown: an earlier run began, and its instance ended before it recorded the result".into(),
         }
     }
 }
