@@ -42,7 +42,8 @@ mod tests {
     fn the_fix_is_the_call_that_the_sentence_names() {
         let check = |fault: &str, subject: &str, fix: &str| {
             let found = finding(fault);
-            assert_eq!((found.subject.as_str(), found.fix.as_str()), (subject, fix));
+            assert_eq!(found.subject, subject);
+            assert_eq!(found.fix, fix);
         };
         check(
             "subscriber \"orders\": window is 1s, expected more: see .window(…)",

@@ -128,7 +128,7 @@ fn good_declarations_have_no_finding() {
 }
 
 #[test]
-fn what_serve_refuses_is_found_all_at_once_and_the_rest_is_checked_all_the_same() {
+fn a_fault_of_a_declaration_hides_no_other_finding() {
     let wrong = subscriber("orders-mail")
         .attempts(101)
         .window(MINUTE * 2)
@@ -146,7 +146,15 @@ fn what_serve_refuses_is_found_all_at_once_and_the_rest_is_checked_all_the_same(
         ),
     ];
     assert_eq!(rules, expected.map(|(rule, fix)| (rule, fix.to_owned())));
+}
+
+#[test]
+fn an_empty_list_is_a_fault_of_the_declaration() {
     check(&[], "declaration", "add one to the list in main.rs");
+}
+
+#[test]
+fn a_subscription_is_declared_only_once() {
     check(
         &[subscriber("orders-mail"), subscriber("orders-mail")],
         "declaration",

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn two_types_of_one_name_are_refused_with_both_their_subscribers() {
+    fn two_types_of_one_name_are_refused() {
         let same = Subscriber::new("orders-print", async |order: Message<other::Order>| {
             drop(order.0.id)
         });
@@ -179,10 +179,18 @@ mod tests {
             declared(same),
             "subscriber \"orders-mail\" and subscriber \"orders-print\" read different types that are both named \"Order\"",
         );
+    }
+
+    #[test]
+    fn names_that_differ_only_in_case_are_refused() {
         let shout = Subscriber::new("shout", async |order: Message<other::Shout>| {
             drop(order.0.id)
         });
         check(declared(shout), "both named \"ORDER\"");
+    }
+
+    #[test]
+    fn a_type_whose_name_cannot_name_a_file_is_refused() {
         let astray = Subscriber::new("astray", async |order: Message<other::Astray>| {
             drop(order.0.id)
         });

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_has_the_names_rules_and_comments_of_the_type() {
+    fn the_schema_describes_the_fields_of_the_type() {
         let Content::Json { name, schema } = PayloadType::of::<Refund>().content else {
             panic!("JSON");
         };
@@ -128,8 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn bytes_and_attributes_have_no_schema() {
+    fn bytes_have_no_schema() {
         assert!(matches!(PayloadType::of::<Raw>().content, Content::Bytes));
+    }
+
+    #[test]
+    fn attributes_have_no_schema() {
         let attributes = PayloadType::of::<Attributes>().content;
         assert!(matches!(attributes, Content::Attributes));
     }

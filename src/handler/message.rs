@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn all_violations_are_reported_with_their_places_and_no_values() {
+    fn all_violations_are_reported_without_values() {
         let found = violations(r#"{"customer":"","lines":[{"quantity":3},{"quantity":4711}]}"#);
         assert_eq!(
             found,
@@ -277,13 +277,17 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_names_place_and_expectation_but_not_the_value() {
+    fn a_wrong_type_is_reported_without_its_value() {
         let found =
             violations(r#"{"customer":"c","lines":[{"quantity":"hush, expected nothing"}]}"#);
         assert_eq!(
             found,
             ["`lines[0].quantity` (line 1, column 61): expected u32"]
         );
+    }
+
+    #[test]
+    fn a_missing_field_is_named() {
         assert_eq!(
             violations(r#"{"lines":[]}"#),
             ["the document (line 1, column 12): missing field `customer`"]
@@ -312,10 +316,8 @@ mod tests {
             r#"{{"customer":"c","lines":[{}]}}"#,
             vec![line; 1000].join(",")
         ));
-        assert_eq!(
-            (many.len(), many.last().map(String::as_str)),
-            (51, Some("and more"))
-        );
+        assert_eq!(many.len(), 51);
+        assert_eq!(many.last().map(String::as_str), Some("and more"));
     }
 
     #[test]
@@ -414,7 +416,8 @@ mod tests {
         };
         let array = |element: &str, times: usize| format!("[{}]", vec![element; times].join(","));
         let good = read(format!(r#"{{"long":{}}}"#, array("0", 40_000))).expect("good");
-        assert_eq!((good.long.len(), good.short.len()), (40_000, 0));
+        assert_eq!(good.long.len(), 40_000);
+        assert_eq!(good.short.len(), 0);
         let short = read(format!(r#"{{"short":{}}}"#, array("0", 40_000))).expect_err("too long");
         assert_eq!(
             short,
@@ -427,10 +430,8 @@ mod tests {
             vec![r#"{"quantity":0}"#; 20_000].join(",")
         );
         let late = read(late).expect_err("violations");
-        assert_eq!(
-            (late.len(), late.last().map(String::as_str)),
-            (51, Some("and more"))
-        );
+        assert_eq!(late.len(), 51);
+        assert_eq!(late.last().map(String::as_str), Some("and more"));
         for sentence in late.iter().take(50) {
             let index = sentence
                 .strip_prefix("`lines[")
@@ -502,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn structs_in_tagged_enums_and_flattened_structs_are_read_from_objects_only() {
+    fn nested_structs_are_read_from_objects_only() {
         #[derive(Debug, Deserialize, Validate, JsonSchema)]
         struct Parcel {
             #[serde(default)]
@@ -542,7 +543,9 @@ mod tests {
             "sizes":["small",{"grams":2}],"tags":{"a":[1]}}"#;
         let parcel = read(good).expect("good");
         let Event::Moved { to, via } = &parcel.events[0];
-        assert_eq!((to.grams, via.len(), parcel.label.tags.len()), (1, 2, 1));
+        assert_eq!(to.grams, 1);
+        assert_eq!(via.len(), 2);
+        assert_eq!(parcel.label.tags.len(), 1);
         assert!(parcel.extra.is_array());
         assert!(matches!(
             &parcel.label.sizes[..],
@@ -564,7 +567,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_given_twice_says_so_and_nothing_is_quoted_however_large() {
+    fn a_field_that_is_given_twice_is_named() {
         assert_eq!(
             violations(r#"{"customer":"hush","lines":[],"customer":"hush"}"#),
             ["the document (line 1, column 40): field `customer` is given twice"]
@@ -573,6 +576,10 @@ mod tests {
             violations(r#"{"customer":"c","lines":[{"quantity":1,"quantity":1}]}"#),
             ["`lines[0]` (line 1, column 49): field `quantity` is given twice"]
         );
+    }
+
+    #[test]
+    fn a_large_value_is_not_quoted() {
         let large = r"\u007f".repeat(100_000);
         for json in [
             format!(r#"{{"customer":"c","lines":[{{"quantity":"{large}"}}]}}"#),

@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_lines_of_an_async_handler_and_of_its_tasks_carry_the_delivery() {
+    async fn the_lines_of_an_async_handler_carry_the_delivery() {
         let Work::Async(run) = Subscriber::new("test", waits).work else {
             panic!("not async");
         };
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_of_a_handler_on_a_thread_and_its_panic_carry_the_delivery() {
+    fn the_lines_of_a_handler_on_a_thread_carry_the_delivery() {
         hide_panic_messages();
         for subscriber in [
             Subscriber::blocking("test", panics),
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_names_other_targets_keeps_the_fields_of_handlers() {
+    fn a_filter_of_other_targets_keeps_the_fields_of_handlers() {
         for (directives, is_there) in [
             ("mine=debug", true),
             ("error", true),

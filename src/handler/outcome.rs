@@ -102,15 +102,23 @@ mod tests {
     }
 
     #[test]
-    fn a_string_and_a_nested_outcome_are_converted() {
+    fn an_error_text_becomes_a_retry() {
         assert_eq!(
             Err::<(), _>("later").into_outcome(),
             Outcome::retry("later")
         );
+    }
+
+    #[test]
+    fn a_nested_outcome_is_kept() {
         assert_eq!(
             Ok::<_, String>(Outcome::discard("seen")).into_outcome(),
             Outcome::discard("seen")
         );
+    }
+
+    #[test]
+    fn a_handler_without_a_result_succeeds() {
         assert_eq!(().into_outcome(), Outcome::Success);
     }
 }

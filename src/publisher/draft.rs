@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_at_the_limits_fits_and_one_byte_more_does_not() {
+    fn the_limits_of_a_message_are_exact() {
         let many = |count: usize| -> Vec<_> {
             (0..count)
                 .map(|each| (each.to_string(), String::new()))

@@ -44,6 +44,8 @@ pub(crate) fn short_name(full: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    const PROJECT: [(&str, &str); 1] = [("GOOGLE_CLOUD_PROJECT", "shop")];
+
     async fn check(topic: &str, variables: &[(&str, &str)], expected: Result<&str, &str>) {
         let environment = variables
             .iter()
@@ -61,14 +63,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_topic_has_a_short_and_a_full_name() {
-        let project = [("GOOGLE_CLOUD_PROJECT", "shop")];
+    async fn a_short_name_is_of_the_configured_project() {
+        check("orders", &PROJECT, Ok("projects/shop/topics/orders")).await;
+    }
+
+    #[tokio::test]
+    async fn a_full_name_needs_no_project() {
         let full = "projects/mall/topics/orders";
-        check("orders", &project, Ok("projects/shop/topics/orders")).await;
         check(full, &[], Ok(full)).await;
+    }
+
+    #[tokio::test]
+    async fn a_short_name_needs_a_project() {
         check("orders", &[], Err("set GOOGLE_CLOUD_PROJECT")).await;
         let emulator = [("PUBSUB_EMULATOR_HOST", "localhost:8085")];
         check("orders", &emulator, Err("set GOOGLE_CLOUD_PROJECT")).await;
+    }
+
+    #[tokio::test]
+    async fn a_malformed_name_is_refused() {
         for wrong in [
             "",
             "mall/orders",
@@ -78,7 +91,7 @@ mod tests {
         ] {
             check(
                 wrong,
-                &project,
+                &PROJECT,
                 Err("expected TOPIC or projects/PROJECT/topics/TOPIC"),
             )
             .await;

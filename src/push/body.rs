@@ -144,7 +144,8 @@ mod tests {
         let is_refused = |read: &Result<_, _>| matches!(read, Err(BodyError::NoRoom(_)));
         assert!(is_refused(&one) != is_refused(&other), "{one:?} {other:?}");
         let (read, place) = one.or(other).expect("one of them");
-        assert_eq!((read.len(), place.num_permits()), (64 * KIB, 64));
+        assert_eq!(read.len(), 64 * KIB);
+        assert_eq!(place.num_permits(), 64);
         assert_eq!(bodies.room_kibibytes.available_permits(), 36);
     }
 }

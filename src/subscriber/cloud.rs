@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_survives_an_outage_of_an_hour_and_a_half_by_default() {
+    fn by_default_a_message_survives_an_outage_of_95_minutes() {
         // Half of 10, 20, 40, 80, 160, 320 and 18 times 600 seconds.
         assert_eq!(survived(|subscriber| subscriber), Some(5715));
     }

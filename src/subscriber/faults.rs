@@ -101,10 +101,15 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_declaration_has_no_fault_and_limits_inside_the_ack_deadline() {
+    fn a_complete_declaration_has_no_fault() {
         assert_eq!(declared().faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn limits_are_inside_the_ack_deadline() {
         let limits = declared().limits();
-        assert_eq!((limits.soft.as_secs(), limits.hard.as_secs()), (44, 55));
+        assert_eq!(limits.soft.as_secs(), 44);
+        assert_eq!(limits.hard.as_secs(), 55);
         let shortest = declared().ack_deadline(10 * SECOND).limits();
         assert_eq!(shortest.hard, 9 * SECOND);
     }
@@ -193,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_names_what_was_found_and_the_call_that_decides_it() {
+    fn a_fault_names_the_value_that_was_found() {
         check(declared().topic("goog-orders"), "topic is \"goog-orders\"");
         check(
             declared().dead_letter_topic("orders"),
@@ -302,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn expectations_and_alerts_have_bounds() {
+    fn expectations_have_bounds() {
         check(declared().owner(" "), "the owner is an empty text");
         check(declared().expected_throughput(0.0), "0 messages a second");
         check(
@@ -313,6 +318,10 @@ mod tests {
             declared().expected_latency(Duration::ZERO),
             "latency is 0ns",
         );
+    }
+
+    #[test]
+    fn alerts_have_bounds() {
         let alerts = Alerts::default;
         check(
             declared().alerts(alerts().oldest_unacked_age(SECOND)),

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_carries_the_fields_of_its_spans_and_replaces_none() {
+    fn the_fields_of_spans_are_added_to_a_line_without_loss() {
         let found = lines(|| {
             let outer = tracing::info_span!(
                 "handler",

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_for_a_stuck_output_are_bounded_and_those_dropped_are_counted() {
+    fn lines_that_a_stuck_output_drops_are_counted() {
         const LINE: [u8; 1024] = [b'x'; 1024];
         const LINES: usize = 3 * LIMIT_BYTES / LINE.len();
         let (free, freed) = channel();

@@ -194,8 +194,12 @@ mod tests {
     }
 
     #[test]
-    fn declared_accounts_and_triggers_need_their_roles() {
+    fn a_complete_plan_lacks_no_role() {
         check("", "", "", &[]);
+    }
+
+    #[test]
+    fn declared_accounts_need_their_roles() {
         let creator = "declared_token_creator";
         check(creator, "role", "roles/viewer", &["the role is"]);
         check(creator, "member", "allUsers", &["the member is"]);
@@ -204,6 +208,10 @@ mod tests {
         let invoker = "declared_push_invoker";
         check(invoker, "member", "allUsers", &[ACCOUNT]);
         check(invoker, "name", "other", &["its name is"]);
+    }
+
+    #[test]
+    fn declared_triggers_need_their_roles() {
         let receiver = "event_receiver";
         let both = ["event_receiver", "expected serviceAccount:push@shop"];
         check(receiver, "member", "allUsers", &both);

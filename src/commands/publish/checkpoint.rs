@@ -209,9 +209,17 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_depends_on_text_and_place() {
+    fn equal_lines_in_one_place_have_one_fingerprint() {
         assert_eq!(fingerprint(1, b"a"), fingerprint(1, b"a"));
+    }
+
+    #[test]
+    fn a_fingerprint_depends_on_the_place() {
         assert_ne!(fingerprint(1, b"a"), fingerprint(2, b"a"));
+    }
+
+    #[test]
+    fn a_fingerprint_depends_on_the_text() {
         assert_ne!(fingerprint(1, b"a"), fingerprint(1, b"b"));
     }
 }

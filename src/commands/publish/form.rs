@@ -180,10 +180,15 @@ mod tests {
     }
 
     #[test]
-    fn ordering_key_and_event_id_are_read_from_the_data() {
+    fn metadata_is_read_from_the_named_places_in_the_data() {
         let order = r#"{"n":1,"id":"e"}"#;
         let flags = ["--event-id-from=/id", "--ordering-key-from=/n"];
         check(&flags, order, Ok((order, "1", "e")));
+    }
+
+    #[test]
+    fn a_missing_ordering_key_is_a_fault() {
+        let order = r#"{"n":1,"id":"e"}"#;
         let fault = "the ordering key is missing: no text or whole number at \"/m\"";
         check(&["--ordering-key-from=/m"], order, Err(fault));
     }

@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_is_read_and_shown_without_its_passwords() {
+    fn every_form_is_shown_without_its_passwords() {
         for (url, shown) in [
             ("redis://h", "redis://h:6379"),
             ("redis://h:6379/", "redis://h:6379"),

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_letter_names_its_source_and_its_reason() {
+    fn a_dead_letter_has_attributes_that_explain_it() {
         let found = attributes_of(
             [
                 ("region".into(), "eu".into()),
@@ -255,24 +255,30 @@ mod tests {
     }
 
     #[test]
-    fn too_long_and_too_many_attributes_are_cut_at_a_character() {
+    fn too_long_attributes_are_cut_at_a_character() {
         let found = attributes_of(
             [(format!("goog{}", "k".repeat(252)), "v".into())],
             &"ü".repeat(1000),
         );
         assert_eq!(found["pushgate-dead-letter-error"].len(), 1024);
         assert!(found.keys().all(|name| name.len() <= 256));
+        let found = attributes_of([], &"€".repeat(342));
+        assert_eq!(
+            found["pushgate-dead-letter-error"].len(),
+            1023,
+            "a character of three bytes is not cut in two"
+        );
+    }
+
+    #[test]
+    fn too_many_attributes_are_cut_but_not_those_that_explain() {
         let many = attributes_of(
             (0..100).map(|number| (format!("a{number}"), String::new())),
             &"€".repeat(342),
         );
         assert_eq!(many.len(), 100);
         assert_eq!(many["pushgate-source-message-id"], "7");
-        assert_eq!(
-            many["pushgate-dead-letter-error"].len(),
-            1023,
-            "a character of three bytes is not cut in two"
-        );
+        assert_eq!(many["pushgate-dead-letter-error"].len(), 1023);
     }
 
     #[test]
@@ -295,16 +301,16 @@ mod tests {
         assert_eq!(found[&forged], "real");
     }
 
+    fn region() -> (String, String) {
+        ("region".to_owned(), "eu".to_owned())
+    }
+
     #[test]
-    fn a_too_large_dead_letter_loses_its_error_then_googles_attributes() {
+    fn a_too_large_dead_letter_loses_its_error_first() {
         let topic = "projects/shop/topics/dead";
-        let letter = |data_bytes: usize| {
-            let original = ("region".to_owned(), "eu".to_owned());
-            let delivery = delivery(vec![0; data_bytes], [original]);
-            letter(topic, &delivery, &reason(&"e".repeat(1_000)))
-        };
         let added = |data_bytes| {
-            let letter = letter(data_bytes).expect("it fits");
+            let delivery = delivery(vec![0; data_bytes], [region()]);
+            let letter = letter(topic, &delivery, &reason(&"e".repeat(1_000))).expect("it fits");
             let error = letter.attributes.get(ERROR_ATTRIBUTE).map(String::len);
             let needed = ["region", REASON_ATTRIBUTE, MESSAGE_ID_ATTRIBUTE];
             for name in needed {
@@ -312,11 +318,26 @@ mod tests {
             }
             (error, letter.attributes.contains_key(SOURCE_SUBSCRIPTION))
         };
-        assert_eq!(added(9_998_000), (Some(1_000), true));
+        let (error, has_source) = added(9_998_000);
+        assert_eq!(error, Some(1_000));
+        assert!(has_source);
         let (error, has_source) = added(9_999_000);
-        assert!(error.is_some_and(|bytes| (1..1_000).contains(&bytes)) && has_source);
-        assert_eq!(added(9_999_760), (None, false));
-        let refused = letter(9_999_999).expect_err("no room for the reason");
+        assert!(error.is_some_and(|bytes| (1..1_000).contains(&bytes)));
+        assert!(has_source);
+        let (error, has_source) = added(9_999_760);
+        assert_eq!(error, None);
+        assert!(!has_source);
+    }
+
+    #[test]
+    fn a_dead_letter_without_room_for_its_reason_is_refused() {
+        let delivery = delivery(vec![0; 9_999_999], [region()]);
+        let refused = letter(
+            "projects/shop/topics/dead",
+            &delivery,
+            &reason(&"e".repeat(1_000)),
+        )
+        .expect_err("no room for the reason");
         assert!(
             refused.to_string().ends_with(
                 "at most 10000000 are allowed; Pub/Sub forwards the message after its last delivery attempt"

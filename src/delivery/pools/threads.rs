@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn each_of_many_subscriptions_has_a_thread_although_all_others_hang() {
+    fn a_subscription_has_a_thread_although_all_others_hang() {
         for threads in 1..10 {
             let pool = Pool::new("cpu", threads, 20);
             let shares: Vec<Share> = (0..20).map(|_| pool.share()).collect();

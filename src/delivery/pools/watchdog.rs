@@ -96,7 +96,7 @@ mod tests {
 
     /// Uses a runtime that is not driven in place of one whose workers are all blocked.
     #[test]
-    fn an_executor_without_a_free_worker_for_ten_seconds_is_not_live() {
+    fn an_executor_blocked_for_ten_seconds_is_not_live() {
         let executor = Builder::new_current_thread().build().expect("a runtime");
         let watchdog = Watchdog {
             runs: Arc::new(Runs::new(0)),

@@ -249,24 +249,42 @@ mod tests {
         serde_saphyr::from_str(&yaml).expect("YAML that can be read")
     }
 
-    #[test]
-    fn texts_of_declarations_survive_yaml_and_names_make_good_keys() {
+    /// Returns the document of one ordered subscriber whose topic has a schema.
+    fn ordered() -> Value {
         let handler = async |_: Read<Raw>| ();
         let declared = subscriber(Subscriber::new("orders-mail", handler))
             .topic_schema(TopicSchema::avro("mails", "{\n  \"type\": \"string\"\n}\n").binary())
             .ordered();
-        let written = written(&[declared]);
-        let operation = &written["operations"]["receive-orders-mail"];
+        written(&[declared])
+    }
+
+    #[test]
+    fn texts_of_declarations_survive_yaml() {
+        let written = ordered();
         assert_eq!(
-            operation["summary"],
+            written["operations"]["receive-orders-mail"]["summary"],
             "Says: \"yes\",\n- and: more # than that."
         );
+        let channel = &written["channels"]["orders_7Enew"];
+        let settings = &channel["bindings"]["googlepubsub"]["schemaSettings"];
+        assert_eq!(settings["x-definition"], "{\n  \"type\": \"string\"\n}\n");
+    }
+
+    #[test]
+    fn names_make_valid_keys() {
+        let written = ordered();
+        let operation = &written["operations"]["receive-orders-mail"];
         assert_eq!(operation["channel"]["$ref"], "#/channels/orders_7Enew");
         let channel = &written["channels"]["orders_7Enew"];
         assert_eq!(channel["address"], "projects/{project}/topics/orders~new");
+    }
+
+    #[test]
+    fn the_form_of_messages_is_described() {
+        let written = ordered();
+        let channel = &written["channels"]["orders_7Enew"];
         let settings = &channel["bindings"]["googlepubsub"]["schemaSettings"];
         assert_eq!(settings["encoding"], "BINARY");
-        assert_eq!(settings["x-definition"], "{\n  \"type\": \"string\"\n}\n");
         let message = &written["components"]["messages"]["orders_7Enew.bytes"];
         assert_eq!(message["contentType"], "application/octet-stream");
         assert_eq!(
@@ -276,19 +294,34 @@ mod tests {
         assert!(message["bindings"]["googlepubsub"]["orderingKey"].is_string());
     }
 
-    #[test]
-    fn a_topic_that_is_also_one_of_dead_letters_keeps_its_own_channel() {
+    /// Returns the document of two subscribers, of which one reads the other's dead letters.
+    fn with_dead_letters() -> Value {
         let handler = async |_: Read<Attributes>| ();
         let one = subscriber(Subscriber::new("orders-mail", handler)).dead_letter_topic("given-up");
         let two = subscriber(Subscriber::new("watch-dead", handler))
             .topic("given-up")
             .schedule(Schedule::cron("0 6 * * *").attribute("event-id", "1"));
-        let written = written(&[one, two]);
+        written(&[one, two])
+    }
+
+    #[test]
+    fn a_topic_of_dead_letters_may_have_messages_of_its_own() {
+        let written = with_dead_letters();
         let messages = &written["channels"]["given-up"]["messages"];
         assert!(messages["attributes"]["$ref"].is_string(), "{messages}");
+    }
+
+    #[test]
+    fn a_schedule_is_an_operation_that_sends() {
+        let written = with_dead_letters();
         let sends = &written["operations"]["send-schedule-watch-dead"];
         assert_eq!(sends["action"], "send");
         assert_eq!(sends["x-schedule"]["cron"], "0 6 * * *");
+    }
+
+    #[test]
+    fn dead_letters_are_an_operation_with_their_sources() {
+        let written = with_dead_letters();
         assert_eq!(
             written["operations"]["send-dead-letters-given-up"]["x-from"],
             serde_json::json!(["orders-mail"])

@@ -175,6 +175,9 @@ mod tests {
         push.to_string().into()
     }
 
+    /// A subscription as Eventarc names it.
+    const CREATED: &str = "projects/p/subscriptions/eventarc-europe-west1-orders-sub-042";
+
     fn declared() -> Subscriber {
         Subscriber::new("orders", async |_: Context| ())
             .idempotency(Idempotency::none("for the test"))
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_of_google_makes_the_body_payload_whatever_else_is_there() {
+    fn metadata_headers_make_the_body_payload() {
         let other = wrapped("projects/p/subscriptions/other");
         let attributes = [
             ("content-type", "application/cloudevents+json"),
@@ -228,12 +231,14 @@ mod tests {
             let head = [METADATA.as_slice(), attributes.as_slice()].concat();
             let envelope = at(&subscriber, &head, other.clone()).expect("a push");
             assert_eq!(envelope.data, other);
-            assert_eq!(
-                (envelope.subscription, envelope.known_as),
-                (NAME.into(), "7".into())
-            );
+            assert_eq!(envelope.subscription, NAME);
+            assert_eq!(envelope.known_as, "7");
             assert!(envelope.attributes.contains_key("ce-type"));
         }
+    }
+
+    #[test]
+    fn a_missing_metadata_header_is_named() {
         for (index, (missing, _)) in METADATA.iter().enumerate() {
             let mut head = METADATA.to_vec();
             head.remove(index);
@@ -243,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unwrapped_subscribers_bodies_are_payload_also_if_they_look_like_a_push() {
+    fn the_body_of_an_unwrapped_push_is_always_payload() {
         let unwrapped = declared().unwrapped();
         for head in [
             EVENT.as_slice(),
@@ -252,28 +257,38 @@ mod tests {
         ] {
             let body = wrapped("projects/p/subscriptions/other");
             let envelope = at(&unwrapped, head, body.clone()).expect("payload");
-            assert_eq!((envelope.data, envelope.message_id), (body, None));
+            assert_eq!(envelope.data, body);
+            assert_eq!(envelope.message_id, None);
             assert_eq!(envelope.subscription, NAME);
         }
-        let needing = unwrapped.idempotency(Idempotency::by_message_id());
+    }
+
+    #[test]
+    fn an_unwrapped_push_needs_the_message_id_that_is_its_key() {
+        let needing = declared()
+            .unwrapped()
+            .idempotency(Idempotency::by_message_id());
         let error = at(&needing, &[], wrapped(NAME)).expect_err("no id");
         assert!(matches!(error, EnvelopeError::NoMessageId));
         assert!(at(&needing, &METADATA, Bytes::new()).is_ok());
     }
 
     #[test]
-    fn an_event_belongs_to_the_path_only_where_eventarc_is_declared_and_in_the_same_project() {
-        let created = "projects/p/subscriptions/eventarc-europe-west1-orders-sub-042";
-        let envelope = at(&declared().eventarc(), &EVENT, wrapped(created)).expect("a push");
+    fn an_event_belongs_to_the_path_that_declares_eventarc() {
+        let envelope = at(&declared().eventarc(), &EVENT, wrapped(CREATED)).expect("a push");
         assert_eq!(envelope.subscription, NAME);
+    }
+
+    #[test]
+    fn an_event_that_does_not_belong_to_the_path_is_refused() {
         let check = |subscriber, head, name: &str, expected: &str| {
             let error = at(&subscriber, head, wrapped(name)).expect_err("none");
             assert!(error.to_string().contains(expected), "{error} ({expected})");
         };
         let (event, foreign) = (EVENT.as_slice(), "projects/q/subscriptions/orders");
-        check(declared(), event, created, "declare the subscriber .event");
+        check(declared(), event, CREATED, "declare the subscriber .event");
         let eventarc = declared().eventarc();
-        check(eventarc.clone(), &[], created, "the push is from");
+        check(eventarc.clone(), &[], CREATED, "the push is from");
         check(eventarc.clone(), event, foreign, "GOOGLE_CLOUD_PROJECT");
         check(eventarc, event, "orders", "expected projects/");
     }

@@ -25,9 +25,18 @@ fn fits(old: &Value, new: &Value) {
 }
 
 #[test]
-fn a_schema_fits_itself_and_a_wider_one() {
+fn a_schema_fits_itself() {
     let text = json!({"type": "string"});
     fits(&text, &text);
+    fits(
+        &text,
+        &json!({"type": "string", "title": "A", "description": "b", "default": "c", "x-d": 1}),
+    );
+}
+
+#[test]
+fn a_schema_fits_a_wider_one() {
+    let text = json!({"type": "string"});
     fits(&text, &json!(true));
     fits(&text, &json!({"type": ["string", "null"]}));
     fits(&json!({"type": "integer"}), &json!({"type": "number"}));
@@ -57,10 +66,6 @@ fn a_schema_fits_itself_and_a_wider_one() {
         &json!({"anyOf": [{"type": "null"}, {"type": "string"}]}),
     );
     fits(&json!(false), &text);
-    fits(
-        &text,
-        &json!({"type": "string", "title": "A", "description": "b", "default": "c", "x-d": 1}),
-    );
 }
 
 #[test]
@@ -123,40 +128,62 @@ impl BothEnds for Value {
     }
 }
 
-#[test]
-fn fields_come_go_and_become_required() {
-    let of = |properties: Value, required: Value| json!({"type": "object", "properties": properties, "required": required});
-    let old = of(
-        json!({"id": {"type": "string"}, "note": {"type": "string"}}),
-        json!(["id"]),
-    );
-    let at = |new: &Value| {
-        let changes = compare(&old, new).into_iter();
-        changes
-            .map(|each| (each.effect, each.place))
-            .collect::<Vec<_>>()
-    };
+fn object(properties: Value, required: Value) -> Value {
+    json!({"type": "object", "properties": properties, "required": required})
+}
+
+/// Returns the changes from an object with a required `id` and an optional `note`, which `change` turns into the new schema.
+fn changes(change: impl FnOnce(&mut Value)) -> Vec<(Effect, String)> {
     let both = json!({"id": {"type": "string"}, "note": {"type": "string"}});
-    assert_eq!(at(&of(both.clone(), json!([]))), []);
+    let old = object(both, json!(["id"]));
+    let mut new = old.clone();
+    change(&mut new);
+    let changes = compare(&old, &new).into_iter();
+    changes.map(|each| (each.effect, each.place)).collect()
+}
+
+#[test]
+fn a_field_may_become_optional() {
+    assert_eq!(changes(|new| new["required"] = json!([])), []);
+}
+
+#[test]
+fn a_field_that_becomes_required_breaks() {
     assert_eq!(
-        at(&of(both.clone(), json!(["id", "note"]))),
+        changes(|new| new["required"] = json!(["id", "note"])),
         [(Effect::Breaks, "$.note".into())]
     );
-    let mut more = both.clone();
-    more["more"] = json!({"type": "string"});
-    assert_eq!(at(&of(more.clone(), json!(["id"]))), [], "new and optional");
+}
+
+#[test]
+fn an_optional_field_may_be_added() {
+    let more = |new: &mut Value| new["properties"]["more"] = json!({"type": "string"});
+    assert_eq!(changes(more), []);
+}
+
+#[test]
+fn a_new_field_that_is_required_breaks() {
+    let more = |new: &mut Value| {
+        new["properties"]["more"] = json!({"type": "string"});
+        new["required"] = json!(["id", "more"]);
+    };
+    assert_eq!(changes(more), [(Effect::Breaks, "$.more".into())]);
+}
+
+#[test]
+fn a_field_that_goes_is_found() {
+    let fewer = |new: &mut Value| new["properties"] = json!({"id": {"type": "string"}});
+    assert_eq!(changes(fewer), [(Effect::Removes, "$.note".into())]);
+}
+
+#[test]
+fn a_field_that_goes_from_a_closed_object_breaks() {
+    let closed = |new: &mut Value| {
+        new["properties"] = json!({"id": {"type": "string"}});
+        new["additionalProperties"] = json!(false);
+    };
     assert_eq!(
-        at(&of(more, json!(["id", "more"]))),
-        [(Effect::Breaks, "$.more".into())]
-    );
-    assert_eq!(
-        at(&of(json!({"id": {"type": "string"}}), json!(["id"]))),
-        [(Effect::Removes, "$.note".into())]
-    );
-    let mut closed = of(json!({"id": {"type": "string"}}), json!(["id"]));
-    closed["additionalProperties"] = json!(false);
-    assert_eq!(
-        at(&closed),
+        changes(closed),
         [
             (Effect::Breaks, "$".into()),
             (Effect::Breaks, "$.note".into())
@@ -179,18 +206,33 @@ fn references_are_followed_also_around_a_circle() {
     assert_eq!(changes[0].place, "$.name");
 }
 
+fn variant(kind: &str, kind_of_value: &str) -> Value {
+    let properties = json!({"kind": {"const": kind}, "value": {"type": kind_of_value}});
+    object(properties, json!(["kind", "value"]))
+}
+
+/// Returns the changes from the variants `a` and `b` to these.
+fn changed_variants(new: &[Value]) -> Vec<Change> {
+    let old = json!({"oneOf": [variant("a", "string"), variant("b", "string")]});
+    compare(&old, &json!({"oneOf": new}))
+}
+
 #[test]
-fn variants_are_matched_and_a_lost_one_is_found() {
-    let variant = |kind: &str, field: Value| json!({"type": "object", "properties": {"kind": {"const": kind}, "value": field}, "required": ["kind", "value"]});
-    let text = json!({"type": "string"});
-    let old = json!({"oneOf": [variant("a", text.clone()), variant("b", text.clone())]});
-    let more = json!({"oneOf": [variant("b", text.clone()), variant("c", text.clone()), variant("a", text.clone())]});
-    assert_eq!(compare(&old, &more), []);
-    let less = json!({"oneOf": [variant("a", text.clone())]});
-    assert_eq!(compare(&old, &less)[0].place, "$.kind");
-    let narrower =
-        json!({"oneOf": [variant("a", text.clone()), variant("b", json!({"type": "integer"}))]});
-    assert_eq!(compare(&old, &narrower)[0].place, "$.value");
+fn variants_are_matched_in_any_order() {
+    let more = ["b", "c", "a"].map(|kind| variant(kind, "string"));
+    assert_eq!(changed_variants(&more), []);
+}
+
+#[test]
+fn a_lost_variant_is_found() {
+    let less = [variant("a", "string")];
+    assert_eq!(changed_variants(&less)[0].place, "$.kind");
+}
+
+#[test]
+fn a_narrower_variant_is_found() {
+    let narrower = [variant("a", "string"), variant("b", "integer")];
+    assert_eq!(changed_variants(&narrower)[0].place, "$.value");
 }
 
 #[test]
@@ -236,37 +278,85 @@ fn subscribers() -> [Subscriber; 1] {
     [Subscriber::new("mails", read).topic("mails")]
 }
 
+/// Returns a folder in which the subscribers' types are released, and this file beside them.
+fn released_with(file: &str, text: &str) -> PathBuf {
+    let root = folder("released");
+    write(&subscribers(), &root).expect("written");
+    fs::write(root.join("m2m/released").join(file), text).expect("written");
+    root
+}
+
+fn remove(root: PathBuf) {
+    fs::remove_dir_all(root).expect("removed");
+}
+
 #[test]
-fn what_is_released_is_compared_and_what_is_gone_is_named() {
+fn what_was_never_released_is_not_compared() {
     let root = folder("released");
     assert!(matches!(compare_in(&root), Comparison::Never));
+    remove(root);
+}
+
+#[test]
+fn the_files_of_a_release_are_reported() {
+    let root = folder("released");
     let written = write(&subscribers(), &root).expect("written");
     let files = ["Mail.json", "subscriptions/mails.json"];
     assert_eq!(written, files.map(|file| root.join(FOLDER).join(file)));
+    remove(root);
+}
+
+#[test]
+fn the_keys_of_a_release_are_read_back() {
+    let root = folder("released");
+    write(&subscribers(), &root).expect("written");
     let keys = released_keys(&subscribers()[0], &root).expect("read");
     assert_eq!(keys, Some(Keys::of(&subscribers()[0])));
+    remove(root);
+}
+
+#[test]
+fn what_has_not_changed_since_a_release_is_left_out() {
+    let root = folder("released");
+    write(&subscribers(), &root).expect("written");
     assert!(matches!(compare_in(&root), Comparison::Since(since) if since.is_empty()));
+    remove(root);
+}
+
+#[test]
+fn what_has_changed_since_a_release_is_found() {
     let old = json!({"type": "object", "properties": {"to": {"type": "string"}}});
-    fs::write(root.join("m2m/released/Mail.json"), old.to_string()).expect("written");
-    fs::write(root.join("m2m/released/Letter.json"), "{}").expect("written");
+    let root = released_with("Mail.json", &old.to_string());
     let Comparison::Since(since) = compare_in(&root) else {
         panic!("released");
     };
-    assert!(matches!(since["Letter"], Since::Gone));
     let Since::Changed(changes) = &since["Mail"] else {
         panic!("changed");
     };
     let places: Vec<_> = changes.iter().map(|each| each.place.as_str()).collect();
     assert_eq!(places, ["$.to", "$.to"], "required, and an e-mail");
-    fs::write(root.join("m2m/released/Letter.json"), "hush {").expect("written");
+    remove(root);
+}
+
+#[test]
+fn a_released_type_that_is_gone_is_named() {
+    let root = released_with("Letter.json", "{}");
+    let Comparison::Since(since) = compare_in(&root) else {
+        panic!("released");
+    };
+    assert!(matches!(since["Letter"], Since::Gone));
+    remove(root);
+}
+
+#[test]
+fn an_unreadable_release_is_named_but_not_quoted() {
+    let root = released_with("Letter.json", "hush {");
     let error = super::compare(&subscribers(), &root)
         .expect_err("no JSON")
         .to_string();
-    assert!(
-        error.contains("Letter.json") && !error.contains("hush"),
-        "{error}"
-    );
-    fs::remove_dir_all(root).expect("removed");
+    assert!(error.contains("Letter.json"), "{error}");
+    assert!(!error.contains("hush"), "{error}");
+    remove(root);
 }
 
 fn compare_in(root: &Path) -> Comparison {
