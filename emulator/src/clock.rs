@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_after_the_rest_of_a_millisecond_is_a_later_one_in_whole_milliseconds() {
+    fn the_rest_of_a_millisecond_leads_to_the_next_one() {
         for time in [
             datetime!(2030-01-02 03:04:05 UTC),
             datetime!(2030-01-02 03:04:05.678 UTC),
@@ -131,9 +131,8 @@ mod tests {
             datetime!(2030-01-02 03:04:05.999999999 UTC),
         ] {
             let next = time + rest_of_millisecond(time);
-            let is_next =
-                whole_milliseconds(next) > time && next - time <= Duration::from_millis(1);
-            assert!(is_next, "{time} {next}");
+            assert!(whole_milliseconds(next) > time, "{time} {next}");
+            assert!(next - time <= Duration::from_millis(1), "{time} {next}");
         }
     }
 

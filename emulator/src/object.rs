@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_no_array_and_has_each_field_once() {
+    fn an_object_is_no_array() {
         refused("[0.1]", "invalid type: sequence, expected an object");
         let delay = r#"{"delay": [1, "0s", "1s"]}"#;
         refused(delay, "invalid type: sequence, expected an object");
@@ -88,8 +88,16 @@ mod tests {
         refused(token, "invalid type: sequence, expected an object");
         let burst = r#"{"burst": [2, "1s"]}"#;
         refused(burst, "invalid type: sequence, expected an object");
+    }
+
+    #[test]
+    fn an_object_has_each_field_once() {
         let twice = r#"{"duplicate": 0.1, "duplicate": 0.1}"#;
         refused(twice, "duplicate field `duplicate`");
+    }
+
+    #[test]
+    fn a_field_that_is_null_is_absent() {
         let read: Object<Faults> = serde_json::from_str(r#"{"delay": null}"#).unwrap();
         assert_eq!(read.0, Faults::none());
     }

@@ -289,17 +289,20 @@ mod tests {
     }
 
     #[test]
-    fn topics_and_snapshots_have_masks_too() {
-        let labels = change().labels;
+    fn topics_have_masks_too() {
         let topic = Topic {
-            labels: labels.clone(),
+            labels: change().labels,
             ..Topic::default()
         };
         let merged = merge_topic(&Topic::default(), &topic, &mask(&["labels"])).unwrap();
         assert_eq!(merged, topic);
         assert!(merge_topic(&topic, &topic, &mask(&["name"])).is_err());
+    }
+
+    #[test]
+    fn snapshots_have_masks_too() {
         let snapshot = Snapshot {
-            labels,
+            labels: change().labels,
             expire_time: Some(prost_types::Timestamp::default()),
             ..Snapshot::default()
         };

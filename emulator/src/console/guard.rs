@@ -233,6 +233,8 @@ mod tests {
         );
     }
 
+    const JSON: (&str, &str) = ("content-type", "application/json");
+
     fn check(method: Method, headers: &[(&str, &str)], expected: Result<(), Refusal>) {
         let guard = Guard::new("127.0.0.1:8085".parse().unwrap(), PUBLIC);
         let mut request = Request::builder()
@@ -247,24 +249,31 @@ mod tests {
     }
 
     #[test]
-    fn only_the_consoles_own_page_and_programs_may_change_anything() {
-        let json = ("content-type", "application/json");
+    fn a_program_may_change_anything_with_json() {
         check(Method::GET, &[], Ok(()));
-        check(Method::POST, &[json], Ok(()));
+        check(Method::POST, &[JSON], Ok(()));
         check(
             Method::POST,
             &[("content-type", "Application/JSON; charset=utf-8")],
             Ok(()),
         );
+    }
+
+    #[test]
+    fn the_consoles_own_page_may_change_anything() {
         check(
             Method::POST,
             &[
-                json,
+                JSON,
                 ("origin", "http://127.0.0.1:8085"),
                 (FETCH_SITE, "same-origin"),
             ],
             Ok(()),
         );
+    }
+
+    #[test]
+    fn a_change_that_is_no_json_is_refused() {
         check(Method::POST, &[], Err(Refusal::NotJson));
         check(
             Method::POST,
@@ -272,6 +281,10 @@ mod tests {
             Err(Refusal::NotJson),
         );
         check(Method::DELETE, &[], Err(Refusal::NotJson));
+    }
+
+    #[test]
+    fn a_foreign_page_is_refused() {
         for foreign in [
             ("origin", "http://evil.example"),
             ("origin", "null"),
@@ -281,7 +294,7 @@ mod tests {
             (FETCH_SITE, "cross-site"),
             (FETCH_SITE, "same-site"),
         ] {
-            check(Method::POST, &[json, foreign], Err(Refusal::ForeignPage));
+            check(Method::POST, &[JSON, foreign], Err(Refusal::ForeignPage));
             check(Method::GET, &[foreign], Err(Refusal::ForeignPage));
         }
     }

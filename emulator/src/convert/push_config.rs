@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_endpoint_nothing_is_pushed_and_no_setting_is_lost() {
+    fn without_an_endpoint_nothing_is_pushed() {
         let empty = PushConfigMessage::default();
         assert_eq!(push_config_from(empty.clone()), Ok(None));
         let version = (VERSION_ATTRIBUTE.to_owned(), "v1".to_owned());
@@ -151,6 +151,10 @@ mod tests {
             ..empty
         };
         assert_eq!(push_config_from(version), Ok(None));
+    }
+
+    #[test]
+    fn a_setting_without_an_endpoint_is_refused() {
         let config = PushConfig::new("http://localhost/");
         for (config, setting) in [
             (

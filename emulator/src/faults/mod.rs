@@ -286,9 +286,8 @@ mod tests {
         })
     }
 
-    #[test]
-    fn what_is_read_is_what_the_builder_makes_and_what_is_written() {
-        let built = Faults::none()
+    fn built() -> Faults {
+        Faults::none()
             .duplicate(0.1)
             .delay(0.5, SECOND / 10, 2 * SECOND)
             .reorder(0.2)
@@ -299,12 +298,33 @@ mod tests {
             )
             .burst(10, 5 * SECOND)
             .outage(Outage::On)
-            .seed(7);
-        assert_eq!(from_value::<Faults>(all()).unwrap(), built);
-        assert_eq!(to_value(&built).unwrap(), all());
-        assert_eq!(built.check(), Ok(()));
+            .seed(7)
+    }
+
+    #[test]
+    fn what_is_read_is_what_the_builder_makes() {
+        assert_eq!(from_value::<Faults>(all()).unwrap(), built());
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        assert_eq!(to_value(built()).unwrap(), all());
+    }
+
+    #[test]
+    fn faults_of_all_kinds_can_be_combined() {
+        assert_eq!(built().check(), Ok(()));
+    }
+
+    #[test]
+    fn no_faults_are_written_as_an_empty_object() {
         assert_eq!(to_value(Faults::none()).unwrap(), json!({}));
-        assert!(Faults::none().seed(3).is_none() && !built.is_none());
+    }
+
+    #[test]
+    fn a_seed_alone_is_no_fault() {
+        assert!(Faults::none().seed(3).is_none());
+        assert!(!built().is_none());
     }
 
     fn refused(change: Value, words: &str) {

@@ -107,13 +107,21 @@ mod tests {
     }
 
     #[test]
-    fn keys_values_and_prefixes_are_compared_exactly() {
+    fn keys_are_compared_exactly() {
         check("attributes:domain", true);
         check("attributes:Domain", false);
         check("attributes:missing", false);
+    }
+
+    #[test]
+    fn values_are_compared_exactly() {
         check(r#"attributes.domain = "com""#, true);
         check(r#"attributes.domain="COM""#, false);
         check(r#"attributes.missing = """#, false);
+    }
+
+    #[test]
+    fn prefixes_are_compared_exactly() {
         check(r#"hasPrefix(attributes.region, "us-")"#, true);
         check(r#"hasPrefix( attributes.region , "east" )"#, false);
         check(r#"hasPrefix(attributes.region, "")"#, true);
@@ -128,10 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn words_and_a_minus_negate_what_follows() {
+    fn a_word_negates_what_follows() {
         check("NOT attributes:domain", false);
-        check("-attributes:domain", false);
-        check("- attributes:missing", true);
         check(r#"NOT attributes.domain != "com""#, true);
         check("NOT (attributes:domain AND attributes:missing)", true);
         check("NOT (NOT attributes:domain)", true);
@@ -139,13 +145,24 @@ mod tests {
     }
 
     #[test]
-    fn words_and_parentheses_join_comparisons() {
+    fn a_minus_negates_what_follows() {
+        check("-attributes:domain", false);
+        check("- attributes:missing", true);
+    }
+
+    #[test]
+    fn words_join_comparisons() {
         check("attributes:domain AND attributes:region", true);
         check("attributes:domain AND attributes:missing", false);
         check(
             "attributes:missing OR attributes:x OR attributes:domain",
             true,
         );
+        check("attributes:domain\n\tAND\nattributes:region", true);
+    }
+
+    #[test]
+    fn parentheses_group_comparisons() {
         check(
             "attributes:missing AND (attributes:x OR attributes:domain)",
             false,
@@ -155,16 +172,23 @@ mod tests {
             true,
         );
         check("((((attributes:domain))))", true);
-        check("attributes:domain\n\tAND\nattributes:region", true);
     }
 
     #[test]
-    fn keys_with_other_characters_are_quoted_and_escaped() {
+    fn keys_with_other_characters_are_quoted() {
         check(r#"attributes:"iana.org/language_tag""#, true);
         check(r#"attributes."iana.org/language_tag" = "en""#, true);
+    }
+
+    #[test]
+    fn values_are_escaped() {
         check(r#"attributes.two-part_key = "a \"b\"\n""#, true);
         check(r#"attributes.domain = "\x63\157\u006d""#, true);
         check(r#"attributes.domain = "\U00000063om""#, true);
+    }
+
+    #[test]
+    fn a_keyword_may_be_a_key() {
         check("attributes:AND", false);
     }
 
@@ -312,7 +336,7 @@ mod tests {
         }
 
         #[test]
-        fn any_key_and_value_can_be_quoted(key in "\\PC{1,8}", value in any::<String>()) {
+        fn any_attribute_can_be_quoted(key in "\\PC{1,8}", value in any::<String>()) {
             let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
             let text = format!("attributes.\"{}\" = \"{}\"", escaped(&key), escaped(&value));
             let parsed = parser::parse(&text).unwrap();

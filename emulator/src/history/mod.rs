@@ -364,10 +364,8 @@ mod tests {
         published(&history, 0..1_000, 4);
         let page = history.page(10, 5, |_| true);
         let sequences: Vec<u64> = page.messages.iter().map(|record| record.sequence).collect();
-        assert_eq!(
-            (page.total, sequences),
-            (100, vec![989, 988, 987, 986, 985])
-        );
+        assert_eq!(page.total, 100);
+        assert_eq!(sequences, [989, 988, 987, 986, 985]);
         assert!(history.record(899).is_none());
         let kept = history.kept();
         assert!(kept.order.len() == 100 && kept.payloads.len() <= 200);
@@ -405,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_attempts_the_first_and_the_latest_are_kept() {
+    fn of_many_attempts_those_in_the_middle_are_forgotten() {
         let history = history(10);
         let message = stored(1, 4);
         for attempt in 1..=200 {
@@ -425,15 +423,15 @@ mod tests {
             .iter()
             .map(|each| each.number)
             .collect();
-        assert_eq!(
-            (numbers.len(), numbers[0], numbers[1], numbers[49]),
-            (50, 1, 152, 200)
-        );
+        assert_eq!(numbers.len(), 50);
+        assert_eq!(numbers[0], 1);
+        assert_eq!(numbers[1], 152);
+        assert_eq!(numbers[49], 200);
         assert_eq!(record.subscriptions[0].forgotten, 150);
     }
 
     #[test]
-    fn long_answers_crowd_out_old_messages_and_not_memory() {
+    fn long_answers_crowd_out_old_messages() {
         let history = history(2_000);
         for sequence in 0..500 {
             let message = stored(sequence, 4);
@@ -461,12 +459,8 @@ mod tests {
             }
         }
         let kept = history.kept();
-        assert!(
-            kept.bytes <= MAX_BYTES && kept.messages.len() > 50,
-            "{} {}",
-            kept.bytes,
-            kept.messages.len()
-        );
+        assert!(kept.bytes <= MAX_BYTES, "{}", kept.bytes);
+        assert!(kept.messages.len() > 50, "{}", kept.messages.len());
     }
 
     #[test]
@@ -505,14 +499,13 @@ mod tests {
         }
         let mut kept = history.kept();
         drop(kept.shrink(0));
-        assert_eq!(
-            (kept.bytes, kept.payload_bytes, kept.messages.len()),
-            (0, 0, 0)
-        );
+        assert_eq!(kept.bytes, 0);
+        assert_eq!(kept.payload_bytes, 0);
+        assert_eq!(kept.messages.len(), 0);
     }
 
-    #[test]
-    fn a_purge_settles_what_waits_and_a_seek_takes_settlements_back() {
+    /// Returns a history of two messages: the first is acknowledged, and the second is purged.
+    fn acked_then_purged() -> History {
         let history = history(10);
         published(&history, 1..3, 4);
         let message = stored(1, 4);
@@ -526,22 +519,37 @@ mod tests {
         );
         history.ended(&billing(), 1, 1, end(Settlement::Acked));
         history.seek(&billing(), Note::Purged, |_| false);
-        assert_eq!(
-            (state(&history, 1), state(&history, 2)),
-            (DeliveryState::Acked, DeliveryState::Purged)
-        );
+        history
+    }
+
+    fn seek_to_snapshot(history: &History) {
         let snapshot = "before".to_owned();
         history.seek(&billing(), Note::SeekToSnapshot { snapshot }, |_| true);
-        assert_eq!(
-            (state(&history, 1), state(&history, 2)),
-            (DeliveryState::Waiting, DeliveryState::Waiting)
-        );
+    }
+
+    #[test]
+    fn a_purge_settles_what_waits() {
+        let history = acked_then_purged();
+        assert_eq!(state(&history, 1), DeliveryState::Acked);
+        assert_eq!(state(&history, 2), DeliveryState::Purged);
+    }
+
+    #[test]
+    fn a_seek_takes_settlements_back() {
+        let history = acked_then_purged();
+        seek_to_snapshot(&history);
+        assert_eq!(state(&history, 1), DeliveryState::Waiting);
+        assert_eq!(state(&history, 2), DeliveryState::Waiting);
+    }
+
+    #[test]
+    fn a_seek_skips_what_it_does_not_bring_back() {
+        let history = acked_then_purged();
+        seek_to_snapshot(&history);
         let to = history.now();
         history.seek(&billing(), Note::Seek { to }, |sequence| sequence == 2);
-        assert_eq!(
-            (state(&history, 1), state(&history, 2)),
-            (DeliveryState::Skipped, DeliveryState::Waiting)
-        );
-        assert_eq!(history.notes(&billing()).len(), 3);
+        assert_eq!(state(&history, 1), DeliveryState::Skipped);
+        assert_eq!(state(&history, 2), DeliveryState::Waiting);
+        assert_eq!(history.notes(&billing()).len(), 3, "one for each seek");
     }
 }

@@ -96,10 +96,15 @@ mod tests {
     use super::account_number;
 
     #[test]
-    fn account_numbers_are_21_digits_and_stay() {
+    fn account_numbers_have_21_digits() {
         let number = account_number("push@shop.iam.gserviceaccount.com");
         assert_eq!(number.len(), 21);
         assert!(number.bytes().all(|byte| byte.is_ascii_digit()));
+    }
+
+    #[test]
+    fn an_account_keeps_its_number() {
+        let number = account_number("push@shop.iam.gserviceaccount.com");
         assert_eq!(number, account_number("push@shop.iam.gserviceaccount.com"));
         assert_ne!(number, account_number("other@shop.iam.gserviceaccount.com"));
     }

@@ -168,14 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_and_ends_in_a_batch_is_not_written() {
+    fn what_ends_in_the_batch_it_began_in_is_not_written() {
         let batch = Written::default().gather([
             message(7),
             hold("billing", 7),
             release("billing", 7),
             Change::ForgetMessage { sequence: 7 },
         ]);
-        assert!(batch.messages.is_empty() && batch.holds.is_empty());
+        assert!(batch.messages.is_empty());
+        assert!(batch.holds.is_empty());
     }
 
     #[test]

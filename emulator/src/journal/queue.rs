@@ -198,26 +198,45 @@ mod tests {
             assert_eq!(queue.add(message(10)), number);
         }
         let taken = queue.take().unwrap();
-        assert_eq!((taken.changes.len(), taken.last), (64, 64));
+        assert_eq!(taken.changes.len(), 64);
+        assert_eq!(taken.last, 64);
         queue.close();
         assert!(queue.take().is_none());
     }
 
-    #[test]
-    fn a_group_is_taken_whole_and_does_not_keep_back_what_came_before_it() {
+    /// Returns a queue with one write before an open group, and one in it.
+    fn with_open_group() -> Queue {
         let queue = Queue::new();
         queue.add(message(10));
         queue.begin();
         queue.add(message(10));
-        assert_eq!(queue.take().unwrap().last, 1);
+        queue
+    }
+
+    #[test]
+    fn a_group_does_not_keep_back_what_came_before_it() {
+        assert_eq!(with_open_group().take().unwrap().last, 1);
+    }
+
+    #[test]
+    fn a_group_is_taken_whole() {
+        let queue = with_open_group();
+        queue.take();
         queue.close();
         std::thread::scope(|scope| {
             let taken = scope.spawn(|| queue.take().unwrap());
             queue.add(message(10));
             queue.complete();
             let taken = taken.join().unwrap();
-            assert_eq!((taken.changes.len(), taken.last), (2, 3));
+            assert_eq!(taken.changes.len(), 2);
+            assert_eq!(taken.last, 3);
         });
+    }
+
+    #[test]
+    fn a_closed_queue_begins_no_group() {
+        let queue = Queue::new();
+        queue.close();
         queue.begin();
         queue.add(message(10));
         assert!(queue.take().is_none());

@@ -123,15 +123,30 @@ mod tests {
         assert_eq!(size_bytes(&received(message)), 256 + 4 + 128 + 8);
     }
 
-    #[test]
-    fn room_is_given_to_all_messages_of_a_request_or_to_none_and_comes_back() {
-        let storage = Storage {
+    fn messages(count: usize) -> Vec<ReceivedMessage> {
+        vec![received(Message::new("data")); count]
+    }
+
+    /// Returns a storage with room for three of these messages.
+    fn storage() -> Storage {
+        Storage {
             data_folder: None,
             room: Arc::new(Semaphore::new(1_000)),
-        };
-        let messages = |count| vec![received(Message::new("data")); count];
-        assert!(storage.has_room(&messages(3)) && !storage.has_room(&messages(4)));
+        }
+    }
+
+    #[test]
+    fn room_is_given_to_all_messages_of_a_request_or_to_none() {
+        let storage = storage();
+        assert!(storage.has_room(&messages(3)));
+        assert!(!storage.has_room(&messages(4)));
         assert!(storage.store(messages(4)).is_err());
+        assert!(storage.store(messages(3)).is_ok());
+    }
+
+    #[test]
+    fn room_comes_back_with_the_messages() {
+        let storage = storage();
         let stored = storage.store(messages(3)).unwrap();
         assert!(storage.store(messages(1)).is_err());
         drop(stored);

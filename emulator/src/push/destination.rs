@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_is_asked_for_path_and_query_exactly() {
+    fn a_request_has_exactly_the_target_of_its_endpoint() {
         check("http://h:8080/a/b?c=d&e", "http://h:8080/", "/a/b?c=d&e");
         check("https://h", "https://h/", "/");
         check("http://[::1]:1/?#part", "http://[::1]:1/", "/?");

@@ -80,13 +80,21 @@ mod tests {
     }
 
     #[test]
-    fn seconds_have_an_s_and_at_most_nine_digits_after_the_point() {
-        check("600s", Some(Duration::from_secs(600)));
+    fn seconds_have_at_most_nine_digits_after_the_point() {
         check("0.5s", Some(Duration::from_millis(500)));
         check("0.000000001s", Some(Duration::from_nanos(1)));
         check("0.0000000001s", None);
+    }
+
+    #[test]
+    fn a_duration_has_a_maximum() {
         check("315576000000s", Some(MAX_DURATION));
         check("315576000001s", None);
+    }
+
+    #[test]
+    fn a_duration_is_a_number_of_seconds_with_an_s() {
+        check("600s", Some(Duration::from_secs(600)));
         for text in ["600", "-1s", "1.s", ".5s", "s", "", "10m", "1e3s"] {
             check(text, None);
         }

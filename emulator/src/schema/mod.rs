@@ -303,8 +303,8 @@ mod tests {
         assert_eq!(result.unwrap_err(), ApiError::NotFound(resource.to_owned()));
     }
 
-    #[test]
-    fn a_created_schema_has_a_name_a_revision_and_a_time() {
+    /// Creates a schema, and returns it beside all.
+    fn created() -> (Schemas, Schema) {
         let mut schemas = Schemas::default();
         let given = Schema {
             name: "ignored".to_owned(),
@@ -312,8 +312,23 @@ mod tests {
             ..avro(r#""string""#)
         };
         let created = schemas.create("shop", "orders", given, NOW).unwrap();
-        assert_eq!(created.name, NAME);
+        (schemas, created)
+    }
+
+    #[test]
+    fn a_created_schema_has_the_name_that_was_asked_for() {
+        assert_eq!(created().1.name, NAME);
+    }
+
+    #[test]
+    fn a_created_schema_has_a_definition() {
+        let (_, created) = created();
         assert_eq!(created.definition, r#""string""#);
+    }
+
+    #[test]
+    fn a_created_schema_has_a_revision_of_eight_digits() {
+        let (_, created) = created();
         assert_eq!(created.revision_id.len(), 8);
         assert!(
             created
@@ -321,14 +336,25 @@ mod tests {
                 .chars()
                 .all(|each| "0123456789abcdef".contains(each))
         );
-        let time = created.revision_create_time.unwrap();
-        assert_eq!((time.seconds, time.nanos), (1_767_323_045, 678_000_000));
-        assert_eq!(schemas.get(NAME, SchemaView::Unspecified).unwrap(), created);
-        assert!(schemas.exists(NAME) && !schemas.exists("projects/shop/schemas/other"));
     }
 
     #[test]
-    fn names_are_checked_and_taken_once() {
+    fn a_created_schema_has_the_time_of_its_creation() {
+        let time = created().1.revision_create_time.unwrap();
+        assert_eq!(time.seconds, 1_767_323_045);
+        assert_eq!(time.nanos, 678_000_000);
+    }
+
+    #[test]
+    fn a_created_schema_can_be_got() {
+        let (schemas, created) = created();
+        assert_eq!(schemas.get(NAME, SchemaView::Unspecified).unwrap(), created);
+        assert!(schemas.exists(NAME));
+        assert!(!schemas.exists("projects/shop/schemas/other"));
+    }
+
+    #[test]
+    fn a_name_is_taken_once_in_its_project() {
         let (mut schemas, _) = orders();
         let taken = schemas.create("shop", "orders", avro(r#""string""#), NOW);
         assert_eq!(
@@ -340,6 +366,11 @@ mod tests {
                 .create("market", "orders", avro(r#""string""#), NOW)
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn a_malformed_name_is_refused() {
+        let mut schemas = Schemas::default();
         for (project, id) in [
             ("shop", ""),
             ("shop", "ab"),
@@ -353,6 +384,11 @@ mod tests {
                 "{project} {id}"
             );
         }
+    }
+
+    #[test]
+    fn a_schema_that_is_refused_does_not_exist() {
+        let mut schemas = Schemas::default();
         let wrong = schemas.create("shop", "wrong", avro("{"), NOW);
         assert!(matches!(wrong, Err(ApiError::InvalidArgument(_))));
         assert!(!schemas.exists("projects/shop/schemas/wrong"));
@@ -371,34 +407,39 @@ mod tests {
             "other",
         );
         let basic = schemas.get(NAME, SchemaView::Basic).unwrap();
-        assert_eq!(
-            (basic.definition.as_str(), &basic.revision_id),
-            ("", &second)
-        );
+        assert_eq!(basic.definition, "");
+        assert_eq!(basic.revision_id, second);
         assert_eq!(basic.r#type(), Type::Avro);
     }
 
-    #[test]
-    fn lists_are_in_order_and_without_definitions_unless_asked() {
-        let (mut schemas, [first, second]) = orders();
+    /// Returns schemas of two projects, and the ids of the revisions of `orders`.
+    fn three() -> (Schemas, [String; 2]) {
+        let (mut schemas, ids) = orders();
         schemas
             .create("shop", "invoices", avro(r#""string""#), NOW)
             .unwrap();
         schemas
             .create("market", "orders", avro(r#""string""#), NOW)
             .unwrap();
+        (schemas, ids)
+    }
+
+    #[test]
+    fn schemas_are_listed_in_order() {
+        let (schemas, [_, second]) = three();
         let listed = schemas.list("shop", SchemaView::Unspecified).unwrap();
         let names: Vec<_> = listed.iter().map(|each| each.name.as_str()).collect();
         assert_eq!(names, ["projects/shop/schemas/invoices", NAME]);
-        assert!(listed.iter().all(|each| each.definition.is_empty()));
         assert_eq!(listed[1].revision_id, second);
+    }
+
+    #[test]
+    fn a_list_is_without_definitions_unless_asked() {
+        let (schemas, _) = three();
+        let listed = schemas.list("shop", SchemaView::Unspecified).unwrap();
+        assert!(listed.iter().all(|each| each.definition.is_empty()));
         let full = schemas.list("shop", SchemaView::Full).unwrap();
         assert!(full.iter().all(|each| !each.definition.is_empty()));
-        assert!(schemas.list("no project", SchemaView::Full).is_err());
-
-        let revisions = schemas.list_revisions(NAME, SchemaView::Full).unwrap();
-        let ids: Vec<_> = revisions.into_iter().map(|each| each.revision_id).collect();
-        assert_eq!(ids, [second, first]);
         let basic = schemas
             .list_revisions(NAME, SchemaView::Unspecified)
             .unwrap();
@@ -406,7 +447,21 @@ mod tests {
     }
 
     #[test]
-    fn commits_keep_the_type_and_have_a_limit() {
+    fn a_malformed_project_cannot_be_listed() {
+        let (schemas, _) = three();
+        assert!(schemas.list("no project", SchemaView::Full).is_err());
+    }
+
+    #[test]
+    fn revisions_are_listed_the_newest_first() {
+        let (schemas, [first, second]) = orders();
+        let revisions = schemas.list_revisions(NAME, SchemaView::Full).unwrap();
+        let ids: Vec<_> = revisions.into_iter().map(|each| each.revision_id).collect();
+        assert_eq!(ids, [second, first]);
+    }
+
+    #[test]
+    fn a_commit_keeps_the_type() {
         let (mut schemas, _) = orders();
         let protobuf = Schema {
             r#type: Type::ProtocolBuffer.into(),
@@ -417,10 +472,20 @@ mod tests {
             refused,
             Err(ApiError::invalid("The type of a schema cannot be changed"))
         );
+    }
+
+    #[test]
+    fn a_commit_needs_a_schema() {
+        let (mut schemas, _) = orders();
         not_found(
             schemas.commit("projects/shop/schemas/other", avro(r#""string""#), NOW),
             "other",
         );
+    }
+
+    #[test]
+    fn a_schema_has_a_limit_of_revisions() {
+        let (mut schemas, _) = orders();
         for _ in 2..20 {
             schemas.commit(NAME, avro(r#""string""#), NOW).unwrap();
         }
@@ -479,10 +544,8 @@ mod tests {
         let (mut schemas, [first, second]) = orders();
         let later = NOW + time::Duration::HOUR;
         let copy = schemas.rollback(NAME, &first, later).unwrap();
-        assert_eq!(
-            (copy.name.as_str(), copy.definition.as_str()),
-            (NAME, r#""string""#)
-        );
+        assert_eq!(copy.name, NAME);
+        assert_eq!(copy.definition, r#""string""#);
         assert!(copy.revision_id != first && copy.revision_id != second);
         assert_eq!(
             copy.revision_create_time.unwrap().seconds,
@@ -518,8 +581,8 @@ mod tests {
         not_found(schemas.list_revisions(NAME, SchemaView::Full), "orders");
     }
 
-    #[test]
-    fn a_project_and_the_emulator_have_their_limits() {
+    /// Returns as many schemas as a project may have.
+    fn full() -> Schemas {
         let mut schemas = Schemas::default();
         let kept = Schema {
             revision_id: "00000001".to_owned(),
@@ -530,6 +593,12 @@ mod tests {
             ..kept.clone()
         });
         schemas.restore(all.collect()).unwrap();
+        schemas
+    }
+
+    #[test]
+    fn a_project_has_a_limit_of_schemas() {
+        let mut schemas = full();
         let refused = schemas.create("shop", "one-more", avro(r#""string""#), NOW);
         assert!(matches!(refused, Err(ApiError::ResourceExhausted(_))));
         assert!(
@@ -537,6 +606,11 @@ mod tests {
                 .create("market", "one-more", avro(r#""string""#), NOW)
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn the_emulator_has_a_limit_of_definitions() {
+        let schemas = full();
         assert!(schemas.check_room(MAX_DEFINITION_BYTES - 100_000).is_ok());
         assert!(schemas.check_room(MAX_DEFINITION_BYTES).is_err());
     }

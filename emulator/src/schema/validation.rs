@@ -235,28 +235,39 @@ mod tests {
         );
     }
 
+    fn not_found(schemas: &Schemas, settings: &SchemaSettings, resource: &str) {
+        let expected = ApiError::NotFound(resource.to_owned());
+        assert_eq!(schemas.check_settings(settings), Err(expected.clone()));
+        assert_eq!(schemas.check(settings, A), Err(expected));
+    }
+
     #[test]
-    fn settings_name_a_schema_and_revisions_that_exist() {
-        let (mut schemas, ids) = orders();
-        let check = |schemas: &Schemas, settings: &SchemaSettings, resource: &str| {
-            let expected = ApiError::NotFound(resource.to_owned());
-            assert_eq!(schemas.check_settings(settings), Err(expected.clone()));
-            assert_eq!(schemas.check(settings, A), Err(expected));
-        };
+    fn settings_name_revisions_that_exist() {
+        let (schemas, ids) = orders();
         assert_eq!(schemas.check_settings(&settings(&ids[0], &ids[2])), Ok(()));
-        check(&schemas, &settings("00000000", ""), "orders@00000000");
-        check(&schemas, &settings("", "00000000"), "orders@00000000");
+        not_found(&schemas, &settings("00000000", ""), "orders@00000000");
+        not_found(&schemas, &settings("", "00000000"), "orders@00000000");
+    }
+
+    #[test]
+    fn settings_name_the_older_revision_first() {
+        let (schemas, ids) = orders();
         for (first, last) in [(2, 1), (2, 0)] {
             let backwards = schemas.check_settings(&settings(&ids[first], &ids[last]));
             assert!(matches!(backwards, Err(ApiError::InvalidArgument(_))));
         }
+    }
+
+    #[test]
+    fn settings_name_a_schema_that_exists() {
+        let (mut schemas, _) = orders();
         schemas.delete(NAME).unwrap();
-        check(&schemas, &settings("", ""), "orders");
+        not_found(&schemas, &settings("", ""), "orders");
         let deleted = SchemaSettings {
             schema: DELETED_SCHEMA.to_owned(),
             ..settings("", "")
         };
-        check(&schemas, &deleted, "_deleted-schema_");
+        not_found(&schemas, &deleted, "_deleted-schema_");
     }
 
     #[test]
@@ -277,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_validated_against_named_and_given_schemas() {
+    fn messages_are_validated_against_named_schemas() {
         let (schemas, ids) = orders();
         let validate = |schema: SchemaRef, data: &[u8], encoding| {
             schemas.validate_message(&schema, data, encoding)
@@ -291,11 +302,21 @@ mod tests {
         assert_eq!(missing, Err(ApiError::NotFound("orders2".to_owned())));
         let unset = validate(named(""), C, EncodingField::Unspecified);
         assert!(matches!(unset, Err(ApiError::InvalidArgument(_))));
+    }
+
+    #[test]
+    fn an_encoding_that_is_set_is_taken() {
         assert_eq!(
             required_encoding(EncodingField::Binary),
             Ok(Encoding::Binary)
         );
+    }
 
+    #[test]
+    fn messages_are_validated_against_given_schemas() {
+        let validate = |schema: SchemaRef, data: &[u8], encoding| {
+            Schemas::default().validate_message(&schema, data, encoding)
+        };
         let protobuf = || {
             SchemaRef::Inline(schema(
                 Type::ProtocolBuffer,
@@ -315,16 +336,23 @@ mod tests {
         assert!(validate(wrong, b"5", EncodingField::Json).is_err());
     }
 
+    fn validate(language: Type, definition: &str) -> Result<(), ApiError> {
+        Schemas::validate_schema(&schema(language, definition))
+    }
+
+    fn refused(language: Type, definition: &str, expected: &str) {
+        let error = validate(language, definition).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+
     #[test]
-    fn definitions_have_a_language_and_a_limit() {
-        let validate =
-            |language, definition: &str| Schemas::validate_schema(&schema(language, definition));
-        let refused = |language, definition: &str, expected: &str| {
-            let error = validate(language, definition).unwrap_err().to_string();
-            assert!(error.starts_with(expected), "{error}");
-        };
+    fn definitions_may_be_of_either_language() {
         assert_eq!(validate(Type::Avro, r#""int""#), Ok(()));
         assert_eq!(validate(Type::ProtocolBuffer, "message A {}"), Ok(()));
+    }
+
+    #[test]
+    fn an_empty_definition_is_refused() {
         for language in [Type::Avro, Type::ProtocolBuffer] {
             refused(
                 language,
@@ -332,6 +360,10 @@ mod tests {
                 "The schema has no definition. (A compiledProtoSchema is",
             );
         }
+    }
+
+    #[test]
+    fn a_definition_of_another_language_is_refused() {
         refused(Type::Unspecified, r#""int""#, "Invalid schema type: ");
         refused(Type::Avro, "message A {}", "Invalid schema definition: ");
         refused(
@@ -339,6 +371,10 @@ mod tests {
             r#""int""#,
             "Invalid schema definition: schema.proto:1:",
         );
+    }
+
+    #[test]
+    fn a_definition_has_a_limit() {
         let limit = format!("{}\"int\"", " ".repeat(300_000 - 5));
         assert_eq!(validate(Type::Avro, &limit), Ok(()));
         let beyond = format!(" {limit}");

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_url_is_a_host_and_perhaps_a_port() {
+    fn a_public_url_is_a_host_with_or_without_a_port() {
         let own = "http://emulator:8085";
         check(own, Some(own));
         check("http://emulator:8085/", Some(own));

@@ -358,7 +358,8 @@ mod tests {
         assert!(backlog.again(1));
         assert!(!backlog.again(3));
         assert_eq!(drain(&mut backlog), [1]);
-        assert_eq!((backlog.unacked.len(), backlog.bytes), (0, 0));
+        assert_eq!(backlog.unacked.len(), 0);
+        assert_eq!(backlog.bytes, 0);
     }
 
     #[tokio::test]
@@ -371,7 +372,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_delayed_message_asked_for_again_comes_at_once_and_once() {
+    async fn a_delayed_message_asked_for_again_is_due_only_now() {
         let mut backlog = backlog(false, &[(1, "")]);
         let leased = take_all(&mut backlog);
         fail(
@@ -385,7 +386,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_ordered_message_again_brings_the_later_ones_of_its_key_again() {
+    async fn an_ordered_message_again_brings_the_later_ones_again() {
         let mut backlog = backlog(true, &[(1, "a"), (2, "a"), (3, "b"), (4, "a"), (5, "a")]);
         let leased = take_all(&mut backlog);
         ack(&mut backlog, leased[0]);
@@ -399,7 +400,8 @@ mod tests {
         assert!(backlog.again(2));
         assert!(backlog.again(1));
         assert_eq!(drain(&mut backlog), [1, 2, 4, 5]);
-        assert_eq!((backlog.unacked.len(), backlog.bytes), (0, 0));
+        assert_eq!(backlog.unacked.len(), 0);
+        assert_eq!(backlog.bytes, 0);
         assert!(backlog.key_queues.is_empty());
     }
 
@@ -421,11 +423,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_backlog_and_the_memory_of_settled_messages_are_bounded() {
-        let mut backlog = Backlog::new(false, false, false, Arc::default());
+    async fn the_backlog_is_bounded() {
+        let backlog = Backlog::new(false, false, false, Arc::default());
         assert!(backlog.has_room(MAX_MESSAGES, MAX_BYTES));
         assert!(!backlog.has_room(MAX_MESSAGES + 1, 0));
         assert!(!backlog.has_room(0, MAX_BYTES + 1));
+    }
+
+    #[tokio::test]
+    async fn the_memory_of_settled_messages_is_bounded() {
+        let mut backlog = Backlog::new(false, false, false, Arc::default());
         for sequence in 0..recent::MAX_MESSAGES as u64 + 5 {
             backlog.add(stored(sequence, Message::new("x")));
         }
@@ -458,23 +465,46 @@ mod tests {
         assert!(backlog.again(0) && backlog.again(1) && backlog.again(4));
     }
 
-    #[tokio::test]
-    async fn what_is_remembered_is_shared_and_goes_with_its_subscription() {
-        let remembered = Arc::<Remembered>::default();
-        let mut backlogs = [0; 2].map(|_| Backlog::new(false, false, false, remembered.clone()));
-        let large = recent::MAX_BYTES / 2;
+    const LARGE_BYTES: usize = recent::MAX_BYTES / 2;
+
+    /// Returns the backlogs of two subscriptions. Each has settled a message of half the size that may be remembered.
+    fn two_settled(remembered: &Arc<Remembered>) -> [Backlog; 2] {
+        let mut backlogs =
+            [0; 2].map(|_| Backlog::new(false, false, false, Arc::clone(remembered)));
         for backlog in &mut backlogs {
-            backlog.add(stored(1, Message::new(vec![0; large])));
-            drain(backlog);
+            settle_large(backlog, 1);
         }
+        backlogs
+    }
+
+    fn settle_large(backlog: &mut Backlog, sequence: u64) {
+        backlog.add(stored(sequence, Message::new(vec![0; LARGE_BYTES])));
+        drain(backlog);
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_has_one_bound_for_all_subscriptions() {
+        let [mut first, mut second] = two_settled(&Arc::default());
         // Two messages exceed the bound. The first settled one is evicted first.
-        let [mut first, mut second] = backlogs;
         assert!(!first.again(1));
+        assert!(second.again(1));
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_goes_with_its_subscription() {
+        let [mut first, mut second] = two_settled(&Arc::default());
         assert!(second.again(1));
         drain(&mut second);
         drop(second);
-        first.add(stored(2, Message::new(vec![0; large])));
-        drain(&mut first);
+        settle_large(&mut first, 2);
+        assert!(first.again(2));
+    }
+
+    #[tokio::test]
+    async fn what_was_forgotten_is_not_delivered_again() {
+        let remembered = Arc::<Remembered>::default();
+        let [mut first, _second] = two_settled(&remembered);
+        settle_large(&mut first, 2);
         assert!(first.again(2));
         drain(&mut first);
         remembered.forget();

@@ -36,7 +36,7 @@ impl Iterator for Writes {
 }
 
 #[test]
-fn a_kill_in_the_middle_of_writing_loses_nothing_that_was_promised() {
+fn a_kill_while_writing_loses_nothing_that_was_promised() {
     let folder = Folder::new("crash");
     let mut random = SmallRng::seed_from_u64(7);
     let runtime = Builder::new_current_thread().build().unwrap();

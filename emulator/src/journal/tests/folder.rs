@@ -5,13 +5,22 @@ use std::fs;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Change, Folder, Journal, JournalError, hold, message, put};
+use super::{Change, Folder, Journal, JournalError, Saved, hold, message, put};
 
 #[tokio::test]
-async fn a_missing_folder_is_made_and_what_was_written_comes_back() {
+async fn a_missing_folder_is_made() {
     let folder = Folder::new("missing");
     let (journal, saved) = folder.open();
-    assert!(saved.resources.is_empty() && saved.messages.is_empty() && saved.holds.is_empty());
+    assert!(saved.resources.is_empty());
+    assert!(saved.messages.is_empty());
+    assert!(saved.holds.is_empty());
+    journal.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_written_comes_back() {
+    let folder = Folder::new("written");
+    let (journal, _) = folder.open();
     journal.write(vec![put("orders")]).durable().await.unwrap();
     journal.close().await.unwrap();
     assert_eq!(folder.open().1.resources[0].name, "orders");
@@ -28,21 +37,33 @@ async fn a_second_emulator_is_told_that_the_folder_is_taken() {
     assert!(Journal::open(folder.path()).is_ok());
 }
 
+/// Opens the folder as soon as the dropped journal has freed it.
+async fn reopen(folder: &Folder) -> Saved {
+    loop {
+        match Journal::open(folder.path()) {
+            Ok((_, saved)) => return saved,
+            Err(error) => assert!(matches!(error, JournalError::InUse { .. })),
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
-async fn a_dropped_journal_writes_what_waits_and_frees_the_folder() {
+async fn a_dropped_journal_frees_the_folder() {
+    let folder = Folder::new("freed");
+    let (journal, _) = folder.open();
+    drop(journal);
+    reopen(&folder).await;
+}
+
+#[tokio::test]
+async fn a_dropped_journal_writes_what_waits() {
     let folder = Folder::new("dropped");
     let (journal, _) = folder.open();
     let receipt = journal.write(vec![put("orders")]);
     drop(journal);
     receipt.durable().await.unwrap();
-    let saved = loop {
-        match Journal::open(folder.path()) {
-            Ok((_, saved)) => break saved,
-            Err(error) => assert!(matches!(error, JournalError::InUse { .. })),
-        }
-        tokio::task::yield_now().await;
-    };
-    assert_eq!(saved.resources.len(), 1);
+    assert_eq!(reopen(&folder).await.resources.len(), 1);
 }
 
 #[tokio::test]

@@ -67,21 +67,32 @@ fn journal(folder: &Folder, is_full: &Arc<AtomicBool>) -> Journal {
     Journal::start(file).unwrap()
 }
 
+/// Fills the disk after one write, and returns the error of the next write.
+async fn lose_a_write(journal: &Journal, is_full: &AtomicBool) -> JournalError {
+    journal.write(vec![put("orders")]).durable().await.unwrap();
+    assert!(journal.failure().is_none());
+    is_full.store(true, Ordering::SeqCst);
+    let lost = journal.write(vec![put("invoices")]).durable().await;
+    lost.unwrap_err()
+}
+
 #[tokio::test]
-async fn a_full_disk_fails_this_write_and_all_after_it() {
+async fn a_full_disk_fails_a_write() {
     let folder = Folder::new("full");
     let is_full = Arc::default();
     let journal = journal(&folder, &is_full);
-    journal.write(vec![put("orders")]).durable().await.unwrap();
-    assert!(journal.failure().is_none());
-
-    is_full.store(true, Ordering::SeqCst);
-    let lost = journal.write(vec![put("invoices")]).durable().await;
-    let lost = lost.unwrap_err();
+    let lost = lose_a_write(&journal, &is_full).await;
     assert!(matches!(lost, JournalError::Write { .. }));
     assert!(lost.to_string().contains("/data/journal.redb"));
     assert_eq!(journal.failed().await.to_string(), lost.to_string());
+}
 
+#[tokio::test]
+async fn after_a_full_disk_every_write_fails() {
+    let folder = Folder::new("after-full");
+    let is_full = Arc::default();
+    let journal = journal(&folder, &is_full);
+    lose_a_write(&journal, &is_full).await;
     is_full.store(false, Ordering::SeqCst);
     let later = journal.write(vec![put("archive")]).durable().await;
     assert!(matches!(later, Err(JournalError::Write { .. })));

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn retries_wait_exponentially_between_minimum_and_maximum() {
+    fn retries_wait_exponentially_within_their_bounds() {
         assert_eq!(waits(10, 600), [10.0, 20.0, 40.0, 80.0, 160.0]);
         assert_eq!(waits(1, 5), [1.0, 2.0, 4.0, 5.0, 5.0]);
         assert_eq!(waits(10, 10), [10.0; 5]);

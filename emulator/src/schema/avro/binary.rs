@@ -205,7 +205,7 @@ mod tests {
         {"name": "a", "type": "int"}, {"name": "b", "type": ["null", "string"]}]}"#;
 
     #[test]
-    fn a_message_is_one_value_and_nothing_more() {
+    fn a_message_is_exactly_one_value() {
         fits(RECORD, &[2, 0]);
         fits(RECORD, &[2, 2, 2, b'x']);
         refused(RECORD, &[2, 0, 0], "1 bytes follow the end of the value");

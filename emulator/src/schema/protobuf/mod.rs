@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_has_one_type_and_no_imports() {
+    fn a_definition_has_one_top_level_message() {
         refused(
             "syntax = \"proto3\";",
             "expected one top-level type, found 0",
@@ -167,11 +167,18 @@ mod tests {
             "syntax = \"proto3\"; enum B { C = 0; }",
             "expected a message as the top-level type, found an enum",
         );
+    }
+
+    #[test]
+    fn a_definition_has_no_imports() {
         refused(
             "syntax = \"proto3\"; import \"google/protobuf/any.proto\"; message A {}",
             "imports are not supported, but there is one of \"google/protobuf/any.proto\"",
         );
-        // Without a syntax, it is proto2.
+    }
+
+    #[test]
+    fn a_definition_without_a_syntax_is_proto2() {
         assert!(Protobuf::compile("message A { optional int32 a = 1; }").is_ok());
     }
 
@@ -268,13 +275,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_definition_and_no_message_panics(
+        fn no_definition_panics(
             definition in "((syntax|message|enum|oneof|map|optional|repeated|required|group|extend|extensions|reserved|option|int32|string|import|package|proto3|A|b) ?|[{}<>()\\[\\];=.,\"0-9 -]){0,40}",
-            bytes in any::<Vec<u8>>(),
-            text in "[\\[\\]{}:,\"a-z0-9 ]{0,30}",
         ) {
             let _ = Protobuf::compile(&definition);
             let _ = Protobuf::compile(&format!("syntax = \"proto3\"; message A {{ {definition} }}"));
+        }
+
+        #[test]
+        fn no_message_panics(bytes in any::<Vec<u8>>(), text in "[\\[\\]{}:,\"a-z0-9 ]{0,30}") {
             let order = Protobuf::compile(ORDER).unwrap();
             let _ = order.check_binary(&bytes);
             let _ = order.check_json(&bytes);
