@@ -172,10 +172,7 @@ impl Service {
             ),
             bindings,
             readiness: Readiness::new(store),
-            replies: Replies {
-                listener: self.listener,
-                ..Replies::default()
-            },
+            replies: Replies::new(self.listener),
             deliveries: Deliveries {
                 states,
                 shutdown,

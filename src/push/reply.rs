@@ -92,7 +92,6 @@ impl Decision {
 const OUTCOME_HEADER: HeaderName = HeaderName::from_static("pushgate-outcome");
 
 /// Creates the replies, and passes the reports to the log and the listener.
-#[derive(Default)]
 pub(crate) struct Replies {
     pub(crate) listener: Option<Listener>,
     pub(crate) refusals: RefusalLog,
@@ -103,6 +102,13 @@ pub(crate) struct Replies {
 pub(crate) struct ToKnownCaller;
 
 impl Replies {
+    pub(crate) fn new(listener: Option<Listener>) -> Self {
+        Self {
+            listener,
+            refusals: RefusalLog::default(),
+        }
+    }
+
     /// Replies to a request of which nothing is known.
     pub(crate) fn refuse(&self, arrival: Instant, refusal: Refusal) -> Response {
         self.reply(Report::new(arrival, None), Err(refusal))

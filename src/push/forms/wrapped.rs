@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    fn refused(body: &str, expected: &str) {
+    fn refused(body: &'static str, expected: &str) {
         let text = crate::loggable::chain(&read(body).expect_err(body));
         assert!(text.contains(expected), "{text:?}");
         assert!(!text.contains("hush"), "{text:?}");
