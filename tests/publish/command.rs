@@ -443,7 +443,7 @@ async fn after_a_kill_no_confirmed_line_is_published_again() {
 }
 
 #[tokio::test]
-async fn a_line_that_was_mended_is_published_when_the_run_is_resumed() {
+async fn a_line_that_was_corrected_is_published_when_the_run_is_resumed() {
     let scene = Scene::start().await;
     let bad = format!("{}\nhush\n{}\n", order("A-1"), order("A-3"));
     let file = scene.write("orders.jsonl", bad);

@@ -46,7 +46,7 @@ async fn a_broken_released_type_cannot_be_checked() {
 }
 
 #[tokio::test]
-async fn each_tampered_generated_file_is_found_with_its_mend() {
+async fn each_tampered_generated_file_is_found_with_its_fix() {
     let whole = Copy::of(&["m2m", "docs", "terraform", "Cargo.toml"]);
     assert_eq!(found_in(&whole).await, []);
     for path in [
@@ -68,7 +68,7 @@ async fn each_tampered_generated_file_is_found_with_its_mend() {
         whole.put(path, text);
     }
     whole.put("m2m/schemas/Gone.json", "{}");
-    found_stale(&whole, "m2m/schemas/Gone.json", "nothing is declared").await;
+    found_stale(&whole, "m2m/schemas/Gone.json", "no declaration needs it").await;
 }
 
 async fn found_stale(copy: &Copy, path: &str, says: &str) {
