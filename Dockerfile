@@ -33,7 +33,6 @@ RUN cargo build --release --locked -p subscribers --no-default-features --featur
 
 FROM service-dependencies AS service-build
 ARG FEATURES=firestore,redis
-COPY askama.toml ./
 COPY src src
 COPY m2m/avro m2m/avro
 COPY m2m/src m2m/src

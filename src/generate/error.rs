@@ -48,7 +48,7 @@ pub(crate) enum DeriveError {
 }
 
 impl DeriveError {
-    /// Wraps an error of a serializer or a template. Neither fails on valid declarations.
+    /// Wraps an error of a serializer, which does not fail on valid declarations.
     pub(super) fn serialize<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
         what: &'static str,
     ) -> impl FnOnce(E) -> Self {

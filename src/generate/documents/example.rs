@@ -2,37 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use super::markdown::fence;
-use crate::subscriber::{Example, Schedule};
+use super::markdown::{code, fence, joined, text};
+use crate::subscriber::Example;
 
-/// A message in full.
-pub(super) struct ExampleView<'a> {
-    pub(super) title: &'a str,
-    pub(super) attributes: &'a BTreeMap<String, String>,
-    /// The data as Markdown.
-    pub(super) block: String,
+/// Returns the example in full: a line with its title and attributes, and its data.
+pub(super) fn blocks(example: &Example) -> [String; 2] {
+    let title = text(&example.title);
+    let heading = match attributes(&example.attributes) {
+        none if none.is_empty() => format!("Example: {title}"),
+        attributes => format!("Example: {title}, with the attributes {attributes}"),
+    };
+    [heading, data(&example.data)]
 }
 
-impl<'a> ExampleView<'a> {
-    pub(super) fn of_schedule(schedule: &'a Schedule) -> Self {
-        Self {
-            title: "what it publishes",
-            attributes: &schedule.attributes,
-            block: block(&schedule.data),
-        }
-    }
-
-    pub(super) fn of(example: &'a Example) -> Self {
-        Self {
-            title: &example.title,
-            attributes: &example.attributes,
-            block: block(&example.data),
-        }
-    }
+/// Returns the attributes in one line, which is empty without any.
+pub(super) fn attributes(attributes: &BTreeMap<String, String>) -> String {
+    let pairs = attributes.iter();
+    joined(pairs.map(|(name, value)| format!("{} = {}", code(name), code(value))))
 }
 
 /// Returns pretty JSON, other texts unchanged, and the number of bytes of binary data.
-fn block(data: &[u8]) -> String {
+pub(super) fn data(data: &[u8]) -> String {
     if let Ok(mut json) = serde_json::from_slice::<serde_json::Value>(data) {
         json.sort_all_objects();
         let json = format!("{json:#}");

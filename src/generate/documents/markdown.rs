@@ -1,63 +1,24 @@
 //! Texts of declarations in Markdown (GitHub's, CommonMark with tables): they are shown unchanged and affect nothing around them.
 
-use std::fmt;
-
-use askama::filters::Escaper;
-
 /// Escapes one line of text, in a table or not.
-#[derive(Clone, Copy)]
-pub(crate) struct Markdown;
-
-impl Escaper for Markdown {
-    fn write_escaped_str<W: fmt::Write>(&self, mut to: W, text: &str) -> fmt::Result {
-        for each in text.chars() {
-            match each {
-                '<' => to.write_str("&lt;")?,
-                '>' => to.write_str("&gt;")?,
-                '&' => to.write_str("&amp;")?,
-                '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$' => {
-                    to.write_char('\\')?;
-                    to.write_char(each)?;
-                }
-                // A line end would end the row, and the rest could begin another block.
-                _ if each.is_whitespace() || each.is_control() => to.write_char(' ')?,
-                _ => to.write_char(each)?,
-            }
+pub(super) fn text(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for each in text.chars() {
+        match each {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$' => escaped.extend(['\\', each]),
+            // A line end would end the row, and the rest could begin another block.
+            _ if each.is_whitespace() || each.is_control() => escaped.push(' '),
+            _ => escaped.push(each),
         }
-        Ok(())
     }
-}
-
-/// Filters for templates.
-#[expect(unreachable_pub, reason = "what the macro makes of a filter is public")]
-pub(super) mod filters {
-    use std::borrow::Borrow;
-    use std::fmt::Display;
-    use std::time::Duration;
-
-    use askama::filters::Safe;
-
-    /// Returns a name as code.
-    #[askama::filter_fn]
-    pub(crate) fn code(
-        name: impl Display,
-        _values: &dyn askama::Values,
-    ) -> askama::Result<Safe<String>> {
-        Ok(Safe(super::code(&name.to_string())))
-    }
-
-    /// Returns a duration in words.
-    #[askama::filter_fn]
-    pub(crate) fn time(
-        duration: impl Borrow<Duration>,
-        _values: &dyn askama::Values,
-    ) -> askama::Result<String> {
-        Ok(super::super::words::time(*duration.borrow()))
-    }
+    escaped
 }
 
 /// Returns a span of code on one line. Only the bar of a table is escaped in it. Its fence is longer than any run of backticks.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let line: String = text
         .chars()
         .map(|each| match each {
@@ -73,6 +34,21 @@ fn code(text: &str) -> String {
         ""
     };
     format!("{fence}{pad}{line}{pad}{fence}")
+}
+
+/// Returns the texts of a list in one line.
+pub(super) fn joined(texts: impl IntoIterator<Item = String>) -> String {
+    texts.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the texts in one line, or `none` without any.
+pub(super) fn joined_or(none: &str, texts: impl IntoIterator<Item = String>) -> String {
+    let joined = joined(texts);
+    if joined.is_empty() {
+        none.to_owned()
+    } else {
+        joined
+    }
 }
 
 /// Returns a fence for a block of any code.
@@ -153,10 +129,7 @@ mod tests {
     #[test]
     fn no_text_breaks_a_table_or_becomes_markup() {
         for text in HOSTILE {
-            let mut escaped = String::new();
-            Markdown
-                .write_escaped_str(&mut escaped, text)
-                .expect("text");
+            let escaped = super::text(text);
             let (seen, is_plain) = seen(&escaped);
             assert!(is_plain, "{text:?} as {escaped:?}");
             assert_eq!(seen.trim(), on_one_line(text).trim(), "{escaped:?}");

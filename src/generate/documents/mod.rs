@@ -1,63 +1,32 @@
 //! The section "Asynchronous Components" of `m2m/README.md`: how to publish, and what happens to a message.
 
+mod component;
+mod contents;
+mod dead_letters;
 mod example;
+mod failures;
 mod markdown;
 mod marked;
 mod places;
-mod view;
+mod schedule;
+mod source;
+mod subscription;
+mod topic;
 pub(crate) mod words;
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use askama::Template;
-
-pub(crate) use self::markdown::Markdown;
-use self::markdown::filters;
-use self::places::Topics;
-use self::view::{DeadLetterView, ScheduleView, SubscriptionView, TopicView, View};
+use self::component::Component;
+use self::places::{Places, Topics};
 use super::error::DeriveError;
 use super::schemas::Schemas;
-use crate::delivery::dead_letter::{
-    ERROR_ATTRIBUTE, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
-};
+use super::topics::Topic;
 use crate::loggable::encoding::utf8;
-use crate::subscriber::{AfterCrash, Form, StoreDown, Subscriber};
+use crate::subscriber::Subscriber;
 
 const README: &str = "m2m/README.md";
-
-/// The head, with a table of all components.
-#[derive(Template)]
-#[template(path = "index.md")]
-struct Index<'a> {
-    view: &'a View<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "topic.md")]
-struct TopicPart<'a> {
-    view: &'a TopicView<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "subscription.md")]
-struct SubscriptionPart<'a> {
-    view: &'a SubscriptionView<'a>,
-    declared: &'a Subscriber,
-}
-
-#[derive(Template)]
-#[template(path = "schedule.md")]
-struct SchedulePart<'a> {
-    view: &'a ScheduleView<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "dead_letters.md")]
-struct DeadLetterPart<'a> {
-    view: &'a DeadLetterView<'a>,
-}
 
 /// Returns the whole file: the text around the markers, and the section between them.
 ///
@@ -77,7 +46,7 @@ pub(super) fn write(
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(unreadable(error)),
     };
-    let section = section(subscribers, schemas).map_err(DeriveError::serialize("the documents"))?;
+    let section = section(subscribers, schemas);
     marked::replaced(there.as_deref(), &section).map_err(|fault| DeriveError::Markers {
         path: README.into(),
         fault,
@@ -90,25 +59,36 @@ fn text(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(io::Error::other)
 }
 
-fn section(subscribers: &[Subscriber], schemas: &Schemas<'_>) -> askama::Result<String> {
+fn section(subscribers: &[Subscriber], schemas: &Schemas<'_>) -> String {
     let topics = Topics::of(subscribers);
-    let view = View::of(subscribers, &topics, schemas);
-    let mut parts = vec![Index { view: &view }.render()?];
-    for view in &view.topics {
-        parts.push(TopicPart { view }.render()?);
-    }
-    for view in &view.subscriptions {
-        let declared = view.declared;
-        parts.push(SubscriptionPart { view, declared }.render()?);
-    }
-    for view in &view.schedules {
-        parts.push(SchedulePart { view }.render()?);
-    }
-    for view in &view.dead_letters {
-        parts.push(DeadLetterPart { view }.render()?);
-    }
-    let parts: Vec<&str> = parts.iter().map(|part| part.trim()).collect();
-    Ok(format!("{}\n", parts.join("\n\n")))
+    let components = components(subscribers, &topics, schemas);
+    let sections = components.iter().map(Component::section);
+    let blocks: Vec<String> = std::iter::once(contents::section(&components))
+        .chain(sections)
+        .collect();
+    format!("{}\n", blocks.join("\n\n"))
+}
+
+fn components<'a>(
+    subscribers: &'a [Subscriber],
+    topics: &Topics<'a>,
+    schemas: &Schemas<'_>,
+) -> Vec<Component<'a>> {
+    let places = Places::of(subscribers, topics);
+    let (topics, dead_letters) = (topics.all.iter(), topics.dead_letters.iter());
+    let schedules = topics.clone().flat_map(Topic::schedules);
+    let topics = topics.map(|topic| topic::component(topic, &places, schemas));
+    let subscriptions = subscribers
+        .iter()
+        .map(|declared| subscription::component(declared, &places));
+    let schedules =
+        schedules.map(|(declared, schedule)| schedule::component(declared, schedule, &places));
+    let dead_letters = dead_letters.map(|topic| dead_letters::component(topic, &places));
+    topics
+        .chain(subscriptions)
+        .chain(schedules)
+        .chain(dead_letters)
+        .collect()
 }
 
 #[cfg(test)]
@@ -119,8 +99,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        Backoff, CircuitBreaker, Conflict, Example, Idempotency, Message, Raw, Schedule,
-        TopicSchema,
+        AfterCrash, Backoff, CircuitBreaker, Conflict, Example, Idempotency, Message, Raw,
+        Schedule, TopicSchema,
     };
 
     fn subscriber() -> Subscriber {
@@ -134,7 +114,7 @@ mod tests {
     fn written(subscriber: Subscriber) -> String {
         let subscribers = [subscriber];
         let schemas = Schemas::of(&subscribers).expect("schemas");
-        section(&subscribers, &schemas).expect("a section")
+        section(&subscribers, &schemas)
     }
 
     /// Returns the number of cells of each row of each table, and all HTML but comments.
@@ -186,22 +166,21 @@ mod tests {
         assert!(!spoilt.lines().any(marked));
     }
 
-    /// Checks the row of a field in the table of the subscription.
+    /// Checks the field of the subscription: its row in the table, or its item in a list with all sentences.
     fn check(subscriber: Subscriber, field: &str, expected: &str) {
         let text = written(subscriber);
-        let table = text
-            .split("### Subscription")
-            .nth(1)
-            .expect("a subscription");
-        let row = table
-            .lines()
-            .find(|line| line.starts_with(&format!("| {field} |")));
-        let row = row.unwrap_or_else(|| panic!("no {field}"));
-        assert!(row.contains(expected), "{row}");
+        let section = text.split("### Subscription").nth(1);
+        let mut lines = section.expect("a subscription").lines();
+        let (row, item) = (format!("| {field} |"), format!("- **{field}**:"));
+        let found = lines.find(|line| line.starts_with(&row) || line.starts_with(&item));
+        let mut found = found.unwrap_or_else(|| panic!("no {field}")).to_owned();
+        let sentences = lines.map_while(|line| line.strip_prefix("  - "));
+        sentences.for_each(|sentence| found += &format!(" {sentence}"));
+        assert!(found.contains(expected), "{found}");
     }
 
     #[test]
-    fn each_idempotency_is_told_in_words() {
+    fn each_idempotency_is_described() {
         let keyed = |idempotency| subscriber().idempotency(idempotency);
         let field = "Idempotency";
         check(
@@ -218,7 +197,7 @@ mod tests {
         check(
             keyed(Idempotency::by_attribute("event-id")),
             field,
-            "a known value and other data is dead-lettered.",
+            "A message without a value is dead-lettered. A message with a known value and other data is dead-lettered.",
         );
         check(
             keyed(Idempotency::by_payload("/id").on_conflict(Conflict::Retry)),
@@ -238,7 +217,7 @@ mod tests {
         check(
             keyed(Idempotency::none("It only counts.")),
             "Deduplication window",
-            "none: nothing is remembered",
+            "None: nothing is remembered.",
         );
         check(
             subscriber().retention(Duration::from_secs(86_400)),
@@ -248,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_pub_sub_does_is_told_in_words() {
+    fn the_work_of_pub_sub_is_described() {
         check(
             subscriber().filter("attributes:paid"),
             "Filter",
@@ -268,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_to_failures_is_told_in_words() {
+    fn the_end_of_failures_is_described() {
         check(
             subscriber().after_crash(AfterCrash::Park),
             "After a crash",
@@ -277,7 +256,7 @@ mod tests {
         check(
             subscriber().circuit_breaker(CircuitBreaker::after(7)),
             "Circuit breaker",
-            "After 7 failures in a row pushes are answered 503 for 1 s to 60 s; 3 probes",
+            "After 7 failures in a row pushes are answered 503 for 1 s to 60 s. 3 probes",
         );
         check(
             subscriber().attempts_in_process(3, Backoff::from_millis(100, 2_000)),
@@ -295,7 +274,12 @@ mod tests {
         check(
             subscriber(),
             "Monitoring and alerts",
-            "older than 30 minutes, when more than 50 % of the pushes",
+            "the oldest unacked message is older than 30 minutes.",
+        );
+        check(
+            subscriber(),
+            "Monitoring and alerts",
+            "more than 50 % of the pushes",
         );
         check(
             subscriber(),

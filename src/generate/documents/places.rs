@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::markdown::Anchors;
+use super::markdown::{Anchors, code, joined, text};
 use crate::generate::topics::{Topic, dead_letter_topics, topics};
 use crate::subscriber::Subscriber;
 
@@ -13,7 +13,13 @@ pub(super) struct Place<'a> {
     pub(super) anchor: String,
 }
 
-/// All topics, from which the views borrow.
+impl Place<'_> {
+    pub(super) fn link(&self) -> String {
+        format!("[{}](#{})", code(self.id), self.anchor)
+    }
+}
+
+/// All topics, from which the places borrow.
 pub(super) struct Topics<'a> {
     pub(super) all: Vec<Topic<'a>>,
     pub(super) dead_letters: Vec<Topic<'a>>,
@@ -66,6 +72,28 @@ impl<'a> Places<'a> {
         subscribers
             .map(|subscriber| (at(&self.subscriptions, &subscriber.id), *subscriber))
             .collect()
+    }
+
+    /// Returns the links to these subscriptions, in one line.
+    pub(super) fn links_to_subscriptions_of(&self, topic: &Topic<'a>) -> String {
+        let subscriptions = self.subscriptions_of(topic).into_iter();
+        joined(subscriptions.map(|(place, _)| place.link()))
+    }
+
+    /// Returns the producers, and links to the schedules, in one line.
+    pub(super) fn producers(
+        &self,
+        producers: impl IntoIterator<Item = &'a str>,
+        schedules: impl IntoIterator<Item = &'a str>,
+    ) -> String {
+        let producers = joined(producers.into_iter().map(text));
+        let links = schedules
+            .into_iter()
+            .map(|schedule| at(&self.schedules, schedule).link());
+        match joined(links) {
+            links if links.is_empty() => producers,
+            links => format!("{producers}; at set times {links}"),
+        }
     }
 }
 

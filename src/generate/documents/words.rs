@@ -1,6 +1,9 @@
-//! Durations and numbers in words.
+//! Durations, numbers and short facts of declarations in words.
 
 use std::time::Duration;
+
+use super::markdown::{joined_or, text};
+use crate::subscriber::Subscriber;
 
 const UNITS: [(u64, &str); 3] = [(24 * 60 * 60, "day"), (60 * 60, "hour"), (60, "minute")];
 
@@ -39,6 +42,22 @@ pub(crate) fn rough(duration: Duration) -> String {
 pub(super) fn percent(share: f64) -> String {
     let percent = (share * 10_000.0).round() / 100.0;
     format!("{percent} %")
+}
+
+/// Returns the owner as Markdown.
+pub(super) fn owner(declared: &Subscriber) -> String {
+    let owner = declared.operation.owner.as_deref();
+    owner.map_or_else(|| "none declared".into(), text)
+}
+
+/// Returns the declared load and latency.
+pub(super) fn expected(declared: &Subscriber) -> String {
+    let expected = &declared.operation.expected;
+    let rate = expected.messages_per_second;
+    let latency = expected.latency.map(time);
+    let rate = rate.map(|rate| format!("{rate} messages a second"));
+    let latency = latency.map(|latency| format!("{latency} from publish to ack for 95 of 100"));
+    joined_or("none declared", rate.into_iter().chain(latency))
 }
 
 #[cfg(test)]
