@@ -106,8 +106,11 @@ mod tests {
         let shared = SharedConnection::default();
         let first = get(&shared, 1).await;
         shared.discard(&first, true);
-        assert_eq!(get(&shared, 2).await.connection, 2);
+        let second = get(&shared, 2).await;
+        assert_eq!(second.connection, 2);
         shared.discard(&first, true);
         assert_eq!(get(&shared, 3).await.connection, 2);
+        shared.discard(&second, true);
+        assert_eq!(get(&shared, 3).await.connection, 3);
     }
 }
