@@ -14,7 +14,11 @@ ARG BASE_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 
 # The workspace without a line of its code, so that the layers with the dependencies are kept until Cargo.lock or a manifest changes.
 FROM ${BUILD_IMAGE} AS manifests
+# For jemalloc, whose result does not depend on the version of make.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 COPY emulator/Cargo.toml emulator/
 COPY m2m/Cargo.toml m2m/
@@ -28,7 +32,7 @@ RUN mkdir -p src emulator/src m2m/src \
 # The results of the empty crates are removed, since Cargo would take them for newer than the sources.
 FROM manifests AS service-dependencies
 ARG FEATURES=firestore,redis
-RUN cargo build --release --locked -p subscribers --no-default-features --features "$FEATURES" \
+RUN cargo build --release --locked -p subscribers --no-default-features --features "jemalloc,$FEATURES" \
     && cargo clean --release -p pushgate -p m2m -p subscribers
 
 FROM service-dependencies AS service-build
@@ -37,7 +41,7 @@ COPY src src
 COPY m2m/avro m2m/avro
 COPY m2m/src m2m/src
 COPY subscribers subscribers
-RUN cargo build --release --locked -p subscribers --no-default-features --features "$FEATURES" \
+RUN cargo build --release --locked -p subscribers --no-default-features --features "jemalloc,$FEATURES" \
     && strip target/release/pushgate
 
 FROM manifests AS emulator-dependencies

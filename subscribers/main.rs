@@ -16,9 +16,10 @@ use crate::stock_reports::Reports;
 use crate::uploads_fingerprints::Archive;
 use crate::warehouse::Warehouse;
 
-/// After a large message it gives memory back to the system, which the C library's own allocator does not.
+/// Returns memory to the system after a large message, which the C library's own allocator does not.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     Service::new()
