@@ -1,225 +1,199 @@
 //! Records on disk which lines of a file are confirmed. A crash or a power failure loses no recorded line.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
-use std::io::{self, BufReader, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::error::Error;
+use std::fs::{File, TryLockError};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 
-use aws_lc_rs::digest::{Context, SHA256};
-use serde::{Deserialize, Serialize};
-
-use super::source::{LineError, is_blank, lines};
-use crate::loggable::decoding::decode;
+use super::lines::lines;
+use crate::dedup::Fingerprint;
 use crate::publisher::new_event_id;
 
-const VERSION: u32 = 2;
+/// The first word of a checkpoint, with the version of the form.
+const FORM: &str = "pushgate-publish-3";
+const MAX_HEADER_BYTES: u64 = 1_024;
+/// The digits of a fingerprint, and the end of the line.
+const RECORD_BYTES: usize = 17;
 
-/// The progress of publishing a file, in this run and earlier ones. Its serialized fields are the content of the file.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// An open checkpoint. Its first line names its form, the topic and the prefix of event ids. A record for each line of the source
+/// follows: the line's fingerprint if it is confirmed, else zero bytes.
 pub(super) struct Checkpoint {
-    /// The version of this form.
-    pushgate_publish: u32,
-    topic: String,
+    /// Locked, so that no other run uses it.
+    file: File,
+    header_bytes: u64,
     /// The prefix of event ids, the same in every run.
-    pub(super) run: String,
-    last_line: u64,
-    /// The lines up to `last_line` that are in flight or have failed.
-    unconfirmed: BTreeSet<u64>,
-    /// The sum of the fingerprints of the confirmed lines. The order does not matter: a line that failed is confirmed later.
-    fingerprint: u64,
-    #[serde(skip)]
-    path: PathBuf,
-    /// The source and `CHECKPOINT.lock`, which keep other runs away while they are open.
-    #[serde(skip)]
-    locked: Vec<File>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CheckpointError {
-    #[error("cannot read {0}")]
-    Read(String, #[source] io::Error),
-    #[error("cannot write {0}: messages confirmed from now on would be published again")]
-    Write(String, #[source] io::Error),
-    #[error(
-        "{0} is no checkpoint of pushgate publish, or one of another version: name another file"
-    )]
-    Foreign(String),
-    #[error("{path} is the checkpoint of {found}, not of {expected}: name another file")]
-    OtherTopic {
-        path: String,
-        found: String,
-        expected: String,
-    },
-    #[error(
-        "{source_name} has changed in lines that {path} records as published: undo the change, or name another checkpoint"
-    )]
-    OtherSource { path: String, source_name: String },
-    #[error("another run with --resume is publishing {0}: wait for its end")]
-    Busy(String),
+    pub(super) prefix: String,
 }
 
 impl Checkpoint {
     /// Opens the checkpoint at this path, or makes a new one, and verifies that the confirmed lines of the source are unchanged.
-    pub(super) fn open(
-        path: &Path,
-        topic: String,
-        source: &File,
-        source_name: &Path,
-    ) -> Result<Self, CheckpointError> {
-        let name = source_name.display().to_string();
-        let read = |error| CheckpointError::Read(name.clone(), error);
-        let mut source = source.try_clone().map_err(read)?;
-        lock(&source, format!("from {name}"), read)?;
-        // The checkpoint itself is replaced with each save, so another file beside it carries the lock.
-        let write = |error| CheckpointError::Write(path.display().to_string(), error);
-        let beside = File::create(with_suffix(path, ".lock")).map_err(write)?;
-        let busy = format!("with the checkpoint {}", path.display());
-        lock(&beside, busy, write)?;
-        let mut checkpoint = Self::load(path, topic)?;
-        if checkpoint.fingerprint_of(&source).map_err(read)? != checkpoint.fingerprint {
-            return Err(CheckpointError::OtherSource {
-                path: path.display().to_string(),
-                source_name: name,
-            });
-        }
-        source.rewind().map_err(read)?;
-        checkpoint.path = path.to_owned();
-        checkpoint.locked = vec![source, beside];
-        // Saved before anything is sent, so that lines in flight keep their event ids.
-        checkpoint.save()?;
-        Ok(checkpoint)
-    }
-
-    fn load(path: &Path, topic: String) -> Result<Self, CheckpointError> {
-        let name = path.display().to_string();
-        let text = match fs::read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self {
-                    pushgate_publish: VERSION,
-                    topic,
-                    run: new_event_id(),
-                    ..Self::default()
-                });
+    pub(super) fn open(path: &Path, topic: &str, source: &Path) -> Result<Self, Box<dyn Error>> {
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = options.open(path)?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                return Err("another run is publishing with it: wait for its end".into());
             }
-            read => read.map_err(|error| CheckpointError::Read(name.clone(), error))?,
+            locked => locked?,
+        }
+        let header = header(&file, path, topic)?;
+        let prefix = match header.split_whitespace().collect::<Vec<_>>()[..] {
+            [FORM, found, prefix] if found == topic => prefix.to_owned(),
+            [FORM, found, _] => return Err(format!("it is the checkpoint of {found}, not of {topic}: name another file").into()),
+            _ => return Err("it is no checkpoint of pushgate publish, or one of another version: name another file".into()),
         };
-        match decode::<Self>(&text) {
-            Ok(found) if found.pushgate_publish == VERSION && found.topic == topic => Ok(found),
-            Ok(found) if found.pushgate_publish == VERSION => Err(CheckpointError::OtherTopic {
-                path: name,
-                found: found.topic,
-                expected: topic,
-            }),
-            _ => Err(CheckpointError::Foreign(name)),
+        let header_bytes = header.len() as u64;
+        let checkpoint = Self {
+            file,
+            header_bytes,
+            prefix,
+        };
+        let source_name = source.display();
+        match checkpoint.matches(source) {
+            Ok(true) => Ok(checkpoint),
+            Ok(false) => Err(format!("{source_name} has changed in lines that it records as published: undo the change, or name another checkpoint").into()),
+            Err(error) => Err(format!("cannot read {source_name}: {error}").into()),
         }
     }
 
-    /// Reads the confirmed lines again.
-    fn fingerprint_of(&self, source: &File) -> io::Result<u64> {
-        let mut sum = 0_u64;
-        for (line, text) in lines(BufReader::new(source)) {
-            let text = match text {
-                Ok(text) => text,
-                Err(LineError::TooLong) => continue,
-                Err(LineError::Read(error)) => return Err(error),
-                Err(LineError::Encoding(error)) => return Err(io::Error::other(error)),
+    /// Returns true if the confirmed lines of the source are unchanged.
+    fn matches(&self, source: &Path) -> io::Result<bool> {
+        let bytes = self.file.metadata()?.len() - self.header_bytes;
+        let records = bytes.div_ceil(RECORD_BYTES as u64);
+        let mut source = File::open(source)?;
+        // The source is opened and read once more afterwards, which a pipe cannot be.
+        source.rewind()?;
+        let mut lines = lines(BufReader::new(source));
+        for number in 1..=records.max(1) {
+            let found = match lines.next().map(|line| line.text) {
+                Some(Ok(text)) => Some(Fingerprint::of(&text)),
+                Some(Err(error)) if error.kind() != ErrorKind::FileTooLarge => return Err(error),
+                _ => None,
             };
-            if line > self.last_line {
-                break;
-            }
-            if !is_blank(&text) && !self.unconfirmed.contains(&line) {
-                sum = sum.wrapping_add(fingerprint(line, &text));
+            let recorded = self.recorded(number)?;
+            if recorded.is_some() && recorded != found {
+                return Ok(false);
             }
         }
-        Ok(sum)
+        Ok(true)
     }
 
-    /// Notes that a line is about to be published. Returns false if it is confirmed already.
-    pub(super) fn begin(&mut self, line: u64) -> bool {
-        if line <= self.last_line {
-            return self.unconfirmed.contains(&line);
+    /// Returns the fingerprint of a line if it is confirmed. A missing or incomplete record has zero bytes, which are no digits.
+    pub(super) fn recorded(&self, line: u64) -> io::Result<Option<Fingerprint>> {
+        let mut record = [0; RECORD_BYTES];
+        self.file.read_at(&mut record, self.place(line))?;
+        let digits = str::from_utf8(&record).ok();
+        Ok(digits.and_then(|digits| digits.trim_end().parse().ok()))
+    }
+
+    /// Writes the records of confirmed lines to the disk.
+    pub(super) fn confirm(&self, lines: &[(u64, Fingerprint)]) -> io::Result<()> {
+        for (line, fingerprint) in lines {
+            let record = format!("{fingerprint}\n");
+            self.file
+                .write_all_at(record.as_bytes(), self.place(*line))?;
         }
-        self.last_line = line;
-        self.unconfirmed.insert(line)
+        self.file.sync_data()
     }
 
-    pub(super) fn confirm(&mut self, line: u64, fingerprint: u64) {
-        if self.unconfirmed.remove(&line) {
-            self.fingerprint = self.fingerprint.wrapping_add(fingerprint);
-        }
+    fn place(&self, line: u64) -> u64 {
+        self.header_bytes + (line - 1) * RECORD_BYTES as u64
     }
+}
 
-    pub(super) fn save(&self) -> Result<(), CheckpointError> {
-        self.replace()
-            .map_err(|error| CheckpointError::Write(self.path.display().to_string(), error))
-    }
-
-    /// Replaces the file as a whole, so that it is complete at any time.
-    fn replace(&self) -> io::Result<()> {
-        let draft = with_suffix(&self.path, ".new");
-        let mut file = File::create(&draft)?;
-        file.write_all((serde_json::to_string(self)? + "\n").as_bytes())?;
+/// Reads the first line. That of a new file is written before anything is sent, so that lines in flight at a crash keep their
+/// event ids.
+fn header(file: &File, path: &Path, topic: &str) -> io::Result<String> {
+    let mut header = String::new();
+    let mut start = BufReader::new(file).take(MAX_HEADER_BYTES);
+    start.read_line(&mut header)?;
+    if header.is_empty() {
+        header = format!("{FORM} {topic} {}\n", new_event_id());
+        file.write_all_at(header.as_bytes(), 0)?;
         file.sync_all()?;
-        fs::rename(&draft, &self.path)?;
-        let folder = self.path.parent().filter(|folder| *folder != Path::new(""));
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        if let Some(folder) = path.canonicalize()?.parent() {
+            File::open(folder)?.sync_all()?;
+        }
     }
-}
-
-/// Returns a hash of a line and its place. It detects accidents, not attacks.
-pub(super) fn fingerprint(line: u64, text: &[u8]) -> u64 {
-    let mut context = Context::new(&SHA256);
-    context.update(&line.to_le_bytes());
-    context.update(text);
-    let digest = context.finish();
-    u64::from_le_bytes(digest.as_ref().first_chunk().copied().unwrap_or_default())
-}
-
-fn lock(
-    file: &File,
-    busy: String,
-    failed: impl Fn(io::Error) -> CheckpointError,
-) -> Result<(), CheckpointError> {
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => CheckpointError::Busy(busy),
-        TryLockError::Error(error) => failed(error),
-    })
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
+    Ok(header)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A source, and a checkpoint in which its lines 1 and 3 are confirmed.
+    struct Scene {
+        folder: std::path::PathBuf,
+        checkpoint: Checkpoint,
+    }
+
+    impl Drop for Scene {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let folder = std::env::temp_dir().join(format!("pushgate-{}", new_event_id()));
+            std::fs::create_dir(&folder).expect("a folder");
+            let path = folder.join("checkpoint");
+            let source = folder.join("source");
+            std::fs::write(&source, "").expect("a file");
+            let topic = "projects/p/topics/t";
+            let checkpoint = Checkpoint::open(&path, topic, &source).expect("a checkpoint");
+            let confirmed = [(3, Fingerprint::of(b"c")), (1, Fingerprint::of(b"a"))];
+            checkpoint.confirm(&confirmed).expect("recorded");
+            Self { folder, checkpoint }
+        }
+
+        fn is_confirmed(&self, line: u64) -> bool {
+            let recorded = self.checkpoint.recorded(line);
+            recorded.expect("readable").is_some()
+        }
+
+        fn matches(&self, source: &str) -> bool {
+            let path = self.folder.join("source");
+            std::fs::write(&path, source).expect("a file");
+            self.checkpoint.matches(&path).expect("readable")
+        }
+    }
+
     #[test]
     fn a_line_is_published_until_it_is_confirmed() {
-        let mut checkpoint = Checkpoint::default();
-        assert!(checkpoint.begin(1) && checkpoint.begin(3));
-        checkpoint.confirm(3, 33);
-        assert!(checkpoint.begin(1) && !checkpoint.begin(3));
-        checkpoint.confirm(1, 11);
-        assert!(!checkpoint.begin(1) && checkpoint.begin(4));
-        assert_eq!(checkpoint.fingerprint, 44);
+        let scene = Scene::new();
+        let lines = (1..=4).map(|line| scene.is_confirmed(line));
+        assert_eq!(lines.collect::<Vec<_>>(), [true, false, true, false]);
     }
 
     #[test]
-    fn equal_lines_in_one_place_have_one_fingerprint() {
-        assert_eq!(fingerprint(1, b"a"), fingerprint(1, b"a"));
+    fn an_incomplete_record_is_none() {
+        let scene = Scene::new();
+        let (file, place) = (&scene.checkpoint.file, scene.checkpoint.place(4));
+        file.write_all_at(b"0123456789", place).expect("written");
+        assert!(!scene.is_confirmed(4));
     }
 
     #[test]
-    fn a_fingerprint_depends_on_the_place() {
-        assert_ne!(fingerprint(1, b"a"), fingerprint(2, b"a"));
+    fn unconfirmed_lines_may_change() {
+        assert!(Scene::new().matches("a\nhush\nc\nd\n"));
     }
 
     #[test]
-    fn a_fingerprint_depends_on_the_text() {
-        assert_ne!(fingerprint(1, b"a"), fingerprint(1, b"b"));
+    fn a_confirmed_line_must_not_change() {
+        assert!(!Scene::new().matches("a\nb\nd\n"));
+    }
+
+    #[test]
+    fn a_confirmed_line_must_not_move() {
+        assert!(!Scene::new().matches("a\nc\nb\n"));
+    }
+
+    #[test]
+    fn a_confirmed_line_must_not_be_removed() {
+        assert!(!Scene::new().matches("a\nb\n"));
     }
 }

@@ -1,31 +1,31 @@
 //! `pushgate publish`: publishes one message, or each line of a file, after checking it against the topic's subscribers.
 
 mod checkpoint;
-mod fit;
-mod form;
+mod lines;
+mod message;
 mod progress;
 mod run;
-mod source;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufReader, stdin};
+use std::iter::once;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgGroup, ValueEnum};
+use tokio::sync::mpsc::Receiver;
 use tokio::time::interval;
 
 use self::checkpoint::Checkpoint;
-use self::fit::Fit;
-use self::form::Form;
+use self::lines::{Line, lines, read_ahead};
+use self::message::subscribers;
 use self::progress::Progress;
 use self::run::Run;
-use self::source::Source;
 use super::process::Signals;
 use crate::config::metadata::project_id;
 use crate::environment::Environment;
-use crate::publisher::{
-    Channel, EVENT_ID_ATTRIBUTE, Settings, full_name, new_event_id, short_name,
-};
+use crate::publisher::{Channel, EVENT_ID_ATTRIBUTE, Settings, full_name, new_event_id};
 use crate::service::Service;
 use crate::trace::Trace;
 
@@ -49,6 +49,9 @@ they need the role roles/pubsub.publisher.
 
 Exit status: 0 if every message was published (or fits, with --dry-run), 1 if one was not, 2 if the arguments are invalid.";
 
+const RESUME_NEEDS_FILE: &str =
+    "--resume needs --file FILE: the standard input cannot be read again";
+
 #[derive(clap::Args)]
 #[command(override_usage = "pushgate publish <TOPIC> <--json TEXT|--file FILE|-> [OPTIONS]")]
 #[command(group = ArgGroup::new("source").required(true).args(["json", "file", "stdin"]))]
@@ -68,13 +71,13 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with = "json")]
     messages: bool,
     /// Add an attribute to each message; may be repeated. A line's own attribute of that name wins
-    #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = form::attribute)]
+    #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attribute)]
     attributes: Vec<(String, String)>,
     /// Set the ordering key of each message
     #[arg(long, value_name = "KEY", conflicts_with = "ordering_key_from")]
     ordering_key: Option<String>,
     /// Read the ordering key from this place in the data: a JSON Pointer (RFC 6901) such as /customer/id
-    #[arg(long, value_name = "POINTER", value_parser = form::pointer)]
+    #[arg(long, value_name = "POINTER", value_parser = pointer)]
     ordering_key_from: Option<String>,
     /// Set the event id; by default a UUID, for a file followed by the number of the line
     #[arg(
@@ -85,7 +88,7 @@ pub(super) struct Arguments {
     )]
     event_id: Option<String>,
     /// Read the event id from this place in the data: a JSON Pointer
-    #[arg(long, value_name = "POINTER", value_parser = form::pointer)]
+    #[arg(long, value_name = "POINTER", value_parser = pointer)]
     event_id_from: Option<String>,
     /// Set the name of the attribute that holds the event id
     #[arg(long, value_name = "NAME", default_value = EVENT_ID_ATTRIBUTE)]
@@ -102,7 +105,7 @@ pub(super) struct Arguments {
     /// Limit the messages a second
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: Option<u32>,
-    /// Record confirmed lines in this file, and continue an earlier run with it. CHECKPOINT.lock keeps other runs away
+    /// Record confirmed lines in this file, and continue an earlier run with it
     #[arg(long, value_name = "CHECKPOINT", conflicts_with_all = ["json", "stdin", "dry_run"])]
     resume: Option<PathBuf>,
     /// Check the messages, and send none
@@ -130,77 +133,84 @@ pub(super) async fn run(
     arguments: Arguments,
     environment: Environment,
 ) -> Result<(), Box<dyn Error>> {
-    let environment = arguments.environment(environment);
-    let topic = short_name(&arguments.topic).unwrap_or(&arguments.topic);
-    let fit = Fit::new(service.declarations()?, topic, arguments.unchecked)?;
-    let source = arguments.source()?;
-    let checkpoint = arguments.checkpoint(&environment, &source).await?;
+    let topic = arguments.topic();
+    let subscribers = subscribers(service.declarations()?, &topic, arguments.unchecked)?;
+    let path = arguments.file.as_deref();
+    let path = path.filter(|path| *path != Path::new("-"));
+    let lines = read(arguments.json.clone(), path)?;
+    let checkpoint = match (&arguments.resume, path) {
+        (Some(checkpoint), Some(path)) => {
+            let topic = full_name(&topic, environment.clone()).await?;
+            let opened = Checkpoint::open(checkpoint, &topic, path);
+            let name = checkpoint.display();
+            Some(opened.map_err(|error| format!("cannot read checkpoint {name}: {error}"))?)
+        }
+        (Some(_), None) => return Err(RESUME_NEEDS_FILE.into()),
+        (None, _) => None,
+    };
+    let settings = Settings {
+        stops_at_failure: !arguments.keep_going,
+        ..Settings::default()
+    };
     let channel = match arguments.dry_run {
         true => None,
-        false => Some(Channel::open(&arguments.topic, environment, arguments.settings()).await?),
+        false => Some(Channel::open(&topic, environment, settings).await?),
     };
-    let run = checkpoint.as_ref().map(|found| found.run.clone());
+    let prefix = checkpoint.as_ref().map(|found| found.prefix.clone());
+    let rate = arguments.rate.map(|rate| Duration::from_secs(1) / rate);
     let run = Run {
         arguments: &arguments,
-        fit,
-        form: Form {
-            arguments: &arguments,
-            run: run.unwrap_or_else(new_event_id),
-        },
+        subscribers,
+        prefix: prefix.unwrap_or_else(new_event_id),
         channel,
         checkpoint,
-        progress: Progress::new(arguments.json.is_none()),
-        pace: arguments
-            .rate
-            .map(|rate| interval(Duration::from_secs(1) / rate)),
+        progress: Progress::new(arguments.dry_run, arguments.json.is_none()),
+        pace: rate.map(interval),
+        group: Vec::new(),
+        is_over: false,
     };
     // Until here a signal ends the process, since nothing has been sent.
-    let mut signals = Signals::listen()?;
-    run.publish(source.lines(), &mut signals).await
+    let signals = Signals::listen()?;
+    run.publish(lines, signals).await
 }
 
 impl Arguments {
-    fn environment(&self, environment: Environment) -> Environment {
-        let Some(project) = &self.project else {
-            return environment;
-        };
-        let mut variables = environment.0.as_ref().clone();
-        variables.insert("GOOGLE_CLOUD_PROJECT".into(), project.clone());
-        Environment(variables.into())
-    }
-
-    fn source(&self) -> Result<Source, Box<dyn Error>> {
-        match (&self.json, &self.file) {
-            (Some(json), _) => Ok(Source::One(json.clone())),
-            (None, Some(path)) if path.as_os_str() != "-" => Ok(Source::open(path)?),
-            _ if self.resume.is_some() => {
-                Err("--resume needs --file FILE: the standard input cannot be read again".into())
+    /// Returns the name of the topic, in the project that is given for it.
+    fn topic(&self) -> String {
+        match &self.project {
+            Some(project) if !self.topic.contains('/') => {
+                format!("projects/{project}/topics/{}", self.topic)
             }
-            _ => Ok(Source::Stdin),
+            _ => self.topic.clone(),
         }
     }
+}
 
-    async fn checkpoint(
-        &self,
-        environment: &Environment,
-        source: &Source,
-    ) -> Result<Option<Checkpoint>, Box<dyn Error>> {
-        let (Some(path), Source::File(file, name)) = (&self.resume, source) else {
-            return Ok(None);
-        };
-        let topic = full_name(&self.topic, environment.clone()).await?;
-        Ok(Some(Checkpoint::open(path, topic, file, name)?))
+/// Reads the text of a single message, a file, or the standard input.
+fn read(single: Option<String>, path: Option<&Path>) -> Result<Receiver<Line>, String> {
+    if let Some(text) = single {
+        let text = Ok(text.into());
+        return Ok(read_ahead(once(Line { number: None, text })));
     }
+    let Some(path) = path else {
+        return Ok(read_ahead(lines(BufReader::new(stdin()))));
+    };
+    match File::open(path) {
+        Ok(file) => Ok(read_ahead(lines(BufReader::new(file)))),
+        Err(error) => Err(format!("cannot open {}: {error}", path.display())),
+    }
+}
 
-    /// Returns the settings of the publisher. A single message is sent at once.
-    fn settings(&self) -> Settings {
-        let mut settings = Settings {
-            stops_at_failure: !self.keep_going,
-            ..Settings::default()
-        };
-        if self.json.is_some() {
-            settings.batch_messages = 1;
-        }
-        settings
+/// Parses `NAME=VALUE`.
+fn attribute(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Parses a JSON Pointer to a place within the data.
+fn pointer(text: &str) -> Result<String, String> {
+    match text.starts_with('/') {
+        true => Ok(text.to_owned()),
+        false => Err("expected a JSON Pointer that begins with a slash, such as /order/id".into()),
     }
 }

@@ -1,29 +1,27 @@
-//! Publishes lines in groups: each group is sent, confirmed and recorded before the next one.
+//! Sends lines in groups: each group is confirmed and recorded before the next.
 
-use std::collections::BTreeMap;
 use std::error::Error;
-use std::io;
-use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::mem::take;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, timeout_at};
 
-use super::checkpoint::{Checkpoint, CheckpointError, fingerprint};
-use super::fit::Fit;
-use super::form::Form;
-use super::progress::Progress;
-use super::source::Line;
+use super::checkpoint::Checkpoint;
+use super::lines::Line;
+use super::message::{draft, faults};
+use super::progress::{Progress, print_note};
 use super::{Arguments, Output};
 use crate::commands::process::{Signals, print};
+use crate::dedup::Fingerprint;
 use crate::loggable::whole_chain;
 use crate::publisher::{Channel, Confirmation};
+use crate::subscriber::Subscriber;
 
 /// The longest time in which lines are added to a group.
 const GROUP_TIME: Duration = Duration::from_millis(250);
-/// The most lines that may fail. They are in the checkpoint, and with more of them it is probably the wrong file.
+/// The most lines that may fail. With more of them it is probably the wrong file.
 const MAX_FAILED: u64 = 1_000;
 /// The longest delay that `--rate` makes up for, so that no flood follows a longer one.
 const MAX_CATCH_UP: Duration = Duration::from_millis(100);
@@ -31,40 +29,27 @@ const MAX_CATCH_UP: Duration = Duration::from_millis(100);
 /// One run of the command.
 pub(super) struct Run<'a> {
     pub(super) arguments: &'a Arguments,
-    pub(super) fit: Fit<'a>,
-    pub(super) form: Form<'a>,
+    /// The subscribers that must be able to read the messages, or none if nothing is checked.
+    pub(super) subscribers: Vec<&'a Subscriber>,
+    /// The prefix of event ids, the same in every run with one checkpoint.
+    pub(super) prefix: String,
     /// `None` if nothing is sent.
     pub(super) channel: Option<Channel>,
     pub(super) checkpoint: Option<Checkpoint>,
     pub(super) progress: Progress,
     /// Ticks when a message may be sent. `None` if the rate is not limited.
     pub(super) pace: Option<Interval>,
-}
-
-/// The error that the command ends with. The faults of lines are printed before.
-#[derive(Debug, thiserror::Error)]
-enum RunError {
-    #[error("the message was not published")]
-    One,
-    #[error("{0} of the lines were not published")]
-    Many(u64),
-    #[error(
-        "stopped at the first line that was not published, before later ones: correct it, or continue after failures with --keep-going"
-    )]
-    First,
-    #[error("stopped before the end of the file")]
-    Interrupted,
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    #[error("cannot print message ids")]
-    Print(#[from] io::Error),
+    /// The messages that are not yet confirmed.
+    pub(super) group: Vec<Sent>,
+    /// True after the last line, a failure or a signal.
+    pub(super) is_over: bool,
 }
 
 /// A message that was sent.
-struct Sent {
+pub(super) struct Sent {
     line: Option<u64>,
     event_id: String,
-    fingerprint: u64,
+    fingerprint: Fingerprint,
     confirmation: Confirmation,
 }
 
@@ -73,158 +58,137 @@ impl Run<'_> {
     pub(super) async fn publish(
         mut self,
         mut lines: mpsc::Receiver<Line>,
-        signals: &mut Signals,
+        mut signals: Signals,
     ) -> Result<(), Box<dyn Error>> {
-        let mut flow = ControlFlow::Continue(());
         let mut is_interrupted = false;
-        while flow.is_continue() {
-            let mut group = Vec::new();
-            flow = tokio::select! {
+        while !self.is_over {
+            tokio::select! {
                 biased;
                 () = signals.received() => {
                     is_interrupted = true;
-                    ControlFlow::Break(())
+                    self.is_over = true;
                 }
-                flow = self.send_group(&mut lines, &mut group) => flow,
-            };
-            let confirmed = self.confirm(group).await;
-            if confirmed.inspect_err(|_| self.progress.end())?.is_break() {
-                flow = ControlFlow::Break(());
+                () = self.send_group(&mut lines) => {}
             }
+            let confirmed = self.confirm_group().await;
+            confirmed.inspect_err(|_| self.progress.print())?;
             self.progress.update();
         }
-        self.progress.end();
-        match self.progress.failed {
-            0 if is_interrupted => Err(RunError::Interrupted.into()),
-            0 => Ok(()),
-            _ if self.arguments.json.is_some() => Err(RunError::One.into()),
-            _ if !self.arguments.keep_going => Err(RunError::First.into()),
-            failed => Err(RunError::Many(failed).into()),
-        }
+        self.progress.print();
+        let failed = self.progress.failed;
+        Err(if failed == 0 && !is_interrupted {
+            return Ok(());
+        } else if failed == 0 {
+            "stopped before the end of the file".into()
+        } else if self.arguments.json.is_some() {
+            "the message was not published".into()
+        } else if self.arguments.keep_going {
+            format!("{failed} of the lines were not published").into()
+        } else {
+            "stopped at the first line that was not published, before later ones: correct it, or continue after failures with --keep-going".into()
+        })
     }
 
-    /// Sends lines until the group is full or its time is over. It may be dropped at any await: lines are in the group as soon
-    /// as they are sent.
-    async fn send_group(
-        &mut self,
-        lines: &mut mpsc::Receiver<Line>,
-        group: &mut Vec<Sent>,
-    ) -> ControlFlow<()> {
+    /// Sends lines until the group is full or its time is over. It may be dropped at any await: messages are in the group as
+    /// soon as they are sent.
+    async fn send_group(&mut self, lines: &mut mpsc::Receiver<Line>) {
         let end = Instant::now() + GROUP_TIME;
-        while group.len() < self.arguments.in_flight as usize && Instant::now() < end {
-            let Ok(line) = timeout_at(end, lines.recv()).await else {
-                break;
-            };
-            let Some(line) = line else {
-                return ControlFlow::Break(());
-            };
-            let number = line.number;
-            if self.is_skipped(&line) {
-                continue;
-            }
-            if let Some(pace) = &mut self.pace {
-                wait_for(pace).await;
-            }
-            match self.send(line).await {
-                Ok(Some(sent)) => group.push(sent),
-                Ok(None) => self.progress.fitting += 1,
-                Err(faults) => self.fail(number, &faults)?,
+        let most = self.arguments.in_flight as usize;
+        while !self.is_over && self.group.len() < most && Instant::now() < end {
+            match timeout_at(end, lines.recv()).await {
+                Ok(Some(line)) => {
+                    let number = line.number;
+                    if let Err(faults) = self.send(line).await {
+                        self.fail(number, &faults);
+                    }
+                }
+                Ok(None) => self.is_over = true,
+                Err(_) => return,
             }
         }
-        ControlFlow::Continue(())
     }
 
-    /// Returns true if the line is blank, or confirmed already.
-    fn is_skipped(&mut self, line: &Line) -> bool {
-        if line.is_blank() {
-            return true;
+    /// Sends the line's message if it fits, and is not confirmed already.
+    async fn send(&mut self, line: Line) -> Result<(), Vec<String>> {
+        if let (Some(checkpoint), Some(number)) = (&self.checkpoint, line.number)
+            && checkpoint.recorded(number).map_err(fault)?.is_some()
+        {
+            self.progress.before += 1;
+            return Ok(());
         }
-        let (Some(checkpoint), Some(number)) = (&mut self.checkpoint, line.number) else {
-            return false;
-        };
-        let is_confirmed = !checkpoint.begin(number);
-        self.progress.before += u64::from(is_confirmed);
-        is_confirmed
-    }
-
-    /// Sends the line's message if it fits. Returns `None` in a dry run.
-    async fn send(&self, line: Line) -> Result<Option<Sent>, Vec<String>> {
-        let number = line.number;
-        let text = line.text.map_err(|error| vec![whole_chain(&error)])?;
-        let fingerprint = number.map_or(0, |number| fingerprint(number, &text));
-        let written = self.form.write(number, text);
-        let (draft, event_id) = written.map_err(|fault| vec![fault])?;
-        self.fit
-            .check(&draft.data, &Arc::new(draft.attributes.clone()))?;
+        if let Some(pace) = &mut self.pace {
+            wait_for(pace).await;
+        }
+        let text = line.text.map_err(fault)?;
+        let fingerprint = Fingerprint::of(&text);
+        let message = draft(self.arguments, &self.prefix, line.number, text);
+        let (draft, event_id) = message.map_err(|fault| vec![fault])?;
+        let faults = faults(&self.subscribers, &draft);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
         let Some(channel) = &self.channel else {
-            return Ok(None);
+            self.progress.done += 1;
+            return Ok(());
         };
-        let enqueued = channel.enqueue(draft).await;
-        Ok(Some(Sent {
-            line: number,
+        self.group.push(Sent {
+            line: line.number,
             event_id,
             fingerprint,
-            confirmation: enqueued.map_err(|error| vec![whole_chain(&error)])?,
-        }))
+            confirmation: channel.enqueue(draft).await.map_err(fault)?,
+        });
+        Ok(())
     }
 
-    /// Waits for the confirmations of a group, and records them: first in the checkpoint, then on the standard output.
-    async fn confirm(&mut self, group: Vec<Sent>) -> Result<ControlFlow<()>, RunError> {
-        let mut flow = ControlFlow::Continue(());
+    /// Waits for the confirmations of the group, and records them: first in the checkpoint, then on the standard output.
+    async fn confirm_group(&mut self) -> Result<(), Box<dyn Error>> {
+        let mut confirmed = Vec::new();
         let mut output = String::new();
-        for sent in group {
-            let message_id = match sent.confirmation.await {
-                Ok(message_id) => message_id,
-                Err(error) => {
-                    let failed = self.fail(sent.line, &[whole_chain(&error)]);
-                    flow = if failed.is_break() { failed } else { flow };
-                    continue;
+        for sent in take(&mut self.group) {
+            match sent.confirmation.await {
+                Ok(message_id) => {
+                    self.progress.done += 1;
+                    output += &self.printed(sent.line, sent.event_id, message_id);
+                    confirmed.extend(sent.line.map(|line| (line, sent.fingerprint)));
                 }
-            };
-            if let (Some(checkpoint), Some(line)) = (&mut self.checkpoint, sent.line) {
-                checkpoint.confirm(line, sent.fingerprint);
+                Err(error) => self.fail(sent.line, &fault(error)),
             }
-            match self.arguments.output {
-                Output::Json => {
-                    let line = sent.line.map(|line| ("line", json!(line)));
-                    let ids = [
-                        ("messageId", json!(message_id)),
-                        ("eventId", json!(sent.event_id)),
-                    ];
-                    let printed: BTreeMap<_, _> = ids.into_iter().chain(line).collect();
-                    output += &format!("{}\n", json!(printed));
-                }
-                Output::Text if sent.line.is_none() => output = message_id + "\n",
-                Output::Text => {}
-            }
-            self.progress.published += 1;
         }
         if let Some(checkpoint) = &self.checkpoint {
-            checkpoint.save()?;
+            checkpoint.confirm(&confirmed).map_err(|error| format!("cannot write the checkpoint: messages confirmed from now on would be published again: {error}"))?;
         }
-        print(&output)?;
-        Ok(flow)
+        print(&output).map_err(|error| format!("cannot print message ids: {error}").into())
     }
 
-    fn fail(&mut self, line: Option<u64>, faults: &[String]) -> ControlFlow<()> {
+    /// Returns the output for a published message.
+    fn printed(&self, line: Option<u64>, event_id: String, message_id: String) -> String {
+        let printed = match (self.arguments.output, line) {
+            (Output::Text, None) => return message_id + "\n",
+            (Output::Text, Some(_)) => return String::new(),
+            (Output::Json, None) => json!({"eventId": event_id, "messageId": message_id}),
+            (Output::Json, Some(line)) => {
+                json!({"eventId": event_id, "line": line, "messageId": message_id})
+            }
+        };
+        format!("{printed}\n")
+    }
+
+    /// Prints the faults of a line. Within a line, the decoder finds everything in line 1.
+    fn fail(&mut self, line: Option<u64>, faults: &[String]) {
         self.progress.failed += 1;
+        let (failed, keeps_going) = (self.progress.failed, self.arguments.keep_going);
         // Without --keep-going, later failures are messages of the same group, mostly with the same reason.
-        if self.arguments.keep_going || self.progress.failed == 1 {
+        if keeps_going || failed == 1 {
+            let place = line.map_or(String::new(), |line| format!("line {line}: "));
             for fault in faults {
-                self.progress.print(&located(line, fault));
+                let fault = fault.replace("(line 1, column ", "(column ");
+                print_note(&format!("{place}{fault}"));
             }
         }
-        if !self.arguments.keep_going {
-            return ControlFlow::Break(());
+        if keeps_going && failed == MAX_FAILED {
+            print_note("too many lines failed: stopped before the end of the file");
         }
-        if self.progress.failed < MAX_FAILED {
-            return ControlFlow::Continue(());
-        }
-        if self.progress.failed == MAX_FAILED {
-            self.progress
-                .print("too many lines failed: stopped before the end of the file");
-        }
-        ControlFlow::Break(())
+        self.is_over |= !keeps_going || failed >= MAX_FAILED;
     }
 }
 
@@ -235,15 +199,8 @@ async fn wait_for(pace: &mut Interval) {
     }
 }
 
-/// Names the line of a fault. Within a line, the decoder finds everything in line 1.
-fn located(line: Option<u64>, fault: &str) -> String {
-    match line {
-        None => fault.to_owned(),
-        Some(line) => {
-            let fault = fault.replace("(line 1, column ", "(column ");
-            format!("line {line}: {fault}")
-        }
-    }
+fn fault(error: impl Error) -> Vec<String> {
+    vec![whole_chain(&error)]
 }
 
 #[cfg(test)]
