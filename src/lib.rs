@@ -51,6 +51,7 @@ mod publisher;
 mod push;
 mod server;
 mod service;
+mod shutdown;
 mod subscriber;
 mod telemetry;
 mod trace;

@@ -15,8 +15,7 @@ use crate::delivery::Deliveries;
 use crate::delivery::admission::Admission;
 use crate::delivery::dead_letter::DeadLetters;
 use crate::delivery::pools::Pools;
-use crate::delivery::shutdown::Shutdown;
-use crate::delivery::subscriber::RunningSubscriber;
+use crate::delivery::running_subscriber::RunningSubscriber;
 use crate::environment::Environment;
 use crate::handler::state::{Provider, StateType, States};
 use crate::publisher::DeadLetterClient;
@@ -24,11 +23,12 @@ use crate::push::PushReceiver;
 use crate::push::authentication::Authentication;
 use crate::push::binding::{Bindings, Defaults};
 use crate::push::body::Bodies;
+use crate::push::log_line::Listener;
 use crate::push::readiness::Readiness;
 use crate::push::reply::Replies;
-use crate::push::report::Listener;
 use crate::server::connections;
 use crate::server::{Running, serve};
+use crate::shutdown::Shutdown;
 use crate::subscriber::{Subscriber, faults, short_leases};
 
 /// The subscribers of a service, and the states they share.

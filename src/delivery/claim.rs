@@ -10,9 +10,9 @@ use crate::breaker::Permit;
 use crate::dedup::{Claim, ClaimStore, Fingerprint, Record, Ticket};
 use crate::delivery::NotClaimed;
 use crate::delivery::admission::Waiting;
-use crate::delivery::prepare::Delivery;
+use crate::delivery::delivery::Delivery;
 use crate::delivery::settlement::{End, Settlement};
-use crate::delivery::shutdown::{Shutdown, ShuttingDown};
+use crate::shutdown::{Shutdown, ShuttingDown};
 use crate::subscriber::Conflict;
 
 /// The result of a claim.

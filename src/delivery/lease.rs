@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::dedup::{Claim, ProtectedStore, StepResult, StoreError, Ticket, TicketStore};
-use crate::delivery::prepare::Delivery;
+use crate::delivery::delivery::Delivery;
 use crate::loggable::chain;
 
 /// A lease that is renewed three times in its length, until dropped. If the claim is lost, the handler receives its stop signal,

@@ -3,15 +3,15 @@
 pub(crate) mod admission;
 pub(crate) mod claim;
 pub(crate) mod dead_letter;
+#[expect(clippy::module_inception, reason = "it is the folder's subject")]
+pub(crate) mod delivery;
 pub(crate) mod envelope;
 pub(crate) mod lease;
 pub(crate) mod pools;
-pub(crate) mod prepare;
 pub(crate) mod run;
+pub(crate) mod running_subscriber;
 pub(crate) mod settle;
 pub(crate) mod settlement;
-pub(crate) mod shutdown;
-pub(crate) mod subscriber;
 
 use std::sync::Arc;
 
@@ -22,16 +22,16 @@ use crate::dedup::StoreError;
 use crate::delivery::admission::{OverCapacity, Place};
 use crate::delivery::claim::{Claimed, claim};
 use crate::delivery::dead_letter::DeadLetters;
+use crate::delivery::delivery::Delivery;
 use crate::delivery::envelope::Envelope;
 use crate::delivery::lease::Lease;
 use crate::delivery::pools::{Job, Pools};
-use crate::delivery::prepare::Delivery;
 use crate::delivery::run::{Run, RunEnd, run};
+use crate::delivery::running_subscriber::RunningSubscriber;
 use crate::delivery::settle::settle;
 use crate::delivery::settlement::{End, Settlement};
-use crate::delivery::shutdown::{Shutdown, ShuttingDown};
-use crate::delivery::subscriber::RunningSubscriber;
 use crate::handler::state::States;
+use crate::shutdown::{Shutdown, ShuttingDown};
 use crate::trace::Trace;
 
 /// Everything that deliveries share.

@@ -3,7 +3,7 @@
 mod builder;
 mod channel;
 mod client;
-mod dead_letters;
+mod dead_letter_client;
 mod draft;
 mod error;
 mod outgoing;
@@ -18,7 +18,7 @@ use validator::Validate;
 pub use self::builder::PublisherBuilder;
 pub(crate) use self::channel::Channel;
 pub use self::channel::Confirmation;
-pub(crate) use self::dead_letters::DeadLetterClient;
+pub(crate) use self::dead_letter_client::DeadLetterClient;
 pub(crate) use self::draft::{Draft, new_event_id};
 pub use self::error::PublishError;
 pub use self::outgoing::Outgoing;

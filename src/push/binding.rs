@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::delivery::subscriber::RunningSubscriber;
+use crate::delivery::running_subscriber::RunningSubscriber;
 use crate::loggable::excerpt;
 use crate::push::authentication::Caller;
 use crate::push::forms::Endpoint;

@@ -4,11 +4,11 @@ pub(crate) mod authentication;
 pub(crate) mod binding;
 pub(crate) mod body;
 pub(crate) mod forms;
+pub(crate) mod log_limit;
+pub(crate) mod log_line;
 pub(crate) mod readiness;
 pub(crate) mod refusal;
-pub(crate) mod refusal_log;
 pub(crate) mod reply;
-pub(crate) mod report;
 
 use std::sync::Arc;
 
@@ -25,10 +25,10 @@ use crate::delivery::{Deliveries, IncomingMessage};
 use crate::push::authentication::{Authentication, Caller};
 use crate::push::binding::Bindings;
 use crate::push::body::Bodies;
+use crate::push::log_line::Report;
 use crate::push::readiness::Readiness;
 use crate::push::refusal::Refusal;
 use crate::push::reply::Replies;
-use crate::push::report::Report;
 use crate::trace::Trace;
 
 /// Everything that pushes share, in the order of the path.

@@ -2,11 +2,11 @@
 
 use crate::delivery::NotClaimed;
 use crate::delivery::admission::OverCapacity;
-use crate::delivery::shutdown::ShuttingDown;
 use crate::push::authentication::AuthenticationError;
 use crate::push::binding::BindingError;
 use crate::push::body::BodyError;
 use crate::push::forms::EnvelopeError;
+use crate::shutdown::ShuttingDown;
 
 /// A push that is rejected before its message is claimed.
 #[derive(Debug, thiserror::Error)]

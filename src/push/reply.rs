@@ -10,9 +10,9 @@ use crate::delivery::settlement::{End, Settlement};
 use crate::loggable::chain;
 use crate::push::binding::BindingError;
 use crate::push::body::BodyError;
+use crate::push::log_limit::{Kind, RefusalLog};
+use crate::push::log_line::{Level, Listener, Report};
 use crate::push::refusal::{NoEndpoint, Refusal};
-use crate::push::refusal_log::{Kind, RefusalLog};
-use crate::push::report::{Level, Listener, Report};
 
 /// The decision about one push: the status, its word in the log, and the level.
 struct Decision(StatusCode, &'static str, Level);

@@ -22,12 +22,12 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 #[cfg(feature = "dev")]
 use crate::dedup::StoreError;
-use crate::delivery::shutdown::SETTLING_TIME;
 use crate::loggable::excerpt;
 use crate::push::PushReceiver;
 use crate::push::refusal::{NoEndpoint, Refusal};
 use crate::server::connections::Connections;
 use crate::server::http::{listen, serve_connection};
+use crate::shutdown::SETTLING_TIME;
 
 /// The time for connections to write the last replies and close.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);

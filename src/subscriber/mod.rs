@@ -1,6 +1,6 @@
 //! The declaration beside each handler, from which everything about its subscription is derived.
 
-mod callers;
+mod caller_faults;
 mod cloud;
 mod collector;
 mod declarations;
@@ -25,7 +25,7 @@ use crate::handler::message::PayloadType;
 use crate::handler::outcome::IntoOutcome;
 use crate::handler::{Arguments, AsyncAnswer, Handler, Signature, Work, plain};
 
-pub(crate) use self::callers::{audience_fault, caller_fault, is_foreign, is_url};
+pub(crate) use self::caller_faults::{audience_fault, caller_fault, is_foreign, is_url};
 pub use self::cloud::Backoff;
 use self::cloud::CloudSettings;
 pub(crate) use self::declarations::{faults, short_leases, shortest_lease};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::callers::{audience_fault, caller_fault};
+use super::caller_faults::{audience_fault, caller_fault};
 use super::collector::Faults;
 use super::{Idempotency, Subscriber};
 

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::config::metadata::project_id;
 use crate::environment::Environment;
 use crate::loggable::chain;
-use crate::push::report::{Listener, Report};
+use crate::push::log_line::{Listener, Report};
 use crate::server::Running;
 use crate::service::Service;
 use crate::subscriber::{Form, Subscriber};

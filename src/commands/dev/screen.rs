@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::cloud::Subscription;
 use crate::config::{Config, StoreSetting};
-use crate::push::report::Report;
+use crate::push::log_line::Report;
 
 const BOLD: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();

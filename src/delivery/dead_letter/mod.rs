@@ -1,7 +1,7 @@
 //! Publishes a message that can never succeed to its dead-letter topic, as Google would after the last delivery attempt, with the
 //! reason added.
 
-mod letter;
+mod content;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::timeout;
 
-use self::letter::letter;
-pub(crate) use self::letter::{DeadLetter, HANDLER, PAYLOAD, Reason, TooLarge, replayed};
-pub use self::letter::{
+use self::content::letter;
+pub(crate) use self::content::{DeadLetter, HANDLER, PAYLOAD, Reason, TooLarge, replayed};
+pub use self::content::{
     ERROR_ATTRIBUTE, KEPT_PREFIX, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
 };
 use crate::breaker::{Breaker, Open, Rules};

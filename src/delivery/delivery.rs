@@ -10,7 +10,7 @@ use crate::dedup::{Fingerprint, ProtectedStore, StoreError, Ticket};
 use crate::delivery::admission::Place;
 use crate::delivery::dead_letter::{Reason, replayed};
 use crate::delivery::pools::executor::block_in_place_if_large;
-use crate::delivery::subscriber::RunningSubscriber;
+use crate::delivery::running_subscriber::RunningSubscriber;
 use crate::delivery::{Deliveries, IncomingMessage};
 use crate::handler;
 use crate::handler::context::{Context, idempotency_key};

@@ -10,8 +10,8 @@ use tokio::time::sleep;
 
 use crate::push::authentication::{AuthenticationError, TokenError};
 use crate::push::binding::BindingError;
+use crate::push::log_line::{Level, Report};
 use crate::push::refusal::{NoEndpoint, Refusal};
-use crate::push::report::{Level, Report};
 
 const PERIOD: Duration = Duration::from_secs(1);
 /// The lines of one kind in a period, besides the one that counts the rest.
