@@ -35,7 +35,7 @@
 //! 4. `delivery/admission.rs`, `breaker.rs`: capacity for the process and the subscription, and a permit
 //! 5. `delivery/claim.rs`, `dedup/`: granted, in progress, or done
 //! 6. `delivery/run.rs`, `delivery/lease.rs`: the handler, in a task of its own, with limits and a renewed lease
-//! 7. `delivery/settle.rs`: recorded, released, or dead-lettered; then `push/reply.rs`: the status and the log line
+//! 7. `delivery/settle/`: recorded, released, or dead-lettered; then `push/reply.rs`: the status and the log line
 
 mod breaker;
 mod check;
@@ -68,9 +68,7 @@ pub use handler::message::{Attributes, Message, Payload, PayloadError, PayloadTy
 pub use handler::outcome::{IntoOutcome, Outcome};
 
 pub use handler::state::{State, StateType};
-pub use handler::{
-    Arguments, AsyncAnswer, Delivery, DeliveryError, FromDelivery, Handler, Signature,
-};
+pub use handler::{Arguments, AsyncAnswer, FromInput, Handler, Input, InputError, Signature};
 pub use publisher::{
     Confirmation, EVENT_ID_ATTRIBUTE, Outgoing, PublishError, Publisher, PublisherBuilder,
 };

@@ -5,12 +5,8 @@ use std::error::Error;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use crate::config::{Config, StoreSetting};
-#[cfg(feature = "firestore")]
-use crate::dedup::FirestoreStore;
-#[cfg(feature = "redis")]
-use crate::dedup::RedisStore;
-use crate::dedup::{DedupStore, MemoryStore, ProtectedStore, StoreError, log_advice};
+use crate::config::Config;
+use crate::dedup::{DedupStore, ProtectedStore, StoreError, log_advice};
 use crate::delivery::Deliveries;
 use crate::delivery::admission::Admission;
 use crate::delivery::dead_letter::DeadLetters;
@@ -138,38 +134,24 @@ impl Service {
     /// # Errors
     /// If declarations or settings are invalid, a state cannot be opened, or the port is not available.
     pub async fn start(self, config: &Config) -> Result<Running, StartError> {
-        let mut faults = self.faults();
-        faults.extend(short_leases(&self.subscribers, config.store_timeout));
-        if !faults.is_empty() {
-            return Err(StartError::Declarations(faults));
-        }
+        self.check(config)?;
         let pools =
             Pools::new(config.concurrency, &self.subscribers).map_err(StartError::Threads)?;
-        let store = self
-            .store
-            .map_or_else(|| open_store(config).map_err(StartError::Store), Ok)?;
         let shutdown = Shutdown::default();
+        let store = match self.store {
+            Some(store) => store,
+            None => open_store(config)?,
+        };
         log_advice(Arc::clone(&store), shutdown.closing.clone());
-        let protected = ProtectedStore::new(Arc::clone(&store));
-        let bindings = bind(self.subscribers, config, &protected, &pools);
-        let authentication = Authentication::new(
-            config.authentication,
-            &config.issuer,
-            config.keys_url.clone(),
-            config.token_leeway,
-        )
-        .map_err(|error| StartError::Keys(Box::new(error)))?;
+        let bindings = bind(self.subscribers, config, &store, &pools);
+        let authentication = authenticate(config)?;
         let states = open_states(&self.providers, &config.environment, &pools).await?;
         let dead_letters = DeadLetterClient::new(config.pubsub_emulator.clone());
         let (connections, pushes) = connections::limits(config.concurrency);
         let receiver = PushReceiver {
             authentication,
             admission: Admission::new(pushes),
-            bodies: Bodies::new(
-                config.body_limit_bytes,
-                config.body_timeout,
-                config.bodies_bytes,
-            ),
+            bodies: limit_bodies(config),
             bindings,
             readiness: Readiness::new(store),
             replies: Replies::new(self.listener),
@@ -180,24 +162,66 @@ impl Service {
                 dead_letters: DeadLetters(Arc::new(dead_letters)),
             },
         };
-        let running = serve(config, receiver, connections).await;
-        running.map_err(|source| StartError::Listen {
-            address: config.listen,
-            source,
-        })
+        listen(config, receiver, connections).await
     }
+
+    /// Returns an error if the declarations have faults, also such that depend on settings.
+    fn check(&self, config: &Config) -> Result<(), StartError> {
+        let mut faults = self.faults();
+        faults.extend(short_leases(&self.subscribers, config.store_timeout));
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(StartError::Declarations(faults)),
+        }
+    }
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn DedupStore>, StartError> {
+    let opened = config.store.open(config.store_timeout);
+    opened.map_err(StartError::Store)
+}
+
+fn authenticate(config: &Config) -> Result<Authentication, StartError> {
+    let authentication = Authentication::new(
+        config.authentication,
+        &config.issuer,
+        config.keys_url.clone(),
+        config.token_leeway,
+    );
+    authentication.map_err(|error| StartError::Keys(Box::new(error)))
+}
+
+fn limit_bodies(config: &Config) -> Bodies {
+    Bodies::new(
+        config.body_limit_bytes,
+        config.body_timeout,
+        config.bodies_bytes,
+    )
+}
+
+async fn listen(
+    config: &Config,
+    receiver: PushReceiver,
+    connections: usize,
+) -> Result<Running, StartError> {
+    let running = serve(config, receiver, connections).await;
+    running.map_err(|source| StartError::Listen {
+        address: config.listen,
+        source,
+    })
 }
 
 /// Binds the subscribers to their declared callers, or else to those of the settings.
 fn bind(
     subscribers: Vec<Subscriber>,
     config: &Config,
-    store: &ProtectedStore,
+    store: &Arc<dyn DedupStore>,
     pools: &Pools,
 ) -> Bindings {
+    let store = ProtectedStore::new(Arc::clone(store));
     let running = subscribers
         .into_iter()
-        .map(|declared| RunningSubscriber::new(declared, &config.project, store, pools));
+        .map(|declared| RunningSubscriber::new(declared, &config.project, &store, pools));
     let defaults = Defaults {
         callers: &config.callers,
         audiences: &config.audiences,
@@ -226,22 +250,6 @@ async fn open_states(
         states.insert(provider.provides.id, state);
     }
     Ok(States(Arc::new(states)))
-}
-
-fn open_store(config: &Config) -> Result<Arc<dyn DedupStore>, StoreError> {
-    match &config.store {
-        StoreSetting::Memory => Ok(Arc::new(MemoryStore::default())),
-        #[cfg(feature = "firestore")]
-        StoreSetting::Firestore { database, emulator } => Ok(Arc::new(FirestoreStore::new(
-            database,
-            emulator.as_deref(),
-            config.store_timeout,
-        )?)),
-        #[cfg(feature = "redis")]
-        StoreSetting::Redis(address) => {
-            Ok(Arc::new(RedisStore::new(address, config.store_timeout)?))
-        }
-    }
 }
 
 #[cfg(test)]

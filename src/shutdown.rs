@@ -1,4 +1,4 @@
-//! Graceful shutdown: new pushes are rejected, running ones finish; the remaining handlers receive their stop signal, then are aborted.
+//! Graceful shutdown: new deliveries are rejected, running ones finish; the remaining handlers receive their stop signal, then are aborted.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(crate) const SETTLING_TIME: Duration = Duration::from_secs(1);
 /// The phases of a shutdown, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Shutdown {
-    /// New pushes are rejected.
+    /// New deliveries are rejected.
     pub(crate) closing: CancellationToken,
     /// Handlers receive their stop signal.
     pub(crate) stopping: CancellationToken,
@@ -21,44 +21,44 @@ pub(crate) struct Shutdown {
     pub(crate) aborting: CancellationToken,
     /// Calls of the store and publishes are no longer awaited.
     pub(crate) exiting: CancellationToken,
-    /// All unanswered pushes.
-    pub(crate) pushes: TaskTracker,
+    /// The unfinished deliveries.
+    pub(crate) deliveries: TaskTracker,
 }
 
 impl Shutdown {
-    /// Waits for running pushes up to `grace`; in its last quarter their handlers receive their stop signal.
+    /// Waits for running deliveries up to `grace`; in its last quarter their handlers receive their stop signal.
     pub(crate) async fn run(&self, grace: Duration) {
         let end = Instant::now() + grace;
         self.closing.cancel();
-        self.pushes.close();
-        if timeout_at(end - grace / 4, self.pushes.wait())
+        self.deliveries.close();
+        if timeout_at(end - grace / 4, self.deliveries.wait())
             .await
             .is_err()
         {
             tracing::warn!(
-                pushes = self.pushes.len(),
+                deliveries = self.deliveries.len(),
                 "asking handlers to stop, since the grace period is ending"
             );
             self.stopping.cancel();
-            let _ = timeout_at(end, self.pushes.wait()).await;
+            let _ = timeout_at(end, self.deliveries.wait()).await;
         }
         self.aborting.cancel();
         tokio::select! {
-            () = self.pushes.wait() => {}
+            () = self.deliveries.wait() => {}
             () = sleep_until(end + SETTLING_TIME * 3 / 4) => self.exiting.cancel(),
         }
-        if timeout_at(end + SETTLING_TIME, self.pushes.wait())
+        if timeout_at(end + SETTLING_TIME, self.deliveries.wait())
             .await
             .is_err()
         {
             tracing::error!(
-                pushes = self.pushes.len(),
-                "exiting although some pushes have not ended; their claims expire"
+                deliveries = self.deliveries.len(),
+                "exiting although some deliveries have not ended; their claims expire"
             );
         }
     }
 
-    /// Rejects a new push after the shutdown began.
+    /// Rejects a new delivery after the shutdown began.
     pub(crate) fn check(&self) -> Result<(), ShuttingDown> {
         if self.closing.is_cancelled() {
             Err(ShuttingDown)
@@ -67,7 +67,7 @@ impl Shutdown {
         }
     }
 
-    /// Runs the first steps of a push, unless handlers are aborted meanwhile: nothing has been claimed yet.
+    /// Runs the steps before the claim, unless handlers are aborted meanwhile.
     pub(crate) async fn unless_aborting<T, E: From<ShuttingDown>>(
         &self,
         steps: impl Future<Output = Result<T, E>>,

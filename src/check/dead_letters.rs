@@ -13,7 +13,7 @@ pub(super) fn findings(subscribers: &[Subscriber]) -> Vec<Finding> {
     for subscriber in subscribers {
         let name = subscriber.dead_letter_topic.as_str();
         if name == subscriber.topic {
-            continue; // Refused as a declaration.
+            continue; // Rejected as a declaration.
         }
         let fix = "declare another .dead_letter_topic(…); to read dead letters, pull from the subscription of the same name as their topic";
         if comes_back(subscriber, subscribers) {

@@ -53,7 +53,7 @@ fn json(subscriber: &Subscriber) -> Option<(&str, Value)> {
     json_type(subscriber).map(|(name, schema)| (name, schema().to_value()))
 }
 
-/// Finds a subscriber whose examples are all unreadable. Some may show what is refused, but not all.
+/// Finds a subscriber whose examples are all unreadable. Some may show what is rejected, but not all.
 fn examples(subscriber: &Subscriber) -> Option<Finding> {
     let payload = subscriber.payload()?;
     let mut last = None;
@@ -106,7 +106,7 @@ fn required(schema: &Value) -> Vec<&str> {
 }
 
 fn avro_mismatches(declared: &TopicSchema, schema: &Value) -> Vec<String> {
-    // A definition that is not JSON is refused as a declaration.
+    // A definition that is not JSON is rejected as a declaration.
     let Ok(avro) = serde_json::from_str::<Value>(&declared.definition) else {
         return Vec::new();
     };

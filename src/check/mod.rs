@@ -25,7 +25,7 @@ use crate::subscriber::Subscriber;
 /// The input of a check.
 pub(crate) struct Input<'a> {
     pub(crate) subscribers: &'a [Subscriber],
-    /// The faults that `serve` would refuse, a sentence each.
+    /// The faults that `serve` would reject, a sentence each.
     pub(crate) faults: &'a [String],
     /// The project's root.
     pub(crate) root: &'a Path,

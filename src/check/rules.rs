@@ -55,7 +55,7 @@ rules! {
         "a push without wrapper carries no delivery attempt, dead-letter policy or not: handlers, logs and dead letters do not have it";
     Error EVENTARC: "eventarc-settings",
         "an Eventarc subscriber declares nothing that only a subscription of one's own can have",
-        "Eventarc makes the subscription itself and takes none of these settings, so the deploy is refused or they do nothing";
+        "Eventarc makes the subscription itself and takes none of these settings, so the deploy is rejected or they do nothing";
     Warning LATENCY: "latency-deadline",
         "the expected latency is within the ack deadline",
         "Pub/Sub would redeliver a normal message before it is acked";
@@ -67,7 +67,7 @@ rules! {
         "messages are lost without an alert";
     Error TYPES: "types-differ",
         "one name of a message type means one JSON Schema",
-        "the documents and schemas that publishers read hold one of them; the other reader may refuse what fits it";
+        "the documents and schemas that publishers read hold one of them; the other reader may reject what fits it";
     Warning TOPIC_SCHEMA: "topic-schema-fields",
         "what fits the topic's Pub/Sub schema can be read by its handlers",
         "a message that Pub/Sub lets through is dead-lettered by the handler";
@@ -118,13 +118,13 @@ rules! {
         "every push is refused with 401 or 403, and after the last attempt valid messages are dead letters";
     Error PLAN_ROLE: "plan-role",
         "every role that pushes and dead letters need is granted",
-        "requests that need the role are refused";
+        "requests that need the role are rejected";
     Error SERVICE_AUTHENTICATION: "service-authentication",
         "with PUSHGATE_AUTHENTICATION=platform, Cloud Run checks the caller",
         "the signature of a token is not checked: every caller that reaches the service can push in any name";
     Error SERVICE_AUDIENCE: "service-audience",
         "where Cloud Run checks the caller, it accepts the audiences of the pushes",
-        "Cloud Run refuses every push before the service sees it";
+        "Cloud Run rejects every push before the service sees it";
     Error SERVICE_TIMEOUT: "service-timeout",
         "Cloud Run's time-out is at least the longest ack deadline",
         "Cloud Run answers 504 for a handler that may still run, and Pub/Sub redelivers the message";

@@ -367,34 +367,34 @@ fn every_rule_has_a_name_of_its_own() {
     }
 }
 
-/// A text that is no plan is refused with a reason, and never shown.
+/// A text that is no plan is rejected with a reason, and never shown.
 #[test]
 fn hostile_plans_are_refused() {
-    let refused = |text: &[u8], expected: &str| {
+    let rejected = |text: &[u8], expected: &str| {
         let error = Plan::read(text).expect_err(expected).to_string();
         assert!(
             error.contains(expected) && !error.contains("hush"),
             "{error}"
         );
     };
-    refused(b"", "not valid JSON");
-    refused(b"\xff\xfe", "is UTF-16, expected UTF-8");
-    refused(b"{\"values\": \"hush", "not valid JSON");
-    refused(b"[]", "expected an object, not an array");
-    refused(
+    rejected(b"", "not valid JSON");
+    rejected(b"\xff\xfe", "is UTF-16, expected UTF-8");
+    rejected(b"{\"values\": \"hush", "not valid JSON");
+    rejected(b"[]", "expected an object, not an array");
+    rejected(
         br#"{"planned_values": {"root_module": [[], []]}}"#,
         "(line 1, column 36): expected an object, not an array",
     );
-    refused(b"{} {}", "more data after");
-    refused(b"{}", "neither planned_values");
-    refused(
+    rejected(b"{} {}", "more data after");
+    rejected(b"{}", "neither planned_values");
+    rejected(
         br#"{"format_version": "2.0", "values": {}}"#,
         "format \"2.0\"",
     );
-    refused(br#"{"errored": true, "values": {}}"#, "failed");
-    refused(br#"{"values": {"root_module": "hush"}}"#, "root_module");
+    rejected(br#"{"errored": true, "values": {}}"#, "failed");
+    rejected(br#"{"values": {"root_module": "hush"}}"#, "root_module");
     let deep = "[".repeat(100_000);
-    refused(deep.as_bytes(), "expected");
+    rejected(deep.as_bytes(), "expected");
     let nested = format!(
         "{{\"values\": {}1{}}}",
         "{\"root_module\": ".repeat(5000),
@@ -407,9 +407,9 @@ fn hostile_plans_are_refused() {
         "{\"child_modules\": [".repeat(5000),
         "]}".repeat(5000)
     );
-    refused(modules.as_bytes(), "not valid JSON");
+    rejected(modules.as_bytes(), "not valid JSON");
     let large = vec![b' '; LIMIT_BYTES + 1];
-    refused(&large, "more than");
+    rejected(&large, "more than");
     let empty = Plan::read(br#"{"values": {"root_module": {}}}"#).expect("a state");
     let subscribers = [subscriber("orders-mail")];
     let rules: Vec<_> = empty

@@ -17,10 +17,7 @@ pub(crate) use self::deployment::{Deployment, deployment_faults};
 use self::reader::Reader;
 pub(crate) use self::reader::pubsub_emulator;
 pub use self::settings::{SETTINGS, Setting};
-#[cfg(feature = "firestore")]
-use crate::dedup::FirestoreDatabase;
-#[cfg(feature = "redis")]
-use crate::dedup::RedisAddress;
+use crate::dedup::StoreSetting;
 use crate::environment::Environment;
 use crate::push::authentication::Mode;
 use crate::telemetry;
@@ -46,20 +43,6 @@ pub struct Config {
     pub(crate) token_leeway: Duration,
     pub(crate) store_timeout: Duration,
     pub(crate) environment: Environment,
-}
-
-/// The store that `PUSHGATE_STORE` names.
-#[derive(Clone)]
-pub(crate) enum StoreSetting {
-    Memory,
-    #[cfg(feature = "firestore")]
-    Firestore {
-        database: FirestoreDatabase,
-        /// The `HOST:PORT` of `FIRESTORE_EMULATOR_HOST`.
-        emulator: Option<String>,
-    },
-    #[cfg(feature = "redis")]
-    Redis(RedisAddress),
 }
 
 /// The faults of all settings.
@@ -154,24 +137,6 @@ impl Config {
             .map(String::as_str)
             .filter(is_unknown)
             .collect()
-    }
-}
-
-impl fmt::Display for StoreSetting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Memory => f.write_str("memory:"),
-            #[cfg(feature = "firestore")]
-            Self::Firestore { database, .. } => write!(f, "firestore://{database}"),
-            #[cfg(feature = "redis")]
-            Self::Redis(address) => write!(f, "{address}"),
-        }
-    }
-}
-
-impl fmt::Debug for StoreSetting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
     }
 }
 

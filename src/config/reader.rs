@@ -10,7 +10,8 @@ use super::settings::{
     FIRESTORE_EMULATOR, GRACE, ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT,
     PUBSUB_EMULATOR, STORE, STORE_CA_FILE, STORE_PASSWORD, STORE_TIMEOUT, Setting,
 };
-use super::{Config, Fault, StoreSetting};
+use super::{Config, Fault};
+use crate::dedup::StoreSetting;
 use crate::environment::Environment;
 use crate::environment::is_project_id;
 use crate::push::authentication::{Mode, is_google, issuer_fault};

@@ -76,7 +76,7 @@ mod tests {
     #[tokio::test]
     async fn one_caller_connects_for_all() {
         let shared = SharedConnection::<u8>::default();
-        assert!(shared.get(async { Err("refused") }).await.is_err());
+        assert!(shared.get(async { Err("rejected") }).await.is_err());
         let (one, other) = tokio::join!(get(&shared, 1), get(&shared, 2));
         assert_eq!(one.connection, 1);
         assert_eq!(other.connection, 1);

@@ -33,6 +33,7 @@ mod layers;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
+mod setting;
 
 use std::io;
 use std::sync::Arc;
@@ -51,6 +52,7 @@ pub(crate) use layers::ProtectedStore;
 pub use memory::MemoryStore;
 #[cfg(feature = "redis")]
 pub use redis::{RedisAddress, RedisAddressError, RedisStore};
+pub(crate) use setting::StoreSetting;
 
 use crate::breaker::Open;
 
@@ -186,7 +188,7 @@ pub enum StoreError {
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The store rejects the step: wrong password, read-only, out of memory.
     #[error("the deduplication store rejects the request")]
-    Refused(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    Rejected(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The value under a key of pushgate is not a record of pushgate.
     #[error("the deduplication store has an unknown value under a key of pushgate")]
     Corrupt,
@@ -211,7 +213,7 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::Full(_) => true,
-            Self::Refused(_) | Self::Corrupt => false,
+            Self::Rejected(_) | Self::Corrupt => false,
         }
     }
 }

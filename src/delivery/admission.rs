@@ -21,7 +21,9 @@ pub(crate) enum OverCapacity {
 
 /// The places of the process.
 pub(crate) struct Admission {
+    /// The most places, for the error.
     limit: usize,
+    /// The free places.
     places: Arc<Semaphore>,
 }
 
@@ -43,7 +45,9 @@ impl Admission {
 
 /// The deliveries of one subscription that wait for another delivery of their message. Each occupies a place that other messages need.
 pub(crate) struct Waiting {
+    /// The most deliveries that wait.
     limit: usize,
+    /// The number of waiting deliveries of each message.
     by_key: Mutex<HashMap<MessageKey, usize>>,
 }
 

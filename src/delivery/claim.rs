@@ -7,13 +7,15 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::breaker::Permit;
-use crate::dedup::{Claim, ClaimStore, Fingerprint, Record, Ticket};
+use crate::dedup::{Claim, ClaimStore, Fingerprint, Record, StoreError, Ticket};
 use crate::delivery::NotClaimed;
 use crate::delivery::admission::Waiting;
-use crate::delivery::delivery::Delivery;
-use crate::delivery::settlement::{End, Settlement};
+use crate::delivery::dead_letter::Reason;
+use crate::delivery::delivery::{Delivery, Next};
+use crate::delivery::settle::settlement::{End, Settlement};
+use crate::loggable::chain;
 use crate::shutdown::{Shutdown, ShuttingDown};
-use crate::subscriber::Conflict;
+use crate::subscriber::{Conflict, Identity, StoreDown};
 
 /// The result of a claim.
 pub(crate) enum Claimed {
@@ -71,9 +73,70 @@ pub(crate) async fn claim(
                 }
                 return Err(error.into());
             }
-            Err(refused) => return Err(refused),
+            Err(rejected) => return Err(rejected),
         };
         return Ok(Claimed::NotGranted(settlement));
+    }
+}
+
+impl Delivery {
+    /// Returns the declared reaction to a key that was handled `before` with another payload; `None` if the payload was the same.
+    fn conflict_with(&self, before: Option<Fingerprint>) -> Option<Conflict> {
+        let is_other = before.is_some() && before != self.ticket.fingerprint;
+        let idempotency = self.subscriber.declared.idempotency.as_ref()?;
+        (is_other && self.ticket.fingerprint.is_some()).then(|| idempotency.conflict())
+    }
+
+    /// Dead-letters the message under its own id instead of its key.
+    fn use_message_id_as_key(&mut self) {
+        self.ticket = self.subscriber.ticket(Identity::of_message(&self.input));
+        self.next = Next::DeadLetter(Reason::idempotency(
+            "the idempotency key was handled before with another payload".into(),
+        ));
+    }
+
+    /// Applies a granted claim. A `number` above 1 means that an earlier claim's lease expired; `is_run_lost` means that its run
+    /// had begun, so that a subscriber that parks does not run the message again.
+    fn apply_grant(&mut self, number: u32, is_run_lost: bool) {
+        if number == 1 {
+            return;
+        }
+        let (run, next) = match (self.parks(), is_run_lost) {
+            (true, true) => {
+                if let Next::Run = self.next {
+                    self.next = Next::Park(Reason::outcome_unknown());
+                }
+                ("its run had begun", "the message is dead-lettered")
+            }
+            (true, false) => ("its run had not begun", "it runs now"),
+            (false, _) => ("its run may have begun", "it runs again now"),
+        };
+        tracing::warn!(
+            subscription = %self.subscriber.name,
+            message_id = self.message_id(),
+            claim_number = number,
+            "an earlier delivery of this message ended without settling it; {run}, and {next}"
+        );
+    }
+
+    /// Returns true if the handler runs without deduplication after this error of the store, as its subscriber may declare.
+    fn allow_unguarded(&mut self, error: &StoreError) -> bool {
+        let StoreDown::Open(reason) = &self.subscriber.declared.dedup.store_down else {
+            return false;
+        };
+        // The store is available, but holds a record that is not pushgate's.
+        if matches!(error, StoreError::Corrupt) {
+            return false;
+        }
+        tracing::debug!(
+            subscription = %self.subscriber.name,
+            message_id = self.message_id(),
+            declared = reason,
+            error = chain(error),
+            "the handler runs without deduplication"
+        );
+        self.is_unguarded = true;
+        true
     }
 }
 

@@ -1,4 +1,4 @@
-//! Prepares a delivery: the handler's input, and the ticket to claim with.
+//! A delivery: the subscriber, the handler's input, and the ticket to claim with.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::dedup::{Fingerprint, ProtectedStore, StoreError, Ticket};
+use crate::dedup::{ProtectedStore, Ticket};
 use crate::delivery::admission::Place;
 use crate::delivery::dead_letter::{Reason, replayed};
 use crate::delivery::pools::executor::block_in_place_if_large;
@@ -14,8 +14,8 @@ use crate::delivery::running_subscriber::RunningSubscriber;
 use crate::delivery::{Deliveries, IncomingMessage};
 use crate::handler;
 use crate::handler::context::{Context, idempotency_key};
-use crate::loggable::{chain, hash};
-use crate::subscriber::{AfterCrash, Conflict, Identity, StoreDown};
+use crate::loggable::hash;
+use crate::subscriber::{AfterCrash, Identity};
 
 /// The longest lease of a claim whose run has not begun; the claim is renewed if the beginning takes longer.
 const UNBEGUN_LEASE: Duration = Duration::from_secs(2);
@@ -23,9 +23,13 @@ const UNBEGUN_LEASE: Duration = Duration::from_secs(2);
 /// One try to have a message handled.
 pub(crate) struct Delivery {
     pub(crate) subscriber: Arc<RunningSubscriber>,
-    pub(crate) input: handler::Delivery,
+    /// The input of the handler, from the envelope.
+    pub(crate) input: handler::Input,
+    /// The owner id with which the message is claimed.
     pub(crate) ticket: Ticket,
+    /// The time from which all limits count.
     pub(crate) arrival: Instant,
+    /// The step after the claim.
     pub(crate) next: Next,
     /// True if the store did not answer the claim, and the subscriber declares that its handler runs without one.
     pub(crate) is_unguarded: bool,
@@ -35,6 +39,7 @@ pub(crate) struct Delivery {
 /// The next step after the claim.
 #[derive(Clone)]
 pub(crate) enum Next {
+    /// The handler runs.
     Run,
     /// The message is dead-lettered without a run.
     DeadLetter(Reason),
@@ -43,6 +48,7 @@ pub(crate) enum Next {
 }
 
 impl Delivery {
+    /// Prepares the handler's input and the ticket.
     pub(crate) fn prepare(incoming: IncomingMessage, deliveries: &Deliveries) -> Self {
         let IncomingMessage {
             subscriber,
@@ -54,7 +60,7 @@ impl Delivery {
         let bytes = envelope.data.len();
         let context = Context {
             subscription: Arc::clone(&subscriber.name),
-            message_id: envelope.known_as.into(),
+            message_id: envelope.message_id.into(),
             publish_time: envelope.publish_time,
             attributes: Arc::new(envelope.attributes),
             ordering_key: envelope.ordering_key.map(Into::into),
@@ -64,7 +70,7 @@ impl Delivery {
             stop: deliveries.shutdown.stopping.child_token(),
             trace,
         };
-        let mut input = handler::Delivery {
+        let mut input = handler::Input {
             data: envelope.data,
             context,
             states: deliveries.states.clone(),
@@ -88,6 +94,7 @@ impl Delivery {
         }
     }
 
+    /// Returns the store of the subscriber.
     pub(crate) fn store(&self) -> &ProtectedStore {
         &self.subscriber.store
     }
@@ -97,6 +104,7 @@ impl Delivery {
         &self.input.context.message_id
     }
 
+    /// Logs an error with the ids of the message.
     pub(crate) fn log_error(&self, text: &str) {
         tracing::error!(subscription = %self.subscriber.name, message_id = self.message_id(), "{text}");
     }
@@ -107,21 +115,6 @@ impl Delivery {
             owner: Uuid::new_v4(),
             ..self.ticket.clone()
         }
-    }
-
-    /// Returns the declared reaction to a key that was handled `before` with another payload; `None` if the payload was the same.
-    pub(crate) fn conflict_with(&self, before: Option<Fingerprint>) -> Option<Conflict> {
-        let is_other = before.is_some() && before != self.ticket.fingerprint;
-        let idempotency = self.subscriber.declared.idempotency.as_ref()?;
-        (is_other && self.ticket.fingerprint.is_some()).then(|| idempotency.conflict())
-    }
-
-    /// Dead-letters the message under its own id instead of its key.
-    pub(crate) fn use_message_id_as_key(&mut self) {
-        self.ticket = self.subscriber.ticket(Identity::of_message(&self.input));
-        self.next = Next::DeadLetter(Reason::idempotency(
-            "the idempotency key was handled before with another payload".into(),
-        ));
     }
 
     /// True if a message whose run was interrupted is parked.
@@ -138,54 +131,10 @@ impl Delivery {
         }
         ticket
     }
-
-    /// Applies a granted claim. A `number` above 1 means that an earlier claim's lease expired; `is_run_lost` means that its run
-    /// had begun, so that a subscriber that parks does not run the message again.
-    pub(crate) fn apply_grant(&mut self, number: u32, is_run_lost: bool) {
-        if number == 1 {
-            return;
-        }
-        let (run, next) = match (self.parks(), is_run_lost) {
-            (true, true) => {
-                if let Next::Run = self.next {
-                    self.next = Next::Park(Reason::outcome_unknown());
-                }
-                ("its run had begun", "the message is dead-lettered")
-            }
-            (true, false) => ("its run had not begun", "it runs now"),
-            (false, _) => ("its run may have begun", "it runs again now"),
-        };
-        tracing::warn!(
-            subscription = %self.subscriber.name,
-            message_id = self.message_id(),
-            claim_number = number,
-            "an earlier delivery of this message ended without settling it; {run}, and {next}"
-        );
-    }
-
-    /// Returns true if the handler runs without deduplication after this error of the store, as its subscriber may declare.
-    pub(crate) fn allow_unguarded(&mut self, error: &StoreError) -> bool {
-        let StoreDown::Open(reason) = &self.subscriber.declared.dedup.store_down else {
-            return false;
-        };
-        // The store is available, but holds a record that is not pushgate's.
-        if matches!(error, StoreError::Corrupt) {
-            return false;
-        }
-        tracing::debug!(
-            subscription = %self.subscriber.name,
-            message_id = self.message_id(),
-            declared = reason,
-            error = chain(error),
-            "the handler runs without deduplication"
-        );
-        self.is_unguarded = true;
-        true
-    }
 }
 
 /// Returns the identity that duplicates share, and the next step: a message without its key is dead-lettered under its id.
-fn identify(subscriber: &RunningSubscriber, input: &handler::Delivery) -> (Identity, Next) {
+fn identify(subscriber: &RunningSubscriber, input: &handler::Input) -> (Identity, Next) {
     let of_message = || Identity::of_message(input);
     let Some(idempotency) = &subscriber.declared.idempotency else {
         return (of_message(), Next::Run);

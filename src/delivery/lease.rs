@@ -16,6 +16,7 @@ use crate::loggable::chain;
 /// A lease that is renewed three times in its length, until dropped. If the claim is lost, the handler receives its stop signal,
 /// since another delivery may be handling the message.
 pub(crate) struct Lease {
+    /// The task that renews.
     renewing: AbortHandle,
     /// True once the store knows that the run has begun.
     is_begun: Arc<AtomicBool>,
@@ -86,9 +87,12 @@ impl Drop for Lease {
 struct Renewal {
     store: ProtectedStore,
     ticket: Ticket,
+    /// The message id, for logs.
     message_id: Arc<str>,
+    /// The stop signal of the handler.
     stop: CancellationToken,
     is_begun: Arc<AtomicBool>,
+    /// The lease that the claim has set.
     first_lease: Duration,
 }
 

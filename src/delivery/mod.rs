@@ -1,4 +1,10 @@
-//! One delivery of a message: from its envelope to its settlement, whatever brought it.
+//! The path of a message, from its envelope to its settlement. It depends on no protocol. [`Deliveries::deliver`] takes these steps:
+//! 1. `admission`: takes one of the subscriber's places.
+//! 2. The subscriber's circuit breaker gives a permit.
+//! 3. `claim`: records in the store that this delivery owns the message, or waits for the delivery that does.
+//! 4. `lease`: renews the claim until the message is settled.
+//! 5. `run`: calls the handler within its time limits, on one of the `pools`.
+//! 6. `settle`: records the message as done, releases its claim, or publishes it as a `dead_letter`.
 
 pub(crate) mod admission;
 pub(crate) mod claim;
@@ -11,7 +17,6 @@ pub(crate) mod pools;
 pub(crate) mod run;
 pub(crate) mod running_subscriber;
 pub(crate) mod settle;
-pub(crate) mod settlement;
 
 use std::sync::Arc;
 
@@ -26,10 +31,10 @@ use crate::delivery::delivery::Delivery;
 use crate::delivery::envelope::Envelope;
 use crate::delivery::lease::Lease;
 use crate::delivery::pools::{Job, Pools};
-use crate::delivery::run::{Run, RunEnd, run};
+use crate::delivery::run::{Run, run};
 use crate::delivery::running_subscriber::RunningSubscriber;
 use crate::delivery::settle::settle;
-use crate::delivery::settlement::{End, Settlement};
+use crate::delivery::settle::settlement::{End, RunEnd, Settlement};
 use crate::handler::state::States;
 use crate::shutdown::{Shutdown, ShuttingDown};
 use crate::trace::Trace;
@@ -37,9 +42,13 @@ use crate::trace::Trace;
 /// Everything that deliveries share.
 #[derive(Clone)]
 pub(crate) struct Deliveries {
+    /// The phases of a shutdown, and the unfinished deliveries.
     pub(crate) shutdown: Shutdown,
+    /// The threads that run handlers.
     pub(crate) pools: Arc<Pools>,
+    /// The publisher of dead letters.
     pub(crate) dead_letters: DeadLetters,
+    /// The states that handlers share.
     pub(crate) states: States,
 }
 
@@ -47,7 +56,9 @@ pub(crate) struct Deliveries {
 pub(crate) struct IncomingMessage {
     pub(crate) subscriber: Arc<RunningSubscriber>,
     pub(crate) envelope: Envelope,
+    /// The trace of the message, or of the request that brought it.
     pub(crate) trace: Option<Trace>,
+    /// The time from which all limits of the delivery count.
     pub(crate) arrival: Instant,
     /// The places that the message keeps until it is settled.
     pub(crate) places: Vec<Place>,
@@ -97,7 +108,7 @@ impl Deliveries {
             "a handler does not stop at its hard limit of {limit:?}: it must check Context::is_stopping, or await"
         ));
         let deliveries = self.clone();
-        self.shutdown.pushes.spawn(async move {
+        self.shutdown.deliveries.spawn(async move {
             deliveries
                 .wait_for_unstoppable(job, &delivery, &lease)
                 .await

@@ -5,18 +5,15 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
 use futures_util::FutureExt;
 use rand::Rng;
-use tokio::task::JoinError;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::breaker::Permit;
 use crate::delivery::Deliveries;
-use crate::delivery::dead_letter::{HANDLER, PAYLOAD, Reason};
+use crate::delivery::dead_letter::{HANDLER, Reason};
 use crate::delivery::delivery::{Delivery, Next};
 use crate::delivery::lease::Lease;
 use crate::delivery::pools::Job;
-use crate::delivery::settlement::{End, Settlement};
-use crate::handler::outcome::Outcome;
-use crate::handler::{DeliveryError, HandlerResult};
+use crate::delivery::settle::settlement::{End, RunEnd, Settlement};
 use crate::subscriber::InProcess;
 
 /// The time for a stopped `async` handler to reach its next `.await`.
@@ -27,57 +24,6 @@ const ABORT_TIMEOUT: Duration = Duration::from_millis(200);
 pub(crate) enum Run {
     Ended(RunEnd),
     StillRunning(Job),
-}
-
-/// The end of a run, from which the message is settled.
-pub(crate) enum RunEnd {
-    /// The message can never succeed.
-    DeadLetter(Reason),
-    /// The message gets this settlement once the store has recorded it.
-    Settle(Settlement),
-}
-
-impl RunEnd {
-    /// Returns the end of a handler's task; `if_aborted` if the task was aborted.
-    pub(crate) fn of(ended: Result<HandlerResult, JoinError>, if_aborted: impl Into<Self>) -> Self {
-        match ended {
-            Ok(Ok(Outcome::Success)) => End::Handled.into(),
-            Ok(Ok(Outcome::Discard { reason })) => End::Discarded.because(reason).into(),
-            Ok(Ok(Outcome::Retry { reason })) => End::Failed.because(reason).into(),
-            Ok(Ok(Outcome::DeadLetter { reason })) => Self::DeadLetter(Reason {
-                kind: HANDLER,
-                text: reason,
-            }),
-            Ok(Err(DeliveryError::Payload(error))) => Self::DeadLetter(Reason {
-                kind: PAYLOAD,
-                text: error.to_string(),
-            }),
-            Ok(Err(error @ DeliveryError::MissingState(_))) => {
-                End::Failed.because(error.to_string()).into()
-            }
-            Err(error) if error.is_cancelled() => if_aborted.into(),
-            Err(_) => End::Panicked.into(),
-        }
-    }
-
-    pub(crate) fn timed_out(delivery: &Delivery) -> Self {
-        let limit = delivery.subscriber.limits.hard;
-        End::TimedOut.because(format!(
-            "the handler passed its hard limit of {limit:?}: see .ack_deadline(…) and .hard_limit(…)"
-        )).into()
-    }
-}
-
-impl From<Settlement> for RunEnd {
-    fn from(settlement: Settlement) -> Self {
-        Self::Settle(settlement)
-    }
-}
-
-impl From<End> for RunEnd {
-    fn from(end: End) -> Self {
-        Self::Settle(end.into())
-    }
 }
 
 /// Runs the handler, unless the message is to be dead-lettered without a run, and reports to the circuit breaker.

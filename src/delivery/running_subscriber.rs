@@ -1,4 +1,4 @@
-//! A subscriber while the service runs: with full names, its store and its limits.
+//! A subscriber of a running service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,15 +17,23 @@ const ASYNC_PLACES: usize = 100;
 
 /// A subscriber with full names, its store and its limits.
 pub(crate) struct RunningSubscriber {
+    /// The declaration.
     pub(crate) declared: Subscriber,
-    /// `projects/P/subscriptions/S`.
+    /// The full name of the subscription, `projects/P/subscriptions/S`.
     pub(crate) name: Arc<str>,
+    /// The topic for messages that can never succeed.
     pub(crate) dead_letter_topic: DeadLetterTopic,
+    /// The time limits of a run.
     pub(crate) limits: Limits,
+    /// The deduplication store, or one that records nothing.
     pub(crate) store: ProtectedStore,
+    /// The places for deliveries.
     places: Arc<Semaphore>,
+    /// The threads that its handler may use.
     pub(crate) quota: Quota,
+    /// The deliveries that wait for another delivery of their message.
     pub(crate) waiting: Waiting,
+    /// The circuit breaker, if one is declared.
     breaker: Option<Arc<Breaker>>,
 }
 

@@ -173,7 +173,7 @@ impl DerivedFile {
     /// Replaces the file at once: readers see the old or the new one. Lines end as in the old file.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// If the system rejects.
     pub(crate) fn put(&self, root: &Path) -> Result<(), DeriveError> {
         let target = root.join(&self.path);
         let there = fs::read_to_string(&target).unwrap_or_default();

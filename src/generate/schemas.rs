@@ -165,7 +165,7 @@ mod tests {
         let subscribers = [reads_one("orders-mail"), other];
         let error = Schemas::of(&subscribers)
             .err()
-            .expect("refused")
+            .expect("rejected")
             .to_string();
         assert!(error.contains(expected), "{error}");
     }

@@ -1,4 +1,4 @@
-//! Makes a plain function a handler, which takes its arguments from the delivery by their types.
+//! Makes a plain function a handler, which takes its arguments from the input by their types.
 
 pub(crate) mod content;
 pub(crate) mod context;
@@ -22,15 +22,15 @@ use crate::handler::outcome::{IntoOutcome, Outcome};
 use crate::handler::state::{State, StateType, States};
 use crate::telemetry::HANDLERS;
 
-/// One message for a handler.
+/// The input of a handler: a message with its context, and the states.
 #[derive(Clone)]
-pub struct Delivery {
+pub struct Input {
     pub(crate) data: Bytes,
     pub(crate) context: Context,
     pub(crate) states: States,
 }
 
-impl Delivery {
+impl Input {
     /// Returns the published data.
     #[must_use]
     pub fn data(&self) -> &Bytes {
@@ -61,7 +61,7 @@ impl Delivery {
 /// The reason why the arguments of a handler cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum DeliveryError {
+pub enum InputError {
     /// The payload does not fit the declared type.
     #[error(transparent)]
     Payload(#[from] PayloadError),
@@ -75,12 +75,12 @@ pub enum DeliveryError {
     message = "a handler cannot take `{Self}` as an argument",
     note = "handlers take `Message<T>`, `Context` and `State<S>`, in any order"
 )]
-pub trait FromDelivery: Sized + Send + 'static {
-    /// Takes this argument from the delivery.
+pub trait FromInput: Sized + Send + 'static {
+    /// Takes this argument from the input.
     ///
     /// # Errors
     /// If the payload does not fit its type.
-    fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError>;
+    fn from_input(input: &Input) -> Result<Self, InputError>;
 
     /// Returns the state of this argument, so that its absence is found at start.
     #[must_use]
@@ -103,19 +103,16 @@ pub struct Signature {
 }
 
 impl Signature {
-    fn with<A: FromDelivery>(mut self) -> Self {
+    fn with<A: FromInput>(mut self) -> Self {
         self.states.extend(A::state());
         self.payloads.extend(A::payload());
         self
     }
 }
 
-impl<T: Payload> FromDelivery for Message<T> {
-    fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError> {
-        Ok(Self(T::decode(
-            &delivery.data,
-            &delivery.context.attributes,
-        )?))
+impl<T: Payload> FromInput for Message<T> {
+    fn from_input(input: &Input) -> Result<Self, InputError> {
+        Ok(Self(T::decode(&input.data, &input.context.attributes)?))
     }
 
     fn payload() -> Option<PayloadType> {
@@ -123,18 +120,18 @@ impl<T: Payload> FromDelivery for Message<T> {
     }
 }
 
-impl FromDelivery for Context {
-    fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError> {
-        Ok(delivery.context.clone())
+impl FromInput for Context {
+    fn from_input(input: &Input) -> Result<Self, InputError> {
+        Ok(input.context.clone())
     }
 }
 
-impl<S: Send + Sync + 'static> FromDelivery for State<S> {
-    fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError> {
-        delivery
+impl<S: Send + Sync + 'static> FromInput for State<S> {
+    fn from_input(input: &Input) -> Result<Self, InputError> {
+        input
             .states
             .get()
-            .ok_or(DeliveryError::MissingState(StateType::of::<S>().name))
+            .ok_or(InputError::MissingState(StateType::of::<S>().name))
     }
 
     fn state() -> Option<StateType> {
@@ -143,18 +140,18 @@ impl<S: Send + Sync + 'static> FromDelivery for State<S> {
 }
 
 /// The outcome of a run, or the reason why its arguments cannot be created.
-pub(crate) type HandlerResult = Result<Outcome, DeliveryError>;
+pub(crate) type HandlerResult = Result<Outcome, InputError>;
 
 /// A handler with its argument types erased. Arguments are created inside the run, so that a panic while a payload is decoded is
 /// caught, too.
 #[derive(Clone)]
 pub(crate) enum Work {
     /// An `async` handler, which runs on the executor.
-    Async(Arc<dyn Fn(Delivery) -> BoxFuture<'static, HandlerResult> + Send + Sync>),
+    Async(Arc<dyn Fn(Input) -> BoxFuture<'static, HandlerResult> + Send + Sync>),
     /// A handler that blocks its thread while it waits, which runs on the blocking pool.
-    Blocking(Arc<dyn Fn(&Delivery) -> HandlerResult + Send + Sync>),
+    Blocking(Arc<dyn Fn(&Input) -> HandlerResult + Send + Sync>),
     /// A handler that computes, which runs on as many threads as there are cores.
-    Cpu(Arc<dyn Fn(&Delivery) -> HandlerResult + Send + Sync>),
+    Cpu(Arc<dyn Fn(&Input) -> HandlerResult + Send + Sync>),
 }
 
 /// A function of up to four arguments. The declaration checks its bounds one by one, so that the compiler names the wrong argument,
@@ -171,17 +168,17 @@ pub trait Handler<Arguments>: Send + Sync + 'static {
     fn call(&self, arguments: Arguments) -> Self::Answer;
 }
 
-/// The arguments of a handler, each of which is [`FromDelivery`].
+/// The arguments of a handler, each of which is [`FromInput`].
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take the arguments `{Self}`",
     note = "handlers take one to four arguments, each `Message<T>`, `Context` or `State<S>`"
 )]
 pub trait Arguments: Sized + Send + 'static {
-    /// Takes all arguments from the delivery.
+    /// Takes all arguments from the input.
     ///
     /// # Errors
     /// If the payload does not fit its type.
-    fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError>;
+    fn from_input(input: &Input) -> Result<Self, InputError>;
 
     /// Returns the states and payloads among the arguments.
     #[must_use]
@@ -217,9 +214,9 @@ macro_rules! handlers {
             }
         }
 
-        impl<$($argument: FromDelivery),*> Arguments for ($($argument,)*) {
-            fn from_delivery(delivery: &Delivery) -> Result<Self, DeliveryError> {
-                Ok(($($argument::from_delivery(delivery)?,)*))
+        impl<$($argument: FromInput),*> Arguments for ($($argument,)*) {
+            fn from_input(input: &Input) -> Result<Self, InputError> {
+                Ok(($($argument::from_input(input)?,)*))
             }
 
             fn signature() -> Signature {
@@ -243,12 +240,12 @@ impl Work {
         <H::Answer as AsyncAnswer>::Reply: IntoOutcome,
     {
         let handler = Arc::new(handler);
-        Self::Async(Arc::new(move |delivery: Delivery| {
+        Self::Async(Arc::new(move |input: Input| {
             let handler = Arc::clone(&handler);
-            let span = delivery.span();
+            let span = input.span();
             let run = async move {
-                let arguments = A::from_delivery(&delivery)?;
-                drop(delivery);
+                let arguments = A::from_input(&input)?;
+                drop(input);
                 Ok(handler.call(arguments).await.into_outcome())
             };
             Box::pin(run.instrument(span))
@@ -256,16 +253,16 @@ impl Work {
     }
 }
 
-/// Makes a handler for a thread a function of a delivery.
-pub(crate) fn plain<A, H>(handler: H) -> Arc<dyn Fn(&Delivery) -> HandlerResult + Send + Sync>
+/// Makes a handler for a thread a function of the input.
+pub(crate) fn plain<A, H>(handler: H) -> Arc<dyn Fn(&Input) -> HandlerResult + Send + Sync>
 where
     A: Arguments,
     H: Handler<A>,
     H::Answer: IntoOutcome,
 {
-    Arc::new(move |delivery| {
-        delivery.span().in_scope(|| {
-            let arguments = A::from_delivery(delivery)?;
+    Arc::new(move |input| {
+        input.span().in_scope(|| {
+            let arguments = A::from_input(input)?;
             Ok(handler.call(arguments).into_outcome())
         })
     })
@@ -290,19 +287,19 @@ mod tests {
         trybuild::TestCases::new().compile_fail("tests/mistakes/*.rs");
     }
 
-    fn delivery() -> Delivery {
+    fn input() -> Input {
         let mut context = Context::for_test("7");
         context.trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
             .parse()
             .ok();
-        Delivery {
+        Input {
             data: Bytes::new(),
             context,
             states: States::default(),
         }
     }
 
-    /// Returns the messages of lines, which must have the fields of the delivery.
+    /// Returns the messages of lines, which must have the fields of the message.
     fn messages(lines: &[Value]) -> Vec<&str> {
         for line in lines {
             assert_eq!(line["subscription"], "projects/test/subscriptions/test");
@@ -344,7 +341,7 @@ mod tests {
         let captured = Captured::default();
         let logging = set_default(captured.json());
         for _attempt_in_process in 0..2 {
-            assert!(run(delivery()).await.is_ok());
+            assert!(run(input()).await.is_ok());
         }
         tracing::info!("elsewhere");
         drop(logging);
@@ -366,7 +363,7 @@ mod tests {
                 panic!("async");
             };
             let captured = Captured::default();
-            let run = || catch_unwind(AssertUnwindSafe(|| run(&delivery())));
+            let run = || catch_unwind(AssertUnwindSafe(|| run(&input())));
             assert!(with_default(captured.json(), run).is_err());
             let lines = captured.lines();
             let [begun, panicked] = messages(&lines)[..] else {
@@ -395,7 +392,7 @@ mod tests {
                 .with_env_filter(telemetry::with_handlers(filter))
                 .with_writer(std::io::sink)
                 .finish();
-            let is_disabled = with_default(log, || delivery().span().is_disabled());
+            let is_disabled = with_default(log, || input().span().is_disabled());
             assert_eq!(!is_disabled, is_there, "{directives}");
         }
     }
@@ -408,7 +405,7 @@ mod tests {
         };
         let captured = Captured::default();
         let logging = set_default(captured.json());
-        let ended = AssertUnwindSafe(run(delivery())).catch_unwind().await;
+        let ended = AssertUnwindSafe(run(input())).catch_unwind().await;
         drop((logging, take_hook()));
         assert!(ended.is_err());
         let lines = captured.lines();

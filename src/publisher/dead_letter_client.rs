@@ -40,7 +40,7 @@ impl DeadLetterClient {
         }
     }
 
-    /// Returns the client. Its task continues if this letter times out, so that the next letter finds it.
+    /// Returns the client. Its task continues if this publish times out, so that the next one finds the client.
     async fn client(&self) -> Result<BasePublisher, NoClient> {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
@@ -60,7 +60,7 @@ impl DeadLetterClient {
 impl DeadLetterPublisher for DeadLetterClient {
     /// Publishes with a new publisher on the client's connection: a reused one would keep a task for every ordering key, and
     /// reject a key after a failure.
-    async fn publish(&self, topic: &str, letter: DeadLetter) -> Result<(), NotPublished> {
+    async fn publish(&self, topic: &str, dead_letter: DeadLetter) -> Result<(), NotPublished> {
         let client = self.client().await.map_err(|error| NotPublished {
             source: Box::new(error),
             is_of_this_message: false,
@@ -70,14 +70,14 @@ impl DeadLetterPublisher for DeadLetterClient {
             .set_message_count_threshold(1)
             .build();
         let message = Message::new()
-            .set_data(letter.data)
-            .set_attributes(letter.attributes)
-            .set_ordering_key(letter.ordering_key);
+            .set_data(dead_letter.data)
+            .set_attributes(dead_letter.attributes)
+            .set_ordering_key(dead_letter.ordering_key);
         let published = publisher.publish(message).await;
         published.map(drop).map_err(|error| {
             let error = PublishError::of_client(topic, error);
             NotPublished {
-                is_of_this_message: error.refuses_the_message(),
+                is_of_this_message: error.rejects_the_message(),
                 source: Box::new(error),
             }
         })
@@ -98,13 +98,17 @@ mod tests {
         let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = silent.local_addr().expect("an address");
         let client = DeadLetterClient::new(Some(address.to_string()));
-        let letter = DeadLetter {
+        let dead_letter = DeadLetter {
             data: "x".into(),
             attributes: [].into(),
             ordering_key: String::new(),
         };
         let begin = Instant::now();
-        let sent = timeout(PUBLISH_LIMIT, client.publish("projects/p/topics/t", letter)).await;
+        let sent = timeout(
+            PUBLISH_LIMIT,
+            client.publish("projects/p/topics/t", dead_letter),
+        )
+        .await;
         let error = sent.expect("before the time-out").expect_err("no answer");
         assert!(error.source.is::<PublishError>(), "{error:?}");
         assert!(begin.elapsed() <= Duration::from_secs(2));

@@ -69,7 +69,7 @@ pub enum PublishError {
     KeyFailed,
     /// A message that Pub/Sub did not accept.
     #[error("cannot publish to {topic}: {}", explained(.cause))]
-    Refused {
+    Rejected {
         /// The topic's full name.
         topic: String,
         /// The error of Google's client. Its own text repeats itself three times.
@@ -86,14 +86,14 @@ impl PublishError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::KeyFailed | Self::Ended => true,
-            Self::Refused { cause, .. } => is_transient(cause),
+            Self::Rejected { cause, .. } => is_transient(cause),
             _ => false,
         }
     }
 
     /// True if Pub/Sub rejected this message for a rule that other messages may keep.
-    pub(crate) fn refuses_the_message(&self) -> bool {
-        let Self::Refused { cause, .. } = self else {
+    pub(crate) fn rejects_the_message(&self) -> bool {
+        let Self::Rejected { cause, .. } = self else {
             return false;
         };
         cause.status().map(|status| status.code) == Some(Code::InvalidArgument)
@@ -102,7 +102,7 @@ impl PublishError {
     pub(crate) fn of_client(topic: &str, error: google_cloud_pubsub::error::PublishError) -> Self {
         use google_cloud_pubsub::error::PublishError as Client;
         match error {
-            Client::Rpc(cause) => Self::Refused {
+            Client::Rpc(cause) => Self::Rejected {
                 topic: topic.to_owned(),
                 cause,
             },

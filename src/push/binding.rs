@@ -32,7 +32,9 @@ pub(crate) enum BindingError {
 
 /// The defaults of the settings for subscribers that declare none.
 pub(crate) struct Defaults<'a> {
+    /// The e-mails of the callers.
     pub(crate) callers: &'a [String],
+    /// The audiences of their tokens.
     pub(crate) audiences: &'a [String],
     /// The name of the Cloud Run service of this process.
     pub(crate) service: Option<&'a str>,
@@ -41,7 +43,9 @@ pub(crate) struct Defaults<'a> {
 /// A subscriber with the callers that may push to it.
 struct Binding {
     subscriber: Arc<RunningSubscriber>,
+    /// The e-mails of the callers that may push to it.
     callers: HashSet<String>,
+    /// The audiences of the tokens that it accepts.
     audiences: HashSet<String>,
     /// The Cloud Run service of this process, whose URLs are audiences, too: no audience can be declared for Eventarc's tokens.
     own_service: Option<String>,
@@ -49,8 +53,11 @@ struct Binding {
 
 /// All subscribers by the full names of their subscriptions.
 pub(crate) struct Bindings {
+    /// The project of all subscriptions.
     project: String,
+    /// The bindings by the full names of their subscriptions.
     by_name: HashMap<Arc<str>, Binding>,
+    /// All pairs of a caller and an audience that are declared.
     callers: HashSet<Caller>,
 }
 

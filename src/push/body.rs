@@ -14,10 +14,15 @@ use crate::delivery::admission::Place;
 
 /// The limits of each body, and the memory for all.
 pub(crate) struct Bodies {
+    /// The most bytes of a body.
     limit_bytes: usize,
+    /// The longest time in which a body arrives.
     timeout: Duration,
+    /// The most bytes of all bodies together.
     budget_bytes: usize,
+    /// The free part of that budget.
     room_kibibytes: Arc<Semaphore>,
+    /// A lock, so that of two bodies that need the last free bytes one gets them.
     turn: Mutex<()>,
 }
 

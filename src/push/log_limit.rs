@@ -1,4 +1,4 @@
-//! The log of refusals of unknown callers: the first few of a kind in a second have a line each, and the others are counted. So
+//! Limits the log lines of refused unknown callers: of each kind the first few in a second are logged, and the others are counted. So
 //! an attacker cannot flood the log, and a mistake in a push subscription still appears with its reason.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::push::authentication::{AuthenticationError, TokenError};
 use crate::push::binding::BindingError;
-use crate::push::log_line::{Level, Report};
+use crate::push::log_line::{Level, LogLine};
 use crate::push::refusal::{NoEndpoint, Refusal};
 
 const PERIOD: Duration = Duration::from_secs(1);
@@ -53,47 +53,48 @@ impl Kind {
 
 /// The refusals of the current period.
 #[derive(Clone, Default)]
-pub(crate) struct RefusalLog(Arc<Mutex<HashMap<Kind, Seen>>>);
+pub(crate) struct LogLimit(Arc<Mutex<HashMap<Kind, Seen>>>);
 
 #[derive(Default)]
 struct Seen {
+    /// The number of lines so far.
     lines: u64,
-    /// The number of refusals without a line of their own.
+    /// The number of refusals that were counted only.
     rest: u64,
-    /// The latest refusal without a line of its own.
-    last: Option<(Report, Level)>,
+    /// The latest of them.
+    last: Option<(LogLine, Level)>,
 }
 
-impl RefusalLog {
+impl LogLimit {
     /// Logs the refusal now, or with the others of its kind when the period ends.
-    pub(crate) fn log(&self, kind: Kind, report: Report, level: Level) {
+    pub(crate) fn log(&self, kind: Kind, line: LogLine, level: Level) {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_first = kinds.is_empty();
         let seen = kinds.entry(kind).or_default();
         if seen.lines < LINES {
             seen.lines += 1;
             drop(kinds);
-            report.log(level);
+            line.log(level);
         } else {
             seen.rest += 1;
-            seen.last = Some((report, level));
+            seen.last = Some((line, level));
         }
         if is_first {
-            let refusals = self.clone();
+            let log_limit = self.clone();
             tokio::spawn(async move {
                 sleep(PERIOD).await;
-                refusals.flush();
+                log_limit.flush();
             });
         }
     }
 
-    /// Ends the period: logs one line a kind for the refusals that had none.
+    /// Ends the period: logs one line a kind for the refusals that were counted only.
     pub(crate) fn flush(&self) {
         let kinds = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for seen in kinds.into_values() {
-            if let Some((mut report, level)) = seen.last {
-                report.times = Some(seen.rest);
-                report.log(level);
+            if let Some((mut line, level)) = seen.last {
+                line.times = Some(seen.rest);
+                line.log(level);
             }
         }
     }

@@ -20,30 +20,40 @@ pub(crate) enum Level {
 
 /// The facts about one push, and at the end its outcome.
 #[derive(Clone, Debug)]
-pub(crate) struct Report {
+pub(crate) struct LogLine {
+    /// The time at which the request's head was read.
     pub(crate) arrival: Instant,
     /// True once the caller is verified and may push here.
     pub(crate) is_of_known_caller: bool,
+    /// The subscription's short name in the endpoint's path.
     pub(crate) path: Option<String>,
+    /// The subscription's full name, once the envelope is read.
     pub(crate) subscription: Option<String>,
+    /// The message id, once the envelope is read.
     pub(crate) message_id: Option<String>,
+    /// Pub/Sub's number of the delivery attempt, if the subscription has a dead-letter policy.
     pub(crate) delivery_attempt: Option<u32>,
+    /// The trace of the message, or of the request.
     pub(crate) trace: Option<Trace>,
     /// The number of the claim: above 1 if an earlier claim's lease expired.
     pub(crate) claim: Option<u32>,
+    /// The time from the arrival to the reply.
     pub(crate) duration: Duration,
+    /// The status code of the reply.
     pub(crate) status: u16,
+    /// The end of the push in one or two words.
     pub(crate) outcome: &'static str,
+    /// The reason of the outcome in words.
     pub(crate) reason: Option<String>,
-    /// The number of requests, if this report stands for several.
+    /// The number of requests, if this line counts several.
     pub(crate) times: Option<u64>,
 }
 
-/// A function that gets the report of each push besides the log: `dev` prints a line.
-pub(crate) type Listener = Arc<dyn Fn(&Report) + Send + Sync>;
+/// A function that gets each log line besides the log: `dev` prints it.
+pub(crate) type Listener = Arc<dyn Fn(&LogLine) + Send + Sync>;
 
-impl Report {
-    /// Creates a report of which only the subscription's short name in the endpoint's path is known.
+impl LogLine {
+    /// Creates a line with the subscription's short name in the endpoint's path.
     pub(crate) fn new(arrival: Instant, path: Option<&str>) -> Self {
         Self {
             arrival,
@@ -62,14 +72,15 @@ impl Report {
         }
     }
 
+    /// Sets the fields that the envelope has.
     pub(crate) fn set_message(&mut self, envelope: &Envelope, trace: Option<&Trace>) {
         self.trace = trace.cloned();
         self.subscription = Some(envelope.subscription.clone());
-        self.message_id = Some(envelope.known_as.clone());
+        self.message_id = Some(envelope.message_id.clone());
         self.delivery_attempt = envelope.delivery_attempt;
     }
 
-    /// Writes the log line.
+    /// Writes the line.
     pub(crate) fn log(&self, level: Level) {
         macro_rules! line {
             ($event:ident) => {

@@ -1,4 +1,14 @@
-//! The path of a push: from the HTTP request to the HTTP response.
+//! The path of a push, from the HTTP request to the HTTP response. [`PushReceiver::receive`] takes these steps:
+//! 1. `authentication`: verifies the token of the headers, which gives the caller. The body is not read before.
+//! 2. `binding`: rejects a caller that may push to no subscription.
+//! 3. Admission: takes one of the places of the process.
+//! 4. `body`: reads the body, within limits of size, memory and time.
+//! 5. `forms`: reads the envelope from the body and the headers.
+//! 6. `binding`: finds the subscriber, if this caller may push to it.
+//! 7. `delivery` settles the message.
+//! 8. `reply`: chooses the status, and writes the log line.
+//!
+//! A push that ends before its message is claimed is a `refusal`.
 
 pub(crate) mod authentication;
 pub(crate) mod binding;
@@ -25,20 +35,27 @@ use crate::delivery::{Deliveries, IncomingMessage};
 use crate::push::authentication::{Authentication, Caller};
 use crate::push::binding::Bindings;
 use crate::push::body::Bodies;
-use crate::push::log_line::Report;
+use crate::push::log_line::LogLine;
 use crate::push::readiness::Readiness;
 use crate::push::refusal::Refusal;
 use crate::push::reply::Replies;
 use crate::trace::Trace;
 
-/// Everything that pushes share, in the order of the path.
+/// Everything that pushes share.
 pub(crate) struct PushReceiver {
+    /// Verifies tokens.
     pub(crate) authentication: Authentication,
+    /// The places for unanswered pushes.
     pub(crate) admission: Admission,
+    /// The limits for bodies.
     pub(crate) bodies: Bodies,
+    /// The subscribers, and the callers that may push to them.
     pub(crate) bindings: Bindings,
+    /// Settles messages.
     pub(crate) deliveries: Deliveries,
+    /// Creates the responses and the log lines.
     pub(crate) replies: Replies,
+    /// The latest check for `/health/ready`.
     pub(crate) readiness: Readiness,
 }
 
@@ -51,37 +68,37 @@ impl PushReceiver {
         request: Request<Body>,
         arrival: Instant,
     ) -> Response {
-        let mut report = Report::new(arrival, path);
+        let mut line = LogLine::new(arrival, path);
         let push = async {
-            let read = self.read(path, request, &mut report);
+            let read = self.read(path, request, &mut line);
             let incoming = self.deliveries.shutdown.unless_aborting(read).await?;
             Ok(self.deliveries.deliver(incoming).await?)
         };
         let (result, ()) = tokio::join!(push, self.authentication.refresh());
-        self.replies.reply(report, result)
+        self.replies.reply(line, result)
     }
 
-    /// Reads the message of a push whose caller is bound to its subscription, and fills in `report`.
+    /// Reads the message of a push whose caller is bound to its subscription, and fills in `line`.
     async fn read(
         &self,
         path: Option<&str>,
         request: Request<Body>,
-        report: &mut Report,
+        line: &mut LogLine,
     ) -> Result<IncomingMessage, Refusal> {
         let (head, body) = request.into_parts();
         let caller = self.authenticate(&head.headers).await?; // before a byte of the body is read
-        let place = self.admit(&caller, report)?;
+        let place = self.admit(&caller, line)?;
         let (body, room) = self.bodies.read(body).await?;
         let envelope = self.read_envelope(path, &head.headers, body)?;
         let trace = Trace::of(&envelope.attributes).or_else(|| Trace::of_request(&head.headers));
-        report.set_message(&envelope, trace.as_ref());
+        line.set_message(&envelope, trace.as_ref());
         let subscriber = self.bindings.find(&envelope.subscription, &caller)?;
         forms::check_form(&envelope, &subscriber.declared)?;
         Ok(IncomingMessage {
             subscriber: Arc::clone(subscriber),
             envelope,
             trace,
-            arrival: report.arrival,
+            arrival: line.arrival,
             places: vec![place, room],
         })
     }
@@ -96,9 +113,9 @@ impl PushReceiver {
     }
 
     /// Admits a push of a caller that is bound to any subscription, if the process has capacity for it.
-    fn admit(&self, caller: &Caller, report: &mut Report) -> Result<Place, Refusal> {
+    fn admit(&self, caller: &Caller, line: &mut LogLine) -> Result<Place, Refusal> {
         self.bindings.allows(caller)?;
-        report.is_of_known_caller = true;
+        line.is_of_known_caller = true;
         self.deliveries.shutdown.check()?;
         Ok(self.admission.enter()?)
     }

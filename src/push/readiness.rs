@@ -16,9 +16,11 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// The latest check, which may still be running.
 pub(crate) struct Readiness {
+    /// The store, without its circuit breaker.
     pub(crate) store: Arc<dyn DedupStore>,
     /// The result of the latest check; initially true, so that the first failure is logged.
     was_ready: AtomicBool,
+    /// The begin of the latest check, and its result.
     latest: Mutex<Option<(Instant, Shared<BoxFuture<'static, bool>>)>>,
 }
 

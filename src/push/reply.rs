@@ -6,12 +6,12 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
 use crate::delivery::NotClaimed;
-use crate::delivery::settlement::{End, Settlement};
+use crate::delivery::settle::settlement::{End, Settlement};
 use crate::loggable::chain;
 use crate::push::binding::BindingError;
 use crate::push::body::BodyError;
-use crate::push::log_limit::{Kind, RefusalLog};
-use crate::push::log_line::{Level, Listener, Report};
+use crate::push::log_limit::{Kind, LogLimit};
+use crate::push::log_line::{Level, Listener, LogLine};
 use crate::push::refusal::{NoEndpoint, Refusal};
 
 /// The decision about one push: the status, its word in the log, and the level.
@@ -91,10 +91,12 @@ impl Decision {
 /// The header with the outcome of an authenticated push, for the history of the emulator. Pub/Sub ignores it.
 const OUTCOME_HEADER: HeaderName = HeaderName::from_static("pushgate-outcome");
 
-/// Creates the replies, and passes the reports to the log and the listener.
+/// Creates the replies, and passes the log lines on.
 pub(crate) struct Replies {
+    /// The receiver of each log line besides the log.
     pub(crate) listener: Option<Listener>,
-    pub(crate) refusals: RefusalLog,
+    /// The lines of unknown callers.
+    pub(crate) log_limit: LogLimit,
 }
 
 /// Marks the response to a caller that may push here.
@@ -105,46 +107,42 @@ impl Replies {
     pub(crate) fn new(listener: Option<Listener>) -> Self {
         Self {
             listener,
-            refusals: RefusalLog::default(),
+            log_limit: LogLimit::default(),
         }
     }
 
     /// Replies to a request of which nothing is known.
     pub(crate) fn refuse(&self, arrival: Instant, refusal: Refusal) -> Response {
-        self.reply(Report::new(arrival, None), Err(refusal))
+        self.reply(LogLine::new(arrival, None), Err(refusal))
     }
 
     /// Creates the reply to a push, and writes its log line.
-    pub(crate) fn reply(
-        &self,
-        mut report: Report,
-        result: Result<Settlement, Refusal>,
-    ) -> Response {
+    pub(crate) fn reply(&self, mut line: LogLine, result: Result<Settlement, Refusal>) -> Response {
         let refused = result
             .as_ref()
             .err()
             .map(|refusal| (Kind::of(refusal), refusal.to_string()));
         let (Decision(status, outcome, level), reason) = match result {
             Ok(settlement) => {
-                report.claim = settlement.claim_number;
+                line.claim = settlement.claim_number;
                 (Decision::of_end(settlement.end), settlement.reason)
             }
             Err(refusal) => (Decision::of_refusal(&refusal), Some(chain(&refusal))),
         };
-        report.duration = report.arrival.elapsed();
-        (report.status, report.outcome, report.reason) = (status.as_u16(), outcome, reason);
+        line.duration = line.arrival.elapsed();
+        (line.status, line.outcome, line.reason) = (status.as_u16(), outcome, reason);
         if let Some(listener) = &self.listener {
-            listener(&report);
+            listener(&line);
         }
         match refused {
             // A client could leave a body unread for ever.
-            Some((kind, _)) if !report.is_of_known_caller => {
-                self.refusals.log(kind, report, level);
+            Some((kind, _)) if !line.is_of_known_caller => {
+                self.log_limit.log(kind, line, level);
                 status.into_response()
             }
             refused => {
-                report.log(level);
-                self.to_known_caller(status, &report, refused.map(|(_, kind)| kind))
+                line.log(level);
+                self.to_known_caller(status, &line, refused.map(|(_, kind)| kind))
             }
         }
     }
@@ -153,15 +151,15 @@ impl Replies {
     fn to_known_caller(
         &self,
         status: StatusCode,
-        report: &Report,
+        line: &LogLine,
         kind: Option<String>,
     ) -> Response {
         let is_dev = self.listener.is_some();
         let text = match is_dev && status != StatusCode::NO_CONTENT {
-            true => report.reason.clone(),
+            true => line.reason.clone(),
             false => kind,
         };
-        let outcome = report.outcome.replace(' ', "-");
+        let outcome = line.outcome.replace(' ', "-");
         let head = (
             status,
             Extension(ToKnownCaller),

@@ -55,12 +55,12 @@ impl Running {
     /// Shuts down: rejects new pushes, waits for running ones within the grace period, aborts the others and releases their claims.
     pub async fn shut_down(self) {
         tracing::info!(
-            pushes = self.receiver.deliveries.shutdown.pushes.len(),
+            pushes = self.receiver.deliveries.shutdown.deliveries.len(),
             "shutting down: new pushes are rejected"
         );
         self.receiver.deliveries.shutdown.run(self.grace).await;
         let _ = timeout(2 * CLOSE_TIMEOUT, self.accepting).await;
-        self.receiver.replies.refusals.flush();
+        self.receiver.replies.log_limit.flush();
         tracing::info!("shut down");
     }
 }
@@ -143,7 +143,7 @@ async fn receive(
     let arrival = Instant::now();
     let task = Arc::clone(&receiver);
     let push = async move { task.receive(path.as_deref(), request, arrival).await };
-    let pushes = &receiver.deliveries.shutdown.pushes;
+    let pushes = &receiver.deliveries.shutdown.deliveries;
     pushes
         .spawn(push)
         .await
@@ -190,7 +190,11 @@ async fn accept(socket: TcpListener, router: Router, receiver: Arc<PushReceiver>
         () = receiver.deliveries.shutdown.aborting.cancelled() => {}
     }
     drop(socket);
-    let _ = timeout(SETTLING_TIME, receiver.deliveries.shutdown.pushes.wait()).await;
+    let _ = timeout(
+        SETTLING_TIME,
+        receiver.deliveries.shutdown.deliveries.wait(),
+    )
+    .await;
     closing.cancel();
     tasks.close();
     let _ = timeout(CLOSE_TIMEOUT, tasks.wait()).await;

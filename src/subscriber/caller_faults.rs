@@ -1,4 +1,4 @@
-//! Callers and audiences that no token can have: refused at start instead of answering 401 or 403 to every push.
+//! Callers and audiences that no token can have: rejected at start instead of answering 401 or 403 to every push.
 
 use url::Url;
 

@@ -18,7 +18,7 @@ pub struct Example {
 }
 
 impl Example {
-    /// Returns a message with a JSON payload. One that cannot be serialized is refused at start.
+    /// Returns a message with a JSON payload. One that cannot be serialized is rejected at start.
     pub fn json(title: impl Into<String>, payload: &impl Serialize) -> Self {
         let data = serde_json::to_vec(payload);
         Self {

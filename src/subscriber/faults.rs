@@ -253,7 +253,7 @@ mod tests {
         );
         check(
             declared().topic_schema(TopicSchema::avro("a", "{}")),
-            "has a name that Pub/Sub refuses",
+            "has a name that Pub/Sub rejects",
         );
         check(
             declared().topic_schema(TopicSchema::avro("orders", "record")),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::collector::Faults;
 use crate::dedup::Fingerprint;
-use crate::handler::Delivery;
+use crate::handler::Input;
 use crate::loggable::hash;
 use crate::subscriber::json_pointer;
 
@@ -25,7 +25,7 @@ pub struct Idempotency {
     conflict: Conflict,
 }
 
-type KeyFunction = Arc<dyn Fn(&Delivery) -> Option<String> + Send + Sync>;
+type KeyFunction = Arc<dyn Fn(&Input) -> Option<String> + Send + Sync>;
 
 #[derive(Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "kind")]
@@ -109,7 +109,7 @@ impl Idempotency {
     }
 
     /// Recognises messages by the text that this function returns. A message for which it returns none is dead-lettered.
-    pub fn by_function(key: impl Fn(&Delivery) -> Option<String> + Send + Sync + 'static) -> Self {
+    pub fn by_function(key: impl Fn(&Input) -> Option<String> + Send + Sync + 'static) -> Self {
         Self::by(Key::Function {
             function: Arc::new(key),
         })
@@ -187,25 +187,25 @@ impl Idempotency {
     }
 
     /// Returns the identity of this delivery.
-    pub(crate) fn identify(&self, delivery: &Delivery) -> Result<Identity, NoKey> {
+    pub(crate) fn identify(&self, input: &Input) -> Result<Identity, NoKey> {
         let key = match &self.key {
-            Key::MessageId | Key::None { .. } => return Ok(Identity::of_message(delivery)),
-            Key::Attribute { key } => delivery
+            Key::MessageId | Key::None { .. } => return Ok(Identity::of_message(input)),
+            Key::Attribute { key } => input
                 .context
                 .attributes
                 .get(key)
                 .filter(|value| !value.is_empty())
                 .cloned()
                 .ok_or_else(|| NoKey::Attribute(key.clone()))?,
-            Key::Payload { key } => from_payload(&delivery.data, key)?,
-            Key::Function { function } => catch_unwind(AssertUnwindSafe(|| function(delivery)))
+            Key::Payload { key } => from_payload(&input.data, key)?,
+            Key::Function { function } => catch_unwind(AssertUnwindSafe(|| function(input)))
                 .map_err(|_| NoKey::Panic)?
                 .filter(|key| !key.is_empty())
                 .ok_or(NoKey::Function)?,
         };
         Ok(Identity {
             id: hashed(&key),
-            fingerprint: Some(Fingerprint::of(&delivery.data)),
+            fingerprint: Some(Fingerprint::of(&input.data)),
         })
     }
 
@@ -227,9 +227,9 @@ impl Idempotency {
 
 impl Identity {
     /// Returns the identity by the message id alone.
-    pub(crate) fn of_message(delivery: &Delivery) -> Self {
+    pub(crate) fn of_message(input: &Input) -> Self {
         Self {
-            id: delivery.context.message_id.to_string(),
+            id: input.context.message_id.to_string(),
             fingerprint: None,
         }
     }
@@ -270,7 +270,7 @@ mod tests {
     use crate::handler::context::Context;
     use crate::handler::state::States;
 
-    fn delivery(data: &'static str) -> Delivery {
+    fn input(data: &'static str) -> Input {
         let mut context = Context::for_test("17");
         let attributes = [("event", "e-1"), ("empty", "")];
         context.attributes = Arc::new(
@@ -278,7 +278,7 @@ mod tests {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
         );
-        Delivery {
+        Input {
             data: data.into(),
             context,
             states: States::default(),
@@ -287,7 +287,7 @@ mod tests {
 
     fn id(idempotency: &Idempotency, data: &'static str) -> Result<String, NoKey> {
         idempotency
-            .identify(&delivery(data))
+            .identify(&input(data))
             .map(|identity| identity.id)
     }
 
@@ -355,7 +355,7 @@ mod tests {
     fn only_a_key_of_the_publishers_own_has_a_fingerprint() {
         let fingerprint = |idempotency: Idempotency, data| {
             idempotency
-                .identify(&delivery(data))
+                .identify(&input(data))
                 .expect("a key")
                 .fingerprint
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Subscriber, filter};
-use crate::handler::Delivery;
+use crate::handler::Input;
 use crate::handler::context::Context;
 use crate::handler::state::States;
 
@@ -44,12 +44,12 @@ impl Subscriber {
         idempotency.place()?;
         let mut context = Context::for_test("");
         context.attributes = Arc::clone(attributes);
-        let delivery = Delivery {
+        let input = Input {
             data: data.clone(),
             context,
             states: States::default(),
         };
-        let identified = idempotency.identify(&delivery);
+        let identified = idempotency.identify(&input);
         identified.err().map(|missing| missing.to_string())
     }
 }

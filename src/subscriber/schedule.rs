@@ -60,7 +60,7 @@ impl Schedule {
         self
     }
 
-    /// Sets the payload as JSON. One that cannot be serialized is refused at start.
+    /// Sets the payload as JSON. One that cannot be serialized is rejected at start.
     #[must_use]
     pub fn json(mut self, payload: &impl Serialize) -> Self {
         let data = serde_json::to_vec(payload);
@@ -88,7 +88,7 @@ impl Schedule {
         self.name.as_deref().unwrap_or(&subscriber.id)
     }
 
-    /// Returns the times at which it is due, or `None` if they are refused.
+    /// Returns the times at which it is due, or `None` if they are rejected.
     pub(crate) fn times(&self) -> Option<Crontab> {
         cronexpr::parse_crontab(&format!("{} {}", self.cron, self.time_zone)).ok()
     }

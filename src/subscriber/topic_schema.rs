@@ -10,7 +10,7 @@ use crate::handler::content::Content;
 /// The largest definition (Google, *Schemas*).
 const LIMIT_BYTES: usize = 300_000;
 
-/// A Pub/Sub schema on the topic: messages that do not fit are refused at publish. It exists beside the JSON Schema of the
+/// A Pub/Sub schema on the topic: messages that do not fit are rejected at publish. It exists beside the JSON Schema of the
 /// payload's type, which documents it for readers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(description = "A Pub/Sub schema (Google, *Schema*, *SchemaSettings*).")]
@@ -112,7 +112,7 @@ impl Subscriber {
             return;
         };
         faults.require(is_resource_id(name), || {
-            format!("topic schema {name:?} has a name that Pub/Sub refuses: see .topic_schema(…)")
+            format!("topic schema {name:?} has a name that Pub/Sub rejects: see .topic_schema(…)")
         });
         let length = definition.len();
         faults.require((1..=LIMIT_BYTES).contains(&length), || {

@@ -37,7 +37,7 @@ const LIBRARY: &[Absence] = &[
         paths: &["std::env::var"],
     },
     Absence {
-        sentence: "the clock of the wall is read where a token, a line or a record needs it",
+        sentence: "the wall clock is read in five files only: push/authentication/token, push/forms/unwrapped, telemetry/cloud_logging, dedup/redis/clock and dedup/firestore/calls",
         within: &[""],
         except: &[
             "push/authentication/token.rs",

@@ -1,6 +1,6 @@
 //! Idempotency keys, as declared.
 
-use pushgate::{Conflict, Delivery, Idempotency};
+use pushgate::{Conflict, Idempotency, Input};
 
 use crate::harness::message::TestMessage;
 use crate::harness::probe::task;
@@ -20,7 +20,7 @@ fn event(service: &Service, event: &str, data: &str) -> TestMessage {
 
 #[tokio::test]
 async fn a_second_publish_of_an_event_runs_nothing() {
-    let by_length = |delivery: &Delivery| Some(delivery.data().len().to_string());
+    let by_length = |input: &Input| Some(input.data().len().to_string());
     for idempotency in [
         Idempotency::by_attribute("event"),
         Idempotency::by_payload("/event"),

@@ -203,7 +203,7 @@ async fn a_key_keeps_its_order_after_a_failure() {
     let mut confirmations = confirmations.into_iter();
     let first = confirmations.next().expect("the first").await;
     let error = first.expect_err("refused");
-    assert!(matches!(error, PublishError::Refused { .. }), "{error}");
+    assert!(matches!(error, PublishError::Rejected { .. }), "{error}");
     assert!(!error.is_transient());
     assert!(
         error.to_string().contains("roles/pubsub.publisher"),

@@ -17,7 +17,7 @@ fn loss(resource: &Resource) -> Option<Finding> {
         "google_pubsub_topic" => {
             "its subscriptions are left without a topic: nothing that is published under its name reaches them again"
         }
-        "google_pubsub_schema" => "a topic whose schema is gone refuses every message",
+        "google_pubsub_schema" => "a topic whose schema is gone rejects every message",
         "google_eventarc_trigger" => {
             "Eventarc deletes the subscription of a trigger with it, and its backlog is lost"
         }

@@ -37,7 +37,7 @@ const SERVICE: Holder<'static> = Holder::Stacks("service");
 const NO_TOKENS: &str =
     "Pub/Sub cannot make the tokens of the push account, so every push is refused";
 const NOT_LET_IN: &str =
-    "while Cloud Run checks who calls, every push is refused before the service sees it";
+    "while Cloud Run checks who calls, every push is rejected before the service sees it";
 
 pub(super) fn needed<'a>(stack: &Stack<'_>, subscribers: &'a [Subscriber]) -> Vec<Role<'a>> {
     let mut roles = pushing(subscribers);
@@ -153,7 +153,7 @@ fn events(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
             Holder::Account(index)
         },
         place: ("", ""),
-        why: "Eventarc refuses the trigger, or delivers no events",
+        why: "Eventarc rejects the trigger, or delivers no events",
     });
     roles.collect()
 }

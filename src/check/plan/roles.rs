@@ -1,4 +1,4 @@
-//! The roles without which pushes and dead letters are refused (Google, *Authenticate push subscriptions*, *Handle message
+//! The roles without which pushes and dead letters are rejected (Google, *Authenticate push subscriptions*, *Handle message
 //! failures*): each for the account and the resource that need it.
 
 use super::needed::{Holder, Role, needed};

@@ -161,7 +161,7 @@ pub(super) fn topic<'d>(found: &Resource, declared: Option<&'d TopicSchema>) -> 
         None => table.push(Argument::new(
             "/schema_settings",
             Expected::Block(false),
-            "Pub/Sub refuses messages that the handlers could read",
+            "Pub/Sub rejects messages that the handlers could read",
         )),
         Some(schema) => table.extend([
             Argument::new(
@@ -189,7 +189,7 @@ pub(super) fn schema<'d>(found: &Resource, declared: &'d TopicSchema) -> Vec<Arg
 }
 
 pub(super) fn dead_letter_topic(found: &Resource) -> Vec<Argument<'static>> {
-    let why = "Pub/Sub refuses dead letters that do not fit the schema, so they are redelivered until their retention ends";
+    let why = "Pub/Sub rejects dead letters that do not fit the schema, so they are redelivered until their retention ends";
     vec![
         Argument::new("/schema_settings", Expected::Block(false), why),
         compared::transforms(found, TRANSFORMED),

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::config::metadata::project_id;
 use crate::environment::Environment;
 use crate::loggable::chain;
-use crate::push::log_line::{Listener, Report};
+use crate::push::log_line::{Listener, LogLine};
 use crate::server::Running;
 use crate::service::Service;
 use crate::subscriber::{Form, Subscriber};
@@ -32,8 +32,8 @@ const SERVICE_PORT: u16 = 8080;
 const EMULATOR_PORT: u16 = 8085;
 /// The number of ports above the wanted one that are tried.
 const PORTS_TRIED: u16 = 20;
-/// The most reports that wait for the screen. Further ones are dropped, so that the screen does not slow pushes down.
-const REPORTS: usize = 1024;
+/// The most log lines that wait for the screen. Further ones are dropped, so that the screen does not slow pushes down.
+const LOG_LINES: usize = 1024;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -119,7 +119,7 @@ pub(super) async fn run(
     let port = free_port(wanted_port);
     let config = Config::read(&cloud.settings(&environment, port))?.on_loopback(port);
     let declared = without_eventarc(&mut service);
-    let (listener, reports) = listener();
+    let (listener, log_lines) = listener();
     service.listener = Some(listener);
     let running = service.start(&config).await?;
     let subscriptions = cloud.subscribe(declared, running.address(), &config)?;
@@ -135,7 +135,7 @@ pub(super) async fn run(
     screen.port(wanted_port, port);
     screen.port(arguments.emulator_port, emulator_port);
     let events = cloud.emulator.delivery_events();
-    let following = tokio::spawn(screen.clone().follow(events, reports));
+    let following = tokio::spawn(screen.clone().follow(events, log_lines));
     let shown = async {
         if !arguments.quiet {
             tour::run(&cloud, &screen, &subscriptions, running.address()).await;
@@ -174,11 +174,11 @@ fn without_eventarc(service: &mut Service) -> Vec<Subscriber> {
     service.subscribers.clone()
 }
 
-/// Returns a listener that sends each report to the screen without waiting.
-fn listener() -> (Listener, mpsc::Receiver<Report>) {
-    let (sender, receiver) = mpsc::channel(REPORTS);
+/// Returns a listener that sends each log line to the screen without waiting.
+fn listener() -> (Listener, mpsc::Receiver<LogLine>) {
+    let (sender, receiver) = mpsc::channel(LOG_LINES);
     (
-        Arc::new(move |report: &Report| drop(sender.try_send(report.clone()))),
+        Arc::new(move |log_line: &LogLine| drop(sender.try_send(log_line.clone()))),
         receiver,
     )
 }

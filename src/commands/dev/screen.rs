@@ -12,8 +12,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
 use super::cloud::Subscription;
-use crate::config::{Config, StoreSetting};
-use crate::push::log_line::Report;
+use crate::config::Config;
+use crate::dedup::StoreSetting;
+use crate::push::log_line::LogLine;
 
 const BOLD: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
@@ -21,8 +22,8 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const AGAIN: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 
-/// The most reports that wait for the emulator's event of the same push.
-const REPORTS: usize = 1024;
+/// The most log lines that wait for the emulator's event of the same push.
+const LOG_LINES: usize = 1024;
 
 /// Prints a line. A closed reader, as after `| head`, is no error; `println!` would panic.
 macro_rules! show {
@@ -49,8 +50,8 @@ impl Screen {
             .unwrap_or_default();
         Self {
             width,
-            shown: broadcast::Sender::new(REPORTS),
-            refusals: broadcast::Sender::new(REPORTS),
+            shown: broadcast::Sender::new(LOG_LINES),
+            refusals: broadcast::Sender::new(LOG_LINES),
         }
     }
 
@@ -144,15 +145,15 @@ impl Screen {
     pub(super) async fn follow(
         self,
         mut events: Receiver<DeliveryEvent>,
-        mut reports: mpsc::Receiver<Report>,
+        mut log_lines: mpsc::Receiver<LogLine>,
     ) {
         let mut waiting = HashMap::new();
         loop {
-            // The service reports a push before it replies, so the report comes before the event.
+            // The service passes the log line on before it replies, so it comes before the event.
             let event = tokio::select! {
                 biased;
-                Some(report) = reports.recv() => {
-                    self.report(report, &mut waiting);
+                Some(log_line) = log_lines.recv() => {
+                    self.receive(log_line, &mut waiting);
                     continue;
                 }
                 event = events.recv() => event,
@@ -167,22 +168,25 @@ impl Screen {
         }
     }
 
-    fn report(&self, report: Report, waiting: &mut HashMap<Push, Report>) {
-        match (&report.subscription, &report.message_id) {
+    fn receive(&self, log_line: LogLine, waiting: &mut HashMap<Push, LogLine>) {
+        match (&log_line.subscription, &log_line.message_id) {
             (Some(subscription), Some(id)) => {
-                if waiting.len() >= REPORTS {
+                if waiting.len() >= LOG_LINES {
                     waiting.clear(); // their pushes came from other clients
                 }
-                waiting.insert((subscription.clone(), id.clone()), report);
+                waiting.insert((subscription.clone(), id.clone()), log_line);
             }
             _ => {
-                let result = format!("refused: {}", report.reason.as_deref().unwrap_or_default());
+                let result = format!(
+                    "refused: {}",
+                    log_line.reason.as_deref().unwrap_or_default()
+                );
                 self.line(
                     BAD,
                     "✗",
                     "unknown",
                     &result,
-                    &report.status.to_string(),
+                    &log_line.status.to_string(),
                     "no handler was reached",
                 );
                 let _ = self.refusals.send(());
@@ -200,18 +204,18 @@ impl Screen {
         self.shown.subscribe()
     }
 
-    fn push(&self, event: DeliveryEvent, waiting: &mut HashMap<Push, Report>) {
+    fn push(&self, event: DeliveryEvent, waiting: &mut HashMap<Push, LogLine>) {
         let Progress::Ended {
             reply, settlement, ..
         } = &event.progress
         else {
             return;
         };
-        let report = waiting.remove(&(event.subscription.clone(), event.message_id.clone()));
-        let result = report
+        let log_line = waiting.remove(&(event.subscription.clone(), event.message_id.clone()));
+        let result = log_line
             .as_ref()
             .map_or_else(|| "another service replied".to_owned(), describe);
-        let duration = report.map_or(Duration::ZERO, |report| report.duration);
+        let duration = log_line.map_or(Duration::ZERO, |log_line| log_line.duration);
         let is_dead_lettered = result.starts_with("dead-lettered");
         let (style, mark, next) = match settlement {
             Settlement::Acked if is_dead_lettered => {
@@ -258,11 +262,11 @@ fn unacked(settlement: &Settlement, attempt: u32) -> (Style, &'static str, Strin
     }
 }
 
-fn describe(report: &Report) -> String {
-    match &report.reason {
-        Some(reason) => format!("{}: {reason}", report.outcome),
-        None if report.outcome == "duplicate" => "duplicate, not run again".to_owned(),
-        None => report.outcome.to_owned(),
+fn describe(log_line: &LogLine) -> String {
+    match &log_line.reason {
+        Some(reason) => format!("{}: {reason}", log_line.outcome),
+        None if log_line.outcome == "duplicate" => "duplicate, not run again".to_owned(),
+        None => log_line.outcome.to_owned(),
     }
 }
 

@@ -27,7 +27,7 @@ use super::channel::{Client, endpoint};
 use super::database::FirestoreDatabase;
 use super::document::{Record, SINCE, Snapshot, document_id, nanoseconds};
 use super::failure::Failure;
-use super::refused;
+use super::rejected;
 
 /// Google, *Firestore*, OAuth scopes.
 const SCOPE: &str = "https://www.googleapis.com/auth/datastore";
@@ -68,11 +68,11 @@ impl Calls {
                 Builder::default()
                     .with_scopes([SCOPE])
                     .build()
-                    .map_err(refused)?,
+                    .map_err(rejected)?,
             ),
         };
         let name = format!("projects/{project}/databases/{database}");
-        let header = |value: String| MetadataValue::try_from(value).map_err(refused);
+        let header = |value: String| MetadataValue::try_from(value).map_err(rejected);
         let mut routing = MetadataMap::new();
         routing.insert("google-cloud-resource-prefix", header(name.clone())?);
         let parameters = url::form_urlencoded::Serializer::new(String::new())

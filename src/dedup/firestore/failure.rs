@@ -3,7 +3,7 @@
 use tonic::{Code, Status};
 
 use super::super::StoreError;
-use super::{refused, unavailable};
+use super::{rejected, unavailable};
 
 /// The code and the message of Firestore's answer.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ impl Failure {
             Self::Credentials(error) if error.is_transient() => {
                 return unavailable(NoCredentials(error));
             }
-            Self::Credentials(error) => return refused(NoCredentials(error)),
+            Self::Credentials(error) => return rejected(NoCredentials(error)),
             Self::Status(status) => status,
         };
         let error = FirestoreError {
@@ -62,7 +62,7 @@ impl Failure {
             | Code::Unauthenticated
             | Code::FailedPrecondition
             | Code::OutOfRange
-            | Code::Unimplemented => refused(error),
+            | Code::Unimplemented => rejected(error),
             _ => unavailable(error),
         }
     }

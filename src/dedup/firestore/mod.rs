@@ -257,6 +257,6 @@ fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreEr
     StoreError::Unavailable(Arc::new(error))
 }
 
-fn refused(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    StoreError::Refused(Arc::new(error))
+fn rejected(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Rejected(Arc::new(error))
 }

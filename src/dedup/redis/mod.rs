@@ -232,7 +232,7 @@ impl ServerAddress {
             return StoreError::Corrupt;
         }
         if source.kind() == ErrorKind::Server(ServerErrorKind::Moved) {
-            return StoreError::Refused(Arc::new(IsACluster(source)));
+            return StoreError::Rejected(Arc::new(IsACluster(source)));
         }
         let text = &self.text;
         let is_transient = is_transient(&source);
@@ -245,7 +245,7 @@ impl ServerAddress {
         if is_transient {
             StoreError::Unavailable(error)
         } else {
-            StoreError::Refused(error)
+            StoreError::Rejected(error)
         }
     }
 }

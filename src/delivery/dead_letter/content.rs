@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use time::format_description::well_known::Rfc3339;
 
-use crate::handler::Delivery;
+use crate::handler::Input;
 use crate::handler::context::Context;
 
 /// The kind of trouble: `handler`, `payload`, `idempotency key` or `outcome unknown`.
@@ -49,7 +49,9 @@ pub(crate) const PAYLOAD: &str = "payload";
 /// The reason for a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reason {
+    /// One of a few kinds, for filters.
     pub(crate) kind: &'static str,
+    /// The reason in words.
     pub(crate) text: String,
 }
 
@@ -74,7 +76,9 @@ impl Reason {
 /// A message as it is published to a dead-letter topic.
 #[derive(Debug)]
 pub(crate) struct DeadLetter {
+    /// The data of the message.
     pub(crate) data: Bytes,
+    /// The attributes of the message, and the added ones.
     pub(crate) attributes: BTreeMap<String, String>,
     /// The ordering key, or the empty string.
     pub(crate) ordering_key: String,
@@ -90,14 +94,14 @@ pub(crate) struct TooLarge {
 }
 
 /// Returns the dead letter of a message, with as many added attributes as the limits allow.
-pub(super) fn letter(
+pub(super) fn dead_letter(
     topic: &str,
-    delivery: &Delivery,
+    input: &Input,
     reason: &Reason,
 ) -> Result<DeadLetter, TooLarge> {
-    let key = delivery.context.ordering_key.as_deref().unwrap_or_default();
-    let mut attributes = attributes(delivery, reason);
-    let fixed = topic.len() + delivery.data.len() + key.len() + REQUEST_FRAMING_BYTES;
+    let key = input.context.ordering_key.as_deref().unwrap_or_default();
+    let mut attributes = attributes(input, reason);
+    let fixed = topic.len() + input.data.len() + key.len() + REQUEST_FRAMING_BYTES;
     let size = |attributes: &BTreeMap<String, String>| {
         attributes.iter().fold(fixed, |bytes, (name, value)| {
             bytes + name.len() + value.len() + ATTRIBUTE_FRAMING_BYTES
@@ -116,7 +120,7 @@ pub(super) fn letter(
         attributes.remove(name);
     }
     Ok(DeadLetter {
-        data: delivery.data.clone(),
+        data: input.data.clone(),
         attributes,
         ordering_key: key.to_owned(),
     })
@@ -124,8 +128,8 @@ pub(super) fn letter(
 
 /// Returns Google's four attributes of a dead letter, the reason, the message's id and time, and the original attributes as far as
 /// the limits allow. An original attribute never replaces an added one.
-fn attributes(delivery: &Delivery, reason: &Reason) -> BTreeMap<String, String> {
-    let context = &delivery.context;
+fn attributes(input: &Input, reason: &Reason) -> BTreeMap<String, String> {
+    let context = &input.context;
     let name: Vec<&str> = context.subscription.split('/').collect();
     let part = |index: usize| name.get(index).copied().unwrap_or_default().to_owned();
     let published = context.publish_time.format(&Rfc3339).unwrap_or_default();
@@ -193,15 +197,15 @@ mod tests {
     use crate::handler::context::Context;
     use crate::handler::state::States;
 
-    fn delivery(
+    fn input(
         data: impl Into<bytes::Bytes>,
         original: impl IntoIterator<Item = (String, String)>,
-    ) -> Delivery {
+    ) -> Input {
         let mut context = Context::for_test("7");
         context.subscription = "projects/shop/subscriptions/orders".into();
         context.delivery_attempt = Some(3);
         context.attributes = Arc::new(original.into_iter().collect());
-        Delivery {
+        Input {
             data: data.into(),
             context,
             states: States::default(),
@@ -219,7 +223,7 @@ mod tests {
         original: impl IntoIterator<Item = (String, String)>,
         error: &str,
     ) -> BTreeMap<String, String> {
-        attributes(&delivery("x", original), &reason(error))
+        attributes(&input("x", original), &reason(error))
     }
 
     #[test]
@@ -309,8 +313,8 @@ mod tests {
     fn a_too_large_dead_letter_loses_its_error_first() {
         let topic = "projects/shop/topics/dead";
         let added = |data_bytes| {
-            let delivery = delivery(vec![0; data_bytes], [region()]);
-            let letter = letter(topic, &delivery, &reason(&"e".repeat(1_000))).expect("it fits");
+            let input = input(vec![0; data_bytes], [region()]);
+            let letter = dead_letter(topic, &input, &reason(&"e".repeat(1_000))).expect("it fits");
             let error = letter.attributes.get(ERROR_ATTRIBUTE).map(String::len);
             let needed = ["region", REASON_ATTRIBUTE, MESSAGE_ID_ATTRIBUTE];
             for name in needed {
@@ -331,18 +335,18 @@ mod tests {
 
     #[test]
     fn a_dead_letter_without_room_for_its_reason_is_refused() {
-        let delivery = delivery(vec![0; 9_999_999], [region()]);
-        let refused = letter(
+        let input = input(vec![0; 9_999_999], [region()]);
+        let rejected = dead_letter(
             "projects/shop/topics/dead",
-            &delivery,
+            &input,
             &reason(&"e".repeat(1_000)),
         )
         .expect_err("no room for the reason");
         assert!(
-            refused.to_string().ends_with(
+            rejected.to_string().ends_with(
                 "at most 10000000 are allowed; Pub/Sub forwards the message after its last delivery attempt"
             ),
-            "{refused}"
+            "{rejected}"
         );
     }
 }

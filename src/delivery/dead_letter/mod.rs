@@ -10,13 +10,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::timeout;
 
-use self::content::letter;
+use self::content::dead_letter;
 pub(crate) use self::content::{DeadLetter, HANDLER, PAYLOAD, Reason, TooLarge, replayed};
 pub use self::content::{
     ERROR_ATTRIBUTE, KEPT_PREFIX, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
 };
 use crate::breaker::{Breaker, Open, Rules};
-use crate::handler::Delivery;
+use crate::handler::Input;
 use crate::loggable::chain;
 
 /// The time limit of a publish, with connecting and a token: its message occupies its places meanwhile.
@@ -34,7 +34,7 @@ const RULES: Rules = Rules {
 #[async_trait]
 pub(crate) trait DeadLetterPublisher: Send + Sync {
     /// Publishes a dead letter to the topic of this full name. Returns once Pub/Sub has accepted it.
-    async fn publish(&self, topic: &str, letter: DeadLetter) -> Result<(), NotPublished>;
+    async fn publish(&self, topic: &str, dead_letter: DeadLetter) -> Result<(), NotPublished>;
 }
 
 /// The error of a publisher.
@@ -86,12 +86,12 @@ impl DeadLetters {
     pub(crate) async fn publish(
         &self,
         topic: &DeadLetterTopic,
-        delivery: &Delivery,
+        input: &Input,
         reason: &Reason,
     ) -> Result<(), DeadLetterError> {
-        let letter = letter(&topic.name, delivery, reason)?;
+        let dead_letter = dead_letter(&topic.name, input, reason)?;
         let permit = topic.breaker.acquire().map_err(DeadLetterError::Paused)?;
-        let sent = match timeout(PUBLISH_LIMIT, self.0.publish(&topic.name, letter)).await {
+        let sent = match timeout(PUBLISH_LIMIT, self.0.publish(&topic.name, dead_letter)).await {
             Ok(sent) => sent.map_err(DeadLetterError::Publish),
             Err(_) => Err(DeadLetterError::NoAnswer),
         };

@@ -18,7 +18,7 @@ use crate::delivery::pools::executor::Executor;
 use crate::delivery::pools::runs::{Entry, Runs};
 use crate::delivery::pools::threads::{Pool, Share, Thread, Turn};
 use crate::delivery::pools::watchdog::Watchdog;
-use crate::handler::{Delivery, HandlerResult, Work};
+use crate::handler::{HandlerResult, Input, Work};
 use crate::subscriber::Subscriber;
 
 /// The most runs that outlast their hard limit and are replaced; half of the places of the process if that is less.
@@ -26,11 +26,17 @@ const MOST_OUTLASTING: usize = 64;
 
 /// The executor for `async` handlers with its workers, and threads for the others, bounded by the container's CPUs.
 pub(crate) struct Pools {
+    /// The runtime of the handlers.
     pub(crate) executor: Executor,
+    /// The workers that poll `async` handlers.
     workers: Pool,
+    /// Finds handlers that block, and decides if the process is live.
     pub(crate) watchdog: Arc<Watchdog>,
+    /// All current runs.
     runs: Arc<Runs>,
+    /// The threads for `blocking` handlers.
     blocking: Pool,
+    /// The threads for `cpu` handlers.
     cpu: Pool,
 }
 
@@ -44,7 +50,9 @@ pub(crate) struct Quota {
 
 /// A running handler.
 pub(crate) struct Job {
+    /// The task of the handler.
     pub(crate) task: JoinHandle<HandlerResult>,
+    /// Its entry in the list of runs.
     entry: Arc<Entry>,
 }
 
@@ -98,15 +106,15 @@ impl Pools {
         work: &Work,
         quota: &Quota,
         thread: Option<Thread>,
-        delivery: Delivery,
+        input: Input,
     ) -> Job {
         let pool = quota.threads.as_ref().map(|share| share.pool);
-        let guard = self.runs.list(pool, &delivery.context, thread);
+        let guard = self.runs.list(pool, &input.context, thread);
         let entry = Arc::clone(&guard.entry);
         let executor = &self.executor.handle;
         let task = match work {
             Work::Async(handler) => {
-                let (mut handling, mut turn) = (handler(delivery), Turn::of(&quota.workers));
+                let (mut handling, mut turn) = (handler(input), Turn::of(&quota.workers));
                 executor.spawn(poll_fn(move |waking| {
                     let _worker = ready!(turn.poll(waking));
                     guard.poll(handling.as_mut(), waking)
@@ -116,7 +124,7 @@ impl Pools {
                 let handler = Arc::clone(handler);
                 executor.spawn_blocking(move || {
                     let _guard = guard;
-                    handler(&delivery)
+                    handler(&input)
                 })
             }
         };

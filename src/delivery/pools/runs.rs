@@ -13,9 +13,11 @@ use crate::handler::context::Context;
 pub(crate) struct Runs {
     /// The most runs that may outlast their hard limit before the process counts as dead.
     most_outlasting: usize,
+    /// The id of the next run.
     next: AtomicU64,
     /// The watchdog's clock. It stops while the process is frozen, so that no handler is reported for that time.
     tick: AtomicU32,
+    /// The runs by their ids.
     current: Mutex<HashMap<u64, Arc<Entry>>>,
 }
 
@@ -28,8 +30,11 @@ pub(crate) struct Entry {
     pub(crate) message_id: Arc<str>,
     /// The tick at which the current poll began; 0 between polls.
     polled: AtomicU32,
+    /// True once it was reported for blocking its thread.
     is_named: AtomicBool,
+    /// True once it has passed its hard limit and cannot be stopped.
     outlasts: AtomicBool,
+    /// The thread that it occupies, until a replacement is allowed.
     thread: Mutex<Option<Thread>>,
 }
 

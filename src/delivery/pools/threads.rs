@@ -11,9 +11,13 @@ pub(crate) type Thread = [OwnedSemaphorePermit; 2];
 
 /// The threads for one kind of handler.
 pub(crate) struct Pool {
+    /// The name in log lines.
     name: &'static str,
+    /// The threads that all subscriptions share.
     shared: Arc<Semaphore>,
+    /// The most threads of one subscription.
     share: usize,
+    /// The most threads of all subscriptions.
     size: usize,
 }
 
@@ -24,8 +28,11 @@ pub(crate) struct Share {
     pub(crate) pool: &'static str,
     /// The most threads that it may use at once.
     pub(crate) size: usize,
+    /// The threads that it may still take.
     free: Arc<Semaphore>,
+    /// Its own thread.
     own: Arc<Semaphore>,
+    /// The threads that it shares.
     shared: Arc<Semaphore>,
 }
 
@@ -59,7 +66,9 @@ impl Pool {
 
 /// The access of one `async` handler to a worker for each poll. Polls that block occupy the workers of their own subscription only.
 pub(crate) struct Turn {
+    /// The workers of the subscription.
     workers: Arc<Share>,
+    /// The wait for a worker, if none was free.
     waiting: Option<Pin<Box<dyn Future<Output = Option<Thread>> + Send>>>,
 }
 

@@ -182,7 +182,7 @@ impl<'a> Comparison<'a> {
                 (None, Some(Value::Bool(false))) => {
                     changes.push(Change::breaks(
                         &place,
-                        "the field is gone, and unknown fields are refused",
+                        "the field is gone, and unknown fields are rejected",
                     ));
                 }
                 (None, Some(is)) => changes.extend(self.schemas(was, is, &place)),
@@ -214,7 +214,7 @@ impl<'a> Comparison<'a> {
         match (old.unwrap_or(&ANYTHING), new) {
             (_, None | Some(Value::Bool(true))) | (Value::Bool(false), _) => Vec::new(),
             (_, Some(Value::Bool(false))) => {
-                vec![Change::breaks(place, "unknown fields are refused now")]
+                vec![Change::breaks(place, "unknown fields are rejected now")]
             }
             (old, Some(new)) => self.schemas(old, new, &format!("{place}.*")),
         }

@@ -24,7 +24,7 @@ impl Keys {
     pub(crate) fn of(subscriber: &Subscriber) -> Self {
         let idempotency = subscriber.idempotency.as_ref();
         Self {
-            // A declaration without one is refused before it is released.
+            // A declaration without one is rejected before it is released.
             kind: idempotency.map_or("none", Idempotency::kind).to_owned(),
             place: idempotency.and_then(Idempotency::place).map(str::to_owned),
             epoch: subscriber.dedup.epoch.into(),
@@ -100,7 +100,7 @@ pub(super) fn write(
     Ok(written)
 }
 
-/// Returns the file. A name with a slash is refused as a declaration.
+/// Returns the file. A name with a slash is rejected as a declaration.
 fn file(root: &Path, id: &str) -> PathBuf {
     root.join(FOLDER)
         .join(SUBSCRIPTIONS)

@@ -34,9 +34,13 @@ const WARN_AFTER: Duration = Duration::from_secs(60 * 60);
 /// The result of the latest fetches.
 #[derive(Clone)]
 struct KnownKeys {
+    /// The keys by their ids.
     keys: HashMap<String, Arc<DecodingKey>>,
+    /// The time after which they are fetched again.
     fresh_until: Instant,
+    /// The earliest time of the next fetch.
     next_fetch: Instant,
+    /// The error of the latest fetch.
     failure: Option<FetchError>,
 }
 
@@ -105,11 +109,15 @@ impl KnownKeys {
 
 /// The issuer's keys, fetched by a separate task.
 pub(crate) struct Keys {
+    /// The latest keys.
     known: watch::Receiver<KnownKeys>,
+    /// The request for a fetch.
     wanted: Arc<Notify>,
     /// True from the request for new keys to the end of the fetch.
     is_refreshing: Arc<AtomicBool>,
+    /// The places for requests that wait for a fetch.
     waiting: Semaphore,
+    /// The task that fetches.
     fetcher: AbortHandle,
 }
 
@@ -232,8 +240,10 @@ impl Drop for Keys {
 struct Fetcher {
     client: reqwest::Client,
     url: Url,
+    /// The request for a fetch.
     wanted: Arc<Notify>,
     is_refreshing: Arc<AtomicBool>,
+    /// The latest keys, for [`Keys`].
     known: watch::Sender<KnownKeys>,
 }
 

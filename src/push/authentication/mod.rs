@@ -29,7 +29,9 @@ const SERVERLESS_AUTHORIZATION: &str = "x-serverless-authorization";
 /// The service account that pushed, proven by a token. Only this module makes one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Caller {
+    /// The e-mail of the service account.
     pub(crate) email: String,
+    /// The audience of its token.
     pub(crate) audience: String,
 }
 
@@ -86,9 +88,13 @@ impl Mode {
 
 /// Verifies tokens, with the issuer's keys and a cache of verified tokens.
 pub(crate) struct Authentication {
+    /// The checks that apply.
     mode: Mode,
+    /// The public keys of the issuer.
     keys: Keys,
+    /// The rules for claims.
     rules: token::Rules,
+    /// The verified tokens by their hashes, until they expire.
     verified: Cache<[u8; 32], Verified>,
 }
 

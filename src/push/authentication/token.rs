@@ -71,8 +71,11 @@ pub(crate) struct Verified {
 /// A token in its parts, of which only the header is decoded.
 pub(crate) struct Token<'a> {
     pub(crate) key_id: String,
+    /// Header and claims as they were signed.
     signed: &'a str,
+    /// The claims in Base64.
     claims: &'a str,
+    /// The signature in Base64.
     signature: &'a str,
 }
 
@@ -166,7 +169,9 @@ impl<'a> Token<'a> {
 
 /// The rules for claims.
 pub(crate) struct Rules {
+    /// The accepted values of `iss`.
     issuers: Vec<String>,
+    /// The tolerance for clocks that differ, in seconds.
     leeway: u64,
 }
 

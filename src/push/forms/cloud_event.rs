@@ -163,7 +163,7 @@ mod tests {
             ),
         ] {
             let envelope = read_all(head, &body).expect("a push");
-            assert_eq!(envelope.known_as, "1");
+            assert_eq!(envelope.message_id, "1");
             assert_eq!(envelope.data.as_ref(), b"hi");
             assert_eq!(envelope.publish_time.year(), 2030);
         }

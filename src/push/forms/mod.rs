@@ -232,7 +232,7 @@ mod tests {
             let envelope = at(&subscriber, &head, other.clone()).expect("a push");
             assert_eq!(envelope.data, other);
             assert_eq!(envelope.subscription, NAME);
-            assert_eq!(envelope.known_as, "7");
+            assert_eq!(envelope.message_id, "7");
             assert!(envelope.attributes.contains_key("ce-type"));
         }
     }
@@ -258,7 +258,7 @@ mod tests {
             let body = wrapped("projects/p/subscriptions/other");
             let envelope = at(&unwrapped, head, body.clone()).expect("payload");
             assert_eq!(envelope.data, body);
-            assert_eq!(envelope.message_id, None);
+            assert!(envelope.message_id.starts_with("payload:"));
             assert_eq!(envelope.subscription, NAME);
         }
     }

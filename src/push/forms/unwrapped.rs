@@ -65,8 +65,7 @@ pub(super) fn read(headers: &HeaderMap, body: Bytes) -> Result<Envelope, Envelop
     }
     Ok(Envelope {
         subscription,
-        message_id: Some(id.to_owned()),
-        known_as: id.to_owned(),
+        message_id: id.to_owned(),
         publish_time: parse_time(required(headers, PUBLISH_TIME)?)?,
         data: body,
         attributes: attributes(headers)?,
@@ -81,8 +80,7 @@ pub(super) fn read(headers: &HeaderMap, body: Bytes) -> Result<Envelope, Envelop
 pub(super) fn payload(subscription: &str, body: Bytes) -> Envelope {
     Envelope {
         subscription: subscription.to_owned(),
-        message_id: None,
-        known_as: content_id(&body),
+        message_id: content_id(&body),
         publish_time: OffsetDateTime::now_utc(),
         data: body,
         attributes: BTreeMap::new(),
@@ -292,9 +290,9 @@ mod tests {
 
     #[test]
     fn payload_without_metadata_has_an_id_of_its_data() {
-        let known_as = |data: &'static [u8]| payload(NAME, Bytes::from_static(data)).known_as;
-        assert_eq!(known_as(b"abc"), "payload:ba7816bf8f01cfea414140de5dae2223"); // SHA-256, FIPS 180-2, B.1
-        assert_ne!(known_as(b""), known_as(b" "));
+        let id = |data: &'static [u8]| payload(NAME, Bytes::from_static(data)).message_id;
+        assert_eq!(id(b"abc"), "payload:ba7816bf8f01cfea414140de5dae2223"); // SHA-256, FIPS 180-2, B.1
+        assert_ne!(id(b""), id(b" "));
         let age = OffsetDateTime::now_utc() - payload(NAME, Bytes::new()).publish_time;
         assert!(age.whole_seconds().abs() < 60, "{age}");
     }

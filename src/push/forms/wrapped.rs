@@ -91,8 +91,7 @@ impl<'a> Wrapped<'a> {
         let id = the_id(message.message_id, message.message_id_too)?;
         Ok(Envelope {
             subscription: self.subscription,
-            message_id: Some(id.clone()),
-            known_as: id,
+            message_id: id,
             publish_time: parse_time(&publish_time)?,
             data: decode(&message.data.unwrap_or_default().0)?,
             attributes: message.attributes.unwrap_or_default(),
@@ -177,8 +176,7 @@ mod tests {
         }).to_string())
         .expect("a push");
         assert_eq!(envelope.data.as_ref(), b"hi");
-        assert_eq!(envelope.message_id.as_deref(), Some("12"));
-        assert_eq!(envelope.known_as, "12");
+        assert_eq!(envelope.message_id, "12");
         assert_eq!(envelope.publish_time.nanosecond(), 678_901_234);
         assert_eq!(envelope.ordering_key.as_deref(), Some("c-9"));
         assert_eq!(envelope.delivery_attempt, Some(2));
@@ -204,7 +202,7 @@ mod tests {
     #[test]
     fn fields_may_be_written_in_snake_case() {
         let envelope = read(pushed(&in_snake_case())).expect("a push");
-        assert_eq!(envelope.message_id.as_deref(), Some("1"));
+        assert_eq!(envelope.message_id, "1");
     }
 
     #[test]

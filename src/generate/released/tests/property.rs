@@ -1,4 +1,4 @@
-//! Where no change is found, no message that fits the old schema is refused by the new one: with small schemas at random, and
+//! Where no change is found, no message that fits the old schema is rejected by the new one: with small schemas at random, and
 //! a judge that shares no code with the comparison.
 
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! Settles the message after its run and before the reply: recorded as done, dead-lettered, or released.
 
+pub(crate) mod settlement;
+
 use std::time::Duration;
 
 use backon::{ConstantBuilder, ExponentialBuilder, Retryable};
@@ -10,8 +12,7 @@ use crate::delivery::Deliveries;
 use crate::delivery::dead_letter::Reason;
 use crate::delivery::delivery::{Delivery, Next};
 use crate::delivery::lease::Lease;
-use crate::delivery::run::RunEnd;
-use crate::delivery::settlement::{End, Settlement};
+use crate::delivery::settle::settlement::{End, RunEnd, Settlement};
 use crate::loggable::chain;
 
 /// Settles a message by the end of its run.

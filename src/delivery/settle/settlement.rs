@@ -1,4 +1,11 @@
-//! The result of a delivery.
+//! The ends of runs and of deliveries.
+
+use tokio::task::JoinError;
+
+use crate::delivery::dead_letter::{HANDLER, PAYLOAD, Reason};
+use crate::delivery::delivery::Delivery;
+use crate::handler::outcome::Outcome;
+use crate::handler::{HandlerResult, InputError};
 
 /// The end of a delivery: the only list of all ends. `push/reply.rs` chooses the status for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,5 +74,56 @@ impl From<End> for Settlement {
             reason: None,
             claim_number: None,
         }
+    }
+}
+
+/// The end of a run, from which the message is settled.
+pub(crate) enum RunEnd {
+    /// The message can never succeed.
+    DeadLetter(Reason),
+    /// The message gets this settlement once the store has recorded it.
+    Settle(Settlement),
+}
+
+impl RunEnd {
+    /// Returns the end of a handler's task; `if_aborted` if the task was aborted.
+    pub(crate) fn of(ended: Result<HandlerResult, JoinError>, if_aborted: impl Into<Self>) -> Self {
+        match ended {
+            Ok(Ok(Outcome::Success)) => End::Handled.into(),
+            Ok(Ok(Outcome::Discard { reason })) => End::Discarded.because(reason).into(),
+            Ok(Ok(Outcome::Retry { reason })) => End::Failed.because(reason).into(),
+            Ok(Ok(Outcome::DeadLetter { reason })) => Self::DeadLetter(Reason {
+                kind: HANDLER,
+                text: reason,
+            }),
+            Ok(Err(InputError::Payload(error))) => Self::DeadLetter(Reason {
+                kind: PAYLOAD,
+                text: error.to_string(),
+            }),
+            Ok(Err(error @ InputError::MissingState(_))) => {
+                End::Failed.because(error.to_string()).into()
+            }
+            Err(error) if error.is_cancelled() => if_aborted.into(),
+            Err(_) => End::Panicked.into(),
+        }
+    }
+
+    pub(crate) fn timed_out(delivery: &Delivery) -> Self {
+        let limit = delivery.subscriber.limits.hard;
+        End::TimedOut.because(format!(
+            "the handler passed its hard limit of {limit:?}: see .ack_deadline(…) and .hard_limit(…)"
+        )).into()
+    }
+}
+
+impl From<Settlement> for RunEnd {
+    fn from(settlement: Settlement) -> Self {
+        Self::Settle(settlement)
+    }
+}
+
+impl From<End> for RunEnd {
+    fn from(end: End) -> Self {
+        Self::Settle(end.into())
     }
 }
