@@ -46,11 +46,12 @@ mod issuer;
 mod journal;
 mod library;
 mod messages;
-mod object;
+
 mod push;
 mod resources;
 mod schema;
 mod server;
+mod strict_json;
 
 pub use crate::bootstrap::{Bootstrap, BootstrapDefaults, BootstrapError, BootstrapFault};
 pub use crate::delivery::Pace;

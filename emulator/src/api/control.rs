@@ -25,8 +25,8 @@ use crate::delivery::Delivery;
 use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::issuer::Issuer;
-use crate::object::Object;
 use crate::resources::name::ResourceName;
+use crate::strict_json::Object;
 
 /// The most messages in one response.
 const MAX_HELD_MESSAGES: usize = 1_000;

@@ -21,9 +21,9 @@ use crate::journal::data_folder::Hold;
 use crate::journal::{Held, Kind, Saved, SavedMessage, SavedResource};
 use crate::messages::message::{Message as PublishedMessage, ReceivedMessage};
 use crate::messages::storage::StoredMessage;
-use crate::object::Object;
 use crate::resources::name::ResourceName;
 use crate::resources::topic::Origin;
+use crate::strict_json::Object;
 
 type Messages = BTreeMap<u64, (String, Arc<StoredMessage>)>;
 

@@ -18,7 +18,7 @@ use super::overview::{subscription_name, topic_name};
 use crate::error::ApiError;
 use crate::faults::Faults;
 use crate::messages::message::{MAX_PUBLISH_BYTES, Message};
-use crate::object::{self, Object};
+use crate::strict_json::{self, Object};
 
 /// The body of a request, or the reason for which axum rejected it.
 pub(super) type Body<T> = Result<Json<Object<T>>, JsonRejection>;
@@ -32,7 +32,7 @@ pub(super) struct Publish {
     data: String,
     #[serde(default)]
     encoding: Encoding,
-    #[serde(default, deserialize_with = "object::texts")]
+    #[serde(default, deserialize_with = "strict_json::texts")]
     attributes: BTreeMap<String, String>,
     #[serde(default)]
     ordering_key: String,

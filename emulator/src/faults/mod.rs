@@ -25,7 +25,7 @@ pub(crate) use self::burst::BurstGate;
 pub use self::outage::Outage;
 pub use self::plan::Plan;
 pub use self::token::{ForgeryKind, TokenChoice, TokenFault};
-use crate::object::{self, Object};
+use crate::strict_json::{self, Object};
 
 /// The largest seed. Many readers round larger JSON numbers.
 pub(crate) const MAX_SEED: u64 = (1 << 53) - 1;
@@ -45,7 +45,7 @@ pub struct Faults {
     /// Late deliveries.
     #[serde(
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
+        deserialize_with = "strict_json::optional"
     )]
     pub delay: Option<Delay>,
     /// The probability that a message lets later ones pass. With message ordering, a message with a key keeps its place.
@@ -58,13 +58,13 @@ pub struct Faults {
     /// Pushes with an invalid token.
     #[serde(
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
+        deserialize_with = "strict_json::optional"
     )]
     pub token: Option<TokenFault>,
     /// Messages that arrive in bursts.
     #[serde(
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "object::optional"
+        deserialize_with = "strict_json::optional"
     )]
     pub burst: Option<Burst>,
     /// An outage of the endpoint.

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::connection::Connection;
 use crate::clock::machine_instant;
 
-/// The most idle connections of all emulators in this process. Together with those in use (`room.rs`), they stay below
+/// The most idle connections of all emulators in this process. Together with those in use (`concurrency.rs`), they stay below
 /// 1,024 open files, even if the endpoint is in this process too.
 static ROOM: Semaphore = Semaphore::const_new(100);
 /// The longest idle time, shorter than that of servers (often five seconds), so that a connection is rarely closed when it

@@ -9,9 +9,9 @@ use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderVal
 use hyper::{Method, Request, Uri};
 use url::Url;
 
+use super::concurrency::Reserve;
 use super::connection::PushRequest;
 use super::connections::Connections;
-use super::room::Reserve;
 use super::unwrapped::write_metadata;
 use super::{Outgoing, PushError, TokenChoice, wrapped};
 use crate::error::ApiError;

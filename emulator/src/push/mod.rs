@@ -1,12 +1,12 @@
 //! Pushes messages: one HTTP request in the form of the subscription, and its answer.
 
 mod answer;
+mod concurrency;
 mod connection;
 mod connections;
 mod connector;
 mod destination;
 mod reason;
-mod room;
 mod unwrapped;
 mod wrapped;
 

@@ -1,8 +1,8 @@
 //! The unacknowledged messages of a subscription, in the order of delivery.
 
+mod ack_changes;
 mod ending;
 mod entry;
-mod holds;
 mod leases;
 mod order;
 mod ready;
