@@ -46,7 +46,6 @@ mod issuer;
 mod journal;
 mod library;
 mod messages;
-
 mod push;
 mod resources;
 mod schema;

@@ -12,7 +12,7 @@ use clap::Parser;
 use emulator::{Bootstrap, BootstrapDefaults, Emulator, Options};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::command::{Arguments, DEFAULT_PROJECT, Place, Refusal, announce};
+use crate::command::{Arguments, DEFAULT_PROJECT, Place, Rejection, announce};
 
 /// The variable with a file of trusted authorities.
 const CERTIFICATES: &str = "SSL_CERT_FILE";
@@ -82,8 +82,8 @@ fn options(arguments: &Arguments) -> Options {
 
 /// Returns the error in terms of the flags, if they caused it.
 fn explained(error: emulator::StartError) -> Box<dyn Error> {
-    match Refusal::of(&error) {
-        Some(refusal) => refusal.into(),
+    match Rejection::of(&error) {
+        Some(rejection) => rejection.into(),
         None => error.into(),
     }
 }

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use crate::faults::Faults;
 
-    fn refused(json: &str, words: &str) {
+    fn rejected(json: &str, words: &str) {
         let read = serde_json::from_str::<Object<Faults>>(json);
         let error = read.err().unwrap().to_string();
         assert!(error.starts_with(words), "{error}");
@@ -81,19 +81,19 @@ mod tests {
 
     #[test]
     fn an_object_is_no_array() {
-        refused("[0.1]", "invalid type: sequence, expected an object");
+        rejected("[0.1]", "invalid type: sequence, expected an object");
         let delay = r#"{"delay": [1, "0s", "1s"]}"#;
-        refused(delay, "invalid type: sequence, expected an object");
+        rejected(delay, "invalid type: sequence, expected an object");
         let token = r#"{"token": [1, "any"]}"#;
-        refused(token, "invalid type: sequence, expected an object");
+        rejected(token, "invalid type: sequence, expected an object");
         let burst = r#"{"burst": [2, "1s"]}"#;
-        refused(burst, "invalid type: sequence, expected an object");
+        rejected(burst, "invalid type: sequence, expected an object");
     }
 
     #[test]
     fn an_object_has_each_field_once() {
         let twice = r#"{"duplicate": 0.1, "duplicate": 0.1}"#;
-        refused(twice, "duplicate field `duplicate`");
+        rejected(twice, "duplicate field `duplicate`");
     }
 
     #[test]

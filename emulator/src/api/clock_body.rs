@@ -27,7 +27,7 @@ mod tests {
     use serde_json::{Value, from_value, json, to_value};
     use time::macros::datetime;
 
-    fn refused(body: Value, words: &str) {
+    fn rejected(body: Value, words: &str) {
         let error = from_value::<AdvanceBody>(body).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
@@ -38,10 +38,10 @@ mod tests {
         assert_eq!(hour.seconds, Duration::from_secs(3600));
         let hour: AdvanceBody = from_value(json!({"seconds": 3600})).unwrap();
         assert_eq!(hour.seconds, Duration::from_secs(3600));
-        refused(json!({"seconds": "-1s"}), "\"-1s\" is not a duration");
-        refused(json!({"seconds": -1}), "\"-1s\" is not a duration");
-        refused(json!({"second": "1s"}), "unknown field `second`");
-        refused(json!({}), "missing field `seconds`");
+        rejected(json!({"seconds": "-1s"}), "\"-1s\" is not a duration");
+        rejected(json!({"seconds": -1}), "\"-1s\" is not a duration");
+        rejected(json!({"second": "1s"}), "unknown field `second`");
+        rejected(json!({}), "missing field `seconds`");
         let now = datetime!(2030-01-02 03:04:05.678 UTC);
         let written = to_value(ClockBody { now }).unwrap();
         assert_eq!(written, json!({"now": "2030-01-02T03:04:05.678Z"}));

@@ -53,11 +53,11 @@ impl<U: Message + Default + 'static> Decoder for RequestDecoder<U> {
         let body = buffer.copy_to_bytes(buffer.remaining());
         U::decode(body.clone())
             .map(Some)
-            .map_err(|error| refusal::<U>(body, &error))
+            .map_err(|error| rejection::<U>(body, &error))
     }
 }
 
-fn refusal<U: 'static>(body: Bytes, error: &DecodeError) -> Status {
+fn rejection<U: 'static>(body: Bytes, error: &DecodeError) -> Status {
     let is_publish = TypeId::of::<U>() == TypeId::of::<PublishRequest>();
     let attribute = is_publish.then(|| unreadable_attribute(body)).flatten();
     Status::invalid_argument(match attribute {

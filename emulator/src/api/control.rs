@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::clock_body::{AdvanceBody, ClockBody};
-use super::rest::{refuse, write_json};
+use super::rest::{reject, write_json};
 use crate::broker::Broker;
 use crate::convert;
 use crate::delivery::Delivery;
@@ -29,10 +29,10 @@ use crate::resources::name::ResourceName;
 use crate::strict_json::Object;
 
 /// The most messages in one response.
-const MAX_HELD_MESSAGES: usize = 1_000;
+const MAX_UNACKED_MESSAGES: usize = 1_000;
 
 /// The size in bytes after which no further message is added.
-const MAX_HELD_BYTES: usize = 10_000_000;
+const MAX_UNACKED_BYTES: usize = 10_000_000;
 
 /// The state of the handlers.
 #[derive(Clone)]
@@ -45,35 +45,35 @@ struct Control {
 /// The id of a message that is delivered once more.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct AgainBody {
+struct RedeliverBody {
     message_id: String,
 }
 
 /// The most messages to return.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct HeldQuery {
-    #[serde(default = "HeldQuery::default_messages")]
+struct UnackedQuery {
+    #[serde(default = "UnackedQuery::default_messages")]
     max_messages: usize,
 }
 
 #[derive(Serialize)]
 struct Nothing {}
 
-type Answer<T> = Result<Json<T>, Refused>;
+type Answer<T> = Result<Json<T>, Rejected>;
 
 /// An error in Google's form.
-struct Refused(Status);
+struct Rejected(Status);
 
-impl<E: Into<Status>> From<E> for Refused {
+impl<E: Into<Status>> From<E> for Rejected {
     fn from(error: E) -> Self {
         Self(error.into())
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for Rejected {
     fn into_response(self) -> Response {
-        refuse(&self.0)
+        reject(&self.0)
     }
 }
 
@@ -93,7 +93,7 @@ pub(super) fn routes(
             get(faults).put(set_faults).delete(clear_faults),
         )
         .route(&format!("{SUBSCRIPTION}/deliverAgain"), post(deliver_again))
-        .route(&format!("{SUBSCRIPTION}/messages"), get(held))
+        .route(&format!("{SUBSCRIPTION}/messages"), get(unacked))
         .route("/emulator/v1/projects/{project}", delete(clear))
         .method_not_allowed_fallback(wrong_method)
         .with_state(Control {
@@ -156,27 +156,27 @@ async fn deliver_again(
     Path(place): Path<(String, String)>,
     body: Bytes,
 ) -> Answer<Nothing> {
-    let AgainBody { message_id } = read(&body)?;
-    control.subscription(&place)?.again(&message_id)?;
+    let RedeliverBody { message_id } = read(&body)?;
+    control.subscription(&place)?.redeliver(&message_id)?;
     super::saved(&control.broker).await?;
     Ok(Json(Nothing {}))
 }
 
 /// Lists the unacknowledged messages of a subscription, oldest first, in the form of a pull response. They are not leased,
 /// so there are no ack ids.
-async fn held(
+async fn unacked(
     State(control): State<Control>,
     Path(place): Path<(String, String)>,
-    query: Result<Query<HeldQuery>, QueryRejection>,
-) -> Result<Response, Refused> {
-    let Query(HeldQuery { max_messages }) =
+    query: Result<Query<UnackedQuery>, QueryRejection>,
+) -> Result<Response, Rejected> {
+    let Query(UnackedQuery { max_messages }) =
         query.map_err(|rejection| Status::invalid_argument(rejection.body_text()))?;
-    let most = max_messages.min(MAX_HELD_MESSAGES);
-    let held = control
+    let most = max_messages.min(MAX_UNACKED_MESSAGES);
+    let unacked = control
         .subscription(&place)?
-        .first_unacked(most, MAX_HELD_BYTES);
+        .first_unacked(most, MAX_UNACKED_BYTES);
     let answer = PullResponse {
-        received_messages: held
+        received_messages: unacked
             .iter()
             .map(|message| ReceivedMessage {
                 message: Some(convert::message(message)),
@@ -194,16 +194,16 @@ async fn clear(State(control): State<Control>, Path(project): Path<String>) -> A
     Ok(Json(Nothing {}))
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> Refused {
+async fn wrong_method(method: Method, uri: Uri) -> Rejected {
     let path = uri.path();
     let text = format!(
         "The emulator has no {method} {path}: faults are got, put and deleted, the clock and messages are got, projects are \
          deleted, and all else is posted"
     );
-    Refused(Status::not_found(text))
+    Rejected(Status::not_found(text))
 }
 
-impl HeldQuery {
+impl UnackedQuery {
     const fn default_messages() -> usize {
         100
     }

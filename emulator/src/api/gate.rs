@@ -16,7 +16,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tonic::Status;
 
-use super::refuse;
+use super::reject;
 use crate::server::hosts::{authorities, host};
 
 /// Suffixes of names that cannot be registered, so that no foreign page has such a name (RFC 6761, RFC 6762, RFC 8375;
@@ -41,7 +41,7 @@ pub(super) struct Gate {
 
 /// The reason for rejecting a request.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+enum Rejection {
     #[error(
         "the emulator answers to programs and to pages of this machine, not to web pages from elsewhere"
     )]
@@ -60,11 +60,11 @@ impl Gate {
         }
     }
 
-    fn check(&self, request: &Request) -> Result<(), Refusal> {
+    fn check(&self, request: &Request) -> Result<(), Rejection> {
         // A browser that reached this machine by a foreign name sends no origin, as it takes the page for the emulator's
         // own.
         if !authorities(request).all(|host| host.is_some_and(|host| self.answers_to(&host))) {
-            return Err(Refusal::ForeignName);
+            return Err(Rejection::ForeignName);
         }
         // The browser sends the page's origin with every request that changes something, and hides the responses to others
         // from the page.
@@ -73,7 +73,7 @@ impl Gate {
         if is_safe || origins.all(is_of_this_machine) {
             Ok(())
         } else {
-            Err(Refusal::ForeignPage)
+            Err(Rejection::ForeignPage)
         }
     }
 
@@ -100,7 +100,7 @@ fn is_container(host: &str) -> bool {
 pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let origin = own_origin(request.headers());
     let mut response = match gate.check(&request) {
-        Err(refusal) => refused(&refusal, request.headers()),
+        Err(rejection) => rejected(&rejection, request.headers()),
         Ok(()) if origin.is_some() && is_preflight(&request) => preflight(request.headers()),
         Ok(()) => next.run(request).await,
     };
@@ -137,13 +137,13 @@ fn preflight(asked: &HeaderMap) -> Response {
     response
 }
 
-fn refused(refusal: &Refusal, headers: &HeaderMap) -> Response {
-    let status = Status::permission_denied(refusal.to_string());
+fn rejected(rejection: &Rejection, headers: &HeaderMap) -> Response {
+    let status = Status::permission_denied(rejection.to_string());
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     if kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
         status.into_http()
     } else {
-        refuse(&status)
+        reject(&status)
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_a_foreign_page_can_have_are_refused() {
+    fn names_that_a_foreign_page_can_have_are_rejected() {
         for host in [
             "localhost:8085",
             "127.0.0.1:8085",

@@ -15,7 +15,7 @@ mod mask;
 mod page;
 mod publisher;
 mod pull;
-mod refusals;
+mod rejections;
 mod rest;
 mod schemas;
 mod subscriber;
@@ -32,7 +32,7 @@ use tonic::Status;
 
 use self::gate::Gate;
 use self::rest::Rest;
-pub(crate) use self::rest::refuse;
+pub(crate) use self::rest::reject;
 use crate::broker::Broker;
 use crate::error::ApiError;
 use crate::issuer::{CERTIFICATES_PATH, Issuer, KEYS_PATH};
@@ -74,7 +74,7 @@ pub(crate) fn router(
         .merge(control)
         .merge(grpc::routes(&services))
         .layer(from_fn_with_state(gate, gate::pass))
-        .layer(from_fn(refusals::log))
+        .layer(from_fn(rejections::log))
         .layer(DefaultBodyLimit::max(MAX_READ_BYTES))
 }
 

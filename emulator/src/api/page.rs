@@ -71,14 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn made_up_tokens_are_refused() {
+    fn made_up_tokens_are_rejected() {
         for token in ["b", "projects/shop/topics/orders", "YWZ0ZXI", "_____w", "é"] {
             assert!(page(NAMES, |name| name, 0, token).is_err(), "{token}");
         }
     }
 
     #[test]
-    fn a_negative_size_is_refused() {
+    fn a_negative_size_is_rejected() {
         assert!(page(NAMES, |name| name, -1, "").is_err());
     }
 }

@@ -8,7 +8,7 @@ use super::document::{
     Document, MessageEntry, SchemaEntry, SchemaSettingsEntry, SubscriptionEntry, TopicEntry,
 };
 use super::file::{Checked, File};
-use super::place::{BootstrapFault, Source, refused};
+use super::place::{BootstrapFault, Source, rejected};
 use super::{Bootstrap, BootstrapDefaults, message, subscription, yaml};
 use crate::resources::name::{ResourceName, check_project};
 use crate::resources::subscription::SubscriptionConfig;
@@ -71,7 +71,7 @@ impl<'a> Collection<'a> {
         let default = || Spanned::new(default(), Location::UNKNOWN, Location::UNKNOWN);
         let project = document.project.unwrap_or_else(default);
         if let Err(error) = check_project(&project.value) {
-            return self.fault(refused(source, project.referenced, &error));
+            return self.fault(rejected(source, project.referenced, &error));
         }
         let file = File {
             source,
@@ -157,7 +157,7 @@ impl<'a> Collection<'a> {
             definition,
         };
         let checked = Schemas::validate_schema(&declared.to_schema());
-        self.keep(checked.map_err(|error| refused(file.source, name.referenced, &error)));
+        self.keep(checked.map_err(|error| rejected(file.source, name.referenced, &error)));
         self.found.schemas.push(declared);
         Ok(())
     }
@@ -176,7 +176,7 @@ impl<'a> Collection<'a> {
             let is_retention = error.to_string().starts_with("messageRetentionDuration");
             let retention = retention.filter(|_| is_retention);
             let place = retention.map_or(name.referenced, |retention| retention.referenced);
-            refused(file.source, place, &error)
+            rejected(file.source, place, &error)
         }));
         self.found.topics.push(topic);
         for (name, entry) in entry.subscriptions.0 {
@@ -238,7 +238,7 @@ impl<'a> Collection<'a> {
             .map_err(|(place, text)| BootstrapFault::new(file.source, place, text))?;
         config
             .check()
-            .map_err(|error| refused(file.source, places.find(&error.to_string()), &error))?;
+            .map_err(|error| rejected(file.source, places.find(&error.to_string()), &error))?;
         self.found.subscriptions.push(config);
         Ok(())
     }

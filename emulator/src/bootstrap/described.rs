@@ -9,7 +9,7 @@ use serde_saphyr::{Location, Spanned};
 
 use super::collect::Collection;
 use super::document::Seconds;
-use super::place::{BootstrapFault, Source, refused};
+use super::place::{BootstrapFault, Source, rejected};
 use super::yaml;
 use crate::error::ApiError;
 use crate::resources::name::ResourceName;
@@ -128,10 +128,10 @@ fn add_topic(
     source: &Source,
     described: &Spanned<DescribedTopic>,
 ) -> Result<(), BootstrapFault> {
-    let refuse = |error: ApiError| refused(source, described.referenced, &error);
+    let reject = |error: ApiError| rejected(source, described.referenced, &error);
     let project = collection.defaults.project.clone();
     let DescribedTopic { id, schema } = &described.value;
-    let topic = ResourceName::topic(&format!("projects/{project}/topics/{id}")).map_err(refuse)?;
+    let topic = ResourceName::topic(&format!("projects/{project}/topics/{id}")).map_err(reject)?;
     // Another file may declare more of it.
     if collection.is_declared(topic.as_str()) {
         return Ok(());
@@ -146,7 +146,7 @@ fn add_topic(
     }) = schema
     {
         let name =
-            ResourceName::schema(&format!("projects/{project}/schemas/{name}")).map_err(refuse)?;
+            ResourceName::schema(&format!("projects/{project}/schemas/{name}")).map_err(reject)?;
         config.schema = Some(SchemaSettings {
             schema: name.to_string(),
             encoding: match encoding {
@@ -163,7 +163,7 @@ fn add_topic(
                 language: *r#type,
                 definition: definition.clone(),
             };
-            Schemas::validate_schema(&declared.to_schema()).map_err(refuse)?;
+            Schemas::validate_schema(&declared.to_schema()).map_err(reject)?;
             collection.add_schema(declared);
         }
     }
@@ -177,25 +177,25 @@ fn add(
     declared: &Spanned<Declared>,
     base: &str,
 ) -> Result<(), BootstrapFault> {
-    let refuse = |error: ApiError| refused(source, declared.referenced, &error);
+    let reject = |error: ApiError| rejected(source, declared.referenced, &error);
     let project = collection.defaults.project.clone();
     let full = |kind: &str, id: &str| format!("projects/{project}/{kind}/{id}");
     let Declared {
         id, topic, form, ..
     } = &declared.value;
-    let topic = ResourceName::topic(&full("topics", topic)).map_err(refuse)?;
+    let topic = ResourceName::topic(&full("topics", topic)).map_err(reject)?;
     // Subscriptions may share a topic, and another file may declare more of it.
     if !collection.is_declared(topic.as_str()) {
         collection.declare(source, declared.referenced, &topic)?;
         collection.add_topic(TopicConfig::new(topic.as_str()));
     }
-    let name = ResourceName::subscription(&full("subscriptions", id)).map_err(refuse)?;
+    let name = ResourceName::subscription(&full("subscriptions", id)).map_err(reject)?;
     collection.declare(source, declared.referenced, &name)?;
     let dead_letters = full("topics", &declared.value.dead_letter_topic);
     let mut config = SubscriptionConfig::new(name.as_str(), topic.as_str());
     declared.value.apply(&mut config, dead_letters);
     config.push_config = Some(declared.value.push_config(&project, base));
-    config.check().map_err(refuse)?;
+    config.check().map_err(reject)?;
     if *form == DeclaredForm::Eventarc {
         collection.note(format!(
             "subscription {id} is Eventarc's in the cloud, and pushes wrapped messages here"

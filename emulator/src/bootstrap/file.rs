@@ -2,7 +2,7 @@
 
 use serde_saphyr::Spanned;
 
-use super::place::{BootstrapFault, Source, read_text, refused};
+use super::place::{BootstrapFault, Source, read_text, rejected};
 use crate::error::ApiError;
 use crate::resources::name::ResourceName;
 
@@ -31,7 +31,7 @@ impl File<'_> {
         check: impl Fn(&str) -> Result<ResourceName, ApiError>,
     ) -> Checked<ResourceName> {
         check(&self.full(collection, &written.value))
-            .map_err(|error| refused(self.source, written.referenced, &error))
+            .map_err(|error| rejected(self.source, written.referenced, &error))
     }
 
     pub(super) fn read(&self, path: &Spanned<String>) -> Checked<String> {

@@ -26,7 +26,7 @@ pub(super) enum Numeral {
 }
 
 /// The reason for which a value cannot be written, and its place.
-type Refused = (Option<Location>, String);
+type Rejected = (Option<Location>, String);
 
 /// Reads a field that may be null, since null is JSON as well.
 pub(super) fn present<'de, D: Deserializer<'de>>(
@@ -39,13 +39,13 @@ pub(super) fn present<'de, D: Deserializer<'de>>(
 ///
 /// # Errors
 /// If a number is ambiguous or has no form in JSON.
-pub(super) fn write(json: &Spanned<Json>, text: &str) -> Result<String, Refused> {
+pub(super) fn write(json: &Spanned<Json>, text: &str) -> Result<String, Rejected> {
     let mut output = String::new();
     append(&mut output, json, text)?;
     Ok(output)
 }
 
-fn append(output: &mut String, json: &Spanned<Json>, text: &str) -> Result<(), Refused> {
+fn append(output: &mut String, json: &Spanned<Json>, text: &str) -> Result<(), Rejected> {
     match &json.value {
         Json::Null => output.push_str("null"),
         Json::Bool(is_true) => output.push_str(if *is_true { "true" } else { "false" }),
@@ -78,15 +78,15 @@ fn quoted(text: &str) -> String {
 }
 
 /// Returns a number in JSON, unchanged if it is valid JSON.
-fn number(value: &Numeral, place: Location, text: &str) -> Result<String, Refused> {
+fn number(value: &Numeral, place: Location, text: &str) -> Result<String, Rejected> {
     let written = written(place, text);
-    let refuse = |why: String| (Some(place), why);
+    let reject = |why: String| (Some(place), why);
     let digits = written.trim_start_matches(['+', '-']);
     if is_json_number(written) {
         return Ok(written.to_owned());
     }
     if digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(refuse(format!(
+        return Err(reject(format!(
             "{written} begins with a zero, which other readers of YAML take for an octal number: write \"{written}\" for text, \
              or the number without its zero"
         )));
@@ -101,7 +101,7 @@ fn number(value: &Numeral, place: Location, text: &str) -> Result<String, Refuse
         Numeral::Float(value) => Number::from_f64(*value)
             .map(|number| number.to_string())
             .ok_or_else(|| {
-                refuse(format!(
+                reject(format!(
                     "{written} has no form in JSON: write \"{written}\" for text"
                 ))
             }),

@@ -201,7 +201,7 @@ fn first_line(text: &str) -> String {
 }
 
 /// Returns an error with the text of one of Google's rules and its place.
-pub(super) fn refused(source: &Source, location: Location, error: &ApiError) -> BootstrapFault {
+pub(super) fn rejected(source: &Source, location: Location, error: &ApiError) -> BootstrapFault {
     BootstrapFault::new(source, location, error.to_string())
 }
 

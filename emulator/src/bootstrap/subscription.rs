@@ -44,9 +44,9 @@ impl Places {
     }
 
     /// Returns the place of the field with which an error text begins.
-    pub(super) fn find(&self, refusal: &str) -> Location {
+    pub(super) fn find(&self, rejection: &str) -> Location {
         let mut fields = self.fields.iter();
-        let found = fields.find(|(field, _)| refusal.starts_with(field));
+        let found = fields.find(|(field, _)| rejection.starts_with(field));
         found.map_or(self.whole, |(_, place)| *place)
     }
 }

@@ -17,8 +17,8 @@ use crate::convert::{snapshot_from, subscription_from, timestamp, topic_from};
 use crate::delivery::{Delivery, SnapshotSeek};
 use crate::error::ApiError;
 use crate::faults::Faults;
-use crate::journal::data_folder::Hold;
-use crate::journal::{Held, Kind, Saved, SavedMessage, SavedResource};
+use crate::journal::data_folder::AckChange;
+use crate::journal::{AckState, Kind, Saved, SavedMessage, SavedResource};
 use crate::messages::message::{Message as PublishedMessage, ReceivedMessage};
 use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
@@ -54,8 +54,8 @@ impl Broker {
     fn restore_all(&self, saved: Saved, messages: &mut Messages) -> Result<(), ApiError> {
         self.restore_messages(saved.messages, messages)?;
         for resource in saved.resources {
-            let holds = saved.holds.get(&resource.name);
-            self.restore_resource(resource, holds.map_or(&[], Vec::as_slice), messages)?;
+            let ack_states = saved.ack_states.get(&resource.name);
+            self.restore_resource(resource, ack_states.map_or(&[], Vec::as_slice), messages)?;
         }
         Ok(())
     }
@@ -83,7 +83,7 @@ impl Broker {
     fn restore_resource(
         &self,
         resource: SavedResource,
-        holds: &[(u64, Held)],
+        ack_states: &[(u64, AckState)],
         messages: &Messages,
     ) -> Result<(), ApiError> {
         let SavedResource { kind, name, value } = resource;
@@ -102,7 +102,7 @@ impl Broker {
             Kind::Subscription => {
                 let subscription = Subscription::decode(&value[..]).map_err(broken)?;
                 let record = SubscriptionRecord::decode(&value[..]).map_err(broken)?;
-                self.restore_subscription((subscription, record), holds, messages)?;
+                self.restore_subscription((subscription, record), ack_states, messages)?;
             }
             Kind::Snapshot => {
                 let record = SnapshotRecord::decode(&value[..]).map_err(broken)?;
@@ -133,7 +133,7 @@ impl Broker {
     fn restore_subscription(
         &self,
         (subscription, record): (Subscription, SubscriptionRecord),
-        holds: &[(u64, Held)],
+        ack_states: &[(u64, AckState)],
         messages: &Messages,
     ) -> Result<(), ApiError> {
         let is_detached = subscription.detached;
@@ -142,15 +142,15 @@ impl Broker {
         let topic = ResourceName::topic(&config.topic).ok();
         let origin = self.origin(&config.topic, record.origin);
         let delivery = self.open(config, origin)?;
-        let known = holds
+        let known = ack_states
             .iter()
-            .filter_map(|(sequence, held)| Some((Arc::clone(&messages.get(sequence)?.1), *held)));
+            .filter_map(|(sequence, state)| Some((Arc::clone(&messages.get(sequence)?.1), *state)));
         let snapshot_seek = record
             .snapshot_seek
             .map(SnapshotSeek::try_from)
             .transpose()?;
         delivery.restore(known, snapshot_seek);
-        self.release_lost(&delivery, holds, messages);
+        self.forget_lost(&delivery, ack_states, messages);
         let mut resources = self.resources();
         let topic = topic.filter(|_| !is_detached);
         if let Some(topic) = topic.and_then(|name| resources.topics.get_mut(&name)) {
@@ -172,15 +172,22 @@ impl Broker {
         resources.topics.get(&name).map(OpenTopic::origin)
     }
 
-    /// Deletes holds without a message. A crash between the two deletions would leave them in the folder forever.
-    fn release_lost(&self, delivery: &Delivery, holds: &[(u64, Held)], messages: &Messages) {
-        let sequences = holds.iter().map(|(sequence, _)| *sequence);
+    /// Deletes states without a message. A crash between the two deletions would leave them in the folder forever.
+    fn forget_lost(
+        &self,
+        delivery: &Delivery,
+        ack_states: &[(u64, AckState)],
+        messages: &Messages,
+    ) {
+        let sequences = ack_states.iter().map(|(sequence, _)| *sequence);
         let lost = sequences.filter(|sequence| !messages.contains_key(sequence));
-        let lost: Vec<Hold> = lost.map(|sequence| Hold::Gone { sequence }).collect();
+        let lost: Vec<AckChange> = lost
+            .map(|sequence| AckChange::Removed { sequence })
+            .collect();
         if let Some(folder) = &self.data_folder
             && !lost.is_empty()
         {
-            folder.holds(delivery.name(), lost);
+            folder.change_ack_states(delivery.name(), lost);
         }
     }
 

@@ -138,7 +138,7 @@ impl Broker {
         self.history.deleted(name);
         self.save_deletion(Kind::Subscription, name);
         if let Some(folder) = &self.data_folder {
-            folder.release_all(name);
+            folder.forget_ack_states(name);
         }
         Ok(())
     }

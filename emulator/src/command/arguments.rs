@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_would_be_ignored_is_refused() {
+    fn a_filter_that_would_be_ignored_is_rejected() {
         check("debug", true);
         check("emulator=debug,hyper=warn", true);
         check("warn,emulator=trace", true);

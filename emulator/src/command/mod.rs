@@ -2,8 +2,8 @@
 
 mod announcement;
 mod arguments;
-mod refusal;
+mod rejection;
 
 pub(crate) use self::announcement::announce;
 pub(crate) use self::arguments::{Arguments, DEFAULT_PROJECT};
-pub(crate) use self::refusal::{Place, Refusal};
+pub(crate) use self::rejection::{Place, Rejection};

@@ -40,7 +40,7 @@ pub(super) struct Replay {
 }
 
 /// A dead letter, and the subscription that holds it.
-type HeldDeadLetter = (ResourceName, Arc<StoredMessage>);
+type FoundDeadLetter = (ResourceName, Arc<StoredMessage>);
 type Configs = Vec<(ResourceName, SubscriptionConfig)>;
 
 pub(super) async fn list(
@@ -70,8 +70,8 @@ pub(super) async fn replay(
     let replay = read(body)?;
     let source = &console.source;
     let holder = ResourceName::subscription(&replay.subscription)?;
-    let held = source.unacked_messages(&holder);
-    let dead_letter = held
+    let unacked = source.unacked_messages(&holder);
+    let dead_letter = unacked
         .iter()
         .find(|dead_letter| dead_letter.id == replay.message_id && dead_letter.is_dead_letter());
     let dead_letter = dead_letter.ok_or_else(|| ApiError::NotFound(replay.message_id.clone()))?;
@@ -90,7 +90,7 @@ pub(super) async fn replay(
 
 /// Returns the dead letters, the latest first, and the subscriptions with too many messages to search. Only subscriptions of
 /// dead-letter topics are searched.
-fn dead_letters(source: &Source, configs: &Configs) -> (Vec<HeldDeadLetter>, Vec<String>) {
+fn dead_letters(source: &Source, configs: &Configs) -> (Vec<FoundDeadLetter>, Vec<String>) {
     let policies = configs
         .iter()
         .filter_map(|(_, config)| config.dead_letter_policy.as_ref());
@@ -109,11 +109,11 @@ fn dead_letters(source: &Source, configs: &Configs) -> (Vec<HeldDeadLetter>, Vec
             too_full.push(holder.to_string());
             continue;
         }
-        let held = source
+        let unacked = source
             .unacked_messages(holder)
             .into_iter()
             .filter(|message| message.is_dead_letter());
-        dead_letters.extend(held.map(|dead_letter| (holder.clone(), dead_letter)));
+        dead_letters.extend(unacked.map(|dead_letter| (holder.clone(), dead_letter)));
     }
     dead_letters.sort_by_key(|(_, dead_letter)| std::cmp::Reverse(dead_letter.sequence));
     (dead_letters, too_full)

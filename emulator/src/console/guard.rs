@@ -28,9 +28,9 @@ pub(super) struct Guard {
     public: Arc<str>,
 }
 
-/// The reason for refusing a request.
+/// The reason for rejecting a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-enum Refusal {
+enum Rejection {
     #[error(
         "the console answers to localhost and to IP addresses of this machine only: open it as http://127.0.0.1:PORT/console/, or \
          start the emulator with --public-url http://NAME:PORT"
@@ -48,14 +48,14 @@ enum Refusal {
 pub(super) async fn page(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     match guard.check_host(&request) {
         Ok(()) => dress(next.run(request).await),
-        Err(refusal) => refusal.into_response(),
+        Err(rejection) => rejection.into_response(),
     }
 }
 
 /// Passes a valid request to the console's interface on, and adds the security headers to the response.
 pub(super) async fn api(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    if let Err(refusal) = guard.check(&request) {
-        return dress(refusal.into_response());
+    if let Err(rejection) = guard.check(&request) {
+        return dress(rejection.into_response());
     }
     let mut response = dress(next.run(request).await);
     let no_store = HeaderValue::from_static("no-store");
@@ -69,26 +69,26 @@ impl Guard {
         Self { address, public }
     }
 
-    fn check(&self, request: &Request) -> Result<(), Refusal> {
+    fn check(&self, request: &Request) -> Result<(), Rejection> {
         self.check_host(request)?;
         check_page(request)?;
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
         if !is_safe && !is_json(request.headers()) {
-            return Err(Refusal::NotJson);
+            return Err(Rejection::NotJson);
         }
         Ok(())
     }
 
     /// Checks the host, which HTTP/2 has in the request's target and HTTP/1.1 in a header. If there are both, both must be
     /// valid.
-    fn check_host(&self, request: &Request) -> Result<(), Refusal> {
+    fn check_host(&self, request: &Request) -> Result<(), Rejection> {
         let mut hosts = authorities(request).peekable();
         let is_known = hosts.peek().is_some();
         let all_fit = hosts.all(|host| host.is_some_and(|host| self.is_own(&host)));
         if is_known && all_fit {
             Ok(())
         } else {
-            Err(Refusal::ForeignHost)
+            Err(Rejection::ForeignHost)
         }
     }
 
@@ -109,7 +109,7 @@ impl Guard {
 }
 
 /// Checks the origin that browsers send. No page can forge it, and programs send none.
-fn check_page(request: &Request) -> Result<(), Refusal> {
+fn check_page(request: &Request) -> Result<(), Rejection> {
     let headers = request.headers();
     let site = headers.get(FETCH_SITE).map(HeaderValue::as_bytes);
     let is_own_site = matches!(site, None | Some(b"same-origin" | b"none"));
@@ -125,7 +125,7 @@ fn check_page(request: &Request) -> Result<(), Refusal> {
     if is_own_site && is_own_origin {
         Ok(())
     } else {
-        Err(Refusal::ForeignPage)
+        Err(Rejection::ForeignPage)
     }
 }
 
@@ -158,7 +158,7 @@ fn dress(mut response: Response) -> Response {
     response
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         match self {
             Self::ForeignHost | Self::ForeignPage => permission_denied(&self.to_string()),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_a_host_or_with_two_is_refused() {
+    fn a_request_without_a_host_or_with_two_is_rejected() {
         let guard = Guard::new("127.0.0.1:8085".parse().unwrap(), PUBLIC);
         let none = Request::builder()
             .uri("/console/")
@@ -235,7 +235,7 @@ mod tests {
 
     const JSON: (&str, &str) = ("content-type", "application/json");
 
-    fn check(method: Method, headers: &[(&str, &str)], expected: Result<(), Refusal>) {
+    fn check(method: Method, headers: &[(&str, &str)], expected: Result<(), Rejection>) {
         let guard = Guard::new("127.0.0.1:8085".parse().unwrap(), PUBLIC);
         let mut request = Request::builder()
             .method(method)
@@ -273,18 +273,18 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_is_no_json_is_refused() {
-        check(Method::POST, &[], Err(Refusal::NotJson));
+    fn a_change_that_is_no_json_is_rejected() {
+        check(Method::POST, &[], Err(Rejection::NotJson));
         check(
             Method::POST,
             &[("content-type", "text/plain")],
-            Err(Refusal::NotJson),
+            Err(Rejection::NotJson),
         );
-        check(Method::DELETE, &[], Err(Refusal::NotJson));
+        check(Method::DELETE, &[], Err(Rejection::NotJson));
     }
 
     #[test]
-    fn a_foreign_page_is_refused() {
+    fn a_foreign_page_is_rejected() {
         for foreign in [
             ("origin", "http://evil.example"),
             ("origin", "null"),
@@ -294,8 +294,8 @@ mod tests {
             (FETCH_SITE, "cross-site"),
             (FETCH_SITE, "same-site"),
         ] {
-            check(Method::POST, &[JSON, foreign], Err(Refusal::ForeignPage));
-            check(Method::GET, &[foreign], Err(Refusal::ForeignPage));
+            check(Method::POST, &[JSON, foreign], Err(Rejection::ForeignPage));
+            check(Method::GET, &[foreign], Err(Rejection::ForeignPage));
         }
     }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::refusal::Refusal;
+use super::rejection::Rejection;
 use super::source::PushRequest;
 use super::{Console, content, dead_letters, view};
 use crate::error::ApiError;
@@ -61,7 +61,7 @@ pub(super) async fn list(
 pub(super) async fn record(
     State(console): State<Console>,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Json<Value>, Rejection> {
     let record = find(&console, &id)?;
     let source = &console.source;
     let now = source.history().now();
@@ -75,7 +75,7 @@ pub(super) async fn request(
     State(console): State<Console>,
     Path(id): Path<String>,
     Query(which): Query<PushQuery>,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Json<Value>, Rejection> {
     let record = find(&console, &id)?;
     let name = ResourceName::subscription(&which.subscription)?;
     let config = console.source.subscription(&name)?.config;
@@ -134,15 +134,15 @@ impl MessageQuery {
     }
 }
 
-fn find(console: &Console, id: &str) -> Result<MessageRecord, Refusal> {
+fn find(console: &Console, id: &str) -> Result<MessageRecord, Rejection> {
     let history = console.source.history();
     let unknown = || ApiError::NotFound(id.to_owned());
     let sequence = id.parse().map_err(|_| unknown())?;
     let record = history.record(sequence);
     record.ok_or_else(|| match history.max_messages() {
-        0 => Refusal::NoHistory,
-        messages if history.may_have_forgotten(sequence) => Refusal::Forgotten { messages },
-        _ => Refusal::NotSeen,
+        0 => Rejection::NoHistory,
+        messages if history.may_have_forgotten(sequence) => Rejection::Forgotten { messages },
+        _ => Rejection::NotSeen,
     })
 }
 

@@ -12,7 +12,7 @@ mod guard;
 mod live;
 mod messages;
 mod overview;
-mod refusal;
+mod rejection;
 mod source;
 mod view;
 

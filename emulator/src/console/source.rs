@@ -198,7 +198,7 @@ impl Source {
     }
 
     pub(super) fn redeliver(&self, name: &ResourceName, message_id: &str) -> Result<(), ApiError> {
-        self.broker.subscription(name)?.again(message_id)?;
+        self.broker.subscription(name)?.redeliver(message_id)?;
         let message_id = message_id.to_owned();
         self.history.noted(name, Note::Redelivered { message_id });
         Ok(())

@@ -1,7 +1,7 @@
 //! Converts between Google's messages and the emulator's own.
 
 mod push_config;
-mod refusal;
+mod rejection;
 mod schema_settings;
 mod snapshot;
 mod subscription;

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_without_an_endpoint_is_refused() {
+    fn a_setting_without_an_endpoint_is_rejected() {
         let config = PushConfig::new("http://localhost/");
         for (config, setting) in [
             (
@@ -165,8 +165,8 @@ mod tests {
         ] {
             let mut lost = push_config_to(config);
             lost.push_endpoint.clear();
-            let refused = push_config_from(lost).unwrap_err().to_string();
-            assert!(refused.contains(setting), "{refused}");
+            let rejected = push_config_from(lost).unwrap_err().to_string();
+            assert!(rejected.contains(setting), "{rejected}");
         }
     }
 }

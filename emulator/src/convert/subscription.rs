@@ -7,7 +7,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
     RetryPolicy as RetryPolicyMessage, Subscription, subscription,
 };
 
-use super::refusal::refuse;
+use super::rejection::reject;
 use super::{duration, push_config_from, push_config_to, to_duration};
 use crate::error::ApiError;
 use crate::resources::subscription::{DeadLetterPolicy, RetryPolicy, SubscriptionConfig};
@@ -58,7 +58,7 @@ fn check_supported(subscription: &Subscription) -> Result<(), ApiError> {
         tags,
         ..
     } = subscription;
-    refuse(
+    reject(
         "Subscription",
         &[
             ("bigqueryConfig", bigquery_config.is_some(), NO_EXPORT),

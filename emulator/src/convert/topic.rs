@@ -2,7 +2,7 @@
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::Topic;
 
-use super::refusal::refuse;
+use super::rejection::reject;
 use super::schema_settings::{schema_settings_from, schema_settings_to};
 use super::{duration, to_duration};
 use crate::error::ApiError;
@@ -13,7 +13,7 @@ use crate::resources::topic::TopicConfig;
 pub(crate) fn topic_from(topic: Topic) -> Result<TopicConfig, ApiError> {
     let is_stored = topic.message_storage_policy.is_some();
     let is_ingested = topic.ingestion_data_source_settings.is_some();
-    refuse(
+    reject(
         "Topic",
         &[
             (

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_id_is_refused() {
+    fn a_text_that_is_no_id_is_rejected() {
         for text in ["", "-", "1-2", "1-2-3-4", "x-1-2", "1-2-ffffffffffffffffff"] {
             assert!(text.parse::<AckId>().is_err(), "{text:?}");
         }

@@ -134,13 +134,13 @@ impl State {
 
     /// Updates the count of withheld messages after some were removed.
     pub(super) fn count_withheld(&mut self) {
-        let held = self.backlog.count_withheld();
+        let withheld = self.backlog.count_withheld();
         let gate = self
             .active_faults
             .as_mut()
             .and_then(|active_faults| active_faults.gate.as_mut());
         if let Some(gate) = gate {
-            gate.keep(held);
+            gate.keep(withheld);
         }
     }
 

@@ -35,7 +35,7 @@ use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::filter::Filter;
 use crate::history::History;
-use crate::journal::Held;
+use crate::journal::AckState;
 use crate::journal::data_folder::OptionalDataFolder;
 use crate::messages::storage::StoredMessage;
 use crate::push::Destination;
@@ -202,13 +202,13 @@ impl Delivery {
     ///
     /// # Errors
     /// If the message is unknown, or if the backlog is full.
-    pub(crate) fn again(&self, message_id: &str) -> Result<(), ApiError> {
+    pub(crate) fn redeliver(&self, message_id: &str) -> Result<(), ApiError> {
         let mut state = self.state();
         if !state.backlog.has_room(1, 0) {
             return Err(self.exhausted());
         }
         let sequence = message_id.parse();
-        if !sequence.is_ok_and(|sequence| state.backlog.again(sequence)) {
+        if !sequence.is_ok_and(|sequence| state.backlog.redeliver(sequence)) {
             return Err(ApiError::NotFound(message_id.to_owned()));
         }
         drop(state);
@@ -236,15 +236,15 @@ impl Delivery {
     /// Restores the messages of an earlier run.
     pub(crate) fn restore(
         &self,
-        holds: impl Iterator<Item = (Arc<StoredMessage>, Held)>,
+        ack_states: impl Iterator<Item = (Arc<StoredMessage>, AckState)>,
         snapshot_seek: Option<SnapshotSeek>,
     ) {
         let mut state = self.state();
         state.snapshot_seek = snapshot_seek;
-        for (message, held) in holds {
-            let failures = match held {
-                Held::Pending { failures } => Some(failures),
-                Held::Acked => None,
+        for (message, ack_state) in ack_states {
+            let failures = match ack_state {
+                AckState::Unacked { failures } => Some(failures),
+                AckState::Acked => None,
             };
             let kept_until = snapshot_seek.and_then(|snapshot_seek| snapshot_seek.keeps(&message));
             state.backlog.restore(message, failures, kept_until);
@@ -262,7 +262,7 @@ impl Delivery {
     }
 }
 
-/// The locked state of a subscription. Unlocking records the changes of holds.
+/// The locked state of a subscription. Unlocking writes the changes to the data folder.
 struct Locked<'a> {
     state: MutexGuard<'a, State>,
     delivery: &'a Delivery,
@@ -287,9 +287,9 @@ impl Drop for Locked<'_> {
         let Some(folder) = &self.delivery.data_folder else {
             return;
         };
-        let holds = self.state.backlog.take_holds();
-        if !holds.is_empty() {
-            folder.holds(&self.delivery.name, holds);
+        let changes = self.state.backlog.take_ack_changes();
+        if !changes.is_empty() {
+            folder.change_ack_states(&self.delivery.name, changes);
         }
     }
 }

@@ -54,8 +54,9 @@ impl Delivery {
     /// Returns the unacknowledged messages, for a snapshot.
     pub(crate) fn unacknowledged(&self) -> BTreeMap<u64, Arc<StoredMessage>> {
         let state = self.state();
-        let held = state.backlog.unacked_messages();
-        held.map(|message| (message.sequence, Arc::clone(message)))
+        let unacked = state.backlog.unacked_messages();
+        unacked
+            .map(|message| (message.sequence, Arc::clone(message)))
             .collect()
     }
 

@@ -44,7 +44,7 @@ impl Burst {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BurstGate {
     burst: Burst,
-    held: u32,
+    withheld: u32,
     /// The time at which the first of them is released.
     due: Option<Instant>,
 }
@@ -55,21 +55,21 @@ impl BurstGate {
     pub(crate) fn new(burst: Burst) -> Self {
         Self {
             burst,
-            held: 0,
+            withheld: 0,
             due: None,
         }
     }
 
     /// Counts a new message.
     pub(crate) fn arrive(&mut self, now: Instant) {
-        self.held = self.held.saturating_add(1);
+        self.withheld = self.withheld.saturating_add(1);
         self.due.get_or_insert(now + self.burst.hold);
     }
 
     /// Reduces the count after withheld messages were purged or expired.
-    pub(crate) fn keep(&mut self, held: usize) {
-        self.held = u32::try_from(held).unwrap_or(u32::MAX);
-        if self.held == 0 {
+    pub(crate) fn keep(&mut self, withheld: usize) {
+        self.withheld = u32::try_from(withheld).unwrap_or(u32::MAX);
+        if self.withheld == 0 {
             self.due = None;
         }
     }
@@ -77,11 +77,11 @@ impl BurstGate {
     /// Returns the number of messages to release now: all or none.
     pub(crate) fn release(&mut self, now: Instant) -> u32 {
         let is_over = self.due.is_some_and(|due| due <= now);
-        if self.held < self.burst.size && !is_over {
+        if self.withheld < self.burst.size && !is_over {
             return 0;
         }
         self.due = None;
-        std::mem::take(&mut self.held)
+        std::mem::take(&mut self.withheld)
     }
 
     /// Returns the time of the next release, if no further message arrives.
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_to_be_held_ends_the_wait() {
+    fn the_first_to_be_withheld_ends_the_wait() {
         let (mut gate, now) = gate();
         gate.arrive(now);
         gate.arrive(now + HOLD / 2);

@@ -327,7 +327,7 @@ mod tests {
         assert!(!built().is_none());
     }
 
-    fn refused(change: Value, words: &str) {
+    fn rejected(change: Value, words: &str) {
         let found = match from_value::<Faults>(change.clone()) {
             Ok(faults) => faults.check().unwrap_err().to_string(),
             Err(error) => error.to_string(),
@@ -336,39 +336,39 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused_by_name() {
-        refused(json!({"duplicates": 1}), "unknown field `duplicates`");
-        refused(
+    fn what_cannot_be_meant_is_rejected_by_name() {
+        rejected(json!({"duplicates": 1}), "unknown field `duplicates`");
+        rejected(
             json!({"duplicate": 1.5}),
             "duplicate is 1.5, expected 0 to 1",
         );
-        refused(json!({"reorder": -0.1}), "reorder is -0.1, expected 0 to 1");
-        refused(json!({"dropAnswer": 2}), "dropAnswer is 2, expected 0 to 1");
-        refused(
+        rejected(json!({"reorder": -0.1}), "reorder is -0.1, expected 0 to 1");
+        rejected(json!({"dropAnswer": 2}), "dropAnswer is 2, expected 0 to 1");
+        rejected(
             json!({"delay": {"probability": 1, "min": "3s", "max": "2s"}}),
             "delay.min is 3s, expected at most delay.max",
         );
-        refused(
+        rejected(
             json!({"delay": {"probability": 1, "max": "601s"}}),
             "delay.max is 601s",
         );
-        refused(
+        rejected(
             json!({"delay": {"probability": 1, "max": "2"}}),
             "\"2\" is not a duration",
         );
-        refused(
+        rejected(
             json!({"token": {"probability": 3, "forgery": "expired"}}),
             "token.probability is 3",
         );
-        refused(
+        rejected(
             json!({"burst": {"size": 1, "hold": "5s"}}),
             "burst.size is 1, expected 2 to 10000",
         );
-        refused(
+        rejected(
             json!({"burst": {"size": 9, "hold": "0s"}}),
             "burst.hold is 0s",
         );
-        refused(
+        rejected(
             json!({"seed": 9_007_199_254_740_992_u64}),
             "seed is 9007199254740992",
         );

@@ -101,7 +101,7 @@ impl<'de> Visitor<'de> for Read {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Outage, E> {
-        let length = duration::read(text).ok_or_else(|| E::custom(duration::refusal(text)))?;
+        let length = duration::read(text).ok_or_else(|| E::custom(duration::rejection(text)))?;
         Ok(Outage::For(length))
     }
 
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_outage_is_refused() {
+    fn what_is_no_outage_is_rejected() {
         for (written, words) in [
             (json!("soon"), "\"soon\" is not a duration"),
             (json!({"until": "noon"}), "\"noon\" is not a time"),

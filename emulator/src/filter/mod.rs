@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(parsed.matches(&message), matches, "{filter}");
     }
 
-    fn refused(filter: &str, expected: &str) {
+    fn rejected(filter: &str, expected: &str) {
         let error = Filter::parse(filter).unwrap_err();
         assert_eq!(error, ApiError::invalid(expected), "{filter}");
     }
@@ -194,38 +194,38 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
-        refused(
+        rejected(
             "attributes:a AND attributes:b OR attributes:c",
             "Invalid filter at character 31: expected AND or the end (parentheses are needed where AND and OR meet), found \"OR\"",
         );
-        refused(
+        rejected(
             "attributes.a = com",
             "Invalid filter at character 16: expected a string in double quotes, found \"com\"",
         );
-        refused(
+        rejected(
             "hasPrefix(attributes.a \"x\")",
             "Invalid filter at character 24: expected \",\", found \"\"\"",
         );
-        refused(
+        rejected(
             "(attributes:a",
             "Invalid filter at character 14: expected AND, OR or \")\", found the end",
         );
-        refused(
+        rejected(
             "labels.a = \"x\"",
             "Invalid filter at character 1: expected attributes, hasPrefix, NOT, \"-\" or \"(\", found \"labels\"",
         );
-        refused(
+        rejected(
             "attributes.a = \"ü\\q\"",
             "Invalid filter at character 18: expected an escape sequence, found \"\\\"",
         );
-        refused(
+        rejected(
             "attributes.a = \"x",
             "Invalid filter at character 18: expected a closing double quote, found the end",
         );
     }
 
     #[test]
-    fn what_google_does_not_document_is_refused() {
+    fn what_google_does_not_document_is_rejected() {
         for filter in [
             "attributes:a and attributes:b",
             "not attributes:a",

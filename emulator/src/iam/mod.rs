@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_policies_are_refused() {
+    fn malformed_policies_are_rejected() {
         let policies = Policies::default();
         assert!(policies.set(TOPIC, policy("")).is_err());
         let version = |version| Policy {
@@ -194,10 +194,10 @@ mod tests {
         if let Some(binding) = nobody.bindings.first_mut() {
             binding.members.push("bogus".to_owned());
         }
-        let refused = policies.set(TOPIC, nobody).unwrap_err().to_string();
+        let rejected = policies.set(TOPIC, nobody).unwrap_err().to_string();
         assert!(
-            refused.starts_with("Invalid member \"bogus\": "),
-            "{refused}"
+            rejected.starts_with("Invalid member \"bogus\": "),
+            "{rejected}"
         );
         let mut condition = policy("roles/viewer");
         if let Some(binding) = condition.bindings.first_mut() {

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn anything_else_is_rejected() {
         for permission in [
             "pubsub.topics.bogus",
             "pubsub.topics.create",

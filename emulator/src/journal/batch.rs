@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::change::{Change, Held, Kind};
+use super::change::{AckState, Change, Kind};
 
 /// The writer's knowledge of the file, so that it need not read it.
 #[derive(Default)]
 pub(super) struct Written {
-    /// The numbers of subscriptions. A hold is written for each message, and should not repeat a long name.
+    /// The numbers of subscriptions. A state is written for each message, and should not repeat a long name.
     numbers: HashMap<String, u32>,
     taken: HashSet<u32>,
     next_number: u32,
@@ -21,9 +21,9 @@ pub(super) struct Batch {
     pub(super) resources: BTreeMap<(u8, String), Option<Vec<u8>>>,
     pub(super) messages: BTreeMap<u64, Option<(String, Vec<u8>)>>,
     pub(super) subscriptions: BTreeMap<String, Option<u32>>,
-    /// Subscriptions whose earlier holds are deleted before `holds` are written.
-    pub(super) released: Vec<u32>,
-    pub(super) holds: BTreeMap<(u32, u64), Option<Held>>,
+    /// Subscriptions whose earlier states are deleted before `ack_states` are written.
+    pub(super) forgotten: Vec<u32>,
+    pub(super) ack_states: BTreeMap<(u32, u64), Option<AckState>>,
 }
 
 impl Written {
@@ -46,8 +46,10 @@ impl Written {
             .messages
             .last_key_value()
             .map(|(sequence, _)| *sequence);
-        let held = batch.holds.keys().map(|(_, sequence)| *sequence).max();
-        self.newest = self.newest.max(newest.max(held).unwrap_or_default());
+        let newest_state = batch.ack_states.keys().map(|(_, sequence)| *sequence).max();
+        self.newest = self
+            .newest
+            .max(newest.max(newest_state).unwrap_or_default());
         batch
     }
 
@@ -68,19 +70,19 @@ impl Written {
                     batch.messages.insert(sequence, None);
                 }
             }
-            Change::Hold {
+            Change::AckState {
                 subscription,
                 sequence,
                 state,
             } => {
                 let number = self.number(batch, subscription);
-                batch.holds.insert((number, sequence), Some(state));
+                batch.ack_states.insert((number, sequence), Some(state));
             }
-            Change::Release {
+            Change::ForgetAckState {
                 subscription,
                 sequence,
-            } => self.release(batch, &subscription, sequence),
-            Change::ReleaseAll { subscription } => self.release_all(batch, subscription),
+            } => self.forget_ack_state(batch, &subscription, sequence),
+            Change::ForgetAckStates { subscription } => self.forget_ack_states(batch, subscription),
         }
     }
 
@@ -98,25 +100,25 @@ impl Written {
         number
     }
 
-    fn release(&self, batch: &mut Batch, subscription: &str, sequence: u64) {
+    fn forget_ack_state(&self, batch: &mut Batch, subscription: &str, sequence: u64) {
         let Some(number) = self.numbers.get(subscription) else {
             return;
         };
-        batch.holds.remove(&(*number, sequence));
+        batch.ack_states.remove(&(*number, sequence));
         if sequence <= self.newest {
-            batch.holds.insert((*number, sequence), None);
+            batch.ack_states.insert((*number, sequence), None);
         }
     }
 
-    fn release_all(&mut self, batch: &mut Batch, subscription: String) {
+    fn forget_ack_states(&mut self, batch: &mut Batch, subscription: String) {
         let Some(number) = self.numbers.remove(&subscription) else {
             return;
         };
-        // The next subscription may have this number. Its holds are written after these are deleted.
+        // The next subscription may have this number. Its states are written after these are deleted.
         self.taken.remove(&number);
         batch.subscriptions.insert(subscription, None);
-        batch.released.push(number);
-        batch.holds.retain(|(holder, _), _| *holder != number);
+        batch.forgotten.push(number);
+        batch.ack_states.retain(|(of, _), _| *of != number);
     }
 }
 
@@ -125,8 +127,8 @@ impl Batch {
         self.resources.is_empty()
             && self.messages.is_empty()
             && self.subscriptions.is_empty()
-            && self.released.is_empty()
-            && self.holds.is_empty()
+            && self.forgotten.is_empty()
+            && self.ack_states.is_empty()
     }
 
     fn resource(&mut self, kind: Kind, name: String, value: Option<Vec<u8>>) {
@@ -146,23 +148,23 @@ mod tests {
         }
     }
 
-    fn hold(subscription: &str, sequence: u64) -> Change {
-        Change::Hold {
+    fn ack_state(subscription: &str, sequence: u64) -> Change {
+        Change::AckState {
             subscription: subscription.to_owned(),
             sequence,
-            state: Held::Acked,
+            state: AckState::Acked,
         }
     }
 
-    fn release(subscription: &str, sequence: u64) -> Change {
-        Change::Release {
+    fn forget_ack_state(subscription: &str, sequence: u64) -> Change {
+        Change::ForgetAckState {
             subscription: subscription.to_owned(),
             sequence,
         }
     }
 
-    fn release_all(subscription: &str) -> Change {
-        Change::ReleaseAll {
+    fn forget_ack_states(subscription: &str) -> Change {
+        Change::ForgetAckStates {
             subscription: subscription.to_owned(),
         }
     }
@@ -171,45 +173,52 @@ mod tests {
     fn what_ends_in_the_batch_it_began_in_is_not_written() {
         let batch = Written::default().gather([
             message(7),
-            hold("billing", 7),
-            release("billing", 7),
+            ack_state("billing", 7),
+            forget_ack_state("billing", 7),
             Change::ForgetMessage { sequence: 7 },
         ]);
         assert!(batch.messages.is_empty());
-        assert!(batch.holds.is_empty());
+        assert!(batch.ack_states.is_empty());
     }
 
     #[test]
     fn what_is_in_the_file_is_taken_out_of_it() {
         let mut written = Written::default();
-        written.gather([message(7), hold("billing", 7)]);
+        written.gather([message(7), ack_state("billing", 7)]);
         let batch = written.gather([
-            hold("billing", 7),
-            release("billing", 7),
+            ack_state("billing", 7),
+            forget_ack_state("billing", 7),
             Change::ForgetMessage { sequence: 7 },
         ]);
         assert_eq!(batch.messages, BTreeMap::from([(7, None)]));
-        assert_eq!(batch.holds, BTreeMap::from([((0, 7), None)]));
+        assert_eq!(batch.ack_states, BTreeMap::from([((0, 7), None)]));
     }
 
     #[test]
-    fn a_number_serves_again_once_its_holds_are_released() {
+    fn a_number_serves_again_once_its_states_are_forgotten() {
         let mut written = Written::default();
-        written.gather([hold("billing", 7), hold("orders", 7)]);
+        written.gather([ack_state("billing", 7), ack_state("orders", 7)]);
         let batch = written.gather([
-            hold("billing", 8),
-            release_all("billing"),
-            hold("archive", 9),
+            ack_state("billing", 8),
+            forget_ack_states("billing"),
+            ack_state("archive", 9),
         ]);
-        assert_eq!(batch.holds, BTreeMap::from([((2, 9), Some(Held::Acked))]));
-        let batch = written.gather([release_all("archive"), hold("billing", 10)]);
-        assert_eq!(batch.released, [2]);
-        assert_eq!(batch.holds, BTreeMap::from([((2, 10), Some(Held::Acked))]));
+        assert_eq!(
+            batch.ack_states,
+            BTreeMap::from([((2, 9), Some(AckState::Acked))])
+        );
+        let batch = written.gather([forget_ack_states("archive"), ack_state("billing", 10)]);
+        assert_eq!(batch.forgotten, [2]);
+        assert_eq!(
+            batch.ack_states,
+            BTreeMap::from([((2, 10), Some(AckState::Acked))])
+        );
     }
 
     #[test]
-    fn releasing_what_nobody_holds_writes_nothing() {
-        let batch = Written::default().gather([release("billing", 7), release_all("billing")]);
-        assert!(batch.holds.is_empty() && batch.subscriptions.is_empty());
+    fn forgetting_an_unknown_state_writes_nothing() {
+        let batch = Written::default()
+            .gather([forget_ack_state("billing", 7), forget_ack_states("billing")]);
+        assert!(batch.ack_states.is_empty() && batch.subscriptions.is_empty());
     }
 }

@@ -25,17 +25,17 @@ pub(crate) enum Change {
         sequence: u64,
     },
     /// The new state of a message in a subscription.
-    Hold {
+    AckState {
         subscription: String,
         sequence: u64,
-        state: Held,
+        state: AckState,
     },
-    Release {
+    ForgetAckState {
         subscription: String,
         sequence: u64,
     },
-    /// The end of all holds of a subscription. Otherwise a deleted subscription would leave them behind.
-    ReleaseAll {
+    /// The deletion of all states of a subscription. Otherwise a deleted subscription would leave them behind.
+    ForgetAckStates {
         subscription: String,
     },
 }
@@ -51,11 +51,11 @@ pub(crate) enum Kind {
     Faults,
 }
 
-/// The state of a message in a subscription.
+/// The acknowledgement state of a message in a subscription.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Held {
+pub(crate) enum AckState {
     /// Unacknowledged, after this number of failed deliveries.
-    Pending { failures: u32 },
+    Unacked { failures: u32 },
     /// Acknowledged, and retained for a later seek.
     Acked,
 }
@@ -67,8 +67,8 @@ pub(crate) struct Saved {
     pub(crate) resources: Vec<SavedResource>,
     /// Messages by sequence.
     pub(crate) messages: Vec<SavedMessage>,
-    /// Holds by subscription and sequence. A subscription without messages is absent.
-    pub(crate) holds: BTreeMap<String, Vec<(u64, Held)>>,
+    /// States by subscription and sequence. A subscription without messages is absent.
+    pub(crate) ack_states: BTreeMap<String, Vec<(u64, AckState)>>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -92,9 +92,9 @@ impl Change {
             Self::Put { name, value, .. } => name.len() + value.len(),
             Self::Message { topic, value, .. } => topic.len() + value.len(),
             Self::Delete { name, .. } => name.len(),
-            Self::Hold { subscription, .. }
-            | Self::Release { subscription, .. }
-            | Self::ReleaseAll { subscription } => subscription.len(),
+            Self::AckState { subscription, .. }
+            | Self::ForgetAckState { subscription, .. }
+            | Self::ForgetAckStates { subscription } => subscription.len(),
             Self::ForgetMessage { .. } => 0,
         };
         size_of::<Self>() + content
@@ -127,12 +127,12 @@ impl Kind {
     }
 }
 
-impl Held {
+impl AckState {
     const ACKED: u32 = u32::MAX;
 
     pub(super) fn code(self) -> u32 {
         match self {
-            Self::Pending { failures } => failures.min(Self::ACKED - 1),
+            Self::Unacked { failures } => failures.min(Self::ACKED - 1),
             Self::Acked => Self::ACKED,
         }
     }
@@ -140,7 +140,7 @@ impl Held {
     pub(super) fn from_code(code: u32) -> Self {
         match code {
             Self::ACKED => Self::Acked,
-            failures => Self::Pending { failures },
+            failures => Self::Unacked { failures },
         }
     }
 }
@@ -159,12 +159,15 @@ mod tests {
     #[test]
     fn states_come_back_from_their_numbers() {
         let states = [
-            Held::Acked,
-            Held::Pending { failures: 0 },
-            Held::Pending { failures: 7 },
+            AckState::Acked,
+            AckState::Unacked { failures: 0 },
+            AckState::Unacked { failures: 7 },
         ];
-        assert_eq!(states.map(|state| Held::from_code(state.code())), states);
-        let many = Held::Pending { failures: u32::MAX };
-        assert_ne!(Held::from_code(many.code()), Held::Acked);
+        assert_eq!(
+            states.map(|state| AckState::from_code(state.code())),
+            states
+        );
+        let many = AckState::Unacked { failures: u32::MAX };
+        assert_ne!(AckState::from_code(many.code()), AckState::Acked);
     }
 }

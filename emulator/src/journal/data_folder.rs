@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Change, Held, Journal, JournalError, Kind, Saved};
+use super::{AckState, Change, Journal, JournalError, Kind, Saved};
 use crate::resources::name::ResourceName;
 
 /// The journal of an emulator with a data folder. Messages that are dropped while the emulator stops remain in it.
@@ -17,12 +17,15 @@ pub(crate) struct DataFolder {
 /// The data folder, or `None` for an emulator that loses everything when it stops.
 pub(crate) type OptionalDataFolder = Option<Arc<DataFolder>>;
 
-/// A change of the state of a message in a subscription.
+/// A change of the acknowledgement state of a message in a subscription.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Hold {
-    Pending { sequence: u64, failures: u32 },
+pub(crate) enum AckChange {
+    /// It is unacknowledged, after this number of failed deliveries.
+    Unacked { sequence: u64, failures: u32 },
+    /// It is acknowledged, and retained for a later seek.
     Retained { sequence: u64 },
-    Gone { sequence: u64 },
+    /// It is no longer in the subscription.
+    Removed { sequence: u64 },
 }
 
 impl DataFolder {
@@ -58,11 +61,11 @@ impl DataFolder {
         self.journal.write(vec![Change::Delete { kind, name }]);
     }
 
-    /// Releases the messages of a deleted subscription.
-    pub(crate) fn release_all(&self, name: &ResourceName) {
+    /// Deletes all states of a deleted subscription.
+    pub(crate) fn forget_ack_states(&self, name: &ResourceName) {
         let subscription = name.to_string();
         self.journal
-            .write(vec![Change::ReleaseAll { subscription }]);
+            .write(vec![Change::ForgetAckStates { subscription }]);
     }
 
     /// Records published messages, by sequence, in Google's binary form.
@@ -77,16 +80,19 @@ impl DataFolder {
         self.journal.write(changes.collect());
     }
 
-    pub(crate) fn holds(&self, subscription: &ResourceName, holds: Vec<Hold>) {
-        let hold = |sequence, state| Change::Hold {
+    /// Records changes in one subscription.
+    pub(crate) fn change_ack_states(&self, subscription: &ResourceName, changes: Vec<AckChange>) {
+        let set = |sequence, state| Change::AckState {
             subscription: subscription.to_string(),
             sequence,
             state,
         };
-        let changes = holds.into_iter().map(|each| match each {
-            Hold::Pending { sequence, failures } => hold(sequence, Held::Pending { failures }),
-            Hold::Retained { sequence } => hold(sequence, Held::Acked),
-            Hold::Gone { sequence } => Change::Release {
+        let changes = changes.into_iter().map(|each| match each {
+            AckChange::Unacked { sequence, failures } => {
+                set(sequence, AckState::Unacked { failures })
+            }
+            AckChange::Retained { sequence } => set(sequence, AckState::Acked),
+            AckChange::Removed { sequence } => Change::ForgetAckState {
                 subscription: subscription.to_string(),
                 sequence,
             },

@@ -53,8 +53,8 @@ impl JournalFile {
         compact(&mut database, &path).map_err(damaged)?;
         let Contents { saved, numbers } = tables::read(&database).map_err(damaged)?;
         let newest = saved.messages.last().map_or(0, |last| last.sequence);
-        let held = saved.holds.values().filter_map(|held| held.last());
-        let newest = held.fold(newest, |newest, (sequence, _)| newest.max(*sequence));
+        let last = saved.ack_states.values().filter_map(|states| states.last());
+        let newest = last.fold(newest, |newest, (sequence, _)| newest.max(*sequence));
         let file = Self {
             database,
             path,

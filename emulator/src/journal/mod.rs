@@ -1,7 +1,7 @@
 //! The data folder, which keeps the state over a restart.
 //!
 //! The state in memory is authoritative. The journal gets each [`Change`] in order and writes it on a thread of its own.
-//! `queue` holds the pending changes, `writer` takes all of them at once, `batch` merges them, and `tables` writes the
+//! `queue` has the pending changes, `writer` takes all of them at once, `batch` merges them, and `tables` writes the
 //! result in one transaction. Only `file` and `tables` use the database.
 //!
 //! A write is atomic. After a crash the file has all changes of a write or none, and all writes before it.
@@ -20,7 +20,7 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) use self::change::{Change, Held, Kind, Saved, SavedMessage, SavedResource};
+pub(crate) use self::change::{AckState, Change, Kind, Saved, SavedMessage, SavedResource};
 pub use self::error::JournalError;
 use self::file::JournalFile;
 use self::queue::Queue;

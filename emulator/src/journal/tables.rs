@@ -8,7 +8,7 @@ use redb::{
 };
 
 use super::batch::Batch;
-use super::change::{Held, Kind, Saved, SavedMessage, SavedResource};
+use super::change::{AckState, Kind, Saved, SavedMessage, SavedResource};
 
 /// The version of this layout. Every change of a table needs a new version.
 pub(super) const VERSION: u32 = 1;
@@ -20,8 +20,8 @@ const RESOURCES: TableDefinition<(u8, &str), &[u8]> = TableDefinition::new("reso
 /// The topic and the message of each sequence.
 const MESSAGES: TableDefinition<u64, (&str, &[u8])> = TableDefinition::new("messages");
 const SUBSCRIPTIONS: TableDefinition<&str, u32> = TableDefinition::new("subscriptions");
-/// The state of each subscription number and sequence: sixteen bytes a hold, adjacent for each subscription.
-const HOLDS: TableDefinition<(u32, u64), u32> = TableDefinition::new("holds");
+/// The state of each subscription number and sequence: sixteen bytes each, adjacent for each subscription.
+const ACK_STATES: TableDefinition<(u32, u64), u32> = TableDefinition::new("holds");
 
 /// The saved content, and the numbers of the subscriptions.
 pub(super) struct Contents {
@@ -38,7 +38,7 @@ pub(super) fn create(database: &Database) -> Result<(), Error> {
     transaction.open_table(RESOURCES)?;
     transaction.open_table(MESSAGES)?;
     transaction.open_table(SUBSCRIPTIONS)?;
-    transaction.open_table(HOLDS)?;
+    transaction.open_table(ACK_STATES)?;
     Ok(transaction.commit()?)
 }
 
@@ -60,7 +60,7 @@ pub(super) fn write(database: &Database, batch: Batch) -> Result<(), Error> {
     let transaction = database.begin_write()?;
     write_resources(&transaction, &batch)?;
     write_messages(&transaction, &batch)?;
-    write_holds(&transaction, &batch)?;
+    write_ack_states(&transaction, &batch)?;
     Ok(transaction.commit()?)
 }
 
@@ -87,7 +87,7 @@ fn write_messages(transaction: &WriteTransaction, batch: &Batch) -> Result<(), E
     Ok(())
 }
 
-fn write_holds(transaction: &WriteTransaction, batch: &Batch) -> Result<(), Error> {
+fn write_ack_states(transaction: &WriteTransaction, batch: &Batch) -> Result<(), Error> {
     let mut table = transaction.open_table(SUBSCRIPTIONS)?;
     for (name, number) in &batch.subscriptions {
         match number {
@@ -95,11 +95,11 @@ fn write_holds(transaction: &WriteTransaction, batch: &Batch) -> Result<(), Erro
             None => table.remove(name.as_str())?,
         };
     }
-    let mut table = transaction.open_table(HOLDS)?;
-    for number in &batch.released {
+    let mut table = transaction.open_table(ACK_STATES)?;
+    for number in &batch.forgotten {
         table.retain_in((*number, 0)..=(*number, u64::MAX), |_, _| false)?;
     }
-    for (key, state) in &batch.holds {
+    for (key, state) in &batch.ack_states {
         match state {
             Some(state) => table.insert(key, state.code())?,
             None => table.remove(key)?,
@@ -134,16 +134,16 @@ pub(super) fn read(database: &Database) -> Result<Contents, Error> {
         let (name, number) = row?;
         numbers.insert(name.value().to_owned(), number.value());
     }
-    let holds = transaction.open_table(HOLDS)?;
+    let table = transaction.open_table(ACK_STATES)?;
     for (name, number) in &numbers {
-        let rows = holds.range((*number, 0)..=(*number, u64::MAX))?;
+        let rows = table.range((*number, 0)..=(*number, u64::MAX))?;
         let rows = rows.map(|row| {
             let (key, state) = row?;
-            Ok((key.value().1, Held::from_code(state.value())))
+            Ok((key.value().1, AckState::from_code(state.value())))
         });
-        let held = rows.collect::<Result<Vec<_>, Error>>()?;
-        if !held.is_empty() {
-            saved.holds.insert(name.clone(), held);
+        let states = rows.collect::<Result<Vec<_>, Error>>()?;
+        if !states.is_empty() {
+            saved.ack_states.insert(name.clone(), states);
         }
     }
     Ok(Contents { saved, numbers })

@@ -244,7 +244,7 @@ impl Emulator {
     /// If the subscription does not exist, or if the message is unknown.
     pub fn deliver_again(&self, subscription: &str, message_id: &str) -> Result<(), ApiError> {
         let name = ResourceName::subscription(subscription)?;
-        self.broker.subscription(&name)?.again(message_id)
+        self.broker.subscription(&name)?.redeliver(message_id)
     }
 
     /// Returns the unacknowledged messages of a subscription, in the order of publishing. Without a push endpoint these are
@@ -253,10 +253,10 @@ impl Emulator {
     pub fn unacked_messages(&self, subscription: &str) -> Vec<ReceivedMessage> {
         let name = ResourceName::subscription(subscription);
         let delivery = name.and_then(|name| self.broker.subscription(&name));
-        let held = delivery
+        let unacked = delivery
             .map(|delivery| delivery.unacked_messages())
             .unwrap_or_default();
-        held.iter().map(|message| (**message).clone()).collect()
+        unacked.iter().map(|message| (**message).clone()).collect()
     }
 
     /// Deletes all resources of a project: its subscriptions, snapshots, topics and schemas, with all messages. Use it

@@ -157,8 +157,8 @@ impl SubscriptionHandle {
     /// Returns the unacknowledged messages of the subscription, in the order of publishing.
     #[must_use]
     pub fn unacked_messages(&self) -> Vec<ReceivedMessage> {
-        let held = self.delivery.unacked_messages();
-        held.iter().map(|message| (**message).clone()).collect()
+        let unacked = self.delivery.unacked_messages();
+        unacked.iter().map(|message| (**message).clone()).collect()
     }
 
     /// Delivers a message once more under the same id, even if it was acknowledged; see [`crate::Emulator::deliver_again`].
@@ -166,7 +166,7 @@ impl SubscriptionHandle {
     /// # Errors
     /// If the message is unknown.
     pub fn deliver_again(&self, message_id: &str) -> Result<(), ApiError> {
-        self.delivery.again(message_id)
+        self.delivery.redeliver(message_id)
     }
 
     /// Marks messages published before `time` as acknowledged, and retained later ones as unacknowledged.

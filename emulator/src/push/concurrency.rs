@@ -1,35 +1,35 @@
-//! The room for concurrent pushes, so that a subscription whose endpoint hangs does not stop the others.
+//! Limits concurrent pushes, so that a subscription whose endpoint hangs does not stop the others.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The most concurrent pushes of all subscriptions together, besides one of each. Each needs a connection. If the endpoint
 /// is in this process too, both ends count against its limit of open files, often 1,024.
 static SHARED: Semaphore = Semaphore::const_new(160);
-/// The most subscriptions with one push of their own when all room is taken. At Google, subscriptions do not affect each
+/// The most subscriptions with one push of their own when all common permits are taken. At Google, subscriptions do not affect each
 /// other.
 static RESERVE: Semaphore = Semaphore::const_new(200);
 
-/// The room of one subscription's own push.
-pub(super) struct Reserve(Semaphore);
+/// The permit for one push that each subscription has besides the common ones.
+pub(super) struct OwnPermit(Semaphore);
 
-/// The room of one push, released when it is dropped.
-pub(super) struct Room<'a> {
-    /// The permit of the subscription's own push.
+/// The permit for one push, released when it is dropped.
+pub(super) struct PushPermit<'a> {
+    /// The subscription's own permit.
     _own: Option<SemaphorePermit<'a>>,
     _permit: Option<SemaphorePermit<'static>>,
 }
 
-impl Default for Reserve {
+impl Default for OwnPermit {
     fn default() -> Self {
         Self(Semaphore::new(1))
     }
 }
 
-impl Reserve {
-    /// Waits for common room, or for the subscription's own. No semaphore here is ever closed.
-    pub(super) async fn room(&self) -> Room<'_> {
+impl OwnPermit {
+    /// Waits for a common permit, or for the subscription's own. No semaphore here is ever closed.
+    pub(super) async fn acquire(&self) -> PushPermit<'_> {
         if let Ok(shared) = SHARED.try_acquire() {
-            return Room {
+            return PushPermit {
                 _own: None,
                 _permit: Some(shared),
             };
@@ -42,7 +42,7 @@ impl Reserve {
             reserved = reserved => reserved,
             shared = SHARED.acquire() => (None, shared.ok()),
         };
-        Room {
+        PushPermit {
             _own: own,
             _permit: permit,
         }

@@ -9,7 +9,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderVal
 use hyper::{Method, Request, Uri};
 use url::Url;
 
-use super::concurrency::Reserve;
+use super::concurrency::OwnPermit;
 use super::connection::PushRequest;
 use super::connections::Connections;
 use super::unwrapped::write_metadata;
@@ -39,7 +39,7 @@ pub(crate) struct Destination {
     shows_attempts: bool,
     /// The connections, shared with other subscriptions of this endpoint; unset until the first push.
     pub(super) connections: OnceLock<Arc<Connections>>,
-    pub(super) reserve: Reserve,
+    pub(super) own_permit: OwnPermit,
 }
 
 /// The service account of the token.
@@ -77,7 +77,7 @@ impl Destination {
             // Only pushes with a dead-letter policy have it (Google, *ReceivedMessage*, `deliveryAttempt`).
             shows_attempts: config.dead_letter_policy.is_some(),
             connections: OnceLock::new(),
-            reserve: Reserve::default(),
+            own_permit: OwnPermit::default(),
         })))
     }
 

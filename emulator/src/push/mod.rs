@@ -129,7 +129,7 @@ impl Pusher {
         self.events.send(event).ok();
     }
 
-    /// Pushes one message once. The wait for room precedes the start of the push and its deadline. With `record` the result
+    /// Pushes one message once. The wait for a permit precedes the start of the push and its deadline. With `record` the result
     /// has an excerpt of the answer.
     pub(crate) async fn push(
         &self,
@@ -137,7 +137,7 @@ impl Pusher {
         outgoing: &Outgoing,
         record: bool,
     ) -> Ended {
-        let _room = destination.reserve.room().await;
+        let _permit = destination.own_permit.acquire().await;
         let (id, attempt) = (&outgoing.message.id, outgoing.attempt);
         self.report(destination.subscription(), id, attempt, || {
             Progress::Started

@@ -32,7 +32,7 @@ pub(crate) fn write(duration: Duration) -> String {
 }
 
 /// Returns the reason for which a text is not a duration.
-pub(crate) fn refusal(text: &str) -> String {
+pub(crate) fn rejection(text: &str) -> String {
     format!(
         "{text:?} is not a duration: expected seconds with an s, such as \"600s\" or \"0.5s\", and at most 315576000000s"
     )
@@ -51,7 +51,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    read(&text).ok_or_else(|| D::Error::custom(refusal(&text)))
+    read(&text).ok_or_else(|| D::Error::custom(rejection(&text)))
 }
 
 /// Reads a duration, or a plain number of seconds, for `#[serde(deserialize_with = "…")]`.
@@ -68,7 +68,7 @@ pub(crate) fn deserialize_seconds<'de, D: Deserializer<'de>>(
         Written::Number(number) => format!("{number}s"),
         Written::Text(text) => text,
     };
-    read(&text).ok_or_else(|| D::Error::custom(refusal(&text)))
+    read(&text).ok_or_else(|| D::Error::custom(rejection(&text)))
 }
 
 #[cfg(test)]

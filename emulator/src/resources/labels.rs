@@ -17,26 +17,26 @@ const VALUE: &str = r"[\p{Ll}\p{Lo}\p{N}_-]{0,63}";
 pub(crate) fn check(labels: &BTreeMap<String, String>) -> Result<(), ApiError> {
     if labels.len() > MAX_LABELS {
         let found = labels.len();
-        return Err(refused(&format!("found {found}, more than {MAX_LABELS}")));
+        return Err(rejected(&format!("found {found}, more than {MAX_LABELS}")));
     }
     for (key, value) in labels {
         if let Some(reason) = fault_of_key(key) {
             let key = excerpt(key);
             let text = format!("key \"{key}\" does not conform to regular expression \"{KEY}\"");
-            return Err(refused(&format!("{text}; {reason}")));
+            return Err(rejected(&format!("{text}; {reason}")));
         }
         if let Some(reason) = fault(value) {
             let value = excerpt(value);
             let text = format!(
                 "value \"{value}\" of key \"{key}\" does not conform to regular expression \"{VALUE}\""
             );
-            return Err(refused(&format!("{text}; {reason}")));
+            return Err(rejected(&format!("{text}; {reason}")));
         }
     }
     Ok(())
 }
 
-fn refused(reason: &str) -> ApiError {
+fn rejected(reason: &str) -> ApiError {
     ApiError::invalid(format!(
         "You have passed an invalid argument to the service (argument=Invalid labels: Invalid field \"labels\"; {reason})."
     ))
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_key_is_refused_with_the_reason() {
+    fn a_malformed_key_is_rejected_with_the_reason() {
         let key = |key: &str| {
             format!(
                 r#"key "{key}" does not conform to regular expression "[\p{{Ll}}\p{{Lo}}][\p{{Ll}}\p{{Lo}}\p{{N}}_-]{{0,62}}""#
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_value_is_refused_with_the_reason() {
+    fn a_malformed_value_is_rejected_with_the_reason() {
         bad(
             "team",
             "Sales",
@@ -168,7 +168,7 @@ mod tests {
     fn there_are_64_at_most() {
         let many = |count: usize| (0..count).map(|each| (format!("k{each}"), String::new()));
         assert_eq!(check(&many(64).collect()), Ok(()));
-        let refused = check(&many(65).collect()).unwrap_err().to_string();
-        assert!(refused.contains("found 65, more than 64"), "{refused}");
+        let rejected = check(&many(65).collect()).unwrap_err().to_string();
+        assert!(rejected.contains("found 65, more than 64"), "{rejected}");
     }
 }

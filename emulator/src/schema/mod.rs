@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_name_is_refused() {
+    fn a_malformed_name_is_rejected() {
         let mut schemas = Schemas::default();
         for (project, id) in [
             ("shop", ""),
@@ -378,16 +378,16 @@ mod tests {
             ("shop", "goog-a"),
             ("a/b", "abc"),
         ] {
-            let refused = schemas.create(project, id, avro(r#""string""#), NOW);
+            let rejected = schemas.create(project, id, avro(r#""string""#), NOW);
             assert!(
-                matches!(refused, Err(ApiError::InvalidArgument(_))),
+                matches!(rejected, Err(ApiError::InvalidArgument(_))),
                 "{project} {id}"
             );
         }
     }
 
     #[test]
-    fn a_schema_that_is_refused_does_not_exist() {
+    fn a_schema_that_is_rejected_does_not_exist() {
         let mut schemas = Schemas::default();
         let wrong = schemas.create("shop", "wrong", avro("{"), NOW);
         assert!(matches!(wrong, Err(ApiError::InvalidArgument(_))));
@@ -467,9 +467,9 @@ mod tests {
             r#type: Type::ProtocolBuffer.into(),
             ..avro("message A {}")
         };
-        let refused = schemas.commit(NAME, protobuf, NOW);
+        let rejected = schemas.commit(NAME, protobuf, NOW);
         assert_eq!(
-            refused,
+            rejected,
             Err(ApiError::invalid("The type of a schema cannot be changed"))
         );
     }
@@ -498,11 +498,11 @@ mod tests {
     }
 
     #[test]
-    fn an_incompatible_revision_is_refused_in_googles_words() {
+    fn an_incompatible_revision_is_rejected_in_googles_words() {
         let (mut schemas, [first, second]) = orders();
-        let refused = schemas.commit(NAME, avro(r#""int""#), NOW).unwrap_err();
+        let rejected = schemas.commit(NAME, avro(r#""int""#), NOW).unwrap_err();
         assert_eq!(
-            refused,
+            rejected,
             ApiError::invalid(format!(
                 "Compatibility checking failed to commit a schema revision for (schema=\"{NAME}\"). (reason=\"Revision is \
                  incompatible with previous revision: {second}. Failed with error: the new revision cannot read the earlier \
@@ -530,9 +530,9 @@ mod tests {
         };
         let first = schemas.create("shop", "orders", note("int"), NOW).unwrap();
         schemas.commit(NAME, order(""), NOW).unwrap();
-        let refused = schemas.commit(NAME, note("float"), NOW).unwrap_err();
+        let rejected = schemas.commit(NAME, note("float"), NOW).unwrap_err();
         let named = format!("previous revision: {}.", first.revision_id);
-        assert!(refused.to_string().contains(&named), "{refused}");
+        assert!(rejected.to_string().contains(&named), "{rejected}");
         schemas
             .delete_revision(&format!("{NAME}@{}", first.revision_id))
             .unwrap();
@@ -599,8 +599,8 @@ mod tests {
     #[test]
     fn a_project_has_a_limit_of_schemas() {
         let mut schemas = full();
-        let refused = schemas.create("shop", "one-more", avro(r#""string""#), NOW);
-        assert!(matches!(refused, Err(ApiError::ResourceExhausted(_))));
+        let rejected = schemas.create("shop", "one-more", avro(r#""string""#), NOW);
+        assert!(matches!(rejected, Err(ApiError::ResourceExhausted(_))));
         assert!(
             schemas
                 .create("market", "one-more", avro(r#""string""#), NOW)

@@ -221,11 +221,11 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_fits_no_revision_is_refused_in_googles_words() {
+    fn a_message_that_fits_no_revision_is_rejected_in_googles_words() {
         let (schemas, ids) = orders();
-        let refused = schemas.check(&settings("", ""), b"null").unwrap_err();
+        let rejected = schemas.check(&settings("", ""), b"null").unwrap_err();
         assert_eq!(
-            refused,
+            rejected,
             ApiError::invalid(format!(
                 "Invalid data in message: Message failed schema validation. Could not validate message with any schema \
                  revision for schema: {NAME}, last checked revision: revision_id={} failed with status: expected an object, \
@@ -340,7 +340,7 @@ mod tests {
         Schemas::validate_schema(&schema(language, definition))
     }
 
-    fn refused(language: Type, definition: &str, expected: &str) {
+    fn rejected(language: Type, definition: &str, expected: &str) {
         let error = validate(language, definition).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
     }
@@ -352,9 +352,9 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_definition_is_refused() {
+    fn an_empty_definition_is_rejected() {
         for language in [Type::Avro, Type::ProtocolBuffer] {
-            refused(
+            rejected(
                 language,
                 "",
                 "The schema has no definition. (A compiledProtoSchema is",
@@ -363,10 +363,10 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_of_another_language_is_refused() {
-        refused(Type::Unspecified, r#""int""#, "Invalid schema type: ");
-        refused(Type::Avro, "message A {}", "Invalid schema definition: ");
-        refused(
+    fn a_definition_of_another_language_is_rejected() {
+        rejected(Type::Unspecified, r#""int""#, "Invalid schema type: ");
+        rejected(Type::Avro, "message A {}", "Invalid schema definition: ");
+        rejected(
             Type::ProtocolBuffer,
             r#""int""#,
             "Invalid schema definition: schema.proto:1:",
@@ -378,7 +378,7 @@ mod tests {
         let limit = format!("{}\"int\"", " ".repeat(300_000 - 5));
         assert_eq!(validate(Type::Avro, &limit), Ok(()));
         let beyond = format!(" {limit}");
-        refused(
+        rejected(
             Type::Avro,
             &beyond,
             "The schema definition has 300001 bytes",

@@ -30,7 +30,7 @@ async fn a_change_that_loses_messages_or_memory_is_found() {
         ("google_firestore_database.store[0]", "runs again"),
         (
             "google_pubsub_schema.schema[\"stock-reports\"]",
-            "refuses every message",
+            "rejects every message",
         ),
     ] {
         tampered(

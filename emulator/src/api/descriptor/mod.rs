@@ -54,7 +54,7 @@ pub(super) fn reflect(
 ///
 /// # Errors
 /// If the request has such a field.
-pub(super) fn refuse_dropped(request: &DynamicMessage) -> Result<(), ApiError> {
+pub(super) fn reject_dropped(request: &DynamicMessage) -> Result<(), ApiError> {
     let schema = request.get_field_by_name("schema");
     let schema = schema.as_deref().and_then(Value::as_message);
     if schema.is_some_and(|schema| schema.has_field_by_name("compiled_proto_schema")) {

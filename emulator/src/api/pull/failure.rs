@@ -29,7 +29,7 @@ struct ErrorInfo {
 
 /// Returns the error of a request with ids that could not be acknowledged or extended (Google, *Exactly-once delivery*).
 /// Google's clients read the reason and the value.
-pub(in crate::api) fn refused(invalid: Vec<String>) -> Status {
+pub(in crate::api) fn rejected(invalid: Vec<String>) -> Status {
     const TEXT: &str = "Some acknowledgement ids in the request were invalid. This could be because the acknowledgement ids have expired or the acknowledgement ids were malformed.";
     let failure = |id| (id, "PERMANENT_FAILURE_INVALID_ACK_ID".to_owned());
     let info = ErrorInfo {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::ReceivedMessage;
 
-pub(super) use self::failure::refused;
+pub(super) use self::failure::rejected;
 pub(super) use self::streaming::{Messages, open};
 pub(super) use self::unary::{acknowledge, modify_ack_deadline, pull};
 use crate::convert;

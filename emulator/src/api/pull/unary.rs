@@ -9,7 +9,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 };
 use tonic::Status;
 
-use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, refused, split};
+use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, rejected, split};
 use crate::broker::Broker;
 use crate::delivery::{AckResult, Delivery, PullOptions};
 use crate::error::ApiError;
@@ -126,7 +126,7 @@ fn confirm(delivery: &Delivery, ack_ids: &[String], results: &[AckResult]) -> Re
     let (is_exactly_once, _) = delivery.properties();
     let (_, invalid) = split(ack_ids, results);
     if is_exactly_once && !invalid.is_empty() {
-        return Err(refused(invalid));
+        return Err(rejected(invalid));
     }
     Ok(())
 }

@@ -85,14 +85,14 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_gzip_or_of_another_coding_is_refused() {
+    fn a_body_that_is_not_gzip_or_of_another_coding_is_rejected() {
         assert_eq!(read(gzip(b"{}"), "x-gzip").unwrap(), "{}");
-        let refused = read(Bytes::from_static(b"{}"), "gzip").unwrap_err();
+        let rejected = read(Bytes::from_static(b"{}"), "gzip").unwrap_err();
         assert!(
-            refused.starts_with("The request body is not gzip"),
-            "{refused}"
+            rejected.starts_with("The request body is not gzip"),
+            "{rejected}"
         );
-        let refused = read(Bytes::from_static(b"{}"), "br").unwrap_err();
-        assert!(refused.contains("other than gzip"), "{refused}");
+        let rejected = read(Bytes::from_static(b"{}"), "br").unwrap_err();
+        assert!(rejected.contains("other than gzip"), "{rejected}");
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn read_over(message: &mut DynamicMessage, body: &[u8]) -> Result<(),
 fn read(message: &MessageDescriptor, body: &[u8]) -> Result<DynamicMessage, Status> {
     check_once(message, body)?;
     if message.get_field_by_name("update_mask").is_some() && !body.is_empty() {
-        let value = serde_json::from_slice(body).map_err(|error| refusal(&error))?;
+        let value = serde_json::from_slice(body).map_err(|error| rejection(&error))?;
         return from_value(message, value);
     }
     parse(message, body)
@@ -52,7 +52,7 @@ pub(super) fn from_value(
     mut value: Value,
 ) -> Result<DynamicMessage, Status> {
     spell_masks(&mut value);
-    DynamicMessage::deserialize(message.clone(), value).map_err(|error| refusal(&error))
+    DynamicMessage::deserialize(message.clone(), value).map_err(|error| rejection(&error))
 }
 
 /// Writes a message of this name.
@@ -83,7 +83,7 @@ pub(super) fn write(
 fn check_once(message: &MessageDescriptor, body: &[u8]) -> Result<(), Status> {
     let once = Once::of(message);
     match once.deserialize(&mut Deserializer::from_slice(body)) {
-        Err(error) if error.is_data() => Err(refusal(&error)),
+        Err(error) if error.is_data() => Err(rejection(&error)),
         _ => Ok(()),
     }
 }
@@ -93,7 +93,7 @@ fn parse(message: &MessageDescriptor, body: &[u8]) -> Result<DynamicMessage, Sta
     let mut json = Deserializer::from_slice(text);
     DynamicMessage::deserialize(message.clone(), &mut json)
         .and_then(|message| json.end().map(|()| message))
-        .map_err(|error| refusal(&error))
+        .map_err(|error| rejection(&error))
 }
 
 /// Converts a mask. JSON has its paths in camelCase; Google also accepts snake_case, which the library does not.
@@ -117,7 +117,7 @@ fn camel_case(name: &str) -> String {
 }
 
 /// Returns the error of invalid JSON. The JSON may contain personal data, so the error has names of fields but no values.
-fn refusal(error: &serde_json::Error) -> Status {
+fn rejection(error: &serde_json::Error) -> Status {
     let text = error.to_string();
     let place = match error.line() {
         0 => String::new(),
@@ -163,13 +163,13 @@ mod tests {
 
     fn check(name: &str, body: &str, expected: &str) {
         let message = descriptor::message(&format!("google.pubsub.v1.{name}")).unwrap();
-        let refused = read(&message, body.as_bytes()).unwrap_err();
+        let rejected = read(&message, body.as_bytes()).unwrap_err();
         let expected = format!("Invalid JSON payload received: {expected}");
-        assert_eq!(refused.message(), expected, "{body}");
+        assert_eq!(rejected.message(), expected, "{body}");
     }
 
     #[test]
-    fn refusals_say_what_is_wrong_with_json() {
+    fn rejections_say_what_is_wrong_with_json() {
         let end = "EOF while parsing an object at line 1 column 1";
         check("Topic", "{", end);
         let more = "trailing characters at line 1 column 4";
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_given_twice_is_refused() {
+    fn a_field_that_is_given_twice_is_rejected() {
         for (name, body, field) in [
             ("Topic", r#"{"name": "a", "name": "a"}"#, "name"),
             (
@@ -203,10 +203,10 @@ mod tests {
             ),
         ] {
             let message = descriptor::message(&format!("google.pubsub.v1.{name}")).unwrap();
-            let refused = read(&message, body.as_bytes()).unwrap_err();
+            let rejected = read(&message, body.as_bytes()).unwrap_err();
             let expected =
                 format!("Invalid JSON payload received: {field:?} is given twice at line 1 ");
-            assert!(refused.message().starts_with(&expected), "{refused}");
+            assert!(rejected.message().starts_with(&expected), "{rejected}");
         }
         let different = r#"{"attributes": {"a_b": "1", "aB": "2"}}"#;
         let message = descriptor::message("google.pubsub.v1.PubsubMessage").unwrap();
@@ -222,13 +222,13 @@ mod tests {
             ("Subscription", r#"{"pushConfig": ["http://a/"]}"#),
         ] {
             let message = descriptor::message(&format!("google.pubsub.v1.{name}")).unwrap();
-            let refused = read(&message, body.as_bytes()).unwrap_err();
-            assert!(refused.message().contains("expected a map"), "{refused}");
+            let rejected = read(&message, body.as_bytes()).unwrap_err();
+            assert!(rejected.message().contains("expected a map"), "{rejected}");
         }
     }
 
     #[test]
-    fn refusals_of_a_value_do_not_repeat_it() {
+    fn rejections_of_a_value_do_not_repeat_it() {
         let check = |name: &str, field: &str, value: &str, expected: &str| {
             let body = format!("{{\"{field}\":\n{value}}}");
             // The error is at the end of the value.

@@ -1,7 +1,7 @@
 //! Google's REST interface: every request is transcoded to an RPC, and its response to JSON (Google, *HttpRule*, and
 //! *ProtoJSON format*).
 //!
-//! `routes` maps requests to RPCs, `path` and `query` read the URL, `body` and `json` the body, and `refusal` writes errors.
+//! `routes` maps requests to RPCs, `path` and `query` read the URL, `body` and `json` the body, and `rejection` writes errors.
 //! Nothing here depends on a particular RPC.
 
 mod body;
@@ -9,7 +9,7 @@ mod json;
 mod once;
 mod path;
 mod query;
-mod refusal;
+mod rejection;
 mod route;
 mod routes;
 
@@ -26,7 +26,7 @@ use tonic::Status;
 pub(super) use self::json::write_message as write_json;
 use self::path::Path;
 use self::query::Query;
-pub(crate) use self::refusal::refuse;
+pub(crate) use self::rejection::reject;
 use self::route::{Body, Route};
 use super::descriptor;
 use super::grpc::Api;
@@ -62,7 +62,7 @@ pub(super) async fn answer<S: Api>(State(rest): State<Rest<S>>, request: Request
         .await
     {
         Ok(json) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
-        Err(status) => refuse(&status),
+        Err(status) => reject(&status),
     }
 }
 

@@ -70,7 +70,7 @@ impl<S> Route<S> {
 
 /// Decodes a request for the RPC.
 pub(super) fn read<T: Message + Default>(message: &DynamicMessage) -> Result<Request<T>, Status> {
-    descriptor::refuse_dropped(message)?;
+    descriptor::reject_dropped(message)?;
     let read = message.transcode_to();
     read.map(Request::new)
         .map_err(|error| Status::invalid_argument(format!("The request is malformed: {error}")))

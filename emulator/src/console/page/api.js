@@ -1,7 +1,7 @@
 // The console's API.
 
 /** An error with the emulator's text. */
-export class Refused extends Error {
+export class Rejected extends Error {
   constructor(message, isMissing) {
     super(message);
     this.isMissing = isMissing;
@@ -13,7 +13,7 @@ async function call(path, options = {}) {
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
     const error = answer.error || {};
-    throw new Refused(error.message ? `${error.message} (${error.status})` : `The emulator answered ${response.status}`, response.status === 404);
+    throw new Rejected(error.message ? `${error.message} (${error.status})` : `The emulator answered ${response.status}`, response.status === 404);
   }
   return answer;
 }

@@ -1,7 +1,7 @@
-//! The changes for the data folder, and the settlement of messages.
+//! The changes for the data folder, and settled messages.
 
 use super::{Backlog, Entry, SettledMessage};
-use crate::journal::data_folder::Hold;
+use crate::journal::data_folder::AckChange;
 
 impl Backlog {
     /// Starts or stops retaining acknowledged messages. Stopping drops the retained ones.
@@ -9,28 +9,28 @@ impl Backlog {
         self.retains_acked = retains_acked;
         if !retains_acked {
             for sequence in self.settled.forget_retained() {
-                self.note(Hold::Gone { sequence });
+                self.record(AckChange::Removed { sequence });
             }
         }
     }
 
-    /// Stops recording changes of holds.
+    /// Stops recording changes.
     pub(in crate::delivery) fn stop_recording(&mut self) {
-        self.is_kept = false;
-        self.holds.clear();
+        self.is_recording = false;
+        self.ack_changes.clear();
     }
 
-    /// Takes the changes of holds since the last call.
-    pub(in crate::delivery) fn take_holds(&mut self) -> Vec<Hold> {
-        std::mem::take(&mut self.holds)
+    /// Takes the changes since the last call.
+    pub(in crate::delivery) fn take_ack_changes(&mut self) -> Vec<AckChange> {
+        std::mem::take(&mut self.ack_changes)
     }
 
     pub(super) fn remember(&mut self, entry: Entry) {
         let sequence = entry.sequence();
-        self.note(if self.retains_acked {
-            Hold::Retained { sequence }
+        self.record(if self.retains_acked {
+            AckChange::Retained { sequence }
         } else {
-            Hold::Gone { sequence }
+            AckChange::Removed { sequence }
         });
         self.remember_as(entry, self.retains_acked);
     }
@@ -46,17 +46,17 @@ impl Backlog {
         self.settled.insert(done, is_retained);
     }
 
-    pub(super) fn hold(&mut self, sequence: u64, failures: u32) {
-        self.note(Hold::Pending { sequence, failures });
+    pub(super) fn record_unacked(&mut self, sequence: u64, failures: u32) {
+        self.record(AckChange::Unacked { sequence, failures });
     }
 
-    pub(super) fn release(&mut self, sequence: u64) {
-        self.note(Hold::Gone { sequence });
+    pub(super) fn record_removed(&mut self, sequence: u64) {
+        self.record(AckChange::Removed { sequence });
     }
 
-    pub(super) fn note(&mut self, hold: Hold) {
-        if self.is_kept {
-            self.holds.push(hold);
+    pub(super) fn record(&mut self, change: AckChange) {
+        if self.is_recording {
+            self.ack_changes.push(change);
         }
     }
 }

@@ -28,7 +28,7 @@ impl Backlog {
             *deliveries = deliveries.saturating_sub(1);
         }
         let acked = entry.clone();
-        if entry.comes_again {
+        if entry.is_redelivered {
             self.return_to_line(sequence);
             return Some(acked);
         }
@@ -62,7 +62,7 @@ impl Backlog {
             entry.extra = 0;
         }
         let failed = (others == 0).then(|| entry.clone());
-        self.hold(sequence, failures);
+        self.record_unacked(sequence, failures);
         failed
     }
 
@@ -74,7 +74,7 @@ impl Backlog {
         if entry.place != Place::Out(0) {
             return;
         }
-        if entry.comes_again || self.is_behind_failed(entry) {
+        if entry.is_redelivered || self.is_behind_failed(entry) {
             self.return_to_line(sequence);
             return;
         }
@@ -117,9 +117,9 @@ impl Backlog {
     ///
     /// A message that waits for its first delivery gets no additional one. With ordering, later messages of its key are
     /// redelivered too, even acknowledged ones (Google, *Order messages*).
-    pub(in crate::delivery) fn again(&mut self, sequence: u64) -> bool {
+    pub(in crate::delivery) fn redeliver(&mut self, sequence: u64) -> bool {
         let Some(entry) = self.unacked.get_mut(&sequence) else {
-            return self.again_settled(sequence);
+            return self.redeliver_settled(sequence);
         };
         match entry.place {
             Place::Delayed(_) => self.make_ready(sequence),
@@ -138,7 +138,7 @@ impl Backlog {
 
     /// Schedules a repetition of an acknowledged message, which is not repeated again.
     pub(in crate::delivery) fn repeat(&mut self, sequence: u64) {
-        if self.again(sequence)
+        if self.redeliver(sequence)
             && let Some(entry) = self.unacked.get_mut(&sequence)
         {
             entry.is_repetition = true;
@@ -146,7 +146,7 @@ impl Backlog {
     }
 
     /// Returns an unacknowledged message.
-    fn again_settled(&mut self, sequence: u64) -> bool {
+    fn redeliver_settled(&mut self, sequence: u64) -> bool {
         let Some(done) = self.settled.get(sequence) else {
             return false;
         };
@@ -175,14 +175,14 @@ impl Backlog {
         if let Some(entry) = self.unacked.get_mut(&sequence) {
             entry.nth = nth;
         }
-        self.hold(sequence, failures);
+        self.record_unacked(sequence, failures);
     }
 
     pub(super) fn return_to_line(&mut self, sequence: u64) {
         let Some(entry) = self.unacked.get_mut(&sequence) else {
             return;
         };
-        entry.comes_again = false;
+        entry.is_redelivered = false;
         entry.place = Place::Waiting;
         let key = entry.message.ordering_key.clone();
         self.wait_again(&key, sequence);

@@ -23,7 +23,7 @@ pub(in crate::delivery) struct Entry {
     /// The number of requested deliveries besides the current ones.
     pub(in crate::delivery) extra: u32,
     /// True if it is redelivered in its turn, whatever the result of the current delivery.
-    pub(in crate::delivery) comes_again: bool,
+    pub(in crate::delivery) is_redelivered: bool,
     /// The latest lease.
     pub(in crate::delivery) lease: u64,
     /// The end of the snapshot that restored it. Until then it is kept at any age.
@@ -91,7 +91,7 @@ impl Entry {
             is_repetition: false,
             place: Place::Waiting,
             extra: 0,
-            comes_again: false,
+            is_redelivered: false,
             lease: 0,
             kept_until: None,
         }

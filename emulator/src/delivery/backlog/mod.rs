@@ -23,7 +23,7 @@ use self::leases::{Leases, Outstanding};
 use self::order::KeyQueue;
 pub(crate) use self::recent::Remembered;
 use self::settled::Settled;
-use crate::journal::data_folder::Hold;
+use crate::journal::data_folder::AckChange;
 use crate::messages::age::Oldest;
 use crate::messages::storage::StoredMessage;
 
@@ -49,22 +49,22 @@ pub(super) struct Backlog {
     oldest: Oldest,
     bytes: usize,
     received: u64,
-    /// True if changes of holds are recorded.
-    is_kept: bool,
-    holds: Vec<Hold>,
+    /// True if there is a data folder, for which changes are recorded.
+    is_recording: bool,
+    ack_changes: Vec<AckChange>,
 }
 
 impl Backlog {
     pub(super) fn new(
         ordered: bool,
         retains_acked: bool,
-        is_kept: bool,
+        is_recording: bool,
         remembered: Arc<Remembered>,
     ) -> Self {
         Self {
             ordered,
             retains_acked,
-            is_kept,
+            is_recording,
             settled: Settled::new(remembered),
             ..Self::default()
         }
@@ -78,7 +78,7 @@ impl Backlog {
     pub(super) fn add(&mut self, message: Arc<StoredMessage>) {
         let sequence = message.sequence;
         self.insert(Entry::new(message));
-        self.hold(sequence, 0);
+        self.record_unacked(sequence, 0);
         self.line_up(sequence);
     }
 
@@ -355,8 +355,8 @@ mod tests {
     async fn a_settled_message_can_be_delivered_again() {
         let mut backlog = backlog(false, &[(1, ""), (2, "")]);
         drain(&mut backlog);
-        assert!(backlog.again(1));
-        assert!(!backlog.again(3));
+        assert!(backlog.redeliver(1));
+        assert!(!backlog.redeliver(3));
         assert_eq!(drain(&mut backlog), [1]);
         assert_eq!(backlog.unacked.len(), 0);
         assert_eq!(backlog.bytes, 0);
@@ -366,7 +366,7 @@ mod tests {
     async fn an_outstanding_message_can_be_pushed_beside_itself() {
         let mut backlog = backlog(false, &[(1, "")]);
         take_all(&mut backlog);
-        assert!(backlog.again(1));
+        assert!(backlog.redeliver(1));
         assert_eq!(sequences(&take_all(&mut backlog)), [1]);
         assert_eq!(backlog.outstanding(), 2);
     }
@@ -380,7 +380,7 @@ mod tests {
             leased[0],
             Instant::now() + Duration::from_secs(60),
         );
-        assert!(backlog.again(1));
+        assert!(backlog.redeliver(1));
         assert_eq!(drain(&mut backlog), [1]);
         assert_eq!(backlog.next_due(), None);
     }
@@ -393,12 +393,12 @@ mod tests {
         ack(&mut backlog, leased[1]);
         let underway = take_all(&mut backlog);
         assert_eq!(sequences(&underway), [2]);
-        assert!(backlog.again(1));
+        assert!(backlog.redeliver(1));
         assert_eq!(take_all(&mut backlog), []);
         ack(&mut backlog, underway[0]);
         assert_eq!(drain(&mut backlog), [1, 2, 4, 5]);
-        assert!(backlog.again(2));
-        assert!(backlog.again(1));
+        assert!(backlog.redeliver(2));
+        assert!(backlog.redeliver(1));
         assert_eq!(drain(&mut backlog), [1, 2, 4, 5]);
         assert_eq!(backlog.unacked.len(), 0);
         assert_eq!(backlog.bytes, 0);
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everything_unsettled_is_held_in_the_order_of_publishing() {
+    async fn unacked_messages_are_in_the_order_of_publishing() {
         let mut backlog = backlog(true, &[(1, "a"), (2, "a"), (3, ""), (4, "b")]);
         let leased = take_all(&mut backlog);
         fail(
@@ -415,11 +415,11 @@ mod tests {
             Instant::now() + Duration::from_secs(60),
         );
         ack(&mut backlog, leased[1]);
-        let held: Vec<u64> = backlog
+        let unacked: Vec<u64> = backlog
             .unacked_messages()
             .map(|each| each.sequence)
             .collect();
-        assert_eq!(held, [1, 2, 4]);
+        assert_eq!(unacked, [1, 2, 4]);
     }
 
     #[tokio::test]
@@ -439,8 +439,8 @@ mod tests {
         drain(&mut backlog);
         let remembered = backlog.settled.of_key(0, "");
         assert_eq!(remembered.len(), recent::MAX_MESSAGES);
-        assert!(!backlog.again(4));
-        assert!(backlog.again(5));
+        assert!(!backlog.redeliver(4));
+        assert!(backlog.redeliver(5));
     }
 
     #[tokio::test]
@@ -455,14 +455,14 @@ mod tests {
             .skip(1)
             .for_each(|each| ack(&mut backlog, *each));
         ack(&mut backlog, leased[0]);
-        assert!(backlog.again(1));
+        assert!(backlog.redeliver(1));
         drain(&mut backlog);
         for sequence in [count, count + 1] {
             backlog.add(stored(sequence, Message::new("x")));
         }
         drain(&mut backlog);
-        assert!(!backlog.again(2) && !backlog.again(3));
-        assert!(backlog.again(0) && backlog.again(1) && backlog.again(4));
+        assert!(!backlog.redeliver(2) && !backlog.redeliver(3));
+        assert!(backlog.redeliver(0) && backlog.redeliver(1) && backlog.redeliver(4));
     }
 
     const LARGE_BYTES: usize = recent::MAX_BYTES / 2;
@@ -486,18 +486,18 @@ mod tests {
     async fn what_is_remembered_has_one_bound_for_all_subscriptions() {
         let [mut first, mut second] = two_settled(&Arc::default());
         // Two messages exceed the bound. The first settled one is evicted first.
-        assert!(!first.again(1));
-        assert!(second.again(1));
+        assert!(!first.redeliver(1));
+        assert!(second.redeliver(1));
     }
 
     #[tokio::test]
     async fn what_is_remembered_goes_with_its_subscription() {
         let [mut first, mut second] = two_settled(&Arc::default());
-        assert!(second.again(1));
+        assert!(second.redeliver(1));
         drain(&mut second);
         drop(second);
         settle_large(&mut first, 2);
-        assert!(first.again(2));
+        assert!(first.redeliver(2));
     }
 
     #[tokio::test]
@@ -505,10 +505,10 @@ mod tests {
         let remembered = Arc::<Remembered>::default();
         let [mut first, _second] = two_settled(&remembered);
         settle_large(&mut first, 2);
-        assert!(first.again(2));
+        assert!(first.redeliver(2));
         drain(&mut first);
         remembered.forget();
-        assert!(!first.again(2));
+        assert!(!first.redeliver(2));
     }
 
     #[tokio::test]
@@ -521,13 +521,13 @@ mod tests {
             backlog.seek(&BTreeMap::new(), |_| true, None);
             assert!(backlog.ready.len() < 1_200, "{}", backlog.ready.len());
         }
-        assert!(backlog.again(7));
+        assert!(backlog.redeliver(7));
         assert_eq!(drain(&mut backlog), (0..500).collect::<Vec<_>>());
         backlog.add(stored(500, Message::new("x")));
         for _ in 0..1_000 {
             let leased = backlog.take(Instant::now(), None, None).unwrap();
             // One place in the queue for the request and one for the failure; the latter serves both.
-            assert!(backlog.again(500));
+            assert!(backlog.redeliver(500));
             fail(&mut backlog, (leased.lease, 500), Instant::now());
         }
         assert!(backlog.ready.len() < 100, "{}", backlog.ready.len());

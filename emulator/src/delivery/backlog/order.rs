@@ -123,7 +123,7 @@ impl Backlog {
         if let Some(entry) = self.unacked.get_mut(&sequence) {
             entry.lease = 0;
             entry.extra = 0;
-            entry.comes_again = false;
+            entry.is_redelivered = false;
         }
     }
 
@@ -209,7 +209,7 @@ impl Backlog {
         key_queue.waiting.extend(&not_out);
         for sequence in out.range(first..) {
             if let Some(entry) = self.unacked.get_mut(sequence) {
-                entry.comes_again = true;
+                entry.is_redelivered = true;
             }
         }
         key_queue.batch = out;
@@ -255,7 +255,7 @@ impl Backlog {
         if let Some(first) = key_queue.waiting.first() {
             for sequence in key_queue.batch.range(first..) {
                 if let Some(entry) = self.unacked.get_mut(sequence) {
-                    entry.comes_again = true;
+                    entry.is_redelivered = true;
                 }
             }
         }

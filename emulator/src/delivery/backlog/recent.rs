@@ -26,13 +26,13 @@ struct Kept {
     order: BTreeMap<u64, (u64, u64)>,
     bytes: usize,
     last: u64,
-    holders: u64,
+    subscriptions: u64,
 }
 
 /// The share of one subscription.
 pub(super) struct Recent {
     all: Arc<Remembered>,
-    holder: u64,
+    subscription: u64,
 }
 
 impl Remembered {
@@ -73,8 +73,10 @@ impl Kept {
     }
 
     /// Returns the keys of one subscription from a sequence on.
-    fn keys(&self, holder: u64, first: u64) -> Vec<(u64, u64)> {
-        let own = self.done.range((holder, first)..=(holder, u64::MAX));
+    fn keys(&self, subscription: u64, first: u64) -> Vec<(u64, u64)> {
+        let own = self
+            .done
+            .range((subscription, first)..=(subscription, u64::MAX));
         own.map(|(key, _)| *key).collect()
     }
 }
@@ -82,14 +84,14 @@ impl Kept {
 impl Recent {
     pub(super) fn new(all: Arc<Remembered>) -> Self {
         let mut kept = all.kept();
-        kept.holders += 1;
-        let holder = kept.holders;
+        kept.subscriptions += 1;
+        let subscription = kept.subscriptions;
         drop(kept);
-        Self { all, holder }
+        Self { all, subscription }
     }
 
     pub(super) fn insert(&mut self, done: SettledMessage) {
-        let key = (self.holder, done.message.sequence);
+        let key = (self.subscription, done.message.sequence);
         let mut forgotten = Vec::new();
         let mut kept = self.all.kept();
         forgotten.extend(kept.remove(key));
@@ -101,19 +103,19 @@ impl Recent {
     }
 
     pub(super) fn remove(&mut self, sequence: u64) -> Option<SettledMessage> {
-        self.all.kept().remove((self.holder, sequence))
+        self.all.kept().remove((self.subscription, sequence))
     }
 
     pub(super) fn get(&self, sequence: u64) -> Option<SettledMessage> {
         let kept = self.all.kept();
-        let found = kept.done.get(&(self.holder, sequence));
+        let found = kept.done.get(&(self.subscription, sequence));
         found.map(|(_, done)| done.clone())
     }
 
     /// Returns the messages from this sequence on.
     pub(super) fn from(&self, sequence: u64) -> Vec<SettledMessage> {
         let kept = self.all.kept();
-        let later = (self.holder, sequence)..=(self.holder, u64::MAX);
+        let later = (self.subscription, sequence)..=(self.subscription, u64::MAX);
         let later = kept.done.range(later);
         later.map(|(_, (_, done))| done.clone()).collect()
     }
@@ -122,7 +124,7 @@ impl Recent {
     pub(super) fn forget(&mut self, is_over: impl Fn(&SettledMessage) -> bool) {
         let mut forgotten = Vec::new();
         let mut kept = self.all.kept();
-        for key in kept.keys(self.holder, 0) {
+        for key in kept.keys(self.subscription, 0) {
             if kept.done.get(&key).is_some_and(|(_, done)| is_over(done)) {
                 forgotten.extend(kept.remove(key));
             }

@@ -35,7 +35,7 @@ impl Backlog {
         for (sequence, message) in missing {
             self.settled.remove(sequence);
             self.insert(Entry::new(message));
-            self.hold(sequence, 0);
+            self.record_unacked(sequence, 0);
             if !self.ordered {
                 self.make_ready(sequence);
             }
@@ -57,13 +57,13 @@ impl Backlog {
         let old = old.filter(|entry| entry.is_over(now, limit));
         let old: Vec<u64> = old.map(Entry::sequence).collect();
         for sequence in &old {
-            self.release(*sequence);
+            self.record_removed(*sequence);
             if let Some(entry) = self.remove(*sequence) {
                 self.leave_key_queue(&entry);
             }
         }
         for sequence in self.settled.expire(now, limit) {
-            self.release(sequence);
+            self.record_removed(sequence);
         }
         self.oldest = self.settled.oldest();
         for entry in self.unacked.values() {
@@ -76,11 +76,11 @@ impl Backlog {
     pub(crate) fn clear(&mut self) {
         let sequences: Vec<u64> = self.unacked.keys().copied().collect();
         for sequence in sequences {
-            self.release(sequence);
+            self.record_removed(sequence);
             self.remove(sequence);
         }
         for sequence in self.settled.forget_retained() {
-            self.release(sequence);
+            self.record_removed(sequence);
         }
         self.settled.forget_recent();
         self.ready.clear();

@@ -11,7 +11,7 @@ impl Backlog {
         let sequence = message.sequence;
         self.insert(Entry::new(message));
         self.set_place(sequence, Place::Withheld);
-        self.hold(sequence, 0);
+        self.record_unacked(sequence, 0);
         self.withheld.push(sequence);
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Change, Folder, Journal, JournalError, Saved, hold, message, put};
+use super::{Change, Folder, Journal, JournalError, Saved, ack_state, message, put};
 
 #[tokio::test]
 async fn a_missing_folder_is_made() {
@@ -13,7 +13,7 @@ async fn a_missing_folder_is_made() {
     let (journal, saved) = folder.open();
     assert!(saved.resources.is_empty());
     assert!(saved.messages.is_empty());
-    assert!(saved.holds.is_empty());
+    assert!(saved.ack_states.is_empty());
     journal.close().await.unwrap();
 }
 
@@ -82,17 +82,17 @@ async fn a_receipt_for_nothing_stands_for_all_before_it() {
     let folder = Folder::new("nothing");
     let (journal, _) = folder.open();
     for sequence in 0..100 {
-        journal.write(vec![message(sequence), hold("billing", sequence)]);
+        journal.write(vec![message(sequence), ack_state("billing", sequence)]);
     }
     journal.write(Vec::new()).durable().await.unwrap();
     journal.close().await.unwrap();
     let (_, saved) = folder.open();
     assert_eq!(saved.messages.len(), 100);
-    assert_eq!(saved.holds["billing"].len(), 100);
+    assert_eq!(saved.ack_states["billing"].len(), 100);
 }
 
 #[test]
-fn a_file_in_the_place_of_the_folder_is_refused() {
+fn a_file_in_the_place_of_the_folder_is_rejected() {
     let folder = Folder::new("file");
     fs::write(folder.path(), "").unwrap();
     let error = Journal::open(folder.path()).err().unwrap();
@@ -101,7 +101,7 @@ fn a_file_in_the_place_of_the_folder_is_refused() {
 }
 
 #[tokio::test]
-async fn a_file_of_another_version_is_refused() {
+async fn a_file_of_another_version_is_rejected() {
     let folder = Folder::new("version");
     folder.open().0.close().await.unwrap();
     let database = redb::Database::create(folder.file()).unwrap();
@@ -124,7 +124,7 @@ async fn a_file_of_another_version_is_refused() {
 }
 
 #[test]
-fn a_database_of_somebody_else_is_refused() {
+fn a_database_of_somebody_else_is_rejected() {
     let folder = Folder::new("foreign");
     fs::create_dir_all(folder.path()).unwrap();
     drop(redb::Database::create(folder.file()).unwrap());
@@ -133,7 +133,7 @@ fn a_database_of_somebody_else_is_refused() {
 }
 
 #[test]
-fn any_other_file_is_refused() {
+fn any_other_file_is_rejected() {
     let folder = Folder::new("text");
     fs::create_dir_all(folder.path()).unwrap();
     for text in ["", "name: value\n", &"x".repeat(100_000)] {
@@ -153,10 +153,10 @@ async fn a_file_that_was_never_laid_out_is_made_anew() {
 
 /// Damage is reported, or is in an unused part of the file. It never causes a panic or another content.
 #[tokio::test]
-async fn a_damaged_file_is_refused_or_whole() {
+async fn a_damaged_file_is_rejected_or_whole() {
     let folder = Folder::new("damaged");
     let (journal, _) = folder.open();
-    let changes = (0..200).flat_map(|sequence| [message(sequence), hold("billing", sequence)]);
+    let changes = (0..200).flat_map(|sequence| [message(sequence), ack_state("billing", sequence)]);
     let changes: Vec<Change> = changes.chain([put("orders")]).collect();
     journal.write(changes).durable().await.unwrap();
     journal.close().await.unwrap();
@@ -164,7 +164,7 @@ async fn a_damaged_file_is_refused_or_whole() {
     journal.close().await.unwrap();
     let bytes = fs::read(folder.file()).unwrap();
     let mut random = SmallRng::seed_from_u64(7);
-    let mut refused = 0;
+    let mut rejected = 0;
     for _ in 0..100 {
         let mut damaged = bytes.clone();
         if random.random_ratio(1, 5) {
@@ -182,9 +182,9 @@ async fn a_damaged_file_is_refused_or_whole() {
             }
             Err(error) => {
                 assert!(matches!(error, JournalError::Damaged { .. }), "{error:?}");
-                refused += 1;
+                rejected += 1;
             }
         }
     }
-    assert!(refused > 30, "{refused} of 100 were refused");
+    assert!(rejected > 30, "{rejected} of 100 were rejected");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Change, Folder, hold, message, release};
+use super::{Change, Folder, ack_state, forget_ack_state, message};
 
 /// Messages that are published before the oldest is acked.
 const BACKLOG: u64 = 1_000;
@@ -10,12 +10,12 @@ const BACKLOG: u64 = 1_000;
 fn publish(sequence: u64) -> [Change; 2] {
     [
         message(sequence),
-        hold("projects/shop/subscriptions/billing", sequence),
+        ack_state("projects/shop/subscriptions/billing", sequence),
     ]
 }
 
 fn ack(sequence: u64) -> [Change; 2] {
-    let released = release("projects/shop/subscriptions/billing", sequence);
+    let released = forget_ack_state("projects/shop/subscriptions/billing", sequence);
     [released, Change::ForgetMessage { sequence }]
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use rand::rngs::SmallRng;
 use rand::{Rng, RngCore};
 
-use super::{Change, Held, Journal, JournalError, Kind, Saved};
+use super::{AckState, Change, Journal, JournalError, Kind, Saved};
 
 /// A folder of one test, deleted with it.
 struct Folder(PathBuf);
@@ -62,16 +62,16 @@ fn message(sequence: u64) -> Change {
     }
 }
 
-fn hold(subscription: &str, sequence: u64) -> Change {
-    Change::Hold {
+fn ack_state(subscription: &str, sequence: u64) -> Change {
+    Change::AckState {
         subscription: subscription.to_owned(),
         sequence,
-        state: Held::Pending { failures: 0 },
+        state: AckState::Unacked { failures: 0 },
     }
 }
 
-fn release(subscription: &str, sequence: u64) -> Change {
-    Change::Release {
+fn forget_ack_state(subscription: &str, sequence: u64) -> Change {
+    Change::ForgetAckState {
         subscription: subscription.to_owned(),
         sequence,
     }
@@ -93,18 +93,18 @@ fn any_change(random: &mut SmallRng) -> Change {
             value,
         },
         6..10 => Change::ForgetMessage { sequence },
-        10..15 => Change::Hold {
+        10..15 => Change::AckState {
             subscription: name,
             sequence,
             state: match random.random_range(0..3) {
-                0 => Held::Acked,
-                failures => Held::Pending { failures },
+                0 => AckState::Acked,
+                failures => AckState::Unacked { failures },
             },
         },
-        15..19 => Change::Release {
+        15..19 => Change::ForgetAckState {
             subscription: name,
             sequence,
         },
-        _ => Change::ReleaseAll { subscription: name },
+        _ => Change::ForgetAckStates { subscription: name },
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::journal::{Change, Held, Kind, Saved, SavedMessage, SavedResource};
+use crate::journal::{AckState, Change, Kind, Saved, SavedMessage, SavedResource};
 
 #[derive(Clone, Default)]
 pub(super) struct Model {
     resources: BTreeMap<(Kind, String), Vec<u8>>,
     messages: BTreeMap<u64, (String, Vec<u8>)>,
-    holds: BTreeMap<(String, u64), Held>,
+    ack_states: BTreeMap<(String, u64), AckState>,
 }
 
 impl Model {
@@ -30,21 +30,21 @@ impl Model {
             Change::ForgetMessage { sequence } => {
                 self.messages.remove(&sequence);
             }
-            Change::Hold {
+            Change::AckState {
                 subscription,
                 sequence,
                 state,
             } => {
-                self.holds.insert((subscription, sequence), state);
+                self.ack_states.insert((subscription, sequence), state);
             }
-            Change::Release {
+            Change::ForgetAckState {
                 subscription,
                 sequence,
             } => {
-                self.holds.remove(&(subscription, sequence));
+                self.ack_states.remove(&(subscription, sequence));
             }
-            Change::ReleaseAll { subscription } => {
-                self.holds.retain(|(holder, _), _| *holder != subscription);
+            Change::ForgetAckStates { subscription } => {
+                self.ack_states.retain(|(of, _), _| *of != subscription);
             }
         }
     }
@@ -61,9 +61,9 @@ impl Model {
                 value,
             });
         }
-        for ((subscription, sequence), state) in self.holds.clone() {
-            let held = saved.holds.entry(subscription).or_default();
-            held.push((sequence, state));
+        for ((subscription, sequence), state) in self.ack_states.clone() {
+            let states = saved.ack_states.entry(subscription).or_default();
+            states.push((sequence, state));
         }
         saved
     }

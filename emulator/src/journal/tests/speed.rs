@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Change, Folder, Journal, hold, message, release};
+use super::{Change, Folder, Journal, ack_state, forget_ack_state, message};
 
 const WRITERS: u64 = 64;
 
@@ -20,10 +20,10 @@ async fn cycles(journal: &Arc<Journal>, each: u64, subscriptions: u64) -> (f64, 
                 let sequence = round * WRITERS + writer;
                 let names =
                     (0..subscriptions).map(|each| format!("projects/shop/subscriptions/{each}"));
-                let held = names.clone().map(|name| hold(&name, sequence));
-                let changes = std::iter::once(message(sequence)).chain(held);
+                let states = names.clone().map(|name| ack_state(&name, sequence));
+                let changes = std::iter::once(message(sequence)).chain(states);
                 journal.write(changes.collect()).durable().await.unwrap();
-                let released = names.map(|name| release(&name, sequence));
+                let released = names.map(|name| forget_ack_state(&name, sequence));
                 let changes = released.chain([Change::ForgetMessage { sequence }]);
                 journal.write(changes.collect()).durable().await.unwrap();
             }
@@ -53,7 +53,7 @@ async fn group_commit_with_64_writers() {
 /// The rate of one thread with a backlog of a thousand messages. It awaits no single write, like deliveries to endpoints.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement, for release builds"]
-async fn five_holds_a_message_from_one_publisher() {
+async fn five_states_a_message_from_one_publisher() {
     let folder = Folder::new("stream");
     let journal = folder.open().0;
     let names: Vec<_> = (0..5)
@@ -63,12 +63,12 @@ async fn five_holds_a_message_from_one_publisher() {
     let began = Instant::now();
     for sequence in 0..MESSAGES {
         journal.room().await;
-        let held = names.iter().map(|name| hold(name, sequence));
-        journal.write(std::iter::once(message(sequence)).chain(held).collect());
+        let states = names.iter().map(|name| ack_state(name, sequence));
+        journal.write(std::iter::once(message(sequence)).chain(states).collect());
         let Some(sequence) = sequence.checked_sub(1_000) else {
             continue;
         };
-        let released = names.iter().map(|name| release(name, sequence));
+        let released = names.iter().map(|name| forget_ack_state(name, sequence));
         journal.write(
             released
                 .chain([Change::ForgetMessage { sequence }])

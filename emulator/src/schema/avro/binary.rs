@@ -192,7 +192,7 @@ mod tests {
         );
     }
 
-    fn refused(definition: &str, message: &[u8], expected: &str) {
+    fn rejected(definition: &str, message: &[u8], expected: &str) {
         let reason = reason(definition, message);
         assert_eq!(
             reason.as_deref(),
@@ -208,11 +208,11 @@ mod tests {
     fn a_message_is_exactly_one_value() {
         fits(RECORD, &[2, 0]);
         fits(RECORD, &[2, 2, 2, b'x']);
-        refused(RECORD, &[2, 0, 0], "1 bytes follow the end of the value");
-        refused(RECORD, &[2], "b: the message ends within a value");
-        refused(RECORD, &[], "a: the message ends within a value");
-        refused(RECORD, &[2, 4], "b: 2 is not one of 2 types");
-        refused(RECORD, &[2, 1], "b: -1 is not one of 2 types");
+        rejected(RECORD, &[2, 0, 0], "1 bytes follow the end of the value");
+        rejected(RECORD, &[2], "b: the message ends within a value");
+        rejected(RECORD, &[], "a: the message ends within a value");
+        rejected(RECORD, &[2, 4], "b: 2 is not one of 2 types");
+        rejected(RECORD, &[2, 1], "b: -1 is not one of 2 types");
         // The header of a container file.
         assert!(reason(RECORD, b"Obj\x01").is_some());
     }
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn numbers_are_held_to_the_width_of_their_type() {
         fits(r#""int""#, &[0xff, 0xff, 0xff, 0xff, 0x0f]);
-        refused(
+        rejected(
             r#""int""#,
             &[0x80, 0x80, 0x80, 0x80, 0x10],
             "2147483648 does not fit in 32 bits",
@@ -229,27 +229,27 @@ mod tests {
         long[9] = 0x01;
         fits(r#""long""#, &long);
         long[9] = 0x03;
-        refused(r#""long""#, &long, "a number does not fit in 64 bits");
-        refused(r#""long""#, &[0xff; 11], "a number does not fit in 64 bits");
+        rejected(r#""long""#, &long, "a number does not fit in 64 bits");
+        rejected(r#""long""#, &[0xff; 11], "a number does not fit in 64 bits");
         fits(r#""float""#, &[0; 4]);
         fits(r#""double""#, &[0; 8]);
-        refused(r#""double""#, &[0; 7], "the message ends within a value");
+        rejected(r#""double""#, &[0; 7], "the message ends within a value");
     }
 
     #[test]
     fn other_types_have_their_forms() {
         fits(r#""null""#, &[]);
         fits(r#""boolean""#, &[1]);
-        refused(r#""boolean""#, &[2], "expected a boolean, found [2]");
+        rejected(r#""boolean""#, &[2], "expected a boolean, found [2]");
         fits(r#""string""#, &[4, 0xcf, 0x80]);
-        refused(r#""string""#, &[2, 0xff], "a string is not UTF-8");
+        rejected(r#""string""#, &[2, 0xff], "a string is not UTF-8");
         fits(r#""bytes""#, &[2, 0xff]);
-        refused(r#""bytes""#, &[1], "-1 is not a length");
-        refused(r#""bytes""#, &[4, 0], "the message ends within a value");
+        rejected(r#""bytes""#, &[1], "-1 is not a length");
+        rejected(r#""bytes""#, &[4, 0], "the message ends within a value");
         fits(r#"{"type": "fixed", "name": "F", "size": 2}"#, &[0, 0]);
         let answer = r#"{"type": "enum", "name": "Answer", "symbols": ["YES"]}"#;
         fits(answer, &[0]);
-        refused(answer, &[2], "1 is not one of 1 symbols");
+        rejected(answer, &[2], "1 is not one of 1 symbols");
     }
 
     #[test]
@@ -259,10 +259,10 @@ mod tests {
         fits(numbers, &[2, 8, 4, 8, 8, 0]);
         // A negative count is followed by the size of the block.
         fits(numbers, &[3, 4, 8, 8, 0]);
-        refused(numbers, &[2, 8], "the message ends within a value");
+        rejected(numbers, &[2, 8], "the message ends within a value");
         let map = r#"{"type": "map", "values": "int"}"#;
         fits(map, &[2, 2, b'k', 8, 0]);
-        refused(map, &[2, 2, 0xff, 8, 0], "a string is not UTF-8");
+        rejected(map, &[2, 2, 0xff, 8, 0], "a string is not UTF-8");
     }
 
     #[test]
@@ -296,7 +296,7 @@ mod tests {
             nested =
                 format!(r#"{{"type": "record", "name": "R{level}", "fields": [{first}{others}]}}"#);
         }
-        let refusal = self::reason(&nested, &[]).unwrap();
-        assert!(refusal.ends_with("too many values"), "{refusal}");
+        let rejection = self::reason(&nested, &[]).unwrap();
+        assert!(rejection.ends_with("too many values"), "{rejection}");
     }
 }

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_one_side_can_read_is_refused() {
+    fn what_only_one_side_can_read_is_rejected() {
         bad(r#""int""#, r#""long""#, "long cannot be read as int");
         bad(r#""int""#, r#""boolean""#, "int cannot be read as boolean");
         good(r#""string""#, r#""bytes""#);

@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(reason(field_type, &message), None, "{field_type} {value}");
     }
 
-    fn refused(field_type: &str, value: &str, expected: &str) {
+    fn rejected(field_type: &str, value: &str, expected: &str) {
         let message = format!(r#"{{"x": {value}}}"#);
         let reason = reason(field_type, &message);
         assert_eq!(reason.as_deref(), Some(expected), "{field_type} {value}");
@@ -205,33 +205,33 @@ mod tests {
     #[test]
     fn numbers_are_held_to_the_width_of_their_type() {
         fits(r#""int""#, "-2147483648");
-        refused(
+        rejected(
             r#""int""#,
             "2147483648",
             "x: expected a whole number of 32 bits, found a number that does not fit",
         );
         fits(r#""int""#, "1.0");
         fits(r#""int""#, "1e2");
-        refused(
+        rejected(
             r#""int""#,
             "1.5",
             "x: expected a whole number of 32 bits, found a number that does not fit",
         );
-        refused(
+        rejected(
             r#""int""#,
             r#""1""#,
             "x: expected a whole number of 32 bits, found a string",
         );
         fits(r#""long""#, "9223372036854775807");
         fits(r#""long""#, "-9.223372036854775808e18");
-        refused(
+        rejected(
             r#""long""#,
             "9223372036854775808",
             "x: expected a whole number of 64 bits, found a number that does not fit",
         );
         fits(r#""double""#, "1");
         fits(r#""float""#, "1e300");
-        refused(
+        rejected(
             r#""double""#,
             r#""NaN""#,
             "x: expected a number, found a string",
@@ -241,15 +241,15 @@ mod tests {
     #[test]
     fn bytes_are_characters_of_their_numbers() {
         fits(r#""bytes""#, r#""\u0000ÿ""#);
-        refused(
+        rejected(
             r#""bytes""#,
             r#""Ā""#,
             "x: the character 'Ā' does not stand for a byte",
         );
         let two = r#"{"type": "fixed", "name": "F", "size": 2}"#;
         fits(two, r#""aÿ""#);
-        refused(two, r#""a""#, "x: expected 2 bytes, found 1");
-        refused(
+        rejected(two, r#""a""#, "x: expected 2 bytes, found 1");
+        rejected(
             two,
             r#""aĀ""#,
             "x: the character 'Ā' does not stand for a byte",
@@ -260,30 +260,30 @@ mod tests {
     fn other_types_are_json_of_the_same_form() {
         fits(r#""null""#, "null");
         fits(r#""boolean""#, "true");
-        refused(
+        rejected(
             r#""boolean""#,
             "0",
             "x: expected a boolean, found a number that does not fit",
         );
         fits(r#""string""#, r#""π""#);
-        refused(r#""string""#, "null", "x: expected a string, found null");
+        rejected(r#""string""#, "null", "x: expected a string, found null");
         let answer = r#"{"type": "enum", "name": "Answer", "symbols": ["YES", "NO"]}"#;
         fits(answer, r#""NO""#);
-        refused(
+        rejected(
             answer,
             r#""no""#,
             r#"x: expected one of YES, NO, found "no""#,
         );
         let numbers = r#"{"type": "array", "items": "int"}"#;
         fits(numbers, "[]");
-        refused(
+        rejected(
             numbers,
             "[1, true]",
             "x.1: expected a whole number of 32 bits, found a boolean",
         );
         let map = r#"{"type": "map", "values": "string"}"#;
         fits(map, r#"{"a": "b"}"#);
-        refused(
+        rejected(
             map,
             r#"{"a": 1}"#,
             "x.a: expected a string, found a number that does not fit",
@@ -296,24 +296,24 @@ mod tests {
         fits(optional, "null");
         fits(optional, r#"{"string": "a"}"#);
         fits(optional, r#"{"null": null}"#);
-        refused(
+        rejected(
             optional,
             r#""a""#,
             "x: expected null or an object of one member, named for its type (null, string), found a string",
         );
-        refused(
+        rejected(
             optional,
             r#"{"int": 1}"#,
             r#"x: the union has no type "int", only null, string"#,
         );
-        refused(
+        rejected(
             optional,
             r#"{"string": 1}"#,
             "x.string: expected a string, found a number that does not fit",
         );
         assert!(reason(optional, r#"{"x": {"string": "a", "null": null}}"#).is_some());
         let required = r#"["int", "string"]"#;
-        refused(
+        rejected(
             required,
             "null",
             r#"x: the union has no type "null", only int, string"#,
@@ -332,7 +332,7 @@ mod tests {
     fn named_types_are_named_in_full() {
         let inner = r#"["null", {"type": "record", "name": "I", "fields": []}]"#;
         fits(inner, r#"{"shop.I": {}}"#);
-        refused(
+        rejected(
             inner,
             r#"{"I": {}}"#,
             r#"x: the union has no type "I", only null, shop.I"#,
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_not_json_is_refused() {
+    fn a_message_that_is_not_json_is_rejected() {
         for message in [
             "",
             "x",
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn json_that_is_very_deep_is_refused() {
+    fn json_that_is_very_deep_is_rejected() {
         let depth = 100_000;
         let message = format!(
             "{}{}",

@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_avro_is_refused() {
+    fn what_is_not_avro_is_rejected() {
         for definition in [
             "",
             "{",

@@ -181,17 +181,17 @@ mod tests {
     fn repeated_fields_must_stay() {
         let id = "string id = 1;";
         let more = format!("{id} repeated string more = 9;");
-        let refused = "shop.Order.more is repeated: only optional fields may be added or removed";
-        check(id, &more, [Err(refused), Err(refused)]);
+        let rejected = "shop.Order.more is repeated: only optional fields may be added or removed";
+        check(id, &more, [Err(rejected), Err(rejected)]);
     }
 
     #[test]
     fn required_fields_must_stay() {
         let required = "message A { required int32 a = 1; optional int32 b = 2; }";
         let fewer = "message A { optional int32 b = 2; }";
-        let refused = "A.a is required: only optional fields may be added or removed";
-        assert_eq!(compare(required, fewer), Err(refused.to_owned()));
-        assert_eq!(compare(fewer, required), Err(refused.to_owned()));
+        let rejected = "A.a is required: only optional fields may be added or removed";
+        assert_eq!(compare(required, fewer), Err(rejected.to_owned()));
+        assert_eq!(compare(fewer, required), Err(rejected.to_owned()));
     }
 
     #[test]

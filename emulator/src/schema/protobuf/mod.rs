@@ -144,26 +144,26 @@ mod tests {
         checked.map_err(|mismatch| mismatch.to_string())
     }
 
-    fn refused(definition: &str, expected: &str) {
+    fn rejected(definition: &str, expected: &str) {
         let reason = Protobuf::compile(definition).unwrap_err();
         assert!(reason.contains(expected), "{reason}");
     }
 
     #[test]
     fn a_definition_has_one_top_level_message() {
-        refused(
+        rejected(
             "syntax = \"proto3\";",
             "expected one top-level type, found 0",
         );
-        refused(
+        rejected(
             "syntax = \"proto3\"; message A {} message B {}",
             "expected one top-level type, found 2",
         );
-        refused(
+        rejected(
             "syntax = \"proto3\"; message A {} enum B { C = 0; }",
             "expected one top-level type, found 2",
         );
-        refused(
+        rejected(
             "syntax = \"proto3\"; enum B { C = 0; }",
             "expected a message as the top-level type, found an enum",
         );
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_definition_has_no_imports() {
-        refused(
+        rejected(
             "syntax = \"proto3\"; import \"google/protobuf/any.proto\"; message A {}",
             "imports are not supported, but there is one of \"google/protobuf/any.proto\"",
         );
@@ -184,20 +184,20 @@ mod tests {
 
     #[test]
     fn the_compilers_text_names_the_place() {
-        refused(
+        rejected(
             "syntax = \"proto3\";\nmessage A { strin a = 1 }",
             "schema.proto:2:",
         );
-        refused(
+        rejected(
             "syntax = \"proto3\";\nmessage A { Missing a = 1; }",
             "schema.proto:2:",
         );
-        refused(
+        rejected(
             "syntax = \"proto3\";\nmessage A { int32 a = 1; int32 b = 1; }",
             "schema.proto:2:",
         );
-        refused("", "expected one top-level type, found 0");
-        refused("nonsense", "schema.proto:1:");
+        rejected("", "expected one top-level type, found 0");
+        rejected("nonsense", "schema.proto:1:");
     }
 
     #[test]

@@ -18,7 +18,7 @@ const PLATFORMS: [(&str, &str); 3] = [
 
 /// The reason for which the command does not start.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum Rejection {
     #[error(
         "--host-port {address} can be reached by other machines, and this seems to be {platform} ({variable} is set): the \
          emulator has no passwords, signs tokens for every client and must not hold production messages. Use Pub/Sub \
@@ -58,22 +58,22 @@ impl Place {
     }
 
     /// Rejects an address that others reach, unless it is allowed.
-    pub(crate) fn check(self, address: SocketAddr, allow_remote: bool) -> Result<(), Refusal> {
+    pub(crate) fn check(self, address: SocketAddr, allow_remote: bool) -> Result<(), Rejection> {
         if allow_remote || address.ip().is_loopback() {
             return Ok(());
         }
         Err(match self.platform {
-            Some((variable, platform)) => Refusal::Production {
+            Some((variable, platform)) => Rejection::Production {
                 address,
                 platform,
                 variable,
             },
-            None => Refusal::Remote(address),
+            None => Rejection::Remote(address),
         })
     }
 }
 
-impl Refusal {
+impl Rejection {
     /// Returns the error in terms of the flags, if they caused it.
     pub(crate) fn of(error: &StartError) -> Option<Self> {
         use std::io::ErrorKind::{AddrInUse, AddrNotAvailable};
@@ -95,18 +95,18 @@ mod tests {
 
     fn check(variables: &[&str], address: &str, allow_remote: bool, words: Option<&str>) {
         let place = Place::of(|name| variables.contains(&name));
-        let refusal = place.check(address.parse().unwrap(), allow_remote).err();
-        let refusal = refusal.map(|refusal| refusal.to_string());
-        let is_expected = match (&refusal, words) {
+        let rejection = place.check(address.parse().unwrap(), allow_remote).err();
+        let rejection = rejection.map(|rejection| rejection.to_string());
+        let is_expected = match (&rejection, words) {
             (None, None) => true,
-            (Some(refusal), Some(words)) => refusal.contains(words),
+            (Some(rejection), Some(words)) => rejection.contains(words),
             _ => false,
         };
-        assert!(is_expected, "{variables:?} {address}: {refusal:?}");
+        assert!(is_expected, "{variables:?} {address}: {rejection:?}");
     }
 
     #[test]
-    fn only_addresses_that_others_reach_are_refused() {
+    fn only_addresses_that_others_reach_are_rejected() {
         check(&[], "127.0.0.1:1", false, None);
         check(&[], "[::1]:1", false, None);
         check(&["K_SERVICE"], "127.0.0.1:1", false, None);

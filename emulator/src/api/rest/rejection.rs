@@ -25,13 +25,13 @@ struct ErrorStatus<'a> {
     details: Vec<Value>,
 }
 
-pub(crate) fn refuse(refusal: &Status) -> Response {
-    let (code, status) = status::http(refusal.code());
+pub(crate) fn reject(rejection: &Status) -> Response {
+    let (code, status) = status::http(rejection.code());
     let error = ErrorStatus {
         code: code.as_u16(),
-        message: refusal.message(),
+        message: rejection.message(),
         status,
-        details: details(refusal.details()),
+        details: details(rejection.details()),
     };
     (code, Json(ErrorBody { error })).into_response()
 }
@@ -72,12 +72,12 @@ mod tests {
         let status = descriptor::message("google.rpc.Status").unwrap();
         let status = DynamicMessage::deserialize(status, &any).unwrap();
         assert!(!info.encode_to_vec().is_empty());
-        let refused = Status::with_details(
+        let rejected = Status::with_details(
             Code::FailedPrecondition,
             "no",
             status.encode_to_vec().into(),
         );
-        assert_eq!(json!(details(refused.details())), any["details"]);
+        assert_eq!(json!(details(rejected.details())), any["details"]);
         assert!(details(b"no status").is_empty());
         assert!(details(b"").is_empty());
     }

@@ -11,9 +11,9 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
     if let Some(code) = grpc_code(&response) {
-        tracing::debug!(path, ?code, "a call was refused");
+        tracing::debug!(path, ?code, "a call was rejected");
     } else if status.is_client_error() || status.is_server_error() {
-        tracing::debug!(%method, path, status = status.as_u16(), "a call was refused");
+        tracing::debug!(%method, path, status = status.as_u16(), "a call was rejected");
     }
     response
 }

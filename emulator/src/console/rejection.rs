@@ -7,7 +7,7 @@ use crate::server::status::not_found;
 
 /// The reason for not showing a message.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum Rejection {
     #[error(transparent)]
     Api(#[from] ApiError),
     #[error(
@@ -26,7 +26,7 @@ pub(super) enum Refusal {
     NoHistory,
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         match self {
             Self::Api(error) => error.into_response(),

@@ -7,7 +7,7 @@ pub(super) type Unsupported = (&'static str, bool, &'static str);
 
 /// # Errors
 /// If one of the fields is set.
-pub(super) fn refuse(message: &str, fields: &[Unsupported]) -> Result<(), ApiError> {
+pub(super) fn reject(message: &str, fields: &[Unsupported]) -> Result<(), ApiError> {
     for (field, is_set, reason) in fields {
         if *is_set {
             return Err(ApiError::unimplemented(format!(
