@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_clock_that_is_left_alone_goes_with_the_machines() {
+    async fn a_clock_without_an_advance_follows_the_machines() {
         let clock = Clock::default();
         let begin = Instant::now();
         assert_eq!(clock.within(DAY, pending::<()>()).await, None);

@@ -113,7 +113,7 @@ async fn restart(server: Server, judged: Judged) -> Finding {
     let after = publish(&server.host).await;
     server.stop().await;
     let again = after.iter().find(|id| before.contains(id));
-    let fault = again.map(|id| format!("the id {id} came again"));
+    let fault = again.map(|id| format!("the id {id} was used twice"));
     Finding::new("message-ids-unique-over-restart", "restart", fault)
 }
 

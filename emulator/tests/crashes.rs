@@ -134,7 +134,7 @@ impl Known {
         assert!(self.asked.contains(&data), "{data} was invented");
         let done = self.acks_answered.get(subscription);
         let is_done = done.is_some_and(|done| done.contains(&data));
-        assert!(!is_done, "{data} came again to {subscription}");
+        assert!(!is_done, "{data} was redelivered to {subscription}");
         data
     }
 }

@@ -107,7 +107,7 @@ pub async fn every_rule(stores: Pair) {
     an_expired_claim_is_taken_over_for_good(one, other).await;
     an_expired_lease_does_not_revoke_a_claim(one).await;
     a_renewed_claim_does_not_expire(one, other).await;
-    a_run_that_began_and_vanished_stays_known(one, other).await;
+    a_run_that_began_without_an_end_stays_known(one, other).await;
     a_claim_that_never_began_is_no_lost_run(one, other).await;
     a_begun_run_may_be_released_and_finished(one, other).await;
     a_ticket_that_was_never_granted_settles_nothing(one).await;
@@ -266,7 +266,7 @@ async fn a_renewed_claim_does_not_expire(one: &Arc<dyn DedupStore>, other: &Arc<
     assert_eq!(claim(other, &rival(&short)).await, Claim::InProgress);
 }
 
-async fn a_run_that_began_and_vanished_stays_known(
+async fn a_run_that_began_without_an_end_stays_known(
     one: &Arc<dyn DedupStore>,
     other: &Arc<dyn DedupStore>,
 ) {

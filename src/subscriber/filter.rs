@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_would_refuse_is_told_with_its_place() {
+    fn a_rejected_filter_is_named_with_its_place() {
         check("", "expected attributes:KEY, attributes.KEY");
         check(
             r#"attribute.a = "b""#,

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_without_its_key_says_where_it_was_looked_for() {
+    fn a_missing_key_is_named_with_its_place() {
         let check = |idempotency: Idempotency, data, expected: NoKey| {
             assert_eq!(id(&idempotency, data), Err(expected));
         };

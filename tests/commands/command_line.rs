@@ -3,19 +3,19 @@
 use crate::harness::google::Google;
 use crate::harness::process::{Process, command, settings};
 
-struct Said {
+struct Ended {
     is_success: bool,
     stdout: String,
     stderr: String,
 }
 
-async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Said {
+async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
     let output = command(arguments)
         .envs(environment.iter().copied())
         .output()
         .await
         .expect("pushgate runs");
-    Said {
+    Ended {
         is_success: output.status.success(),
         stdout: String::from_utf8(output.stdout).expect("text"),
         stderr: String::from_utf8(output.stderr).expect("text"),
@@ -32,12 +32,12 @@ const ENOUGH: [(&str, &str); 4] = [
 #[tokio::test]
 async fn without_settings_serve_names_everything_it_needs_at_once() {
     // There is no metadata server at this address.
-    let said = run(
+    let ended = run(
         &["serve"],
         &[("GCE_METADATA_HOST", "127.0.0.1:1"), ("PORT", "high")],
     )
     .await;
-    assert!(!said.is_success);
+    assert!(!ended.is_success);
     for fault in [
         "5 invalid settings",
         "PORT is \"high\", expected a port, 0 to 65535",
@@ -46,30 +46,30 @@ async fn without_settings_serve_names_everything_it_needs_at_once() {
         "PUSHGATE_AUDIENCE is not set",
         "PUSHGATE_CALLERS is not set",
     ] {
-        assert!(said.stderr.contains(fault), "{fault}: {}", said.stderr);
+        assert!(ended.stderr.contains(fault), "{fault}: {}", ended.stderr);
     }
 }
 
 #[tokio::test]
 async fn the_help_of_serve_lists_every_setting() {
-    let said = run(&["serve", "--help"], &[]).await;
-    assert!(said.is_success);
+    let ended = run(&["serve", "--help"], &[]).await;
+    assert!(ended.is_success);
     for setting in &pushgate::SETTINGS {
         assert!(
-            said.stdout.contains(setting.name) && said.stdout.contains(setting.form),
+            ended.stdout.contains(setting.name) && ended.stdout.contains(setting.form),
             "{}",
             setting.name
         );
         if let Some(default) = setting.default {
             assert!(
-                said.stdout.contains(&format!("[default: {default}]")),
+                ended.stdout.contains(&format!("[default: {default}]")),
                 "{}",
                 setting.name
             );
         }
     }
-    let said = run(&["--help"], &[]).await;
-    let commands: Vec<&str> = said
+    let ended = run(&["--help"], &[]).await;
+    let commands: Vec<&str> = ended
         .stdout
         .lines()
         .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
@@ -85,24 +85,29 @@ async fn the_help_of_serve_lists_every_setting() {
 
 #[tokio::test]
 async fn the_effective_settings_are_printed_without_the_password() {
-    let said = run(&["serve", "--print-config"], &ENOUGH).await;
-    assert!(said.is_success, "{}", said.stderr);
+    let ended = run(&["serve", "--print-config"], &ENOUGH).await;
+    assert!(ended.is_success, "{}", ended.stderr);
     assert!(
-        said.stdout
+        ended
+            .stdout
             .contains("PUSHGATE_STORE=redis://app:***@127.0.0.1:6379  # environment"),
         "{}",
-        said.stdout
+        ended.stdout
     );
-    assert!(said.stdout.contains("PORT=8080  # default"));
-    assert!(!said.stdout.contains("hush") && !said.stderr.contains("hush"));
-    assert_eq!(said.stdout.lines().count(), pushgate::SETTINGS.len());
+    assert!(ended.stdout.contains("PORT=8080  # default"));
+    assert!(!ended.stdout.contains("hush") && !ended.stderr.contains("hush"));
+    assert_eq!(ended.stdout.lines().count(), pushgate::SETTINGS.len());
 }
 
 #[tokio::test]
 async fn describe_prints_every_declaration_as_json() {
-    let said = run(&["describe"], &[]).await;
-    assert!(said.is_success && said.stderr.is_empty(), "{}", said.stderr);
-    let described: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let ended = run(&["describe"], &[]).await;
+    assert!(
+        ended.is_success && ended.stderr.is_empty(),
+        "{}",
+        ended.stderr
+    );
+    let described: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
     assert_eq!(described["version"], 1);
     assert!(described["pushgateDescribe"].is_string());
     let subscriptions = described["subscriptions"].as_array().expect("a list");
@@ -129,7 +134,7 @@ async fn describe_prints_every_declaration_as_json() {
 }
 
 #[tokio::test]
-async fn the_help_of_describe_says_that_it_needs_no_settings() {
+async fn the_help_of_describe_names_no_settings() {
     let help = run(&["describe", "--help"], &[]).await;
     assert!(help.stdout.contains("needs no settings"), "{}", help.stdout);
 }
@@ -140,33 +145,33 @@ async fn a_taken_port_is_explained() {
     let port = taken.local_addr().expect("an address").port().to_string();
     let mut environment = ENOUGH.to_vec();
     environment.push(("PORT", &port));
-    let said = run(&["serve"], &environment).await;
+    let ended = run(&["serve"], &environment).await;
     assert!(
-        !said.is_success
-            && said
+        !ended.is_success
+            && ended
                 .stderr
                 .contains(&format!("cannot listen on 0.0.0.0:{port}: check PORT")),
         "{}",
-        said.stderr
+        ended.stderr
     );
 }
 
 #[tokio::test]
 async fn a_wrong_log_format_is_explained() {
-    let said = run(&["serve"], &[("PUSHGATE_LOG_FORMAT", "xml")]).await;
+    let ended = run(&["serve"], &[("PUSHGATE_LOG_FORMAT", "xml")]).await;
     assert!(
-        !said.is_success
-            && said
+        !ended.is_success
+            && ended
                 .stderr
                 .contains("PUSHGATE_LOG_FORMAT is \"xml\", expected json or text"),
         "{}",
-        said.stderr
+        ended.stderr
     );
 }
 
 #[tokio::test]
 async fn a_wrong_log_level_is_reported_with_all_other_faults() {
-    let said = run(
+    let ended = run(
         &["serve"],
         &[
             ("PUSHGATE_LOG", "warning"),
@@ -174,23 +179,24 @@ async fn a_wrong_log_level_is_reported_with_all_other_faults() {
         ],
     )
     .await;
-    assert!(!said.is_success);
+    assert!(!ended.is_success);
     assert!(
-        said.stderr
+        ended
+            .stderr
             .contains("PUSHGATE_LOG is \"warning\", expected a level"),
         "{}",
-        said.stderr
+        ended.stderr
     );
     assert!(
-        said.stderr.contains("PUSHGATE_STORE is not set"),
+        ended.stderr.contains("PUSHGATE_STORE is not set"),
         "{}",
-        said.stderr
+        ended.stderr
     );
 }
 
 #[tokio::test]
 async fn in_a_json_log_a_failed_start_is_one_entry() {
-    let said = run(
+    let ended = run(
         &["serve"],
         &[
             ("PUSHGATE_LOG_FORMAT", "json"),
@@ -198,22 +204,22 @@ async fn in_a_json_log_a_failed_start_is_one_entry() {
         ],
     )
     .await;
-    let entry: serde_json::Value = serde_json::from_str(&said.stderr).expect("one entry");
+    let entry: serde_json::Value = serde_json::from_str(&ended.stderr).expect("one entry");
     assert_eq!(entry["severity"], "ERROR");
 }
 
 #[tokio::test]
 async fn a_text_log_in_a_pipe_has_no_colours() {
-    let said = run(&["serve"], &[("GCE_METADATA_HOST", "127.0.0.1:1")]).await;
+    let ended = run(&["serve"], &[("GCE_METADATA_HOST", "127.0.0.1:1")]).await;
     assert!(
-        said.stderr.contains("WARN") && !said.stderr.contains('\u{1b}'),
+        ended.stderr.contains("WARN") && !ended.stderr.contains('\u{1b}'),
         "{}",
-        said.stderr
+        ended.stderr
     );
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_is_told_at_start() {
+async fn a_store_that_does_not_answer_is_logged_at_start() {
     let google = Google::start().await;
     let (mut process, _) = Process::serve(&settings(&google, "redis://127.0.0.1:1")).await;
     let line = process.log(|line| line["message"] == "not ready").await;
@@ -229,18 +235,18 @@ async fn a_store_that_does_not_answer_is_told_at_start() {
 async fn memory_on_cloud_run_is_refused_without_a_reason() {
     let mut environment = ENOUGH.to_vec();
     environment.extend([("K_SERVICE", "shop"), ("PUSHGATE_STORE", "memory:")]);
-    let said = run(&["serve"], &environment).await;
+    let ended = run(&["serve"], &environment).await;
     assert!(
-        !said.is_success
-            && said
+        !ended.is_success
+            && ended
                 .stderr
                 .contains("PUSHGATE_STORE is memory: on Cloud Run"),
         "{}",
-        said.stderr
+        ended.stderr
     );
     environment.push(("PUSHGATE_STORE", "memory:handlers only read"));
-    let said = run(&["serve", "--print-config"], &environment).await;
-    assert!(said.is_success, "{}", said.stderr);
+    let ended = run(&["serve", "--print-config"], &environment).await;
+    assert!(ended.is_success, "{}", ended.stderr);
 }
 
 #[tokio::test]

@@ -183,13 +183,13 @@ async fn a_wrong_variable_is_rejected() {
     for (name, value) in [("GOOGLE_CLOUD_PROJECT", "a/b"), ("PORT", "high")] {
         let mut command = command(&["dev"]);
         command.env(name, value);
-        let said = command.output().await.expect("it runs");
-        let told = String::from_utf8(said.stderr).expect("text");
+        let ended = command.output().await.expect("it runs");
+        let text = String::from_utf8(ended.stderr).expect("text");
         assert!(
-            told.contains(&format!("{name} is \"{value}\", expected")),
-            "{told}"
+            text.contains(&format!("{name} is \"{value}\", expected")),
+            "{text}"
         );
-        assert_eq!(said.status.code(), Some(1));
+        assert_eq!(ended.status.code(), Some(1));
     }
 }
 
@@ -206,11 +206,11 @@ async fn a_store_that_does_not_answer_is_reported() {
     ]);
     command.env("PUSHGATE_STORE", "redis://app:hush@127.0.0.1:1");
     let mut process = Process::start(command);
-    let told = process
+    let text = process
         .line("messages are not handled, since the deduplication store does not answer: redis://app:***@127.0.0.1:1, check PUSHGATE_STORE: ")
         .await;
     assert!(
-        !told.contains("FIRESTORE") && !told.contains("TLS"),
-        "{told}"
+        !text.contains("FIRESTORE") && !text.contains("TLS"),
+        "{text}"
     );
 }

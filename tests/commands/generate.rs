@@ -17,38 +17,38 @@ const DERIVED: [&str; 4] = [
     "Cargo.toml",
 ];
 
-struct Said {
+struct Ended {
     code: Option<i32>,
     stdout: String,
     stderr: String,
 }
 
-async fn said(mut command: Command) -> Said {
+async fn ended(mut command: Command) -> Ended {
     let output = command.output().await.expect("it runs");
-    Said {
+    Ended {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).expect("text"),
         stderr: String::from_utf8(output.stderr).expect("text"),
     }
 }
 
-async fn generate(root: &Path, arguments: &[&str]) -> Said {
+async fn generate(root: &Path, arguments: &[&str]) -> Ended {
     let mut command = command(&["generate", "--root", root.to_str().expect("text")]);
     command.args(arguments);
-    said(command).await
+    ended(command).await
 }
 
 async fn described() -> Value {
-    let said = said(command(&["describe"])).await;
-    serde_json::from_str(&said.stdout).expect("JSON")
+    let ended = ended(command(&["describe"])).await;
+    serde_json::from_str(&ended.stdout).expect("JSON")
 }
 
 #[tokio::test]
 async fn the_files_in_the_repository_are_what_generate_writes() {
-    let said = generate(root(), &["--check"]).await;
-    assert_eq!(said.code, Some(0));
-    assert_eq!(said.stdout, "");
-    assert_eq!(said.stderr, "");
+    let ended = generate(root(), &["--check"]).await;
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(ended.stdout, "");
+    assert_eq!(ended.stderr, "");
 }
 
 #[tokio::test]
@@ -85,10 +85,10 @@ async fn a_second_generate_leaves_every_file_unchanged() {
 async fn it_finds_the_project_around_the_folder_it_is_called_in() {
     let mut inside = command(&["generate", "--check"]);
     inside.current_dir(root().join("m2m/src"));
-    assert_eq!(said(inside).await.code, Some(0));
+    assert_eq!(ended(inside).await.code, Some(0));
     let mut outside = command(&["generate", "--check"]);
     outside.current_dir("/");
-    let outside = said(outside).await;
+    let outside = ended(outside).await;
     assert_eq!(outside.code, Some(1));
     assert!(outside.stderr.contains("no folder with m2m/ and Cargo.toml from / upwards: call it inside the project, or name its folder by --root"), "{}", outside.stderr);
     let elsewhere = generate(&root().join("src"), &[]).await;
@@ -126,8 +126,8 @@ async fn check_names_every_file_that_differs_without_writing() {
     std::fs::remove_file(copy.root.join("m2m/schemas/OrderPlaced.json")).expect("removed");
     copy.put("m2m/schemas/Gone.json", "{}");
     let before = copy.files();
-    let said = generate(&copy.root, &["--check"]).await;
-    assert_eq!(said.code, Some(1));
+    let ended = generate(&copy.root, &["--check"]).await;
+    assert_eq!(ended.code, Some(1));
     for line in [
         "differs      m2m/README.md:",
         "Reserves \\u{1b}[31mnothing.",
@@ -138,13 +138,13 @@ async fn check_names_every_file_that_differs_without_writing() {
         "missing      m2m/schemas/OrderPlaced.json",
         "superfluous  m2m/schemas/Gone.json",
     ] {
-        assert!(said.stdout.contains(line), "{line}: {}", said.stdout);
+        assert!(ended.stdout.contains(line), "{line}: {}", ended.stdout);
     }
     assert!(
-        said.stderr.contains("6 of the derived files")
-            && said.stderr.contains("run `pushgate generate`"),
+        ended.stderr.contains("6 of the derived files")
+            && ended.stderr.contains("run `pushgate generate`"),
         "{}",
-        said.stderr
+        ended.stderr
     );
     assert_eq!(copy.files(), before);
     let generated = generate(&copy.root, &[]).await;
@@ -163,12 +163,13 @@ async fn check_names_every_file_that_differs_without_writing() {
 async fn a_release_records_the_message_types_as_they_are() {
     let copy = Copy::of(&DERIVED);
     std::fs::remove_dir_all(copy.root.join("m2m/released")).expect("removed");
-    let said = generate(&copy.root, &["--release"]).await;
+    let ended = generate(&copy.root, &["--release"]).await;
     assert!(
-        said.stdout
+        ended
+            .stdout
             .contains("released   m2m/released/OrderPlaced.json"),
         "{}",
-        said.stdout
+        ended.stdout
     );
     let (released, current) = (
         "m2m/released/OrderPlaced.json",
@@ -195,13 +196,14 @@ async fn text_around_the_generated_section_is_kept() {
 async fn a_document_without_markers_is_left_alone() {
     let copy = Copy::of(&DERIVED);
     copy.put("m2m/README.md", "Mine alone.");
-    let said = generate(&copy.root, &[]).await;
-    assert_eq!(said.code, Some(1));
+    let ended = generate(&copy.root, &[]).await;
+    assert_eq!(ended.code, Some(1));
     assert!(
-        said.stderr
+        ended
+            .stderr
             .contains("m2m/README.md: no line is \"<!-- pushgate:begin -->\""),
         "{}",
-        said.stderr
+        ended.stderr
     );
     assert_eq!(copy.read("m2m/README.md"), "Mine alone.");
 }
@@ -316,8 +318,8 @@ async fn judged(files: &[PathBuf]) -> Vec<Value> {
     node.arg(root().join("tests/commands/asyncapi/judge.js"))
         .args(files)
         .env("NODE_PATH", PathBuf::from(folder).join("node_modules"));
-    let said = said(node).await;
-    serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{}", said.stderr))
+    let ended = ended(node).await;
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.stderr))
 }
 
 /// Returns the codes of its findings, and `misfit` for an example that does not fit its schema.

@@ -119,7 +119,7 @@ async fn a_waiting_delivery_gives_the_answer_of_the_one_at_work() {
 }
 
 #[tokio::test]
-async fn a_vanished_client_does_not_cut_the_handler_short() {
+async fn a_disconnect_does_not_stop_the_handler() {
     let service = Service::start().await;
     let message = service.message(task::HOLD);
     tokio::select! {

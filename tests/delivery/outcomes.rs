@@ -247,7 +247,7 @@ async fn typed(message: Message<Typed>, probe: State<Probe>) {
 }
 
 #[tokio::test]
-async fn a_misfit_is_dead_lettered_with_all_its_violations() {
+async fn an_invalid_payload_is_dead_lettered_with_all_violations() {
     let service = Setup::new()
         .subscriber(declared(Subscriber::new("probe", typed)))
         .start()

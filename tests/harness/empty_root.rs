@@ -84,10 +84,10 @@ impl Drop for EmptyRoot {
 
 /// The libraries of the binary with its loader. `ldd` prints `NAME => PATH (ADDRESS)` or `PATH (ADDRESS)`.
 pub(crate) fn libraries(binary: &Path) -> Vec<PathBuf> {
-    let said = std::process::Command::new("ldd").arg(binary).output();
-    let said = said.expect("ldd runs").stdout;
-    let said = String::from_utf8(said).expect("text");
-    let paths = said.lines().flat_map(str::split_whitespace);
+    let output = std::process::Command::new("ldd").arg(binary).output();
+    let output = output.expect("ldd runs").stdout;
+    let output = String::from_utf8(output).expect("text");
+    let paths = output.lines().flat_map(str::split_whitespace);
     paths
         .filter(|word| word.starts_with('/'))
         .map(PathBuf::from)
@@ -95,6 +95,6 @@ pub(crate) fn libraries(binary: &Path) -> Vec<PathBuf> {
 }
 
 fn is_root() -> bool {
-    let said = std::process::Command::new("id").arg("-u").output();
-    said.expect("id runs").stdout.trim_ascii() == b"0"
+    let output = std::process::Command::new("id").arg("-u").output();
+    output.expect("id runs").stdout.trim_ascii() == b"0"
 }

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 pub(crate) enum Keys {
     Served,
     /// No answer until another value is set.
-    Held,
+    Withheld,
     Status(u16),
     Garbage,
 }
@@ -78,7 +78,7 @@ impl Google {
         self.keys.fetches.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn say(&self, keys: Keys) {
+    pub(crate) fn set_keys(&self, keys: Keys) {
         self.keys.keys.send_replace(keys);
     }
 
@@ -105,7 +105,7 @@ async fn serve_keys(State(server): State<Arc<KeyServer>>) -> Response {
     server.fetches.fetch_add(1, Ordering::SeqCst);
     let mut keys = server.keys.subscribe();
     let keys = *keys
-        .wait_for(|keys| *keys != Keys::Held)
+        .wait_for(|keys| *keys != Keys::Withheld)
         .await
         .expect("the server");
     match keys {
@@ -113,7 +113,7 @@ async fn serve_keys(State(server): State<Arc<KeyServer>>) -> Response {
             .expect("a status")
             .into_response(),
         Keys::Garbage => "<html>".into_response(),
-        Keys::Served | Keys::Held => {
+        Keys::Served | Keys::Withheld => {
             let jwks = super::get(&server.issuer)
                 .await
                 .expect("keys")

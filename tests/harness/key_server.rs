@@ -19,7 +19,7 @@ pub(crate) const MAX_AGE_SECONDS: u64 = 60;
 #[derive(Clone)]
 pub(crate) enum Answer {
     /// The request is read, but not answered until another value is set.
-    Held,
+    Withheld,
     /// These bytes, then the end of the connection.
     Bytes(Vec<u8>),
     /// A hundred megabytes, with or without a content length.
@@ -57,7 +57,7 @@ impl Answer {
 struct Shared {
     answer: watch::Sender<Answer>,
     /// The heads of all requests so far.
-    asked: watch::Sender<Vec<String>>,
+    request_heads: watch::Sender<Vec<String>>,
     longest_answer: watch::Sender<usize>,
 }
 
@@ -71,7 +71,7 @@ impl KeyServer {
     pub(crate) async fn start(answer: Answer) -> Self {
         let shared = Arc::new(Shared {
             answer: watch::Sender::new(answer),
-            asked: watch::Sender::default(),
+            request_heads: watch::Sender::default(),
             longest_answer: watch::Sender::default(),
         });
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -88,7 +88,7 @@ impl KeyServer {
         format!("http://{}/certs", self.address)
     }
 
-    pub(crate) fn say(&self, answer: Answer) {
+    pub(crate) fn set_answer(&self, answer: Answer) {
         self.shared.answer.send_replace(answer);
     }
 
@@ -110,20 +110,23 @@ impl KeyServer {
 
     /// Returns the number of requests.
     pub(crate) fn fetches(&self) -> usize {
-        self.shared.asked.borrow().len()
+        self.shared.request_heads.borrow().len()
     }
 
     /// The heads of all requests so far.
-    pub(crate) fn asked(&self) -> Vec<String> {
-        self.shared.asked.borrow().clone()
+    pub(crate) fn request_heads(&self) -> Vec<String> {
+        self.shared.request_heads.borrow().clone()
     }
 
     /// Waits for this number of requests.
     pub(crate) async fn fetched(&self, times: usize) {
-        let mut asked = self.shared.asked.subscribe();
-        soon("a fetch", asked.wait_for(|asked| asked.len() >= times))
-            .await
-            .expect("the server");
+        let mut requests = self.shared.request_heads.subscribe();
+        soon(
+            "a fetch",
+            requests.wait_for(|requests| requests.len() >= times),
+        )
+        .await
+        .expect("the server");
     }
 
     /// Returns the bytes of the longest answer that a client has read.
@@ -147,15 +150,17 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> Option<()> {
         head.push(stream.read_u8().await.ok()?);
     }
     let head = String::from_utf8_lossy(&head).to_lowercase();
-    shared.asked.send_modify(|asked| asked.push(head));
+    shared
+        .request_heads
+        .send_modify(|requests| requests.push(head));
     let mut answer = shared.answer.subscribe();
     let answer = answer
-        .wait_for(|answer| !matches!(answer, Answer::Held))
+        .wait_for(|answer| !matches!(answer, Answer::Withheld))
         .await
         .ok()?
         .clone();
     match answer {
-        Answer::Held => None,
+        Answer::Withheld => None,
         Answer::Bytes(bytes) => {
             stream.write_all(&bytes).await.ok()?;
             stream.shutdown().await.ok()

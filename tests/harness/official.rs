@@ -84,21 +84,21 @@ impl OfficialEmulator {
 
     /// Waits for a message of this subscription.
     pub(crate) async fn pull(&self, subscription: &str) -> Value {
-        let pull = self.ask(subscription, "pull", json!({"maxMessages": 1}));
+        let pull = self.call(subscription, "pull", json!({"maxMessages": 1}));
         let mut answer = soon("a message", pull).await;
         answer["receivedMessages"][0]["message"].take()
     }
 
     /// Waits for a message of this subscription, and acknowledges it.
     pub(crate) async fn take(&self, subscription: &str) -> Value {
-        let pull = self.ask(subscription, "pull", json!({"maxMessages": 1}));
+        let pull = self.call(subscription, "pull", json!({"maxMessages": 1}));
         let mut received = soon("a message", pull).await["receivedMessages"][0].take();
         let ack = json!({"ackIds": [received["ackId"]]});
-        self.ask(subscription, "acknowledge", ack).await;
+        self.call(subscription, "acknowledge", ack).await;
         received["message"].take()
     }
 
-    async fn ask(&self, subscription: &str, what: &str, body: Value) -> Value {
+    async fn call(&self, subscription: &str, what: &str, body: Value) -> Value {
         let url = self.url(&format!(
             "v1/projects/{PROJECT}/subscriptions/{subscription}:{what}"
         ));
@@ -117,9 +117,9 @@ impl OfficialEmulator {
             .output()
             .await
             .expect("python starts");
-        let said = String::from_utf8_lossy(&output.stdout);
+        let printed = String::from_utf8_lossy(&output.stdout);
         assert_eq!(
-            said.trim(),
+            printed.trim(),
             count.to_string(),
             "{}",
             String::from_utf8_lossy(&output.stderr)
@@ -136,7 +136,7 @@ impl Drop for OfficialEmulator {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "where the outside tools are is told by ./test"
+    reason = "where the outside tools are is set by ./test"
 )]
 pub(crate) fn option(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run ./test, which finds it"))

@@ -84,13 +84,13 @@ impl RedisCluster {
         }
         self.agreed().await;
         for (replica, master) in self.nodes.iter().skip(MASTERS).zip(&self.nodes) {
-            let id = master.say(&["cluster", "myid"]);
+            let id = master.call(&["cluster", "myid"]);
             replica
-                .says(&["cluster", "replicate", &id], |said| said == "OK")
+                .answers(&["cluster", "replicate", &id], |answer| answer == "OK")
                 .await;
             replica
-                .says(&["info", "replication"], |said| {
-                    said.contains("master_link_status:up")
+                .answers(&["info", "replication"], |answer| {
+                    answer.contains("master_link_status:up")
                 })
                 .await;
         }
@@ -101,8 +101,8 @@ impl RedisCluster {
     pub(crate) async fn agreed(&self) {
         let known = format!("cluster_known_nodes:{}", self.nodes.len());
         for node in &self.nodes {
-            node.says(&["cluster", "info"], |said| {
-                said.contains("cluster_state:ok") && said.contains(&known)
+            node.answers(&["cluster", "info"], |answer| {
+                answer.contains("cluster_state:ok") && answer.contains(&known)
             })
             .await;
         }
@@ -121,7 +121,7 @@ impl RedisCluster {
     pub(crate) async fn holders(&self) -> (usize, usize) {
         soon("a record on a master and its replica", async {
             loop {
-                let holder = |node: usize| self.nodes[node].say(&["dbsize"]) == "1";
+                let holder = |node: usize| self.nodes[node].call(&["dbsize"]) == "1";
                 if let Some(master) = (0..MASTERS).find(|master| holder(*master))
                     && holder(master + MASTERS)
                 {

@@ -99,7 +99,7 @@ impl RedisServer {
     }
 
     /// Runs one command as an operator types it, and returns the answer.
-    pub(crate) fn say(&self, words: &[&str]) -> String {
+    pub(crate) fn call(&self, words: &[&str]) -> String {
         let port = self.port.to_string();
         let done = Command::new("redis-cli")
             .args(["-p", &port])
@@ -111,12 +111,12 @@ impl RedisServer {
 
     /// Runs one command that must succeed.
     pub(crate) fn command(&self, words: &[&str]) {
-        assert_eq!(self.say(words), "OK", "{words:?}");
+        assert_eq!(self.call(words), "OK", "{words:?}");
     }
 
     /// Returns one field of the server's `INFO`.
     pub(crate) fn info(&self, name: &str) -> String {
-        let all = self.say(&["info", "everything"]);
+        let all = self.call(&["info", "everything"]);
         let facts = all
             .lines()
             .filter_map(|line| line.trim_end().split_once(':'));
@@ -127,9 +127,9 @@ impl RedisServer {
     }
 
     /// Waits for this answer of the server.
-    pub(crate) async fn says(&self, words: &[&str], is_wanted: impl Fn(&str) -> bool) {
+    pub(crate) async fn answers(&self, words: &[&str], is_wanted: impl Fn(&str) -> bool) {
         soon(&words.join(" "), async {
-            while !is_wanted(&self.say(words)) {
+            while !is_wanted(&self.call(words)) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         })
@@ -158,8 +158,8 @@ impl Server for RedisServer {
             .spawn()
             .expect("redis-server starts");
         self.child = Some(child);
-        let is_up = |said: &str| said == "PONG" || said.starts_with("NOAUTH");
-        self.says(&["ping"], is_up).await;
+        let is_up = |answer: &str| answer == "PONG" || answer.starts_with("NOAUTH");
+        self.answers(&["ping"], is_up).await;
     }
 
     fn freeze(&self) {

@@ -54,13 +54,13 @@ struct Found {
     request: &'static str,
 }
 
-struct Said {
+struct Ended {
     status: Option<i32>,
     text: String,
     calls: String,
 }
 
-async fn canary(found: Found, arguments: &[&str]) -> Said {
+async fn canary(found: Found, arguments: &[&str]) -> Ended {
     let folder = std::env::temp_dir().join(format!(
         "pushgate-canary-{}-{}",
         std::process::id(),
@@ -87,20 +87,24 @@ async fn canary(found: Found, arguments: &[&str]) -> Said {
         .env("REQUEST", found.request)
         .output();
     let output = output.await.expect("bash runs");
-    let said = Said {
+    let ended = Ended {
         status: output.status.code(),
         text: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
         calls: std::fs::read_to_string(&calls).unwrap_or_default(),
     };
     let _ = std::fs::remove_dir_all(PathBuf::from(&folder));
-    said
+    ended
 }
 
 async fn check(found: Found, status: i32, words: &[&str]) {
-    let said = canary(found, &USUAL).await;
-    assert_eq!(said.status, Some(status), "{}", said.text);
+    let ended = canary(found, &USUAL).await;
+    assert_eq!(ended.status, Some(status), "{}", ended.text);
     for word in words {
-        assert!(said.text.contains(word), "{word} is not in: {}", said.text);
+        assert!(
+            ended.text.contains(word),
+            "{word} is not in: {}",
+            ended.text
+        );
     }
 }
 
@@ -175,7 +179,7 @@ async fn a_signature_that_was_removed_calls_for_the_mode_platform() {
 }
 
 #[tokio::test]
-async fn other_refusals_are_told_apart_from_those_of_the_platform() {
+async fn refusals_of_the_service_and_of_cloud_run_differ() {
     let (_, refused) = line_of(|google| {
         google
             .emulator
@@ -230,7 +234,7 @@ async fn an_accepted_token_proves_the_mode_even_if_the_handler_fails() {
 }
 
 #[tokio::test]
-async fn silence_is_told_with_what_to_look_at() {
+async fn a_missing_log_line_is_reported_with_its_causes() {
     check(
         Found::default(),
         5,
@@ -244,15 +248,15 @@ async fn silence_is_told_with_what_to_look_at() {
 
 #[tokio::test]
 async fn the_canary_reads_only_fields_that_the_service_writes() {
-    let said = canary(Found::default(), &USUAL).await;
+    let ended = canary(Found::default(), &USUAL).await;
     assert!(
-        said.calls.contains("--attribute=kind=canary") && said.calls.contains("--project=shop"),
+        ended.calls.contains("--attribute=kind=canary") && ended.calls.contains("--project=shop"),
         "{}",
-        said.calls
+        ended.calls
     );
     let (handled, _) = line_of(genuine).await;
     let (refused, _) = line_of(|_| "garbage".into()).await;
-    let names = said.calls.split("jsonPayload.").skip(1);
+    let names = ended.calls.split("jsonPayload.").skip(1);
     let end = |character: char| !character.is_alphanumeric() && character != '_';
     for name in names {
         let name = match name.strip_prefix('"') {
@@ -274,7 +278,7 @@ async fn the_canary_reads_only_fields_that_the_service_writes() {
 }
 
 #[tokio::test]
-async fn wrong_usage_is_told_before_anything_is_published() {
+async fn wrong_usage_is_rejected_before_a_publish() {
     for (arguments, words) in [
         (vec!["--project"], "--project needs a value"),
         (vec!["--projet", "shop"], "--projet is no option"),
@@ -288,15 +292,15 @@ async fn wrong_usage_is_told_before_anything_is_published() {
             "expected its id",
         ),
     ] {
-        let said = canary(Found::default(), &arguments).await;
-        assert_eq!(said.status, Some(2), "{}", said.text);
-        assert_eq!(said.calls, "", "{}", said.text);
-        assert!(said.text.contains(words), "{}", said.text);
+        let ended = canary(Found::default(), &arguments).await;
+        assert_eq!(ended.status, Some(2), "{}", ended.text);
+        assert_eq!(ended.calls, "", "{}", ended.text);
+        assert!(ended.text.contains(words), "{}", ended.text);
     }
-    let said = canary(Found::default(), &["--help"]).await;
-    assert_eq!(said.status, Some(0));
-    assert!(said.text.contains("Exit status:"));
-    let said = canary(
+    let ended = canary(Found::default(), &["--help"]).await;
+    assert_eq!(ended.status, Some(0));
+    assert!(ended.text.contains("Exit status:"));
+    let ended = canary(
         Found {
             mode: "broken",
             ..Found::default()
@@ -304,10 +308,10 @@ async fn wrong_usage_is_told_before_anything_is_published() {
         &USUAL,
     )
     .await;
-    assert_eq!(said.status, Some(1), "{}", said.text);
+    assert_eq!(ended.status, Some(1), "{}", ended.text);
     assert!(
-        said.text.contains("check --service") && !said.calls.contains("publish"),
+        ended.text.contains("check --service") && !ended.calls.contains("publish"),
         "{}",
-        said.text
+        ended.text
     );
 }

@@ -339,15 +339,15 @@ async fn a_dropped_publisher_sends_its_buffer() {
 }
 
 /// Publishes an event for every shipped order.
-async fn tell(
+async fn announce(
     order: Message<Shipped>,
     context: Context,
-    told: State<Publisher<Shipped>>,
+    publisher: State<Publisher<Shipped>>,
 ) -> Result<(), PublishError> {
     let event = Outgoing::new(order.0)
         .caused_by(&context)
         .event_id(format!("{}-shipped", context.idempotency_key()));
-    told.publish(event).await.map(drop)
+    publisher.publish(event).await.map(drop)
 }
 
 #[tokio::test]
@@ -360,7 +360,7 @@ async fn each_run_publishes_the_same_event_in_the_deliverys_trace() {
     let mail = topic.subscribe("mail").expect("a subscription");
     let environment: Environment = settings(&google, "memory:").into_iter().collect();
     let config = Config::read(&environment).expect("settings").on_loopback(0);
-    let subscriber = Subscriber::new("tell", tell)
+    let subscriber = Subscriber::new("announce", announce)
         .topic("orders")
         .purpose("Tells of shipments.")
         .producers(["the test"])
@@ -375,7 +375,7 @@ async fn each_run_publishes_the_same_event_in_the_deliverys_trace() {
     let data = "eyJvcmRlciI6IkEtMSJ9"; // {"order":"A-1"}
     let push = serde_json::json!({
         "message": {"data": data, "attributes": attributes, "messageId": "7", "publishTime": "2030-01-02T03:04:05Z"},
-        "subscription": format!("projects/{PROJECT}/subscriptions/tell"),
+        "subscription": format!("projects/{PROJECT}/subscriptions/announce"),
     });
     let url = format!("http://{}", running.address());
     let token = google.emulator.issuer().token(CALLER, AUDIENCE);

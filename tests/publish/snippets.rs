@@ -96,8 +96,8 @@ impl Scene {
             .env("TRACEPARENT", TRACEPARENT)
             .output();
         let output = soon("the end", output).await.expect(program);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{program}: {said}");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program}: {errors}");
         String::from_utf8(output.stdout).expect("text")
     }
 

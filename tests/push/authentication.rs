@@ -118,7 +118,7 @@ async fn a_header_without_a_bearer_token_is_refused() {
 
 #[tokio::test]
 async fn a_cold_start_fetches_the_keys_once_for_a_thousand_pushes() {
-    let google = Arc::new(Google::with_keys(Keys::Held).await);
+    let google = Arc::new(Google::with_keys(Keys::Withheld).await);
     let service = Setup::new()
         .google(&google)
         .subscriber(subscriber("probe").concurrency(1000))
@@ -143,7 +143,7 @@ async fn a_cold_start_fetches_the_keys_once_for_a_thousand_pushes() {
         }
     })
     .await;
-    google.say(Keys::Served);
+    google.set_keys(Keys::Served);
     let statuses = soon("all answers", pushes.join_all()).await;
     assert!(statuses.iter().all(|status| *status == 204), "{statuses:?}");
     assert_eq!(service.runs(), 1000);
@@ -157,9 +157,9 @@ async fn without_keys_pushes_are_answered_503_until_they_are_served() {
     let message = service.message(task::SUCCEED);
     assert_eq!(service.push(&message).await.status, 503);
     assert_eq!(service.ready().await, 503);
-    google.say(Keys::Garbage);
+    google.set_keys(Keys::Garbage);
     assert_eq!(service.push(&message).await.status, 503);
-    google.say(Keys::Served);
+    google.set_keys(Keys::Served);
     soon("recovery", async {
         while service.push(&message).await.status != 204 {}
     })
@@ -173,7 +173,7 @@ async fn known_keys_serve_while_the_key_server_fails() {
     let service = Setup::new().google(&google).start().await;
     let message = service.message(task::SUCCEED);
     assert_eq!(service.push(&message).await.status, 204);
-    google.say(Keys::Status(500));
+    google.set_keys(Keys::Status(500));
     let stranger = service
         .google
         .emulator

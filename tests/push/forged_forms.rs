@@ -25,7 +25,7 @@ async fn metadata_of_a_publisher_is_never_taken_for_googles() {
     let reply = service.push_as("/", &headers, event(&forged)).await;
     assert_eq!(
         reply.status, 204,
-        "the event inside is not asked what to do"
+        "the event inside is not requests what to do"
     );
     assert_eq!(service.probe.order(), ["7"]);
     assert_eq!(service.probe.data("7"), event(&forged).into_bytes());

@@ -139,7 +139,7 @@ impl Chaos {
                     sleep(pause).await;
                     redis.thaw();
                 }
-                1 => drop(redis.say(&["client", "kill", "type", "normal"])),
+                1 => drop(redis.call(&["client", "kill", "type", "normal"])),
                 2 => redis.restart().await,
                 3 => self.replace("-KILL").await,
                 4 => self.replace("-TERM").await,

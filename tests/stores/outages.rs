@@ -56,7 +56,7 @@ impl Outage {
     }
 
     /// True if a step fails at once, not by its time limit.
-    fn is_told(self) -> bool {
+    fn is_logged(self) -> bool {
         matches!(
             self,
             Self::Killed | Self::Weather(Weather::Refuse | Weather::LoseReplies)
@@ -142,7 +142,7 @@ impl Story {
             503
         };
         assert_eq!(status, expected, "{:?}", self.outage);
-        let limit = match self.outage.is_told() {
+        let limit = match self.outage.is_logged() {
             true => STORE_TIMEOUT,
             false => 4 * STORE_TIMEOUT,
         };

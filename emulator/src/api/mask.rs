@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn masks_that_say_nothing_or_too_much_are_rejected() {
+    fn masks_with_no_path_or_an_unknown_one_are_rejected() {
         for paths in [
             &[][..],
             &[""],

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_pause_is_told_once() {
+    async fn a_long_pause_is_logged_once() {
         let mut failure_log = FailureLog::default();
         let start = Instant::now();
         assert!(!failure_log.paused(2 * LONG_PAUSE), "nothing failed");

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_lasts_as_long_as_it_says() {
+    fn an_outage_lasts_for_its_length() {
         check(json!(true), true, true);
         check(json!(false), false, false);
         check(json!("60s"), true, false);

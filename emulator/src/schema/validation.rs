@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_accepted_message_says_what_it_fits() {
+    fn an_accepted_message_has_its_schema_revision() {
         let accepted = Accepted {
             schema: NAME.to_owned(),
             revision_id: "0a1b2c3d".to_owned(),

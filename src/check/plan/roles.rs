@@ -181,15 +181,15 @@ mod tests {
         ];
         let plan = Plan::read(state.to_string().as_bytes()).expect("a state");
         let found = plan.findings(&subscribers);
-        let told: Vec<String> = found
+        let texts: Vec<String> = found
             .iter()
             .filter(|each| each.rule == "plan-role")
             .filter(|each| each.subject.contains(".declared_") || each.subject.contains("event_"))
             .map(|each| format!("{}: {}", each.subject, each.what))
             .collect();
-        assert_eq!(told.len(), expected.len(), "{told:?}");
-        for (told, expected) in told.iter().zip(expected) {
-            assert!(told.contains(expected), "{told} does not say {expected}");
+        assert_eq!(texts.len(), expected.len(), "{texts:?}");
+        for (text, expected) in texts.iter().zip(expected) {
+            assert!(text.contains(expected), "{text} does not say {expected}");
         }
     }
 

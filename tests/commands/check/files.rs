@@ -7,8 +7,8 @@ use crate::harness::repository::Copy;
 
 /// Returns the findings in a copy of the repository, by rule.
 async fn found_in(copy: &Copy) -> Vec<(String, Value)> {
-    let said = check_at(&copy.root, &["--json"]).await;
-    let found = parsed(&said.stdout);
+    let ended = check_at(&copy.root, &["--json"]).await;
+    let found = parsed(&ended.stdout);
     let findings = found["findings"].as_array().expect("a list").iter();
     findings
         .map(|each| {

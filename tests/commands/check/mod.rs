@@ -18,22 +18,22 @@ const PLAN: &str = include_str!("plans/plan.json");
 
 const STATE: &str = include_str!("plans/state.json");
 
-struct Said {
+struct Ended {
     code: Option<i32>,
     stdout: String,
     stderr: String,
 }
 
 /// Runs the command with the repository as root.
-async fn check(arguments: &[&str]) -> Said {
+async fn check(arguments: &[&str]) -> Ended {
     check_at(root(), arguments).await
 }
 
-async fn check_at(root: &Path, arguments: &[&str]) -> Said {
+async fn check_at(root: &Path, arguments: &[&str]) -> Ended {
     let mut all = vec!["check", "--root", root.to_str().expect("text")];
     all.extend(arguments);
     let output = command(&all).output().await.expect("pushgate runs");
-    Said {
+    Ended {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).expect("text"),
         stderr: String::from_utf8(output.stderr).expect("text"),
@@ -68,11 +68,11 @@ fn parsed(text: &str) -> Value {
 /// Returns the findings with this plan or state.
 async fn findings(document: &Value) -> Vec<Value> {
     let plan = Plan::write(&document.to_string());
-    let said = check(&["--json", "--plan", plan.path()]).await;
-    assert!(said.stderr.is_empty(), "{}", said.stderr);
-    let found = parsed(&said.stdout);
+    let ended = check(&["--json", "--plan", plan.path()]).await;
+    assert!(ended.stderr.is_empty(), "{}", ended.stderr);
+    let found = parsed(&ended.stdout);
     let is_bad = found["errors"] != 0;
-    assert_eq!(said.code, Some(i32::from(is_bad)));
+    assert_eq!(ended.code, Some(i32::from(is_bad)));
     found["findings"].as_array().expect("a list").clone()
 }
 
@@ -133,17 +133,17 @@ const SERVICE: &str = "google_cloud_run_v2_service.service";
 async fn nothing_is_found_in_this_repository() {
     for text in [PLAN, STATE] {
         let plan = Plan::write(text);
-        let said = check(&["--strict", "--plan", plan.path()]).await;
-        assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
-        assert_eq!(said.stdout.lines().count(), 1, "{}", said.stdout);
+        let ended = check(&["--strict", "--plan", plan.path()]).await;
+        assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.stdout.lines().count(), 1, "{}", ended.stdout);
         assert!(
-            said.stdout.starts_with("nothing found: "),
+            ended.stdout.starts_with("nothing found: "),
             "{}",
-            said.stdout
+            ended.stdout
         );
     }
-    let said = check(&["--strict", "--json"]).await;
-    let document = parsed(&said.stdout);
+    let ended = check(&["--strict", "--json"]).await;
+    let document = parsed(&ended.stdout);
     assert_eq!(document["version"], 2);
     assert_eq!(document["findings"], json!([]));
     assert_eq!(document["checked"]["subscriptions"], 4);
@@ -215,14 +215,14 @@ async fn a_failed_check_has_an_exit_code_of_its_own() {
         ("", "not valid JSON"),
     ] {
         let plan = Plan::write(text);
-        let said = check(&["--plan", plan.path()]).await;
-        assert_eq!(said.code, Some(2), "{}", said.stderr);
+        let ended = check(&["--plan", plan.path()]).await;
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
         assert!(
-            said.stderr.contains(says) && !said.stderr.contains("hush"),
+            ended.stderr.contains(says) && !ended.stderr.contains("hush"),
             "{}",
-            said.stderr
+            ended.stderr
         );
-        assert!(said.stdout.is_empty());
+        assert!(ended.stdout.is_empty());
     }
     for arguments in [
         vec!["--plan", "/nowhere/plan.json"],
@@ -230,8 +230,8 @@ async fn a_failed_check_has_an_exit_code_of_its_own() {
         vec!["--accept", "plan-loss"],
         vec!["--colour"],
     ] {
-        let said = check(&arguments).await;
-        assert_eq!(said.code, Some(2), "{arguments:?}: {}", said.stderr);
+        let ended = check(&arguments).await;
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);
     }
     let help = check(&["--help"]).await;
     assert!(
@@ -255,8 +255,8 @@ async fn a_warning_fails_only_in_a_strict_check() {
             check(&all).await
         }
     };
-    let said = code(vec![]).await;
-    assert_eq!(said.code, Some(0));
+    let ended = code(vec![]).await;
+    assert_eq!(ended.code, Some(0));
     for part in [
         "warning: google_cloud_run_v2_service.service (service-concurrency)",
         "  what: ",
@@ -264,7 +264,7 @@ async fn a_warning_fails_only_in_a_strict_check() {
         "  fix:  ",
         "0 errors, 1 warning: ",
     ] {
-        assert!(said.stdout.contains(part), "{}", said.stdout);
+        assert!(ended.stdout.contains(part), "{}", ended.stdout);
     }
     assert_eq!(code(vec!["--strict"]).await.code, Some(1));
     assert_eq!(
@@ -273,18 +273,19 @@ async fn a_warning_fails_only_in_a_strict_check() {
             .code,
         Some(1)
     );
-    let said = code(vec![
+    let ended = code(vec![
         "--strict",
         "--accept",
         "service-concurrency=google_cloud_run_v2_service.service",
     ])
     .await;
-    assert_eq!(said.code, Some(0));
+    assert_eq!(ended.code, Some(0));
     assert!(
-        said.stdout
+        ended
+            .stdout
             .starts_with("nothing found, 1 warning accepted: "),
         "{}",
-        said.stdout
+        ended.stdout
     );
 }
 
@@ -294,9 +295,9 @@ async fn a_plan_cannot_write_into_the_terminal() {
         values["filter"] = json!("\u{1b}[2Jgone\n")
     });
     let plan = Plan::write(&changed.to_string());
-    let said = check(&["--plan", plan.path()]).await;
-    assert_eq!(said.code, Some(1));
-    assert!(!said.stdout.contains('\u{1b}'), "{}", said.stdout);
+    let ended = check(&["--plan", plan.path()]).await;
+    assert_eq!(ended.code, Some(1));
+    assert!(!ended.stdout.contains('\u{1b}'), "{}", ended.stdout);
 }
 
 #[tokio::test]
@@ -328,11 +329,11 @@ async fn a_plan_in_utf_16_is_rejected() {
     let utf16: Vec<u8> = STATE.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let plan = Plan::write("");
     std::fs::write(&plan.0, utf16).expect("written");
-    let said = check(&["--plan", plan.path()]).await;
-    assert_eq!(said.code, Some(2));
+    let ended = check(&["--plan", plan.path()]).await;
+    assert_eq!(ended.code, Some(2));
     assert!(
-        said.stderr.contains("is UTF-16, expected UTF-8"),
+        ended.stderr.contains("is UTF-16, expected UTF-8"),
         "{}",
-        said.stderr
+        ended.stderr
     );
 }

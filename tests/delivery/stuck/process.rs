@@ -133,7 +133,7 @@ async fn too_many_threads_past_their_limit_end_liveness() {
 }
 
 #[tokio::test]
-async fn a_push_without_a_thread_says_why_in_the_log() {
+async fn a_push_without_a_thread_is_logged_with_its_reason() {
     let mut service = Stuck::serve(&[]).await;
     let _pushes: Vec<_> = (0..40)
         .map(|_| service.push("hangs-past-its-limit"))
@@ -152,7 +152,7 @@ async fn a_push_without_a_thread_says_why_in_the_log() {
 }
 
 #[tokio::test]
-async fn a_push_that_timed_out_says_in_the_log_which_limit_passed() {
+async fn a_timed_out_push_is_logged_with_its_limit() {
     let mut service = Stuck::serve(&[]).await;
     assert_eq!(status(service.push("waits-past-its-limit")).await, 503);
     let timed_out = |line: &serde_json::Value| line["outcome"] == "timed out";

@@ -33,7 +33,7 @@ async fn obey(address: Message<Raw>, context: Context) -> Result<(), std::io::Er
     connection.write_all(begun.as_bytes()).await?;
     match connection.read_u8().await? {
         b's' => connection.write_all(b"done\n").await,
-        _ => Err(std::io::Error::other("told to fail")),
+        _ => Err(std::io::Error::other("fails on request")),
     }
 }
 

@@ -143,5 +143,5 @@ async fn redis_a_composed_system_handles_a_published_message() {
             "{line}"
         );
     }
-    assert!(redis.say(&["dbsize"]) != "0", "its records are in Redis");
+    assert!(redis.call(&["dbsize"]) != "0", "its records are in Redis");
 }

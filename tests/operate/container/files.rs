@@ -21,11 +21,11 @@ pub(super) fn root() -> PathBuf {
 
 /// Returns compose.yml as Docker Compose reads it, with all profiles.
 pub(super) fn composed() -> Value {
-    let said = tool(
+    let printed = tool(
         "docker-compose",
         &["--profile", "*", "config", "--format", "json"],
     );
-    serde_json::from_str(&said).expect("JSON")
+    serde_json::from_str(&printed).expect("JSON")
 }
 
 /// Runs a program in `PUSHGATE_TEST_TOOLS`, which must succeed, and returns its output.
@@ -39,13 +39,13 @@ fn tool(name: &str, arguments: &[&str]) -> String {
     });
     let output = command.args(arguments).current_dir(root()).output();
     let output = output.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.success(),
-        "{said}{}",
+        "{printed}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    said
+    printed
 }
 
 #[test]

@@ -46,8 +46,8 @@ impl Image {
         let mut command = self.root.command(arguments);
         command.envs(self.settings.iter().map(|(name, value)| (*name, value)));
         let output = command.output().await.expect("unshare runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        (output.status.success(), said.into_owned())
+        let printed = String::from_utf8_lossy(&output.stderr);
+        (output.status.success(), printed.into_owned())
     }
 }
 
@@ -84,10 +84,10 @@ async fn the_image_serves_as_an_unprivileged_user() {
 async fn nothing_of_the_image_can_be_written() {
     let mut image = Image::new("memory:").await;
     image.settings.push(("OUTBOX_DIR", "/outbox".into()));
-    let (is_success, said) = image.run(&["serve"]).await;
+    let (is_success, printed) = image.run(&["serve"]).await;
     assert!(
-        !is_success && said.contains("Read-only file system"),
-        "{said}"
+        !is_success && printed.contains("Read-only file system"),
+        "{printed}"
     );
     let user = format!("USER {USER}:{USER}");
     assert!(include_str!("../../../Dockerfile").contains(&user));
@@ -97,13 +97,13 @@ async fn nothing_of_the_image_can_be_written() {
 #[ignore = "needs the release binary, which ./test builds"]
 async fn the_image_has_no_dev() {
     let image = Image::new("memory:").await;
-    let (is_success, said) = image.run(&["dev"]).await;
+    let (is_success, printed) = image.run(&["dev"]).await;
     assert!(
-        !is_success && said.contains("built without pushgate's feature"),
-        "{said}"
+        !is_success && printed.contains("built without pushgate's feature"),
+        "{printed}"
     );
-    let (is_success, said) = image.run(&["describe"]).await;
-    assert!(is_success, "{said}");
+    let (is_success, printed) = image.run(&["describe"]).await;
+    assert!(is_success, "{printed}");
 }
 
 /// Keys fetched over TLS prove that the root's authorities are found; a root without them rejects the same server.

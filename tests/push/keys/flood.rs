@@ -99,7 +99,7 @@ async fn a_slow_key_server_delays_only_unknown_keys() {
     let flood = Flood::start().await;
     let server = &flood.issuer.server;
     let before = server.fetches();
-    server.say(Answer::Held);
+    server.set_answer(Answer::Withheld);
     time_passes(FLOOR).await;
     let mut strangers = flood.strangers(FEW);
     server.fetched(before + 1).await;
@@ -109,7 +109,7 @@ async fn a_slow_key_server_delays_only_unknown_keys() {
         strangers.try_join_next().is_none(),
         "they wait for the fetch"
     );
-    server.say(Answer::keys(&[flood.issuer.key.jwk()]));
+    server.set_answer(Answer::keys(&[flood.issuer.key.jwk()]));
     let strangers = soon("all answers", strangers.join_all()).await;
     assert_all(&strangers, FEW, 401);
     assert_eq!(server.fetches(), before + 1);
@@ -120,7 +120,7 @@ async fn at_most_a_hundred_strangers_wait_for_keys() {
     let flood = Flood::start().await;
     let server = &flood.issuer.server;
     let before = server.fetches();
-    server.say(Answer::Held);
+    server.set_answer(Answer::Withheld);
     time_passes(FLOOR).await;
     let mut strangers = flood.strangers(STRANGERS);
     server.fetched(before + 1).await;
@@ -131,7 +131,7 @@ async fn at_most_a_hundred_strangers_wait_for_keys() {
     let good = soon("all good pushes", flood.good(GOOD_PUSHES).join_all()).await;
     assert_all(&good, GOOD_PUSHES, 204);
     assert!(strangers.try_join_next().is_none(), "they wait");
-    server.say(Answer::keys(&[flood.issuer.key.jwk()]));
+    server.set_answer(Answer::keys(&[flood.issuer.key.jwk()]));
     let strangers = soon("all answers", strangers.join_all()).await;
     assert_all(&strangers, WAITING, 401);
 }

@@ -10,28 +10,28 @@ use self::story::{Story, Trouble, keys_go_on};
 use crate::harness::key_server::{Answer, KeyServer};
 use crate::harness::mint::{Issuer, RsaKey, with};
 
-fn says(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Trouble {
-    Trouble::Says(Answer::reply(status, headers, body))
+fn answers(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Trouble {
+    Trouble::Answers(Answer::reply(status, headers, body))
 }
 
 #[tokio::test]
 async fn a_key_server_that_is_down_slow_or_broken_is_borne() {
     keys_go_on([
         ("down", Trouble::Down),
-        ("held", Trouble::Says(Answer::Held)),
-        ("500", says("500 Internal Server Error", "", "")),
+        ("withheld", Trouble::Answers(Answer::Withheld)),
+        ("500", answers("500 Internal Server Error", "", "")),
         (
             "503",
-            says("503 Service Unavailable", "retry-after: 3600\r\n", ""),
+            answers("503 Service Unavailable", "retry-after: 3600\r\n", ""),
         ),
-        ("404", says("404 Not Found", "", "no such page")),
-        ("429", says("429 Too Many Requests", "", "")),
-        ("204", says("204 No Content", "", "")),
+        ("404", answers("404 Not Found", "", "no such page")),
+        ("429", answers("429 Too Many Requests", "", "")),
+        ("204", answers("204 No Content", "", "")),
         (
             "no HTTP",
-            Trouble::Says(Answer::Bytes(b"SSH-2.0-server\r\n".to_vec())),
+            Trouble::Answers(Answer::Bytes(b"SSH-2.0-server\r\n".to_vec())),
         ),
-        ("hung up", Trouble::Says(Answer::Bytes(Vec::new()))),
+        ("hung up", Trouble::Answers(Answer::Bytes(Vec::new()))),
     ])
     .await;
 }
@@ -41,26 +41,30 @@ async fn an_answer_without_keys_changes_nothing() {
     let key = RsaKey::new("good");
     let whole = json!({"keys": [key.jwk()]}).to_string();
     let half = &whole[..whole.len() / 2];
-    let cut = |status: &str, body: &str| Trouble::Says(Answer::cut(status, "", body, whole.len()));
+    let cut =
+        |status: &str, body: &str| Trouble::Answers(Answer::cut(status, "", body, whole.len()));
     let wrong =
         |name: &str, value: Value| json!({"keys": [with(&key.jwk(), name, value)]}).to_string();
     keys_go_on([
-        ("empty", says("200 OK", "", "")),
-        ("garbage", says("200 OK", "", [0xff; 500])),
+        ("empty", answers("200 OK", "", "")),
+        ("garbage", answers("200 OK", "", [0xff; 500])),
         (
             "HTML",
-            says(
+            answers(
                 "200 OK",
                 "content-type: text/html\r\n",
                 "<html>Please sign in</html>",
             ),
         ),
-        ("null", says("200 OK", "", "null")),
-        ("no field keys", says("200 OK", "", key.jwk().to_string())),
-        ("no keys", says("200 OK", "", r#"{"keys":[]}"#)),
+        ("null", answers("200 OK", "", "null")),
+        (
+            "no field keys",
+            answers("200 OK", "", key.jwk().to_string()),
+        ),
+        ("no keys", answers("200 OK", "", r#"{"keys":[]}"#)),
         (
             "an object of keys",
-            says(
+            answers(
                 "200 OK",
                 "",
                 json!({"keys": {"good": key.jwk()}}).to_string(),
@@ -68,37 +72,40 @@ async fn an_answer_without_keys_changes_nothing() {
         ),
         (
             "a key without kid",
-            says("200 OK", "", wrong("kid", json!(null))),
+            answers("200 OK", "", wrong("kid", json!(null))),
         ),
         (
             "a key without modulus",
-            says("200 OK", "", wrong("n", json!(null))),
+            answers("200 OK", "", wrong("n", json!(null))),
         ),
         (
             "a key of no base64",
-            says("200 OK", "", wrong("n", json!("n=n"))),
+            answers("200 OK", "", wrong("n", json!("n=n"))),
         ),
         (
             "an encryption key",
-            says("200 OK", "", wrong("use", json!("enc"))),
+            answers("200 OK", "", wrong("use", json!("enc"))),
         ),
-        ("cut in the middle, as if whole", says("200 OK", "", half)),
+        (
+            "cut in the middle, as if whole",
+            answers("200 OK", "", half),
+        ),
         ("cut in the middle", cut("200 OK", half)),
         ("cut at the end", cut("200 OK", &whole[..whole.len() - 1])),
         ("cut before it began", cut("200 OK", "")),
-        ("a part", says("206 Partial Content", "", &whole)),
-        ("two sets", says("200 OK", "", format!("{whole}{whole}"))),
+        ("a part", answers("206 Partial Content", "", &whole)),
+        ("two sets", answers("200 OK", "", format!("{whole}{whole}"))),
         (
             "a set and more",
-            says("200 OK", "", format!("{whole}<html>")),
+            answers("200 OK", "", format!("{whole}<html>")),
         ),
         (
             "nested",
-            says("200 OK", "", format!("{{\"keys\":{}", "[".repeat(500_000))),
+            answers("200 OK", "", format!("{{\"keys\":{}", "[".repeat(500_000))),
         ),
         (
             "chunks of no number",
-            says("200 OK", "transfer-encoding: chunked\r\n", "zz\r\n"),
+            answers("200 OK", "transfer-encoding: chunked\r\n", "zz\r\n"),
         ),
     ])
     .await;
@@ -125,10 +132,10 @@ async fn a_redirect_is_never_followed() {
             server.url()
         );
         story
-            .goes_on("redirect", &says(status, &elsewhere, ""))
+            .goes_on("redirect", &answers(status, &elsewhere, ""))
             .await;
     }
-    assert_eq!(server.fetches(), 0, "the other server was never asked");
+    assert_eq!(server.fetches(), 0, "the other server got no request");
 }
 
 #[tokio::test]
@@ -136,11 +143,11 @@ async fn an_endless_answer_is_not_read_to_its_end() {
     let story = keys_go_on([
         (
             "announced",
-            Trouble::Says(Answer::Endless { is_announced: true }),
+            Trouble::Answers(Answer::Endless { is_announced: true }),
         ),
         (
             "endless",
-            Trouble::Says(Answer::Endless {
+            Trouble::Answers(Answer::Endless {
                 is_announced: false,
             }),
         ),
@@ -174,15 +181,21 @@ async fn a_compressed_answer_is_neither_wanted_nor_unpacked() {
     let bomb = bomb();
     assert!(bomb.len() < 1024 * 1024, "{}", bomb.len());
     let story = keys_go_on([
-        ("gzip", says("200 OK", "content-encoding: gzip\r\n", &bomb)),
+        (
+            "gzip",
+            answers("200 OK", "content-encoding: gzip\r\n", &bomb),
+        ),
         (
             "deflate",
-            says("200 OK", "content-encoding: deflate\r\n", &bomb[10..]),
+            answers("200 OK", "content-encoding: deflate\r\n", &bomb[10..]),
         ),
-        ("br", says("200 OK", "content-encoding: br\r\n", [0xff; 50])),
+        (
+            "br",
+            answers("200 OK", "content-encoding: br\r\n", [0xff; 50]),
+        ),
     ])
     .await;
-    for head in story.issuer.server.asked() {
+    for head in story.issuer.server.request_heads() {
         assert!(!head.contains("accept-encoding"), "{head}");
     }
 }
@@ -198,15 +211,15 @@ async fn a_set_of_ten_thousand_keys_is_refused_as_a_whole() {
     keys_go_on([
         (
             "of full size",
-            Trouble::Says(Answer::keys(&many(10_000, &good))),
+            Trouble::Answers(Answer::keys(&many(10_000, &good))),
         ),
         (
             "of small size",
-            Trouble::Says(Answer::keys(&many(10_000, &small))),
+            Trouble::Answers(Answer::keys(&many(10_000, &small))),
         ),
         (
             "one too many",
-            Trouble::Says(Answer::keys(&many(101, &good))),
+            Trouble::Answers(Answer::keys(&many(101, &good))),
         ),
     ])
     .await;
@@ -218,6 +231,6 @@ async fn a_key_is_found_among_a_hundred() {
     let other = RsaKey::new("other").jwk();
     let others = (1..100).map(|id| with(&other, "kid", format!("k{id}")));
     let keys: Vec<Value> = others.chain([issuer.key.jwk()]).collect();
-    issuer.server.say(Answer::keys(&keys));
+    issuer.server.set_answer(Answer::keys(&keys));
     issuer.service().await;
 }

@@ -31,14 +31,14 @@ async fn a_withdrawn_key_is_refused_even_for_remembered_tokens() {
     let service = issuer.service().await;
     let (old, next) = (issuer.key.good(), RsaKey::new("next"));
     assert_eq!(push(&service, &old).await, 204);
-    issuer.server.say(Answer::keys(&[next.jwk()]));
+    issuer.server.set_answer(Answer::keys(&[next.jwk()]));
     refetch(&issuer, &service).await;
     assert_eq!(push(&service, &old).await, 401, "a remembered token");
     assert_eq!(push(&service, &issuer.key.good()).await, 401, "a new one");
     assert_eq!(push(&service, &next.good()).await, 204);
     issuer
         .server
-        .say(Answer::keys(&[next.jwk(), issuer.key.jwk()]));
+        .set_answer(Answer::keys(&[next.jwk(), issuer.key.jwk()]));
     refetch(&issuer, &service).await;
     assert_eq!(push(&service, &old).await, 204, "it was published again");
 }
@@ -49,7 +49,7 @@ async fn a_key_replaced_under_its_id_is_refused_for_cached_tokens() {
     let service = issuer.service().await;
     let (old, next) = (issuer.key.good(), RsaKey::new("good"));
     assert_eq!(push(&service, &old).await, 204);
-    issuer.server.say(Answer::keys(&[next.jwk()]));
+    issuer.server.set_answer(Answer::keys(&[next.jwk()]));
     refetch(&issuer, &service).await;
     assert_eq!(push(&service, &old).await, 401, "a remembered token");
     assert_eq!(push(&service, &next.good()).await, 204);
@@ -63,13 +63,13 @@ async fn stale_keys_serve_for_one_day() {
     let good = issuer.key.good();
     issuer
         .server
-        .say(Answer::reply("500 Internal Server Error", "", ""));
+        .set_answer(Answer::reply("500 Internal Server Error", "", ""));
     time_passes(DAY).await;
     assert_eq!(push(&service, &good).await, 204);
     time_passes(STALE).await;
     assert_eq!(push(&service, &good).await, 503, "a remembered token");
     assert_eq!(push(&service, &issuer.key.good()).await, 503, "a new one");
-    issuer.server.say(Answer::keys(&[issuer.key.jwk()]));
+    issuer.server.set_answer(Answer::keys(&[issuer.key.jwk()]));
     time_passes(STALE).await;
     assert_eq!(push(&service, &good).await, 204);
 }
@@ -82,7 +82,7 @@ async fn a_push_waits_for_keys_that_are_too_old() {
     let (old, next) = (issuer.key.good(), RsaKey::new("next"));
     assert_eq!(push(&service, &old).await, 204);
     let before = issuer.server.fetches();
-    issuer.server.say(Answer::Held);
+    issuer.server.set_answer(Answer::Withheld);
     time_passes(STALE).await;
     let mut first = pin!(push(&service, &old));
     tokio::select! {
@@ -90,7 +90,7 @@ async fn a_push_waits_for_keys_that_are_too_old() {
         () = issuer.server.fetched(before + 1) => {}
     }
     assert_eq!(push(&service, &old).await, 204, "only one push waits");
-    issuer.server.say(Answer::keys(&[next.jwk()]));
+    issuer.server.set_answer(Answer::keys(&[next.jwk()]));
     assert_eq!(first.await, 204, "its handler did not wait");
     assert_eq!(push(&service, &old).await, 401, "the key was withdrawn");
     assert_eq!(issuer.server.fetches(), before + 1);

@@ -17,7 +17,7 @@ pub(super) const FLOOR: Duration = Duration::from_secs(5);
 /// The failure of the key server.
 pub(super) enum Trouble {
     Down,
-    Says(Answer),
+    Answers(Answer),
 }
 
 /// A service with keys and one without, while the key server fails and afterwards.
@@ -47,8 +47,8 @@ impl Story {
     }
 
     /// Pushes with a token that needs a fetch. A silent server is not waited for.
-    async fn push_impatiently(&self, url: &str, token: &str, is_held: bool) -> u16 {
-        if !is_held {
+    async fn push_impatiently(&self, url: &str, token: &str, is_withheld: bool) -> u16 {
+        if !is_withheld {
             return self.push(url, token).await;
         }
         let server = &self.issuer.server;
@@ -75,21 +75,21 @@ impl Story {
     /// Runs one failure from its begin to the recovery.
     pub(super) async fn goes_on(&self, name: &str, trouble: &Trouble) {
         let server = &self.issuer.server;
-        let is_held = matches!(trouble, Trouble::Says(Answer::Held));
+        let is_withheld = matches!(trouble, Trouble::Answers(Answer::Withheld));
         match trouble {
             Trouble::Down => server.go_down().await,
-            Trouble::Says(answer) => server.say(answer.clone()),
+            Trouble::Answers(answer) => server.set_answer(answer.clone()),
         }
         time_passes(STALE).await;
         let before = server.fetches();
         self.good_pushes(name).await;
-        if matches!(trouble, Trouble::Says(_)) {
+        if matches!(trouble, Trouble::Answers(_)) {
             server.fetched(before + 1).await;
         }
         self.good_pushes(name).await;
         let url = &self.service.url;
         let stranger = self.stranger.good();
-        let status = self.push_impatiently(url, &stranger, is_held).await;
+        let status = self.push_impatiently(url, &stranger, is_withheld).await;
         assert_eq!(
             status, 503,
             "{name}: it may be a key that could not be fetched"
@@ -101,14 +101,14 @@ impl Story {
 
     /// Starts another instance without keys, and returns its URL.
     async fn cold(&self, name: &str, trouble: &Trouble) -> String {
-        let is_held = matches!(trouble, Trouble::Says(Answer::Held));
+        let is_withheld = matches!(trouble, Trouble::Answers(Answer::Withheld));
         let before = self.issuer.server.fetches();
         let (_running, url) = self.service.instance().await;
-        if is_held {
+        if is_withheld {
             self.issuer.server.fetched(before + 1).await;
         }
         for token in [self.issuer.key.good(), self.stranger.good()] {
-            let status = self.push_impatiently(&url, &token, is_held).await;
+            let status = self.push_impatiently(&url, &token, is_withheld).await;
             assert_eq!(status, 503, "{name}: a cold service");
         }
         let ready = crate::harness::get(format!("{url}/health/ready")).await;
@@ -118,7 +118,7 @@ impl Story {
 
     async fn recovers(&self, name: &str, trouble: &Trouble, cold: &str) {
         let server = &self.issuer.server;
-        server.say(Answer::keys(&[self.issuer.key.jwk()]));
+        server.set_answer(Answer::keys(&[self.issuer.key.jwk()]));
         if matches!(trouble, Trouble::Down) {
             server.come_up().await;
         }

@@ -194,6 +194,6 @@ async fn a_token_of_another_algorithm_is_refused() {
     cases.extend(unsigned_ones(key));
     cases.push(accepted("RS256", key.good()));
     published.extend([p256, p384, ed25519, secret, key.jwk()]);
-    issuer.server.say(Answer::keys(&published));
+    issuer.server.set_answer(Answer::keys(&published));
     check(&issuer.service().await, key, cases).await;
 }

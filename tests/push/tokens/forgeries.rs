@@ -218,7 +218,7 @@ async fn a_cube_root_is_no_signature_of_a_key_with_the_exponent_three() {
     let published = with(&weak.jwk(), "e", encode([3]));
     issuer
         .server
-        .say(Answer::keys(&[issuer.key.jwk(), published]));
+        .set_answer(Answer::keys(&[issuer.key.jwk(), published]));
     let signed = unsigned(&header("weak"), &claims());
     let genuine = numbers.sign(&right(&signed));
     let mut cases: Vec<Case> = [("zeros", 0), ("garbage", 0x5a)]

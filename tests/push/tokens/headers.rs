@@ -211,5 +211,9 @@ async fn a_key_named_by_the_token_itself_is_ignored() {
         join(&unsigned(&header("good"), &claims()), [7; 256]),
     ));
     check(&issuer.service().await, &issuer.key, cases).await;
-    assert_eq!(server.fetches(), 0, "the attacker's server was never asked");
+    assert_eq!(
+        server.fetches(),
+        0,
+        "the attacker's server was never requests"
+    );
 }

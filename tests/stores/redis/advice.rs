@@ -53,7 +53,7 @@ async fn every_policy_that_drops_records_is_named() {
 
 #[tokio::test]
 #[ignore = "needs redis-server (./test installs it)"]
-async fn a_redis_without_persistence_is_told_of() {
+async fn a_redis_without_persistence_is_logged() {
     check(&[], &[FORGETS]).await;
     let both = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"];
     check(&both, &[FORGETS, EVICTION]).await;
@@ -61,7 +61,7 @@ async fn a_redis_without_persistence_is_told_of() {
 
 #[tokio::test]
 #[ignore = "needs redis-server (./test installs it)"]
-async fn a_redis_that_lets_nobody_look_says_so() {
+async fn a_redis_that_hides_its_settings_is_logged() {
     let server = RedisServer::start().await;
     server.command(&["acl", "setuser", "default", "-info"]);
     let advice = server.store().advice().await.expect("advice");

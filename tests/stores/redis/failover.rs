@@ -57,15 +57,15 @@ impl Watched {
         let of = format!("127.0.0.1 {}", master.port);
         let replica = RedisServer::with(&["--appendonly", "yes", "--replicaof", &of]).await;
         replica
-            .says(&["info", "replication"], |said| {
-                said.contains("master_link_status:up")
+            .answers(&["info", "replication"], |answer| {
+                answer.contains("master_link_status:up")
             })
             .await;
         let sentinel = RedisServer::sentinel(master.port, PATIENCE, "").await;
         let port = replica.port.to_string();
         sentinel
-            .says(&["sentinel", "replicas", "main"], |said| {
-                said.contains(&port)
+            .answers(&["sentinel", "replicas", "main"], |answer| {
+                answer.contains(&port)
             })
             .await;
         Self {
@@ -84,7 +84,7 @@ impl Watched {
 
     async fn promoted(&self) {
         self.replica
-            .says(&["role"], |said| said.starts_with("master"))
+            .answers(&["role"], |answer| answer.starts_with("master"))
             .await;
     }
 }
@@ -96,7 +96,10 @@ async fn a_claim_outlives_the_master_that_sentinels_know() {
     let service = service_on(redis.store()).await;
     let message = service.message(task::HOLD);
     push_while(&service, &message, async {
-        redis.replica.says(&["dbsize"], |said| said == "1").await;
+        redis
+            .replica
+            .answers(&["dbsize"], |answer| answer == "1")
+            .await;
         redis.master.kill();
     })
     .await;
@@ -111,12 +114,15 @@ async fn a_master_that_became_a_replica_is_left_at_its_first_refusal() {
     let service = service_on(Arc::clone(&store)).await;
     let message = service.message(task::HOLD);
     push_while(&service, &message, async {
-        redis.replica.says(&["dbsize"], |said| said == "1").await;
+        redis
+            .replica
+            .answers(&["dbsize"], |answer| answer == "1")
+            .await;
         redis.sentinel.command(&["sentinel", "failover", "main"]);
         redis.promoted().await;
         redis
             .master
-            .says(&["role"], |said| said.starts_with("slave"))
+            .answers(&["role"], |answer| answer.starts_with("slave"))
             .await;
     })
     .await;

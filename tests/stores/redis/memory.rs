@@ -40,6 +40,6 @@ async fn a_remembered_message_takes_a_few_hundred_bytes() {
     workers.join_all().await;
     let bytes = (used() - before) / MESSAGES;
     println!("{bytes} bytes for each of {MESSAGES} remembered messages");
-    assert_eq!(server.say(&["dbsize"]), MESSAGES.to_string());
+    assert_eq!(server.call(&["dbsize"]), MESSAGES.to_string());
     assert!((100..500).contains(&bytes), "{bytes}");
 }

@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_remembered_goes_with_its_subscription() {
+    async fn what_is_remembered_is_dropped_with_its_subscription() {
         let [mut first, mut second] = two_settled(&Arc::default());
         assert!(second.redeliver(1));
         drain(&mut second);

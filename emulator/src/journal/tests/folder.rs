@@ -27,7 +27,7 @@ async fn what_was_written_comes_back() {
 }
 
 #[tokio::test]
-async fn a_second_emulator_is_told_that_the_folder_is_taken() {
+async fn a_second_emulator_cannot_open_the_folder() {
     let folder = Folder::new("second");
     let (journal, _) = folder.open();
     let error = Journal::open(folder.path()).err().unwrap();

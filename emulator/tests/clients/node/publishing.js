@@ -3,7 +3,7 @@
 
 const assert = require('node:assert');
 const {feature} = require('./runner');
-const {eventually, refused, INVALID_ARGUMENT, NOT_FOUND} = require('./scene');
+const {eventually, rejected, INVALID_ARGUMENT, NOT_FOUND} = require('./scene');
 
 feature('publish-batch', async scene => {
   const {topic, subscription} = await scene.pair();
@@ -44,7 +44,7 @@ feature('publish-ordering', async scene => {
 
 feature('error-codes', async scene => {
   const missing = scene.client.topic('missing');
-  await refused(NOT_FOUND, missing.publishMessage({data: Buffer.from('x')}));
-  await refused(NOT_FOUND, missing.getMetadata());
-  await refused(INVALID_ARGUMENT, scene.client.createTopic('goog-orders'));
+  await rejected(NOT_FOUND, missing.publishMessage({data: Buffer.from('x')}));
+  await rejected(NOT_FOUND, missing.getMetadata());
+  await rejected(INVALID_ARGUMENT, scene.client.createTopic('goog-orders'));
 });

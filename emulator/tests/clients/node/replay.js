@@ -3,7 +3,7 @@
 
 const assert = require('node:assert');
 const {feature} = require('./runner');
-const {eventually, sleep, refused, ALREADY_EXISTS, NOT_FOUND} = require('./scene');
+const {eventually, sleep, rejected, ALREADY_EXISTS, NOT_FOUND} = require('./scene');
 
 async function publish(topic, texts) {
   for (const text of texts) await topic.publishMessage({data: Buffer.from(text)});
@@ -30,9 +30,9 @@ feature('snapshot-lifecycle', async scene => {
   assert.strictEqual(made[0].metadata.topic, topic.name);
   const days = (Number(made[0].metadata.expireTime.seconds) - Date.now() / 1000) / 86400;
   assert.ok(days > 6 && days < 7.01, `it lives ${days} days`);
-  await refused(ALREADY_EXISTS, subscription.createSnapshot('before'));
+  await rejected(ALREADY_EXISTS, subscription.createSnapshot('before'));
   await snapshot.delete();
-  await refused(NOT_FOUND, snapshot.delete());
+  await rejected(NOT_FOUND, snapshot.delete());
 });
 
 feature('seek-snapshot', async scene => {

@@ -3,7 +3,7 @@
 
 const assert = require('node:assert');
 const {feature} = require('./runner');
-const {refused, INVALID_ARGUMENT, NOT_FOUND} = require('./scene');
+const {rejected, INVALID_ARGUMENT, NOT_FOUND} = require('./scene');
 
 feature('update-subscription', async scene => {
   const {topic, subscription} = await scene.pair();
@@ -26,11 +26,11 @@ feature('update-subscription-labels', async scene => {
   assert.deepStrictEqual({...shown.labels}, {team: 'b'});
 });
 
-feature('update-subscription-refusals', async scene => {
+feature('update-subscription-rejections', async scene => {
   const {subscription} = await scene.pair();
-  await refused(INVALID_ARGUMENT, subscription.setMetadata({filter: 'attributes:a'}));
-  await refused(INVALID_ARGUMENT, subscription.setMetadata({enableMessageOrdering: true}));
-  await refused(INVALID_ARGUMENT, subscription.setMetadata({ackDeadlineSeconds: 601}));
+  await rejected(INVALID_ARGUMENT, subscription.setMetadata({filter: 'attributes:a'}));
+  await rejected(INVALID_ARGUMENT, subscription.setMetadata({enableMessageOrdering: true}));
+  await rejected(INVALID_ARGUMENT, subscription.setMetadata({ackDeadlineSeconds: 601}));
 });
 
 feature('update-topic-labels', async scene => {
@@ -42,9 +42,9 @@ feature('update-topic-labels', async scene => {
 
 feature('labels-limits', async scene => {
   const {topic, subscription} = await scene.pair({labels: {['a'.repeat(63)]: 'ü'}});
-  await refused(INVALID_ARGUMENT, scene.topic('other', {labels: {Team: 'a'}}));
-  await refused(INVALID_ARGUMENT, topic.setMetadata({labels: {'a b': 'a'}}));
-  await refused(INVALID_ARGUMENT, subscription.setMetadata({labels: {team: 'A'}}));
+  await rejected(INVALID_ARGUMENT, scene.topic('other', {labels: {Team: 'a'}}));
+  await rejected(INVALID_ARGUMENT, topic.setMetadata({labels: {'a b': 'a'}}));
+  await rejected(INVALID_ARGUMENT, subscription.setMetadata({labels: {team: 'A'}}));
 });
 
 feature('list-topics', async scene => {
@@ -74,14 +74,14 @@ feature('delete-topic', async scene => {
   await topic.delete();
   const [shown] = await subscription.getMetadata();
   assert.strictEqual(shown.topic, '_deleted-topic_');
-  await refused(NOT_FOUND, topic.delete());
+  await rejected(NOT_FOUND, topic.delete());
 });
 
 feature('push-config-without-endpoint', async scene => {
   const {topic, subscription} = await scene.pair();
   const pushConfig = {oidcToken: {serviceAccountEmail: 'push@shop.example'}};
-  await refused(INVALID_ARGUMENT, topic.createSubscription('other', {pushConfig}));
-  await refused(INVALID_ARGUMENT, subscription.modifyPushConfig(pushConfig));
+  await rejected(INVALID_ARGUMENT, topic.createSubscription('other', {pushConfig}));
+  await rejected(INVALID_ARGUMENT, subscription.modifyPushConfig(pushConfig));
   await subscription.modifyPushConfig({});
 });
 

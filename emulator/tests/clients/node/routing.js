@@ -3,7 +3,7 @@
 
 const assert = require('node:assert');
 const {feature} = require('./runner');
-const {eventually, sleep, refused, INVALID_ARGUMENT} = require('./scene');
+const {eventually, sleep, rejected, INVALID_ARGUMENT} = require('./scene');
 
 const FILTERS = {
   'attributes:lang': 'british english french',
@@ -33,7 +33,7 @@ feature('filter', async scene => {
 
 feature('filter-invalid', async scene => {
   const topic = await scene.topic();
-  await refused(INVALID_ARGUMENT, topic.createSubscription('invalid', {filter: 'bogus(('}));
+  await rejected(INVALID_ARGUMENT, topic.createSubscription('invalid', {filter: 'bogus(('}));
 });
 
 feature('dead-letter-pull', async scene => {

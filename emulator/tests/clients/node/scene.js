@@ -66,7 +66,7 @@ const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
 const ALREADY_EXISTS = 6;
 
-async function refused(code, promise) {
+async function rejected(code, promise) {
   try {
     await promise;
   } catch (error) {
@@ -76,4 +76,4 @@ async function refused(code, promise) {
   throw new Error(`expected code ${code}, but it was accepted`);
 }
 
-module.exports = {Scene, sleep, eventually, refused, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS};
+module.exports = {Scene, sleep, eventually, rejected, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS};

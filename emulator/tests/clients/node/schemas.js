@@ -4,7 +4,7 @@
 const assert = require('node:assert');
 const {SchemaTypes, Encodings} = require('@google-cloud/pubsub');
 const {feature} = require('./runner');
-const {eventually, refused, INVALID_ARGUMENT} = require('./scene');
+const {eventually, rejected, INVALID_ARGUMENT} = require('./scene');
 
 const AVRO = JSON.stringify({
   type: 'record',
@@ -27,7 +27,7 @@ async function checkTopic(scene, type, definition, encoding, good, bad) {
   const {topic, subscription} = await topicWith(scene, type, definition, encoding);
   const seen = scene.collect(subscription);
   await topic.publishMessage({data: good});
-  for (const data of bad) await refused(INVALID_ARGUMENT, topic.publishMessage({data}));
+  for (const data of bad) await rejected(INVALID_ARGUMENT, topic.publishMessage({data}));
   await eventually(() => seen.length === 1, 8, () => 'nothing came');
   assert.deepStrictEqual(seen, [good.toString()]);
 }
@@ -62,9 +62,9 @@ feature('schema-attributes', async scene => {
 feature('schema-validate', async scene => {
   const schema = await scene.client.createSchema('order', SchemaTypes.Avro, AVRO);
   await scene.client.validateSchema({type: SchemaTypes.Avro, definition: AVRO});
-  await refused(INVALID_ARGUMENT, scene.client.validateSchema({type: SchemaTypes.Avro, definition: 'no schema'}));
+  await rejected(INVALID_ARGUMENT, scene.client.validateSchema({type: SchemaTypes.Avro, definition: 'no schema'}));
   await schema.validateMessage(ORDER.toString('base64'), Encodings.Json);
-  await refused(INVALID_ARGUMENT, schema.validateMessage(Buffer.from('{}').toString('base64'), Encodings.Json));
+  await rejected(INVALID_ARGUMENT, schema.validateMessage(Buffer.from('{}').toString('base64'), Encodings.Json));
 });
 
 /** A schema, and what commits another definition of it. */
@@ -78,11 +78,11 @@ async function committing(scene, type, definition) {
 feature('schema-revisions-compatible', async scene => {
   const commit = await committing(scene, SchemaTypes.Avro, AVRO);
   await commit(AVRO.replace(']', ',{"name":"note","type":"string","default":""}]'));
-  await refused(INVALID_ARGUMENT, commit(AVRO.replace('"int"', '"long"')));
+  await rejected(INVALID_ARGUMENT, commit(AVRO.replace('"int"', '"long"')));
 });
 
 feature('schema-revisions-compatible-proto', async scene => {
   const commit = await committing(scene, SchemaTypes.ProtocolBuffer, PROTO);
   await commit(PROTO.replace('count = 2;', 'count = 2; string note = 3;'));
-  await refused(INVALID_ARGUMENT, commit(PROTO.replace('int32', 'int64')));
+  await rejected(INVALID_ARGUMENT, commit(PROTO.replace('int32', 'int64')));
 });

@@ -3,7 +3,7 @@
 from google.api_core.exceptions import InvalidArgument
 
 from runner import feature
-from scene import PUBLISHER, SUBSCRIBER, all_hold, refused
+from scene import PUBLISHER, SUBSCRIBER, all_hold, rejected
 
 BINDING = {"role": "roles/pubsub.viewer", "members": ["user:ada@example.com"]}
 
@@ -36,8 +36,8 @@ def iam_missing_resource(scene):
     assert not PUBLISHER.test_iam_permissions(request=request, timeout=5).permissions
 
 
-@feature("iam-refusals")
-def iam_refusals(scene):
+@feature("iam-rejections")
+def iam_rejections(scene):
     topic = scene.topic()
 
     def ask(*permissions):
@@ -51,7 +51,7 @@ def iam_refusals(scene):
     permissions = ["pubsub.topics.bogus", "pubsub.subscriptions.consume", "storage.buckets.get", "pubsub.topics.*"]
     members = ["bogus", "user:ada", "ada@example.com", "bogus:ada@example.com"]
     wrong = [(ask, one) for one in permissions] + [(allow, one) for one in members]
-    all_hold({one: lambda call=call, one=one: refused(InvalidArgument, call, one) for call, one in wrong})
+    all_hold({one: lambda call=call, one=one: rejected(InvalidArgument, call, one) for call, one in wrong})
     assert ask("pubsub.topics.get", "pubsub.topics.get") == ["pubsub.topics.get"]
     for member in ["allUsers", "serviceAccount:push@shop.iam.gserviceaccount.com", "domain:example.com"]:
         allow(member)

@@ -7,7 +7,7 @@ from google.api_core.exceptions import BadRequest, NotFound
 from google.protobuf.duration_pb2 import Duration
 
 from runner import feature
-from scene import all_hold, data, refused
+from scene import all_hold, data, rejected
 
 
 def policy(scene, **fields):
@@ -76,15 +76,15 @@ def dead_letter_with_ordering(scene):
 def dead_letter_policy_limits(scene):
     topic = scene.topic()
 
-    def is_refused(kind, dead_topic, attempts):
+    def is_rejected(kind, dead_topic, attempts):
         policy = {"dead_letter_topic": dead_topic, "max_delivery_attempts": attempts}
-        return lambda: refused(kind, scene.subscription, topic, f"s-{attempts}", dead_letter_policy=policy)
+        return lambda: rejected(kind, scene.subscription, topic, f"s-{attempts}", dead_letter_policy=policy)
 
     all_hold(
         {
-            "4 attempts": is_refused(BadRequest, topic, 4),
-            "101 attempts": is_refused(BadRequest, topic, 101),
-            "missing topic": is_refused(NotFound, scene.path("topics", "missing"), 5),
+            "4 attempts": is_rejected(BadRequest, topic, 4),
+            "101 attempts": is_rejected(BadRequest, topic, 101),
+            "missing topic": is_rejected(NotFound, scene.path("topics", "missing"), 5),
         }
     )
 
@@ -121,8 +121,8 @@ def retry_policy_honoured(scene):
 def retry_policy_limits(scene):
     topic = scene.topic()
 
-    def is_refused(number, least, most):
+    def is_rejected(number, least, most):
         retry = {"minimum_backoff": Duration(seconds=least), "maximum_backoff": Duration(seconds=most)}
-        return lambda: refused(BadRequest, scene.subscription, topic, f"s-{number}", retry_policy=retry)
+        return lambda: rejected(BadRequest, scene.subscription, topic, f"s-{number}", retry_policy=retry)
 
-    all_hold({"over 600 s": is_refused(1, 10, 601), "minimum over maximum": is_refused(2, 20, 10)})
+    all_hold({"over 600 s": is_rejected(1, 10, 601), "minimum over maximum": is_rejected(2, 20, 10)})

@@ -1,13 +1,13 @@
-"""Codes and texts of refusals, defaults and limits of declarations."""
+"""Codes and texts of rejections, defaults and limits of declarations."""
 
 from google.api_core.exceptions import AlreadyExists, InvalidArgument, NotFound
 from google.protobuf.duration_pb2 import Duration
 
 from runner import feature
-from scene import PUBLISHER, SUBSCRIBER, all_hold, refused
+from scene import PUBLISHER, SUBSCRIBER, all_hold, rejected
 
 
-def refusals(scene):
+def rejections(scene):
     topic, subscription = scene.pair()
     missing_topic, missing = scene.path("topics", "missing"), scene.path("subscriptions", "missing")
     pull = {"subscription": missing, "max_messages": 1}
@@ -26,12 +26,12 @@ def refusals(scene):
 
 @feature("error-codes")
 def error_codes(scene):
-    def is_refused(kind, call, fields, *contents):
+    def is_rejected(kind, call, fields, *contents):
         fields = dict(fields)
         first = [fields.pop("topic")] if contents else []
-        return lambda: refused(kind, call, *first, *contents, **fields)
+        return lambda: rejected(kind, call, *first, *contents, **fields)
 
-    all_hold({name: is_refused(*case) for name, case in refusals(scene).items()})
+    all_hold({name: is_rejected(*case) for name, case in rejections(scene).items()})
 
 
 @feature("error-texts")
@@ -48,7 +48,7 @@ def error_texts(scene):
     }
 
     def says(kind, text, call, *arguments, **fields):
-        found = refused(kind, call, *arguments, **fields).rstrip(".")
+        found = rejected(kind, call, *arguments, **fields).rstrip(".")
         assert found == text.rstrip("."), f"{found!r}"
 
     exists = "Resource already exists in the project (resource={})."
@@ -74,7 +74,7 @@ def names(scene):
     wrong = ["ab", "1abc", "goog-orders", "a" * 256, "with space", "with(bracket"]
     all_hold(
         {
-            f"{kind} {name[:20]}": lambda make=make, name=name: refused(InvalidArgument, make, name)
+            f"{kind} {name[:20]}": lambda make=make, name=name: rejected(InvalidArgument, make, name)
             for name in wrong
             for kind, make in {
                 "topic": scene.topic,
@@ -109,7 +109,7 @@ def push_config_without_endpoint(scene):
 
     all_hold(
         {
-            f"{call.__name__} {config}": lambda call=call, config=config: refused(InvalidArgument, call, config)
+            f"{call.__name__} {config}": lambda call=call, config=config: rejected(InvalidArgument, call, config)
             for config in wrong
             for call in (create, modify)
         }
@@ -141,7 +141,7 @@ def subscription_limits(scene):
     }
     all_hold(
         {
-            name: lambda number=number, fields=fields: refused(
+            name: lambda number=number, fields=fields: rejected(
                 InvalidArgument, scene.subscription, topic, f"wrong-{number}", **fields
             )
             for number, (name, fields) in enumerate(wrong.items())

@@ -3,7 +3,7 @@
 from google.api_core.exceptions import InvalidArgument
 
 from runner import feature
-from scene import all_hold, data, refused
+from scene import all_hold, data, rejected
 
 MESSAGES = {
     b"english": {"lang": "en", "kind": "order"},
@@ -54,7 +54,7 @@ def filter_invalid(scene):
     faults = ["bogus((", "attributes.lang =", 'data = "x"', 'attributes:lang AND', f'attributes:{"k" * 256}']
     all_hold(
         {
-            text[:30]: lambda number=number, text=text: refused(
+            text[:30]: lambda number=number, text=text: rejected(
                 InvalidArgument, scene.subscription, topic, f"invalid-{number}", filter=text
             )
             for number, text in enumerate(faults)

@@ -3,7 +3,7 @@
 from google.api_core.exceptions import FailedPrecondition, InvalidArgument, NotFound
 
 from runner import feature
-from scene import PUBLISHER, SCHEMAS, SUBSCRIBER, all_hold, data, refused
+from scene import PUBLISHER, SCHEMAS, SUBSCRIBER, all_hold, data, rejected
 
 AVRO = '{"type": "record", "name": "Order", "fields": [{"name": "id", "type": "string"}]}'
 
@@ -96,7 +96,7 @@ def list_negative_page_size(scene):
     }
     all_hold(
         {
-            name: lambda method=method, request=request: refused(
+            name: lambda method=method, request=request: rejected(
                 InvalidArgument, method, request={**request, "page_size": -1}, timeout=5
             )
             for name, (method, request) in calls.items()
@@ -115,7 +115,7 @@ def list_topic_subscriptions(scene):
 @feature("list-topic-subscriptions-missing")
 def list_topic_subscriptions_missing(scene):
     missing = scene.path("topics", "missing")
-    refused(NotFound, PUBLISHER.list_topic_subscriptions, request={"topic": missing}, timeout=5)
+    rejected(NotFound, PUBLISHER.list_topic_subscriptions, request={"topic": missing}, timeout=5)
 
 
 @feature("detach-subscription")
@@ -124,7 +124,7 @@ def detach_subscription(scene):
     scene.publish(topic, b"lost")
     PUBLISHER.detach_subscription(request={"subscription": subscription}, timeout=5)
     request = {"subscription": subscription, "max_messages": 1}
-    refused(FailedPrecondition, SUBSCRIBER.pull, request=request, timeout=5, retry=None)
+    rejected(FailedPrecondition, SUBSCRIBER.pull, request=request, timeout=5, retry=None)
     assert SUBSCRIBER.get_subscription(subscription=subscription, timeout=5).detached
     assert not list(PUBLISHER.list_topic_subscriptions(topic=topic, timeout=5))
 
@@ -135,7 +135,7 @@ def delete_topic(scene):
     scene.publish(topic, b"kept")
     PUBLISHER.delete_topic(topic=topic, timeout=5)
     assert SUBSCRIBER.get_subscription(subscription=subscription, timeout=5).topic == "_deleted-topic_"
-    refused(NotFound, scene.publish, topic, b"x")
+    rejected(NotFound, scene.publish, topic, b"x")
     assert data(scene.pull_all(subscription, 1)) == [b"kept"]
     scene.topic()
     scene.publish(topic, b"other")
@@ -147,6 +147,6 @@ def delete_subscription(scene):
     topic, subscription = scene.pair()
     scene.publish(topic, b"dropped")
     SUBSCRIBER.delete_subscription(subscription=subscription, timeout=5)
-    refused(NotFound, SUBSCRIBER.get_subscription, subscription=subscription, timeout=5)
+    rejected(NotFound, SUBSCRIBER.get_subscription, subscription=subscription, timeout=5)
     scene.subscription(topic)
     scene.quiet(subscription, 1)

@@ -34,7 +34,7 @@ def ordering_pull_batch(scene):
 
 @feature("ordering-nack-blocks-key", seconds=30)
 def ordering_nack_blocks_key(scene):
-    """After a nack the key goes on with that message, and what followed it comes again, even if it was out already."""
+    """After a nack the key goes on with that message, and what followed it is redelivered, even if it was out already."""
     topic, subscription = scene.pair(enable_message_ordering=True, ack_deadline_seconds=600)
     publish_key(scene, topic, "a", 4)
     received = scene.pull(subscription, 4, within=1.5, ack=False)
@@ -45,7 +45,7 @@ def ordering_nack_blocks_key(scene):
 
 
 def settled(seen):
-    """Whether a2 came again, followed by what followed it before, and the other key is through."""
+    """Returns true if a2 was redelivered, followed by what followed it before, and the other key is through."""
     key = [content for content in seen if content.startswith(b"a")]
     return key.count(b"a2") == 2 and key[-4:] == [b"a2", b"a3", b"a4", b"a5"] and b"b3" in seen
 

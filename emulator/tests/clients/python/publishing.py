@@ -1,4 +1,4 @@
-"""What a topic takes, and what it refuses."""
+"""What a topic takes, and what it rejects."""
 
 import grpc
 from google.api_core.exceptions import InvalidArgument
@@ -8,7 +8,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from runner import feature
-from scene import HOST, all_hold, data, refused
+from scene import HOST, all_hold, data, rejected
 
 
 @feature("publish-batch")
@@ -41,7 +41,7 @@ def publish_ordering(scene):
 @feature("publish-mixed-ordering-keys")
 def publish_mixed_ordering_keys(scene):
     messages = [{"data": b"a", "ordering_key": "a"}, {"data": b"b", "ordering_key": "b"}]
-    refused(InvalidArgument, scene.publish, scene.topic(), *messages)
+    rejected(InvalidArgument, scene.publish, scene.topic(), *messages)
 
 
 @feature("publish-10mb")
@@ -61,7 +61,7 @@ def publish_10mb(scene):
 def publish_over_10mb(scene):
     topic = scene.topic()
     for size in (10_000_000, 11_000_000, 16_000_000):
-        text = refused(InvalidArgument, scene.publish, topic, bytes(size))
+        text = rejected(InvalidArgument, scene.publish, topic, bytes(size))
         assert "The value for request_size is too large." in text, text
 
 
@@ -81,9 +81,9 @@ def publish_limits(scene):
     scene.publish(topic, *[b"x"] * 1000)
     all_hold(
         {
-            "neither data nor attributes": lambda: refused(InvalidArgument, scene.publish, topic, b""),
-            "no message": lambda: refused(InvalidArgument, scene.publish, topic),
-            "1001 messages": lambda: refused(InvalidArgument, scene.publish, topic, *[b"x"] * 1001),
+            "neither data nor attributes": lambda: rejected(InvalidArgument, scene.publish, topic, b""),
+            "no message": lambda: rejected(InvalidArgument, scene.publish, topic),
+            "1001 messages": lambda: rejected(InvalidArgument, scene.publish, topic, *[b"x"] * 1001),
         }
     )
 
@@ -95,17 +95,17 @@ def publish_attribute_limits(scene):
     scene.publish(topic, b"most", attributes=most, ordering_key="k" * 1024)
     assert dict(scene.pull_all(subscription, 1)[0].message.attributes) == most
 
-    def is_refused(**fields):
-        return lambda: refused(InvalidArgument, scene.publish, topic, b"x", **fields)
+    def is_rejected(**fields):
+        return lambda: rejected(InvalidArgument, scene.publish, topic, b"x", **fields)
 
     all_hold(
         {
-            "101 attributes": is_refused(attributes={str(number): "v" for number in range(101)}),
-            "empty key": is_refused(attributes={"": "v"}),
-            "key goog...": is_refused(attributes={"googlike": "v"}),
-            "key of 257 bytes": is_refused(attributes={"k" * 257: "v"}),
-            "value of 1025 bytes": is_refused(attributes={"k": "v" * 1025}),
-            "ordering key of 1025 bytes": is_refused(ordering_key="k" * 1025),
+            "101 attributes": is_rejected(attributes={str(number): "v" for number in range(101)}),
+            "empty key": is_rejected(attributes={"": "v"}),
+            "key goog...": is_rejected(attributes={"googlike": "v"}),
+            "key of 257 bytes": is_rejected(attributes={"k" * 257: "v"}),
+            "value of 1025 bytes": is_rejected(attributes={"k": "v" * 1025}),
+            "ordering key of 1025 bytes": is_rejected(ordering_key="k" * 1025),
         }
     )
 

@@ -5,7 +5,7 @@ import time
 from google.api_core.exceptions import DeadlineExceeded, FailedPrecondition, InvalidArgument
 
 from runner import feature
-from scene import SUBSCRIBER, all_hold, data, refused
+from scene import SUBSCRIBER, all_hold, data, rejected
 
 
 @feature("unary-pull")
@@ -22,7 +22,7 @@ def unary_pull(scene):
     assert all(one.message.attributes == {"a": "b"} and one.ack_id for one in first + rest)
     scene.quiet(subscription, 1)
     request = {"subscription": subscription, "max_messages": 0}
-    refused(InvalidArgument, SUBSCRIBER.pull, request=request, timeout=3)
+    rejected(InvalidArgument, SUBSCRIBER.pull, request=request, timeout=3)
 
 
 @feature("pull-return-immediately")
@@ -99,7 +99,7 @@ def modify_ack_deadline_limits(scene):
     received = scene.pull_all(subscription, 1, ack=False)
     all_hold(
         {
-            str(seconds): lambda seconds=seconds: refused(
+            str(seconds): lambda seconds=seconds: rejected(
                 InvalidArgument, scene.extend, subscription, seconds, *received
             )
             for seconds in (-1, 601)
@@ -111,7 +111,7 @@ def modify_ack_deadline_limits(scene):
 def ack_invalid_id(scene):
     _, subscription = scene.pair()
     request = {"subscription": subscription, "ack_ids": ["made-up"]}
-    refused(InvalidArgument, SUBSCRIBER.acknowledge, request=request, timeout=5, retry=None)
+    rejected(InvalidArgument, SUBSCRIBER.acknowledge, request=request, timeout=5, retry=None)
 
 
 @feature("ack-request-limit")
@@ -122,7 +122,7 @@ def ack_request_limit(scene):
     many = [received] * (524_288 // len(received.ack_id))
     expected = "Request payload size exceeds the limit: 524288 bytes."
     for call in (lambda: scene.ack(subscription, *many), lambda: scene.extend(subscription, 20, *many)):
-        text = refused(InvalidArgument, call)
+        text = rejected(InvalidArgument, call)
         assert expected in text, text
     scene.ack(subscription, *[received] * 100)
 
@@ -132,5 +132,5 @@ def pull_of_push_subscription(scene):
     topic = scene.topic()
     subscription = scene.subscription(topic, push_config={"push_endpoint": "http://127.0.0.1:9/"})
     request = {"subscription": subscription, "max_messages": 1, "return_immediately": True}
-    text = refused(FailedPrecondition, SUBSCRIBER.pull, request=request, timeout=5, retry=None)
+    text = rejected(FailedPrecondition, SUBSCRIBER.pull, request=request, timeout=5, retry=None)
     assert "This method is not supported for push subscriptions." in text, text

@@ -123,8 +123,8 @@ def data(received):
     return [one.message.data for one in received]
 
 
-def refused(kind, call, *arguments, **fields):
-    """The text of the refusal."""
+def rejected(kind, call, *arguments, **fields):
+    """The text of the rejection."""
     try:
         call(*arguments, **fields)
     except kind as error:

@@ -6,7 +6,7 @@ import re
 from google.api_core.exceptions import AlreadyExists, InvalidArgument, NotFound
 
 from runner import feature
-from scene import PUBLISHER, SCHEMAS, all_hold, data, refused
+from scene import PUBLISHER, SCHEMAS, all_hold, data, rejected
 
 AVRO = """{"type": "record", "name": "Order", "fields": [
   {"name": "id", "type": "string"}, {"name": "count", "type": "int"}]}"""
@@ -32,8 +32,8 @@ def check_topic(scene, kind, definition, encoding, good, bad):
     topic = topic_with(scene, make(scene, kind, definition), encoding)
     subscription = scene.subscription(topic)
     scene.publish(topic, good)
-    all_hold({repr(one): lambda one=one: refused(InvalidArgument, scene.publish, topic, one) for one in bad})
-    refused(InvalidArgument, scene.publish, topic, good, bad[0])
+    all_hold({repr(one): lambda one=one: rejected(InvalidArgument, scene.publish, topic, one) for one in bad})
+    rejected(InvalidArgument, scene.publish, topic, good, bad[0])
     assert data(scene.pull_all(subscription, 1)) == [good]
     scene.quiet(subscription, 0.5)
 
@@ -84,9 +84,9 @@ def schema_revisions_compatible(scene):
     commit = committing(made, "AVRO")
     commit(AVRO_WITH_NOTE)
     commit(AVRO)
-    text = refused(InvalidArgument, commit, AVRO.replace('"int"', '"long"'))
+    text = rejected(InvalidArgument, commit, AVRO.replace('"int"', '"long"'))
     assert "Compatibility checking failed" in text and made.revision_id not in text, text
-    refused(InvalidArgument, commit, AVRO_WITH_NOTE.replace(', "default": ""', ""))
+    rejected(InvalidArgument, commit, AVRO_WITH_NOTE.replace(', "default": ""', ""))
     assert len(revisions(made.name)) == 3
 
 
@@ -96,10 +96,10 @@ def schema_revisions_compatible_proto(scene):
     noted = PROTO.replace("}", "  string note = 3;\n}")
     commit(noted)
     commit(PROTO)
-    refused(InvalidArgument, commit, PROTO.replace("int32", "int64"))
-    refused(InvalidArgument, commit, PROTO.replace("string id", "string key"))
-    refused(InvalidArgument, commit, PROTO.replace("}", "  repeated string note = 4;\n}"))
-    refused(InvalidArgument, commit, noted.replace("string note", "bool note"))
+    rejected(InvalidArgument, commit, PROTO.replace("int32", "int64"))
+    rejected(InvalidArgument, commit, PROTO.replace("string id", "string key"))
+    rejected(InvalidArgument, commit, PROTO.replace("}", "  repeated string note = 4;\n}"))
+    rejected(InvalidArgument, commit, noted.replace("string note", "bool note"))
 
 
 def committing(made, kind):
@@ -124,12 +124,12 @@ def schema_revision_times(scene):
 @feature("schema-lifecycle")
 def schema_lifecycle(scene):
     made = make(scene, "AVRO", AVRO)
-    refused(AlreadyExists, make, scene, "AVRO", AVRO)
-    refused(InvalidArgument, make, scene, "AVRO", '{"type": "record"}', "invalid")
+    rejected(AlreadyExists, make, scene, "AVRO", AVRO)
+    rejected(InvalidArgument, make, scene, "AVRO", '{"type": "record"}', "invalid")
     missing = {"schema": scene.path("schemas", "missing"), "encoding": "JSON"}
-    refused(NotFound, scene.topic, "other", schema_settings=missing)
+    rejected(NotFound, scene.topic, "other", schema_settings=missing)
     SCHEMAS.delete_schema(name=made.name, timeout=5)
-    refused(NotFound, SCHEMAS.get_schema, name=made.name, timeout=5)
+    rejected(NotFound, SCHEMAS.get_schema, name=made.name, timeout=5)
 
 
 @feature("schema-deleted")
@@ -154,10 +154,10 @@ def schema_validate(scene):
         SCHEMAS.validate_message(request=request, timeout=5)
 
     schema("AVRO", AVRO)
-    refused(InvalidArgument, schema, "AVRO", "no schema")
+    rejected(InvalidArgument, schema, "AVRO", "no schema")
     message(JSON_ORDER, name=made.name)
     message(AVRO_ORDER, "BINARY", schema={"type_": "AVRO", "definition": AVRO})
-    refused(InvalidArgument, message, b"{}", name=made.name)
+    rejected(InvalidArgument, message, b"{}", name=made.name)
 
 
 @feature("schema-validate-proto")
@@ -165,7 +165,7 @@ def schema_validate_proto(scene):
     request = {"parent": scene.project, "schema": {"type_": "PROTOCOL_BUFFER", "definition": PROTO}}
     SCHEMAS.validate_schema(request=request, timeout=5)
     request["schema"]["definition"] = 'import "google/protobuf/any.proto";' + PROTO
-    refused(InvalidArgument, SCHEMAS.validate_schema, request=request, timeout=5)
+    rejected(InvalidArgument, SCHEMAS.validate_schema, request=request, timeout=5)
 
 
 @feature("schema-attributes")

@@ -7,7 +7,7 @@ from google.api_core.exceptions import BadRequest, NotFound
 from google.protobuf.duration_pb2 import Duration
 
 from runner import feature
-from scene import SUBSCRIBER, data, refused
+from scene import SUBSCRIBER, data, rejected
 from snapshots import snapshot
 
 
@@ -70,13 +70,13 @@ def seek_time_forward(scene):
     assert data(scene.pull_all(subscription, 1)) == [b"new"]
 
 
-@feature("seek-refusals")
-def seek_refusals(scene):
+@feature("seek-rejections")
+def seek_rejections(scene):
     topic, subscription = scene.pair()
     other = scene.topic("other")
     elsewhere = snapshot(scene, scene.subscription(other, "elsewhere"))
-    refused(NotFound, seek, subscription, snapshot=scene.path("snapshots", "missing"))
-    refused(BadRequest, seek, subscription, snapshot=elsewhere.name)
+    rejected(NotFound, seek, subscription, snapshot=scene.path("snapshots", "missing"))
+    rejected(BadRequest, seek, subscription, snapshot=elsewhere.name)
 
 
 @feature("seek-with-ordering")

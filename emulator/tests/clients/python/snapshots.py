@@ -6,7 +6,7 @@ from google.api_core.exceptions import AlreadyExists, NotFound
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from runner import feature
-from scene import SUBSCRIBER, refused
+from scene import SUBSCRIBER, rejected
 
 
 def snapshot(scene, subscription, name="before", **fields):
@@ -22,11 +22,11 @@ def snapshot_lifecycle(scene):
     left = made.expire_time - datetime.datetime.now(datetime.timezone.utc)
     assert datetime.timedelta(days=6) < left <= datetime.timedelta(days=7, minutes=1), f"it lives {left}"
     assert SUBSCRIBER.get_snapshot(snapshot=made.name, timeout=5) == made
-    refused(AlreadyExists, snapshot, scene, subscription)
-    refused(NotFound, snapshot, scene, scene.path("subscriptions", "missing"), "other")
+    rejected(AlreadyExists, snapshot, scene, subscription)
+    rejected(NotFound, snapshot, scene, scene.path("subscriptions", "missing"), "other")
     assert [one.name for one in SUBSCRIBER.list_snapshots(project=scene.project, timeout=5)] == [made.name]
     SUBSCRIBER.delete_snapshot(snapshot=made.name, timeout=5)
-    refused(NotFound, SUBSCRIBER.get_snapshot, snapshot=made.name, timeout=5)
+    rejected(NotFound, SUBSCRIBER.get_snapshot, snapshot=made.name, timeout=5)
 
 
 @feature("snapshot-without-name")

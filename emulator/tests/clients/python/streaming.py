@@ -8,7 +8,7 @@ from google.api_core.exceptions import InvalidArgument, NotFound
 from google.cloud.pubsub_v1.types import FlowControl
 
 from runner import feature
-from scene import SUBSCRIBER, all_hold, eventually, refused
+from scene import SUBSCRIBER, all_hold, eventually, rejected
 
 
 class Stream:
@@ -136,11 +136,11 @@ def streaming_pull_acks_on_stream(scene):
     assert [one.message.data for one in again] == [b"nacked"], f"{again}"
 
 
-@feature("streaming-pull-refusals")
-def streaming_pull_refusals(scene):
+@feature("streaming-pull-rejections")
+def streaming_pull_rejections(scene):
     _, subscription = scene.pair()
-    refused(NotFound, Stream(scene.path("subscriptions", "missing")).receive, 5)
-    refused(InvalidArgument, Stream(subscription, stream_ack_deadline_seconds=9).receive, 3)
+    rejected(NotFound, Stream(scene.path("subscriptions", "missing")).receive, 5)
+    rejected(InvalidArgument, Stream(subscription, stream_ack_deadline_seconds=9).receive, 3)
 
 
 @feature("streaming-pull-keepalive")
@@ -165,12 +165,12 @@ def streaming_pull_keepalive(scene):
 def streaming_pull_first_request_only(scene):
     _, subscription = scene.pair()
 
-    def is_refused(**fields):
+    def is_rejected(**fields):
         def check():
             stream = Stream(subscription)
             stream.requests.put(fields)
             try:
-                refused(InvalidArgument, stream.receive, 2)
+                rejected(InvalidArgument, stream.receive, 2)
             finally:
                 stream.close()
 
@@ -178,9 +178,9 @@ def streaming_pull_first_request_only(scene):
 
     all_hold(
         {
-            "subscription": is_refused(subscription=subscription),
-            "max_outstanding_messages": is_refused(max_outstanding_messages=5),
-            "max_outstanding_bytes": is_refused(max_outstanding_bytes=5),
-            "protocol_version": is_refused(protocol_version=1),
+            "subscription": is_rejected(subscription=subscription),
+            "max_outstanding_messages": is_rejected(max_outstanding_messages=5),
+            "max_outstanding_bytes": is_rejected(max_outstanding_bytes=5),
+            "protocol_version": is_rejected(protocol_version=1),
         }
     )

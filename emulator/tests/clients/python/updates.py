@@ -4,7 +4,7 @@ from google.api_core.exceptions import InvalidArgument
 from google.protobuf.duration_pb2 import Duration
 
 from runner import feature
-from scene import PUBLISHER, SUBSCRIBER, all_hold, refused
+from scene import PUBLISHER, SUBSCRIBER, all_hold, rejected
 
 
 def update(subscription, *paths, **fields):
@@ -90,8 +90,8 @@ def update_subscription_expiration(scene):
     assert "expiration_policy" in shown and not shown.expiration_policy.ttl, f"never: {shown.expiration_policy}"
 
 
-@feature("update-subscription-refusals")
-def update_subscription_refusals(scene):
+@feature("update-subscription-rejections")
+def update_subscription_rejections(scene):
     topic, subscription = scene.pair()
     other = scene.topic("other")
     faults = {
@@ -103,11 +103,11 @@ def update_subscription_refusals(scene):
         "ack_deadline_seconds": {"ack_deadline_seconds": 601},
     }
 
-    def is_refused(path, fields):
+    def is_rejected(path, fields):
         paths = [] if path == "empty mask" else [path]
-        return lambda: refused(InvalidArgument, update, subscription, *paths, **fields)
+        return lambda: rejected(InvalidArgument, update, subscription, *paths, **fields)
 
-    all_hold({path: is_refused(path, fields) for path, fields in faults.items()})
+    all_hold({path: is_rejected(path, fields) for path, fields in faults.items()})
 
 
 @feature("modify-push-config")
@@ -148,7 +148,7 @@ def labels_limits(scene):
 
     def checks(call, **fields):
         return {
-            f"{call.__name__} {str(labels)[:20]}": lambda labels=labels: refused(
+            f"{call.__name__} {str(labels)[:20]}": lambda labels=labels: rejected(
                 InvalidArgument, call, **fields, labels=labels
             )
             for labels in wrong
@@ -167,14 +167,14 @@ def labels_limits(scene):
     all_hold({**checks(create), **checks(snapshot), **checks(change)})
 
 
-@feature("update-topic-refusals")
-def update_topic_refusals(scene):
+@feature("update-topic-rejections")
+def update_topic_rejections(scene):
     topic = scene.topic()
     all_hold(
         {
-            "empty mask": lambda: refused(InvalidArgument, update_topic, topic),
-            "made_up": lambda: refused(InvalidArgument, update_topic, topic, "made_up"),
-            "retention of 60 s": lambda: refused(
+            "empty mask": lambda: rejected(InvalidArgument, update_topic, topic),
+            "made_up": lambda: rejected(InvalidArgument, update_topic, topic, "made_up"),
+            "retention of 60 s": lambda: rejected(
                 InvalidArgument,
                 update_topic,
                 topic,

@@ -171,13 +171,13 @@ fn a_new_field_that_is_required_breaks() {
 }
 
 #[test]
-fn a_field_that_goes_is_found() {
+fn a_removed_field_is_found() {
     let fewer = |new: &mut Value| new["properties"] = json!({"id": {"type": "string"}});
     assert_eq!(changes(fewer), [(Effect::Removes, "$.note".into())]);
 }
 
 #[test]
-fn a_field_that_goes_from_a_closed_object_breaks() {
+fn a_field_removed_from_a_closed_object_breaks() {
     let closed = |new: &mut Value| {
         new["properties"] = json!({"id": {"type": "string"}});
         new["additionalProperties"] = json!(false);
