@@ -1,0 +1,30 @@
+//! Tests of the console in a browser.
+
+mod actions;
+mod dead_letters;
+mod faults_form;
+mod live;
+mod names;
+mod payloads;
+mod views;
+
+use fantoccini::Locator;
+
+use crate::harness::browser::Page;
+
+async fn fill(page: &Page, selector: &str, text: &str) {
+    let element = page.client.find(Locator::Css(selector)).await.unwrap();
+    element.clear().await.unwrap();
+    element.send_keys(text).await.unwrap();
+}
+
+async fn click(page: &Page, text: &str) {
+    let path = format!("//*[self::a or self::button or self::summary][contains(., '{text}')]");
+    let found = page
+        .client
+        .wait()
+        .for_element(Locator::XPath(&path))
+        .await
+        .unwrap();
+    found.click().await.unwrap();
+}

@@ -1,0 +1,74 @@
+//! Messages that are published in the console.
+
+use serde_json::json;
+
+use super::{PUBLISH, post};
+use crate::harness::Scene;
+
+#[tokio::test]
+async fn the_form_publishes_a_message_with_all_its_fields() {
+    let mut scene = Scene::eager([]).await;
+    let body = json!({
+        "data": "{\"order\": 1}", "encoding": "json", "attributes": {"kind": "order"}, "orderingKey": "customer", "count": 2,
+    });
+    let (status, answer) = post(&scene.emulator, PUBLISH, body).await;
+    assert_eq!(status, 200);
+    assert_eq!(answer["messageIds"].as_array().unwrap().len(), 2);
+    for _ in 0..2 {
+        let message = scene.endpoint.next().await.body["message"].clone();
+        assert_eq!(message["data"], "eyJvcmRlciI6IDF9");
+        assert_eq!(message["attributes"]["kind"], "order");
+        assert_eq!(message["orderingKey"], "customer");
+    }
+    let (status, _) = post(
+        &scene.emulator,
+        PUBLISH,
+        json!({"data": " _w\n8=".replace('_', "/"), "encoding": "base64"}),
+    )
+    .await;
+    assert_eq!(status, 200);
+    assert_eq!(scene.endpoint.next().await.body["message"]["data"], "/w8=");
+}
+
+#[tokio::test]
+async fn an_invalid_message_is_rejected_with_the_reason() {
+    let scene = Scene::eager([]).await;
+    for (body, reason) in [
+        (
+            json!({"data": ""}),
+            "A message needs data or at least one attribute",
+        ),
+        (
+            json!({"data": "{", "encoding": "json"}),
+            "The data is not JSON: ",
+        ),
+        (
+            json!({"data": "?", "encoding": "base64"}),
+            "The data is not Base64: ",
+        ),
+        (json!({"data": "hi", "count": 0}), "1 to 1000 messages"),
+        (json!({"data": "hi", "count": 1_001}), "1 to 1000 messages"),
+        (
+            json!({"data": "hi", "attributes": {"google": "x"}}),
+            "The attribute key \"google\"",
+        ),
+        (
+            json!({"data": "hi", "surprise": 1}),
+            "Failed to deserialize",
+        ),
+    ] {
+        let (status, answer) = post(&scene.emulator, PUBLISH, body.clone()).await;
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(
+            status == 400 && message.starts_with(reason),
+            "{body}: {status} {message}"
+        );
+    }
+    let (status, _) = post(
+        &scene.emulator,
+        "topics/shop/missing/publish",
+        json!({"data": "hi"}),
+    )
+    .await;
+    assert_eq!(status, 404);
+}
