@@ -1,24 +1,21 @@
 //! The callers and audiences of pushes, on the subscription's side and on the service's.
 
 use super::resource::Resource;
-use super::stack::{SERVICE, SUBSCRIPTION, Settings, Stack, TRIGGER};
+use super::stack::{SERVICE, SUBSCRIPTION, Stack, TRIGGER};
 use crate::check::finding::Finding;
 use crate::check::rules::{PLAN_CALLER, SERVICE_AUDIENCE};
 use crate::subscriber::{Form, Subscriber};
 
 const TOKEN: &str = "/push_config/0/oidc_token";
+const EMAIL: &str = "/push_config/0/oidc_token/0/service_account_email";
+const AUDIENCE: &str = "/push_config/0/oidc_token/0/audience";
 
 pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for subscriber in subscribers {
         if subscriber.pushes.form == Form::Eventarc {
             if let Some(trigger) = stack.find(TRIGGER, &subscriber.id) {
-                findings.extend(email(
-                    trigger,
-                    "/service_account",
-                    subscriber,
-                    stack.settings(),
-                ));
+                findings.extend(email(stack, trigger, "/service_account", subscriber));
             }
             continue;
         }
@@ -33,67 +30,52 @@ pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Fin
             ));
             continue;
         }
-        let pointer = format!("{TOKEN}/0/service_account_email");
-        findings.extend(email(subscription, &pointer, subscriber, stack.settings()));
-        findings.extend(audience(subscription, subscriber, stack.settings()));
+        findings.extend(email(stack, subscription, EMAIL, subscriber));
+        findings.extend(audience(stack, subscription, subscriber));
         findings.extend(behind_cloud_run(stack, subscription));
     }
     findings
 }
 
 fn email(
+    stack: &Stack<'_>,
     resource: &Resource,
     pointer: &str,
     subscriber: &Subscriber,
-    settings: Settings<'_>,
 ) -> Option<Finding> {
     let found = resource.text(pointer)?;
-    let (expected, decides) = accepted(
-        &subscriber.pushes.callers,
-        settings,
-        "PUSHGATE_CALLERS",
-        ".callers([…])",
-    )?;
+    let callers = &subscriber.pushes.callers;
+    let (expected, decides) = accepted(stack, callers, "PUSHGATE_CALLERS", ".callers([…])")?;
     (!expected.contains(&found)).then(|| {
+        let (shown, expected) = (resource.shown(pointer), listed(&expected));
         PLAN_CALLER.found(
             &resource.address,
-            format!(
-                "it pushes as {}, and the service accepts {} ({decides})",
-                resource.shown(pointer),
-                listed(&expected)
-            ),
+            format!("it pushes as {shown}, and the service accepts {expected} ({decides})"),
             format!("give both sides the same account: service_account_email, and {decides}"),
         )
     })
 }
 
 fn audience(
+    stack: &Stack<'_>,
     subscription: &Resource,
     subscriber: &Subscriber,
-    settings: Settings<'_>,
 ) -> Option<Finding> {
-    let pointer = format!("{TOKEN}/0/audience");
-    let found = subscription.text(&pointer)?;
-    let (expected, decides) = accepted(
-        &subscriber.pushes.audiences,
-        settings,
-        "PUSHGATE_AUDIENCE",
-        ".audience(…)",
-    )?;
+    let audiences = &subscriber.pushes.audiences;
+    let (expected, decides) = accepted(stack, audiences, "PUSHGATE_AUDIENCE", ".audience(…)")?;
     // Without an audience, the token is for the endpoint (Google, OidcToken, audience).
-    let effective = if found.is_empty() {
-        subscription.text("/push_config/0/push_endpoint")?
-    } else {
-        found
+    let (found, shown) = match subscription.text(AUDIENCE)? {
+        "" => (
+            subscription.text("/push_config/0/push_endpoint")?,
+            "not set, which is the endpoint's URL".into(),
+        ),
+        audience => (audience, subscription.shown(AUDIENCE)),
     };
-    (!expected.contains(&effective)).then(|| {
+    (!expected.contains(&found)).then(|| {
+        let expected = listed(&expected);
         PLAN_CALLER.found(
             &subscription.address,
-            format!(
-                "its tokens are for audience {}, and the service accepts {} ({decides})",
-                if found.is_empty() { "not set, which is the endpoint's URL".into() } else { subscription.shown(&pointer) },
-                listed(&expected)
-            ),
+            format!("its tokens are for audience {shown}, and the service accepts {expected} ({decides})"),
             format!("give both sides the same audience, letter for letter: oidc_token.audience, and {decides}"),
         )
     })
@@ -101,15 +83,14 @@ fn audience(
 
 /// Returns the accepted values, and the setting or call that decides them.
 fn accepted<'a>(
+    stack: &Stack<'a>,
     declared: &'a [String],
-    settings: Settings<'a>,
     variable: &'static str,
     call: &'static str,
 ) -> Option<(Vec<&'a str>, &'static str)> {
-    if declared.is_empty() {
-        Some((settings.list(variable)?, variable))
-    } else {
-        Some((declared.iter().map(String::as_str).collect(), call))
+    match declared.is_empty() {
+        true => Some((stack.settings().list(variable)?, variable)),
+        false => Some((declared.iter().map(String::as_str).collect(), call)),
     }
 }
 
@@ -119,33 +100,27 @@ fn behind_cloud_run(stack: &Stack<'_>, subscription: &Resource) -> Option<Findin
     if service.flag("/invoker_iam_disabled")? {
         return None;
     }
-    let audience = subscription.text(&format!("{TOKEN}/0/audience"))?;
+    let audience = subscription.text(AUDIENCE)?;
     let custom = service.at("/custom_audiences")?.as_array();
     let is_custom = custom
         .into_iter()
         .flatten()
         .any(|each| each.as_str() == Some(audience));
-    let is_url = match service.text("/uri") {
-        Some(url) => audience == url || audience.ends_with(".run.app"),
-        None => audience.ends_with(".run.app"),
-    };
+    let is_url = audience.ends_with(".run.app") || service.text("/uri") == Some(audience);
     (!is_custom && !is_url && !audience.is_empty()).then(|| {
+        let shown = subscription.shown(AUDIENCE);
+        let address = &subscription.address;
         SERVICE_AUDIENCE.found(
             &service.address,
-            format!(
-                "invoker_iam_disabled is not true, and custom_audiences lacks the audience {} of {}",
-                subscription.shown(&format!("{TOKEN}/0/audience")),
-                subscription.address
-            ),
+            format!("invoker_iam_disabled is not true, and custom_audiences lacks the audience {shown} of {address}"),
             "add it to custom_audiences, or set invoker_iam_disabled and let the service check alone",
         )
     })
 }
 
 fn listed(expected: &[&str]) -> String {
-    if expected.is_empty() {
-        "none".into()
-    } else {
-        expected.join(", ")
+    match expected {
+        [] => "none".into(),
+        expected => expected.join(", "),
     }
 }

@@ -27,18 +27,10 @@ pub(super) enum Holder<'a> {
     Account(&'a str),
 }
 
-const PUBLISHER: &str = "roles/pubsub.publisher";
-const INVOKER: &str = "roles/run.invoker";
-const TOKEN_CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
 const PUBSUB: Holder<'static> = Holder::Agent("gcp-sa-pubsub.iam.gserviceaccount.com");
 const SCHEDULER: Holder<'static> = Holder::Agent("gcp-sa-cloudscheduler.iam.gserviceaccount.com");
 const PUSH: Holder<'static> = Holder::Stacks("push");
 const SERVICE: Holder<'static> = Holder::Stacks("service");
-const NO_TOKENS: &str =
-    "Pub/Sub cannot make the tokens of the push account, so every push is refused";
-const NOT_LET_IN: &str =
-    "while Cloud Run checks who calls, every push is rejected before the service sees it";
-
 pub(super) fn needed<'a>(stack: &Stack<'_>, subscribers: &'a [Subscriber]) -> Vec<Role<'a>> {
     let mut roles = pushing(subscribers);
     roles.extend(dead_lettering(subscribers));
@@ -58,44 +50,30 @@ pub(super) fn needed<'a>(stack: &Stack<'_>, subscribers: &'a [Subscriber]) -> Ve
 }
 
 fn pushing(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
-    const TOKENS_OF: &str = "/service_account_id";
-    const ACCOUNT: &str = "google_service_account_iam_member";
-    const CLOUD_RUN: &str = "google_cloud_run_v2_service_iam_member";
-    let role = |resource, index, role, holder, place, why| Role {
-        resource,
-        index,
-        role,
-        holder,
-        place,
-        why,
+    let token_creator = |name, email| Role {
+        resource: ("google_service_account_iam_member", name),
+        index: email,
+        role: "roles/iam.serviceAccountTokenCreator",
+        holder: PUBSUB,
+        place: ("/service_account_id", email),
+        why: "Pub/Sub cannot make the tokens of the push account, so every push is refused",
     };
-    let own = (ACCOUNT, "agent_token_creator");
-    let invoker = (CLOUD_RUN, "push_invoker");
+    let invoker = |name, index, holder| Role {
+        resource: ("google_cloud_run_v2_service_iam_member", name),
+        index,
+        role: "roles/run.invoker",
+        holder,
+        place: ("/name", ""),
+        why: "while Cloud Run checks who calls, every push is rejected before the service sees it",
+    };
     let mut roles = vec![
-        role(own, "", TOKEN_CREATOR, PUBSUB, (TOKENS_OF, ""), NO_TOKENS),
-        role(invoker, "", INVOKER, PUSH, ("/name", ""), NOT_LET_IN),
+        token_creator("agent_token_creator", ""),
+        invoker("push_invoker", "", PUSH),
     ];
     for email in distinct(subscribers.iter().filter_map(pushed_by)) {
-        let declared = (ACCOUNT, "declared_token_creator");
-        let place = (TOKENS_OF, email);
-        roles.push(role(
-            declared,
-            email,
-            TOKEN_CREATOR,
-            PUBSUB,
-            place,
-            NO_TOKENS,
-        ));
-        let declared = (CLOUD_RUN, "declared_push_invoker");
+        roles.push(token_creator("declared_token_creator", email));
         let holder = Holder::Account(email);
-        roles.push(role(
-            declared,
-            email,
-            INVOKER,
-            holder,
-            ("/name", ""),
-            NOT_LET_IN,
-        ));
+        roles.push(invoker("declared_push_invoker", email, holder));
     }
     roles
 }
@@ -107,24 +85,16 @@ fn dead_lettering(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
     };
     let mut roles = Vec::new();
     for topic in distinct(pushed().map(|each| each.dead_letter_topic.as_str())) {
-        roles.push(publisher(
-            "agent_dead_letter",
-            topic,
-            PUBSUB,
-            "Pub/Sub cannot forward a message after its last attempt: it is pushed until its retention ends, then lost",
-        ));
+        let why = "Pub/Sub cannot forward a message after its last attempt: it is pushed until its retention ends, then lost";
+        roles.push(publisher("agent_dead_letter", topic, PUBSUB, why));
     }
     for topic in distinct(
         subscribers
             .iter()
             .map(|each| each.dead_letter_topic.as_str()),
     ) {
-        roles.push(publisher(
-            "service_dead_letter",
-            topic,
-            SERVICE,
-            "the service cannot dead-letter what can never succeed: it is answered 503 and redelivered",
-        ));
+        let why = "the service cannot dead-letter what can never succeed: it is answered 503 and redelivered";
+        roles.push(publisher("service_dead_letter", topic, SERVICE, why));
     }
     roles.extend(pushed().map(|each| Role {
         resource: ("google_pubsub_subscription_iam_member", "agent_source"),
@@ -177,7 +147,7 @@ fn publisher<'a>(
     Role {
         resource: ("google_pubsub_topic_iam_member", name),
         index: topic,
-        role: PUBLISHER,
+        role: "roles/pubsub.publisher",
         holder,
         place: ("/topic", topic),
         why,

@@ -3,58 +3,54 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{FOLDER, ReleasedError, read};
 use crate::subscriber::{Idempotency, Subscriber};
 
 const SUBSCRIPTIONS: &str = "subscriptions";
 
-/// The parts of the key under which a handled message is remembered. Under another key it is not found.
-#[derive(Debug, PartialEq, Eq)]
+/// The parts of the key under which a handled message is remembered, as they are recorded. Under another key it is not found.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Keys {
+    pub(crate) epoch: u64,
+    idempotency: Key,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Key {
+    /// The attribute's name, or the JSON Pointer.
+    key: Option<String>,
     /// `messageId`, `attribute`, `payload`, `function` or `none`.
     kind: String,
-    /// The attribute's name, or the JSON Pointer.
-    place: Option<String>,
-    pub(crate) epoch: u64,
 }
 
 impl Keys {
     pub(crate) fn of(subscriber: &Subscriber) -> Self {
         let idempotency = subscriber.idempotency.as_ref();
         Self {
-            // A declaration without one is rejected before it is released.
-            kind: idempotency.map_or("none", Idempotency::kind).to_owned(),
-            place: idempotency.and_then(Idempotency::place).map(str::to_owned),
             epoch: subscriber.dedup.epoch.into(),
+            idempotency: Key {
+                key: idempotency.and_then(Idempotency::place).map(str::to_owned),
+                // A declaration without one is rejected before it is released.
+                kind: idempotency.map_or("none", Idempotency::kind).to_owned(),
+            },
         }
     }
 
     /// Returns true if both recognise a message by the same key; the epoch is ignored.
     pub(crate) fn names_as(&self, other: &Self) -> bool {
-        (&self.kind, &self.place) == (&other.kind, &other.place)
+        self.idempotency == other.idempotency
     }
 
     /// Returns the key in words.
     pub(crate) fn shown(&self) -> String {
-        match &self.place {
-            Some(place) => format!("{} {place:?}", self.kind),
-            None => self.kind.clone(),
+        let Key { key, kind } = &self.idempotency;
+        match key {
+            Some(place) => format!("{kind} {place:?}"),
+            None => kind.clone(),
         }
-    }
-
-    fn parse(record: &Value) -> Option<Self> {
-        let idempotency = record.get("idempotency")?;
-        let place = idempotency.get("key").filter(|key| !key.is_null());
-        Some(Self {
-            kind: idempotency.get("kind")?.as_str()?.to_owned(),
-            place: match place {
-                Some(place) => Some(place.as_str()?.to_owned()),
-                None => None,
-            },
-            epoch: record.get("epoch")?.as_u64()?,
-        })
     }
 }
 
@@ -70,10 +66,9 @@ pub(crate) fn released_keys(
     if !path.exists() {
         return Ok(None);
     }
-    let record = read(&path)?;
-    match Keys::parse(&record) {
-        Some(keys) => Ok(Some(keys)),
-        None => Err(ReleasedError::NoRecord(path)),
+    match serde_json::from_value(read(&path)?) {
+        Ok(keys) => Ok(Some(keys)),
+        Err(_) => Err(ReleasedError::NoRecord(path)),
     }
 }
 
@@ -89,9 +84,7 @@ pub(super) fn write(
     fs::create_dir_all(&folder).map_err(|error| ReleasedError::File(folder.clone(), error))?;
     let mut written = Vec::new();
     for subscriber in subscribers {
-        let Keys { kind, place, epoch } = Keys::of(subscriber);
-        let mut record = json!({"epoch": epoch, "idempotency": {"key": place, "kind": kind}});
-        record.sort_all_objects();
+        let record = json!(Keys::of(subscriber));
         let path = file(root, &subscriber.id);
         fs::write(&path, format!("{record:#}\n"))
             .map_err(|error| ReleasedError::File(path.clone(), error))?;
