@@ -15,6 +15,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::Serialize;
+
 pub(crate) use self::finding::{Finding, Level};
 pub(crate) use self::plan::{LIMIT_BYTES, Plan, PlanError};
 pub(crate) use self::rules::RULES;
@@ -69,10 +71,13 @@ fn store_timeout(plan: Option<&Plan>) -> Duration {
 }
 
 /// The numbers of checked items.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Counts {
     pub(crate) subscriptions: usize,
     pub(crate) topics: usize,
     pub(crate) schedules: usize,
+    #[serde(rename = "messageTypes")]
     pub(crate) types: usize,
     pub(crate) rules: usize,
     /// The number of resources, or `None` without a plan or state.

@@ -172,14 +172,7 @@ fn document(
 ) -> Result<String, serde_json::Error> {
     pretty(&json!({
         "version": VERSION,
-        "checked": {
-            "rules": counts.rules,
-            "subscriptions": counts.subscriptions,
-            "topics": counts.topics,
-            "schedules": counts.schedules,
-            "messageTypes": counts.types,
-            "resources": counts.resources,
-        },
+        "checked": counts,
         "errors": number_of(found, Level::Error),
         "warnings": number_of(found, Level::Warning),
         "accepted": accepted,

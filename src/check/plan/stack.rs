@@ -1,6 +1,6 @@
 //! The resources of one deployment of the Terraform module. A plan may contain several, or one deep in other modules.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::resource::{Known, Resource};
 use crate::config::{Deployment, SETTINGS};
@@ -27,32 +27,19 @@ pub(super) struct Stack<'a> {
 impl<'a> Stack<'a> {
     /// Returns every module that contains the service or one of its subscriptions.
     pub(super) fn all(resources: &'a [Resource]) -> Vec<Self> {
-        let is_ours = |each: &&Resource| {
-            [SERVICE, SUBSCRIPTION, TRIGGER]
-                .iter()
-                .any(|(kind, name)| each.is(kind, name))
-        };
-        let modules: BTreeSet<&str> = resources
-            .iter()
-            .filter(is_ours)
-            .map(|each| each.module.as_str())
-            .collect();
-        modules
-            .into_iter()
-            .map(|module| {
-                let inside = resources
-                    .iter()
-                    .filter(|each| each.module == module && each.remains());
-                let resources = inside
-                    .map(|each| {
-                        (
-                            (each.kind.as_str(), each.name.as_str(), each.index.as_str()),
-                            each,
-                        )
-                    })
-                    .collect();
-                Self { module, resources }
-            })
+        let mut modules = BTreeMap::new();
+        for each in resources {
+            let (is_ours, inside) = modules
+                .entry(each.module.as_str())
+                .or_insert_with(|| (false, BTreeMap::new()));
+            *is_ours |= [SERVICE, SUBSCRIPTION, TRIGGER].contains(&(&each.kind, &each.name));
+            if each.remains() {
+                let place = (&*each.kind, &*each.name, &*each.index);
+                inside.insert(place, each);
+            }
+        }
+        let ours = modules.into_iter().filter(|(_, (is_ours, _))| *is_ours);
+        ours.map(|(module, (_, resources))| Self { module, resources })
             .collect()
     }
 

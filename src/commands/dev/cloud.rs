@@ -92,20 +92,12 @@ impl Cloud {
     }
 
     fn subscription(&self, declared: Subscriber, config: &Config) -> Subscription {
-        let email = declared
-            .pushes
-            .callers
-            .first()
-            .or(config.callers.first())
-            .cloned()
-            .unwrap_or_default();
-        let audience = declared
-            .pushes
-            .audiences
-            .first()
-            .or(config.audiences.first())
-            .cloned()
-            .unwrap_or_default();
+        let first = |declared: &[String], configured: &[String]| {
+            let first = declared.first().or(configured.first());
+            first.cloned().unwrap_or_default()
+        };
+        let email = first(&declared.pushes.callers, &config.callers);
+        let audience = first(&declared.pushes.audiences, &config.audiences);
         let name = format!("projects/{}/subscriptions/{}", self.project, declared.id);
         Subscription {
             topic: self.topic(&declared.topic),

@@ -61,14 +61,6 @@ struct InvalidVariable {
 }
 
 impl Arguments {
-    /// Returns the project, and the wanted port of the service.
-    fn project_and_port(
-        &self,
-        environment: &Environment,
-    ) -> Result<(String, u16), InvalidVariable> {
-        Ok((self.project(environment)?, self.port(environment)?))
-    }
-
     fn port(&self, environment: &Environment) -> Result<u16, InvalidVariable> {
         let parse = |value: &str| {
             let port = value.parse();
@@ -113,7 +105,8 @@ pub(super) async fn run(
     let start = Instant::now();
     let mut signals = Signals::listen()?;
     let _log = telemetry::install(&environment, LOG);
-    let (project, wanted_port) = arguments.project_and_port(&environment)?;
+    let project = arguments.project(&environment)?;
+    let wanted_port = arguments.port(&environment)?;
     let emulator_port = free_port(arguments.emulator_port);
     let cloud = Cloud::start(emulator_port, &project)?;
     let port = free_port(wanted_port);
