@@ -1,25 +1,12 @@
 //! The command line and its output.
 
 use crate::harness::google::Google;
-use crate::harness::process::{Process, command, settings};
-
-struct Ended {
-    is_success: bool,
-    stdout: String,
-    stderr: String,
-}
+use crate::harness::process::{Ended, Process, command, ended, settings};
 
 async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
-    let output = command(arguments)
-        .envs(environment.iter().copied())
-        .output()
-        .await
-        .expect("pushgate runs");
-    Ended {
-        is_success: output.status.success(),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
-    }
+    let mut command = command(arguments);
+    command.envs(environment.iter().copied());
+    ended(command).await
 }
 
 const ENOUGH: [(&str, &str); 4] = [
@@ -37,7 +24,7 @@ async fn without_settings_serve_names_everything_it_needs_at_once() {
         &[("GCE_METADATA_HOST", "127.0.0.1:1"), ("PORT", "high")],
     )
     .await;
-    assert!(!ended.is_success);
+    assert_ne!(ended.code, Some(0));
     for fault in [
         "5 invalid settings",
         "PORT is \"high\", expected a port, 0 to 65535",
@@ -53,7 +40,7 @@ async fn without_settings_serve_names_everything_it_needs_at_once() {
 #[tokio::test]
 async fn the_help_of_serve_lists_every_setting() {
     let ended = run(&["serve", "--help"], &[]).await;
-    assert!(ended.is_success);
+    assert_eq!(ended.code, Some(0));
     for setting in &pushgate::SETTINGS {
         assert!(
             ended.stdout.contains(setting.name) && ended.stdout.contains(setting.form),
@@ -86,7 +73,7 @@ async fn the_help_of_serve_lists_every_setting() {
 #[tokio::test]
 async fn the_effective_settings_are_printed_without_the_password() {
     let ended = run(&["serve", "--print-config"], &ENOUGH).await;
-    assert!(ended.is_success, "{}", ended.stderr);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(
         ended
             .stdout
@@ -103,7 +90,7 @@ async fn the_effective_settings_are_printed_without_the_password() {
 async fn describe_prints_every_declaration_as_json() {
     let ended = run(&["describe"], &[]).await;
     assert!(
-        ended.is_success && ended.stderr.is_empty(),
+        ended.code == Some(0) && ended.stderr.is_empty(),
         "{}",
         ended.stderr
     );
@@ -147,7 +134,7 @@ async fn a_taken_port_is_explained() {
     environment.push(("PORT", &port));
     let ended = run(&["serve"], &environment).await;
     assert!(
-        !ended.is_success
+        ended.code != Some(0)
             && ended
                 .stderr
                 .contains(&format!("cannot listen on 0.0.0.0:{port}: check PORT")),
@@ -160,7 +147,7 @@ async fn a_taken_port_is_explained() {
 async fn a_wrong_log_format_is_explained() {
     let ended = run(&["serve"], &[("PUSHGATE_LOG_FORMAT", "xml")]).await;
     assert!(
-        !ended.is_success
+        ended.code != Some(0)
             && ended
                 .stderr
                 .contains("PUSHGATE_LOG_FORMAT is \"xml\", expected json or text"),
@@ -179,7 +166,7 @@ async fn a_wrong_log_level_is_reported_with_all_other_faults() {
         ],
     )
     .await;
-    assert!(!ended.is_success);
+    assert_ne!(ended.code, Some(0));
     assert!(
         ended
             .stderr
@@ -237,7 +224,7 @@ async fn memory_on_cloud_run_is_refused_without_a_reason() {
     environment.extend([("K_SERVICE", "shop"), ("PUSHGATE_STORE", "memory:")]);
     let ended = run(&["serve"], &environment).await;
     assert!(
-        !ended.is_success
+        ended.code != Some(0)
             && ended
                 .stderr
                 .contains("PUSHGATE_STORE is memory: on Cloud Run"),
@@ -246,7 +233,7 @@ async fn memory_on_cloud_run_is_refused_without_a_reason() {
     );
     environment.push(("PUSHGATE_STORE", "memory:handlers only read"));
     let ended = run(&["serve", "--print-config"], &environment).await;
-    assert!(ended.is_success, "{}", ended.stderr);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
 
 #[tokio::test]

@@ -85,6 +85,25 @@ pub(crate) fn settings(google: &Google, store: &str) -> Vec<(&'static str, Strin
     ]
 }
 
+/// The output of a command that has ended.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs a command to its end.
+pub(crate) async fn ended(mut command: Command) -> Ended {
+    let output = soon("the end", command.output())
+        .await
+        .expect("the command starts");
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("text"),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
 impl Process {
     /// Starts a command, and keeps the lines of both outputs.
     pub(crate) fn start(mut command: Command) -> Self {

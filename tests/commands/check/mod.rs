@@ -11,18 +11,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::harness::process::command;
+use crate::harness::process::{Ended, command, ended};
 use crate::harness::repository::root;
 
 const PLAN: &str = include_str!("plans/plan.json");
 
 const STATE: &str = include_str!("plans/state.json");
-
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
 
 /// Runs the command with the repository as root.
 async fn check(arguments: &[&str]) -> Ended {
@@ -32,12 +26,7 @@ async fn check(arguments: &[&str]) -> Ended {
 async fn check_at(root: &Path, arguments: &[&str]) -> Ended {
     let mut all = vec!["check", "--root", root.to_str().expect("text")];
     all.extend(arguments);
-    let output = command(&all).output().await.expect("pushgate runs");
-    Ended {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
-    }
+    ended(command(&all)).await
 }
 
 /// A file that is gone when the test ends.

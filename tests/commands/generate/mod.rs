@@ -1,0 +1,22 @@
+//! `pushgate generate`: the files of this repository are up to date and valid.
+
+mod asyncapi;
+mod documents;
+mod files;
+
+use std::path::Path;
+
+use crate::harness::process::{Ended, command, ended};
+
+const DERIVED: [&str; 4] = [
+    "m2m",
+    "docs/describe.schema.json",
+    "terraform",
+    "Cargo.toml",
+];
+
+async fn generate(root: &Path, arguments: &[&str]) -> Ended {
+    let mut command = command(&["generate", "--root", root.to_str().expect("text")]);
+    command.args(arguments);
+    ended(command).await
+}
