@@ -13,17 +13,19 @@ pub struct Example {
     pub(crate) title: String,
     pub(crate) data: Vec<u8>,
     pub(crate) attributes: BTreeMap<String, String>,
-    /// True if the payload could not be serialized.
-    pub(crate) is_broken: bool,
+    /// The reason why the payload could not be serialized.
+    pub(crate) fault: Option<String>,
 }
 
 impl Example {
     /// Returns a message with a JSON payload. One that cannot be serialized is rejected at start.
     pub fn json(title: impl Into<String>, payload: &impl Serialize) -> Self {
-        let data = serde_json::to_vec(payload);
-        Self {
-            is_broken: data.is_err(),
-            ..Self::raw(title, data.unwrap_or_default())
+        match serde_json::to_vec(payload) {
+            Ok(data) => Self::raw(title, data),
+            Err(error) => Self {
+                fault: Some(error.to_string()),
+                ..Self::raw(title, [])
+            },
         }
     }
 
@@ -33,7 +35,7 @@ impl Example {
             title: title.into(),
             data: data.into(),
             attributes: BTreeMap::new(),
-            is_broken: false,
+            fault: None,
         }
     }
 
@@ -46,9 +48,12 @@ impl Example {
 
     pub(super) fn check(&self, faults: &mut Faults) {
         let is_empty = self.data.is_empty() && self.attributes.is_empty();
-        faults.require(!is_empty && !self.is_broken, || {
-            format!("example {:?} is empty or cannot be serialized", self.title)
-        });
+        let title = &self.title;
+        if let Some(fault) = &self.fault {
+            faults.add(format!("example {title:?} cannot be serialized: {fault}"));
+        } else if is_empty {
+            faults.add(format!("example {title:?} is empty"));
+        }
     }
 }
 

@@ -241,6 +241,19 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_that_cannot_be_serialized_is_reported_with_its_reason() {
+        let keyed_by_nothing = std::collections::BTreeMap::from([((), 1)]);
+        check(
+            declared().examples([Example::json("keyed", &keyed_by_nothing)]),
+            "example \"keyed\" cannot be serialized: key must be a string",
+        );
+        check(
+            declared().schedule(Schedule::cron("0 * * * *").json(&keyed_by_nothing)),
+            "has a payload that cannot be serialized: key must be a string",
+        );
+    }
+
+    #[test]
     fn what_google_keeps_is_checked_before_google_does() {
         check(
             declared().filter("attributes.a"),

@@ -20,8 +20,8 @@ pub struct Schedule {
     pub(crate) attributes: BTreeMap<String, String>,
     /// The job's name, or `None` for that of the subscription.
     name: Option<String>,
-    /// True if the payload could not be serialized.
-    is_broken: bool,
+    /// The reason why the payload could not be serialized.
+    fault: Option<String>,
 }
 
 impl Schedule {
@@ -35,7 +35,7 @@ impl Schedule {
             data: Vec::new(),
             attributes: BTreeMap::new(),
             name: None,
-            is_broken: false,
+            fault: None,
         }
     }
 
@@ -63,9 +63,10 @@ impl Schedule {
     /// Sets the payload as JSON. One that cannot be serialized is rejected at start.
     #[must_use]
     pub fn json(mut self, payload: &impl Serialize) -> Self {
-        let data = serde_json::to_vec(payload);
-        self.is_broken = data.is_err();
-        self.data = data.unwrap_or_default();
+        match serde_json::to_vec(payload) {
+            Ok(data) => self.data = data,
+            Err(error) => self.fault = Some(error.to_string()),
+        }
         self
     }
 
@@ -146,11 +147,15 @@ impl Schedule {
             )
         });
         let is_empty = self.data.is_empty() && self.attributes.is_empty();
-        faults.require(!is_empty && !self.is_broken, || {
-            format!(
-                "schedule {name:?} publishes nothing, or a payload that cannot be serialized: add .json(&…), .raw(…) or .attribute(…)"
-            )
-        });
+        if let Some(fault) = &self.fault {
+            faults.add(format!(
+                "schedule {name:?} has a payload that cannot be serialized: {fault}"
+            ));
+        } else if is_empty {
+            faults.add(format!(
+                "schedule {name:?} publishes nothing: add .json(&…), .raw(…) or .attribute(…)"
+            ));
+        }
         if let Some(mismatch) = self.mismatch(subscriber) {
             faults.add(format!(
                 "schedule {name:?} publishes a message that its own subscriber does not handle: {mismatch}"

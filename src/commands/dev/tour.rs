@@ -47,7 +47,7 @@ pub(super) async fn run(
                 ),
                 data: schedule.data.clone(),
                 attributes: schedule.attributes.clone(),
-                is_broken: false,
+                fault: None,
             };
             publish(cloud, screen, subscriptions, &subscription.topic, &message).await;
         }

@@ -22,9 +22,8 @@ pub(super) async fn advice(client: &RedisClient) -> RedisResult<Vec<String>> {
     };
     let mut save = redis::cmd("CONFIG");
     save.arg("GET").arg("save");
-    // Memorystore does not permit CONFIG.
     let saves: Option<BTreeMap<String, BTreeMap<String, String>>> =
-        client.query_each(&save).await.ok();
+        if_permitted(client.query_each(&save).await)?;
     let mut servers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (server, info) in &infos {
         let saves = saves
@@ -38,6 +37,14 @@ pub(super) async fn advice(client: &RedisClient) -> RedisResult<Vec<String>> {
         .into_iter()
         .map(|(sentence, servers)| format!("{} {sentence}", named(&servers)))
         .collect())
+}
+
+/// Returns `None` if the command is rejected: Memorystore does not permit CONFIG. A lost connection stays an error, which is retried.
+fn if_permitted<T>(answer: RedisResult<T>) -> RedisResult<Option<T>> {
+    match answer {
+        Err(error) if error.kind() != ErrorKind::Io => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 fn named(servers: &[&str]) -> String {
@@ -72,6 +79,8 @@ fn about(info: &str, save: Option<&str>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use redis::RedisError;
+
     use super::*;
 
     fn check(info: &str, save: Option<&str>, expected: &[&str]) {
@@ -80,6 +89,14 @@ mod tests {
         for (sentence, beginning) in advice.iter().zip(expected) {
             assert!(sentence.starts_with(beginning), "{sentence}");
         }
+    }
+
+    #[test]
+    fn a_lost_connection_is_no_missing_permission() {
+        let rejected = RedisError::from((ErrorKind::Server(ServerErrorKind::NoPerm), "CONFIG"));
+        assert_eq!(if_permitted::<()>(Err(rejected)), Ok(None));
+        let lost = RedisError::from((ErrorKind::Io, "the connection is lost"));
+        assert!(if_permitted::<()>(Err(lost)).is_err());
     }
 
     #[test]
