@@ -1,12 +1,12 @@
 //! The messages of a channel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::BINDING_VERSION;
 use super::reference::{Reference, key};
+use super::{BINDING_VERSION, object, schema_name};
 use crate::delivery::dead_letter::{
     ERROR_ATTRIBUTE, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
 };
@@ -23,48 +23,13 @@ pub(super) struct Message<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<String>,
     content_type: &'static str,
-    headers: Headers<'a>,
+    /// The attributes, as a JSON Schema.
+    headers: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<Reference>,
-    bindings: Bindings<'a>,
+    bindings: Value,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     examples: Vec<Example<'a>>,
-}
-
-/// A message's attributes, as a JSON Schema.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Headers<'a> {
-    r#type: &'static str,
-    properties: BTreeMap<&'a str, Attribute>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    required: Vec<&'a str>,
-    additional_properties: Attribute,
-}
-
-#[derive(Serialize, Clone)]
-struct Attribute {
-    r#type: &'static str,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    description: String,
-}
-
-#[derive(Serialize)]
-struct Bindings<'a> {
-    googlepubsub: Binding<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Binding<'a> {
-    /// The meanings of the attributes, by name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    attributes: BTreeMap<&'a str, String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ordering_key: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    schema: Option<BTreeMap<&'static str, String>>,
-    binding_version: &'static str,
 }
 
 #[derive(Serialize)]
@@ -172,21 +137,15 @@ impl<'a> Message<'a> {
             } else {
                 "application/octet-stream"
             },
-            headers: Headers::of(topic, &attributes),
+            headers: headers(&attributes, &required(topic)),
             payload: is_json.then(|| Reference::file(format!("./schemas/{name}.json"))),
-            bindings: Bindings {
-                googlepubsub: Binding {
-                    attributes,
-                    ordering_key: (!topic.ordered().is_empty()).then_some(
-                        "Messages that must be handled in order have the same one, of at most 1024 bytes.",
-                    ),
-                    schema: topic.schema().map(|schema| {
-                        let name = format!("projects/{{project}}/schemas/{}", schema.name);
-                        BTreeMap::from([("name", name)])
-                    }),
-                    binding_version: BINDING_VERSION,
-                },
-            },
+            bindings: bindings(json!({
+                "attributes": attributes,
+                "orderingKey": (!topic.ordered().is_empty()).then_some(
+                    "Messages that must be handled in order have the same one, of at most 1024 bytes.",
+                ),
+                "schema": topic.schema().map(|schema| json!({"name": schema_name(schema)})),
+            })),
             examples: examples(topic, name),
         }
     }
@@ -199,61 +158,43 @@ impl<'a> Message<'a> {
             name: DEAD_LETTER,
             summary: Some("A message as it was published, with why it was given up.".into()),
             content_type: "application/octet-stream",
-            headers: Headers {
-                r#type: "object",
-                properties: described(&attributes),
-                required: Vec::new(),
-                additional_properties: Attribute::new(""),
-            },
+            headers: headers(&attributes, &BTreeSet::new()),
             payload: None,
-            bindings: Bindings {
-                googlepubsub: Binding {
-                    attributes,
-                    ordering_key: None,
-                    schema: None,
-                    binding_version: BINDING_VERSION,
-                },
-            },
+            bindings: bindings(json!({"attributes": attributes})),
             examples: Vec::new(),
         }
     }
 }
 
-impl<'a> Headers<'a> {
-    fn of(topic: &Topic<'a>, attributes: &BTreeMap<&'a str, String>) -> Self {
-        // A subscription with a filter receives some of the messages, so it cannot require an attribute of all.
-        let unfiltered = topic
-            .subscribers
-            .iter()
-            .filter(|subscriber| subscriber.cloud.filter.is_none());
-        let mut required: Vec<&str> = unfiltered
-            .filter_map(|subscriber| subscriber.idempotency.as_ref()?.attribute())
-            .collect();
-        required.sort_unstable();
-        required.dedup();
-        Self {
-            r#type: "object",
-            properties: described(attributes),
-            required,
-            additional_properties: Attribute::new(""),
-        }
-    }
-}
-
-impl Attribute {
-    fn new(description: &str) -> Self {
-        Self {
-            r#type: "string",
-            description: description.to_owned(),
-        }
-    }
-}
-
-fn described<'a>(attributes: &BTreeMap<&'a str, String>) -> BTreeMap<&'a str, Attribute> {
+fn headers(attributes: &BTreeMap<&str, String>, required: &BTreeSet<&str>) -> Value {
     let attributes = attributes.iter();
-    attributes
-        .map(|(name, description)| (*name, Attribute::new(description)))
+    let properties: BTreeMap<_, _> = attributes
+        .map(|(name, meaning)| (*name, json!({"type": "string", "description": meaning})))
+        .collect();
+    object(json!({
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": {"type": "string"},
+    }))
+}
+
+/// Returns the attributes that every message needs. A subscription with a filter receives some of the messages, so it cannot
+/// require an attribute of all.
+fn required<'a>(topic: &Topic<'a>) -> BTreeSet<&'a str> {
+    let subscribers = topic.subscribers.iter();
+    let unfiltered = subscribers.filter(|subscriber| subscriber.cloud.filter.is_none());
+    unfiltered
+        .filter_map(|subscriber| subscriber.idempotency.as_ref()?.attribute())
         .collect()
+}
+
+/// Returns the bindings with these fields.
+fn bindings(mut fields: Value) -> Value {
+    if let Some(fields) = fields.as_object_mut() {
+        fields.insert("bindingVersion".into(), json!(BINDING_VERSION));
+    }
+    json!({"googlepubsub": object(fields)})
 }
 
 /// Returns all attributes that declarations name: as keys, and in examples and schedules.

@@ -10,6 +10,7 @@ mod reference;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use self::messages::Message;
 use self::operations::Operation;
@@ -17,7 +18,7 @@ use self::reference::{Reference, key};
 use super::error::DeriveError;
 use super::schemas::Schemas;
 use super::topics::{Topic, dead_letter_topics, topics};
-use crate::subscriber::Subscriber;
+use crate::subscriber::{Subscriber, TopicSchema};
 
 const HEAD: &str = "# Written by `pushgate generate` from the declarations in subscribers/.\n";
 const BINDING_VERSION: &str = "0.2.0";
@@ -26,32 +27,12 @@ const BINDING_VERSION: &str = "0.2.0";
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
     asyncapi: &'static str,
-    info: Info,
+    info: Value,
     default_content_type: &'static str,
-    servers: Servers,
+    servers: Value,
     channels: BTreeMap<String, Channel<'a>>,
     operations: BTreeMap<String, Operation<'a>>,
     components: Components<'a>,
-}
-
-#[derive(Serialize)]
-struct Info {
-    title: &'static str,
-    /// The version of pushgate. Contracts have none, since fields are only ever added.
-    version: &'static str,
-    description: &'static str,
-}
-
-#[derive(Serialize)]
-struct Servers {
-    pubsub: Server,
-}
-
-#[derive(Serialize)]
-struct Server {
-    host: &'static str,
-    protocol: &'static str,
-    description: &'static str,
 }
 
 #[derive(Serialize)]
@@ -60,43 +41,11 @@ struct Channel<'a> {
     title: &'a str,
     description: String,
     servers: [Reference; 1],
-    parameters: Parameters,
+    parameters: Value,
     messages: BTreeMap<&'a str, Reference>,
+    /// Bindings of a topic with a Pub/Sub schema: the binding requires `schemaSettings`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    bindings: Option<ChannelBindings<'a>>,
-}
-
-#[derive(Serialize)]
-struct Parameters {
-    project: Parameter,
-}
-
-#[derive(Serialize)]
-struct Parameter {
-    description: &'static str,
-}
-
-/// Bindings of a topic with a Pub/Sub schema: the binding requires `schemaSettings`.
-#[derive(Serialize)]
-struct ChannelBindings<'a> {
-    googlepubsub: TopicBinding<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TopicBinding<'a> {
-    schema_settings: SchemaSettings<'a>,
-    binding_version: &'static str,
-}
-
-#[derive(Serialize)]
-struct SchemaSettings<'a> {
-    encoding: &'static str,
-    name: String,
-    #[serde(rename = "x-type")]
-    language: &'static str,
-    #[serde(rename = "x-definition")]
-    definition: &'a str,
+    bindings: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -142,34 +91,21 @@ impl<'a> Document<'a> {
         }
         Self {
             asyncapi: "3.0.0",
-            info: Info::new(),
+            // The version is that of pushgate. Contracts have none, since fields are only ever added.
+            info: object(json!({
+                "title": "Asynchronous components",
+                "version": env!("CARGO_PKG_VERSION"),
+                "description": "Topics, messages and subscriptions of this service. README.md beside this file says the same for people.",
+            })),
             default_content_type: "application/json",
-            servers: Servers::new(),
+            servers: object(json!({"pubsub": {
+                "host": "pubsub.googleapis.com",
+                "protocol": "googlepubsub",
+                "description": "Google Cloud Pub/Sub.",
+            }})),
             channels,
             operations,
             components: Components { messages },
-        }
-    }
-}
-
-impl Info {
-    fn new() -> Self {
-        Self {
-            title: "Asynchronous components",
-            version: env!("CARGO_PKG_VERSION"),
-            description: "Topics, messages and subscriptions of this service. README.md beside this file says the same for people.",
-        }
-    }
-}
-
-impl Servers {
-    fn new() -> Self {
-        Self {
-            pubsub: Server {
-                host: "pubsub.googleapis.com",
-                protocol: "googlepubsub",
-                description: "Google Cloud Pub/Sub.",
-            },
         }
     }
 }
@@ -187,16 +123,15 @@ impl<'a> Channel<'a> {
         Self {
             description,
             messages: messages::references(topic),
-            bindings: topic.schema().map(|schema| ChannelBindings {
-                googlepubsub: TopicBinding {
-                    schema_settings: SchemaSettings {
-                        encoding: schema.encoding.name(),
-                        name: format!("projects/{{project}}/schemas/{}", schema.name),
-                        language: schema.language.name(),
-                        definition: &schema.definition,
-                    },
-                    binding_version: BINDING_VERSION,
-                },
+            bindings: topic.schema().map(|schema| {
+                let settings = json!({
+                    "encoding": schema.encoding.name(),
+                    "name": schema_name(schema),
+                    "x-type": schema.language.name(),
+                    "x-definition": schema.definition,
+                });
+                let version = json!(BINDING_VERSION);
+                object(json!({"googlepubsub": {"schemaSettings": settings, "bindingVersion": version}}))
             }),
             ..Self::named(topic.id)
         }
@@ -217,23 +152,30 @@ impl<'a> Channel<'a> {
             title: id,
             description: String::new(),
             servers: [Reference::to(["servers", "pubsub"])],
-            parameters: Parameters {
-                project: Parameter {
-                    description: "The id of the Google Cloud project.",
-                },
-            },
+            parameters: json!({"project": {"description": "The id of the Google Cloud project."}}),
             messages: BTreeMap::new(),
             bindings: None,
         }
     }
 }
 
+/// Returns an object without its empty fields, and in the order of the names whatever the features of the JSON library are.
+fn object(mut object: Value) -> Value {
+    if let Some(fields) = object.as_object_mut() {
+        fields.retain(|_, value| !(value.is_null() || *value == json!([]) || *value == json!({})));
+    }
+    object.sort_all_objects();
+    object
+}
+
+fn schema_name(schema: &TopicSchema) -> String {
+    format!("projects/{{project}}/schemas/{}", schema.name)
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
-    use crate::{Attributes, Idempotency, Message as Read, Raw, Schedule, TopicSchema};
+    use crate::{Attributes, Idempotency, Message as Read, Raw, Schedule};
 
     fn subscriber(subscriber: Subscriber) -> Subscriber {
         subscriber
