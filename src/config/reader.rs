@@ -186,7 +186,7 @@ impl Reader<'_> {
         self.fault(&STORE, "is not a store of this build".into())
     }
 
-    /// Reads the store in memory. On Cloud Run, which sets `K_SERVICE`, it needs a reason, since each instance has a memory of its own.
+    /// Reads the store in memory. On Cloud Run, which sets `K_SERVICE`, it needs a reason, since instances share no memory.
     fn memory(&mut self, reason: &str) -> Option<StoreSetting> {
         if self.environment.get("K_SERVICE").is_some() && reason.trim().is_empty() {
             let found = "is memory: on Cloud Run (K_SERVICE is set), where each instance remembers only its own messages: write memory:REASON, with the reason that running a message again is harmless";

@@ -1,4 +1,4 @@
-//! Capacity for a delivery, checked immediately and before any claim: Pub/Sub slows down when it receives 429.
+//! Capacity for deliveries. A delivery without a place is rejected immediately, before any claim, so that Pub/Sub slows down.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,7 +35,7 @@ impl Admission {
         }
     }
 
-    /// Takes a place in the process. This precedes reading the body, so that the number of bodies is bounded, too.
+    /// Takes a place in the process.
     pub(crate) fn enter(&self) -> Result<Place, OverCapacity> {
         Arc::clone(&self.places)
             .try_acquire_owned()

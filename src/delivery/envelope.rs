@@ -1,4 +1,4 @@
-//! The message and its metadata, independent of the form of the push.
+//! The message and its metadata.
 
 use std::collections::BTreeMap;
 

@@ -193,7 +193,7 @@ impl DerivedFile {
 fn replace(target: &Path, text: &str) -> io::Result<()> {
     let folder = target.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    // A name of its own, since two runs may write the same file.
+    // A unique name, since two runs may write the same file.
     let draft = folder.join(format!(".{}.draft", uuid::Uuid::new_v4()));
     let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, target));
     if written.is_err() {

@@ -1,7 +1,7 @@
 //! The path of a push, from the HTTP request to the HTTP response. [`PushReceiver::receive`] takes these steps:
 //! 1. `authentication`: verifies the token of the headers, which gives the caller. The body is not read before.
 //! 2. `binding`: rejects a caller that may push to no subscription.
-//! 3. Admission: takes one of the places of the process.
+//! 3. `delivery/admission`: takes one of the places of the process, so that the number of bodies is bounded, too.
 //! 4. `body`: reads the body, within limits of size, memory and time.
 //! 5. `forms`: reads the envelope from the body and the headers.
 //! 6. `binding`: finds the subscriber, if this caller may push to it.

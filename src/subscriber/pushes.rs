@@ -47,7 +47,7 @@ impl Subscriber {
         self
     }
 
-    /// Declares that Eventarc pushes, from a subscription that it has created under a name of its own. The trigger's
+    /// Declares that Eventarc pushes, from a subscription that it has created and named. The trigger's
     /// destination path is `/push/SUBSCRIPTION`, with the name declared here.
     ///
     /// A CloudEvent that arrives at this path belongs to this subscriber, if its subscription is in the same project. Message

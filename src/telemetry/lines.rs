@@ -1,4 +1,4 @@
-//! Writes the log from a thread of its own, so that a blocked stderr stops nothing but the log.
+//! Writes the log from a separate thread, so that a blocked stderr stops nothing but the log.
 //!
 //! `tracing-appender` is not used: dropping its guard writes to the blocked output, and it bounds only the number of lines.
 

@@ -32,7 +32,7 @@ async fn on(probe: Subscriber) -> (Service, Arc<FaultyStore>) {
     (service, store)
 }
 
-/// Pushes to this instance in a task of its own, and returns the status.
+/// Pushes to this instance in a separate task, and returns the status.
 fn push_beside(service: &Service, url: &str, message: &TestMessage) -> JoinHandle<u16> {
     let (url, body, token) = (url.to_owned(), message.body(), service.token());
     tokio::spawn(async move { push_to(&url, body, &token).await.status })

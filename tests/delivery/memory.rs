@@ -24,7 +24,7 @@ async fn handle(slip: Message<Slip>) {
     drop((slip.0.id, slip.0.quantity));
 }
 
-/// The service of this test in a process of its own.
+/// The service of this test in a separate process.
 #[expect(clippy::print_stdout, reason = "the test reads where it listens")]
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it serves the other tests of this file, and does nothing without them"]

@@ -143,9 +143,9 @@ async fn payload_alone_arrives_only_at_a_subscriber_that_declares_it() {
     let (probe, message) = (&stage.service.probe, json!({"data": data("{\"a\":1}")}));
     stage.publish(message.clone(), 1).await;
     stage.proxy.answered("/push/probe", 204).await;
-    let known_as = probe.order();
-    assert!(known_as[0].starts_with("payload:"), "{known_as:?}");
-    assert_eq!(probe.data(&known_as[0]), b"{\"a\":1}");
+    let ids = probe.order();
+    assert!(ids[0].starts_with("payload:"), "{ids:?}");
+    assert_eq!(probe.data(&ids[0]), b"{\"a\":1}");
     stage
         .publish(json!({"attributes": {"kind": "ping"}}), 2)
         .await;

@@ -91,7 +91,7 @@ impl Backend {
         }
     }
 
-    /// Returns a store with connections of its own.
+    /// Returns a store with separate connections.
     pub(crate) fn store(&self, timeout: Duration) -> Arc<dyn DedupStore> {
         (self.open)(timeout)
     }

@@ -12,7 +12,7 @@ use super::official::option;
 /// The user of the image, by number, since the image has no user names.
 pub(crate) const USER: &str = "65532";
 
-/// A script that makes the root `$0` read-only in a mount namespace of its own.
+/// A script that makes the root `$0` read-only in a separate mount namespace.
 const READ_ONLY: &str =
     "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro,nosuid,nodev \"$0\" && exec ";
 const AS_ROOT: &str = "chroot --userspec=65532:65532 --groups= \"$0\" /pushgate \"$@\"";

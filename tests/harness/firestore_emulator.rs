@@ -56,7 +56,7 @@ impl FirestoreEmulator {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Returns a store with connections of its own, as each instance has.
+    /// Returns a store with separate connections, as each instance has.
     pub(crate) fn store(&self) -> Arc<dyn DedupStore> {
         self.store_in("test-project/(default)")
     }

@@ -279,7 +279,7 @@ impl Service {
     }
 }
 
-/// Pushes once, over a connection of its own.
+/// Pushes once, over a new connection.
 pub(crate) async fn push_to(url: &str, body: impl Into<reqwest::Body>, token: &str) -> Reply {
     let client = client();
     let request = client

@@ -1,4 +1,4 @@
-//! A Redis cluster of one test, each of its nodes behind a network of its own.
+//! A Redis cluster of one test, each of its nodes behind a separate network.
 
 use std::time::Duration;
 

@@ -22,7 +22,7 @@ pub(crate) struct RedisServer {
     child: Option<Child>,
 }
 
-/// Returns a store at this address with connections of its own, as each instance has.
+/// Returns a store at this address with separate connections, as each instance has.
 pub(crate) fn redis_store(url: &str) -> Arc<dyn DedupStore> {
     redis_store_within(url, TIMEOUT)
 }

@@ -89,10 +89,10 @@ async fn payload_alone_reaches_a_subscriber_that_declares_it() {
             .await;
         assert_eq!(reply.status, 204, "{headers:?}");
     }
-    let known_as = service.probe.order();
-    assert!(known_as[0].starts_with("payload:") && known_as.iter().all(|id| *id == known_as[0]));
-    let context = service.probe.context(&known_as[0]);
-    assert_eq!(service.probe.data(&known_as[0]), forged.into_bytes());
+    let ids = service.probe.order();
+    assert!(ids[0].starts_with("payload:") && ids.iter().all(|id| *id == ids[0]));
+    let context = service.probe.context(&ids[0]);
+    assert_eq!(service.probe.data(&ids[0]), forged.into_bytes());
     assert_eq!(context.subscription.as_ref(), PROBE);
     assert!(context.attributes.is_empty() && context.ordering_key.is_none());
     assert_eq!(service.push_as("/push/probe", &[], "").await.status, 204);

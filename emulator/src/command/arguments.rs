@@ -33,7 +33,7 @@ PEM file of the authorities to trust instead of the system's.";
 /// A local Google Cloud Pub/Sub for laptops and tests, which pushes as Google does.
 ///
 /// It speaks Google's REST and gRPC interfaces on one port, and needs no account, no project and no network. Pushes are signed
-/// with tokens of its own issuer if a subscription is set so. Without --data-dir, everything is lost when it stops.
+/// with tokens of its issuer if a subscription is set so. Without --data-dir, everything is lost when it stops.
 #[derive(Debug, Parser)]
 #[command(name = "emulator", version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {

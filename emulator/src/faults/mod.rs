@@ -1,7 +1,7 @@
 //! Faults of one subscription that a careful receiver must survive. The same seed produces the same faults.
 //!
 //! [`Faults`] are the settings, [`Plan`] has the faults of one delivery, and [`BurstGate`] counts withheld messages.
-//! Nothing here has an effect of its own: `delivery/` carries out the plan.
+//! This folder only plans; `delivery/` carries out the plan.
 //!
 //! The faults `duplicate`, `delay`, `reorder`, `dropAnswer` and `burst` apply to pull, too. The message is pulled once more
 //! although it was acknowledged; it cannot be pulled before its delay is over; later messages are pulled first; its

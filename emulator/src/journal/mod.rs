@@ -1,6 +1,6 @@
 //! The data folder, which keeps the state over a restart.
 //!
-//! The state in memory is authoritative. The journal gets each [`Change`] in order and writes it on a thread of its own.
+//! The state in memory is authoritative. The journal gets each [`Change`] in order and writes it on a separate thread.
 //! `queue` has the pending changes, `writer` takes all of them at once, `batch` merges them, and `tables` writes the
 //! result in one transaction. Only `file` and `tables` use the database.
 //!

@@ -96,7 +96,7 @@ pub(super) fn open_port(
     Ok((listener, address))
 }
 
-/// The process may have installed a provider of its own, which works as well.
+/// A provider that the process has installed works as well.
 pub(super) fn install_cryptography() {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.install_default().ok();

@@ -5,7 +5,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// The most concurrent pushes of all subscriptions together, besides one of each. Each needs a connection. If the endpoint
 /// is in this process too, both ends count against its limit of open files, often 1,024.
 static SHARED: Semaphore = Semaphore::const_new(160);
-/// The most subscriptions with one push of their own when all common permits are taken. At Google, subscriptions do not affect each
+/// The most subscriptions that use their own permit when all common permits are taken. At Google, subscriptions do not affect each
 /// other.
 static RESERVE: Semaphore = Semaphore::const_new(200);
 

@@ -149,7 +149,7 @@ impl Destination {
             TokenChoice::Forged(forgery) => {
                 let (email, audience) = (account.email.clone(), account.audience.clone());
                 let issuer = Arc::clone(issuer);
-                // Some forgeries need a key of their own, which takes long to make.
+                // Some forgeries need another key, which takes long to generate.
                 let forge = move || issuer.forged(forgery, &email, &audience);
                 let forged = tokio::task::spawn_blocking(forge).await.ok()?;
                 HeaderValue::try_from(format!("Bearer {forged}")).ok()

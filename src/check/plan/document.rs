@@ -85,7 +85,7 @@ struct Change {
     kind: String,
     name: String,
     index: Option<Value>,
-    /// The key of a former object that a replacement has left behind. The current one has a change of its own.
+    /// The key of a former object that a replacement has left behind. The current one has another change.
     deposed: Option<String>,
     change: Difference,
 }

@@ -187,7 +187,7 @@ fn values(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let found = deployment_faults(&given).into_iter();
-    // A rule of its own reports a missing store.
+    // Another rule reports a missing store.
     let found = found.filter(|(name, _)| {
         *name != "PUSHGATE_STORE" || settings.get(name).is_some_and(|value| !value.is_empty())
     });

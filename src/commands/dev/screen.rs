@@ -257,7 +257,7 @@ fn unacked(settlement: &Settlement, attempt: u32) -> (Style, &'static str, Strin
             let next = format!("attempt {attempt}, Pub/Sub dead-letters it to {topic}");
             (BAD, "✗", next)
         }
-        // Another delivery of the same message has a line of its own.
+        // Another delivery of the same message has another line.
         _ => (AGAIN, "↻", format!("attempt {attempt}")),
     }
 }

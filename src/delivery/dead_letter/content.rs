@@ -12,7 +12,7 @@ use crate::handler::context::Context;
 pub const REASON_ATTRIBUTE: &str = "pushgate-dead-letter-reason";
 /// The reason in words, from the handler or from the check of the payload.
 pub const ERROR_ATTRIBUTE: &str = "pushgate-dead-letter-error";
-/// The id under which the message was delivered: Pub/Sub gives the dead letter an id of its own.
+/// The id under which the message was delivered: Pub/Sub gives the dead letter another id.
 pub const MESSAGE_ID_ATTRIBUTE: &str = "pushgate-source-message-id";
 /// The time at which the message was published, in RFC 3339.
 pub const PUBLISH_TIME_ATTRIBUTE: &str = "pushgate-source-publish-time";

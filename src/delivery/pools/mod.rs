@@ -58,7 +58,7 @@ pub(crate) struct Job {
 
 impl Pools {
     /// Creates a thread a core for handlers that compute; for those that wait, two threads a core, or four more than cores if that
-    /// is more. `places` is the number of pushes that the process takes at once. Must be called within a runtime.
+    /// is more. `places` is the number of deliveries that the process takes at once. Must be called within a runtime.
     pub(crate) fn new(places: usize, subscribers: &[Subscriber]) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let works = || subscribers.iter().map(|subscriber| &subscriber.work);
@@ -100,7 +100,7 @@ impl Pools {
         }
     }
 
-    /// Starts the handler of a subscriber in a task of its own, with its thread.
+    /// Starts the handler of a subscriber in a new task, with its thread.
     pub(crate) fn start(
         &self,
         work: &Work,

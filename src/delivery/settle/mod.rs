@@ -53,7 +53,7 @@ enum Recorded {
 
 impl Settling<'_> {
     /// Waits until the time for settling is over: half of the margin between the hard limit and the ack deadline is left for the
-    /// reply. A message that is settled later, since its handler could not be stopped, gets a margin of its own. Returns earlier if
+    /// reply. A message that is settled later, since its handler could not be stopped, gets the same time after its run. Returns earlier if
     /// the process exits.
     async fn out_of_time(&self) {
         let margin = self.delivery.subscriber.declared.margin();

@@ -7,7 +7,7 @@ use crate::delivery::delivery::Delivery;
 use crate::handler::outcome::Outcome;
 use crate::handler::{HandlerResult, InputError};
 
-/// The end of a delivery: the only list of all ends. `push/reply.rs` chooses the status for each.
+/// The end of a delivery: the only list of all ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// The handler succeeded, and the success is recorded.

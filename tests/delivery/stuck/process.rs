@@ -1,4 +1,4 @@
-//! Stuck handlers of `serve` in a process of its own.
+//! Stuck handlers of `serve` in a separate process.
 
 use std::sync::Arc;
 
