@@ -1,4 +1,4 @@
-//! A circuit breaker: while a dependency fails, only a single probe from time to time passes.
+//! A circuit breaker: while a dependency fails, only a probe passes from time to time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -119,7 +119,7 @@ impl Breaker {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens for this pause with jitter, so that the instances do not probe all at once.
+    /// Opens for this pause. Jitter prevents all instances from probing at the same time.
     fn open(&self, known: &mut Known, pause: Duration) {
         let pause = pause.min(self.rules.longest_pause);
         let jittered = pause.mul_f64(rand::rng().random_range(0.75..=1.25));

@@ -165,7 +165,7 @@ impl Service {
         listen(config, receiver, connections).await
     }
 
-    /// Returns an error if the declarations have faults, also such that depend on settings.
+    /// Checks the declarations, and the leases with the settings.
     fn check(&self, config: &Config) -> Result<(), StartError> {
         let mut faults = self.faults();
         faults.extend(short_leases(&self.subscribers, config.store_timeout));

@@ -72,7 +72,7 @@ impl Clock {
     pub(crate) async fn within<F: Future>(&self, limit: Duration, work: F) -> Option<F::Output> {
         let end = self.now() + limit;
         tokio::select! {
-            biased; // what is done at once needs no alarm
+            biased; // work that is done at once needs no timer
             done = work => Some(done),
             () = self.reached(end) => None,
         }

@@ -51,8 +51,8 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// Exactly five statuses acknowledge a message (Google, *Push subscriptions*, "Receive messages"). Of these, 102 is an
-    /// interim status, at which the push ends without waiting for the final one.
+    /// Returns true if this acknowledges the message. Exactly five statuses do (Google, *Push subscriptions*, "Receive messages").
+    /// Of these, 102 is an interim status, at which the push ends without waiting for the final one.
     #[must_use]
     pub fn is_ack(self) -> bool {
         matches!(self, Self::Status(102 | 200 | 201 | 202 | 204) | Self::Ack)

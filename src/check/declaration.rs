@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use super::rules::DECLARATION;
 
-/// Returns a finding a sentence. The sentences name what was found, what was expected, and the call that decides it.
+/// Returns a finding for each fault. A fault names what was found, what was expected, and the call that decides it.
 pub(super) fn findings(faults: &[String]) -> Vec<Finding> {
     faults.iter().map(|fault| finding(fault)).collect()
 }
@@ -19,7 +19,7 @@ fn finding(fault: &str) -> Finding {
     DECLARATION.found(subject, what, fix(what))
 }
 
-/// Returns the remedy from the end of the sentence, which names the call.
+/// Returns the remedy: the end of the fault, which names the call.
 fn fix(what: &str) -> String {
     let named = [": see ", ", see ", "; see "]
         .iter()

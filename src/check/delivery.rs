@@ -1,4 +1,4 @@
-//! Order, unwrapped pushes and Eventarc, with their limits.
+//! Rules for ordered, unwrapped and Eventarc subscribers.
 
 use super::finding::Finding;
 use super::rules::{EVENTARC, ORDER_DEAD_LETTER, ORDER_DUPLICATES, UNWRAPPED};
@@ -15,7 +15,7 @@ pub(super) fn findings(subscriber: &Subscriber) -> Vec<Finding> {
     }
 }
 
-/// Checks the order, which is weakened by dead lettering (Google, *Order messages*).
+/// Checks the order, which dead-lettering weakens (Google, *Order messages*).
 fn order(subscriber: &Subscriber) -> Vec<Finding> {
     if !subscriber.cloud.is_ordered {
         return Vec::new();

@@ -1,8 +1,8 @@
-//! Rules and findings, as people and scripts read them.
+//! Rules and findings.
 
 use serde::Serialize;
 
-/// The severity: should a deploy stop?
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Level {
@@ -15,7 +15,7 @@ pub(crate) enum Level {
 /// A rule.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
-    /// Its name for scripts: it never changes.
+    /// The name for scripts, which never changes.
     pub(crate) id: &'static str,
     pub(crate) level: Level,
     /// The condition that must hold.

@@ -1,4 +1,4 @@
-//! Message types: of one topic, of one name, and beside Pub/Sub's own schemas.
+//! Rules for message types: of one topic, of one name, and with a Pub/Sub schema.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ fn json(subscriber: &Subscriber) -> Option<(&str, Value)> {
     json_type(subscriber).map(|(name, schema)| (name, schema().to_value()))
 }
 
-/// Finds a subscriber whose examples are all unreadable. Some may show what is rejected, but not all.
+/// Finds a subscriber that can read none of its examples. Some examples may be unreadable on purpose.
 fn examples(subscriber: &Subscriber) -> Option<Finding> {
     let payload = subscriber.payload()?;
     let mut last = None;

@@ -1,4 +1,4 @@
-//! `pushgate check`: faults that can be found before production. One file a family of rules.
+//! `pushgate check`: faults that can be found before production. Each file has one family of rules.
 
 mod dead_letters;
 mod declaration;
@@ -27,7 +27,7 @@ use crate::subscriber::Subscriber;
 /// The input of a check.
 pub(crate) struct Input<'a> {
     pub(crate) subscribers: &'a [Subscriber],
-    /// The faults that `serve` would reject, a sentence each.
+    /// The faults with which `serve` would not start, one sentence each.
     pub(crate) faults: &'a [String],
     /// The project's root.
     pub(crate) root: &'a Path,

@@ -30,7 +30,7 @@ fn latency(subscriber: &Subscriber) -> Option<Finding> {
     })
 }
 
-/// Compares the alert with the longest pause: a message that fails once is as old, and that is normal.
+/// Compares the alert with the longest pause, which is the normal age of a message that failed once.
 fn age_of_a_retry(subscriber: &Subscriber) -> Option<Finding> {
     let (age, pause) = (
         subscriber.operation.alerts.oldest_unacked_age,
@@ -90,7 +90,7 @@ fn age_of_the_lost(subscriber: &Subscriber) -> Option<Finding> {
     })
 }
 
-/// Checks the share: an alert is raised above it.
+/// Checks the share above which an alert is raised.
 fn share(subscriber: &Subscriber) -> Option<Finding> {
     let share = subscriber.operation.alerts.failed_push_share;
     (share >= 1.0).then(|| {

@@ -1,4 +1,4 @@
-//! Times that must outlast each other.
+//! Rules for times of which one must exceed another.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ fn outage(subscriber: &Subscriber) -> Option<Finding> {
     })
 }
 
-/// Returns the time of all attempts if each runs into its deadline and each pause is twice the one before.
+/// Returns the time of all attempts if each times out and each pause is twice the one before.
 fn doubling(subscriber: &Subscriber) -> Duration {
     let pauses = subscriber.doubling_pauses();
     pauses.saturating_add(deadlines(subscriber))

@@ -28,7 +28,7 @@ pub struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) project: String,
     pub(crate) store: StoreSetting,
-    /// More than one during a move to another.
+    /// The accepted audiences; several while one replaces another.
     pub(crate) audiences: Vec<String>,
     pub(crate) callers: Vec<String>,
     pub(crate) authentication: Mode,

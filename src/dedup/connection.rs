@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-/// The least age at which a doubtful connection is discarded: several late steps at once are one failure.
+/// The least age at which a connection that may be dead is discarded: several late steps at once are one failure.
 const MIN_AGE: Duration = Duration::from_secs(1);
 
-/// The connection of a store. The client libraries themselves keep one whose log-in failed, or whose peer is gone.
+/// The connection of a store. The client libraries alone would keep one whose log-in failed, or whose peer is gone.
 pub(super) struct SharedConnection<C>(Mutex<Arc<Slot<C>>>);
 
 struct Slot<C>(OnceCell<(C, Instant)>);

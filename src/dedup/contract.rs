@@ -86,7 +86,7 @@ async fn look(store: &Arc<dyn DedupStore>, ticket: &Ticket) -> Record {
     store.look(&ticket.key).await.expect("a look is answered")
 }
 
-/// Waits until the store's clock has brought this record.
+/// Waits until the store returns this record.
 async fn until(store: &Arc<dyn DedupStore>, ticket: &Ticket, wanted: Record) {
     let patience = tokio::time::timeout(Duration::from_secs(10), async {
         while look(store, ticket).await != wanted {

@@ -70,7 +70,7 @@ pub trait ClaimStore: Send + Sync {
 #[async_trait]
 pub trait TicketStore: Send + Sync {
     /// Records that the run begins, and restarts the lease. Called right before the handler, for a subscriber that must know
-    /// if a run was cut off. A claim that never began counts as no run, however it ended.
+    /// if a run was interrupted. A claim that never began counts as no run, however it ended.
     async fn begin(&self, ticket: &Ticket) -> Result<StepResult, StoreError>;
 
     /// Restarts the lease.
@@ -90,7 +90,7 @@ pub trait DedupStore: ClaimStore + TicketStore {
     /// Checks that the store answers, for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// Returns the changes to the store that an operator should make, a sentence each. They are logged when the service starts.
+    /// Returns the changes to the store that an operator should make, one sentence each. They are logged when the service starts.
     async fn advice(&self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }

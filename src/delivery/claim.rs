@@ -223,8 +223,8 @@ impl Claiming<'_> {
         (self.arrival.elapsed() / 4).clamp(Duration::from_millis(20), Duration::from_secs(1))
     }
 
-    /// True if at least half of the handler's time is left. With less, most handlers would be stopped; the next delivery has the
-    /// whole time.
+    /// Returns true if at least half of the handler's time is left. With less, most handlers would be stopped; the next delivery
+    /// has the whole time.
     fn is_enough_to_begin(&self) -> bool {
         self.arrival.elapsed() < self.hard_limit / 2
     }

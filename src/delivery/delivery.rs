@@ -117,7 +117,7 @@ impl Delivery {
         }
     }
 
-    /// True if a message whose run was interrupted is parked.
+    /// Returns true if a message whose run was interrupted is parked.
     pub(crate) fn parks(&self) -> bool {
         self.subscriber.declared.dedup.after_crash == AfterCrash::Park
     }

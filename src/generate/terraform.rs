@@ -1,4 +1,4 @@
-//! Terraform's variables. `terraform/variables.tf` says how the module uses them.
+//! Terraform's variables. `terraform/variables.tf` describes their use.
 
 use std::collections::BTreeMap;
 

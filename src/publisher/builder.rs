@@ -65,7 +65,7 @@ impl<T> PublisherBuilder<T> {
         self
     }
 
-    /// Makes the publisher. It sends nothing yet, so the first message finds a topic that does not exist.
+    /// Creates the publisher. It sends nothing yet, so a topic that does not exist is found with the first message.
     ///
     /// # Errors
     /// If a setting is out of its range, the project is unknown, the topic's name is invalid, or there are no credentials.

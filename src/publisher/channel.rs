@@ -90,7 +90,7 @@ impl Channel {
         &self.0.topic
     }
 
-    /// Checks the limits, waits for free memory, and gives the message to Google's client.
+    /// Checks the limits, waits for free memory, and passes the message to Google's client.
     pub(crate) async fn enqueue(&self, draft: Draft) -> Result<Confirmation, PublishError> {
         let cost = kibibytes(draft.check()? + OVERHEAD_BYTES);
         let memory = Arc::clone(&self.0.free_kibibytes)
@@ -106,7 +106,7 @@ impl Channel {
         for publisher in self.0.publishers() {
             publisher.flush().await;
         }
-        // Each message holds its memory until it is confirmed or has failed.
+        // Each message occupies its memory until it is confirmed or has failed.
         let _all = self
             .0
             .free_kibibytes
@@ -116,7 +116,7 @@ impl Channel {
 }
 
 impl Shared {
-    /// Gives the message to the client. It holds the lock, so that messages of one key keep their order.
+    /// Passes the message to the client under the lock, so that messages of one key keep their order.
     fn send(&self, message: Message) -> Result<(PublishFuture, Option<KeyUse>), PublishError> {
         if message.ordering_key.is_empty() {
             return Ok((self.unordered.publish(message), None));

@@ -22,7 +22,7 @@ pub(crate) struct DeadLetterClient {
     client: Arc<OnceCell<BasePublisher>>,
 }
 
-/// The error of a client that cannot be made.
+/// The error of a client that cannot be created.
 #[derive(Debug, thiserror::Error)]
 enum NoClient {
     #[error("no Pub/Sub client: check the service's credentials, or PUBSUB_EMULATOR_HOST")]
@@ -32,7 +32,7 @@ enum NoClient {
 }
 
 impl DeadLetterClient {
-    /// Makes a client for Google, or for the emulator at `HOST:PORT`.
+    /// Creates a client for Google, or for the emulator at `HOST:PORT`.
     pub(crate) fn new(emulator: Option<String>) -> Self {
         Self {
             emulator,

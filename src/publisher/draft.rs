@@ -14,7 +14,7 @@ const MESSAGE_BYTES: usize = 10_000_000;
 const ATTRIBUTES: usize = 100;
 const NAME_BYTES: usize = 256;
 const VALUE_BYTES: usize = 1_024;
-/// (Google, *Order messages*.)
+/// The most bytes of an ordering key (Google, *Order messages*).
 const ORDERING_KEY_BYTES: usize = 1_024;
 /// An upper bound for the tags and lengths of the fields in the request.
 const FRAMING_BYTES: usize = 64;
@@ -23,7 +23,7 @@ const FRAMING_BYTES: usize = 64;
 pub(crate) struct Draft {
     pub(crate) data: Bytes,
     pub(crate) attributes: BTreeMap<String, String>,
-    /// Empty for none.
+    /// The ordering key, or the empty string.
     pub(crate) ordering_key: String,
 }
 
@@ -93,7 +93,7 @@ fn check_name(name: &str) -> Result<(), PublishError> {
     } else if name.starts_with("goog") && !name.starts_with("googclient_") {
         "begins with \"goog\", which is reserved"
     } else {
-        // The error leaves out a name that is too long: it may hold data.
+        // The error omits a name that is too long: it may be data.
         return at_most("the name of an attribute", name.len(), NAME_BYTES, "bytes");
     };
     Err(PublishError::Attribute {

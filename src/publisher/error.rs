@@ -6,7 +6,7 @@ use google_cloud_gax::error::rpc::Code;
 
 use crate::handler::message::PayloadError;
 
-/// An error of publishing a message, or of making a publisher. No text holds payload data or an attribute's value.
+/// An error of publishing a message, or of creating a publisher. No text holds payload data or an attribute's value.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -72,7 +72,7 @@ pub enum PublishError {
     Rejected {
         /// The topic's full name.
         topic: String,
-        /// The error of Google's client. Its own text repeats itself three times.
+        /// The error of Google's client, whose text repeats itself three times.
         cause: Arc<google_cloud_pubsub::Error>,
     },
     /// The runtime ended before Pub/Sub responded. The message may have been published.
@@ -81,7 +81,7 @@ pub enum PublishError {
 }
 
 impl PublishError {
-    /// True if publishing the same message again, with the same event id, can succeed.
+    /// Returns true if publishing the same message again, with the same event id, can succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -91,7 +91,7 @@ impl PublishError {
         }
     }
 
-    /// True if Pub/Sub rejected this message for a rule that other messages may keep.
+    /// Returns true if Pub/Sub rejected this message for a rule that other messages may keep.
     pub(crate) fn rejects_the_message(&self) -> bool {
         let Self::Rejected { cause, .. } = self else {
             return false;
@@ -138,7 +138,7 @@ fn advice(error: &google_cloud_pubsub::Error) -> &'static str {
     }
 }
 
-/// True if Google advises to retry (Google, *Pub/Sub error codes*). Without a status, the request or its response was lost.
+/// Returns true if Google advises to retry (Google, *Pub/Sub error codes*). Without a status, the request or its response was lost.
 fn is_transient(error: &google_cloud_pubsub::Error) -> bool {
     match error.status() {
         Some(status) => matches!(

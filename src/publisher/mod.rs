@@ -29,7 +29,7 @@ use crate::environment::Environment;
 /// The default name of the attribute that holds the event id.
 pub const EVENT_ID_ATTRIBUTE: &str = "event-id";
 
-/// Publishes messages of one type to one topic. Make it once and share it, for example as a [`State`](crate::State).
+/// Publishes messages of one type to one topic. Create it once and share it, for example as a [`State`](crate::State).
 ///
 /// ```
 /// use pushgate::{Context, Message, Outgoing, Publisher, PublishError, Service, State};

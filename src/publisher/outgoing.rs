@@ -23,7 +23,7 @@ pub struct Outgoing<T> {
 }
 
 impl<T> Outgoing<T> {
-    /// Makes a message of this payload, with a new event id (a UUID of version 7), in a new trace.
+    /// Creates a message of this payload, with a new event id (a UUID of version 7), in a new trace.
     pub fn new(payload: T) -> Self {
         Self {
             payload,
@@ -53,7 +53,7 @@ impl<T> Outgoing<T> {
     /// Sets the event id, 1 to 1,024 bytes. It must be the same each time that the event is published: subscribers that declare
     /// [`Idempotency::by_attribute("event-id")`](crate::Idempotency::by_attribute) run once for it.
     ///
-    /// A handler may run again. In a handler, make the id from values that stay the same, such as
+    /// A handler may run again. In a handler, derive the id from values that stay the same, such as
     /// `format!("{}-reserved", context.idempotency_key())`.
     #[must_use]
     pub fn event_id(mut self, event_id: impl Into<String>) -> Self {

@@ -213,7 +213,7 @@ fn joined(texts: &HashSet<String>) -> String {
     sorted.into_iter().collect::<Vec<_>>().join(", ")
 }
 
-/// Returns true for the two URLs that Cloud Run gives a service (Google, *Cloud Run, deterministic and non-deterministic URLs*):
+/// Returns true for the two URLs of a service on Cloud Run (Google, *Cloud Run, deterministic and non-deterministic URLs*):
 /// `https://SERVICE-NUMBER.REGION.run.app` and `https://SERVICE-HASH-REGION.a.run.app`. Number and hash are not known
 /// here. The e-mail identifies the caller, so a token of that account for a service of the same name in another project is accepted.
 fn is_url_of(service: &str, audience: &str) -> bool {

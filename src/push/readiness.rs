@@ -20,7 +20,7 @@ pub(crate) struct Readiness {
     pub(crate) store: Arc<dyn DedupStore>,
     /// The result of the latest check; initially true, so that the first failure is logged.
     was_ready: AtomicBool,
-    /// The begin of the latest check, and its result.
+    /// The time at which the latest check began, and its result.
     latest: Mutex<Option<(Instant, Shared<BoxFuture<'static, bool>>)>>,
 }
 

@@ -29,7 +29,7 @@ const HEAD_LIMIT_BYTES: u32 = 64 * 1024;
 /// The limit of headers. An unwrapped push has one for each of up to 100 attributes (Google, *Quotas and limits*).
 const HEADERS: usize = 160;
 
-/// Serves a connection until its client ends it, its place is needed, it is idle for too long, or the service has shut down.
+/// Serves a connection until its client closes it, its place is needed, it is idle for too long, or the service has shut down.
 pub(super) async fn serve_connection(
     stream: TcpStream,
     entry: Entry,

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-/// Returns why no token can come from this caller, if none can.
+/// Returns the reason if no token can come from this caller.
 pub(crate) fn caller_fault(email: &str) -> Option<&'static str> {
     let (name, domain) = email.split_once('@').unwrap_or_default();
     if email.contains(':') {
@@ -18,7 +18,7 @@ pub(crate) fn caller_fault(email: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns why no token can be for this audience, if none can.
+/// Returns the reason if no token can be for this audience.
 pub(crate) fn audience_fault(audience: &str) -> Option<&'static str> {
     if audience.is_empty() {
         Some("is empty")
@@ -50,8 +50,8 @@ pub(crate) fn is_url(text: &str) -> bool {
     is_http(text) && begins_well && Url::parse(text).is_ok_and(|url| url.has_host())
 }
 
-/// An audience may be any text, but a host name, perhaps with a port and a path, is one that lacks its scheme. The client ids of
-/// Google's OAuth look like host names, too.
+/// Returns true for a host name, perhaps with a port and a path: a URL that lacks its scheme. Any other text can be an audience.
+/// The client ids of Google's OAuth look like host names, too.
 fn looks_like_a_host(text: &str) -> bool {
     let rest = text.trim_start_matches('/');
     let host = rest.split(['/', ':', '?']).next().unwrap_or_default();

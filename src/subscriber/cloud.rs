@@ -129,7 +129,7 @@ impl Subscriber {
     ///
     /// During an outage of the store, of the key server or behind an open circuit breaker each push is refused, and each
     /// refusal counts as a delivery attempt, as every status but an ack does (Google, *DeadLetterPolicy*,
-    /// `maxDeliveryAttempts`). Google names the bounds of a pause, says that it grows exponentially, and that it may deviate
+    /// `maxDeliveryAttempts`). Google documents the bounds of a pause, that it grows exponentially, and that it may deviate
     /// either way (*RetryPolicy*). So each pause counts as half of one that doubles from the shortest to the longest.
     pub(crate) fn survived_outage(&self) -> Option<Duration> {
         if self.pushes.form == Form::Eventarc {

@@ -1,6 +1,6 @@
 //! The collector of faults, and what several checks share.
 
-/// Collects the faults of a declaration: each says what was found, what was expected and which call decides it.
+/// Collects the faults of a declaration: each names what was found, what was expected and which call decides it.
 #[derive(Default)]
 pub(super) struct Faults(Vec<String>);
 

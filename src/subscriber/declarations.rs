@@ -1,4 +1,4 @@
-//! Faults of all declarations together, and of them with the states that `main.rs` provides.
+//! Faults of all declarations together, and of all with the states that `main.rs` provides.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -77,7 +77,7 @@ fn strangers(all: &[Subscriber], owner: &Subscriber, schedule: &Schedule) -> Vec
         .collect()
 }
 
-/// Returns the faults of each declaration, of them together, and of them with what `main.rs` provides.
+/// Returns the faults of each declaration, of all together, and of all with the states that `main.rs` provides.
 pub(crate) fn faults(subscribers: &[Subscriber], provided: &[StateType]) -> Vec<String> {
     let mut faults: Vec<String> = subscribers.iter().flat_map(Subscriber::faults).collect();
     if subscribers.is_empty() {

@@ -33,7 +33,7 @@ pub enum StoreDown {
     /// dead-letter topic without a run. With the defaults it survives an outage of at least 1 h 35 min.
     #[default]
     Closed,
-    /// Its handler runs all the same, duplicates included. The reason says why that is better than waiting.
+    /// Its handler runs all the same, duplicates included. The reason explains why that is better than waiting.
     Open(String),
 }
 

@@ -44,7 +44,7 @@ impl Subscriber {
         });
     }
 
-    /// Checks what has no default.
+    /// Checks that everything without a default is declared.
     fn check_required(&self, faults: &mut Faults) {
         faults.require(
             !self.purpose.trim().is_empty(),

@@ -115,7 +115,7 @@ impl Idempotency {
         })
     }
 
-    /// Runs the handler for each delivery, duplicates included. `reason` says why that is harmless.
+    /// Runs the handler for each delivery, duplicates included. `reason` explains why that is harmless.
     pub fn none(reason: impl Into<String>) -> Self {
         Self::by(Key::None {
             reason: reason.into(),

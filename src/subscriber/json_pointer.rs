@@ -132,7 +132,7 @@ fn digits<'de, A: MapAccess<'de>>(mut entries: A) -> Result<Option<String>, A::E
     Ok(found.filter(is_whole))
 }
 
-/// The index that a key is: digits without a leading zero (RFC 6901, 4).
+/// Returns the index that a key is: digits without a leading zero (RFC 6901, 4).
 fn index(key: &str) -> Option<usize> {
     let is_plain = key == "0" || !key.starts_with('0');
     let is_number = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());

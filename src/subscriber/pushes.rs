@@ -58,8 +58,8 @@ impl Subscriber {
         self
     }
 
-    /// Adds an audience that this subscription's tokens must be for, instead of `PUSHGATE_AUDIENCE`. During a move there are
-    /// two.
+    /// Adds an audience that this subscription's tokens must be for, instead of `PUSHGATE_AUDIENCE`. There may be two while one
+    /// replaces the other.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.pushes.audiences.push(audience.into());

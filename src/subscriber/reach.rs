@@ -1,4 +1,4 @@
-//! Predictions for a message before it is published: if a subscriber receives it, and why it would be dead-lettered.
+//! Predictions for a message before it is published: the subscribers that receive it, and those that would dead-letter it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Subscriber;
 use super::collector::Faults;
 
-/// A Cloud Scheduler job that publishes one message to the subscriber's topic, again and again.
+/// A Cloud Scheduler job that publishes one message to the subscriber's topic at set times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     pub(crate) cron: String,

@@ -40,13 +40,13 @@ pub(crate) enum SchemaEncoding {
 }
 
 impl TopicSchema {
-    /// Returns an Avro record named `name` in the project; messages are JSON unless [`binary`](Self::binary) says otherwise.
+    /// Returns an Avro record named `name` in the project; messages are JSON unless [`binary`](Self::binary) is set.
     pub fn avro(name: impl Into<String>, definition: impl Into<String>) -> Self {
         Self::of(SchemaLanguage::Avro, name.into(), definition.into())
     }
 
     /// Returns a Protocol Buffers file with one message at its top, without imports (Google, *Schemas*); messages are JSON unless
-    /// [`binary`](Self::binary) says otherwise.
+    /// [`binary`](Self::binary) is set.
     pub fn protocol_buffer(name: impl Into<String>, definition: impl Into<String>) -> Self {
         Self::of(
             SchemaLanguage::ProtocolBuffer,

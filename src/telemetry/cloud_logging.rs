@@ -1,4 +1,4 @@
-//! One JSON object a line, with the fields that Cloud Logging recognizes: `severity`, `message`, `time` and the trace (Google,
+//! One JSON object for each line, with the fields that Cloud Logging recognizes: `severity`, `message`, `time` and the trace (Google,
 //! *Structured logging*).
 
 use std::fmt;

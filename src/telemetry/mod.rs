@@ -1,4 +1,4 @@
-//! Logs to stderr, one line an event, as text or as JSON for Cloud Logging.
+//! Logs to stderr, one line for each event, as text or as JSON for Cloud Logging.
 
 #[cfg(test)]
 pub(crate) mod captured;

@@ -9,8 +9,8 @@ use super::document::MessageEntry;
 use super::json;
 use crate::messages::message::{Message, check_request};
 
-/// Returns a message of the file `text`, or the place and the reason of an error. The place is `None` if the error has none
-/// of its own.
+/// Returns a message of the file `text`, or the place and the reason of an error. The place is `None` if the error
+/// concerns the whole message.
 pub(super) fn read(entry: MessageEntry, text: &str) -> Result<Message, (Option<Location>, String)> {
     let message = Message {
         data: data(&entry, text)?,

@@ -50,7 +50,7 @@ pub struct BootstrapFault {
     pub text: String,
 }
 
-/// All errors in files, one a line.
+/// All errors in files, each on one line.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the bootstrap files cannot be used:\n{}", .0.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n"))]
 pub struct BootstrapError(pub Vec<BootstrapFault>);

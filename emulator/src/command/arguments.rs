@@ -97,7 +97,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
 
-    /// The log filter: a level, or directives such as `emulator=debug` for a line a push.
+    /// The log filter: a level, or directives such as `emulator=debug` for a line for each push.
     #[arg(long, value_name = "FILTER", default_value = "emulator=info", value_parser = filter)]
     pub(crate) log: EnvFilter,
 }

@@ -16,7 +16,7 @@ use crate::server::status::unavailable;
 
 /// The shortest interval of updates.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// The longest interval of updates, since rates and ages change without events.
+/// The number of intervals after which a page is updated without an event, since rates and ages change.
 const IDLE_LOOKS: u32 = 10;
 
 /// One open page. An event is built when its connection takes it, so a slow page costs nothing.

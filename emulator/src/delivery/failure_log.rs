@@ -1,5 +1,5 @@
-//! The log of a subscription's failed pushes: a line for the first failure and one for the recovery, instead of a line a
-//! push.
+//! The log of a subscription's failed pushes: a line for the first failure and one for the recovery, instead of one for
+//! each push.
 
 use std::time::Duration;
 

@@ -8,7 +8,8 @@ use super::Delivery;
 pub(crate) struct InUse<'a>(&'a Delivery);
 
 impl Delivery {
-    /// Open connections and pulls are activity while they last (Google, *Subscription properties*, "Expiration period").
+    /// Uses the subscription until the result is dropped. Open connections and pulls are activity (Google, *Subscription
+    /// properties*, "Expiration period").
     #[must_use = "it is not in use any more when this is dropped"]
     pub(crate) fn in_use(&self) -> InUse<'_> {
         self.state().users += 1;

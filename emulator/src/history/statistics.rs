@@ -181,7 +181,7 @@ impl Series {
         }
     }
 
-    /// Changes the counts of a second. If the clock was set back, the latest second counts on.
+    /// Changes the counts of a second. If the clock was set back, the event counts for the latest second.
     fn note(&mut self, at: i64, change: impl FnOnce(&mut Second)) {
         if self.seconds.back().is_none_or(|latest| latest.at < at) {
             while self

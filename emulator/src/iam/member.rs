@@ -1,6 +1,6 @@
 //! The members of policies (Google, *Principal identifiers*, and *Binding*, `members`).
 
-/// The forms of a member, besides these two words.
+/// The members that stand for everybody.
 const EVERYBODY: [&str; 2] = ["allUsers", "allAuthenticatedUsers"];
 /// Members with a basic role in a project.
 const OF_PROJECT: [&str; 3] = ["projectOwner", "projectEditor", "projectViewer"];
@@ -18,10 +18,15 @@ pub(super) fn is_member(member: &str) -> bool {
         return false;
     };
     let is_blank = id.chars().any(char::is_whitespace) || id.is_empty();
-    !is_blank && if deleted { was(kind, id) } else { is(kind, id) }
+    !is_blank
+        && if deleted {
+            is_deleted(kind, id)
+        } else {
+            is_current(kind, id)
+        }
 }
 
-fn is(kind: &str, id: &str) -> bool {
+fn is_current(kind: &str, id: &str) -> bool {
     match kind {
         "user" | "group" => is_address(id),
         // A Kubernetes workload's account has no address: `PROJECT.svc.id.goog[NAMESPACE/ACCOUNT]`.
@@ -33,11 +38,11 @@ fn is(kind: &str, id: &str) -> bool {
 }
 
 /// Returns true for a deleted member. A number distinguishes a deleted account from a later one with its address.
-fn was(kind: &str, id: &str) -> bool {
+fn is_deleted(kind: &str, id: &str) -> bool {
     match kind {
         "user" | "group" | "serviceAccount" => id
             .rsplit_once("?uid=")
-            .is_some_and(|(address, number)| is(kind, address) && is_number(number)),
+            .is_some_and(|(address, number)| is_current(kind, address) && is_number(number)),
         "principal" => is_path(id),
         _ => false,
     }

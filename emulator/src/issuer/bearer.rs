@@ -39,7 +39,7 @@ impl Bearer {
         header.trim_start_matches("Bearer ")
     }
 
-    /// Nor may it be issued in the future, as after the clock was set back.
+    /// Returns true if pushes may still use the token. A token from the future, as after the clock was set back, is not used.
     pub(super) fn is_current(&self, now: i64, rotations: u64) -> bool {
         let is_fresh = (0..REUSE_SECONDS).contains(&(now - self.issued_at));
         is_fresh && self.rotations == rotations

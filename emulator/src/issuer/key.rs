@@ -49,13 +49,13 @@ pub(super) struct SigningKey {
     certificate: OnceLock<Option<String>>,
 }
 
-/// A key could not be made: the system has no randomness or no memory.
+/// The error of a key that cannot be generated: the system has no randomness or no memory.
 #[derive(Debug, thiserror::Error)]
 #[error("an RSA key cannot be made")]
 pub(super) struct KeyError(#[source] Unspecified);
 
 impl SigningKey {
-    /// Makes a new key.
+    /// Generates a key.
     pub(super) fn generate() -> Result<Self, KeyError> {
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(KeyError)?;
         let public = pair.public_key();

@@ -36,7 +36,7 @@ impl Drop for Closing {
     }
 }
 
-/// Google's interfaces and the console, on one port.
+/// Returns Google's interfaces and the console, for one port.
 pub(super) fn surface(
     broker: &Arc<Broker>,
     issuer: &Arc<Issuer>,
@@ -48,7 +48,7 @@ pub(super) fn surface(
     api::router(Arc::clone(broker), Arc::clone(issuer), stopping).merge(page)
 }
 
-/// Its URL is the public URL, or the listening address.
+/// Creates the issuer, whose URL is the public URL, or the listening address.
 pub(super) fn issuer_of(
     address: SocketAddr,
     public_url: Option<String>,
@@ -78,7 +78,7 @@ pub(super) async fn watch(data_folder: OptionalDataFolder) {
     }
 }
 
-/// Makes the issuer's first key, so that the first push does not wait for it.
+/// Generates the issuer's first key, so that the first push does not wait for it.
 pub(super) async fn make_first_key(issuer: Arc<Issuer>) {
     issuer.ready().await;
 }
@@ -96,7 +96,7 @@ pub(super) fn open_port(
     Ok((listener, address))
 }
 
-/// A provider that the process has installed works as well.
+/// Installs the provider of cryptography, unless the process has installed one.
 pub(super) fn install_cryptography() {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.install_default().ok();

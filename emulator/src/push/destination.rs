@@ -50,7 +50,7 @@ struct Account {
 }
 
 impl Destination {
-    /// Returns `None` if the subscription has no endpoint.
+    /// Returns the destination, or `None` if the subscription has no endpoint.
     pub(crate) fn of(config: &SubscriptionConfig) -> Result<Option<Arc<Self>>, ApiError> {
         let Some(push) = &config.push_config else {
             return Ok(None);

@@ -72,7 +72,7 @@ fn header(key: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     (!is_reserved(name.as_str())).then_some((name, value))
 }
 
-/// Header names are in lower case, whatever the case of the key.
+/// Returns true if no attribute can set this header. Header names are in lower case, whatever the case of the key.
 fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name) || name.starts_with(PREFIX) || name.starts_with("proxy-")
 }

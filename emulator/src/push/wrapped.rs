@@ -70,7 +70,7 @@ pub(crate) fn write(
     Ok(body)
 }
 
-/// Base64 takes four bytes for three. Names and punctuation of most messages take less than this.
+/// Estimates the size of a body: Base64 takes four bytes for three. Names and punctuation of most messages take less than this.
 fn likely_bytes(message: &ReceivedMessage) -> usize {
     512 + message.content_bytes() / 3 * 4 + 8 * message.attributes.len()
 }

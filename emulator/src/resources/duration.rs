@@ -38,7 +38,7 @@ pub(crate) fn rejection(text: &str) -> String {
     )
 }
 
-/// For `#[serde(with = "crate::resources::duration")]`.
+/// Serializes a duration, for `#[serde(with = "crate::resources::duration")]`.
 pub(crate) fn serialize<S: Serializer>(
     duration: &Duration,
     serializer: S,
@@ -46,7 +46,7 @@ pub(crate) fn serialize<S: Serializer>(
     serializer.serialize_str(&write(*duration))
 }
 
-/// For `#[serde(with = "crate::resources::duration")]`.
+/// Reads a duration, for `#[serde(with = "crate::resources::duration")]`.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Duration, D::Error> {

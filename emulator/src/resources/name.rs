@@ -104,9 +104,9 @@ pub fn check_project(project: &str) -> Result<(), ApiError> {
     )))
 }
 
-/// Ids of projects have letters, digits and hyphens; those of old domain projects look like `example.com:shop`. Google's
-/// rules about their length and about `_` are not checked, since many tests violate them: here an id only separates
-/// resources.
+/// Returns true if a project can have this id. Ids have letters, digits and hyphens; those of old domain projects look like
+/// `example.com:shop`. Google's rules about their length and about `_` are not checked, since many tests violate them: here an id
+/// only separates resources.
 fn is_project(project: &str) -> bool {
     (1..=MAX_PROJECT_BYTES).contains(&project.len())
         && project

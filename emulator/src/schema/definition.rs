@@ -9,7 +9,7 @@ use super::protobuf::Protobuf;
 use crate::error::ApiError;
 use crate::resources::topic::Encoding;
 
-/// 300 KB (Google, *Schema overview*, *Quotas and limits for schemas*).
+/// The most bytes of a definition, 300 KB (Google, *Schema overview*, *Quotas and limits for schemas*).
 const MAX_BYTES: usize = 300_000;
 #[derive(Debug)]
 pub(super) enum Definition {

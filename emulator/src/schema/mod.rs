@@ -22,7 +22,7 @@ pub(crate) use self::validation::{SchemaRef, required_encoding};
 use crate::error::ApiError;
 use crate::resources::name::{ResourceName, check_project};
 
-/// (Google, *Schema overview*, *Quotas and limits for schemas*.)
+/// The most schemas of a project (Google, *Schema overview*, *Quotas and limits for schemas*).
 const MAX_SCHEMAS_PER_PROJECT: usize = 10_000;
 const MAX_REVISIONS: usize = 20;
 /// The most bytes of all definitions together. This limit is the emulator's own.

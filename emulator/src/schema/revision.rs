@@ -56,7 +56,7 @@ impl Revision {
         &self.schema.revision_id
     }
 
-    /// The type as a value of the API's enumeration.
+    /// Returns the language as a value of the API's enumeration.
     pub(super) fn language(&self) -> i32 {
         self.schema.r#type
     }

@@ -80,8 +80,8 @@ impl Connection {
 }
 
 /// Logs once that a client uses TLS. The client only notices that its connection is closed.
-fn warn_of_tls(first: u8, is_told: &AtomicBool) {
-    if first == TLS_HANDSHAKE && !is_told.swap(true, Ordering::Relaxed) {
+fn warn_of_tls(first: u8, is_logged: &AtomicBool) {
+    if first == TLS_HANDSHAKE && !is_logged.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             "a client speaks TLS, and this port is plain: Google's clients do so unless PUBSUB_EMULATOR_HOST is set, without https://"
         );
@@ -98,9 +98,9 @@ impl AsyncRead for Connection {
         let read = self.as_mut().open(context)?.poll_read(context, buffer);
         let first = buffer.filled().get(before).copied();
         if let Some(first) = first
-            && let Some(is_told) = self.tls_log.take()
+            && let Some(is_logged) = self.tls_log.take()
         {
-            warn_of_tls(first, &is_told);
+            warn_of_tls(first, &is_logged);
         }
         read
     }

@@ -18,7 +18,7 @@ pub(super) struct Argument<'a> {
 pub(super) enum Expected<'a> {
     /// This text; an empty one for none.
     Text(&'a str),
-    /// This constant of Google's.
+    /// This constant that Google defines.
     Constant(&'a str),
     /// The name of a topic or schema in the same project, whole or short.
     Name(&'a str),
@@ -27,7 +27,7 @@ pub(super) enum Expected<'a> {
     /// This duration in words, or a longer one.
     AtLeast(Duration, &'static str),
     Flag(bool),
-    /// True if there is such a block.
+    /// A block, which exists only if this is true.
     Block(bool),
     /// A value that was compared already, and the text of the declared one.
     Compared(Known<bool>, String),

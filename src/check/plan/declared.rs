@@ -88,7 +88,7 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// Compares a resource that must be there with its table.
+    /// Compares a required resource with its table.
     fn need<'d>(
         &mut self,
         kind: Kind,

@@ -10,7 +10,7 @@ use super::compared;
 use super::resource::Resource;
 use crate::subscriber::{Form, Schedule, Subscriber, TopicSchema};
 
-/// The longest that Pub/Sub keeps a message (Google, *Subscription*, `messageRetentionDuration`).
+/// The longest time for which Pub/Sub keeps a message (Google, *Subscription*, `messageRetentionDuration`).
 const KEPT: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 const OTHER_TOPIC: &str = "the handler receives the messages of another topic";

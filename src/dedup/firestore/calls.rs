@@ -50,7 +50,7 @@ pub(super) struct Calls {
     database: String,
     /// The headers from which Google's front end reads the database.
     routing: MetadataMap,
-    /// The lead of the server's clock over this machine's in microseconds, by its last answer.
+    /// The microseconds by which the server's clock is ahead of this machine's, by its last answer.
     ahead: AtomicI64,
     timeout: Duration,
 }

@@ -1,5 +1,6 @@
-//! The store in Firestore (native mode): one document a message, one conditional write a step. There is no transaction, which would
-//! hold a lock between two calls. A message without concurrent deliveries costs two round trips: a create and an update.
+//! The store in Firestore (native mode): one document for each message, one conditional write for each step. There is no
+//! transaction, which would hold a lock between two calls. A message without concurrent deliveries costs two round trips: a create
+//! and an update.
 //!
 //! A condition names the version of the document that this process saw last. If it fails, or an answer was lost, the step reads
 //! the document and compares its owner.
@@ -38,7 +39,7 @@ const KNOWN_VERSIONS: u64 = 50_000;
 pub struct FirestoreStore {
     calls: Calls,
     timeout: Duration,
-    /// By owner, the version of its claim that this process wrote.
+    /// The versions that this process wrote, by the owners of the claims.
     versions: Cache<Uuid, Version>,
 }
 

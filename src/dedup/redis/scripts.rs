@@ -1,4 +1,4 @@
-//! One script a step, so that each step is atomic and uses the server's time.
+//! One script for each step, so that each step is atomic and uses the server's time.
 //!
 //! A value is `STATE:OWNER:TIME:NUMBER:FINGERPRINT`. The states are `h` (claimed), `b` (claimed, and the run has begun), `l` (claimed,
 //! and a run of an earlier owner is lost) and `d` (done). The time is the end of the lease, or the time of the finish, in

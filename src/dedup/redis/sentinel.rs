@@ -35,7 +35,7 @@ impl Sentinels {
         while let Some(answer) = queries.next().await {
             match answer {
                 Ok(master) => return Ok(master),
-                // The answer of one Sentinel says more than the missing answer of another.
+                // An error of a Sentinel that answered is more exact than a time-out.
                 Err(error) if last_error.is_none() || !error.is_io_error() => {
                     last_error = Some(error)
                 }

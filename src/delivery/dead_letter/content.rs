@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::handler::Input;
 use crate::handler::context::Context;
 
-/// The kind of trouble: `handler`, `payload`, `idempotency key` or `outcome unknown`.
+/// The kind of the reason: `handler`, `payload`, `idempotency key` or `outcome unknown`.
 pub const REASON_ATTRIBUTE: &str = "pushgate-dead-letter-reason";
 /// The reason in words, from the handler or from the check of the payload.
 pub const ERROR_ATTRIBUTE: &str = "pushgate-dead-letter-error";

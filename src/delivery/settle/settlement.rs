@@ -26,7 +26,7 @@ pub(crate) enum End {
     Unguarded,
     /// The handler succeeded, but the success is not recorded: a later duplicate would run again.
     Unrecorded,
-    /// The handler asked for a retry; the claim is released.
+    /// The handler failed; the claim is released.
     Failed,
     /// The handler passed its hard limit and was stopped.
     TimedOut,

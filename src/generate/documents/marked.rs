@@ -3,7 +3,7 @@
 const BEGIN: &str = "<!-- pushgate:begin -->";
 const END: &str = "<!-- pushgate:end -->";
 
-/// A new file around the part.
+/// The text around the part in a new file.
 const FRAME: &str = "# Messages between services\n\nThis folder is the contract between publishers and subscribers. Write what you like \
 around the part below; `pushgate generate` writes that part.\n\n<!-- pushgate:begin -->\n<!-- pushgate:end -->\n";
 

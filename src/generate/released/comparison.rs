@@ -1,4 +1,4 @@
-//! Compares two JSON Schemas: does everything that fits the old one fit the new one? It covers the keywords of message types.
+//! Compares two JSON Schemas: finds what fits the old one and may not fit the new one. It covers the keywords of message types.
 //!
 //! Fields that the old schema does not name are not considered, since no publisher writes fields without a contract. A keyword
 //! that cannot be compared is reported (`Effect::Incomparable`), and never ignored.

@@ -16,7 +16,7 @@ pub(crate) use self::clean::Clean;
 pub(crate) use self::trail::{Step, Thinning, Trail};
 use self::visitor::{Reading, Target, Variant};
 
-/// The key under which `serde_json` hands over numbers if a crate has switched on its feature `arbitrary_precision`.
+/// The key under which `serde_json` passes numbers if a crate has enabled its feature `arbitrary_precision`.
 pub(crate) const NUMBER: &str = "$serde_json::private::Number";
 
 /// A JSON deserializer around another one.

@@ -14,7 +14,7 @@ use url::Url;
 use super::json;
 
 pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-/// The time that keys are fresh if the response has no `max-age`.
+/// The time for which keys are fresh if the response has no `max-age`.
 const DEFAULT_MAX_AGE: Duration = Duration::from_secs(60 * 60);
 /// The limit of the response. Google's sets have two or three keys of 400 bytes.
 const BODY_LIMIT_BYTES: usize = 1024 * 1024;
@@ -45,7 +45,7 @@ pub(crate) enum FetchError {
     TooOld,
 }
 
-/// The keys of a fetch by their ids, and the time that they are fresh.
+/// The keys of a fetch by their ids, and the time for which they are fresh.
 pub(super) type Fetched = Result<(HashMap<String, Arc<DecodingKey>>, Duration), FetchError>;
 
 /// Fetches the keys.
@@ -66,7 +66,7 @@ pub(super) async fn fetch(client: &reqwest::Client, url: Url) -> Fetched {
     Ok((read_jwks(&body)?, max_age))
 }
 
-/// Returns the remaining time that the response is fresh (RFC 9111, 4.2): its `max-age` less its age in caches.
+/// Returns the remaining time for which the response is fresh (RFC 9111, 4.2): its `max-age` less its age in caches.
 fn max_age(headers: &HeaderMap) -> Duration {
     let values = headers.get_all(CACHE_CONTROL).iter();
     let mut directives = values

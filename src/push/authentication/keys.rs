@@ -17,13 +17,14 @@ use super::fetch::{FETCH_TIMEOUT, FetchError, Fetched, MAX_STALE, fetch};
 use super::token::TokenError;
 use crate::loggable::excerpt;
 
-/// The shortest time between two fetches, however many key ids callers invent. A rotated key is published long before its use.
+/// The shortest time between two fetches, even if callers invent key ids. A rotated key is published long before its use.
 const FETCH_INTERVAL: Duration = Duration::from_secs(5);
 /// The shortest time after a failed fetch: without keys every push is rejected.
 const INTERVAL_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// The number of pushes that may wait for a fetch while keys are known: most of these have invented key ids.
 const WAITING: usize = 100;
-/// The same while no keys are known and every push must wait: the most requests that Cloud Run sends to an instance at once.
+/// The number of pushes that may wait while no keys are known, so that every push must wait: the most requests that Cloud Run sends
+/// to an instance at once.
 const WAITING_FOR_FIRST: usize = 1000;
 /// The time that a push waits, concurrently with its handler, for a fetch of stale keys. Without CPU between requests
 /// (`cpu_idle`) a fetch that outlives the last response fails.

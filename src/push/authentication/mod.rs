@@ -26,7 +26,7 @@ const CACHED_TOKENS: u64 = 10_000;
 
 const SERVERLESS_AUTHORIZATION: &str = "x-serverless-authorization";
 
-/// The service account that pushed, proven by a token. Only this module makes one.
+/// The service account that pushed, proven by a token. Only this module creates one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Caller {
     /// The e-mail of the service account.

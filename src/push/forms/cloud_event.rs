@@ -19,7 +19,7 @@ pub(super) enum Mode {
     Binary,
 }
 
-/// The fields that tell if the data is a push.
+/// The fields from which a push is recognized.
 #[derive(Deserialize)]
 struct Head {
     specversion: Option<String>,

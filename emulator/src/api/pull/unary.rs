@@ -18,7 +18,7 @@ use crate::resources::name::ResourceName;
 /// The time that a pull waits for a first message. Google's is not documented, and clients pull again.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest request to acknowledge or to change deadlines (Google, *Quotas and limits*).
-const MAX_WISHES_BYTES: usize = 524_288;
+const MAX_ACK_REQUEST_BYTES: usize = 524_288;
 
 pub(in crate::api) async fn pull(
     broker: &Arc<Broker>,
@@ -101,9 +101,9 @@ pub(in crate::api) fn modify_ack_deadline(
 }
 
 fn check_size(request: &impl prost::Message) -> Result<(), ApiError> {
-    if request.encoded_len() > MAX_WISHES_BYTES {
+    if request.encoded_len() > MAX_ACK_REQUEST_BYTES {
         return Err(ApiError::invalid(format!(
-            "Request payload size exceeds the limit: {MAX_WISHES_BYTES} bytes."
+            "Request payload size exceeds the limit: {MAX_ACK_REQUEST_BYTES} bytes."
         )));
     }
     Ok(())

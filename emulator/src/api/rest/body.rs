@@ -46,7 +46,7 @@ fn within_bound(body: Bytes) -> Result<Bytes, Status> {
     Ok(body)
 }
 
-/// Google's text.
+/// Returns the error of a body that is too large, with Google's text.
 fn too_large() -> Status {
     Status::invalid_argument(format!(
         "Request payload size exceeds the limit: {MAX_BODY_BYTES} bytes."

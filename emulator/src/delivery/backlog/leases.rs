@@ -40,7 +40,7 @@ pub(super) struct Leases {
 }
 
 /// Shrinks a table that is mostly unused. Otherwise each of hundreds of subscriptions would keep its largest size.
-pub(super) fn give_back<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
+pub(super) fn shrink_unused<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
     if table.capacity() > SPARE + 8 * table.len() {
         table.shrink_to(2 * table.len());
     }
@@ -89,7 +89,7 @@ impl Leases {
 
     pub(super) fn end(&mut self, number: u64) -> Option<Lease> {
         let lease = self.leases.remove(&number)?;
-        give_back(&mut self.leases);
+        shrink_unused(&mut self.leases);
         self.of_messages.remove(&(lease.sequence, number));
         match lease.ends {
             Some(end) => drop(self.ends.remove(&(end, number))),

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::leases::give_back;
+use super::leases::shrink_unused;
 use super::{Backlog, Entry, Place};
 
 /// The messages of one key.
@@ -185,7 +185,7 @@ impl Backlog {
             }
             None => {
                 self.key_queues.remove(key);
-                give_back(&mut self.key_queues);
+                shrink_unused(&mut self.key_queues);
             }
         }
     }

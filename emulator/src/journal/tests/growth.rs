@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{Change, Folder, ack_state, forget_ack_state, message};
 
-/// Messages that are published before the oldest is acked.
+/// The number of messages that are published before the oldest is acked.
 const BACKLOG: u64 = 1_000;
 
 fn publish(sequence: u64) -> [Change; 2] {
@@ -31,7 +31,7 @@ async fn the_file_does_not_grow_in_a_long_life() {
     check_growth(200_000).await;
 }
 
-/// With a backlog of a thousand messages of 1 KiB.
+/// Checks the size with a backlog of a thousand messages of 1 KiB.
 async fn check_growth(cycles: u64) {
     let folder = Folder::new(&format!("growth-{cycles}"));
     let (journal, _) = folder.open();

@@ -17,7 +17,7 @@ pub(super) fn check(avro: &Avro, data: &[u8]) -> Result<(), Mismatch> {
     fits(avro, avro.root, &value)
 }
 
-/// The JSON parser bounds the depth of the value, and so of this recursion.
+/// Checks a value against a type. The JSON parser bounds the depth of the value, and so of this recursion.
 fn fits(avro: &Avro, id: ShapeId, value: &Value) -> Result<(), Mismatch> {
     match (avro.shape(id), value) {
         (Shape::Null, Value::Null)

@@ -92,8 +92,8 @@ struct Builder {
 }
 
 impl Builder {
-    /// The JSON parser bounds the depth of the definition, and so of this recursion. References to named types are not
-    /// followed.
+    /// Adds a type, and returns its id. The JSON parser bounds the depth of the definition, and so of this recursion. References to
+    /// named types are not followed.
     fn add(&mut self, schema: &Schema) -> Result<ShapeId, String> {
         let shape = match schema {
             Schema::Ref { name } => return self.find(name),

@@ -30,7 +30,8 @@ impl FileResolver for OneFile {
 }
 
 impl Protobuf {
-    /// There must be one type at the top level and no import (Google, *Schema overview*, *Important information about schemas*).
+    /// Compiles a definition with one type at the top level and no import (Google, *Schema overview*, *Important information about
+    /// schemas*).
     ///
     /// # Errors
     /// If the definition is invalid.

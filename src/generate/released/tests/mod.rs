@@ -4,7 +4,7 @@ use super::comparison::compare;
 use super::*;
 use crate::{Context, Message, Subscriber};
 
-/// The effect and place of each change between two schemas of a field `a`.
+/// Checks the effect and place of each change between two schemas of a field `a`.
 fn check(old: &Value, new: &Value, expected: &[(Effect, &str)]) {
     let object =
         |field: &Value| json!({"type": "object", "properties": {"a": field}, "required": ["a"]});

@@ -1,4 +1,4 @@
-//! Where no change is found, no message that fits the old schema is rejected by the new one: with small schemas at random, and
+//! If no change is found, no message that fits the old schema is rejected by the new one: with small schemas at random, and
 //! a judge that shares no code with the comparison.
 
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::generate::released::comparison::compare;
 
-/// Whether the value fits; only the keywords that are made below.
+/// Returns true if the value fits. Only the keywords that are generated below are known.
 fn fits(schema: &Value, value: &Value) -> bool {
     let Some(schema) = schema.as_object() else {
         return schema == &json!(true);
@@ -119,7 +119,7 @@ fn schema() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Values near the limits above; objects with the fields that schemas name, so that none is beyond the contract.
+/// Generates values near the limits above, and objects with the fields that schemas name, so that none is beyond the contract.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(json!(null)),
@@ -135,7 +135,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Whether the value has a field that the schema does not name, anywhere: such a publisher follows no contract.
+/// Returns true if the value has a field anywhere that the schema does not name: such a publisher follows no contract.
 fn is_beyond(schema: &Value, value: &Value) -> bool {
     let any_of = schema.get("anyOf").and_then(Value::as_array);
     if let Some(any) = any_of {
@@ -157,7 +157,7 @@ fn is_beyond(schema: &Value, value: &Value) -> bool {
     }
 }
 
-/// The places of a schema that can be another: numbers, switches and whole schemas.
+/// Collects the places of a schema that can change: numbers, switches and whole schemas.
 fn places(schema: &Value, at: &str, found: &mut Vec<String>) {
     let is_schema = ["type", "enum", "anyOf"]
         .iter()
@@ -180,7 +180,7 @@ fn places(schema: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The schema with one place changed a little, or altogether.
+/// Returns the schema with one place changed a little, or replaced.
 fn changed(schema: &Value, choice: usize, step: i64, other: &Value) -> Value {
     let mut found = Vec::new();
     places(schema, "", &mut found);
