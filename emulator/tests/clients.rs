@@ -75,8 +75,8 @@ async fn run(client: &'static str, host: &str, only: &[String]) -> Vec<Finding> 
         .await
         .unwrap()
         .unwrap_or_else(|error| panic!("{client} does not start: {error}"));
-    let said = String::from_utf8(output.stdout).unwrap();
-    let findings: Vec<Finding> = said
+    let text = String::from_utf8(output.stdout).unwrap();
+    let findings: Vec<Finding> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
         .collect();
@@ -209,7 +209,7 @@ impl Server {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "where the outside tools are is told by ./test"
+    reason = "where the outside tools are is set by ./test"
 )]
 fn option(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run ./test, which finds it"))

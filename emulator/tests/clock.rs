@@ -145,7 +145,7 @@ async fn only_idle_subscriptions_are_deleted() {
 }
 
 #[tokio::test]
-async fn a_pulled_message_comes_again_after_its_deadline() {
+async fn a_pulled_message_is_redelivered_after_its_deadline() {
     let (emulator, subscription) = subscribed(|_| {});
     publish(&emulator, "hi");
     let first = one(&subscription).unwrap();

@@ -62,7 +62,7 @@ fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
 }
 
 /// Returns the error of a command that does not start.
-fn refused(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+fn rejected(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let output = command(arguments, environment).output().unwrap();
     assert!(!output.status.success(), "{arguments:?}");
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
@@ -81,11 +81,11 @@ fn what_a_shell_needs_is_printed_first() {
     let port = address.unwrap().to_owned();
     assert_ne!(port, "1");
     assert_eq!(running.exports[1], "export PUBSUB_PROJECT_ID=shop");
-    let said = running.until("Server started");
-    assert!(said[1].ends_with("/oauth2/v3/certs"), "{said:?}");
-    assert_eq!(said[2], "faults are decided by --seed 1234");
-    assert!(said[3].ends_with("/console/"), "{said:?}");
-    assert_eq!(said[4], format!("Server started, listening on {port}"));
+    let text = running.until("Server started");
+    assert!(text[1].ends_with("/oauth2/v3/certs"), "{text:?}");
+    assert_eq!(text[2], "faults are decided by --seed 1234");
+    assert!(text[3].ends_with("/console/"), "{text:?}");
+    assert_eq!(text[4], format!("Server started, listening on {port}"));
 }
 
 #[test]
@@ -124,14 +124,14 @@ fn resources_of_a_file_are_created() {
     let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/shop.yaml");
     let arguments = [&FREE[..], &["--project", "shop", "--bootstrap", shop]].concat();
     let mut running = Running::start(&arguments, &[]);
-    let said = running.until("published");
+    let text = running.until("published");
     for line in [
         "created projects/shop/topics/orders",
         "created projects/shop/subscriptions/orders-fulfilment",
         "note: topic orders-dead-letter is for dead letters only, and subscription orders-dead-letter keeps them",
         "published 2 messages",
     ] {
-        assert!(said.iter().any(|each| each == line), "{line}: {said:?}");
+        assert!(text.iter().any(|each| each == line), "{line}: {text:?}");
     }
 }
 
@@ -140,9 +140,9 @@ fn a_file_that_is_wrong_starts_nothing() {
     let file = std::env::temp_dir().join(format!("emulator-wrong-{}.yaml", std::process::id()));
     std::fs::write(&file, "topics:\n  orders:\n    label: {}\n").unwrap();
     let path = file.to_str().unwrap();
-    let said = refused(&[&FREE[..], &["--bootstrap", path]].concat(), &[]);
+    let text = rejected(&[&FREE[..], &["--bootstrap", path]].concat(), &[]);
     let expected = format!("{path}:3:5: unknown key \"label\", did you mean \"labels\"?");
-    assert!(said.contains(&expected), "{said}");
+    assert!(text.contains(&expected), "{text}");
     std::fs::remove_file(file).unwrap();
 }
 
@@ -150,30 +150,30 @@ fn a_file_that_is_wrong_starts_nothing() {
 fn a_taken_port_is_explained_by_the_flag_that_decides_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let said = refused(&["--host-port", &address], &[]);
+    let text = rejected(&["--host-port", &address], &[]);
     assert!(
-        said.contains(&format!("--host-port {address} is taken")),
-        "{said}"
+        text.contains(&format!("--host-port {address} is taken")),
+        "{text}"
     );
-    let said = refused(&["--host-port", "8085"], &[]);
-    assert!(said.contains("expected HOST:PORT"), "{said}");
+    let text = rejected(&["--host-port", "8085"], &[]);
+    assert!(text.contains("expected HOST:PORT"), "{text}");
     // An address for documentation, which no machine has.
-    let said = refused(&["--host-port", "192.0.2.1:0", "--allow-remote"], &[]);
+    let text = rejected(&["--host-port", "192.0.2.1:0", "--allow-remote"], &[]);
     assert!(
-        said.contains("--host-port 192.0.2.1:0 is no address of this machine"),
-        "{said}"
+        text.contains("--host-port 192.0.2.1:0 is no address of this machine"),
+        "{text}"
     );
 }
 
 #[test]
 fn an_address_that_others_reach_must_be_asked_for() {
     let everywhere = ["--host-port", "0.0.0.0:0"];
-    let said = refused(&everywhere, &[]);
-    assert!(said.contains("or set --allow-remote"), "{said}");
-    let said = refused(&everywhere, &[("K_SERVICE", "shop")]);
+    let text = rejected(&everywhere, &[]);
+    assert!(text.contains("or set --allow-remote"), "{text}");
+    let text = rejected(&everywhere, &[("K_SERVICE", "shop")]);
     assert!(
-        said.contains("this seems to be Cloud Run (K_SERVICE is set)"),
-        "{said}"
+        text.contains("this seems to be Cloud Run (K_SERVICE is set)"),
+        "{text}"
     );
     let running = Running::start(&FREE, &[("K_SERVICE", "shop")]);
     assert!(running.exports[0].starts_with("export PUBSUB_EMULATOR_HOST=127.0.0.1:"));
@@ -185,16 +185,16 @@ fn in_a_container_everything_names_the_public_url() {
     let mut running = Running::start(&[&FREE[..], &public].concat(), &[]);
     let exported = "export PUBSUB_EMULATOR_HOST=emulator:8085";
     assert_eq!(running.exports[0], exported);
-    let said = running.until("console");
-    assert_eq!(said[0], "issuer of push tokens: http://emulator:8085");
-    assert_eq!(said[1], "its keys: http://emulator:8085/oauth2/v3/certs");
+    let text = running.until("console");
+    assert_eq!(text[0], "issuer of push tokens: http://emulator:8085");
+    assert_eq!(text[1], "its keys: http://emulator:8085/oauth2/v3/certs");
     let path = ["--public-url", "http://emulator:8085/pubsub"];
-    let said = refused(&[&FREE[..], &path].concat(), &[]);
-    assert!(said.contains("not of the form http://HOST:PORT"), "{said}");
+    let text = rejected(&[&FREE[..], &path].concat(), &[]);
+    assert!(text.contains("not of the form http://HOST:PORT"), "{text}");
 }
 
 #[test]
-fn flags_that_would_have_no_effect_are_refused() {
+fn flags_that_would_have_no_effect_are_rejected() {
     for (arguments, words) in [
         (
             &["--faults", "[0.5]"][..],
@@ -216,8 +216,8 @@ fn flags_that_would_have_no_effect_are_refused() {
         (&["--eager", "--pace", "google"], "cannot be used with"),
         (&["--log", "loud"], "\"loud\" is neither a level"),
     ] {
-        let said = refused(&[&FREE[..], arguments].concat(), &[]);
-        assert!(said.contains(words), "{words}: {said}");
+        let text = rejected(&[&FREE[..], arguments].concat(), &[]);
+        assert!(text.contains(words), "{words}: {text}");
     }
 }
 
@@ -237,7 +237,7 @@ fn the_help_has_an_example_for_a_newcomer() {
 }
 
 /// Returns an endpoint that rejects its first push, accepts the second, and reports it.
-fn refusing_once() -> (String, std::sync::mpsc::Receiver<()>) {
+fn rejecting_once() -> (String, std::sync::mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let (taken, waits) = std::sync::mpsc::channel();
@@ -277,7 +277,7 @@ fn shop_of(endpoint: &str) -> std::path::PathBuf {
 
 #[test]
 fn the_log_shows_the_end_of_a_failure() {
-    let (endpoint, _taken) = refusing_once();
+    let (endpoint, _taken) = rejecting_once();
     let shop = shop_of(&format!("{endpoint}push?token=secret"));
     let path = shop.to_str().unwrap();
     let mut running = Running::start(&[&FREE[..], &["--bootstrap", path]].concat(), &[]);
@@ -290,7 +290,7 @@ fn the_log_shows_the_end_of_a_failure() {
 
 #[test]
 fn pushing_goes_on_when_nobody_reads_the_log_or_the_output() {
-    let (endpoint, taken) = refusing_once();
+    let (endpoint, taken) = rejecting_once();
     let shop = shop_of(&endpoint);
     let path = shop.to_str().unwrap();
     let arguments = [&FREE[..], &["--eager", "--bootstrap", path]].concat();
@@ -305,7 +305,7 @@ fn pushing_goes_on_when_nobody_reads_the_log_or_the_output() {
 }
 
 #[test]
-fn a_client_that_speaks_tls_is_told_once() {
+fn a_client_with_tls_is_logged_once() {
     let mut running = Running::start(&FREE, &[]);
     // The exports are printed first, so a client may connect before the rest is printed.
     running.until("Server started");
@@ -322,7 +322,7 @@ fn a_client_that_speaks_tls_is_told_once() {
 }
 
 #[test]
-fn a_refused_call_is_logged_with_the_missing_name() {
+fn a_rejected_call_is_logged_with_the_missing_name() {
     let arguments = [&FREE[..], &["--log", "emulator=debug"]].concat();
     let mut running = Running::start(&arguments, &[]);
     let address = running.exports[0].rsplit_once('=').unwrap().1.to_owned();
@@ -333,10 +333,10 @@ fn a_refused_call_is_logged_with_the_missing_name() {
     stream.write_all(request.as_bytes()).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
     running.until("there is no such resource resource=projects/shopp/topics/orders");
-    let refused = running.until("a call was refused").pop().unwrap();
+    let rejected = running.until("a call was rejected").pop().unwrap();
     assert!(
-        refused.contains("method=GET path=\"/v1/projects/shopp/topics/orders\" status=404"),
-        "{refused}"
+        rejected.contains("method=GET path=\"/v1/projects/shopp/topics/orders\" status=404"),
+        "{rejected}"
     );
 }
 
@@ -361,10 +361,10 @@ fn a_project_is_what_the_api_takes_for_one() {
     let running = Running::start(&[&FREE[..], &project].concat(), &[]);
     let exported = "export PUBSUB_PROJECT_ID=example.com:my_project";
     assert_eq!(running.exports[1], exported);
-    let said = refused(&["--project", "my project"], &[]);
+    let text = rejected(&["--project", "my project"], &[]);
     assert!(
-        said.contains("expected letters, digits or any of -_:."),
-        "{said}"
+        text.contains("expected letters, digits or any of -_:."),
+        "{text}"
     );
 }
 
@@ -375,9 +375,9 @@ fn an_empty_variable_counts_as_unset() {
         ("KUBERNETES_SERVICE_HOST", ""),
         ("SSL_CERT_FILE", ""),
     ];
-    let said = refused(&["--host-port", "0.0.0.0:0"], &empty);
-    assert!(said.contains("or set --allow-remote"), "{said}");
-    assert!(!said.contains("this seems to be"), "{said}");
+    let text = rejected(&["--host-port", "0.0.0.0:0"], &empty);
+    assert!(text.contains("or set --allow-remote"), "{text}");
+    assert!(!text.contains("this seems to be"), "{text}");
     let running = Running::start(&FREE, &empty);
     let environment = format!("/proc/{}/environ", running.child.id());
     let environment = std::fs::read_to_string(environment).unwrap();

@@ -41,13 +41,13 @@ async fn faults_are_managed_over_http() {
 }
 
 #[tokio::test]
-async fn wrong_faults_are_refused_over_http() {
+async fn wrong_faults_are_rejected_over_http() {
     let scene = Scene::eager([]).await;
     let path = "projects/shop/subscriptions/billing/faults";
-    let (code, refusal) = call(&scene, Method::PUT, path, json!({"duplicate": 2})).await;
+    let (code, rejection) = call(&scene, Method::PUT, path, json!({"duplicate": 2})).await;
     assert_eq!(code, 400);
     assert_eq!(
-        refusal["error"]["message"],
+        rejection["error"]["message"],
         "duplicate is 2, expected 0 to 1"
     );
     let missing = "projects/shop/subscriptions/missing/faults";
@@ -67,7 +67,7 @@ async fn the_clock_is_moved_over_http() {
     .await;
     assert_eq!(code, 200);
     assert!(scene.emulator.now() - before >= Duration::from_secs(3600));
-    let (code, refusal) = call(
+    let (code, rejection) = call(
         &scene,
         Method::POST,
         "clock:advance",
@@ -75,7 +75,7 @@ async fn the_clock_is_moved_over_http() {
     )
     .await;
     assert_eq!(code, 400);
-    assert_eq!(refusal["error"]["status"], "INVALID_ARGUMENT");
+    assert_eq!(rejection["error"]["status"], "INVALID_ARGUMENT");
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn the_keys_are_rotated_over_http() {
 }
 
 #[tokio::test]
-async fn held_messages_are_shown_over_http_without_a_lease() {
+async fn unacked_messages_are_listed_over_http_without_a_lease() {
     let scene = Scene::start(Pace::Eager, [], |config| config.push_config = None).await;
     let path = "projects/shop/subscriptions/billing/messages";
     let shown = call(&scene, Method::GET, path, json!({})).await;
@@ -173,9 +173,9 @@ async fn only_a_program_can_shut_it_down() {
     assert_eq!(foreign.send().await.unwrap().status(), 403);
     assert_eq!(client.get(&url).send().await.unwrap().status(), 404);
     // The emulator still answers.
-    let asked = client.post(&url).send().await.unwrap();
-    assert_eq!(asked.status().as_u16(), 200);
-    assert_eq!(asked.text().await.unwrap(), "{}");
+    let answer = client.post(&url).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    assert_eq!(answer.text().await.unwrap(), "{}");
     scene.emulator.shutdown_requested().await;
     scene.emulator.stop().await;
     assert!(client.post(&url).send().await.unwrap_err().is_connect());

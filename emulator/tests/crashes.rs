@@ -109,17 +109,17 @@ impl Drop for Process {
 /// The knowledge of the clients over all rounds. All messages have different data.
 #[derive(Default)]
 struct Known {
-    asked: BTreeSet<String>,
+    published: BTreeSet<String>,
     answered: BTreeSet<String>,
     /// By subscription, the acknowledged messages and the confirmed ones among them.
-    acks_asked: HashMap<&'static str, BTreeSet<String>>,
+    requested_acks: HashMap<&'static str, BTreeSet<String>>,
     acks_answered: HashMap<&'static str, BTreeSet<String>>,
 }
 
 impl Known {
-    fn ask(&mut self, subscription: &'static str, acks: impl IntoIterator<Item = String>) {
-        let asked = self.acks_asked.entry(subscription).or_default();
-        asked.extend(acks);
+    fn request_acks(&mut self, subscription: &'static str, acks: impl IntoIterator<Item = String>) {
+        let requested = self.requested_acks.entry(subscription).or_default();
+        requested.extend(acks);
     }
 
     fn answer(&mut self, subscription: &'static str, acks: impl IntoIterator<Item = String>) {
@@ -131,7 +131,7 @@ impl Known {
     fn received(&self, subscription: &'static str, received: &ReceivedMessage) -> String {
         let data = received.message.clone().unwrap().data;
         let data = String::from_utf8(data).unwrap();
-        assert!(self.asked.contains(&data), "{data} was invented");
+        assert!(self.published.contains(&data), "{data} was invented");
         let done = self.acks_answered.get(subscription);
         let is_done = done.is_some_and(|done| done.contains(&data));
         assert!(!is_done, "{data} was redelivered to {subscription}");
@@ -161,7 +161,7 @@ impl Clients {
         let mut publisher = PublisherClient::new(self.channel.clone());
         for number in 0.. {
             let data = [1, 2].map(|part| format!("{name}-{number}-{part}"));
-            self.known().asked.extend(data.clone());
+            self.known().published.extend(data.clone());
             let messages = data.clone().map(|data| PubsubMessage {
                 data: data.into(),
                 ..PubsubMessage::default()
@@ -193,7 +193,7 @@ impl Clients {
             if ack_ids.is_empty() {
                 continue;
             }
-            self.known().ask(SUBSCRIPTION, acked.clone());
+            self.known().request_acks(SUBSCRIPTION, acked.clone());
             let request = AcknowledgeRequest {
                 subscription: SUBSCRIPTION.to_owned(),
                 ack_ids,
@@ -225,7 +225,7 @@ impl Clients {
                 if number % 3 == 2 {
                     continue;
                 }
-                known.ask(STRICT, [data.clone()]);
+                known.request_acks(STRICT, [data.clone()]);
                 under_way.insert(received.ack_id.clone(), data);
                 let request = StreamingPullRequest {
                     ack_ids: vec![received.ack_id.clone()],
@@ -342,12 +342,12 @@ async fn a_killed_emulator_loses_no_answered_call() {
             let received = received.iter();
             left.extend(received.map(|each| known.received(subscription, each)));
         }
-        let asked = &known.acks_asked[subscription];
+        let requested = &known.requested_acks[subscription];
         assert!(known.acks_answered[subscription].len() > ROUNDS);
         let lost: Vec<&String> = known
             .answered
             .iter()
-            .filter(|data| !asked.contains(*data) && !left.contains(*data))
+            .filter(|data| !requested.contains(*data) && !left.contains(*data))
             .collect();
         assert!(lost.is_empty(), "{subscription} lost {lost:?}");
     }
@@ -356,7 +356,7 @@ async fn a_killed_emulator_loses_no_answered_call() {
         let push = endpoint.next().await;
         let data = push.body["message"]["data"].as_str().unwrap();
         let data = String::from_utf8(decode(data)).unwrap();
-        assert!(known.asked.contains(&data), "{data} was invented");
+        assert!(known.published.contains(&data), "{data} was invented");
         unpushed.remove(&data);
     }
 }

@@ -119,7 +119,7 @@ async fn an_acked_message_can_be_delivered_again() {
 
 #[tokio::test]
 async fn a_message_can_be_pushed_beside_a_push_that_is_under_way() {
-    let mut scene = Scene::eager([Answer::Held]).await;
+    let mut scene = Scene::eager([Answer::Withheld]).await;
     let id = scene.publish(Message::new("hi"));
     scene.endpoint.next().await;
     scene.emulator.deliver_again(SUBSCRIPTION, &id).unwrap();
@@ -139,7 +139,7 @@ async fn a_message_that_never_was_cannot_be_delivered_again() {
 
 #[tokio::test(start_paused = true)]
 async fn slow_start_admits_more_pushes_after_acks() {
-    let mut scene = Scene::start(Pace::Google, [Answer::Held; 12], |_| {}).await;
+    let mut scene = Scene::start(Pace::Google, [Answer::Withheld; 12], |_| {}).await;
     for _ in 0..12 {
         scene.publish(Message::new("hi"));
     }
@@ -158,7 +158,7 @@ async fn slow_start_admits_more_pushes_after_acks() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_endpoint_leaves_room_for_others() {
-    let mut scene = Scene::start(Pace::Eager, [Answer::Held; 400], |config| {
+    let mut scene = Scene::start(Pace::Eager, [Answer::Withheld; 400], |config| {
         config.ack_deadline = Duration::from_secs(600);
     })
     .await;
@@ -243,13 +243,16 @@ async fn endpoints_that_hang_do_not_hold_up_another_subscription() {
 async fn a_subscription_holds_messages_until_it_has_an_endpoint() {
     let mut scene = Scene::start(Pace::Eager, [], |config| config.push_config = None).await;
     let ids = ["a", "b"].map(|data| scene.publish(Message::new(data).with_attribute("k", data)));
-    let held = scene.emulator.unacked_messages(SUBSCRIPTION);
+    let unacked = scene.emulator.unacked_messages(SUBSCRIPTION);
     assert_eq!(
-        held.iter().map(|each| each.id.clone()).collect::<Vec<_>>(),
+        unacked
+            .iter()
+            .map(|each| each.id.clone())
+            .collect::<Vec<_>>(),
         ids
     );
-    assert_eq!(held[1].data, "b");
-    assert_eq!(held[1].attributes["k"].as_str(), "b");
+    assert_eq!(unacked[1].data, "b");
+    assert_eq!(unacked[1].attributes["k"].as_str(), "b");
     let push_config = emulator::PushConfig::new(scene.endpoint.url());
     scene
         .emulator

@@ -192,7 +192,7 @@ async fn a_delayed_message_reaches_a_client_that_pulls() {
 
 #[tokio::test]
 async fn what_is_purged_while_it_is_pushed_does_not_come_again() {
-    let mut scene = Scene::eager([Answer::Held]).await;
+    let mut scene = Scene::eager([Answer::Withheld]).await;
     scene.set(Faults::none().duplicate(1.0));
     scene.publish(Message::new("hi"));
     scene.endpoint.next().await;

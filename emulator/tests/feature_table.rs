@@ -140,7 +140,7 @@ fn no_feature_stands_twice() {
 }
 
 #[test]
-fn a_difference_is_told_both_ways() {
+fn a_difference_is_found_both_ways() {
     let features: Vec<Feature> = serde_json::from_str(
         r#"[{"feature": "a", "clients": ["python", "node"], "documented": "x", "official": "not"}]"#,
     )

@@ -36,9 +36,9 @@ fn topic(name: &str) -> Topic {
     }
 }
 
-fn check(refused: &Status) {
-    assert_eq!(refused.code(), Code::Unavailable);
-    let message = refused.message();
+fn check(rejected: &Status) {
+    assert_eq!(rejected.code(), Code::Unavailable);
+    let message = rejected.message();
     assert!(
         message.starts_with("The data folder cannot be written: "),
         "{message}"
@@ -66,8 +66,8 @@ async fn check_page(process: &Process, message_id: &str) {
     for (path, body) in changes {
         let (status, answer) = process.post(&path, &body).await;
         assert_eq!(status, 503, "{path}: {answer}");
-        let said = answer["error"]["message"].as_str().unwrap();
-        assert!(said.contains("File too large"), "{path}: {said}");
+        let text = answer["error"]["message"].as_str().unwrap();
+        assert!(text.contains("File too large"), "{path}: {text}");
     }
 }
 
@@ -95,7 +95,7 @@ fn numbers(received: &[ReceivedMessage]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_change_that_cannot_be_stored_is_refused() {
+async fn a_change_that_cannot_be_stored_is_rejected() {
     let folder = Folder::new("full-disk");
     let process = Process::start_limited(folder.path());
     let channel = process.channel().await;
@@ -110,15 +110,15 @@ async fn a_change_that_cannot_be_stored_is_refused() {
     };
     subscriber.create_subscription(subscription).await.unwrap();
     let mut answered = Vec::new();
-    let refused = loop {
+    let rejected = loop {
         let number = u8::try_from(answered.len()).unwrap();
         assert!(number < MANY, "the limit is not in force");
         match publish(&mut publisher, number).await {
             Ok(()) => answered.push(number),
-            Err(refused) => break refused,
+            Err(rejected) => break rejected,
         }
     };
-    check(&refused);
+    check(&rejected);
     assert!(!answered.is_empty());
 
     // A retry of the publisher does not publish again.

@@ -67,15 +67,15 @@ async fn the_largest_message_fits_a_grpc_request() {
 }
 
 #[tokio::test]
-async fn refusals_have_googles_codes() {
+async fn rejections_have_googles_codes() {
     let scene = Scene::eager([]).await;
-    let refused = publish(&scene, "projects/shop/topics/missing", message("hi"))
+    let rejected = publish(&scene, "projects/shop/topics/missing", message("hi"))
         .await
         .unwrap_err();
-    assert_eq!(refused.code(), Code::NotFound);
-    assert_eq!(refused.message(), "Resource not found (resource=missing)");
-    let refused = publish(&scene, TOPIC, message("")).await.unwrap_err();
-    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(rejected.code(), Code::NotFound);
+    assert_eq!(rejected.message(), "Resource not found (resource=missing)");
+    let rejected = publish(&scene, TOPIC, message("")).await.unwrap_err();
+    assert_eq!(rejected.code(), Code::InvalidArgument);
 }
 
 #[tokio::test]
@@ -226,12 +226,12 @@ async fn call(
 }
 
 #[tokio::test]
-async fn what_is_no_such_message_is_refused_for_good() {
+async fn what_is_no_such_message_is_rejected_for_good() {
     const PUBLISH: &str = "/google.pubsub.v1.Publisher/Publish";
     // Google's client for Node encodes the first half of an emoji so.
     const HALF: &[u8] = b"caf\xED\xA0\xBD";
     let scene = Scene::eager([]).await;
-    let refused = async |message: AnyMessage, words: &str| {
+    let rejected = async |message: AnyMessage, words: &str| {
         let fine = AnyMessage {
             data: b"hi".to_vec(),
             ..AnyMessage::default()
@@ -253,15 +253,15 @@ async fn what_is_no_such_message_is_refused_for_good() {
         ..AnyMessage::default()
     };
     let value = "The value of the attribute \"kind\" of messages[1] is not UTF-8";
-    refused(attribute(b"kind", HALF), value).await;
+    rejected(attribute(b"kind", HALF), value).await;
     let key = "The attribute key \"\u{FFFD}\" of messages[1] is not UTF-8";
-    refused(attribute(b"\xFF", b"order"), key).await;
+    rejected(attribute(b"\xFF", b"order"), key).await;
     let ordering_key = AnyMessage {
         ordering_key: HALF.to_vec(),
         ..AnyMessage::default()
     };
     let place = "The request cannot be read: failed to decode Protobuf message: PubsubMessage.ordering_key: PublishRequest.messages";
-    refused(ordering_key, place).await;
+    rejected(ordering_key, place).await;
     assert!(scene.emulator.unacked_messages(SUBSCRIPTION).is_empty());
 
     let topic = AnyAttribute {

@@ -15,9 +15,9 @@ async fn stopping_ends_all_pushes() {
     scene.endpoint.next().await;
     let address = scene.emulator.address();
     scene.emulator.stop().await;
-    let refused = TcpStream::connect(address).await;
+    let rejected = TcpStream::connect(address).await;
     assert_eq!(
-        refused.unwrap_err().kind(),
+        rejected.unwrap_err().kind(),
         std::io::ErrorKind::ConnectionRefused
     );
     // No task is left that could send an event.
@@ -92,8 +92,8 @@ async fn an_address_that_others_can_reach_must_be_allowed() {
         address: "0.0.0.0:0".parse().unwrap(),
         ..Options::default()
     };
-    let refused = Emulator::start_with(remote.clone());
-    assert!(matches!(refused, Err(StartError::NotLoopback(_))));
+    let rejected = Emulator::start_with(remote.clone());
+    assert!(matches!(rejected, Err(StartError::NotLoopback(_))));
     let allowed = Options {
         allow_remote: true,
         ..remote
@@ -120,6 +120,6 @@ async fn a_taken_port_is_named() {
 
 #[test]
 fn without_a_runtime_it_does_not_start() {
-    let refused = Emulator::start_with(Options::default());
-    assert!(matches!(refused, Err(StartError::NoRuntime(_))));
+    let rejected = Emulator::start_with(Options::default());
+    assert!(matches!(rejected, Err(StartError::NoRuntime(_))));
 }

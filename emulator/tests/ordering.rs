@@ -19,7 +19,7 @@ fn keyed(key: &str) -> Message {
 
 #[tokio::test]
 async fn messages_of_a_key_are_pushed_one_at_a_time_in_order() {
-    let mut scene = ordered([Answer::Held; 3]).await;
+    let mut scene = ordered([Answer::Withheld; 3]).await;
     let ids: Vec<String> = (0..3).map(|_| scene.publish(keyed("customer"))).collect();
     for id in &ids {
         assert_eq!(scene.endpoint.next().await.id(), id);
@@ -147,8 +147,11 @@ async fn a_batch_past_its_deadline_is_redelivered_as_a_whole() {
     while letters.unacked_messages().len() < 3 {
         tokio::task::yield_now().await;
     }
-    let held = letters.unacked_messages();
-    let numbers: Vec<_> = held.iter().map(|each| &each.attributes["number"]).collect();
+    let unacked = letters.unacked_messages();
+    let numbers: Vec<_> = unacked
+        .iter()
+        .map(|each| &each.attributes["number"])
+        .collect();
     assert_eq!(numbers, ["0", "1", "2"]);
 }
 

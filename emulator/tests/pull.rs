@@ -84,7 +84,7 @@ async fn a_stream_ends_unavailable_with_the_emulator() {
 }
 
 #[tokio::test]
-async fn what_one_stream_cannot_take_goes_to_another() {
+async fn messages_beyond_the_limits_of_a_stream_go_to_another() {
     let scene = pulled_scene().await;
     let (full, mut first) = stream(&scene, 1).await;
     scene.publish(Message::new("1"));
@@ -155,7 +155,7 @@ async fn messages_in_the_hands_of_pullers_leave_the_push_window_alone() {
 
 #[tokio::test]
 async fn a_further_delivery_that_finds_no_place_comes_after_the_first() {
-    let mut scene = Scene::start(Pace::Google, [Answer::Held; 4], |_| {}).await;
+    let mut scene = Scene::start(Pace::Google, [Answer::Withheld; 4], |_| {}).await;
     let ids: Vec<String> = (0..4).map(|_| scene.publish(Message::new("hi"))).collect();
     for _ in 0..4 {
         scene.endpoint.next().await;

@@ -38,8 +38,9 @@ fn ack_all(subscription: &SubscriptionHandle) {
 }
 
 fn unacked(subscription: &SubscriptionHandle) -> Vec<String> {
-    let held = subscription.unacked_messages().into_iter();
-    held.map(|message| String::from_utf8(message.data.to_vec()).unwrap())
+    let unacked = subscription.unacked_messages().into_iter();
+    unacked
+        .map(|message| String::from_utf8(message.data.to_vec()).unwrap())
         .collect()
 }
 
@@ -159,7 +160,7 @@ async fn a_seek_leaves_to_a_fault_what_it_holds_back() {
         ack_all(&subscription);
         let burst = Faults::none().burst(3, MINUTE);
         subscription.set_faults(burst).unwrap();
-        publish("held");
+        publish("unacked");
         subscription.seek(begin).unwrap();
         let pulled = subscription.pull(9).unwrap();
         assert_eq!(pulled.len(), 1, "{key:?}");
@@ -168,7 +169,7 @@ async fn a_seek_leaves_to_a_fault_what_it_holds_back() {
         assert!(subscription.pull(9).unwrap().is_empty());
         emulator.advance(2 * MINUTE);
         let pulled = subscription.pull(9).unwrap();
-        assert_eq!(pulled[0].message().data, "held");
+        assert_eq!(pulled[0].message().data, "unacked");
     }
 }
 

@@ -44,7 +44,7 @@ async fn a_waiting_message_does_not_hold_up_others() {
 }
 
 #[tokio::test]
-async fn without_a_policy_a_message_comes_again_at_once() {
+async fn without_a_policy_a_message_is_redelivered_at_once() {
     let mut scene = Scene::eager(statuses([500, 500])).await;
     let id = scene.publish(Message::new("hi"));
     for _ in 0..2 {

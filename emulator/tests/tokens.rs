@@ -123,7 +123,7 @@ async fn a_receiver_with_cached_keys_survives_a_rotation() {
 }
 
 #[tokio::test]
-async fn every_forgery_is_refused_by_a_careful_receiver() {
+async fn every_forgery_is_rejected_by_a_careful_receiver() {
     let emulator = emulator(Pace::Eager);
     let genuine = emulator.issuer().token(EMAIL, AUDIENCE);
     assert!(verify(&emulator, &genuine, AUDIENCE).await.is_some());
@@ -189,10 +189,10 @@ async fn verify_in_python(token: &str, audience: &str, url: &str) -> Option<Stri
     command.args([script, token, audience, url]);
     let output = tokio::task::spawn_blocking(move || command.output()).await;
     let output = output.unwrap().expect("python starts");
-    let said = String::from_utf8(output.stdout).unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
     let is_import_error = String::from_utf8_lossy(&output.stderr).contains("ImportError");
     assert!(!is_import_error, "install google-auth, requests and pyjwt");
-    output.status.success().then(|| said.trim().to_owned())
+    output.status.success().then(|| text.trim().to_owned())
 }
 
 #[tokio::test]

@@ -111,10 +111,10 @@ async fn without_a_token_none_comes_from_an_attribute() {
 }
 
 #[tokio::test]
-async fn the_first_beta_form_is_refused() {
+async fn the_first_beta_form_is_rejected() {
     let scene = Scene::eager([]).await;
     let mut push = emulator::PushConfig::new(scene.endpoint.url());
     push.form = PushForm::WrappedV1Beta1;
-    let refused = scene.emulator.modify_push_config(SUBSCRIPTION, Some(push));
-    assert!(refused.unwrap_err().to_string().contains("v1beta1"));
+    let rejected = scene.emulator.modify_push_config(SUBSCRIPTION, Some(push));
+    assert!(rejected.unwrap_err().to_string().contains("v1beta1"));
 }

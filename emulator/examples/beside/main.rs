@@ -116,7 +116,7 @@ async fn measure_all(arguments: &Arguments) -> Result<Vec<Figures>, Failure> {
 }
 
 /// Prints progress to stderr, separate from the result.
-fn tell(text: &str) {
+fn print(text: &str) {
     writeln!(std::io::stderr(), "{text}").ok();
 }
 

@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::endpoint::{self, Counts};
 use crate::figures::Figures;
 use crate::process::{Kind, Process};
-use crate::{Arguments, Failure, tell};
+use crate::{Arguments, Failure, print};
 
 /// The number of pushes before those that count, for the just-in-time compiler and the connections.
 const WARM_UP: usize = 2_000;
@@ -34,7 +34,7 @@ struct Scene<'a> {
 }
 
 pub(crate) async fn measure(kind: Kind, arguments: &Arguments) -> Result<Figures, Failure> {
-    let begin = |part: &str| tell(&format!("{}: {part}", kind.name()));
+    let begin = |part: &str| print(&format!("{}: {part}", kind.name()));
     begin("starting");
     let ready = starts(kind, arguments).await?;
     begin("single messages");

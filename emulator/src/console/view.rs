@@ -244,7 +244,7 @@ pub(super) fn noted(noted: &Noted) -> Value {
         Note::Purged => "Purged".to_owned(),
         Note::PushConfigChanged => "Push settings changed".to_owned(),
         Note::FaultsChanged { faults } => format!("Faults changed: {faults}"),
-        Note::Redelivered { message_id } => format!("Message {message_id} asked for again"),
+        Note::Redelivered { message_id } => format!("Redelivery of message {message_id} requested"),
     };
     json!({"at": timestamp(noted.at), "what": what})
 }

@@ -38,9 +38,9 @@ async fn a_second_bootstrap_keeps_what_the_first_created() {
     assert_eq!(done.created.len(), 8);
     assert_eq!(done.kept.len(), 0);
     assert_eq!(done.published, 2);
-    let held = emulator.unacked_messages("projects/shop/subscriptions/orders-audit");
-    assert_eq!(held.len(), 2);
-    assert_eq!(held[0].ordering_key, "c-9");
+    let unacked = emulator.unacked_messages("projects/shop/subscriptions/orders-audit");
+    assert_eq!(unacked.len(), 2);
+    assert_eq!(unacked[0].ordering_key, "c-9");
     let again = emulator.bootstrap(&declared).unwrap();
     assert_eq!(again.created.len(), 0);
     assert_eq!(again.kept, done.created);

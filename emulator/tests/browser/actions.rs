@@ -87,7 +87,7 @@ async fn an_empty_emulator_shows_the_next_step() {
 #[tokio::test]
 #[ignore = "needs Chromium and its driver"]
 async fn a_seek_asks_for_confirmation() {
-    let scene = Scene::eager([Answer::Held]).await;
+    let scene = Scene::eager([Answer::Withheld]).await;
     scene.publish(Message::new("waits"));
     let billing = scene.emulator.subscription(SUBSCRIPTION).unwrap();
     browse(scene.emulator.url(), LIGHT, move |page| async move {
@@ -96,7 +96,7 @@ async fn a_seek_asks_for_confirmation() {
             .await;
         page.run("document.querySelector('input[type=datetime-local]').value = '2099-01-01T00:00'")
             .await;
-        for (answer, held) in [("Cancel", 1), ("Seek", 0)] {
+        for (answer, unacked) in [("Cancel", 1), ("Seek", 0)] {
             page.run("document.querySelector('input[type=datetime-local]').form.querySelector('button').click()")
                 .await;
             page.sees("Seek this subscription?").await;
@@ -111,7 +111,7 @@ async fn a_seek_asks_for_confirmation() {
             if answer == "Seek" {
                 page.sees("Done.").await;
             }
-            assert_eq!(billing.unacked_messages().len(), held, "{answer}");
+            assert_eq!(billing.unacked_messages().len(), unacked, "{answer}");
         }
         drop(scene);
     })

@@ -47,10 +47,10 @@ async fn a_dead_letter_shows_its_reason() {
 #[ignore = "needs Chromium and its driver"]
 async fn an_outcome_of_the_service_links_to_its_dead_letter() {
     let answers = [
-        Answer::Said(503, "failed", "the hall is locked\n"),
-        Answer::Said(204, "handled", ""),
-        Answer::Said(204, "discarded", ""),
-        Answer::Said(204, "dead-lettered", ""),
+        Answer::Outcome(503, "failed", "the hall is locked\n"),
+        Answer::Outcome(204, "handled", ""),
+        Answer::Outcome(204, "discarded", ""),
+        Answer::Outcome(204, "dead-lettered", ""),
     ];
     let mut scene = Scene::eager(answers).await;
     let first = scene.publish(Message::new("one"));

@@ -10,7 +10,7 @@ use crate::harness::{Answer, Scene};
 #[tokio::test]
 #[ignore = "needs Chromium and its driver"]
 async fn a_published_message_is_seen_live() {
-    let scene = Scene::eager([Answer::Held]).await;
+    let scene = Scene::eager([Answer::Withheld]).await;
     browse(scene.emulator.url(), LIGHT, |page| async move {
         page.sees("Live").await;
         click(&page, "orders").await;
@@ -76,7 +76,7 @@ async fn five_thousand_messages_stay_usable() {
 #[tokio::test]
 #[ignore = "needs Chromium and its driver"]
 async fn a_list_keeps_the_focus_while_it_changes() {
-    let scene = Scene::eager([Answer::Held]).await;
+    let scene = Scene::eager([Answer::Withheld]).await;
     scene.publish(Message::new("first"));
     browse(scene.emulator.url(), LIGHT, |page| async move {
         page.open("#/messages").await;

@@ -15,13 +15,13 @@ async fn a_foreign_host_name_is_rejected() {
     }
     let body = json!({"data": "hi"});
     let publish = request(&scene.emulator, Method::POST, &format!("api/{PUBLISH}")).json(&body);
-    let refused = publish
+    let rejected = publish
         .header("host", "evil.example:8085")
         .send()
         .await
         .unwrap();
-    assert_eq!(refused.status(), 403);
-    let answer: Value = refused.json().await.unwrap();
+    assert_eq!(rejected.status(), 403);
+    let answer: Value = rejected.json().await.unwrap();
     assert_eq!(answer["error"]["status"], "PERMISSION_DENIED");
     assert_eq!(get(&scene.emulator, "messages").await["total"], 0);
 }

@@ -32,7 +32,7 @@ async fn a_message_is_delivered_again_on_request() {
     let found = get(&scene.emulator, "subscriptions/shop/billing").await;
     assert_eq!(
         found["notes"][0]["what"],
-        format!("Message {id} asked for again")
+        format!("Redelivery of message {id} requested")
     );
 }
 

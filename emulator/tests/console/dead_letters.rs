@@ -8,8 +8,8 @@ use crate::harness::{Answer, DEAD_SUBSCRIPTION, DEAD_TOPIC, SUBSCRIPTION, Scene,
 
 #[tokio::test]
 async fn a_dead_letter_of_the_service_is_linked_both_ways() {
-    let dead_lettered = Answer::Said(204, "dead-lettered", "");
-    let duplicate = Answer::Said(204, "duplicate", "");
+    let dead_lettered = Answer::Outcome(204, "dead-lettered", "");
+    let duplicate = Answer::Outcome(204, "duplicate", "");
     let mut scene = Scene::eager([dead_lettered, duplicate]).await;
     let message = Message::new("bad").with_attribute("kind", "order");
     let id = scene.publish(message.clone());

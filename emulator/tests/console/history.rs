@@ -66,8 +66,8 @@ async fn a_message_past_the_history_names_the_setting() {
         let answer = request(emulator, Method::GET, &path).send().await.unwrap();
         assert_eq!(answer.status(), 404, "{words}");
         let answer: Value = answer.json().await.unwrap();
-        let said = answer["error"]["message"].as_str().unwrap();
-        assert!(said.contains(words), "{said}");
+        let text = answer["error"]["message"].as_str().unwrap();
+        assert!(text.contains(words), "{text}");
     };
     let (emulator, first) = keeping(1);
     let left = "has left the console's history, which keeps the latest 1 messages, in at most 8 MiB. Start the emulator with a larger --history";

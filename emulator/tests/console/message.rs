@@ -87,12 +87,12 @@ async fn a_request_is_shown_without_the_signature_of_its_token() {
 #[tokio::test]
 async fn the_outcome_of_the_service_is_shown_with_its_reason() {
     let answers = [
-        Answer::Said(503, "failed", "the hall is locked\n"),
-        Answer::Said(204, "handled", ""),
-        Answer::Said(204, "duplicate", ""),
-        Answer::Said(204, "discarded", ""),
-        Answer::Said(204, "<b>markup", ""),
-        Answer::Said(204, LONG, ""),
+        Answer::Outcome(503, "failed", "the hall is locked\n"),
+        Answer::Outcome(204, "handled", ""),
+        Answer::Outcome(204, "duplicate", ""),
+        Answer::Outcome(204, "discarded", ""),
+        Answer::Outcome(204, "<b>markup", ""),
+        Answer::Outcome(204, LONG, ""),
     ];
     let mut scene = Scene::eager(answers).await;
     let first = scene.publish(Message::new("hi"));
@@ -158,7 +158,7 @@ async fn the_life_of_a_pulled_message_shows_its_settlements() {
 
 #[tokio::test]
 async fn an_attempt_that_is_under_way_has_no_end() {
-    let mut scene = Scene::eager([Answer::Held]).await;
+    let mut scene = Scene::eager([Answer::Withheld]).await;
     let id = scene.publish(Message::new("hi"));
     scene.endpoint.next().await;
     let life = get(&scene.emulator, &format!("messages/{id}")).await;

@@ -14,8 +14,8 @@ async fn two_emulators_do_not_share_a_folder() {
     };
     assert!(error.is_transient());
     let cause = error.to_string();
-    let said = format!("another emulator uses the data folder {:?}", folder.path());
-    assert!(cause.starts_with(&said), "{cause}");
+    let text = format!("another emulator uses the data folder {:?}", folder.path());
+    assert!(cause.starts_with(&text), "{cause}");
     emulator.stop().await;
     assert!(Emulator::start_with(folder.options()).is_ok());
 }

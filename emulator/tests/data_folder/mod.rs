@@ -115,8 +115,9 @@ fn publish(emulator: &Emulator, data: &'static str) -> String {
 
 /// Returns the data of the unacknowledged messages, in the order of publishing.
 fn unacked(emulator: &Emulator, subscription: &str) -> Vec<String> {
-    let held = emulator.unacked_messages(subscription).into_iter();
-    held.map(|message| String::from_utf8(message.data.to_vec()).unwrap())
+    let unacked = emulator.unacked_messages(subscription).into_iter();
+    unacked
+        .map(|message| String::from_utf8(message.data.to_vec()).unwrap())
         .collect()
 }
 

@@ -164,11 +164,11 @@ impl Page {
              const observer = new MutationObserver(check);
              if (!check()) observer.observe(document, {{subtree: true, childList: true, characterData: true, attributes: true}});"
         );
-        let held = self.client.execute_async(&script, Vec::new()).await;
-        if let Err(error) = held {
+        let reached = self.client.execute_async(&script, Vec::new()).await;
+        if let Err(error) = reached {
             let text = self.run("return document.body.innerText").await;
             panic!(
-                "{expression} did not come to hold: {error}\n{}",
+                "{expression} did not become true: {error}\n{}",
                 text.as_str().unwrap_or_default()
             );
         }

@@ -23,11 +23,11 @@ use super::PATIENCE;
 pub(crate) enum Answer {
     Status(u16),
     /// This status, with the endpoint's outcome and a body.
-    Said(u16, &'static str, &'static str),
+    Outcome(u16, &'static str, &'static str),
     /// 301 to a path that would answer 204.
     Redirect,
     /// 204, after `Endpoint::release`.
-    Held,
+    Withheld,
     /// No answer.
     Never,
 }
@@ -177,14 +177,14 @@ async fn receive(
     script.pushes.send(push).ok();
     match answer.unwrap_or(Answer::Status(204)) {
         Answer::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
-        Answer::Said(status, outcome, body) => {
+        Answer::Outcome(status, outcome, body) => {
             let status = StatusCode::from_u16(status).unwrap();
             (status, [("pushgate-outcome", outcome)], body).into_response()
         }
         Answer::Redirect => {
             (StatusCode::MOVED_PERMANENTLY, [("location", "/elsewhere")]).into_response()
         }
-        Answer::Held => {
+        Answer::Withheld => {
             script.releases.acquire().await.unwrap().forget();
             StatusCode::NO_CONTENT.into_response()
         }

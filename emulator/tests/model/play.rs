@@ -258,11 +258,11 @@ impl<'a> Play<'a> {
 
     fn compare(&self) -> TestCaseResult {
         let compare = |id: &str, expected: &[usize]| {
-            let held = self.subscription(id).unacked_messages().into_iter();
-            let held: Vec<String> = held.map(|message| message.id).collect();
+            let unacked = self.subscription(id).unacked_messages().into_iter();
+            let unacked: Vec<String> = unacked.map(|message| message.id).collect();
             let expected = expected.iter();
             let expected: Vec<&String> = expected.map(|index| &self.published[*index].id).collect();
-            prop_assert_eq!(held.iter().collect::<Vec<_>>(), expected, "{}", id);
+            prop_assert_eq!(unacked.iter().collect::<Vec<_>>(), expected, "{}", id);
             Ok(())
         };
         compare("billing", &self.model.unacked())?;

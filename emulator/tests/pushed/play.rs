@@ -188,25 +188,25 @@ impl<'a> Play<'a> {
 
     /// Checks that the events contain every push with its answer and its end.
     fn compare_events(&mut self) -> TestCaseResult {
-        let mut told = vec![0; self.ids.len()];
+        let mut attempts = vec![0; self.ids.len()];
         while let Ok(event) = self.events.try_recv() {
             let Some(reply) = event.reply() else { continue };
             let place = self.ids.iter().position(|id| *id == event.message_id);
             let place = place.unwrap();
-            told[place] += 1;
-            prop_assert_eq!(usize::try_from(event.attempt).unwrap(), told[place]);
+            attempts[place] += 1;
+            prop_assert_eq!(usize::try_from(event.attempt).unwrap(), attempts[place]);
             let message = &self.script.messages[place];
-            let answer = message.answer(told[place]);
+            let answer = message.answer(attempts[place]);
             prop_assert_eq!(reply, reply_of(answer));
             let expected = expected(self.script.declared, message);
-            let is_last = told[place] == expected.pushes;
+            let is_last = attempts[place] == expected.pushes;
             prop_assert_eq!(event.is_acked(), is_last && !expected.is_dead);
             let is_dead = event.dead_lettered_to().is_some();
             prop_assert_eq!(is_dead, is_last && expected.is_dead);
             prop_assert_eq!(event.next_attempt_in().is_some(), !is_last);
         }
-        for (message, told) in self.script.messages.iter().zip(told) {
-            prop_assert_eq!(told, expected(self.script.declared, message).pushes);
+        for (message, attempts) in self.script.messages.iter().zip(attempts) {
+            prop_assert_eq!(attempts, expected(self.script.declared, message).pushes);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{SUBSCRIPTION, TOPIC, call, get, put, refusal, with_topic};
+use super::{SUBSCRIPTION, TOPIC, call, get, put, rejection, with_topic};
 use crate::harness::Endpoint;
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn invalid_messages_are_rejected_all_or_none() {
     .await;
     assert_eq!(
         missing,
-        refusal(404, "NOT_FOUND", "Resource not found (resource=missing)")
+        rejection(404, "NOT_FOUND", "Resource not found (resource=missing)")
     );
     assert!(emulator.unacked_messages(SUBSCRIPTION).is_empty());
 }

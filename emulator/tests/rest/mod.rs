@@ -42,7 +42,7 @@ async fn with_topic() -> Emulator {
     emulator
 }
 
-fn refusal(code: u16, status: &str, message: &str) -> (u16, Value) {
+fn rejection(code: u16, status: &str, message: &str) -> (u16, Value) {
     (
         code,
         json!({"error": {"code": code, "status": status, "message": message}}),

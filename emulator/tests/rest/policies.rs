@@ -40,22 +40,22 @@ async fn a_policy_is_replaced_only_by_its_last_reader() {
 async fn every_permission_is_granted_on_what_exists() {
     let emulator = with_topic().await;
     let permissions = json!({"permissions": ["pubsub.topics.publish"]});
-    let ask = |resource: &str| format!("{resource}:testIamPermissions");
-    let answer = call(&emulator, Method::POST, &ask(TOPIC), &permissions).await;
+    let path = |resource: &str| format!("{resource}:testIamPermissions");
+    let answer = call(&emulator, Method::POST, &path(TOPIC), &permissions).await;
     assert_eq!(answer, (200, permissions.clone()));
     let twice = json!({"permissions": ["pubsub.topics.publish", "pubsub.topics.publish"]});
-    let answer = call(&emulator, Method::POST, &ask(TOPIC), &twice).await;
+    let answer = call(&emulator, Method::POST, &path(TOPIC), &twice).await;
     assert_eq!(answer, (200, permissions));
     let consume = json!({"permissions": ["pubsub.subscriptions.consume"]});
-    let answer = call(&emulator, Method::POST, &ask(SUBSCRIPTION), &consume).await;
+    let answer = call(&emulator, Method::POST, &path(SUBSCRIPTION), &consume).await;
     assert_eq!(answer, (200, json!({})));
     for wrong in [
         "pubsub.*",
         "pubsub.topics.bogus",
         "pubsub.subscriptions.consume",
     ] {
-        let asked = json!({"permissions": [wrong]});
-        let answer = call(&emulator, Method::POST, &ask(TOPIC), &asked).await;
+        let request = json!({"permissions": [wrong]});
+        let answer = call(&emulator, Method::POST, &path(TOPIC), &request).await;
         assert_eq!(answer.0, 400, "{wrong}");
     }
 }

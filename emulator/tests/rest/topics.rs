@@ -4,7 +4,7 @@ use emulator::Pace;
 use reqwest::Method;
 use serde_json::json;
 
-use super::{SUBSCRIPTION, TOPIC, call, get, put, refusal, with_topic};
+use super::{SUBSCRIPTION, TOPIC, call, get, put, rejection, with_topic};
 use crate::harness::emulator;
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn topics_are_managed_over_rest() {
     );
     assert_eq!(
         get(&emulator, TOPIC).await,
-        refusal(404, "NOT_FOUND", "Resource not found (resource=orders)")
+        rejection(404, "NOT_FOUND", "Resource not found (resource=orders)")
     );
 }
 
@@ -43,7 +43,7 @@ async fn a_name_is_taken_once() {
     let message = "Resource already exists in the project (resource=orders)";
     assert_eq!(
         put(&emulator, TOPIC, json!({})).await,
-        refusal(409, "ALREADY_EXISTS", message)
+        rejection(409, "ALREADY_EXISTS", message)
     );
     put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
     assert_eq!(
