@@ -112,7 +112,7 @@ rules! {
         "no declaration describes it";
     Error PLAN_DRIFT: "plan-drift",
         "the plan or state agrees with the declarations",
-        "the cloud does something else than the declaration, its documents and its tests say";
+        "the cloud does something else than the declaration, its documents and its tests describe";
     Error PLAN_CALLER: "plan-caller",
         "audience and service account are the same on both sides",
         "every push is refused with 401 or 403, and after the last attempt valid messages are dead letters";
@@ -148,7 +148,7 @@ rules! {
         "a misspelt setting has no effect";
     Error SERVICE_VALUE: "service-value",
         "the service can read the value of each of its settings, if the plan or state knows it",
-        "the service does not start: the previous revision goes on, or there is none";
+        "the service does not start: the previous revision keeps serving, or there is none";
     Warning SERVICE_GRACE: "service-grace",
         "PUSHGATE_GRACE_SECONDS is less than the 10 s after which Cloud Run kills",
         "an instance that shuts down is killed before it has released its claims: each message waits for its lease";
