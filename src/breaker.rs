@@ -115,6 +115,19 @@ impl Breaker {
         })
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns 0 if closed, 1 if half-open and 2 if open, as in the metrics.
+    pub(crate) fn state(&self) -> u8 {
+        match self.known().state {
+            State::Closed { .. } => 0,
+            State::HalfOpen { .. } => 1,
+            State::Open { .. } => 2,
+        }
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -26,6 +26,8 @@ use crate::server::connections;
 use crate::server::{Running, serve};
 use crate::shutdown::Shutdown;
 use crate::subscriber::{Subscriber, faults, short_leases};
+use crate::telemetry::export::{ExportError, Telemetry};
+use crate::telemetry::metrics::Metrics;
 
 /// The subscribers of a service, and the states they share.
 #[derive(Default)]
@@ -60,11 +62,16 @@ pub enum StartError {
     /// The threads that run handlers cannot be started.
     #[error("cannot start the threads of the handlers")]
     Threads(#[source] std::io::Error),
+    /// The exporters of metrics cannot be created.
+    #[error(transparent)]
+    Telemetry(#[from] ExportError),
     /// The port is in use, or not allowed.
-    #[error("cannot listen on {address}: check PORT")]
+    #[error("cannot listen on {address}: check {setting}")]
     Listen {
         /// The configured address.
         address: std::net::SocketAddr,
+        /// The setting with the port.
+        setting: &'static str,
         /// The error of the system.
         source: std::io::Error,
     },
@@ -135,6 +142,7 @@ impl Service {
     /// If declarations or settings are invalid, a state cannot be opened, or the port is not available.
     pub async fn start(self, config: &Config) -> Result<Running, StartError> {
         self.check(config)?;
+        let telemetry = self.export(config)?;
         let pools =
             Pools::new(config.concurrency, &self.subscribers).map_err(StartError::Threads)?;
         let shutdown = Shutdown::default();
@@ -143,8 +151,9 @@ impl Service {
             None => open_store(config)?,
         };
         log_advice(Arc::clone(&store), shutdown.closing.clone());
-        let bindings = bind(self.subscribers, config, &store, &pools);
-        let authentication = authenticate(config)?;
+        let metrics = &telemetry.metrics;
+        let bindings = bind(self.subscribers, config, &store, &pools, metrics);
+        let authentication = authenticate(config, metrics)?;
         let states = open_states(&self.providers, &config.environment, &pools).await?;
         let dead_letters = DeadLetterClient::new(config.pubsub_emulator.clone());
         let (connections, pushes) = connections::limits(config.concurrency);
@@ -154,7 +163,7 @@ impl Service {
             bodies: limit_bodies(config),
             bindings,
             readiness: Readiness::new(store),
-            replies: Replies::new(self.listener),
+            replies: Replies::new(self.listener, metrics.clone()),
             deliveries: Deliveries {
                 states,
                 shutdown,
@@ -162,7 +171,12 @@ impl Service {
                 dead_letters: DeadLetters(Arc::new(dead_letters)),
             },
         };
-        listen(config, receiver, connections).await
+        listen(config, receiver, telemetry, connections)
+    }
+
+    fn export(&self, config: &Config) -> Result<Telemetry, ExportError> {
+        let subscriptions = self.subscribers.len();
+        Telemetry::start(&config.exporters, &config.environment, subscriptions)
     }
 
     /// Checks the declarations, and the leases with the settings.
@@ -181,12 +195,13 @@ fn open_store(config: &Config) -> Result<Arc<dyn DedupStore>, StartError> {
     opened.map_err(StartError::Store)
 }
 
-fn authenticate(config: &Config) -> Result<Authentication, StartError> {
+fn authenticate(config: &Config, metrics: &Metrics) -> Result<Authentication, StartError> {
     let authentication = Authentication::new(
         config.authentication,
         &config.issuer,
         config.keys_url.clone(),
         config.token_leeway,
+        metrics.clone(),
     );
     authentication.map_err(|error| StartError::Keys(Box::new(error)))
 }
@@ -199,15 +214,17 @@ fn limit_bodies(config: &Config) -> Bodies {
     )
 }
 
-async fn listen(
+fn listen(
     config: &Config,
     receiver: PushReceiver,
+    telemetry: Telemetry,
     connections: usize,
 ) -> Result<Running, StartError> {
-    let running = serve(config, receiver, connections).await;
-    running.map_err(|source| StartError::Listen {
-        address: config.listen,
-        source,
+    let running = serve(config, receiver, telemetry, connections);
+    running.map_err(|error| StartError::Listen {
+        address: error.address,
+        setting: error.setting,
+        source: error.source,
     })
 }
 
@@ -217,11 +234,12 @@ fn bind(
     config: &Config,
     store: &Arc<dyn DedupStore>,
     pools: &Pools,
+    metrics: &Metrics,
 ) -> Bindings {
-    let store = ProtectedStore::new(Arc::clone(store));
+    let store = ProtectedStore::new(Arc::clone(store), metrics.clone());
     let running = subscribers
         .into_iter()
-        .map(|declared| RunningSubscriber::new(declared, &config.project, &store, pools));
+        .map(|declared| RunningSubscriber::new(declared, &config.project, &store, pools, metrics));
     let defaults = Defaults {
         callers: &config.callers,
         audiences: &config.audiences,

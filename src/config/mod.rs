@@ -6,6 +6,7 @@ mod reader;
 #[cfg(feature = "redis")]
 mod redis;
 mod settings;
+mod telemetry;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,7 +21,7 @@ pub use self::settings::{SETTINGS, Setting};
 use crate::dedup::StoreSetting;
 use crate::environment::Environment;
 use crate::push::authentication::Mode;
-use crate::telemetry;
+use crate::telemetry::{self as logs, export::Exporters};
 
 /// The effective settings of a service.
 #[derive(Clone, Debug)]
@@ -42,6 +43,7 @@ pub struct Config {
     pub(crate) bodies_bytes: usize,
     pub(crate) token_leeway: Duration,
     pub(crate) store_timeout: Duration,
+    pub(crate) exporters: Exporters,
     pub(crate) environment: Environment,
 }
 
@@ -101,9 +103,7 @@ impl Config {
         let shown = |setting: &Setting| {
             let value = match (setting.name, self.environment.get(setting.name)) {
                 ("GOOGLE_CLOUD_PROJECT", _) => self.project.clone(),
-                ("PUSHGATE_LOG_FORMAT", _) if telemetry::wants_json(&self.environment) => {
-                    "json".into()
-                }
+                ("PUSHGATE_LOG_FORMAT", _) if logs::wants_json(&self.environment) => "json".into(),
                 ("PUSHGATE_LOG_FORMAT", _) => "text".into(),
                 ("PUSHGATE_STORE", _) => self.store.to_string(),
                 ("PUSHGATE_STORE_PASSWORD", Some(_)) => "***".into(),

@@ -50,6 +50,7 @@ impl Reader<'_> {
         let body_timeout = self.number(&BODY_TIMEOUT, 1, 600);
         let leeway = self.number(&LEEWAY, 0, 60);
         let store_timeout = self.number(&STORE_TIMEOUT, 10, 60_000);
+        let exporters = self.exporters();
         let _checked = self.read(&LOG, |value| telemetry::filter(value).map(drop));
         let _checked = self.optional(&LOG_FORMAT, |value| telemetry::is_json(value).map(drop));
         Some(Config {
@@ -69,6 +70,7 @@ impl Reader<'_> {
             body_timeout: Duration::from_secs(body_timeout?),
             token_leeway: Duration::from_secs(leeway?),
             store_timeout: Duration::from_millis(store_timeout?),
+            exporters: exporters?,
             environment: self.environment.clone(),
         })
     }
@@ -93,7 +95,11 @@ impl Reader<'_> {
         self.read(&KEYS_URL, keys_url)
     }
 
-    fn read<T>(&mut self, setting: &Setting, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub(super) fn read<T>(
+        &mut self,
+        setting: &Setting,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
         match self.environment.get(setting.name).or(setting.default) {
             Some(value) => self.parse(setting, value, parse),
             None => self.fault(setting, "is not set".into()),
@@ -101,7 +107,7 @@ impl Reader<'_> {
     }
 
     /// Reads an optional setting: `Some(None)` if it is unset.
-    fn optional<T>(
+    pub(super) fn optional<T>(
         &mut self,
         setting: &Setting,
         parse: impl Fn(&str) -> Option<T>,
@@ -128,7 +134,7 @@ impl Reader<'_> {
         }
     }
 
-    fn number(&mut self, setting: &Setting, least: u64, most: u64) -> Option<u64> {
+    pub(super) fn number(&mut self, setting: &Setting, least: u64, most: u64) -> Option<u64> {
         self.read(setting, |value| {
             value
                 .parse()
@@ -215,7 +221,7 @@ pub(super) fn missing_feature(scheme: &str) -> Option<&'static str> {
     }
 }
 
-fn list(value: &str) -> Vec<String> {
+pub(super) fn list(value: &str) -> Vec<String> {
     let items = value.split(',').map(str::trim);
     items
         .filter(|item| !item.is_empty())

@@ -98,6 +98,27 @@ settings! {
     LOG_FORMAT: "PUSHGATE_LOG_FORMAT", None,
         "the format of the log; if unset, json on Cloud Run and text elsewhere",
         "json or text";
+    METRICS_EXPORTER: "OTEL_METRICS_EXPORTER", None,
+        "the export of metrics: to Prometheus, which reads /metrics, and by OTLP; if unset, otlp with an endpoint and none without",
+        "prometheus, otlp, both separated by a comma, or none";
+    PROMETHEUS_HOST: "OTEL_EXPORTER_PROMETHEUS_HOST", Some("localhost"),
+        "the address of /metrics; metrics on another address than loopback are open to everyone who reaches it",
+        "an IP address or localhost";
+    PROMETHEUS_PORT: "OTEL_EXPORTER_PROMETHEUS_PORT", Some("9464"),
+        "the port of /metrics",
+        "a port, 0 to 65535";
+    OTLP_ENDPOINT: "OTEL_EXPORTER_OTLP_ENDPOINT", None,
+        "the base URL for OTLP over HTTP, such as http://localhost:4318, or https://telemetry.googleapis.com with application default credentials",
+        "an http or https URL";
+    OTLP_METRICS_ENDPOINT: "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", None,
+        "the URL for metrics by OTLP, with its path; if unset, v1/metrics below the base URL",
+        "an http or https URL";
+    OTLP_PROTOCOL: "OTEL_EXPORTER_OTLP_PROTOCOL", Some("http/protobuf"),
+        "the transport of OTLP",
+        "http/protobuf";
+    SDK_DISABLED: "OTEL_SDK_DISABLED", Some("false"),
+        "the switch that disables all exports",
+        "true or false";
 }
 
 macro_rules! redis_form {

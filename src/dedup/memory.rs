@@ -284,6 +284,10 @@ impl DedupStore for MemoryStore {
         Ok(())
     }
 
+    fn system(&self) -> &'static str {
+        "memory"
+    }
+
     async fn advice(&self) -> Result<Vec<String>, StoreError> {
         Ok(vec![
             "the store is in memory, so messages that were handled by another instance or before a restart run again: set PUSHGATE_STORE to a shared store".into(),

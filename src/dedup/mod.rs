@@ -90,6 +90,11 @@ pub trait DedupStore: ClaimStore + TicketStore {
     /// Checks that the store answers, for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
 
+    /// Returns the name of the store's system for metrics, such as `redis` (OpenTelemetry, `db.system.name`).
+    fn system(&self) -> &'static str {
+        "other"
+    }
+
     /// Returns the changes to the store that an operator should make, one sentence each. They are logged when the service starts.
     async fn advice(&self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
@@ -201,6 +206,16 @@ impl StoreError {
     /// The error of a step that was abandoned without an answer.
     pub(crate) fn no_answer() -> Self {
         Self::Unavailable(Arc::new(io::Error::from(io::ErrorKind::TimedOut)))
+    }
+
+    /// Returns the kind of this error for metrics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::Rejected(_) => "rejected",
+            Self::Corrupt => "corrupt",
+            Self::Full(_) => "full",
+        }
     }
 
     /// Returns true if the step may have happened nevertheless: it was sent, and its answer is not known.

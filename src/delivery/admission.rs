@@ -35,6 +35,11 @@ impl Admission {
         }
     }
 
+    /// Returns the number of places that are taken, and of all places.
+    pub(crate) fn occupancy(&self) -> (usize, usize) {
+        (self.limit - self.places.available_permits(), self.limit)
+    }
+
     /// Takes a place in the process.
     pub(crate) fn enter(&self) -> Result<Place, OverCapacity> {
         Arc::clone(&self.places)

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::dedup::{Claim, ProtectedStore, StepResult, StoreError, Ticket, TicketStore};
 use crate::delivery::delivery::Delivery;
 use crate::loggable::chain;
+use crate::telemetry::metrics::SubscriptionMetrics;
 
 /// A lease that is renewed three times in its length, until dropped. If the claim is lost, the handler receives its stop signal,
 /// since another delivery may be handling the message.
@@ -34,6 +35,7 @@ impl Lease {
             stop: delivery.input.context.stop.clone(),
             is_begun: Arc::clone(&is_begun),
             first_lease: delivery.claim_ticket().lease,
+            metrics: delivery.subscriber.metrics.clone(),
         };
         Self {
             renewing: tokio::spawn(renewal.run()).abort_handle(),
@@ -94,6 +96,7 @@ struct Renewal {
     is_begun: Arc<AtomicBool>,
     /// The lease that the claim has set.
     first_lease: Duration,
+    metrics: SubscriptionMetrics,
 }
 
 impl Renewal {
@@ -102,7 +105,13 @@ impl Renewal {
         let mut pause = self.first_lease / 3;
         loop {
             sleep(pause).await;
-            match self.renew().await {
+            let renewed = self.renew().await;
+            self.metrics.renewed(match &renewed {
+                Ok(StepResult::Done) => "ok",
+                Ok(StepResult::ClaimLost) => "lost",
+                Err(_) => "error",
+            });
+            match renewed {
                 Ok(StepResult::Done) => pause = ticket.lease / 3,
                 Ok(StepResult::ClaimLost) => {
                     tracing::warn!(

@@ -111,8 +111,27 @@ fn pauses(declared: InProcess) -> impl Iterator<Item = Duration> + Send + Sync +
         .map(|bound| rand::rng().random_range(Duration::ZERO..=bound))
 }
 
-/// Runs the handler until it ends, its hard limit passes, or the service shuts down.
+/// Runs the handler once, and measures it.
 async fn run_once(delivery: &Delivery, lease: &Lease, deliveries: &Deliveries) -> Run {
+    let job = match begin(delivery, lease, deliveries).await {
+        Ok(job) => job,
+        Err(reason) => return Run::Ended(End::NotBegun.because(reason).into()),
+    };
+    let start = Instant::now();
+    let run = wait_for(job, delivery, deliveries).await;
+    let end = match &run {
+        Run::Ended(RunEnd::Settle(settlement)) => settlement.end,
+        Run::Ended(RunEnd::DeadLetter(_)) => End::DeadLettered,
+        Run::StillRunning(_) => End::StillRunning,
+    };
+    let is_failure = !matches!(end, End::Handled | End::Discarded);
+    let metrics = &delivery.subscriber.metrics;
+    metrics.ran(end.name(), is_failure, start.elapsed());
+    run
+}
+
+/// Waits until the handler ends, its hard limit passes, or the service shuts down.
+async fn wait_for(mut job: Job, delivery: &Delivery, deliveries: &Deliveries) -> Run {
     let limits = delivery.subscriber.limits;
     let (soft, hard) = (
         delivery.arrival + limits.soft,
@@ -120,10 +139,6 @@ async fn run_once(delivery: &Delivery, lease: &Lease, deliveries: &Deliveries) -
     );
     let stop = &delivery.input.context.stop;
     let aborting = &deliveries.shutdown.aborting;
-    let mut job = match begin(delivery, lease, deliveries).await {
-        Ok(job) => job,
-        Err(reason) => return Run::Ended(End::NotBegun.because(reason).into()),
-    };
     tokio::select! {
         biased;
         ended = &mut job.task => return Run::Ended(RunEnd::of(ended, End::Stopped)),
@@ -168,7 +183,7 @@ async fn begin(
         job = async {
             let thread = pools.thread(quota).await;
             lease.begin(delivery).await?; // after the wait for a thread, since the run has not begun before
-            Ok(pools.start(&subscriber.declared.work, quota, thread, input.clone()))
+            Ok(pools.start(&subscriber.declared.work, quota, thread, input.clone(), &subscriber.metrics))
         } => job,
     }
 }

@@ -11,6 +11,7 @@ use crate::delivery::admission::{OverCapacity, Place, Waiting};
 use crate::delivery::dead_letter::DeadLetterTopic;
 use crate::delivery::pools::{Pools, Quota};
 use crate::subscriber::{Idempotency, Identity, Limits, Subscriber};
+use crate::telemetry::metrics::{Metrics, SubscriptionMetrics};
 
 /// The messages that an `async` handler takes at once, unless declared.
 const ASYNC_PLACES: usize = 100;
@@ -35,6 +36,10 @@ pub(crate) struct RunningSubscriber {
     pub(crate) waiting: Waiting,
     /// The circuit breaker, if one is declared.
     breaker: Option<Arc<Breaker>>,
+    /// The metrics of its deliveries.
+    pub(crate) metrics: SubscriptionMetrics,
+    /// The number of places.
+    pub(crate) limit: usize,
 }
 
 impl RunningSubscriber {
@@ -43,6 +48,7 @@ impl RunningSubscriber {
         project: &str,
         store: &ProtectedStore,
         pools: &Pools,
+        metrics: &Metrics,
     ) -> Self {
         let idempotency = declared.idempotency.as_ref();
         let quota = pools.quota(&declared.work);
@@ -57,7 +63,15 @@ impl RunningSubscriber {
             dead_letter_topic: DeadLetterTopic::new(
                 format!("projects/{project}/topics/{}", declared.dead_letter_topic),
                 &declared.id,
+                metrics.clone(),
             ),
+            metrics: SubscriptionMetrics::new(
+                metrics.clone(),
+                &declared.id,
+                &declared.topic,
+                declared.cloud.attempts,
+            ),
+            limit: places,
             limits: declared.limits(),
             store: match idempotency.is_some_and(Idempotency::is_guarded) {
                 true => store.clone(),
@@ -93,6 +107,17 @@ impl RunningSubscriber {
         Arc::clone(&self.places)
             .try_acquire_owned()
             .map_err(|_full| OverCapacity::Subscription)
+    }
+
+    /// Returns the number of deliveries that are running or waiting.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.limit - self.places.available_permits()
+    }
+
+    /// Returns the circuit breakers of the handler and of the dead-letter topic.
+    pub(crate) fn breakers(&self) -> impl Iterator<Item = &Breaker> {
+        let own = self.breaker.iter().map(Arc::as_ref);
+        own.chain([self.dead_letter_topic.breaker()])
     }
 
     /// Returns a permit from the subscriber's circuit breaker, or `None` without one.

@@ -126,6 +126,12 @@ impl Bindings {
         }
     }
 
+    /// Returns all subscribers.
+    pub(crate) fn subscribers(&self) -> impl Iterator<Item = &RunningSubscriber> {
+        let bindings = self.by_name.values();
+        bindings.map(|binding| binding.subscriber.as_ref())
+    }
+
     /// Returns the endpoint at this path, with its declared subscriber.
     pub(crate) fn endpoint<'a>(&'a self, path: Option<&'a str>) -> Endpoint<'a> {
         let named = path.and_then(|id| {

@@ -2,58 +2,20 @@
 //! an attacker cannot flood the log, and a mistake in a push subscription still appears with its reason.
 
 use std::collections::HashMap;
-use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::push::authentication::{AuthenticationError, TokenError};
-use crate::push::binding::BindingError;
 use crate::push::log_line::{Level, LogLine};
-use crate::push::refusal::{NoEndpoint, Refusal};
 
 const PERIOD: Duration = Duration::from_secs(1);
 /// The lines of one kind in a period, besides the one that counts the rest.
 const LINES: u64 = 3;
 
-/// The variants of a refusal and of its cause, without data of the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Kind {
-    refusal: Discriminant<Refusal>,
-    authentication: Option<Discriminant<AuthenticationError>>,
-    token: Option<Discriminant<TokenError>>,
-    binding: Option<Discriminant<BindingError>>,
-    endpoint: Option<Discriminant<NoEndpoint>>,
-}
-
-impl Kind {
-    pub(crate) fn of(refusal: &Refusal) -> Self {
-        let mut kind = Self {
-            refusal: discriminant(refusal),
-            authentication: None,
-            token: None,
-            binding: None,
-            endpoint: None,
-        };
-        match refusal {
-            Refusal::Authentication(error) => {
-                kind.authentication = Some(discriminant(error));
-                if let AuthenticationError::Token(error) = error {
-                    kind.token = Some(discriminant(error));
-                }
-            }
-            Refusal::Binding(error) => kind.binding = Some(discriminant(error)),
-            Refusal::Endpoint(error) => kind.endpoint = Some(discriminant(error)),
-            _ => {}
-        }
-        kind
-    }
-}
-
 /// The refusals of the current period.
 #[derive(Clone, Default)]
-pub(crate) struct LogLimit(Arc<Mutex<HashMap<Kind, Seen>>>);
+pub(crate) struct LogLimit(Arc<Mutex<HashMap<&'static str, Seen>>>);
 
 #[derive(Default)]
 struct Seen {
@@ -67,7 +29,7 @@ struct Seen {
 
 impl LogLimit {
     /// Logs the refusal now, or with the others of its kind when the period ends.
-    pub(crate) fn log(&self, kind: Kind, line: LogLine, level: Level) {
+    pub(crate) fn log(&self, kind: &'static str, line: LogLine, level: Level) {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_first = kinds.is_empty();
         let seen = kinds.entry(kind).or_default();

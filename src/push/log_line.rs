@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::delivery::envelope::Envelope;
+use crate::delivery::settle::settlement::End;
 use crate::loggable::excerpt;
+use crate::telemetry::metrics::{Ended, SubscriptionMetrics};
 use crate::trace::Trace;
 
 /// The level of a log line.
@@ -33,6 +36,10 @@ pub(crate) struct LogLine {
     pub(crate) message_id: Option<String>,
     /// Pub/Sub's number of the delivery attempt, if the subscription has a dead-letter policy.
     pub(crate) delivery_attempt: Option<u32>,
+    /// The time of the publish, once the envelope is read.
+    pub(crate) publish_time: Option<OffsetDateTime>,
+    /// The metrics of the subscription, once its subscriber is found.
+    pub(crate) metrics: Option<SubscriptionMetrics>,
     /// The trace of the message, or of the request.
     pub(crate) trace: Option<Trace>,
     /// The number of the claim: above 1 if an earlier claim's lease expired.
@@ -62,6 +69,8 @@ impl LogLine {
             subscription: None,
             message_id: None,
             delivery_attempt: None,
+            publish_time: None,
+            metrics: None,
             trace: None,
             claim: None,
             duration: Duration::ZERO,
@@ -78,6 +87,20 @@ impl LogLine {
         self.subscription = Some(envelope.subscription.clone());
         self.message_id = Some(envelope.message_id.clone());
         self.delivery_attempt = envelope.delivery_attempt;
+        self.publish_time = Some(envelope.publish_time);
+    }
+
+    /// Counts the end of the delivery.
+    pub(crate) fn count_end(&self, end: End, is_redelivered: bool) {
+        if let (Some(metrics), Some(publish_time)) = (&self.metrics, self.publish_time) {
+            metrics.ended(&Ended {
+                outcome: end.name(),
+                is_redelivered,
+                is_record_missing: matches!(end, End::Unrecorded | End::Unguarded),
+                publish_time,
+                delivery_attempt: self.delivery_attempt,
+            });
+        }
     }
 
     /// Writes the line.

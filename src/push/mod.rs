@@ -14,6 +14,7 @@ pub(crate) mod authentication;
 pub(crate) mod binding;
 pub(crate) mod body;
 pub(crate) mod forms;
+mod gauges;
 pub(crate) mod log_limit;
 pub(crate) mod log_line;
 pub(crate) mod readiness;
@@ -93,6 +94,7 @@ impl PushReceiver {
         let trace = Trace::of(&envelope.attributes).or_else(|| Trace::of_request(&head.headers));
         line.set_message(&envelope, trace.as_ref());
         let subscriber = self.bindings.find(&envelope.subscription, &caller)?;
+        line.metrics = Some(subscriber.metrics.clone());
         forms::check_form(&envelope, &subscriber.declared)?;
         Ok(IncomingMessage {
             subscriber: Arc::clone(subscriber),

@@ -41,6 +41,36 @@ pub(crate) enum NoEndpoint {
     Method(String),
 }
 
+impl Refusal {
+    /// Returns the kind for metrics and for the limit of log lines. It holds nothing of the request.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Endpoint(NoEndpoint::Path(_)) => "unknown_path",
+            Self::Endpoint(NoEndpoint::Nothing(_)) => "not_a_push",
+            Self::Endpoint(NoEndpoint::Method(_)) => "method",
+            Self::Authentication(error) => error.kind(),
+            Self::Binding(BindingError::UnknownSubscription { .. }) => "unknown_subscription",
+            Self::Binding(BindingError::OtherCaller { .. }) => "other_caller",
+            Self::Binding(BindingError::OtherAudience { .. }) => "other_audience",
+            Self::Body(BodyError::TooLarge(_)) => "body_too_large",
+            Self::Body(BodyError::NoRoom(_)) => "bodies_over_capacity",
+            Self::Body(BodyError::TooSlow(_)) => "body_too_slow",
+            Self::Body(BodyError::Incomplete(_)) => "body_incomplete",
+            Self::Envelope(_) => "envelope_invalid",
+            Self::NotClaimed(NotClaimed::ShuttingDown(_)) => "shutting_down",
+            Self::NotClaimed(NotClaimed::OverCapacity(OverCapacity::Process(_))) => {
+                "process_over_capacity"
+            }
+            Self::NotClaimed(NotClaimed::OverCapacity(OverCapacity::Subscription)) => {
+                "subscription_over_capacity"
+            }
+            Self::NotClaimed(NotClaimed::CircuitOpen(_)) => "circuit_open",
+            Self::NotClaimed(NotClaimed::Store(_)) => "store_down",
+            Self::Defect => "defect",
+        }
+    }
+}
+
 impl From<ShuttingDown> for Refusal {
     fn from(error: ShuttingDown) -> Self {
         NotClaimed::from(error).into()

@@ -10,12 +10,13 @@ use crate::delivery::settle::settlement::{End, Settlement};
 use crate::loggable::chain;
 use crate::push::binding::BindingError;
 use crate::push::body::BodyError;
-use crate::push::log_limit::{Kind, LogLimit};
+use crate::push::log_limit::LogLimit;
 use crate::push::log_line::{Level, Listener, LogLine};
 use crate::push::refusal::{NoEndpoint, Refusal};
+use crate::telemetry::metrics::Metrics;
 
-/// The decision about one push: the status, its word in the log, and the level.
-struct Decision(StatusCode, &'static str, Level);
+/// The decision about one push: the status, and the level of its log line.
+struct Decision(StatusCode, Level);
 
 impl Decision {
     /// Uses 204 only of the ack statuses: the official emulator does not accept 202 (Google, *Receive push messages*: 102, 200, 201,
@@ -23,28 +24,28 @@ impl Decision {
     fn of_end(end: End) -> Self {
         const ACK: StatusCode = StatusCode::NO_CONTENT;
         const AGAIN: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
-        let (status, outcome, level) = match end {
-            End::Handled => (ACK, "handled", Level::Info),
-            End::Discarded => (ACK, "discarded", Level::Info),
-            End::DeadLettered => (ACK, "dead-lettered", Level::Warn),
-            End::Duplicate => (ACK, "duplicate", Level::Info),
-            End::OtherPayloadIgnored => (ACK, "ignored", Level::Warn),
-            End::OtherPayload => (AGAIN, "other payload", Level::Warn),
-            End::Unguarded => (ACK, "handled unguarded", Level::Warn),
+        let (status, level) = match end {
+            End::Handled => (ACK, Level::Info),
+            End::Discarded => (ACK, Level::Info),
+            End::DeadLettered => (ACK, Level::Warn),
+            End::Duplicate => (ACK, Level::Info),
+            End::OtherPayloadIgnored => (ACK, Level::Warn),
+            End::OtherPayload => (AGAIN, Level::Warn),
+            End::Unguarded => (ACK, Level::Warn),
             // After a nack the message certainly runs again; after an ack only a duplicate would.
-            End::Unrecorded => (ACK, "unrecorded", Level::Error),
-            End::Failed => (AGAIN, "failed", Level::Warn),
-            End::TimedOut => (AGAIN, "timed out", Level::Warn),
-            End::StillRunning => (AGAIN, "still running", Level::Error),
-            End::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, "panicked", Level::Error),
-            End::Stopped => (AGAIN, "stopped", Level::Warn),
-            End::NotBegun => (AGAIN, "not begun", Level::Warn),
-            End::FailedElsewhere => (AGAIN, "failed elsewhere", Level::Info),
-            End::InProgress => (StatusCode::CONFLICT, "in progress elsewhere", Level::Info),
-            End::FencedOut => (StatusCode::CONFLICT, "fenced out", Level::Warn),
-            End::NotDeadLettered => (AGAIN, "not dead-lettered", Level::Error),
+            End::Unrecorded => (ACK, Level::Error),
+            End::Failed => (AGAIN, Level::Warn),
+            End::TimedOut => (AGAIN, Level::Warn),
+            End::StillRunning => (AGAIN, Level::Error),
+            End::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, Level::Error),
+            End::Stopped => (AGAIN, Level::Warn),
+            End::NotBegun => (AGAIN, Level::Warn),
+            End::FailedElsewhere => (AGAIN, Level::Info),
+            End::InProgress => (StatusCode::CONFLICT, Level::Info),
+            End::FencedOut => (StatusCode::CONFLICT, Level::Warn),
+            End::NotDeadLettered => (AGAIN, Level::Error),
         };
-        Self(status, outcome, level)
+        Self(status, level)
     }
 
     fn of_refusal(refusal: &Refusal) -> Self {
@@ -84,7 +85,7 @@ impl Decision {
             }
             Refusal::Defect => (StatusCode::INTERNAL_SERVER_ERROR, Level::Error),
         };
-        Self(status, "refused", level)
+        Self(status, level)
     }
 }
 
@@ -97,6 +98,7 @@ pub(crate) struct Replies {
     pub(crate) listener: Option<Listener>,
     /// The lines of unknown callers.
     pub(crate) log_limit: LogLimit,
+    metrics: Metrics,
 }
 
 /// Marks the response to a caller that may push here.
@@ -104,10 +106,11 @@ pub(crate) struct Replies {
 pub(crate) struct ToKnownCaller;
 
 impl Replies {
-    pub(crate) fn new(listener: Option<Listener>) -> Self {
+    pub(crate) fn new(listener: Option<Listener>, metrics: Metrics) -> Self {
         Self {
             listener,
             log_limit: LogLimit::default(),
+            metrics,
         }
     }
 
@@ -121,16 +124,27 @@ impl Replies {
         let refused = result
             .as_ref()
             .err()
-            .map(|refusal| (Kind::of(refusal), refusal.to_string()));
-        let (Decision(status, outcome, level), reason) = match result {
-            Ok(settlement) => {
-                line.claim = settlement.claim_number;
-                (Decision::of_end(settlement.end), settlement.reason)
-            }
-            Err(refusal) => (Decision::of_refusal(&refusal), Some(chain(&refusal))),
-        };
+            .map(|refusal| (refusal.kind(), refusal.to_string()));
         line.duration = line.arrival.elapsed();
-        (line.status, line.outcome, line.reason) = (status.as_u16(), outcome, reason);
+        let Decision(status, level) = match result {
+            Ok(settlement) => {
+                let decision = Decision::of_end(settlement.end);
+                line.outcome = settlement.end.name();
+                (line.claim, line.reason) = (settlement.claim_number, settlement.reason);
+                line.count_end(settlement.end, !decision.0.is_success());
+                decision
+            }
+            Err(refusal) => {
+                let decision = Decision::of_refusal(&refusal);
+                line.reason = Some(chain(&refusal));
+                let (kind, status) = (refusal.kind(), decision.0.as_u16());
+                self.metrics.refused(kind, status, line.metrics.as_ref());
+                decision
+            }
+        };
+        line.status = status.as_u16();
+        self.metrics
+            .responded(line.path.is_some(), line.status, line.duration);
         if let Some(listener) = &self.listener {
             listener(&line);
         }

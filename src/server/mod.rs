@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -28,14 +29,19 @@ use crate::push::refusal::{NoEndpoint, Refusal};
 use crate::server::connections::Connections;
 use crate::server::http::{listen, serve_connection};
 use crate::shutdown::SETTLING_TIME;
+use crate::telemetry::export::Telemetry;
 
 /// The time for connections to write the last replies and close.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
+/// The connections that read metrics.
+const METRICS_CONNECTIONS: usize = 16;
 
 /// A service that listens.
 pub struct Running {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     receiver: Arc<PushReceiver>,
+    telemetry: Arc<Telemetry>,
     grace: Duration,
     accepting: tokio::task::JoinHandle<()>,
 }
@@ -45,6 +51,12 @@ impl Running {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns the address of the metrics for Prometheus, if `OTEL_METRICS_EXPORTER` names it.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     #[cfg(feature = "dev")]
@@ -61,19 +73,35 @@ impl Running {
         self.receiver.deliveries.shutdown.run(self.grace).await;
         let _ = timeout(2 * CLOSE_TIMEOUT, self.accepting).await;
         self.receiver.replies.log_limit.flush();
+        self.telemetry.shut_down().await;
         tracing::info!("shut down");
     }
 }
 
+/// The error of an address on which the service cannot listen.
+#[derive(Debug)]
+pub(crate) struct ListenError {
+    pub(crate) address: SocketAddr,
+    /// The setting with its port.
+    pub(crate) setting: &'static str,
+    pub(crate) source: std::io::Error,
+}
+
 /// Listens and serves until shut down.
-pub(crate) async fn serve(
+pub(crate) fn serve(
     config: &Config,
     receiver: PushReceiver,
+    telemetry: Telemetry,
     connections: usize,
-) -> std::io::Result<Running> {
-    let socket = listen(config.listen)?;
-    let address = socket.local_addr()?;
+) -> Result<Running, ListenError> {
+    let (socket, address) = bound(config.listen, "PORT")?;
     let receiver = Arc::new(receiver);
+    receiver.export_gauges(&telemetry.metrics);
+    let telemetry = Arc::new(telemetry);
+    let metrics_address = match config.exporters.prometheus {
+        Some(address) => Some(serve_metrics(address, &telemetry, &receiver)?),
+        None => None,
+    };
     let router = Router::new()
         .route("/", post(receive_any))
         .route("/push/{subscription}", post(receive_for))
@@ -92,10 +120,57 @@ pub(crate) async fn serve(
     });
     Ok(Running {
         address,
+        metrics_address,
         receiver,
+        telemetry,
         grace: config.grace,
         accepting,
     })
+}
+
+fn bound(
+    address: SocketAddr,
+    setting: &'static str,
+) -> Result<(TcpListener, SocketAddr), ListenError> {
+    let listening = listen(address).and_then(|socket| {
+        let address = socket.local_addr()?;
+        Ok((socket, address))
+    });
+    listening.map_err(|source| ListenError {
+        address,
+        setting,
+        source,
+    })
+}
+
+/// Serves the metrics for Prometheus, beside the pushes and until the same end.
+fn serve_metrics(
+    address: SocketAddr,
+    telemetry: &Arc<Telemetry>,
+    receiver: &Arc<PushReceiver>,
+) -> Result<SocketAddr, ListenError> {
+    let (socket, address) = bound(address, "OTEL_EXPORTER_PROMETHEUS_PORT")?;
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .with_state(Arc::clone(telemetry));
+    tokio::spawn(accept(
+        socket,
+        router,
+        Arc::clone(receiver),
+        METRICS_CONNECTIONS,
+    ));
+    tracing::info!(%address, "metrics for Prometheus are at /metrics");
+    Ok(address)
+}
+
+async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> Response {
+    match telemetry.prometheus() {
+        Ok(text) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "cannot write the metrics");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
 async fn receive_any(

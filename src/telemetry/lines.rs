@@ -3,6 +3,7 @@
 //! `tracing-appender` is not used: dropping its guard writes to the blocked output, and it bounds only the number of lines.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -11,6 +12,14 @@ use std::time::Duration;
 const LIMIT_BYTES: usize = 4 * 1024 * 1024;
 /// The longest wait for the last lines at exit. With the default grace period the exit stays within the 10 s of Cloud Run.
 const FLUSH: Duration = Duration::from_millis(250);
+
+/// The lines that this process has dropped, for the metrics.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// Returns the number of lines that this process has dropped.
+pub(super) fn dropped_lines() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
 
 /// The lines that are not written yet.
 #[derive(Default)]
@@ -84,6 +93,7 @@ impl Write for &Lines {
         let mut waiting = self.waiting();
         if waiting.lines.len() + line.len() > LIMIT_BYTES {
             waiting.dropped += 1;
+            DROPPED.fetch_add(1, Ordering::Relaxed);
         } else {
             waiting.lines.extend_from_slice(line);
         }

@@ -3,7 +3,9 @@
 #[cfg(test)]
 pub(crate) mod captured;
 mod cloud_logging;
+pub(crate) mod export;
 mod lines;
+pub(crate) mod metrics;
 
 use std::io::IsTerminal;
 use std::sync::Arc;

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use pushgate::MetricKind;
+
 use super::{Page, book, others};
 use crate::harness::repository::root;
 
@@ -60,6 +62,33 @@ fn the_page_of_settings_is_the_table_of_settings() {
     }
     let page = Page::read("docs/reference/settings.md");
     expect(&page, &with_table(&page, "settings", &table));
+}
+
+#[test]
+fn the_page_of_metrics_is_the_table_of_metrics() {
+    let mut table =
+        String::from("| metric | kind, unit | meaning | attributes |\n|---|---|---|---|\n");
+    for metric in &pushgate::METRICS {
+        let kind = match metric.kind {
+            MetricKind::Counter => "counter",
+            MetricKind::Histogram(_) => "histogram",
+            MetricKind::UpDownCounter => "up-down counter",
+            MetricKind::Gauge => "gauge",
+        };
+        let attributes: Vec<_> = metric
+            .attributes
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let (name, unit, meaning) = (metric.name, metric.unit, metric.meaning);
+        let attributes = attributes.join(", ");
+        let _ = writeln!(
+            table,
+            "| `{name}` | {kind}, {unit} | {meaning} | {attributes} |"
+        );
+    }
+    let page = Page::read("docs/reference/metrics.md");
+    expect(&page, &with_table(&page, "metrics", &table));
 }
 
 #[test]
@@ -236,38 +265,49 @@ fn the_page_of_stores_has_a_row_for_each_address() {
     assert_eq!(others, 4, "a scheme more: {form}");
 }
 
-/// The settlements in the source, as rows: `STATUS, "outcome", Level::NAME`.
+/// Returns each end of a delivery with the value that a file gives it, as `PREFIX::END => VALUE,`.
+fn ends(file: &str, prefix: &str) -> Vec<(String, String)> {
+    let source = Page::read(file).text;
+    let text = source.split_whitespace().collect::<Vec<_>>().join(" ");
+    let begin = format!("{prefix}::");
+    let arms = text.split(&begin).skip(1);
+    arms.filter_map(|arm| {
+        let (end, value) = arm.split_once(" => ")?;
+        let is_name = end.chars().all(char::is_alphanumeric);
+        is_name.then(|| (end.to_owned(), value.to_owned()))
+    })
+    .collect()
+}
+
+/// The settlements in the source, as rows.
 fn settlements() -> Vec<String> {
-    let source = Page::read("src/push/reply.rs").text;
-    let words: Vec<&str> = source.split_whitespace().collect();
-    let text = words.join(" ");
-    let rows = text.split("\", Level::").collect::<Vec<_>>();
-    let pairs = rows.windows(2);
-    pairs
-        .map(|pair| {
-            let (before, outcome) = pair[0].rsplit_once('"').expect("an outcome");
-            let status = before
-                .trim_end_matches([',', ' '])
-                .rsplit(['(', ' '])
-                .next()
-                .expect("a status");
-            let status = match status {
-                "ACK" => 204,
-                "AGAIN" => 503,
-                "StatusCode::INTERNAL_SERVER_ERROR" => 500,
-                "StatusCode::CONFLICT" => 409,
-                other => {
-                    panic!("the status {other} of {outcome} is new: name it here and on the page")
-                }
-            };
-            let level = match pair[1].split(|c: char| !c.is_alphabetic()).next() {
-                Some("Info") => "INFO",
-                Some("Warn") => "WARNING",
-                _ => "ERROR",
-            };
-            format!("| `{outcome}` | {status} | {level} |")
-        })
-        .collect()
+    let decisions = ends("src/push/reply.rs", "End");
+    let names = ends("src/delivery/settle/settlement.rs", "Self");
+    let rows = decisions.iter().map(|(end, decision)| {
+        let (_, name) = names
+            .iter()
+            .find(|(named, value)| named == end && value.starts_with('"'))
+            .unwrap_or_else(|| panic!("{end} has no name"));
+        let name = name.split('"').nth(1).expect("a name");
+        let (status, level) = decision
+            .split_once('(')
+            .and_then(|(_, rest)| rest.split_once(", Level::"))
+            .expect("a status and a level");
+        let status = match status {
+            "ACK" => 204,
+            "AGAIN" => 503,
+            "StatusCode::INTERNAL_SERVER_ERROR" => 500,
+            "StatusCode::CONFLICT" => 409,
+            other => panic!("the status {other} of {end} is new: name it here and on the page"),
+        };
+        let level = match level.split(|c: char| !c.is_alphabetic()).next() {
+            Some("Info") => "INFO",
+            Some("Warn") => "WARNING",
+            _ => "ERROR",
+        };
+        format!("| `{name}` | {status} | {level} |")
+    });
+    rows.collect()
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod backend;
+pub(crate) mod collector;
 pub(crate) mod empty_root;
 pub(crate) mod faulty_store;
 pub(crate) mod firestore_emulator;
@@ -15,6 +16,7 @@ pub(crate) mod official;
 pub(crate) mod port;
 pub(crate) mod probe;
 pub(crate) mod process;
+pub(crate) mod prometheus;
 pub(crate) mod redis_cluster;
 pub(crate) mod redis_server;
 pub(crate) mod repository;
@@ -34,6 +36,7 @@ use self::google::Google;
 use self::message::TestMessage;
 pub(crate) use self::port::free_port;
 use self::probe::{Probe, probe};
+use self::prometheus::Samples;
 
 pub(crate) const PROJECT: &str = "test-project";
 pub(crate) const AUDIENCE: &str = "https://push.example.com";
@@ -109,6 +112,12 @@ impl Setup {
     pub(crate) fn setting(mut self, name: &str, value: impl ToString) -> Self {
         self.settings.push((name.into(), value.to_string()));
         self
+    }
+
+    /// Exports metrics for Prometheus on a free port.
+    pub(crate) fn measured(self) -> Self {
+        self.setting("OTEL_METRICS_EXPORTER", "prometheus")
+            .setting("OTEL_EXPORTER_PROMETHEUS_PORT", 0)
     }
 
     pub(crate) fn store(mut self, store: Arc<dyn DedupStore>) -> Self {
@@ -271,6 +280,12 @@ impl Service {
     /// Returns the number of runs.
     pub(crate) fn runs(&self) -> usize {
         self.probe.runs()
+    }
+
+    /// Returns the metrics as Prometheus reads them.
+    pub(crate) async fn metrics(&self) -> Samples {
+        let running = self.running.as_ref().expect("still running");
+        Samples::read(running.metrics_address().expect("an address")).await
     }
 
     /// Takes the running service out, to be drained beside other calls.

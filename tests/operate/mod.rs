@@ -1,5 +1,7 @@
 //! Deployment and shutdown.
 
 mod canary;
+mod collector;
 mod container;
+mod metrics;
 mod shutdown;

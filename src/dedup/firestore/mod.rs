@@ -248,6 +248,10 @@ impl DedupStore for FirestoreStore {
         };
         self.bounded(self.calls.read(&probe)).await.map(drop)
     }
+
+    fn system(&self) -> &'static str {
+        "firestore"
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

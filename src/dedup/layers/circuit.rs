@@ -29,7 +29,7 @@ const RULES: Rules = Rules {
 #[derive(Clone)]
 pub(super) struct Circuit {
     store: Arc<dyn ClaimStore>,
-    breaker: Arc<Breaker>,
+    pub(super) breaker: Arc<Breaker>,
 }
 
 impl Circuit {

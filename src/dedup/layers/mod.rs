@@ -2,6 +2,7 @@
 
 mod circuit;
 mod local_cache;
+mod measured;
 mod none;
 mod unanswered;
 
@@ -11,12 +12,15 @@ use async_trait::async_trait;
 
 use self::circuit::Circuit;
 use self::local_cache::LocalCache;
+use self::measured::Measured;
 use self::none::NoStore;
 use self::unanswered::UnansweredClaims;
 use super::{
     Claim, ClaimStore, DedupStore, Fingerprint, MessageKey, Record, StepResult, StoreError, Ticket,
     TicketStore,
 };
+use crate::breaker::Breaker;
+use crate::telemetry::metrics::Metrics;
 
 /// A store with its layers.
 #[derive(Clone)]
@@ -29,7 +33,11 @@ pub(crate) struct ProtectedStore {
 }
 
 impl ProtectedStore {
-    pub(crate) fn new(store: Arc<dyn DedupStore>) -> Self {
+    pub(crate) fn new(store: Arc<dyn DedupStore>, metrics: Metrics) -> Self {
+        let store: Arc<dyn DedupStore> = match metrics.is_recording() {
+            true => Arc::new(Measured { store, metrics }),
+            false => store,
+        };
         Self {
             circuit: Circuit::new(store.clone()),
             finished: Some(LocalCache::default()),
@@ -42,7 +50,7 @@ impl ProtectedStore {
     pub(crate) fn none() -> Self {
         Self {
             finished: None,
-            ..Self::new(Arc::new(NoStore))
+            ..Self::new(Arc::new(NoStore), Metrics::default())
         }
     }
 
@@ -75,6 +83,11 @@ impl ProtectedStore {
         if let Some(finished) = &self.finished {
             finished.remember(ticket);
         }
+    }
+
+    /// Returns the circuit breaker of the claims.
+    pub(crate) fn breaker(&self) -> &Breaker {
+        &self.circuit.breaker
     }
 
     fn finished_here(&self, key: &MessageKey) -> Option<Option<Fingerprint>> {
@@ -136,7 +149,10 @@ mod tests {
 
     fn two_instances() -> contract::Pair {
         let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
-        [(); 2].map(|()| Arc::new(ProtectedStore::new(Arc::clone(&store))) as Arc<dyn DedupStore>)
+        [(); 2].map(|()| {
+            Arc::new(ProtectedStore::new(Arc::clone(&store), Metrics::default()))
+                as Arc<dyn DedupStore>
+        })
     }
 
     #[tokio::test]

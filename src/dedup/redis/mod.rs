@@ -191,6 +191,10 @@ impl DedupStore for RedisStore {
         answer.map_err(|error| self.address.error(error))
     }
 
+    fn system(&self) -> &'static str {
+        "redis"
+    }
+
     async fn advice(&self) -> Result<Vec<String>, StoreError> {
         let answer = advice::advice(&self.client).await;
         answer.map_err(|error| self.address.error(error))

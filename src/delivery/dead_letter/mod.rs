@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::content::dead_letter;
 pub(crate) use self::content::{DeadLetter, HANDLER, PAYLOAD, Reason, TooLarge, replayed};
@@ -18,6 +18,7 @@ pub use self::content::{
 use crate::breaker::{Breaker, Open, Rules};
 use crate::handler::Input;
 use crate::loggable::chain;
+use crate::telemetry::metrics::Metrics;
 
 /// The time limit of a publish, with connecting and a token: its message occupies its places meanwhile.
 pub(crate) const PUBLISH_LIMIT: Duration = Duration::from_secs(2);
@@ -59,20 +60,38 @@ pub(crate) enum DeadLetterError {
     Paused(Open),
 }
 
+impl DeadLetterError {
+    /// Returns the kind for metrics.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Publish(_) => "rejected",
+            Self::NoAnswer => "no_answer",
+            Self::TooLarge(_) => "too_large",
+            Self::Paused(_) => "circuit_open",
+        }
+    }
+}
+
 /// The dead-letter topic of a subscriber.
 pub(crate) struct DeadLetterTopic {
     /// `projects/P/topics/T`.
     pub(crate) name: String,
     /// The circuit breaker, open while dead letters cannot be published.
     breaker: Arc<Breaker>,
+    metrics: Metrics,
 }
 
 impl DeadLetterTopic {
-    pub(crate) fn new(name: String, subscriber: &str) -> Self {
+    pub(crate) fn new(name: String, subscriber: &str, metrics: Metrics) -> Self {
         Self {
             name,
             breaker: Breaker::new(format!("dead letters of {subscriber}"), RULES),
+            metrics,
         }
+    }
+
+    pub(crate) fn breaker(&self) -> &Breaker {
+        &self.breaker
     }
 }
 
@@ -91,10 +110,14 @@ impl DeadLetters {
     ) -> Result<(), DeadLetterError> {
         let dead_letter = dead_letter(&topic.name, input, reason)?;
         let permit = topic.breaker.acquire().map_err(DeadLetterError::Paused)?;
+        let start = Instant::now();
         let sent = match timeout(PUBLISH_LIMIT, self.0.publish(&topic.name, dead_letter)).await {
             Ok(sent) => sent.map_err(DeadLetterError::Publish),
             Err(_) => Err(DeadLetterError::NoAnswer),
         };
+        let error = sent.as_ref().err().map(DeadLetterError::kind);
+        let (topic_name, metrics) = (&topic.name, &topic.metrics);
+        metrics.sent(topic_name, reason.kind, start.elapsed(), error);
         match &sent {
             Ok(()) => permit.succeed(),
             Err(DeadLetterError::Publish(error)) if error.is_of_this_message => drop(permit),

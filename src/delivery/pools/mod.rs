@@ -20,6 +20,7 @@ use crate::delivery::pools::threads::{Pool, Share, Thread, Turn};
 use crate::delivery::pools::watchdog::Watchdog;
 use crate::handler::{HandlerResult, Input, Work};
 use crate::subscriber::Subscriber;
+use crate::telemetry::metrics::SubscriptionMetrics;
 
 /// The most runs that outlast their hard limit and are replaced; half of the places of the process if that is less.
 const MOST_OUTLASTING: usize = 64;
@@ -107,9 +108,10 @@ impl Pools {
         quota: &Quota,
         thread: Option<Thread>,
         input: Input,
+        metrics: &SubscriptionMetrics,
     ) -> Job {
         let pool = quota.threads.as_ref().map(|share| share.pool);
-        let guard = self.runs.list(pool, &input.context, thread);
+        let guard = self.runs.list(pool, &input.context, thread, metrics);
         let entry = Arc::clone(&guard.entry);
         let executor = &self.executor.handle;
         let task = match work {
@@ -134,6 +136,16 @@ impl Pools {
     /// Replaces the thread of a job that has passed its hard limit and cannot be stopped.
     pub(crate) fn replace_thread(&self, job: &Job) {
         self.runs.mark_outlasting(&job.entry);
+    }
+
+    /// Returns the name of each pool, its busy threads, and the number of its threads.
+    pub(crate) fn occupancy(&self) -> [(&'static str, usize, usize); 3] {
+        let threads = |name, pool: &Pool| (name, self.runs.count(Some(name)), pool.size());
+        [
+            ("async", self.runs.count(None), self.workers.size()),
+            threads("blocking", &self.blocking),
+            threads("cpu", &self.cpu),
+        ]
     }
 
     /// Returns the reason why a handler could not begin in time.

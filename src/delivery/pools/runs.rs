@@ -5,9 +5,16 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Waking, Poll};
+use std::time::Duration;
 
 use crate::delivery::pools::threads::Thread;
 use crate::handler::context::Context;
+use crate::telemetry::metrics::SubscriptionMetrics;
+
+/// The unit of time in which polls are measured.
+pub(crate) const TICK: Duration = Duration::from_millis(250);
+/// The ticks after which a poll is reported: 1 to 1.25 s.
+pub(crate) const LATE: u32 = 5;
 
 /// The runs of a service.
 pub(crate) struct Runs {
@@ -36,6 +43,7 @@ pub(crate) struct Entry {
     outlasts: AtomicBool,
     /// The thread that it occupies, until a replacement is allowed.
     thread: Mutex<Option<Thread>>,
+    metrics: SubscriptionMetrics,
 }
 
 /// Removes a run from the list when dropped.
@@ -60,6 +68,7 @@ impl Runs {
         pool: Option<&'static str>,
         context: &Context,
         thread: Option<Thread>,
+        metrics: &SubscriptionMetrics,
     ) -> RunGuard {
         let entry = Arc::new(Entry {
             id: self.next.fetch_add(1, Ordering::Relaxed),
@@ -70,6 +79,7 @@ impl Runs {
             is_named: AtomicBool::new(false),
             outlasts: AtomicBool::new(false),
             thread: Mutex::new(thread),
+            metrics: metrics.clone(),
         });
         self.lock().insert(entry.id, Arc::clone(&entry));
         RunGuard {
@@ -118,6 +128,17 @@ impl Runs {
     /// Returns the subscriptions whose handlers are in a poll, with the number of their runs.
     pub(crate) fn in_polls(&self) -> String {
         self.counted(|entry| entry.polled.load(Ordering::Relaxed) != 0)
+    }
+
+    /// Returns the number of runs on a thread of the pool, or of `async` handlers that are being polled.
+    pub(crate) fn count(&self, pool: Option<&'static str>) -> usize {
+        let current = self.lock();
+        let of_pool = current.values().filter(|entry| entry.pool == pool);
+        let is_polled = |entry: &&Arc<Entry>| entry.polled.load(Ordering::Relaxed) != 0;
+        match pool {
+            Some(_) => of_pool.count(),
+            None => of_pool.filter(is_polled).count(),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -173,6 +194,10 @@ impl RunGuard {
         self.entry.polled.store(now, Ordering::Relaxed);
         let polled = handler.poll(waking);
         self.entry.polled.store(0, Ordering::Relaxed);
+        let ticks = self.runs.tick.load(Ordering::Relaxed).wrapping_sub(now);
+        if ticks >= LATE {
+            self.entry.metrics.stalled(TICK * ticks);
+        }
         polled
     }
 }

@@ -4,15 +4,11 @@ use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::delivery::pools::runs::Runs;
+use crate::delivery::pools::runs::{LATE, Runs, TICK};
 
-const TICK: Duration = Duration::from_millis(250);
-/// The ticks after which a poll is reported: 1 to 1.25 s.
-const LATE: u32 = 5;
 /// The ticks after which an executor that has not run an empty task counts as blocked: 10 s.
 const BLOCKED: u32 = 40;
 
@@ -93,6 +89,7 @@ mod tests {
 
     use super::*;
     use crate::handler::context::Context;
+    use crate::telemetry::metrics::{Metrics, SubscriptionMetrics};
 
     /// Uses a runtime that is not driven in place of one whose workers are all blocked.
     #[test]
@@ -102,7 +99,10 @@ mod tests {
             runs: Arc::new(Runs::new(0)),
             silence: Arc::default(),
         };
-        let run = watchdog.runs.list(None, &Context::for_test("1"), None);
+        let metrics = SubscriptionMetrics::new(Metrics::default(), "orders", "orders", 5);
+        let run = watchdog
+            .runs
+            .list(None, &Context::for_test("1"), None, &metrics);
         for _ in 1..BLOCKED {
             watchdog.probe(executor.handle());
             assert_eq!(watchdog.check(), Ok(()));

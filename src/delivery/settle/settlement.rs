@@ -59,6 +59,30 @@ pub(crate) struct Settlement {
 }
 
 impl End {
+    /// Returns the outcome in the log, in metrics and in the reply.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Handled => "handled",
+            Self::Discarded => "discarded",
+            Self::DeadLettered => "dead-lettered",
+            Self::Duplicate => "duplicate",
+            Self::OtherPayloadIgnored => "ignored",
+            Self::OtherPayload => "other payload",
+            Self::Unguarded => "handled unguarded",
+            Self::Unrecorded => "unrecorded",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed out",
+            Self::StillRunning => "still running",
+            Self::Panicked => "panicked",
+            Self::Stopped => "stopped",
+            Self::NotBegun => "not begun",
+            Self::FailedElsewhere => "failed elsewhere",
+            Self::InProgress => "in progress elsewhere",
+            Self::FencedOut => "fenced out",
+            Self::NotDeadLettered => "not dead-lettered",
+        }
+    }
+
     pub(crate) fn because(self, reason: impl Into<String>) -> Settlement {
         Settlement {
             reason: Some(reason.into()),

@@ -45,6 +45,19 @@ pub(crate) enum FetchError {
     TooOld,
 }
 
+impl FetchError {
+    /// Returns the kind for metrics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "unreachable",
+            Self::Status(_) => "status",
+            Self::TooLarge | Self::TooMany(_) => "too_large",
+            Self::NotAJwks(_) => "not_a_jwks",
+            Self::NotYet | Self::TooManyWaiting | Self::TooOld => "not_fetched",
+        }
+    }
+}
+
 /// The keys of a fetch by their ids, and the time for which they are fresh.
 pub(super) type Fetched = Result<(HashMap<String, Arc<DecodingKey>>, Duration), FetchError>;
 

@@ -16,6 +16,7 @@ use super::AuthenticationError;
 use super::fetch::{FETCH_TIMEOUT, FetchError, Fetched, MAX_STALE, fetch};
 use super::token::TokenError;
 use crate::loggable::excerpt;
+use crate::telemetry::metrics::Metrics;
 
 /// The shortest time between two fetches, even if callers invent key ids. A rotated key is published long before its use.
 const FETCH_INTERVAL: Duration = Duration::from_secs(5);
@@ -39,6 +40,8 @@ struct KnownKeys {
     keys: HashMap<String, Arc<DecodingKey>>,
     /// The time after which they are fetched again.
     fresh_until: Instant,
+    /// The time of the latest successful fetch.
+    fetched: Option<Instant>,
     /// The earliest time of the next fetch.
     next_fetch: Instant,
     /// The error of the latest fetch.
@@ -51,6 +54,7 @@ impl KnownKeys {
         Self {
             keys: HashMap::new(),
             fresh_until: now,
+            fetched: None,
             next_fetch: now,
             failure: Some(FetchError::NotYet),
         }
@@ -92,6 +96,7 @@ impl KnownKeys {
         match fetched {
             Ok((keys, max_age)) => {
                 (self.keys, self.failure) = (keys, None);
+                self.fetched = Some(now);
                 (self.fresh_until, self.next_fetch) = (now + max_age, now + FETCH_INTERVAL);
             }
             Err(failure) => {
@@ -124,7 +129,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// Starts the task with a first fetch, so that the first push seldom waits for one.
-    pub(crate) fn new(url: Url) -> Result<Self, FetchError> {
+    pub(crate) fn new(url: Url, metrics: Metrics) -> Result<Self, FetchError> {
         let builder = reqwest::Client::builder();
         // An http URL is allowed for this machine only, so no proxy may serve it.
         let builder = if url.scheme() == "http" {
@@ -147,6 +152,7 @@ impl Keys {
             wanted: Arc::clone(&wanted),
             is_refreshing: Arc::clone(&is_refreshing),
             known: sender,
+            metrics,
         };
         Ok(Self {
             known,
@@ -210,6 +216,12 @@ impl Keys {
         self.known.borrow().unavailable().map_or(Ok(()), Err)
     }
 
+    /// Returns the time since the latest successful fetch.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let fetched = self.known.borrow().fetched?;
+        Some(fetched.elapsed())
+    }
+
     /// Waits for the next fetch to end, unless the latest one is too recent.
     async fn fetched(&self) {
         let mut known = self.known.clone();
@@ -246,6 +258,7 @@ struct Fetcher {
     is_refreshing: Arc<AtomicBool>,
     /// The latest keys, for [`Keys`].
     known: watch::Sender<KnownKeys>,
+    metrics: Metrics,
 }
 
 impl Fetcher {
@@ -255,7 +268,11 @@ impl Fetcher {
             self.wanted.notified().await;
             if self.known.borrow().may_fetch() {
                 self.is_refreshing.store(true, Ordering::Relaxed);
+                let start = Instant::now();
                 let fetched = fetch(&self.client, self.url.clone()).await;
+                let server = self.url.host_str().unwrap_or_default();
+                let error = fetched.as_ref().err().map(FetchError::kind);
+                self.metrics.fetched_keys(server, start.elapsed(), error);
                 self.known.send_modify(|known| known.update(fetched));
             }
             self.is_refreshing.store(false, Ordering::Relaxed);

@@ -20,6 +20,7 @@ pub(crate) use crate::push::authentication::issuer::{is_google, issuer_fault};
 use crate::push::authentication::keys::Keys;
 pub(crate) use crate::push::authentication::token::TokenError;
 use crate::push::authentication::token::{Token, Verified};
+use crate::telemetry::metrics::Metrics;
 
 /// Pub/Sub reuses a token for up to an hour (Google, *Authenticate push subscriptions*), so few are in use at a time.
 const CACHED_TOKENS: u64 = 10_000;
@@ -60,6 +61,18 @@ pub(crate) enum AuthenticationError {
 }
 
 impl AuthenticationError {
+    /// Returns the kind for metrics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::SeveralHeaders(_) => "several_tokens",
+            Self::NotBearer => "not_bearer",
+            Self::CheckedElsewhere => "checked_elsewhere",
+            Self::Token(error) => error.kind(),
+            Self::KeysUnavailable(_) => "keys_unavailable",
+        }
+    }
+
     /// Returns true if the same request may be accepted later.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Self::KeysUnavailable(_))
@@ -104,10 +117,11 @@ impl Authentication {
         issuer: &str,
         keys_url: Url,
         leeway: Duration,
+        metrics: Metrics,
     ) -> Result<Self, FetchError> {
         Ok(Self {
             mode,
-            keys: Keys::new(keys_url)?,
+            keys: Keys::new(keys_url, metrics)?,
             rules: token::Rules::new(issuer, leeway),
             verified: Cache::new(CACHED_TOKENS),
         })
@@ -159,6 +173,11 @@ impl Authentication {
         if self.mode == Mode::Verify {
             self.keys.refresh().await;
         }
+    }
+
+    /// Returns the time since the keys were fetched.
+    pub(crate) fn keys_age(&self) -> Option<Duration> {
+        self.keys.age()
     }
 
     /// Returns the cached result for this token, if its key is still the issuer's. After each fetch of keys a token is verified again.

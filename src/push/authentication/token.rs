@@ -54,6 +54,28 @@ pub(crate) enum TokenError {
     EmailNotVerified,
 }
 
+impl TokenError {
+    /// Returns the kind for metrics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "token_malformed",
+            Self::Algorithm { .. } => "token_algorithm",
+            Self::Type { .. } => "token_type",
+            Self::CriticalExtensions => "token_extensions",
+            Self::NoKeyId => "token_without_key",
+            Self::UnknownKey { .. } => "token_key_unknown",
+            Self::Signature => "token_signature",
+            Self::SignatureRemoved => "token_signature_removed",
+            Self::Claims(_) => "token_claims",
+            Self::Issuer { .. } => "token_issuer",
+            Self::Expired { .. } => "token_expired",
+            Self::InTheFuture { .. } => "token_in_the_future",
+            Self::NeverValid { .. } => "token_never_valid",
+            Self::EmailNotVerified => "token_email_not_verified",
+        }
+    }
+}
+
 /// The marker with which Cloud Run replaces a signature that it has verified (Google, *Authenticating service-to-service*). A
 /// request that does not pass Cloud Run can contain it, too.
 const REMOVED: &str = "SIGNATURE_REMOVED_BY_GOOGLE";
