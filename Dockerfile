@@ -12,13 +12,15 @@ ARG BUILD_IMAGE=rust:1.95.0-slim-bookworm
 # glibc, libgcc and certificate authorities; no shell, no package manager. Its variant `debug-nonroot` has a busybox.
 ARG BASE_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 
-# The workspace without a line of its code, so that the layers with the dependencies are kept until Cargo.lock or a manifest changes.
-FROM ${BUILD_IMAGE} AS manifests
-# For jemalloc, whose result does not depend on the version of make.
+# The compiler with make, for jemalloc, whose result does not depend on the version of make.
+FROM ${BUILD_IMAGE} AS compiler
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
+
+# The workspace without a line of its code, so that the layers with the dependencies are kept until Cargo.lock or a manifest changes.
+FROM compiler AS manifests
 WORKDIR /build
-COPY .cargo .cargo
+COPY .cargo/config.toml .cargo/
 COPY Cargo.toml Cargo.lock ./
 COPY emulator/Cargo.toml emulator/
 COPY m2m/Cargo.toml m2m/

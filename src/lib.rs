@@ -78,8 +78,8 @@ pub use subscriber::{
     AfterCrash, Alerts, Backoff, CircuitBreaker, Conflict, Example, Idempotency, Schedule,
     StoreDown, Subscriber, TopicSchema,
 };
-pub use telemetry::export::ExportError;
 pub use telemetry::metrics::{METRICS, Metric, MetricKind};
+pub use telemetry::otlp::ExportError;
 pub use time::OffsetDateTime;
 pub use trace::{Trace, TraceError};
 

@@ -26,8 +26,9 @@ use crate::server::connections;
 use crate::server::{Running, serve};
 use crate::shutdown::Shutdown;
 use crate::subscriber::{Subscriber, faults, short_leases};
-use crate::telemetry::export::{ExportError, Telemetry};
+use crate::telemetry::export::{Recorder, Telemetry};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::otlp::ExportError;
 
 /// The subscribers of a service, and the states they share.
 #[derive(Default)]
@@ -151,9 +152,9 @@ impl Service {
             None => open_store(config)?,
         };
         log_advice(Arc::clone(&store), shutdown.closing.clone());
-        let metrics = &telemetry.metrics;
-        let bindings = bind(self.subscribers, config, &store, &pools, metrics);
-        let authentication = authenticate(config, metrics)?;
+        let recorder = telemetry.recorder.clone();
+        let bindings = bind(self.subscribers, config, &store, &pools, &recorder);
+        let authentication = authenticate(config, &recorder.metrics)?;
         let states = open_states(&self.providers, &config.environment, &pools).await?;
         let dead_letters = DeadLetterClient::new(config.pubsub_emulator.clone());
         let (connections, pushes) = connections::limits(config.concurrency);
@@ -163,7 +164,8 @@ impl Service {
             bodies: limit_bodies(config),
             bindings,
             readiness: Readiness::new(store),
-            replies: Replies::new(self.listener, metrics.clone()),
+            replies: Replies::new(self.listener, recorder.metrics),
+            spans: recorder.spans,
             deliveries: Deliveries {
                 states,
                 shutdown,
@@ -234,12 +236,12 @@ fn bind(
     config: &Config,
     store: &Arc<dyn DedupStore>,
     pools: &Pools,
-    metrics: &Metrics,
+    recorder: &Recorder,
 ) -> Bindings {
-    let store = ProtectedStore::new(Arc::clone(store), metrics.clone());
+    let store = ProtectedStore::new(Arc::clone(store), recorder.clone());
     let running = subscribers
         .into_iter()
-        .map(|declared| RunningSubscriber::new(declared, &config.project, &store, pools, metrics));
+        .map(|declared| RunningSubscriber::new(declared, &config.project, &store, pools, recorder));
     let defaults = Defaults {
         callers: &config.callers,
         audiences: &config.audiences,

@@ -45,6 +45,16 @@ impl Trace {
         ))
     }
 
+    /// Returns the position of a span.
+    pub(crate) fn of_span(context: SpanContext) -> Self {
+        Self(context)
+    }
+
+    /// Returns this position as OpenTelemetry's library has it.
+    pub(crate) fn context(&self) -> &SpanContext {
+        &self.0
+    }
+
     /// Returns the 32 hexadecimal digits that identify the trace.
     #[must_use]
     pub fn trace_id(&self) -> String {

@@ -113,6 +113,24 @@ settings! {
     OTLP_METRICS_ENDPOINT: "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", None,
         "the URL for metrics by OTLP, with its path; if unset, v1/metrics below the base URL",
         "an http or https URL";
+    TRACES_EXPORTER: "OTEL_TRACES_EXPORTER", None,
+        "the export of traces by OTLP; if unset, otlp with an endpoint and none without",
+        "otlp or none";
+    OTLP_TRACES_ENDPOINT: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", None,
+        "the URL for traces by OTLP, with its path; if unset, v1/traces below the base URL",
+        "an http or https URL";
+    SAMPLER: "OTEL_TRACES_SAMPLER", Some("parentbased_always_on"),
+        "the traces that are sent; parentbased ones do what the message's trace says, or the request's",
+        "always_on, always_off, traceidratio, or parentbased_ and one of these";
+    SAMPLER_RATIO: "OTEL_TRACES_SAMPLER_ARG", Some("1"),
+        "the part of the traces that traceidratio sends",
+        "a number, 0 to 1";
+    TRACE_PARENT: "PUSHGATE_TRACE_PARENT", Some("message"),
+        "the trace of a push: the message's, so that all its deliveries are in one trace, or the HTTP request's. The other one is linked",
+        "message or request";
+    TRACE_FAILURES: "PUSHGATE_TRACE_FAILURES", Some("false"),
+        "the switch that also sends the failed spans of traces that are not sampled",
+        "true or false";
     OTLP_PROTOCOL: "OTEL_EXPORTER_OTLP_PROTOCOL", Some("http/protobuf"),
         "the transport of OTLP",
         "http/protobuf";

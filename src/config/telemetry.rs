@@ -2,14 +2,17 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use opentelemetry_sdk::trace::Sampler;
 use url::Url;
 
 use super::reader::{Reader, list};
 use super::settings::{
-    METRICS_EXPORTER, OTLP_ENDPOINT, OTLP_METRICS_ENDPOINT, OTLP_PROTOCOL, PROMETHEUS_HOST,
-    PROMETHEUS_PORT, SDK_DISABLED,
+    METRICS_EXPORTER, OTLP_ENDPOINT, OTLP_METRICS_ENDPOINT, OTLP_PROTOCOL, OTLP_TRACES_ENDPOINT,
+    PROMETHEUS_HOST, PROMETHEUS_PORT, SAMPLER, SAMPLER_RATIO, SDK_DISABLED, TRACE_FAILURES,
+    TRACE_PARENT, TRACES_EXPORTER,
 };
-use crate::telemetry::export::Exporters;
+use crate::telemetry::export::{Exporters, TraceExport};
+use crate::telemetry::spans::Parent;
 
 impl Reader<'_> {
     /// Reads the exporters. All settings are checked, also if they have no effect.
@@ -22,6 +25,7 @@ impl Reader<'_> {
         let _checked = self.read(&OTLP_PROTOCOL, |value| {
             (value == "http/protobuf").then_some(())
         });
+        let traces = self.traces(base.as_ref());
         let metrics = metrics.or_else(|| base.as_ref().and_then(|base| below(base, "v1/metrics")));
         let chosen = self.optional(&METRICS_EXPORTER, exporters)?;
         let [prometheus, otlp] = chosen.unwrap_or([false, metrics.is_some()]);
@@ -36,8 +40,44 @@ impl Reader<'_> {
             false => Some(Exporters {
                 prometheus: prometheus.then_some(address),
                 otlp_metrics: metrics.filter(|_| otlp),
+                traces: traces?,
             }),
         }
+    }
+
+    fn traces(&mut self, base: Option<&Url>) -> Option<Option<TraceExport>> {
+        let url = self.optional(&OTLP_TRACES_ENDPOINT, http_url);
+        let is_wanted = self.optional(&TRACES_EXPORTER, |value| match value {
+            "otlp" => Some(true),
+            "none" => Some(false),
+            _ => None,
+        });
+        let ratio = self.read(&SAMPLER_RATIO, |value| {
+            let ratio: f64 = value.parse().ok()?;
+            (0.0..=1.0).contains(&ratio).then_some(ratio)
+        });
+        let sampler = self.read(&SAMPLER, |value| sampler(value, ratio?));
+        let keeps_failures = self.read(&TRACE_FAILURES, |value| value.parse().ok());
+        let parent = self.read(&TRACE_PARENT, |value| match value {
+            "message" => Some(Parent::Message),
+            "request" => Some(Parent::Request),
+            _ => None,
+        });
+        let url = url?.or_else(|| below(base?, "v1/traces"));
+        let is_wanted = is_wanted?;
+        if is_wanted == Some(true) && url.is_none() {
+            let found = format!("is otlp, but {} is not set", OTLP_ENDPOINT.name);
+            return self.fault(&TRACES_EXPORTER, found);
+        }
+        let Some(url) = url.filter(|_| is_wanted != Some(false)) else {
+            return Some(None);
+        };
+        Some(Some(TraceExport {
+            url,
+            sampler: sampler?,
+            keeps_failures: keeps_failures?,
+            parent: parent?,
+        }))
     }
 }
 
@@ -48,6 +88,18 @@ fn exporters(value: &str) -> Option<[bool; 2]> {
     let is_known = |name: &String| ["prometheus", "otlp", "none"].contains(&name.as_str());
     let is_valid = names.iter().all(is_known) && (!has("none") || names.len() == 1);
     is_valid.then(|| [has("prometheus"), has("otlp")])
+}
+
+fn sampler(name: &str, ratio: f64) -> Option<Sampler> {
+    if let Some(root) = name.strip_prefix("parentbased_") {
+        return Some(Sampler::ParentBased(Box::new(sampler(root, ratio)?)));
+    }
+    match name {
+        "always_on" => Some(Sampler::AlwaysOn),
+        "always_off" => Some(Sampler::AlwaysOff),
+        "traceidratio" => Some(Sampler::TraceIdRatioBased(ratio)),
+        _ => None,
+    }
 }
 
 fn host(value: &str) -> Option<IpAddr> {
@@ -92,11 +144,9 @@ mod tests {
 
     #[test]
     fn nothing_is_exported_unless_it_is_set() {
-        assert_eq!(read(&[]), Ok(Exporters::default()));
-        assert_eq!(
-            read(&[("OTEL_METRICS_EXPORTER", "none")]),
-            Ok(Exporters::default())
-        );
+        assert!(read(&[]).expect("settings").is_empty());
+        let none = read(&[("OTEL_METRICS_EXPORTER", "none")]);
+        assert!(none.expect("settings").is_empty());
     }
 
     #[test]
@@ -144,6 +194,10 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
             ("OTEL_EXPORTER_PROMETHEUS_HOST", "metrics.example"),
             ("OTEL_SDK_DISABLED", "yes"),
+            ("OTEL_TRACES_EXPORTER", "otlp"),
+            ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+            ("OTEL_TRACES_SAMPLER_ARG", "2"),
+            ("PUSHGATE_TRACE_PARENT", "both"),
         ] {
             let fault = read(&[(variable, value)]).expect_err(value);
             assert!(fault.starts_with(variable), "{fault}");

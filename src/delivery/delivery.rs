@@ -69,6 +69,7 @@ impl Delivery {
             deadline: arrival + subscriber.declared.cloud.ack_deadline,
             stop: deliveries.shutdown.stopping.child_token(),
             trace,
+            span: None,
         };
         let mut input = handler::Input {
             data: envelope.data,

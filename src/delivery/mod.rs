@@ -20,6 +20,8 @@ pub(crate) mod settle;
 
 use std::sync::Arc;
 
+use opentelemetry::KeyValue;
+use opentelemetry::trace::SpanRef;
 use tokio::time::Instant;
 
 use crate::breaker::Open;
@@ -37,6 +39,7 @@ use crate::delivery::settle::settle;
 use crate::delivery::settle::settlement::{End, RunEnd, Settlement};
 use crate::handler::state::States;
 use crate::shutdown::{Shutdown, ShuttingDown};
+use crate::telemetry::spans::{fail, internal};
 use crate::trace::Trace;
 
 /// Everything that deliveries share.
@@ -78,15 +81,38 @@ pub(crate) enum NotClaimed {
 }
 
 impl Deliveries {
-    /// Settles a message: runs its handler, unless another delivery settles it.
+    /// Settles a message within the span of its delivery.
     pub(crate) async fn deliver(
+        &self,
+        incoming: IncomingMessage,
+    ) -> Result<Settlement, NotClaimed> {
+        let subscriber = Arc::clone(&incoming.subscriber);
+        let spans = &subscriber.spans;
+        let span = spans.is_recording().then(|| {
+            let envelope = &incoming.envelope;
+            let creation = Trace::of(&envelope.attributes);
+            let (id, attempt) = (&envelope.message_id, envelope.delivery_attempt);
+            subscriber.metrics.span(id, attempt, creation.as_ref())
+        });
+        let begin = || span.unwrap_or_default();
+        let settling = self.settle_message(incoming);
+        spans.step(begin, settling, end_span).await
+    }
+
+    /// Settles a message: runs its handler, unless another delivery settles it.
+    async fn settle_message(
         &self,
         mut incoming: IncomingMessage,
     ) -> Result<Settlement, NotClaimed> {
         incoming.places.push(incoming.subscriber.enter()?);
         let mut permit = incoming.subscriber.permit()?;
         let mut delivery = Delivery::prepare(incoming, self);
-        let claim_number = match claim(&mut delivery, &mut permit, &self.shutdown).await? {
+        let spans = delivery.subscriber.spans.clone();
+        let claiming = claim(&mut delivery, &mut permit, &self.shutdown);
+        let claimed = spans
+            .step(|| internal("claim"), claiming, |_, _| {})
+            .await?;
+        let claim_number = match claimed {
             Claimed::Granted { number } => Some(number),
             Claimed::NotGranted(settlement) => return Ok(settlement),
         };
@@ -130,5 +156,24 @@ impl Deliveries {
             "a handler ended after its hard limit: {:?}",
             settlement.end
         ));
+    }
+}
+
+/// Adds the end of a delivery to its span.
+fn end_span(span: &SpanRef<'_>, settled: &Result<Settlement, NotClaimed>) {
+    let (outcome, is_redelivered) = match settled {
+        Ok(settlement) => (settlement.end.name(), settlement.end.is_redelivered()),
+        Err(_) => ("refused", true),
+    };
+    span.set_attribute(KeyValue::new("pushgate.outcome", outcome));
+    if let Ok(Settlement {
+        claim_number: Some(number),
+        ..
+    }) = settled
+    {
+        span.set_attribute(KeyValue::new("pushgate.run", i64::from(*number)));
+    }
+    if is_redelivered {
+        fail(span, outcome);
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
 use futures_util::FutureExt;
+use opentelemetry::trace::SpanRef;
 use rand::Rng;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -15,6 +16,7 @@ use crate::delivery::lease::Lease;
 use crate::delivery::pools::Job;
 use crate::delivery::settle::settlement::{End, RunEnd, Settlement};
 use crate::subscriber::InProcess;
+use crate::telemetry::spans::{current, fail, internal};
 
 /// The time for a stopped `async` handler to reach its next `.await`.
 const ABORT_TIMEOUT: Duration = Duration::from_millis(200);
@@ -24,6 +26,17 @@ const ABORT_TIMEOUT: Duration = Duration::from_millis(200);
 pub(crate) enum Run {
     Ended(RunEnd),
     StillRunning(Job),
+}
+
+impl Run {
+    /// Returns the end of the delivery to which this run leads.
+    fn end(&self) -> End {
+        match self {
+            Self::Ended(RunEnd::Settle(settlement)) => settlement.end,
+            Self::Ended(RunEnd::DeadLetter(_)) => End::DeadLettered,
+            Self::StillRunning(_) => End::StillRunning,
+        }
+    }
 }
 
 /// Runs the handler, unless the message is to be dead-lettered without a run, and reports to the circuit breaker.
@@ -111,22 +124,31 @@ fn pauses(declared: InProcess) -> impl Iterator<Item = Duration> + Send + Sync +
         .map(|bound| rand::rng().random_range(Duration::ZERO..=bound))
 }
 
-/// Runs the handler once, and measures it.
+/// Runs the handler once, within a span.
 async fn run_once(delivery: &Delivery, lease: &Lease, deliveries: &Deliveries) -> Run {
+    let begin = || internal(format!("handle {}", delivery.subscriber.declared.id));
+    let running = run_and_measure(delivery, lease, deliveries);
+    let spans = &delivery.subscriber.spans;
+    let end = |span: &SpanRef<'_>, run: &Run| {
+        let end = run.end();
+        if !end.is_success() {
+            fail(span, end.name());
+        }
+    };
+    spans.step(begin, running, end).await
+}
+
+/// Runs the handler, and measures the time from its begin.
+async fn run_and_measure(delivery: &Delivery, lease: &Lease, deliveries: &Deliveries) -> Run {
     let job = match begin(delivery, lease, deliveries).await {
         Ok(job) => job,
         Err(reason) => return Run::Ended(End::NotBegun.because(reason).into()),
     };
     let start = Instant::now();
     let run = wait_for(job, delivery, deliveries).await;
-    let end = match &run {
-        Run::Ended(RunEnd::Settle(settlement)) => settlement.end,
-        Run::Ended(RunEnd::DeadLetter(_)) => End::DeadLettered,
-        Run::StillRunning(_) => End::StillRunning,
-    };
-    let is_failure = !matches!(end, End::Handled | End::Discarded);
+    let end = run.end();
     let metrics = &delivery.subscriber.metrics;
-    metrics.ran(end.name(), is_failure, start.elapsed());
+    metrics.ran(end.name(), !end.is_success(), start.elapsed());
     run
 }
 
@@ -183,7 +205,9 @@ async fn begin(
         job = async {
             let thread = pools.thread(quota).await;
             lease.begin(delivery).await?; // after the wait for a thread, since the run has not begun before
-            Ok(pools.start(&subscriber.declared.work, quota, thread, input.clone(), &subscriber.metrics))
+            let mut input = input.clone();
+            input.context.span = current();
+            Ok(pools.start(&subscriber.declared.work, quota, thread, input, &subscriber.metrics))
         } => job,
     }
 }

@@ -11,7 +11,9 @@ use crate::delivery::admission::{OverCapacity, Place, Waiting};
 use crate::delivery::dead_letter::DeadLetterTopic;
 use crate::delivery::pools::{Pools, Quota};
 use crate::subscriber::{Idempotency, Identity, Limits, Subscriber};
-use crate::telemetry::metrics::{Metrics, SubscriptionMetrics};
+use crate::telemetry::export::Recorder;
+use crate::telemetry::metrics::SubscriptionMetrics;
+use crate::telemetry::spans::Spans;
 
 /// The messages that an `async` handler takes at once, unless declared.
 const ASYNC_PLACES: usize = 100;
@@ -36,6 +38,8 @@ pub(crate) struct RunningSubscriber {
     pub(crate) waiting: Waiting,
     /// The circuit breaker, if one is declared.
     breaker: Option<Arc<Breaker>>,
+    /// The spans of its deliveries.
+    pub(crate) spans: Spans,
     /// The metrics of its deliveries.
     pub(crate) metrics: SubscriptionMetrics,
     /// The number of places.
@@ -48,7 +52,7 @@ impl RunningSubscriber {
         project: &str,
         store: &ProtectedStore,
         pools: &Pools,
-        metrics: &Metrics,
+        recorder: &Recorder,
     ) -> Self {
         let idempotency = declared.idempotency.as_ref();
         let quota = pools.quota(&declared.work);
@@ -63,10 +67,11 @@ impl RunningSubscriber {
             dead_letter_topic: DeadLetterTopic::new(
                 format!("projects/{project}/topics/{}", declared.dead_letter_topic),
                 &declared.id,
-                metrics.clone(),
+                recorder.clone(),
             ),
+            spans: recorder.spans.clone(),
             metrics: SubscriptionMetrics::new(
-                metrics.clone(),
+                recorder.metrics.clone(),
                 &declared.id,
                 &declared.topic,
                 declared.cloud.attempts,

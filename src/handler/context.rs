@@ -41,6 +41,8 @@ pub struct Context {
     pub(crate) stop: CancellationToken,
     /// The trace of the message, or of the push request.
     pub(crate) trace: Option<Trace>,
+    /// The span of this run, if spans are exported.
+    pub(crate) span: Option<Trace>,
 }
 
 impl Context {
@@ -60,6 +62,7 @@ impl Context {
             deadline: Instant::now() + Duration::from_secs(60),
             stop: CancellationToken::new(),
             trace: None,
+            span: None,
         }
     }
 
@@ -94,11 +97,13 @@ impl Context {
         self.stop.is_cancelled()
     }
 
-    /// Returns the trace of the message: from its attribute `googclient_traceparent`, which Google's clients write, or
+    /// Returns the position of this run in its trace: its own span if spans are exported, and otherwise the message's trace, from its attribute `googclient_traceparent`, which Google's clients write, or
     /// `traceparent`, or else from the push request.
     #[must_use]
     pub fn trace(&self) -> Option<Trace> {
-        Trace::of(&self.attributes).or_else(|| self.trace.clone())
+        let span = self.span.clone();
+        span.or_else(|| Trace::of(&self.attributes))
+            .or_else(|| self.trace.clone())
     }
 
     /// Waits until the handler should stop; for `tokio::select!` together with the work.

@@ -53,7 +53,7 @@ impl Input {
             subscription = %self.context.subscription,
             message_id = %self.context.message_id,
             delivery_attempt = self.context.delivery_attempt,
-            traceparent = self.context.trace.as_ref().map(display),
+            traceparent = self.context.span.as_ref().or(self.context.trace.as_ref()).map(display),
         )
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::trace::TraceContextExt;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -40,6 +41,8 @@ pub(crate) struct LogLine {
     pub(crate) publish_time: Option<OffsetDateTime>,
     /// The metrics of the subscription, once its subscriber is found.
     pub(crate) metrics: Option<SubscriptionMetrics>,
+    /// The span of the push, if spans are exported.
+    pub(crate) span: Option<opentelemetry::Context>,
     /// The trace of the message, or of the request.
     pub(crate) trace: Option<Trace>,
     /// The number of the claim: above 1 if an earlier claim's lease expired.
@@ -71,6 +74,7 @@ impl LogLine {
             delivery_attempt: None,
             publish_time: None,
             metrics: None,
+            span: None,
             trace: None,
             claim: None,
             duration: Duration::ZERO,
@@ -83,7 +87,11 @@ impl LogLine {
 
     /// Sets the fields that the envelope has.
     pub(crate) fn set_message(&mut self, envelope: &Envelope, trace: Option<&Trace>) {
-        self.trace = trace.cloned();
+        let span = self
+            .span
+            .as_ref()
+            .map(|span| span.span().span_context().clone());
+        self.trace = span.map(Trace::of_span).or_else(|| trace.cloned());
         self.subscription = Some(envelope.subscription.clone());
         self.message_id = Some(envelope.message_id.clone());
         self.delivery_attempt = envelope.delivery_attempt;
@@ -91,11 +99,11 @@ impl LogLine {
     }
 
     /// Counts the end of the delivery.
-    pub(crate) fn count_end(&self, end: End, is_redelivered: bool) {
+    pub(crate) fn count_end(&self, end: End) {
         if let (Some(metrics), Some(publish_time)) = (&self.metrics, self.publish_time) {
             metrics.ended(&Ended {
                 outcome: end.name(),
-                is_redelivered,
+                is_redelivered: end.is_redelivered(),
                 is_record_missing: matches!(end, End::Unrecorded | End::Unguarded),
                 publish_time,
                 delivery_attempt: self.delivery_attempt,

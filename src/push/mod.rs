@@ -27,6 +27,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use axum::response::Response;
 use bytes::Bytes;
+use opentelemetry::trace::FutureExt;
 use tokio::time::Instant;
 
 use crate::delivery::admission::{Admission, Place};
@@ -40,6 +41,7 @@ use crate::push::log_line::LogLine;
 use crate::push::readiness::Readiness;
 use crate::push::refusal::Refusal;
 use crate::push::reply::Replies;
+use crate::telemetry::spans::{PushSpan, Spans};
 use crate::trace::Trace;
 
 /// Everything that pushes share.
@@ -58,6 +60,8 @@ pub(crate) struct PushReceiver {
     pub(crate) replies: Replies,
     /// The latest check for `/health/ready`.
     pub(crate) readiness: Readiness,
+    /// The spans of pushes.
+    pub(crate) spans: Spans,
 }
 
 impl PushReceiver {
@@ -73,7 +77,8 @@ impl PushReceiver {
         let push = async {
             let read = self.read(path, request, &mut line);
             let incoming = self.deliveries.shutdown.unless_aborting(read).await?;
-            Ok(self.deliveries.deliver(incoming).await?)
+            let span = line.span.clone().unwrap_or_default();
+            Ok(self.deliveries.deliver(incoming).with_context(span).await?)
         };
         let (result, ()) = tokio::join!(push, self.authentication.refresh());
         self.replies.reply(line, result)
@@ -88,10 +93,20 @@ impl PushReceiver {
     ) -> Result<IncomingMessage, Refusal> {
         let (head, body) = request.into_parts();
         let caller = self.authenticate(&head.headers).await?; // before a byte of the body is read
+        let authenticated_in = line.arrival.elapsed();
         let place = self.admit(&caller, line)?;
         let (body, room) = self.bodies.read(body).await?;
         let envelope = self.read_envelope(path, &head.headers, body)?;
-        let trace = Trace::of(&envelope.attributes).or_else(|| Trace::of_request(&head.headers));
+        let message = Trace::of(&envelope.attributes);
+        let request = Trace::of_request(&head.headers);
+        line.span = self.spans.start_push(&PushSpan {
+            path,
+            arrival: line.arrival,
+            authenticated_in,
+            message: message.as_ref(),
+            request: request.as_ref(),
+        });
+        let trace = message.or(request);
         line.set_message(&envelope, trace.as_ref());
         let subscriber = self.bindings.find(&envelope.subscription, &caller)?;
         line.metrics = Some(subscriber.metrics.clone());

@@ -14,6 +14,7 @@ use crate::push::log_limit::LogLimit;
 use crate::push::log_line::{Level, Listener, LogLine};
 use crate::push::refusal::{NoEndpoint, Refusal};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::spans::end_push;
 
 /// The decision about one push: the status, and the level of its log line.
 struct Decision(StatusCode, Level);
@@ -45,6 +46,7 @@ impl Decision {
             End::FencedOut => (StatusCode::CONFLICT, Level::Warn),
             End::NotDeadLettered => (AGAIN, Level::Error),
         };
+        debug_assert_eq!(status == ACK, !end.is_redelivered(), "{end:?}");
         Self(status, level)
     }
 
@@ -131,7 +133,7 @@ impl Replies {
                 let decision = Decision::of_end(settlement.end);
                 line.outcome = settlement.end.name();
                 (line.claim, line.reason) = (settlement.claim_number, settlement.reason);
-                line.count_end(settlement.end, !decision.0.is_success());
+                line.count_end(settlement.end);
                 decision
             }
             Err(refusal) => {
@@ -143,6 +145,9 @@ impl Replies {
             }
         };
         line.status = status.as_u16();
+        if let Some(span) = &line.span {
+            end_push(span, line.status);
+        }
         self.metrics
             .responded(line.path.is_some(), line.status, line.duration);
         if let Some(listener) = &self.listener {
@@ -156,7 +161,7 @@ impl Replies {
             }
             refused => {
                 line.log(level);
-                self.to_known_caller(status, &line, refused.map(|(_, kind)| kind))
+                self.to_known_caller(status, &line, refused.map(|(_, text)| text))
             }
         }
     }

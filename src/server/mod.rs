@@ -96,7 +96,7 @@ pub(crate) fn serve(
 ) -> Result<Running, ListenError> {
     let (socket, address) = bound(config.listen, "PORT")?;
     let receiver = Arc::new(receiver);
-    receiver.export_gauges(&telemetry.metrics);
+    receiver.export_gauges(&telemetry.recorder.metrics);
     let telemetry = Arc::new(telemetry);
     let metrics_address = match config.exporters.prometheus {
         Some(address) => Some(serve_metrics(address, &telemetry, &receiver)?),

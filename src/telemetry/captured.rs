@@ -20,7 +20,10 @@ impl Captured {
             .with_max_level(tracing::Level::TRACE)
             .with_writer(self.clone())
             .fmt_fields(SpanFields)
-            .event_format(CloudLogging)
+            .event_format(CloudLogging {
+                service: "shop".into(),
+                revision: Some("shop-7".into()),
+            })
             .finish()
     }
 

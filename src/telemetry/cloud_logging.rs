@@ -1,9 +1,10 @@
-//! One JSON object for each line, with the fields that Cloud Logging recognizes: `severity`, `message`, `time` and the trace (Google,
-//! *Structured logging*).
+//! One JSON object for each line, with the fields that Cloud Logging recognizes: `severity`, `message`, `time`, `httpRequest`, the trace,
+//! labels and the place in the source (Google, *Structured logging*). Errors have the form of Error Reporting (Google,
+//! *ReportedErrorEvent*).
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tracing::field::{Field, Visit};
@@ -17,8 +18,17 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::loggable::chain;
 use crate::trace::Trace;
 
+/// The type by which Error Reporting finds errors.
+const ERROR_EVENT: &str =
+    "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent";
+
 /// The format of events.
-pub(super) struct CloudLogging;
+pub(super) struct CloudLogging {
+    /// The name of the service, for Error Reporting.
+    pub(super) service: String,
+    /// The revision of the service, if Cloud Run runs it.
+    pub(super) revision: Option<String>,
+}
 
 /// The format of a span's fields: JSON, for the lines of its events.
 pub(super) struct SpanFields;
@@ -58,8 +68,69 @@ where
         }
         add(&mut line, "event", fields.0);
         name_trace(&mut line);
+        self.label(&mut line);
+        if line.contains_key("status") {
+            line.insert("httpRequest".into(), http_request(&line));
+        }
+        let metadata = event.metadata();
+        let location = json!({
+            "file": line.remove("file").unwrap_or_else(|| metadata.file().into()),
+            "line": line.remove("line").unwrap_or_else(|| metadata.line().into()).to_string(),
+        });
+        if *metadata.level() == Level::ERROR {
+            self.report(&mut line, &location);
+        }
+        line.insert("logging.googleapis.com/sourceLocation".into(), location);
         writeln!(writer, "{}", Value::Object(line))
     }
+}
+
+impl CloudLogging {
+    /// Adds labels, by which lines are found without reading their text.
+    fn label(&self, line: &mut Map<String, Value>) {
+        let mut labels = Map::new();
+        if let Some(Value::String(subscription)) = line.get("subscription") {
+            let short = subscription.rsplit('/').next().unwrap_or(subscription);
+            labels.insert("subscription".into(), short.into());
+        }
+        if let Some(outcome) = line.get("outcome") {
+            labels.insert("outcome".into(), outcome.clone());
+        }
+        if let Some(revision) = &self.revision {
+            labels.insert("revision".into(), revision.as_str().into());
+        }
+        if !labels.is_empty() {
+            line.insert("logging.googleapis.com/labels".into(), labels.into());
+        }
+    }
+
+    /// Adds the fields by which Error Reporting groups an error. It reads no stack of Rust, so the place stands for it.
+    fn report(&self, line: &mut Map<String, Value>, location: &Value) {
+        line.insert("@type".into(), ERROR_EVENT.into());
+        let version = self.revision.as_deref().unwrap_or_default();
+        line.insert(
+            "serviceContext".into(),
+            json!({"service": self.service, "version": version}),
+        );
+        let place = json!({
+            "filePath": location["file"],
+            "lineNumber": location["line"].as_str().and_then(|line| line.parse::<u32>().ok()),
+            "functionName": line.get("target"),
+        });
+        line.insert("context".into(), json!({"reportLocation": place}));
+    }
+}
+
+/// Returns the request of a push's line (Google, *LogEntry*, `HttpRequest`).
+fn http_request(line: &Map<String, Value>) -> Value {
+    let milliseconds = line.get("duration_ms").and_then(Value::as_u64);
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a push")]
+    let latency = milliseconds.map(|duration| format!("{}s", duration as f64 / 1000.0));
+    json!({
+        "requestMethod": "POST",
+        "status": line.get("status"),
+        "latency": latency,
+    })
 }
 
 impl<'a> FormatFields<'a> for SpanFields {
@@ -186,7 +257,11 @@ mod tests {
         with_default(captured.json(), events);
         let mut lines = captured.lines();
         for line in &mut lines {
-            line.as_object_mut().expect("an object").remove("time");
+            let line = line.as_object_mut().expect("an object");
+            line.remove("time");
+            let place = line.remove("logging.googleapis.com/sourceLocation");
+            let file = &place.expect("a place")["file"];
+            assert!(file.as_str().expect("a file").ends_with("cloud_logging.rs"));
         }
         lines
     }
@@ -218,6 +293,7 @@ mod tests {
             "logging.googleapis.com/trace": "projects/shop/traces/4bf92f3577b34da6a3ce929d0e0e4736",
             "logging.googleapis.com/spanId": "00f067aa0ba902b7",
             "logging.googleapis.com/trace_sampled": true,
+            "logging.googleapis.com/labels": {"subscription": "orders", "revision": "shop-7"},
             "order.message_id": "mine",
             "order.message": "no",
             "type": 1,
@@ -238,5 +314,29 @@ mod tests {
         assert_eq!(traces, ["mine", TRACE]);
         let severities: Vec<_> = found.iter().map(|line| &line["severity"]).collect();
         assert_eq!(severities, ["ERROR", "DEBUG"]);
+    }
+
+    #[test]
+    fn the_line_of_a_push_has_its_request() {
+        let found = lines(|| tracing::info!(status = 204, duration_ms = 1500, outcome = "handled"));
+        let request = json!({"requestMethod": "POST", "status": 204, "latency": "1.5s"});
+        assert_eq!(found[0]["httpRequest"], request);
+        let labels = &found[0]["logging.googleapis.com/labels"];
+        assert_eq!(labels["outcome"], "handled");
+    }
+
+    #[test]
+    fn an_error_is_reported_with_its_place() {
+        let found = lines(|| tracing::error!("a fault"));
+        assert_eq!(found[0]["@type"], ERROR_EVENT);
+        let service = json!({"service": "shop", "version": "shop-7"});
+        assert_eq!(found[0]["serviceContext"], service);
+        let place = &found[0]["context"]["reportLocation"];
+        assert!(place["lineNumber"].is_number(), "{place}");
+        assert!(
+            lines(|| tracing::warn!("no fault"))[0]
+                .get("@type")
+                .is_none()
+        );
     }
 }

@@ -4,8 +4,11 @@
 pub(crate) mod captured;
 mod cloud_logging;
 pub(crate) mod export;
+mod failures;
 mod lines;
 pub(crate) mod metrics;
+pub(crate) mod otlp;
+pub(crate) mod spans;
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -43,7 +46,13 @@ pub(crate) fn install(environment: &Environment, default_filter: &str) -> Log {
         tracing::subscriber::set_global_default(
             builder
                 .fmt_fields(SpanFields)
-                .event_format(CloudLogging)
+                .event_format(CloudLogging {
+                    service: environment
+                        .get("K_SERVICE")
+                        .unwrap_or("pushgate")
+                        .to_owned(),
+                    revision: environment.get("K_REVISION").map(str::to_owned),
+                })
                 .finish(),
         )
     } else {
@@ -106,10 +115,10 @@ pub(crate) fn is_json(format: &str) -> Option<bool> {
 
 /// Logs only the location of a panic, since its message may contain a payload.
 pub(crate) fn hide_panic_messages() {
-    std::panic::set_hook(Box::new(|panic| {
-        let location = panic
-            .location()
-            .map_or_else(|| "an unknown location".to_owned(), ToString::to_string);
-        tracing::error!("panic at {location}");
+    std::panic::set_hook(Box::new(|panic| match panic.location() {
+        Some(place) => {
+            tracing::error!(file = place.file(), line = place.line(), "panic at {place}");
+        }
+        None => tracing::error!("panic at an unknown location"),
     }));
 }

@@ -5,3 +5,4 @@ mod collector;
 mod container;
 mod metrics;
 mod shutdown;
+mod traces;

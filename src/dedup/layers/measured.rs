@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{SpanBuilder, SpanKind};
 use tokio::time::Instant;
 
 use crate::dedup::{
     Claim, ClaimStore, DedupStore, MessageKey, Record, StepResult, StoreError, Ticket, TicketStore,
 };
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::export::Recorder;
+use crate::telemetry::spans::fail;
 
 /// A store whose steps are measured.
 pub(super) struct Measured {
     pub(super) store: Arc<dyn DedupStore>,
-    pub(super) metrics: Metrics,
+    pub(super) recorder: Recorder,
 }
 
 impl Measured {
@@ -23,10 +26,25 @@ impl Measured {
         running: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let start = Instant::now();
-        let result = running.await;
-        let error = result.as_ref().err().map(StoreError::kind);
         let system = self.store.system();
-        self.metrics.stepped(system, step, start.elapsed(), error);
+        let begin = || {
+            SpanBuilder::from_name(step)
+                .with_kind(SpanKind::Client)
+                .with_attributes([
+                    KeyValue::new("db.system.name", system),
+                    KeyValue::new("db.operation.name", step),
+                ])
+        };
+        let spans = &self.recorder.spans;
+        let result = spans.step(begin, running, |span, result| {
+            if let Err(error) = result {
+                fail(span, error.kind());
+            }
+        });
+        let result = result.await;
+        let error = result.as_ref().err().map(StoreError::kind);
+        let metrics = &self.recorder.metrics;
+        metrics.stepped(system, step, start.elapsed(), error);
         result
     }
 }

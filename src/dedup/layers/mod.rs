@@ -20,7 +20,7 @@ use super::{
     TicketStore,
 };
 use crate::breaker::Breaker;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::export::Recorder;
 
 /// A store with its layers.
 #[derive(Clone)]
@@ -33,9 +33,9 @@ pub(crate) struct ProtectedStore {
 }
 
 impl ProtectedStore {
-    pub(crate) fn new(store: Arc<dyn DedupStore>, metrics: Metrics) -> Self {
-        let store: Arc<dyn DedupStore> = match metrics.is_recording() {
-            true => Arc::new(Measured { store, metrics }),
+    pub(crate) fn new(store: Arc<dyn DedupStore>, recorder: Recorder) -> Self {
+        let store: Arc<dyn DedupStore> = match recorder.is_recording() {
+            true => Arc::new(Measured { store, recorder }),
             false => store,
         };
         Self {
@@ -50,7 +50,7 @@ impl ProtectedStore {
     pub(crate) fn none() -> Self {
         Self {
             finished: None,
-            ..Self::new(Arc::new(NoStore), Metrics::default())
+            ..Self::new(Arc::new(NoStore), Recorder::default())
         }
     }
 
@@ -150,7 +150,7 @@ mod tests {
     fn two_instances() -> contract::Pair {
         let store: Arc<dyn DedupStore> = Arc::new(MemoryStore::default());
         [(); 2].map(|()| {
-            Arc::new(ProtectedStore::new(Arc::clone(&store), Metrics::default()))
+            Arc::new(ProtectedStore::new(Arc::clone(&store), Recorder::default()))
                 as Arc<dyn DedupStore>
         })
     }

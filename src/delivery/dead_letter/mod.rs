@@ -18,7 +18,8 @@ pub use self::content::{
 use crate::breaker::{Breaker, Open, Rules};
 use crate::handler::Input;
 use crate::loggable::chain;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::export::Recorder;
+use crate::telemetry::spans::{fail, send_span};
 
 /// The time limit of a publish, with connecting and a token: its message occupies its places meanwhile.
 pub(crate) const PUBLISH_LIMIT: Duration = Duration::from_secs(2);
@@ -78,15 +79,15 @@ pub(crate) struct DeadLetterTopic {
     pub(crate) name: String,
     /// The circuit breaker, open while dead letters cannot be published.
     breaker: Arc<Breaker>,
-    metrics: Metrics,
+    recorder: Recorder,
 }
 
 impl DeadLetterTopic {
-    pub(crate) fn new(name: String, subscriber: &str, metrics: Metrics) -> Self {
+    pub(crate) fn new(name: String, subscriber: &str, recorder: Recorder) -> Self {
         Self {
             name,
             breaker: Breaker::new(format!("dead letters of {subscriber}"), RULES),
-            metrics,
+            recorder,
         }
     }
 
@@ -111,13 +112,22 @@ impl DeadLetters {
         let dead_letter = dead_letter(&topic.name, input, reason)?;
         let permit = topic.breaker.acquire().map_err(DeadLetterError::Paused)?;
         let start = Instant::now();
-        let sent = match timeout(PUBLISH_LIMIT, self.0.publish(&topic.name, dead_letter)).await {
-            Ok(sent) => sent.map_err(DeadLetterError::Publish),
-            Err(_) => Err(DeadLetterError::NoAnswer),
+        let sending = async {
+            match timeout(PUBLISH_LIMIT, self.0.publish(&topic.name, dead_letter)).await {
+                Ok(sent) => sent.map_err(DeadLetterError::Publish),
+                Err(_) => Err(DeadLetterError::NoAnswer),
+            }
         };
+        let Recorder { metrics, spans } = &topic.recorder;
+        let begin = || send_span(&topic.name, reason.kind);
+        let sent = spans.step(begin, sending, |span, sent| {
+            if let Err(error) = sent {
+                fail(span, error.kind());
+            }
+        });
+        let sent = sent.await;
         let error = sent.as_ref().err().map(DeadLetterError::kind);
-        let (topic_name, metrics) = (&topic.name, &topic.metrics);
-        metrics.sent(topic_name, reason.kind, start.elapsed(), error);
+        metrics.sent(&topic.name, reason.kind, start.elapsed(), error);
         match &sent {
             Ok(()) => permit.succeed(),
             Err(DeadLetterError::Publish(error)) if error.is_of_this_message => drop(permit),

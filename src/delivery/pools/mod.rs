@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::task::ready;
 use std::time::Duration;
 
+use opentelemetry::Context;
+use opentelemetry::trace::TraceContextExt;
 use tokio::task::JoinHandle;
 
 use crate::delivery::pools::executor::Executor;
@@ -114,11 +116,14 @@ impl Pools {
         let guard = self.runs.list(pool, &input.context, thread, metrics);
         let entry = Arc::clone(&guard.entry);
         let executor = &self.executor.handle;
+        let span = Context::current();
+        let span = span.has_active_span().then_some(span);
         let task = match work {
             Work::Async(handler) => {
                 let (mut handling, mut turn) = (handler(input), Turn::of(&quota.workers));
                 executor.spawn(poll_fn(move |waking| {
                     let _worker = ready!(turn.poll(waking));
+                    let _span = span.clone().map(Context::attach);
                     guard.poll(handling.as_mut(), waking)
                 }))
             }
@@ -126,6 +131,7 @@ impl Pools {
                 let handler = Arc::clone(handler);
                 executor.spawn_blocking(move || {
                     let _guard = guard;
+                    let _span = span.map(Context::attach);
                     handler(&input)
                 })
             }

@@ -83,6 +83,25 @@ impl End {
         }
     }
 
+    /// Returns true if the handler succeeded.
+    pub(crate) fn is_success(self) -> bool {
+        matches!(self, Self::Handled | Self::Discarded)
+    }
+
+    /// Returns true if Pub/Sub redelivers the message, as long as it has delivery attempts left.
+    pub(crate) fn is_redelivered(self) -> bool {
+        !matches!(
+            self,
+            Self::Handled
+                | Self::Discarded
+                | Self::DeadLettered
+                | Self::Duplicate
+                | Self::OtherPayloadIgnored
+                | Self::Unguarded
+                | Self::Unrecorded
+        )
+    }
+
     pub(crate) fn because(self, reason: impl Into<String>) -> Settlement {
         Settlement {
             reason: Some(reason.into()),

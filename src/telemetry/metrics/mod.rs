@@ -17,7 +17,7 @@ use self::table::{
 };
 pub(crate) use self::table::{
     CIRCUIT_STATE, IN_FLIGHT, KEYS_AGE, LIMIT, LINES_DROPPED, PUSHES_IN_FLIGHT, PUSHES_LIMIT,
-    THREADS_BUSY, THREADS_LIMIT,
+    TELEMETRY_DROPPED, THREADS_BUSY, THREADS_LIMIT,
 };
 pub use self::table::{METRICS, Metric, MetricKind};
 

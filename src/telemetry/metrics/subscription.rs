@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
+use opentelemetry::trace::{SpanBuilder, SpanKind};
 use time::OffsetDateTime;
 
 use super::{DESTINATION, ERROR_TYPE, Instruments, Metrics, OPERATION, SYSTEM};
+use crate::telemetry::spans::link;
+use crate::trace::Trace;
 
 /// The metrics of one subscription.
 #[derive(Clone, Debug)]
@@ -55,6 +58,28 @@ impl SubscriptionMetrics {
     /// Returns the attribute of the subscription.
     pub(crate) fn subscription(&self) -> KeyValue {
         self.0.subscription.clone()
+    }
+
+    /// Starts a description of the span of a delivery, linked to the span that created the message.
+    pub(crate) fn span(
+        &self,
+        message_id: &str,
+        delivery_attempt: Option<u32>,
+        creation: Option<&Trace>,
+    ) -> SpanBuilder {
+        let name = format!("subscribe {}", self.0.subscription.value);
+        let mut attributes = self.0.messaging.to_vec();
+        attributes.extend([
+            KeyValue::new("messaging.operation.type", "process"),
+            KeyValue::new("messaging.message.id", message_id.to_owned()),
+        ]);
+        attributes.extend(delivery_attempt.map(|attempt| {
+            KeyValue::new("gcp.pubsub.message.delivery_attempt", i64::from(attempt))
+        }));
+        SpanBuilder::from_name(name)
+            .with_kind(SpanKind::Consumer)
+            .with_links(creation.map(link).into_iter().collect())
+            .with_attributes(attributes)
     }
 
     /// Records the end of a delivery.

@@ -81,7 +81,7 @@ macro_rules! metrics {
     };
 }
 
-metrics! { 25;
+metrics! { 26;
     DELIVERIES "pushgate.deliveries" Counter, "{delivery}", &["subscription", "outcome"],
         "Deliveries that ended, by outcome: handled, duplicate, failed, dead-lettered and so on";
     REFUSALS "pushgate.refusals" Counter, "{push}", &["subscription", "kind", "status"],
@@ -133,6 +133,8 @@ metrics! { 25;
         "Threads of the pool";
     STALLS "pushgate.executor.stall.duration" Histogram(DURATIONS), "s", &["subscription"],
         "Time for which a handler blocked its thread without an await, if it is more than a second";
+    TELEMETRY_DROPPED "pushgate.telemetry.dropped" Counter, "{item}", &["signal"],
+        "Spans that the collector did not get";
     LINES_DROPPED "pushgate.log.lines.dropped" Counter, "{line}", &[],
         "Log lines that were dropped, since stderr was not read fast enough";
 }
