@@ -126,6 +126,11 @@ impl Bindings {
         }
     }
 
+    /// Returns the project of all subscriptions.
+    pub(crate) fn project(&self) -> &str {
+        &self.project
+    }
+
     /// Returns all subscribers.
     pub(crate) fn subscribers(&self) -> impl Iterator<Item = &RunningSubscriber> {
         let bindings = self.by_name.values();

@@ -13,6 +13,9 @@ use crate::loggable::excerpt;
 use crate::telemetry::metrics::{Ended, SubscriptionMetrics};
 use crate::trace::Trace;
 
+/// The target of the lines.
+pub(crate) const TARGET: &str = module_path!();
+
 /// The level of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {

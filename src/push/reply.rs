@@ -1,5 +1,8 @@
 //! The HTTP response to a push. Nothing outside this file knows a status code of a push.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
 use axum::Extension;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -94,12 +97,17 @@ impl Decision {
 /// The header with the outcome of an authenticated push, for the history of the emulator. Pub/Sub ignores it.
 const OUTCOME_HEADER: HeaderName = HeaderName::from_static("pushgate-outcome");
 
+/// The failures that are kept for the status.
+const FAILURES: usize = 50;
+
 /// Creates the replies, and passes the log lines on.
 pub(crate) struct Replies {
     /// The receiver of each log line besides the log.
     pub(crate) listener: Option<Listener>,
     /// The lines of unknown callers.
     pub(crate) log_limit: LogLimit,
+    /// The latest failures of known callers' pushes, the oldest first.
+    failures: Mutex<VecDeque<LogLine>>,
     metrics: Metrics,
 }
 
@@ -112,8 +120,30 @@ impl Replies {
         Self {
             listener,
             log_limit: LogLimit::default(),
+            failures: Mutex::default(),
             metrics,
         }
+    }
+
+    /// Returns the latest failures of known callers' pushes, the newest first.
+    pub(crate) fn failures(&self) -> Vec<LogLine> {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.iter().rev().cloned().collect()
+    }
+
+    /// Keeps a failure for the status. Nothing reads it if no metrics are exported.
+    fn keep_failure(&self, line: &LogLine) {
+        if !self.metrics.is_recording() {
+            return;
+        }
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.len() == FAILURES {
+            failures.pop_front();
+        }
+        failures.push_back(LogLine {
+            span: None,
+            ..line.clone()
+        });
     }
 
     /// Replies to a request of which nothing is known.
@@ -161,6 +191,9 @@ impl Replies {
             }
             refused => {
                 line.log(level);
+                if level != Level::Info || refused.is_some() {
+                    self.keep_failure(&line);
+                }
                 self.to_known_caller(status, &line, refused.map(|(_, text)| text))
             }
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod connections;
 mod http;
+mod status;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::push::PushReceiver;
 use crate::push::refusal::{NoEndpoint, Refusal};
 use crate::server::connections::Connections;
 use crate::server::http::{listen, serve_connection};
+use crate::server::status::Watched;
 use crate::shutdown::SETTLING_TIME;
 use crate::telemetry::export::Telemetry;
 
@@ -150,20 +152,24 @@ fn serve_metrics(
     receiver: &Arc<PushReceiver>,
 ) -> Result<SocketAddr, ListenError> {
     let (socket, address) = bound(address, "OTEL_EXPORTER_PROMETHEUS_PORT")?;
-    let router = Router::new()
+    let watched = Watched {
+        receiver: Arc::clone(receiver),
+        telemetry: Arc::clone(telemetry),
+    };
+    let router = status::routes()
         .route("/metrics", get(metrics))
-        .with_state(Arc::clone(telemetry));
+        .with_state(watched);
     tokio::spawn(accept(
         socket,
         router,
         Arc::clone(receiver),
         METRICS_CONNECTIONS,
     ));
-    tracing::info!(%address, "metrics for Prometheus are at /metrics");
+    tracing::info!(%address, "metrics for Prometheus are at /metrics, and the status at /");
     Ok(address)
 }
 
-async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> Response {
+async fn metrics(State(Watched { telemetry, .. }): State<Watched>) -> Response {
     match telemetry.prometheus() {
         Ok(text) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => {

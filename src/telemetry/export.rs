@@ -1,5 +1,6 @@
 //! Exports metrics and spans: to Prometheus, which reads the metrics, and by OTLP to a collector or to Google.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use url::Url;
 
 use crate::environment::Environment;
 use crate::telemetry::failures::{KeepFailures, RecordAll};
+use crate::telemetry::figures::{Figures, Percentiles, figures};
 use crate::telemetry::lines::dropped_lines;
 use crate::telemetry::metrics::{LINES_DROPPED, Metrics, TELEMETRY_DROPPED};
 use crate::telemetry::otlp::{Client, CountingExporter, ExportError, resource};
@@ -178,6 +180,11 @@ impl Telemetry {
     /// Returns the metrics in Prometheus's text format.
     pub(crate) fn prometheus(&self) -> Result<String, prometheus::Error> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+
+    /// Returns the figures of each subscription, by its short name.
+    pub(crate) fn figures(&self) -> BTreeMap<String, (Figures, Percentiles)> {
+        figures(&self.registry.gather())
     }
 
     /// Exports the last spans and metrics, within a bounded time.

@@ -5,6 +5,7 @@ pub(crate) mod captured;
 mod cloud_logging;
 pub(crate) mod export;
 mod failures;
+pub(crate) mod figures;
 mod lines;
 pub(crate) mod metrics;
 pub(crate) mod otlp;

@@ -25,6 +25,7 @@ pub(crate) mod text;
 pub(crate) mod tls_key_server;
 pub(crate) mod watched_store;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -282,10 +283,15 @@ impl Service {
         self.probe.runs()
     }
 
+    /// Returns the address of the metrics.
+    pub(crate) fn metrics_address(&self) -> SocketAddr {
+        let running = self.running.as_ref().expect("still running");
+        running.metrics_address().expect("an address")
+    }
+
     /// Returns the metrics as Prometheus reads them.
     pub(crate) async fn metrics(&self) -> Samples {
-        let running = self.running.as_ref().expect("still running");
-        Samples::read(running.metrics_address().expect("an address")).await
+        Samples::read(self.metrics_address()).await
     }
 
     /// Takes the running service out, to be drained beside other calls.

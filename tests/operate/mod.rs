@@ -5,4 +5,5 @@ mod collector;
 mod container;
 mod metrics;
 mod shutdown;
+mod status;
 mod traces;

@@ -40,7 +40,12 @@ impl Cloud {
     }
 
     /// Returns the settings of a service that this cloud pushes to. The environment only chooses the store.
-    pub(super) fn settings(&self, environment: &Environment, port: u16) -> Environment {
+    pub(super) fn settings(
+        &self,
+        environment: &Environment,
+        port: u16,
+        status_port: u16,
+    ) -> Environment {
         let issuer = self.emulator.issuer();
         let store = environment.get("PUSHGATE_STORE");
         let settings = [
@@ -56,12 +61,18 @@ impl Cloud {
             ),
             ("PORT", port.to_string()),
         ];
+        let defaults = [
+            ("OTEL_METRICS_EXPORTER", "prometheus".to_owned()),
+            ("OTEL_EXPORTER_PROMETHEUS_PORT", status_port.to_string()),
+        ];
+        let named = |(name, value): (&str, String)| (name.to_owned(), value);
         let own = environment
             .0
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()));
-        own.chain(settings.map(|(name, value)| (name.to_owned(), value)))
-            .collect()
+        let defaults = defaults.into_iter().map(named);
+        let settings = settings.into_iter().map(named);
+        defaults.chain(own).chain(settings).collect()
     }
 
     /// Creates the topics, the declared subscriptions, and dead-letter topics with a subscription that keeps their messages.

@@ -18,18 +18,19 @@ use self::screen::Screen;
 use super::process::Signals;
 use crate::config::Config;
 use crate::config::metadata::project_id;
+use crate::delivery::pools::watchdog;
 use crate::environment::Environment;
 use crate::loggable::chain;
-use crate::push::log_line::{Listener, LogLine};
+use crate::push::log_line::{self, Listener, LogLine};
 use crate::server::Running;
 use crate::service::Service;
 use crate::subscriber::{Form, Subscriber};
 use crate::telemetry;
 
-/// The log has errors and the lines of handlers. The screen shows the result of each push instead.
-const LOG: &str = "error,pushgate::reply=off,pushgate::watchdog=warn,[handler]=info";
 const SERVICE_PORT: u16 = 8080;
 const EMULATOR_PORT: u16 = 8085;
+/// The default of OpenTelemetry for Prometheus.
+const STATUS_PORT: u16 = 9464;
 /// The number of ports above the wanted one that are tried.
 const PORTS_TRIED: u16 = 20;
 /// The most log lines that wait for the screen. Further ones are dropped, so that the screen does not slow pushes down.
@@ -104,13 +105,14 @@ pub(super) async fn run(
 ) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let mut signals = Signals::listen()?;
-    let _log = telemetry::install(&environment, LOG);
+    let _log = telemetry::install(&environment, &log_filter());
     let project = arguments.project(&environment)?;
     let wanted_port = arguments.port(&environment)?;
     let emulator_port = free_port(arguments.emulator_port);
     let cloud = Cloud::start(emulator_port, &project)?;
     let port = free_port(wanted_port);
-    let config = Config::read(&cloud.settings(&environment, port))?.on_loopback(port);
+    let settings = cloud.settings(&environment, port, free_port(STATUS_PORT));
+    let config = Config::read(&settings)?.on_loopback(port);
     let declared = without_eventarc(&mut service);
     let (listener, log_lines) = listener();
     service.listener = Some(listener);
@@ -124,6 +126,9 @@ pub(super) async fn run(
         &subscriptions,
         start.elapsed(),
     );
+    if let Some(address) = running.metrics_address() {
+        screen.status(address);
+    }
     show_store(&screen, &config, &running).await;
     screen.port(wanted_port, port);
     screen.port(arguments.emulator_port, emulator_port);
@@ -176,6 +181,15 @@ fn listener() -> (Listener, mpsc::Receiver<LogLine>) {
     )
 }
 
+/// Returns the filter of the log: errors and the lines of handlers. The screen shows the result of each push instead.
+fn log_filter() -> String {
+    format!(
+        "error,{}=off,{}=warn,[handler]=info",
+        log_line::TARGET,
+        watchdog::TARGET
+    )
+}
+
 /// Returns this port, or the next free one.
 fn free_port(wanted: u16) -> u16 {
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
@@ -193,5 +207,26 @@ fn shortened(backoff: crate::Backoff) -> emulator::RetryPolicy {
             .maximum
             .min(Duration::from_secs(10))
             .max(minimum_backoff),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::subscriber::with_default;
+
+    use super::*;
+    use crate::push::log_line::Level;
+    use crate::telemetry::captured::Captured;
+
+    #[test]
+    fn the_lines_of_pushes_are_left_to_the_screen() {
+        let captured = Captured::default();
+        let filter = telemetry::filter(&log_filter()).expect("a filter");
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(captured.clone())
+            .finish();
+        with_default(log, || LogLine::new(Instant::now(), None).log(Level::Error));
+        assert!(captured.lines().is_empty());
     }
 }

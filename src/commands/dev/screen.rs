@@ -78,6 +78,12 @@ impl Screen {
         show!("  console   http://{emulator}/console/   the life of every message");
     }
 
+    pub(super) fn status(&self, address: SocketAddr) {
+        show!(
+            "  status    http://{address}/   what the service does now; metrics for Prometheus at /metrics"
+        );
+    }
+
     /// Shows the differences from production, and the store.
     pub(super) fn store(&self, config: &Config) {
         let recorded = if matches!(config.store, StoreSetting::Memory) {

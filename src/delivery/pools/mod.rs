@@ -144,6 +144,11 @@ impl Pools {
         self.runs.mark_outlasting(&job.entry);
     }
 
+    /// Returns all current runs, the oldest first.
+    pub(crate) fn current_runs(&self) -> Vec<Arc<Entry>> {
+        self.runs.all()
+    }
+
     /// Returns the name of each pool, its busy threads, and the number of its threads.
     pub(crate) fn occupancy(&self) -> [(&'static str, usize, usize); 3] {
         let threads = |name, pool: &Pool| (name, self.runs.count(Some(name)), pool.size());

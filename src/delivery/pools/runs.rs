@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Waking, Poll};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::delivery::pools::threads::Thread;
 use crate::handler::context::Context;
 use crate::telemetry::metrics::SubscriptionMetrics;
@@ -32,7 +34,7 @@ pub(crate) struct Runs {
 pub(crate) struct Entry {
     id: u64,
     /// The pool of its thread; `None` for an `async` handler.
-    pool: Option<&'static str>,
+    pub(crate) pool: Option<&'static str>,
     pub(crate) subscription: Arc<str>,
     pub(crate) message_id: Arc<str>,
     /// The tick at which the current poll began; 0 between polls.
@@ -44,6 +46,7 @@ pub(crate) struct Entry {
     /// The thread that it occupies, until a replacement is allowed.
     thread: Mutex<Option<Thread>>,
     metrics: SubscriptionMetrics,
+    pub(crate) start: Instant,
 }
 
 /// Removes a run from the list when dropped.
@@ -80,6 +83,7 @@ impl Runs {
             outlasts: AtomicBool::new(false),
             thread: Mutex::new(thread),
             metrics: metrics.clone(),
+            start: Instant::now(),
         });
         self.lock().insert(entry.id, Arc::clone(&entry));
         RunGuard {
@@ -128,6 +132,13 @@ impl Runs {
     /// Returns the subscriptions whose handlers are in a poll, with the number of their runs.
     pub(crate) fn in_polls(&self) -> String {
         self.counted(|entry| entry.polled.load(Ordering::Relaxed) != 0)
+    }
+
+    /// Returns all runs, the oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
+        let mut all: Vec<_> = self.lock().values().cloned().collect();
+        all.sort_by_key(|entry| entry.start);
+        all
     }
 
     /// Returns the number of runs on a thread of the pool, or of `async` handlers that are being polled.

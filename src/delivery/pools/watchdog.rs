@@ -12,6 +12,9 @@ use crate::delivery::pools::runs::{LATE, Runs, TICK};
 /// The ticks after which an executor that has not run an empty task counts as blocked: 10 s.
 const BLOCKED: u32 = 40;
 
+/// The target of its log lines.
+pub(crate) const TARGET: &str = module_path!();
+
 /// Watches the runs and the executor until dropped.
 pub(crate) struct Watchdog {
     runs: Arc<Runs>,
