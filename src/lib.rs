@@ -30,12 +30,13 @@
 //! # The path of a push
 //! `push/mod.rs` conducts the HTTP side, and `delivery/mod.rs` the rest; each step is one file or folder:
 //! 1. `push/authentication/`: headers to a caller, before a byte of the body is read
-//! 2. `push/forms/`: the body, bounded by `push/body.rs`, to an envelope
-//! 3. `push/binding.rs`: subscription to subscriber, if this caller may push to it
-//! 4. `delivery/admission.rs`, `breaker.rs`: capacity for the process and the subscription, and a permit
-//! 5. `delivery/claim.rs`, `dedup/`: granted, in progress, or done
-//! 6. `delivery/run.rs`, `delivery/lease.rs`: the handler, in a separate task, with limits and a renewed lease
-//! 7. `delivery/settle/`: recorded, released, or dead-lettered; then `push/reply.rs`: the status and the log line
+//! 2. `delivery/admission.rs`: one of the places of the process
+//! 3. `push/forms/`: the body, bounded by `push/body.rs`, to an envelope
+//! 4. `push/binding.rs`: subscription to subscriber, if this caller may push to it
+//! 5. `delivery/admission.rs`, `breaker.rs`: one of the subscription's places, and a permit
+//! 6. `delivery/claim.rs`, `dedup/`: granted, in progress, or done
+//! 7. `delivery/run.rs`, `delivery/lease.rs`: the handler, in a separate task, with limits and a renewed lease
+//! 8. `delivery/settle/`: recorded, released, or dead-lettered; then `push/reply.rs`: the status and the log line
 
 mod breaker;
 mod check;

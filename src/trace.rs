@@ -109,6 +109,10 @@ impl Trace {
     }
 
     fn carried_by(carrier: &HashMap<String, String>) -> Option<Self> {
+        // The propagator also accepts ids that are too short, and letters in upper case.
+        carrier
+            .get(TRACEPARENT)
+            .filter(|text| is_traceparent(text))?;
         let context = TraceContextPropagator::new().extract_with_context(&Context::new(), carrier);
         let found = context.span().span_context().clone();
         found.is_valid().then_some(Self(found))
@@ -120,6 +124,20 @@ impl Trace {
         TraceContextPropagator::new().inject_context(&context, &mut carrier);
         carrier
     }
+}
+
+/// Returns true for the form that W3C's *Trace Context* demands: versions later than 00 may have more parts.
+fn is_traceparent(text: &str) -> bool {
+    let is_hex = |part: &str| {
+        part.bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let parts: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = parts.iter().take(4).map(|part| part.len()).collect();
+    lengths == [2, 32, 16, 2]
+        && parts.iter().take(4).all(|part| is_hex(part))
+        && !text.starts_with("ff")
+        && (parts.len() == 4 || !text.starts_with("00"))
 }
 
 impl FromStr for Trace {
@@ -220,6 +238,32 @@ mod tests {
             "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
         ] {
             assert_eq!(text.parse::<Trace>(), Err(TraceError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_w3c_rejects_is_no_trace() {
+        let (id, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+        for text in [
+            format!("00-{}-{span}-01", &id[1..]),
+            format!("00-{id}-{}-01", &span[1..]),
+            format!("00-{}-{span}-01", id.to_uppercase()),
+            format!("00-{}-{span}-01", "0".repeat(32)),
+            format!("00-{id}-{}-01", "0".repeat(16)),
+            format!("00-{id}-{span}-01-more"),
+            format!("ff-{id}-{span}-01"),
+            format!("0-{id}-{span}-01"),
+            format!("00-{id}-{span}"),
+            format!(" 00-{id}-{span}-01"),
+        ] {
+            assert_eq!(text.parse::<Trace>(), Err(TraceError), "{text:?}");
+        }
+        for text in [
+            format!("00-{id}-{span}-00"),
+            format!("00-{id}-{span}-ff"),
+            format!("01-{id}-{span}-01-more"),
+        ] {
+            assert!(text.parse::<Trace>().is_ok(), "{text:?}");
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::delivery::settle::settlement::{End, Settlement};
 use crate::loggable::chain;
 use crate::shutdown::{Shutdown, ShuttingDown};
 use crate::subscriber::{Conflict, Identity, StoreDown};
+use crate::telemetry::spans::internal;
 
 /// The result of a claim.
 pub(crate) enum Claimed {
@@ -27,6 +28,16 @@ pub(crate) enum Claimed {
 
 /// Claims the message, waiting for another delivery's claim as long as the handler may run, unless the service shuts down.
 pub(crate) async fn claim(
+    delivery: &mut Delivery,
+    permit: &mut Option<Permit>,
+    shutdown: &Shutdown,
+) -> Result<Claimed, NotClaimed> {
+    let spans = delivery.subscriber.spans.clone();
+    let claiming = claim_for(delivery, permit, shutdown);
+    spans.step(|| internal("claim"), claiming, |_, _| {}).await
+}
+
+async fn claim_for(
     delivery: &mut Delivery,
     permit: &mut Option<Permit>,
     shutdown: &Shutdown,

@@ -1,4 +1,4 @@
-//! The path of a message, from its envelope to its settlement. It depends on no protocol. [`Deliveries::deliver`] takes these steps:
+//! The path of a message, from its envelope to its settlement. It depends on no protocol. [`Deliveries::take_steps`] takes these:
 //! 1. `admission`: takes one of the subscriber's places.
 //! 2. The subscriber's circuit breaker gives a permit.
 //! 3. `claim`: records in the store that this delivery owns the message, or waits for the delivery that does.
@@ -21,7 +21,7 @@ pub(crate) mod settle;
 use std::sync::Arc;
 
 use opentelemetry::KeyValue;
-use opentelemetry::trace::SpanRef;
+use opentelemetry::trace::{SpanBuilder, SpanRef};
 use tokio::time::Instant;
 
 use crate::breaker::Open;
@@ -39,7 +39,7 @@ use crate::delivery::settle::settle;
 use crate::delivery::settle::settlement::{End, RunEnd, Settlement};
 use crate::handler::state::States;
 use crate::shutdown::{Shutdown, ShuttingDown};
-use crate::telemetry::spans::{fail, internal};
+use crate::telemetry::spans::fail;
 use crate::trace::Trace;
 
 /// Everything that deliveries share.
@@ -80,6 +80,23 @@ pub(crate) enum NotClaimed {
     Store(#[from] StoreError),
 }
 
+impl IncomingMessage {
+    /// Describes the span of its delivery. It is empty if no spans are recorded.
+    fn span(&self) -> SpanBuilder {
+        let Self {
+            subscriber,
+            envelope,
+            ..
+        } = self;
+        if !subscriber.spans.is_recording() {
+            return SpanBuilder::default();
+        }
+        let creation = Trace::of(&envelope.attributes);
+        let (id, attempt) = (&envelope.message_id, envelope.delivery_attempt);
+        subscriber.metrics.span(id, attempt, creation.as_ref())
+    }
+}
+
 impl Deliveries {
     /// Settles a message within the span of its delivery.
     pub(crate) async fn deliver(
@@ -87,32 +104,18 @@ impl Deliveries {
         incoming: IncomingMessage,
     ) -> Result<Settlement, NotClaimed> {
         let subscriber = Arc::clone(&incoming.subscriber);
-        let spans = &subscriber.spans;
-        let span = spans.is_recording().then(|| {
-            let envelope = &incoming.envelope;
-            let creation = Trace::of(&envelope.attributes);
-            let (id, attempt) = (&envelope.message_id, envelope.delivery_attempt);
-            subscriber.metrics.span(id, attempt, creation.as_ref())
-        });
-        let begin = || span.unwrap_or_default();
-        let settling = self.settle_message(incoming);
-        spans.step(begin, settling, end_span).await
+        let span = incoming.span();
+        let steps = self.take_steps(incoming);
+        subscriber.spans.step(|| span, steps, end_span).await
     }
 
-    /// Settles a message: runs its handler, unless another delivery settles it.
-    async fn settle_message(
-        &self,
-        mut incoming: IncomingMessage,
-    ) -> Result<Settlement, NotClaimed> {
-        incoming.places.push(incoming.subscriber.enter()?);
+    /// Takes the steps of a delivery: runs the handler, unless another delivery settles the message.
+    async fn take_steps(&self, mut incoming: IncomingMessage) -> Result<Settlement, NotClaimed> {
+        let place = incoming.subscriber.enter()?;
+        incoming.places.push(place);
         let mut permit = incoming.subscriber.permit()?;
         let mut delivery = Delivery::prepare(incoming, self);
-        let spans = delivery.subscriber.spans.clone();
-        let claiming = claim(&mut delivery, &mut permit, &self.shutdown);
-        let claimed = spans
-            .step(|| internal("claim"), claiming, |_, _| {})
-            .await?;
-        let claim_number = match claimed {
+        let claim_number = match claim(&mut delivery, &mut permit, &self.shutdown).await? {
             Claimed::Granted { number } => Some(number),
             Claimed::NotGranted(settlement) => return Ok(settlement),
         };

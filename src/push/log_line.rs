@@ -30,6 +30,8 @@ pub(crate) enum Level {
 pub(crate) struct LogLine {
     /// The time at which the request's head was read.
     pub(crate) arrival: Instant,
+    /// The time that authentication took.
+    pub(crate) authenticated_in: Duration,
     /// True once the caller is verified and may push here.
     pub(crate) is_of_known_caller: bool,
     /// The subscription's short name in the endpoint's path.
@@ -70,6 +72,7 @@ impl LogLine {
     pub(crate) fn new(arrival: Instant, path: Option<&str>) -> Self {
         Self {
             arrival,
+            authenticated_in: Duration::ZERO,
             is_of_known_caller: false,
             path: path.map(excerpt),
             subscription: None,

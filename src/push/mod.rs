@@ -93,20 +93,11 @@ impl PushReceiver {
     ) -> Result<IncomingMessage, Refusal> {
         let (head, body) = request.into_parts();
         let caller = self.authenticate(&head.headers).await?; // before a byte of the body is read
-        let authenticated_in = line.arrival.elapsed();
+        line.authenticated_in = line.arrival.elapsed();
         let place = self.admit(&caller, line)?;
         let (body, room) = self.bodies.read(body).await?;
         let envelope = self.read_envelope(path, &head.headers, body)?;
-        let message = Trace::of(&envelope.attributes);
-        let request = Trace::of_request(&head.headers);
-        line.span = self.spans.start_push(&PushSpan {
-            path,
-            arrival: line.arrival,
-            authenticated_in,
-            message: message.as_ref(),
-            request: request.as_ref(),
-        });
-        let trace = message.or(request);
+        let trace = self.start_span(path, &head.headers, &envelope, line);
         line.set_message(&envelope, trace.as_ref());
         let subscriber = self.bindings.find(&envelope.subscription, &caller)?;
         line.metrics = Some(subscriber.metrics.clone());
@@ -118,6 +109,26 @@ impl PushReceiver {
             arrival: line.arrival,
             places: vec![place, room],
         })
+    }
+
+    /// Starts the span of the push, and returns the trace of the message, or else of the request.
+    fn start_span(
+        &self,
+        path: Option<&str>,
+        headers: &HeaderMap,
+        envelope: &Envelope,
+        line: &mut LogLine,
+    ) -> Option<Trace> {
+        let of_message = Trace::of(&envelope.attributes);
+        let of_request = Trace::of_request(headers);
+        line.span = self.spans.start_push(&PushSpan {
+            path,
+            arrival: line.arrival,
+            authenticated_in: line.authenticated_in,
+            message: of_message.as_ref(),
+            request: of_request.as_ref(),
+        });
+        of_message.or(of_request)
     }
 
     /// Returns the caller. A service that shuts down does not wait for keys.

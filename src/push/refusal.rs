@@ -42,6 +42,14 @@ pub(crate) enum NoEndpoint {
 }
 
 impl Refusal {
+    /// Returns true unless the request cannot be a push, such as those of scanners.
+    pub(crate) fn is_push(&self) -> bool {
+        !matches!(
+            self,
+            Self::Endpoint(NoEndpoint::Nothing(_) | NoEndpoint::Method(_))
+        )
+    }
+
     /// Returns the kind for metrics and for the limit of log lines. It holds nothing of the request.
     pub(crate) fn kind(&self) -> &'static str {
         match self {

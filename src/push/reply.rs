@@ -153,6 +153,7 @@ impl Replies {
 
     /// Creates the reply to a push, and writes its log line.
     pub(crate) fn reply(&self, mut line: LogLine, result: Result<Settlement, Refusal>) -> Response {
+        let is_push = result.as_ref().err().is_none_or(Refusal::is_push);
         let refused = result
             .as_ref()
             .err()
@@ -169,8 +170,10 @@ impl Replies {
             Err(refusal) => {
                 let decision = Decision::of_refusal(&refusal);
                 line.reason = Some(chain(&refusal));
-                let (kind, status) = (refusal.kind(), decision.0.as_u16());
-                self.metrics.refused(kind, status, line.metrics.as_ref());
+                if is_push {
+                    let (kind, status) = (refusal.kind(), decision.0.as_u16());
+                    self.metrics.refused(kind, status, line.metrics.as_ref());
+                }
                 decision
             }
         };
@@ -178,8 +181,10 @@ impl Replies {
         if let Some(span) = &line.span {
             end_push(span, line.status);
         }
-        self.metrics
-            .responded(line.path.is_some(), line.status, line.duration);
+        if is_push {
+            let (has_path, status) = (line.path.is_some(), line.status);
+            self.metrics.responded(has_path, status, line.duration);
+        }
         if let Some(listener) = &self.listener {
             listener(&line);
         }

@@ -13,6 +13,8 @@ use opentelemetry_otlp::{MetricExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::metrics::{Instrument, SdkMeterProvider, Stream};
 use opentelemetry_sdk::trace::{BatchSpanProcessor, Sampler, SdkTracerProvider};
 use prometheus::{Registry, TextEncoder};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use url::Url;
 
 use crate::environment::Environment;
@@ -23,7 +25,7 @@ use crate::telemetry::metrics::{LINES_DROPPED, Metrics, TELEMETRY_DROPPED};
 use crate::telemetry::otlp::{Client, CountingExporter, ExportError, resource};
 use crate::telemetry::spans::{Parent, Spans};
 
-/// The longest wait for the last export of each signal at exit.
+/// The longest wait for the last exports at exit.
 const LAST_EXPORT: Duration = Duration::from_millis(500);
 /// The series of one metric and one subscription: each outcome, and some more.
 const SERIES: usize = 64;
@@ -190,16 +192,22 @@ impl Telemetry {
     /// Exports the last spans and metrics, within a bounded time.
     pub(crate) async fn shut_down(&self) {
         let (meters, tracers) = (self.meters.clone(), self.tracers.clone());
-        // The exporters block their threads until this runtime has sent the requests.
-        let last = tokio::task::spawn_blocking(move || {
-            let spans = tracers.map(|tracers| tracers.shutdown_with_timeout(LAST_EXPORT));
-            let metrics = meters.map(|meters| meters.shutdown_with_timeout(LAST_EXPORT));
-            [spans, metrics]
-        });
-        for error in last.await.into_iter().flatten().flatten() {
-            if let Err(error) = error {
-                tracing::warn!(%error, "the last spans or metrics were not exported");
+        // The exporters block their threads until this runtime has sent the requests, also for longer than they are asked to.
+        let spans = tracers
+            .map(|tracers| spawn_blocking(move || tracers.shutdown_with_timeout(LAST_EXPORT)));
+        let metrics =
+            meters.map(|meters| spawn_blocking(move || meters.shutdown_with_timeout(LAST_EXPORT)));
+        let last = async {
+            for export in [spans, metrics].into_iter().flatten() {
+                if let Ok(Err(error)) = export.await {
+                    tracing::warn!(%error, "the last spans or metrics were not exported");
+                }
             }
+        };
+        if timeout(LAST_EXPORT, last).await.is_err() {
+            tracing::warn!(
+                "the last spans or metrics were not exported: the collector does not answer"
+            );
         }
     }
 }

@@ -150,6 +150,7 @@ async fn a_new_subscriber_is_one_file_in_the_list() {
     let mut dev = Command::new(&binary);
     dev.args([
         "dev",
+        "--status-port=0",
         "--quiet",
         "--port",
         &port,

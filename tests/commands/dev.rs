@@ -11,7 +11,14 @@ use crate::harness::process::{Process, command};
 /// Starts `pushgate dev` on free ports, and returns it with the address of its emulator.
 async fn dev(arguments: &[&str]) -> (Process, String) {
     let (port, emulator_port) = (free_port().to_string(), free_port().to_string());
-    let mut all = vec!["dev", "--port", &port, "--emulator-port", &emulator_port];
+    let mut all = vec![
+        "dev",
+        "--status-port=0",
+        "--port",
+        &port,
+        "--emulator-port",
+        &emulator_port,
+    ];
     all.extend(arguments);
     let mut process = Process::start(command(&all));
     let line = process.line(" PUBSUB_EMULATOR_HOST=").await;
@@ -82,7 +89,14 @@ async fn quiet_shows_only_messages_of_ones_own() {
 #[tokio::test]
 async fn pushgate_log_decides_which_lines_are_shown() {
     let (port, emulator_port) = (free_port().to_string(), free_port().to_string());
-    let mut dev = command(&["dev", "--port", &port, "--emulator-port", &emulator_port]);
+    let mut dev = command(&[
+        "dev",
+        "--status-port=0",
+        "--port",
+        &port,
+        "--emulator-port",
+        &emulator_port,
+    ]);
     dev.env("PUSHGATE_LOG", "error");
     let mut process = Process::start(dev);
     process.line("✓ orders-fulfilment").await;
@@ -128,6 +142,7 @@ async fn a_taken_port_is_reported() {
     let port = taken.local_addr().expect("an address").port().to_string();
     let mut process = Process::start(command(&[
         "dev",
+        "--status-port=0",
         "--quiet",
         "--port",
         &port,
@@ -160,7 +175,7 @@ async fn any_project_that_pub_sub_takes_is_accepted() {
         ),
     ] {
         let (port, emulator_port) = (free_port().to_string(), free_port().to_string());
-        let mut command = command(&["dev", "--emulator-port", &emulator_port]);
+        let mut command = command(&["dev", "--status-port=0", "--emulator-port", &emulator_port]);
         command.env("GOOGLE_CLOUD_PROJECT", project);
         match project {
             "" => command.env("PORT", "").args(["--port", &port]),
@@ -198,6 +213,7 @@ async fn a_store_that_does_not_answer_is_reported() {
     let (port, emulator_port) = (free_port().to_string(), free_port().to_string());
     let mut command = command(&[
         "dev",
+        "--status-port=0",
         "-q",
         "--port",
         &port,

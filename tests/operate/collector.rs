@@ -1,15 +1,22 @@
 //! Metrics are exported by OTLP, and cost no push.
 
+use std::time::Duration;
+
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{ResourceMetrics, number_data_point};
+
+use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::harness::collector::{Collector, attribute};
 use crate::harness::google::Google;
 use crate::harness::message::TestMessage;
 use crate::harness::process::{Process, settings};
-use crate::harness::{AUDIENCE, CALLER, free_port, push_to};
+use crate::harness::{AUDIENCE, CALLER, free_port, push_to, soon};
 
 const ORDER: &str = r#"{"orderId":"A-1","customerEmail":"a@example.com","lines":[{"article":"teapot","quantity":1,"priceCents":1}]}"#;
+/// Twice the time for the last exports, and less than the exporters wait by themselves.
+const MANY_EXPORTS: Duration = Duration::from_secs(3);
 /// Longer than a test.
 const NEVER: &str = "3600000";
 
@@ -108,4 +115,18 @@ async fn an_unreachable_collector_delays_neither_pushes_nor_the_shutdown() {
     let mut process = push_once(&google, &endpoint, &[interval]).await;
     process.signal("-TERM").await;
     assert!(process.exit().await.success(), "{:?}", process.lines());
+}
+
+#[tokio::test]
+async fn a_collector_that_never_answers_does_not_delay_the_exit() {
+    let google = Google::start().await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let endpoint = format!("http://{}", silent.local_addr().expect("an address"));
+    let mut process = push_once(&google, &endpoint, &[]).await;
+    process.signal("-TERM").await;
+    let (stream, _) = soon("the last export", silent.accept()).await.expect("it");
+    let start = Instant::now();
+    assert!(process.exit().await.success(), "{:?}", process.lines());
+    assert!(start.elapsed() < MANY_EXPORTS, "{:?}", start.elapsed());
+    drop(stream);
 }

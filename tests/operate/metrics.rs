@@ -194,11 +194,21 @@ async fn keys_have_an_age_once_they_are_fetched() {
     assert_eq!(fetches, Some(1.0));
 }
 
+#[tokio::test]
+async fn a_scanner_is_no_push() {
+    let service = measured().await;
+    let answer = get(format!("{}/favicon.ico", service.url)).await;
+    assert_eq!(answer.expect("an answer").status().as_u16(), 404);
+    let metrics = service.metrics().await;
+    assert_eq!(metrics.sum("pushgate_refusals_total", &[]), None);
+    let count = "http_server_request_duration_seconds_count";
+    assert_eq!(metrics.sum(count, &[]), None);
+}
+
 /// The name of a metric in Prometheus, and its type.
 fn in_prometheus(metric: &Metric) -> (String, &'static str) {
     let unit = match metric.unit {
         "s" => "_seconds",
-        "1" if metric.kind == MetricKind::Gauge => "_ratio",
         _ => "",
     };
     let (suffix, kind) = match metric.kind {

@@ -47,6 +47,9 @@ pub(super) struct Arguments {
     /// Port of the emulator on 127.0.0.1, or the next free one
     #[arg(long, default_value_t = EMULATOR_PORT)]
     emulator_port: u16,
+    /// Port of the status page on 127.0.0.1, or the next free one
+    #[arg(long, default_value_t = STATUS_PORT)]
+    status_port: u16,
     /// Project of topics and subscriptions, which need not exist; by default GOOGLE_CLOUD_PROJECT, or local
     #[arg(long, value_parser = project_id)]
     project: Option<String>,
@@ -111,7 +114,7 @@ pub(super) async fn run(
     let emulator_port = free_port(arguments.emulator_port);
     let cloud = Cloud::start(emulator_port, &project)?;
     let port = free_port(wanted_port);
-    let settings = cloud.settings(&environment, port, free_port(STATUS_PORT));
+    let settings = cloud.settings(&environment, port, free_port(arguments.status_port));
     let config = Config::read(&settings)?.on_loopback(port);
     let declared = without_eventarc(&mut service);
     let (listener, log_lines) = listener();

@@ -7,6 +7,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::handler::Input;
 use crate::handler::context::Context;
+use crate::trace::Trace;
 
 /// The kind of the reason: `handler`, `payload`, `idempotency key` or `outcome unknown`.
 pub const REASON_ATTRIBUTE: &str = "pushgate-dead-letter-reason";
@@ -149,6 +150,15 @@ fn attributes(input: &Input, reason: &Reason) -> BTreeMap<String, String> {
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
+    // Google's names cannot be published, so that the trace continues under those of W3C.
+    for (name, value) in Trace::of(&context.attributes)
+        .iter()
+        .flat_map(Trace::attributes)
+    {
+        if !name.starts_with("goog") {
+            attributes.insert(name, value);
+        }
+    }
     for (name, value) in context.attributes.iter() {
         if attributes.len() == ATTRIBUTE_LIMIT {
             tracing::warn!(subscription = %context.subscription, message_id = %context.message_id, attribute = name, "a dead letter has no room for all attributes of its message");
@@ -224,6 +234,16 @@ mod tests {
         error: &str,
     ) -> BTreeMap<String, String> {
         attributes(&input("x", original), &reason(error))
+    }
+
+    #[test]
+    fn a_dead_letter_continues_the_trace_of_a_message_of_googles_clients() {
+        let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let name = "googclient_traceparent".to_owned();
+        let attributes = attributes_of([(name, traceparent.into())], "no");
+        assert_eq!(attributes["traceparent"], traceparent);
+        let kept = &attributes["pushgate-source-googclient_traceparent"];
+        assert_eq!(kept, traceparent);
     }
 
     #[test]

@@ -85,7 +85,7 @@ metrics! { 26;
     DELIVERIES "pushgate.deliveries" Counter, "{delivery}", &["subscription", "outcome"],
         "Deliveries that ended, by outcome: handled, duplicate, failed, dead-lettered and so on";
     REFUSALS "pushgate.refusals" Counter, "{push}", &["subscription", "kind", "status"],
-        "Pushes refused before their message was claimed; the subscription is known once the caller is verified";
+        "Pushes refused before their message was claimed; the subscription is known once the envelope is read and its subscriber found";
     MESSAGE_AGE "pushgate.message.age" Histogram(AGES), "s", &["subscription", "outcome"],
         "Time from the publish of a message to the end of its delivery";
     ATTEMPTS_LEFT "pushgate.attempts.left" Histogram(ATTEMPTS), "{attempt}", &["subscription", "outcome"],
@@ -101,9 +101,9 @@ metrics! { 26;
     PROCESS_DURATION "messaging.process.duration" Histogram(DURATIONS), "s", MESSAGING,
         "Duration of a run of the handler";
     CONSUMED "messaging.client.consumed.messages" Counter, "{message}", MESSAGING,
-        "Messages delivered";
+        "Deliveries that ended, duplicates included";
     SENT_MESSAGES "messaging.client.sent.messages" Counter, "{message}", SENT,
-        "Messages that were sent to a dead-letter topic";
+        "Messages sent to a dead-letter topic; those that failed have an error type";
     OPERATION_DURATION "messaging.client.operation.duration" Histogram(STEPS), "s", SENT,
         "Duration of sending a message to a dead-letter topic";
     REQUEST_DURATION "http.server.request.duration" Histogram(DURATIONS), "s",
@@ -125,7 +125,7 @@ metrics! { 26;
         "Claims that another delivery took over while the handler ran";
     RECORDS_MISSING "pushgate.records.missing" Counter, "{delivery}", &["subscription"],
         "Handled messages without a record: a duplicate would run again";
-    CIRCUIT_STATE "pushgate.circuit_breaker.state" Gauge, "1", &["circuit"],
+    CIRCUIT_STATE "pushgate.circuit_breaker.state" Gauge, "{state}", &["circuit"],
         "State of a circuit breaker: 0 closed, 1 half-open, 2 open";
     THREADS_BUSY "pushgate.pool.threads.busy" UpDownCounter, "{thread}", &["pool"],
         "Handlers that occupy a thread of the pool";
@@ -134,7 +134,7 @@ metrics! { 26;
     STALLS "pushgate.executor.stall.duration" Histogram(DURATIONS), "s", &["subscription"],
         "Time for which a handler blocked its thread without an await, if it is more than a second";
     TELEMETRY_DROPPED "pushgate.telemetry.dropped" Counter, "{item}", &["signal"],
-        "Spans that the collector did not get";
+        "Spans of exports that failed; those that found the queue full are not counted";
     LINES_DROPPED "pushgate.log.lines.dropped" Counter, "{line}", &[],
         "Log lines that were dropped, since stderr was not read fast enough";
 }
