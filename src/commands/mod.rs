@@ -8,6 +8,7 @@ mod generate;
 mod process;
 mod publish;
 mod serve;
+mod top;
 
 use std::num::NonZero;
 use std::process::ExitCode;
@@ -48,6 +49,8 @@ enum Command {
     /// Publishes a message, or each line of a file, after checking it against the topic's subscribers.
     #[command(after_help = publish::HELP)]
     Publish(Box<publish::Arguments>),
+    /// Shows the subscriptions of a running service, live: rates, durations, failures, dead letters.
+    Top(top::Arguments),
 }
 
 /// The arguments of a command that this build leaves out.
@@ -109,6 +112,7 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
             Command::Dev(_) => Err(WITHOUT_DEV.into()),
             Command::Describe(arguments) => describe::run(&service, &arguments),
             Command::Publish(arguments) => publish::run(&service, *arguments, environment).await,
+            Command::Top(arguments) => top::run(&arguments).await,
             Command::Check(arguments) => return check::run(&service, &arguments),
             Command::Generate(arguments) => generate::run(&service, &arguments),
         }

@@ -19,11 +19,14 @@ pub(crate) struct Figures {
     pub(crate) refused: f64,
 }
 
-/// The durations of runs, in seconds: upper bounds of the buckets that hold them.
+/// The durations of runs, in seconds, and attempts: upper bounds of the buckets that hold them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Percentiles {
     pub(crate) p50: Option<f64>,
     pub(crate) p99: Option<f64>,
+    /// The least delivery attempts that a redelivered message had left since the start.
+    pub(crate) least_attempts_left: Option<f64>,
 }
 
 /// Returns the figures by the short names of subscriptions.
@@ -47,20 +50,32 @@ pub(super) fn figures(families: &[MetricFamily]) -> BTreeMap<String, (Figures, P
             all.entry(subscription).or_default().0.refused += metric.get_counter().get_value();
         }
     }
-    let mut durations = BTreeMap::<String, BTreeMap<u64, u64>>::new();
-    for metric in metrics(families, "messaging_process_duration_seconds") {
-        let subscription = label(metric, "messaging_destination_subscription_name");
-        let buckets = durations.entry(subscription).or_default();
+    let of = "messaging_destination_subscription_name";
+    for (subscription, buckets) in buckets(families, "messaging_process_duration_seconds", of) {
+        let percentiles = &mut all.entry(subscription).or_default().1;
+        percentiles.p50 = quantile(&buckets, 50);
+        percentiles.p99 = quantile(&buckets, 99);
+    }
+    for (subscription, buckets) in buckets(families, "pushgate_attempts_left", "subscription") {
+        let percentiles = &mut all.entry(subscription).or_default().1;
+        percentiles.least_attempts_left = quantile(&buckets, 0);
+    }
+    all
+}
+
+/// Returns the cumulative counts of a histogram by the bounds of their buckets, for each subscription.
+fn buckets(
+    families: &[MetricFamily],
+    name: &str,
+    of: &str,
+) -> BTreeMap<String, BTreeMap<u64, u64>> {
+    let mut all = BTreeMap::<String, BTreeMap<u64, u64>>::new();
+    for metric in metrics(families, name) {
+        let buckets = all.entry(label(metric, of)).or_default();
         for bucket in metric.get_histogram().get_bucket() {
-            let bound = bucket.upper_bound().to_bits(); // in the order of the bounds, which are positive
+            let bound = bucket.upper_bound().to_bits(); // in the order of the bounds, which are not negative
             *buckets.entry(bound).or_default() += bucket.cumulative_count();
         }
-    }
-    for (subscription, buckets) in durations {
-        all.entry(subscription).or_default().1 = Percentiles {
-            p50: quantile(&buckets, 50),
-            p99: quantile(&buckets, 99),
-        };
     }
     all
 }
@@ -89,7 +104,7 @@ fn quantile(cumulative: &BTreeMap<u64, u64>, percent: u64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn buckets(counts: &[(f64, u64)]) -> BTreeMap<u64, u64> {
+    fn counted(counts: &[(f64, u64)]) -> BTreeMap<u64, u64> {
         counts
             .iter()
             .map(|(bound, count)| (bound.to_bits(), *count))
@@ -98,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_percentile_is_the_bound_of_its_bucket() {
-        let buckets = buckets(&[(0.005, 50), (0.01, 98), (1.0, 100)]);
+        let buckets = counted(&[(0.005, 50), (0.01, 98), (1.0, 100)]);
         assert_eq!(quantile(&buckets, 50), Some(0.005));
         assert_eq!(quantile(&buckets, 98), Some(0.01));
         assert_eq!(quantile(&buckets, 99), Some(1.0));
@@ -106,12 +121,12 @@ mod tests {
 
     #[test]
     fn nothing_has_no_percentile() {
-        assert_eq!(quantile(&buckets(&[]), 50), None);
+        assert_eq!(quantile(&counted(&[]), 50), None);
         assert_eq!(
-            quantile(&buckets(&[(1.0, 0), (f64::INFINITY, 0)]), 50),
+            quantile(&counted(&[(1.0, 0), (f64::INFINITY, 0)]), 50),
             None
         );
-        let beyond = buckets(&[(1.0, 0), (f64::INFINITY, 3)]);
+        let beyond = counted(&[(1.0, 0), (f64::INFINITY, 3)]);
         assert_eq!(quantile(&beyond, 50), None);
     }
 }
