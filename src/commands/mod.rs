@@ -4,6 +4,7 @@ mod check;
 mod describe;
 #[cfg(feature = "dev")]
 mod dev;
+mod doctor;
 mod generate;
 mod process;
 mod publish;
@@ -51,6 +52,8 @@ enum Command {
     Publish(Box<publish::Arguments>),
     /// Shows the subscriptions of a running service, live: rates, durations, failures, dead letters.
     Top(top::Arguments),
+    /// Probes a deployed service from outside: health, clock, tokens, keys, subscriptions.
+    Doctor(doctor::Arguments),
 }
 
 /// The arguments of a command that this build leaves out.
@@ -112,6 +115,7 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
             Command::Dev(_) => Err(WITHOUT_DEV.into()),
             Command::Describe(arguments) => describe::run(&service, &arguments),
             Command::Publish(arguments) => publish::run(&service, *arguments, environment).await,
+            Command::Doctor(arguments) => doctor::run(&service, &arguments).await,
             Command::Top(arguments) => top::run(&arguments).await,
             Command::Check(arguments) => return check::run(&service, &arguments),
             Command::Generate(arguments) => generate::run(&service, &arguments),

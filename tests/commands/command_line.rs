@@ -62,9 +62,9 @@ async fn the_help_of_serve_lists_every_setting() {
         .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
         .collect();
     assert_eq!(
-        commands[..8],
+        commands[..9],
         [
-            "serve", "dev", "describe", "generate", "check", "publish", "top", "help"
+            "serve", "dev", "describe", "generate", "check", "publish", "top", "doctor", "help"
         ],
         "what does not exist is not listed"
     );

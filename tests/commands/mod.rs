@@ -4,5 +4,6 @@ mod adding;
 mod check;
 mod command_line;
 mod dev;
+mod doctor;
 mod generate;
 mod top;
