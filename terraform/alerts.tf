@@ -1,4 +1,4 @@
-# Alerts from the declarations of each subscriber: one policy for each subscription and kind, so that its text can name both.
+# Alerts on subscriptions: at most three policies for each, so that a text can name it. `var.alerts` has one switch for all alerts.
 
 locals {
   # The filters for Cloud Monitoring. Eventarc generates the id of its own subscription, with this prefix.
@@ -6,22 +6,29 @@ locals {
     { for id, subscription in var.subscriptions : id => merge(subscription, { match = "resource.labels.subscription_id = \"${id}\"" }) },
     { for id, trigger in var.eventarc_triggers : id => merge(trigger, { match = "resource.labels.subscription_id = starts_with(\"eventarc-${var.region}-${id}-sub-\")" }) },
   )
+  alerted = var.alerts.enabled ? local.watched : {}
 
-  # The share of the retention after which a message raises an alert. At the end of the retention it is lost.
-  retention_share = 0.8
+  # The limits of this environment, or the declared ones. null: no alert.
+  limits = {
+    for id, declared in local.watched : id => {
+      oldest_unacked_age_seconds = try(coalesce(try(var.alerts.subscriptions[id].oldest_unacked_age_seconds, null), var.alerts.oldest_unacked_age_seconds, declared.alerts.oldest_unacked_age_seconds), null)
+      failed_push_share          = try(coalesce(try(var.alerts.subscriptions[id].failed_push_share, null), var.alerts.failed_push_share, declared.alerts.failed_push_share), null)
+      # The declared latency, and at most four fifths of the ack deadline: at the deadline Pub/Sub closes the request and redelivers.
+      latency_seconds = min(declared.ack_deadline_seconds * 0.8, try(coalesce(try(var.alerts.subscriptions[id].latency_seconds, null), var.alerts.latency_seconds, declared.expected.latency_seconds), 600))
+    }
+  }
 
-  # The declared number of messages, or the number that is published within the permitted age.
+  # The number of messages, or the number that is published within the permitted age.
   backlog_limits = {
-    for id, declared in local.watched : id => declared.alerts.undelivered_messages != null ? declared.alerts.undelivered_messages : ceil(
-      declared.expected.messages_per_second * declared.alerts.oldest_unacked_age_seconds
+    for id, declared in local.watched : id => try(
+      coalesce(try(var.alerts.subscriptions[id].undelivered_messages, null), var.alerts.undelivered_messages, declared.alerts.undelivered_messages),
+      ceil(declared.expected.messages_per_second * local.limits[id].oldest_unacked_age_seconds),
+      null,
     )
-    if declared.alerts.undelivered_messages != null || try(declared.expected.messages_per_second * declared.alerts.oldest_unacked_age_seconds, null) != null
   }
 
-  # The declared latency, and at most four fifths of the ack deadline: at the deadline Pub/Sub closes the request and redelivers.
-  latency_limits_seconds = {
-    for id, declared in local.watched : id => min(declared.ack_deadline_seconds * 0.8, try(declared.expected.latency_seconds + 0, 600))
-  }
+  # The retention of each subscription, after which Pub/Sub deletes a message. Eventarc's is not known here.
+  retention_seconds = { for id, subscription in var.subscriptions : id => tonumber(trimsuffix(subscription.message_retention_duration, "s")) }
 
   # The last paragraph of each alert.
   about = {
@@ -32,148 +39,112 @@ locals {
       "- Dead letters: `${declared.dead_letter_topic}`",
     ])
   }
-
-  # The subscriptions of each dead-letter topic, with their owners.
-  dead_letter_sources = {
-    for topic in local.dead_letter_topics : topic => join(", ", [
-      for id, declared in local.watched : "`${id}`${declared.owner == null ? "" : " (${declared.owner})"}" if declared.dead_letter_topic == topic
-    ])
-  }
 }
 
-resource "google_monitoring_alert_policy" "oldest_unacked" {
-  for_each = { for id, declared in local.watched : id => declared if declared.alerts.oldest_unacked_age_seconds != null }
+resource "google_monitoring_alert_policy" "waiting" {
+  for_each = { for id, declared in local.alerted : id => declared if local.limits[id].oldest_unacked_age_seconds != null || local.backlog_limits[id] != null }
 
   project               = var.project
-  display_name          = "${var.name}: ${each.key} is stuck"
+  display_name          = "${var.name}: messages of ${each.key} wait"
   combiner              = "OR"
   severity              = "ERROR"
   notification_channels = var.notification_channels
 
-  conditions {
-    display_name = "The oldest message waits for more than ${each.value.alerts.oldest_unacked_age_seconds} s"
-    condition_threshold {
-      filter          = "resource.type = \"pubsub_subscription\" AND ${each.value.match} AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
-      comparison      = "COMPARISON_GT"
-      threshold_value = each.value.alerts.oldest_unacked_age_seconds
-      duration        = "60s"
-      aggregations {
-        alignment_period   = "60s"
-        per_series_aligner = "ALIGN_MAX"
+  dynamic "conditions" {
+    for_each = local.limits[each.key].oldest_unacked_age_seconds[*]
+    content {
+      display_name = "The oldest message waits for more than ${conditions.value} s"
+      condition_threshold {
+        filter          = "resource.type = \"pubsub_subscription\" AND ${each.value.match} AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+        comparison      = "COMPARISON_GT"
+        threshold_value = conditions.value
+        duration        = "60s"
+        aggregations {
+          alignment_period   = "60s"
+          per_series_aligner = "ALIGN_MAX"
+        }
       }
     }
+  }
+
+  dynamic "conditions" {
+    for_each = local.backlog_limits[each.key][*]
+    content {
+      display_name = "More than ${conditions.value} messages wait"
+      condition_threshold {
+        filter          = "resource.type = \"pubsub_subscription\" AND ${each.value.match} AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
+        comparison      = "COMPARISON_GT"
+        threshold_value = conditions.value
+        duration        = "300s"
+        aggregations {
+          alignment_period   = "60s"
+          per_series_aligner = "ALIGN_MAX"
+        }
+      }
+    }
+  }
+
+  alert_strategy {
+    auto_close = "${var.alerts.auto_close_seconds}s"
   }
 
   documentation {
     mime_type = "text/markdown"
     content   = <<-TEXT
-      **What happened**: a message of `${each.key}` has not been handled for more than ${each.value.alerts.oldest_unacked_age_seconds} s.
+      **Meaning**: messages of `${each.key}` are not handled in time. With ordering, everything of the oldest message's key waits behind it. At the end of the retention they are lost.
 
-      **Why it hurts**: it is late. With ordering, everything of its key waits behind it. At the end of the retention it is lost.
+      **First look**: `gcloud logging read 'resource.type="cloud_run_revision" AND labels.subscription="${each.key}"' --project=${var.project} --freshness=10m --limit=20 --format='value(jsonPayload.outcome, jsonPayload.status, jsonPayload.reason)'`. No lines at all: the pushes do not arrive.
 
-      **What to do**: look in the service's log for `subscription="${each.key}"` and its `outcome` and `reason`. Failing handlers: restore what they depend on, Pub/Sub pushes again by itself. Refusals (401, 403): audience or push account differ on the two sides. No lines at all: the pushes do not arrive, look at the service's ingress and IAM. Everything succeeds but slowly: raise max_instances or concurrency.
+      **Repair**: if pushes fail, restore what the reason names; Pub/Sub pushes again by itself. If they succeed, raise `max_instances` or `concurrency` and run `terraform apply`.
 
-      ${local.about[each.key]}
-    TEXT
-  }
-}
-
-resource "google_monitoring_alert_policy" "backlog" {
-  for_each = local.backlog_limits
-
-  project               = var.project
-  display_name          = "${var.name}: ${each.key} has a backlog"
-  combiner              = "OR"
-  severity              = "WARNING"
-  notification_channels = var.notification_channels
-
-  conditions {
-    display_name = "More than ${each.value} messages wait"
-    condition_threshold {
-      filter          = "resource.type = \"pubsub_subscription\" AND ${local.watched[each.key].match} AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
-      comparison      = "COMPARISON_GT"
-      threshold_value = each.value
-      duration        = "300s"
-      aggregations {
-        alignment_period   = "60s"
-        per_series_aligner = "ALIGN_MAX"
-      }
-    }
-  }
-
-  documentation {
-    mime_type = "text/markdown"
-    content   = <<-TEXT
-      **What happened**: more than ${each.value} messages of `${each.key}` wait.
-
-      **Why it hurts**: more messages arrive than are handled, so each new one waits longer than the one before.
-
-      **What to do**: if pushes fail, fix that first: failures also make Pub/Sub push more slowly. If they succeed, raise max_instances or concurrency, and look whether what the handler depends on can handle more. A burst that was planned passes by itself.
+      **Runbook**: ${var.alerts.runbooks}/backlog.md
 
       ${local.about[each.key]}
     TEXT
   }
+
+  depends_on = [google_project_service.api]
 }
 
-resource "google_monitoring_alert_policy" "failed_pushes" {
-  for_each = { for id, declared in local.watched : id => declared if declared.alerts.failed_push_share != null }
+resource "google_monitoring_alert_policy" "failing" {
+  for_each = local.alerted
 
   project               = var.project
-  display_name          = "${var.name}: pushes of ${each.key} fail"
+  display_name          = "${var.name}: pushes of ${each.key} fail or are slow"
   combiner              = "OR"
   severity              = "ERROR"
   notification_channels = var.notification_channels
 
-  conditions {
-    display_name = "More than ${each.value.alerts.failed_push_share * 100} % of the pushes fail, for ten minutes"
-    condition_threshold {
-      filter             = "resource.type = \"pubsub_subscription\" AND ${each.value.match} AND metric.type = \"pubsub.googleapis.com/subscription/push_request_count\" AND metric.labels.response_class != \"ack\""
-      denominator_filter = "resource.type = \"pubsub_subscription\" AND ${each.value.match} AND metric.type = \"pubsub.googleapis.com/subscription/push_request_count\""
-      comparison         = "COMPARISON_GT"
-      threshold_value    = each.value.alerts.failed_push_share
-      duration           = "600s"
-      aggregations {
-        alignment_period     = "300s"
-        per_series_aligner   = "ALIGN_DELTA"
-        cross_series_reducer = "REDUCE_SUM"
-      }
-      denominator_aggregations {
-        alignment_period     = "300s"
-        per_series_aligner   = "ALIGN_DELTA"
-        cross_series_reducer = "REDUCE_SUM"
+  dynamic "conditions" {
+    for_each = local.limits[each.key].failed_push_share[*]
+    content {
+      display_name = "More than ${conditions.value * 100} % of the pushes fail, for ten minutes"
+      condition_threshold {
+        filter             = "resource.type = \"pubsub_subscription\" AND ${each.value.match} AND metric.type = \"pubsub.googleapis.com/subscription/push_request_count\" AND metric.labels.response_class != \"ack\""
+        denominator_filter = "resource.type = \"pubsub_subscription\" AND ${each.value.match} AND metric.type = \"pubsub.googleapis.com/subscription/push_request_count\""
+        comparison         = "COMPARISON_GT"
+        threshold_value    = conditions.value
+        duration           = "600s"
+        aggregations {
+          alignment_period     = "300s"
+          per_series_aligner   = "ALIGN_DELTA"
+          cross_series_reducer = "REDUCE_SUM"
+        }
+        denominator_aggregations {
+          alignment_period     = "300s"
+          per_series_aligner   = "ALIGN_DELTA"
+          cross_series_reducer = "REDUCE_SUM"
+        }
       }
     }
   }
 
-  documentation {
-    mime_type = "text/markdown"
-    content   = <<-TEXT
-      **What happened**: of the pushes of `${each.key}`, more than ${each.value.alerts.failed_push_share * 100} % were not acked.
-
-      **Why it hurts**: each failure uses up one of ${each.value.max_delivery_attempts} attempts, after which the message is a dead letter; and Pub/Sub slows down the whole subscription, the valid messages too.
-
-      **What to do**: look at the response codes on the dashboard. 401 and 403: audience or push account differ on the two sides, and valid messages are on their way to the dead letters. 404: the service has no such subscriber; deploy it, or remove the subscription. 429: no room; raise concurrency or max_instances. 500: a handler panics. 503: a handler fails, or the store does not answer; the log says which. Nothing answers: the service does not start.
-
-      ${local.about[each.key]}
-    TEXT
-  }
-}
-
-resource "google_monitoring_alert_policy" "latency" {
-  for_each = local.latency_limits_seconds
-
-  project               = var.project
-  display_name          = "${var.name}: ${each.key} is slow"
-  combiner              = "OR"
-  severity              = "WARNING"
-  notification_channels = var.notification_channels
-
   conditions {
-    display_name = "One push in twenty takes more than ${each.value} s"
+    display_name = "One push in twenty takes more than ${local.limits[each.key].latency_seconds} s"
     condition_threshold {
-      filter          = "resource.type = \"pubsub_subscription\" AND ${local.watched[each.key].match} AND metric.type = \"pubsub.googleapis.com/subscription/push_request_latencies\""
+      filter          = "resource.type = \"pubsub_subscription\" AND ${each.value.match} AND metric.type = \"pubsub.googleapis.com/subscription/push_request_latencies\""
       comparison      = "COMPARISON_GT"
-      threshold_value = each.value * 1000000 # Microseconds.
+      threshold_value = local.limits[each.key].latency_seconds * 1000000 # Microseconds.
       duration        = "900s"
       aggregations {
         alignment_period     = "300s"
@@ -183,16 +154,106 @@ resource "google_monitoring_alert_policy" "latency" {
     }
   }
 
+  alert_strategy {
+    auto_close = "${var.alerts.auto_close_seconds}s"
+  }
+
   documentation {
     mime_type = "text/markdown"
     content   = <<-TEXT
-      **What happened**: for a quarter of an hour, one push of `${each.key}` in twenty took more than ${each.value} s. The ack deadline is ${local.watched[each.key].ack_deadline_seconds} s.
+      **Meaning**: pushes of `${each.key}` are not acknowledged, or take longer than declared. Each failure uses up one of ${each.value.max_delivery_attempts} attempts, after which the message is a dead letter; and Pub/Sub slows down the whole subscription. What is not answered within ${each.value.ack_deadline_seconds} s counts as failed.
 
-      **Why it hurts**: what is not answered by the deadline counts as failed and is pushed again. Above 1 s on average Pub/Sub also pushes less at once.
+      **First look**: the status codes on the dashboard, then `gcloud logging read 'resource.type="cloud_run_revision" AND labels.subscription="${each.key}" AND severity>=WARNING' --project=${var.project} --freshness=10m --limit=20 --format='value(jsonPayload.status, jsonPayload.outcome, jsonPayload.duration_ms, jsonPayload.reason)'`.
 
-      **What to do**: find what the handler waits for. Starts of instances: raise min_instances. Too little CPU: raise cpu, or lower concurrency. If this is as fast as it gets, declare the latency that is to be expected, and a longer ack deadline.
+      **Repair**: 401, 403, 404: both sides differ, `terraform apply`. 429: raise `max_instances` or `concurrency`. 500, 503: go back to the last version, `gcloud run services update-traffic ${var.name} --region=${var.region} --project=${var.project} --to-revisions=REVISION=100`, or restore what the handler depends on. Slow: raise `min_instances` or `cpu`, or declare the latency that is to be expected.
+
+      **Runbook**: ${var.alerts.runbooks}/failing-handler.md if they fail, ${var.alerts.runbooks}/slow-handler.md if they are slow
 
       ${local.about[each.key]}
     TEXT
   }
+
+  depends_on = [google_project_service.api]
+}
+
+# Messages that are not handled any more, or soon deleted. Dead letters without pushgate's reason come from an outage.
+resource "google_monitoring_alert_policy" "lost" {
+  for_each = local.alerted
+
+  project               = var.project
+  display_name          = "${var.name}: messages of ${each.key} are given up"
+  combiner              = "OR"
+  severity              = "CRITICAL"
+  notification_channels = var.notification_channels
+
+  # Eventarc's own subscriptions have no dead-letter topic, and a retention that is not known here.
+  dynamic "conditions" {
+    for_each = contains(keys(var.subscriptions), each.key) ? [true] : []
+    content {
+      display_name = "A message has used up its ${each.value.max_delivery_attempts} attempts"
+      condition_threshold {
+        filter          = "resource.type = \"pubsub_subscription\" AND ${each.value.match} AND metric.type = \"pubsub.googleapis.com/subscription/dead_letter_message_count\""
+        comparison      = "COMPARISON_GT"
+        threshold_value = 0
+        duration        = "0s"
+        aggregations {
+          alignment_period     = "300s"
+          per_series_aligner   = "ALIGN_DELTA"
+          cross_series_reducer = "REDUCE_SUM"
+        }
+      }
+    }
+  }
+
+  dynamic "conditions" {
+    for_each = try([local.retention_seconds[each.key]], [])
+    content {
+      display_name = "The oldest message has used up ${var.alerts.retention_share * 100} % of its ${conditions.value} s"
+      condition_threshold {
+        filter          = "resource.type = \"pubsub_subscription\" AND ${each.value.match} AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+        comparison      = "COMPARISON_GT"
+        threshold_value = floor(conditions.value * var.alerts.retention_share)
+        duration        = "60s"
+        aggregations {
+          alignment_period   = "60s"
+          per_series_aligner = "ALIGN_MAX"
+        }
+      }
+    }
+  }
+
+  conditions {
+    display_name = "The oldest dead letter has used up ${var.alerts.retention_share * 100} % of its 31 days"
+    condition_threshold {
+      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${each.value.dead_letter_topic}\" AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = floor(local.dead_letter_retention_seconds * var.alerts.retention_share)
+      duration        = "60s"
+      aggregations {
+        alignment_period   = "60s"
+        per_series_aligner = "ALIGN_MAX"
+      }
+    }
+  }
+
+  alert_strategy {
+    auto_close = "${var.alerts.auto_close_seconds}s"
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = <<-TEXT
+      **Meaning**: the condition says which. Either Pub/Sub has given up a message of `${each.key}` after ${each.value.max_delivery_attempts} attempts: its dead letter has no reason of pushgate's, so an outage is likely, and more will follow. Or the oldest message, or dead letter, will soon be deleted silently.
+
+      **First look**: `pushgate dead-letters list`, then the status of the subscription's pushes: `gcloud logging read 'resource.type="cloud_run_revision" AND labels.subscription="${each.key}" AND severity>=WARNING' --project=${var.project} --freshness=1h --limit=20 --format='value(jsonPayload.status, jsonPayload.reason)'`.
+
+      **Repair**: during an outage `pushgate pause ${each.key}`; it uses up no attempts. After it `pushgate resume ${each.key}`, and `pushgate dead-letters replay`. To gain time before a retention ends: `gcloud pubsub snapshots create keep-${each.key} --subscription=${each.key} --project=${var.project}` keeps the messages for up to seven days less their age.
+
+      **Runbook**: ${var.alerts.runbooks}/attempts-used-up.md if attempts are used up, ${var.alerts.runbooks}/retention.md if a retention ends
+
+      ${local.about[each.key]}
+    TEXT
+  }
+
+  depends_on = [google_project_service.api]
 }

@@ -145,6 +145,51 @@ variable "deployers" {
   }
 }
 
+variable "alerts" {
+  description = "Alerts of this environment. `enabled`: one switch for all. The limits replace those that subscribers declare: for all subscriptions, or by id in `subscriptions`. `retention_share`: the share of a retention after which messages are about to be lost. `instance_share`: the share of `max_instances` that is nearly all. `auto_close_seconds`: 1800 to 604800, the time until an incident without data is closed. `notification_period_seconds`: the least time between two notifications about lines of the log. `runbooks`: the URL or the folder of the pages that alerts name."
+  type = object({
+    enabled                     = optional(bool, true)
+    oldest_unacked_age_seconds  = optional(number)
+    undelivered_messages        = optional(number)
+    failed_push_share           = optional(number)
+    latency_seconds             = optional(number)
+    retention_share             = optional(number, 0.8)
+    instance_share              = optional(number, 0.9)
+    auto_close_seconds          = optional(number, 86400)
+    notification_period_seconds = optional(number, 3600)
+    runbooks                    = optional(string, "docs/run")
+    subscriptions = optional(map(object({
+      oldest_unacked_age_seconds = optional(number)
+      undelivered_messages       = optional(number)
+      failed_push_share          = optional(number)
+      latency_seconds            = optional(number)
+    })), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.alerts.subscriptions), concat(keys(var.subscriptions), keys(var.eventarc_triggers)))) == 0
+    error_message = "alerts.subscriptions has the ids of `subscriptions` and `eventarc_triggers`."
+  }
+  validation {
+    condition = alltrue([
+      for limits in concat([var.alerts], values(var.alerts.subscriptions)) :
+      alltrue([for number in [limits.oldest_unacked_age_seconds, limits.undelivered_messages, limits.latency_seconds] : number == null || try(number > 0, false)]) &&
+      (limits.failed_push_share == null || try(limits.failed_push_share > 0 && limits.failed_push_share <= 1, false))
+    ])
+    error_message = "Limits of alerts are above 0, and failed_push_share is at most 1."
+  }
+  validation {
+    condition     = alltrue([for share in [var.alerts.retention_share, var.alerts.instance_share] : share > 0 && share <= 1])
+    error_message = "alerts.retention_share and alerts.instance_share are above 0 and at most 1."
+  }
+  validation {
+    condition     = var.alerts.auto_close_seconds >= 1800 && var.alerts.auto_close_seconds <= 604800 && var.alerts.notification_period_seconds >= 60
+    error_message = "alerts.auto_close_seconds is 1800 to 604800, alerts.notification_period_seconds at least 60."
+  }
+}
+
 variable "notification_channels" {
   description = "The channels of alerts: full names, `projects/P/notificationChannels/N`. Empty: alerts are shown only in the console."
   type        = list(string)

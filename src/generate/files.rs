@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::error::DeriveError;
 use super::schemas::Schemas;
-use super::{Manifest, asyncapi, documents, terraform};
+use super::{Manifest, asyncapi, documents, monitoring, terraform};
 use crate::subscriber::Subscriber;
 
 const SCHEMAS: &str = "m2m/schemas";
@@ -53,6 +53,14 @@ pub(crate) fn derived(
 ) -> Result<Vec<DerivedFile>, DeriveError> {
     let schemas = Schemas::of(subscribers)?;
     let mut files = vec![
+        DerivedFile::new(
+            "deploy/grafana-dashboard.json",
+            json("the dashboard", &monitoring::dashboard(subscribers))?,
+        ),
+        DerivedFile::new(
+            "deploy/prometheus-alerts.yml",
+            monitoring::rules(subscribers)?,
+        ),
         DerivedFile::new(
             "docs/describe.schema.json",
             schema("the form of describe", Manifest::schema())?,

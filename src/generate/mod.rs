@@ -5,6 +5,7 @@ pub(crate) mod documents;
 pub(crate) mod error;
 pub(crate) mod files;
 pub(crate) mod manifest;
+pub(crate) mod monitoring;
 pub(crate) mod released;
 pub(crate) mod schemas;
 pub(crate) mod terraform;
