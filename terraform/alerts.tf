@@ -14,7 +14,7 @@ locals {
       oldest_unacked_age_seconds = try(coalesce(try(var.alerts.subscriptions[id].oldest_unacked_age_seconds, null), var.alerts.oldest_unacked_age_seconds, declared.alerts.oldest_unacked_age_seconds), null)
       failed_push_share          = try(coalesce(try(var.alerts.subscriptions[id].failed_push_share, null), var.alerts.failed_push_share, declared.alerts.failed_push_share), null)
       # The declared latency, and at most four fifths of the ack deadline: at the deadline Pub/Sub closes the request and redelivers.
-      latency_seconds = min(declared.ack_deadline_seconds * 0.8, try(coalesce(try(var.alerts.subscriptions[id].latency_seconds, null), var.alerts.latency_seconds, declared.expected.latency_seconds), 600))
+      latency_seconds = min(declared.ack_deadline_seconds * 0.8, try(coalesce(try(var.alerts.subscriptions[id].latency_seconds, null), var.alerts.latency_seconds, try(declared.expected.latency_seconds, null)), 600))
     }
   }
 

@@ -31,7 +31,7 @@ locals {
     failed_rollout = {
       title    = "a revision does not become ready"
       severity = "CRITICAL"
-      filter   = "${local.audit_lines} AND (protoPayload.status.message:\"Ready condition status changed to False\" OR protoPayload.response.status.conditions.message:\"Ready condition status changed to False\") AND NOT resource.type=\"cloud_run_job\""
+      filter   = "${local.audit_lines} AND (protoPayload.status.message:\"Ready condition status changed to False\" OR protoPayload.response.status.conditions.message:\"Ready condition status changed to False\")"
       labels   = { revision = "EXTRACT(resource.labels.revision_name)" }
       meaning  = "the last deployment has no effect: the new revision never became ready, and the one before goes on. A new subscriber of it is answered 404 meanwhile."
       look     = "`gcloud run revisions list --service=${var.name} --region=${var.region} --project=${var.project} --limit=3`, then the log of the newest: the line \"not ready\" names keys or store."

@@ -83,11 +83,11 @@ run "a_trigger_leads_from_the_topic_to_the_subscriber" {
   }
 
   assert {
-    condition     = strcontains(google_monitoring_alert_policy.oldest_unacked["audit-copy"].conditions[0].condition_threshold[0].filter, "resource.labels.subscription_id = starts_with(\"eventarc-europe-west1-audit-copy-sub-\")")
+    condition     = strcontains(google_monitoring_alert_policy.waiting["audit-copy"].conditions[0].condition_threshold[0].filter, "resource.labels.subscription_id = starts_with(\"eventarc-europe-west1-audit-copy-sub-\")")
     error_message = "Alerts select Eventarc's subscription by its prefix."
   }
   assert {
-    condition     = keys(google_monitoring_alert_policy.retention) == ["audit-copy-dead-letter"] && length(google_monitoring_alert_policy.dead_lettered) == 0
+    condition     = length(google_monitoring_alert_policy.lost["audit-copy"].conditions) == 1 && strcontains(google_monitoring_alert_policy.lost["audit-copy"].conditions[0].condition_threshold[0].filter, "subscription_id = \"audit-copy-dead-letter\"")
     error_message = "There is no alert on its retention, which is not known, nor on Pub/Sub's dead letters."
   }
 }

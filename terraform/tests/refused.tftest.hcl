@@ -462,3 +462,47 @@ run "a_trigger_with_dead_letters_in_a_topic" {
   }
   expect_failures = [var.eventarc_triggers]
 }
+
+run "limits_of_alerts_for_a_subscription_that_is_not_declared" {
+  command = plan
+  module {
+    source = "./tests/variables"
+  }
+  variables {
+    alerts = { subscriptions = { typo = { undelivered_messages = 5 } } }
+  }
+  expect_failures = [var.alerts]
+}
+
+run "a_share_of_failed_pushes_above_one" {
+  command = plan
+  module {
+    source = "./tests/variables"
+  }
+  variables {
+    alerts = { failed_push_share = 50 }
+  }
+  expect_failures = [var.alerts]
+}
+
+run "a_share_of_the_instances_of_zero" {
+  command = plan
+  module {
+    source = "./tests/variables"
+  }
+  variables {
+    alerts = { instance_share = 0 }
+  }
+  expect_failures = [var.alerts]
+}
+
+run "an_incident_that_is_closed_too_soon" {
+  command = plan
+  module {
+    source = "./tests/variables"
+  }
+  variables {
+    alerts = { auto_close_seconds = 60 }
+  }
+  expect_failures = [var.alerts]
+}

@@ -48,4 +48,5 @@ module "pushgate" {
   memory_mib    = 512
 
   notification_channels = var.notification_channels
+  alerts                = var.alerts
 }

@@ -23,3 +23,9 @@ variable "notification_channels" {
   default     = []
   nullable    = false
 }
+
+variable "alerts" {
+  description = "The alerts of this environment, as the module describes them: `{ enabled = false }`, or limits that replace the declared ones."
+  type        = any
+  default     = {}
+}

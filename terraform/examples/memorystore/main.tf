@@ -55,4 +55,5 @@ module "pushgate" {
   memory_mib    = 2048
 
   notification_channels = var.notification_channels
+  alerts                = var.alerts
 }

@@ -35,3 +35,9 @@ variable "subnetwork_range" {
     error_message = "subnetwork_range must be a CIDR range of at least a /26, as 10.8.0.0/24."
   }
 }
+
+variable "alerts" {
+  description = "The alerts of this environment, as the module describes them: `{ enabled = false }`, or limits that replace the declared ones."
+  type        = any
+  default     = {}
+}
