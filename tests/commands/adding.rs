@@ -115,6 +115,8 @@ async fn a_new_subscriber_is_one_file_in_the_list() {
         })
         .collect();
     for path in [
+        "deploy/grafana-dashboard.json",
+        "deploy/prometheus-alerts.yml",
         "m2m/README.md",
         "m2m/asyncapi.yaml",
         "m2m/schemas/Refund.json",

@@ -10,7 +10,7 @@ use super::{Page, book, others};
 use crate::harness::repository::root;
 
 /// Replaces everything between `<!-- table: NAME -->` and `<!-- end -->`.
-fn with_table(page: &Page, name: &str, table: &str) -> String {
+pub(super) fn with_table(page: &Page, name: &str, table: &str) -> String {
     let begin = format!("<!-- table: {name} -->\n");
     let (before, rest) = page.text.split_once(&begin).expect(&begin);
     let (_, after) = rest.split_once("<!-- end -->").expect("an end");
@@ -22,7 +22,7 @@ fn with_table(page: &Page, name: &str, table: &str) -> String {
     clippy::disallowed_methods,
     reason = "the person who runs the test decides if pages are written"
 )]
-fn expect(page: &Page, should: &str) {
+pub(super) fn expect(page: &Page, should: &str) {
     if std::env::var("UPDATE_PAGES").is_ok() {
         std::fs::write(root().join(&page.path), should).expect("written");
         return;
@@ -40,7 +40,7 @@ fn expect(page: &Page, should: &str) {
 }
 
 /// Text for a cell of a table.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('[', "\\[")
 }
 

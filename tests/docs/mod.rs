@@ -1,5 +1,6 @@
 //! The pages for people: links, anchors and paths in them exist, and what they print is what the programs print.
 
+mod alerts;
 mod derived;
 mod links;
 

@@ -17,6 +17,7 @@ pub(crate) mod port;
 pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod prometheus;
+pub(crate) mod promql;
 pub(crate) mod redis_cluster;
 pub(crate) mod redis_server;
 pub(crate) mod repository;

@@ -1,8 +1,71 @@
-//! Metrics in Prometheus's text format.
+//! Metrics in Prometheus's text format, and a Prometheus server that reads them.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
 
-use super::get;
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+use super::repository::root;
+use super::{client, free_port, get};
+
+/// A Prometheus server with the repository's alert rules, which reads one service every second.
+pub(crate) struct Server {
+    queries: String,
+    folder: PathBuf,
+    _process: Child,
+}
+
+impl Server {
+    pub(crate) fn start(target: SocketAddr) -> Self {
+        let folder = std::env::temp_dir().join(format!("prometheus-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&folder).expect("a folder");
+        let configuration = json!({
+            "rule_files": [root().join("deploy/prometheus-alerts.yml")],
+            "scrape_configs": [{
+                "job_name": "pushgate",
+                "scrape_interval": "1s",
+                "static_configs": [{"targets": [target.to_string()]}],
+            }],
+        });
+        let file = folder.join("prometheus.yml");
+        std::fs::write(&file, configuration.to_string()).expect("written");
+        let port = free_port();
+        let process = Command::new("prometheus")
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("prometheus");
+        Self {
+            queries: format!("http://127.0.0.1:{port}/api/v1/query"),
+            folder,
+            _process: process,
+        }
+    }
+
+    /// Returns the series of an expression, or `None` before the server listens.
+    ///
+    /// # Panics
+    /// If the server rejects the expression.
+    pub(crate) async fn query(&self, expression: &str) -> Option<Vec<Value>> {
+        let request = client().get(&self.queries).query(&[("query", expression)]);
+        let answer = request.send().await.ok()?.text().await.ok()?;
+        let answer: Value = serde_json::from_str(&answer).ok()?;
+        assert_eq!(answer["status"], "success", "{expression}: {answer}");
+        answer["data"]["result"].as_array().cloned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
 
 /// The text of `/metrics`.
 pub(crate) struct Samples(pub(crate) String);

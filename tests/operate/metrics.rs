@@ -3,15 +3,16 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use pushgate::{METRICS, Metric, MetricKind};
+use pushgate::METRICS;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use crate::harness::faulty_store::{Fault, FaultyStore, Step};
 use crate::harness::probe::task;
-use crate::harness::prometheus::Samples;
+use crate::harness::prometheus::{Samples, Server};
+use crate::harness::promql::in_prometheus;
 use crate::harness::{
-    AUDIENCE, CALLER, OTHERS_CALLER, Service, Setup, free_port, get, push_to, soon, subscriber,
+    AUDIENCE, CALLER, OTHERS_CALLER, Service, Setup, get, push_to, soon, subscriber,
 };
 
 async fn measured() -> Service {
@@ -205,23 +206,6 @@ async fn a_scanner_is_no_push() {
     assert_eq!(metrics.sum(count, &[]), None);
 }
 
-/// The name of a metric in Prometheus, and its type.
-fn in_prometheus(metric: &Metric) -> (String, &'static str) {
-    let unit = match metric.unit {
-        "s" => "_seconds",
-        _ => "",
-    };
-    let (suffix, kind) = match metric.kind {
-        MetricKind::Counter => ("_total", "counter"),
-        MetricKind::Histogram(_) => ("", "histogram"),
-        MetricKind::UpDownCounter | MetricKind::Gauge => ("", "gauge"),
-    };
-    (
-        format!("{}{unit}{suffix}", metric.name.replace('.', "_")),
-        kind,
-    )
-}
-
 #[tokio::test]
 async fn each_exported_metric_is_in_the_table() {
     let service = measured().await;
@@ -297,44 +281,16 @@ async fn prometheus_own_linter_accepts_the_metrics() {
 async fn a_prometheus_server_reads_the_metrics() {
     let service = measured().await;
     service.push(&service.message(task::SUCCEED)).await;
-    let mut service = service;
-    let running = service.take_running();
-    let target = running.metrics_address().expect("an address");
-    let folder = std::env::temp_dir().join(format!("prometheus-{}", uuid::Uuid::new_v4()));
-    std::fs::create_dir(&folder).expect("a folder");
-    let file = folder.join("prometheus.yml");
-    let configuration = format!(
-        "scrape_configs:\n- job_name: pushgate\n  scrape_interval: 1s\n  static_configs:\n  - targets: ['{target}']\n"
-    );
-    std::fs::write(&file, configuration).expect("written");
-    let port = free_port();
-    let _prometheus = Command::new("prometheus")
-        .arg(format!("--config.file={}", file.display()))
-        .arg(format!("--storage.tsdb.path={}", folder.display()))
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("prometheus");
-    let query = "pushgate_deliveries_total{subscription=\"probe\",outcome=\"handled\"}";
-    let url = format!("http://127.0.0.1:{port}/api/v1/query");
+    let server = Server::start(service.metrics_address());
+    let query = "pushgate_deliveries_total{subscription=\"probe\",outcome=\"handled\"} == 1";
     soon("a scrape", async {
-        loop {
-            let answer = crate::harness::client()
-                .get(&url)
-                .query(&[("query", query)])
-                .send()
-                .await;
-            if let Ok(answer) = answer {
-                let text = answer.text().await.expect("JSON");
-                if text.contains("\"1\"]") {
-                    return;
-                }
-            }
+        while server
+            .query(query)
+            .await
+            .is_none_or(|series| series.is_empty())
+        {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     })
     .await;
-    let _ = std::fs::remove_dir_all(&folder);
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::limits::latency_seconds;
-use super::panels::{Panel, rows};
+use super::panels::{Panel, ROWS};
 use crate::subscriber::Subscriber;
 
 /// Columns of the grid.
@@ -17,7 +17,7 @@ const PANEL_HEIGHT: usize = 8;
 pub(in crate::generate) fn dashboard(subscribers: &[Subscriber]) -> Value {
     let mut grid = Grid::default();
     let mut panels = vec![grid.list(subscribers)];
-    for row in rows() {
+    for row in ROWS {
         panels.push(grid.row(row.title));
         panels.extend(row.panels.iter().map(|panel| grid.chart(panel)));
     }
@@ -152,8 +152,8 @@ impl Grid {
         let (id, place) = self.place(PANEL_WIDTH, PANEL_HEIGHT);
         let queries = panel.queries.iter().zip('A'..);
         let targets: Vec<Value> = queries
-            .map(|((expression, legend), name)| {
-                json!({"refId": name.to_string(), "expr": expression, "legendFormat": legend, "datasource": prometheus()})
+            .map(|(query, name)| {
+                json!({"refId": name.to_string(), "expr": query.expression(), "legendFormat": query.legend, "datasource": prometheus()})
             })
             .collect();
         json!({

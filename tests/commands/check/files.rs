@@ -22,7 +22,7 @@ async fn found_in(copy: &Copy) -> Vec<(String, Value)> {
 
 #[tokio::test]
 async fn a_type_narrower_than_its_release_is_found() {
-    let copy = Copy::of(&["m2m", "docs", "terraform", "Cargo.toml"]);
+    let copy = Copy::of(&["deploy", "m2m", "docs", "terraform", "Cargo.toml"]);
     let path = "m2m/released/OrderPlaced.json";
     let mut old = parsed(&copy.read(path));
     old["definitions"]["OrderLine"]["properties"]["quantity"]["maximum"] = json!(5000);
@@ -40,14 +40,14 @@ async fn a_type_narrower_than_its_release_is_found() {
 
 #[tokio::test]
 async fn a_broken_released_type_cannot_be_checked() {
-    let copy = Copy::of(&["m2m", "docs", "terraform", "Cargo.toml"]);
+    let copy = Copy::of(&["deploy", "m2m", "docs", "terraform", "Cargo.toml"]);
     copy.put("m2m/released/OrderPlaced.json", "{");
     assert_eq!(check_at(&copy.root, &[]).await.code, Some(2));
 }
 
 #[tokio::test]
 async fn each_tampered_generated_file_is_found_with_its_fix() {
-    let whole = Copy::of(&["m2m", "docs", "terraform", "Cargo.toml"]);
+    let whole = Copy::of(&["deploy", "m2m", "docs", "terraform", "Cargo.toml"]);
     assert_eq!(found_in(&whole).await, []);
     for path in [
         "m2m/README.md",
@@ -55,6 +55,8 @@ async fn each_tampered_generated_file_is_found_with_its_fix() {
         "m2m/schemas/StoredObject.json",
         "terraform/subscriptions.auto.tfvars.json",
         "docs/describe.schema.json",
+        "deploy/grafana-dashboard.json",
+        "deploy/prometheus-alerts.yml",
     ] {
         let text = whole.read(path);
         let tampered = text

@@ -8,7 +8,9 @@ use std::path::Path;
 
 use crate::harness::process::{Ended, command, ended};
 
-const DERIVED: [&str; 4] = [
+const DERIVED: [&str; 6] = [
+    "deploy/grafana-dashboard.json",
+    "deploy/prometheus-alerts.yml",
     "m2m",
     "docs/describe.schema.json",
     "terraform",

@@ -5,21 +5,47 @@ mod subscriptions;
 
 use super::query::increase;
 
-/// A panel: a chart of some queries.
-pub(super) struct Panel {
-    pub(super) title: &'static str,
-    /// The meaning, and the page to read if the values are bad.
-    pub(super) description: &'static str,
-    /// Grafana's name of the unit.
-    pub(super) unit: &'static str,
-    /// Expressions, and the names of their series.
-    pub(super) queries: Vec<(String, &'static str)>,
-}
-
 /// The panels of one part of the service.
 pub(super) struct Row {
     pub(super) title: &'static str,
-    pub(super) panels: Vec<Panel>,
+    pub(super) panels: &'static [Panel],
+}
+
+/// A panel: a chart of some queries.
+pub(super) struct Panel {
+    pub(super) title: &'static str,
+    /// Grafana's name of the unit.
+    pub(super) unit: &'static str,
+    /// The meaning, and the page to read if the values are bad.
+    pub(super) description: &'static str,
+    pub(super) queries: &'static [Query],
+}
+
+/// A query of one metric.
+pub(super) struct Query {
+    value: Value,
+    /// The name of the metric in Prometheus.
+    metric: &'static str,
+    /// The matchers of Grafana's variables.
+    chosen: &'static str,
+    /// A further matcher.
+    only: &'static str,
+    /// The labels of the sum.
+    by: &'static str,
+    /// The name of a series in the chart.
+    pub(super) legend: &'static str,
+}
+
+/// The value of a chart.
+enum Value {
+    /// The rate of a counter.
+    Rate,
+    /// The number of rare events of a counter.
+    Events,
+    /// A quantile of a histogram.
+    Quantile(&'static str),
+    /// An aggregation of a gauge.
+    Gauge(&'static str),
 }
 
 /// The series of the chosen service.
@@ -30,81 +56,86 @@ const CHOSEN: &str = r#"job=~"$job",subscription=~"$subscription""#;
 const CHOSEN_OR_UNKNOWN: &str = r#"job=~"$job",subscription=~"$subscription|""#;
 /// The series of the chosen subscriptions, in OpenTelemetry's words.
 const CONSUMED: &str = r#"job=~"$job",messaging_destination_subscription_name=~"$subscription""#;
-const INTERVAL: &str = "$__rate_interval";
 
 const COUNT: &str = "short";
 const RATE: &str = "cps";
 const SECONDS: &str = "s";
 
-/// Returns all rows, in the order of the dashboard.
-pub(super) fn rows() -> [Row; 5] {
-    [
-        Row {
-            title: "Deliveries",
-            panels: subscriptions::deliveries(),
-        },
-        Row {
-            title: "Failures",
-            panels: subscriptions::failures(),
-        },
-        Row {
-            title: "Service",
-            panels: service::service(),
-        },
-        Row {
-            title: "Store and keys",
-            panels: service::store_and_keys(),
-        },
-        Row {
-            title: "Handlers and telemetry",
-            panels: service::handlers(),
-        },
-    ]
-}
+/// All rows, in the order of the dashboard.
+pub(super) const ROWS: [Row; 5] = [
+    Row {
+        title: "Deliveries",
+        panels: subscriptions::DELIVERIES,
+    },
+    Row {
+        title: "Failures",
+        panels: subscriptions::FAILURES,
+    },
+    Row {
+        title: "Service",
+        panels: service::SERVICE,
+    },
+    Row {
+        title: "Store and keys",
+        panels: service::STORE_AND_KEYS,
+    },
+    Row {
+        title: "Handlers and telemetry",
+        panels: service::HANDLERS,
+    },
+];
 
-fn panel(
-    title: &'static str,
-    unit: &'static str,
-    description: &'static str,
-    queries: impl IntoIterator<Item = (String, &'static str)>,
-) -> Panel {
-    let queries = queries.into_iter().collect();
-    Panel {
-        title,
-        description,
-        unit,
-        queries,
+const fn query(value: Value, metric: &'static str, chosen: &'static str) -> Query {
+    Query {
+        value,
+        metric,
+        chosen,
+        only: "",
+        by: "",
+        legend: "",
     }
 }
 
-/// Returns the rate of a counter by these labels.
-fn rate(by: &str, metric: &str, labels: &str) -> String {
-    format!("sum by ({by}) (rate({metric}{{{labels}}}[{INTERVAL}]))")
-}
+impl Query {
+    /// Adds a matcher.
+    const fn only(mut self, matcher: &'static str) -> Self {
+        self.only = matcher;
+        self
+    }
 
-/// Returns the number of rare events by these labels.
-fn events(by: &str, metric: &str, labels: &str) -> String {
-    let series = format!("{metric}{{{labels}}}");
-    format!("sum by ({by}) ({})", increase(&series, INTERVAL))
-}
+    /// Sets the labels of the sum, and the name of a series.
+    const fn by(mut self, labels: &'static str, legend: &'static str) -> Self {
+        self.by = labels;
+        self.legend = legend;
+        self
+    }
 
-/// Returns a quantile of a histogram by these labels.
-fn quantile(quantile: &str, by: &str, metric: &str, labels: &str) -> String {
-    format!(
-        "histogram_quantile({quantile}, {})",
-        rate(&format!("le, {by}"), &format!("{metric}_bucket"), labels)
-    )
-}
-
-/// Returns the median and the 99th percentile.
-fn middle_and_top(
-    by: &str,
-    metric: &str,
-    labels: &str,
-    names: [&'static str; 2],
-) -> [(String, &'static str); 2] {
-    [
-        (quantile("0.5", by, metric, labels), names[0]),
-        (quantile("0.99", by, metric, labels), names[1]),
-    ]
+    /// Returns the expression in PromQL.
+    pub(super) fn expression(&self) -> String {
+        const INTERVAL: &str = "$__rate_interval";
+        let (metric, by) = (self.metric, self.by);
+        let matchers: Vec<&str> = [self.chosen, self.only]
+            .into_iter()
+            .filter(|matcher| !matcher.is_empty())
+            .collect();
+        let series = format!("{metric}{{{}}}", matchers.join(","));
+        let by = match by {
+            "" => String::new(),
+            by => format!(" by ({by})"),
+        };
+        match self.value {
+            Value::Rate => format!("sum{by} (rate({series}[{INTERVAL}]))"),
+            Value::Events => format!("sum{by} ({})", increase(&series, INTERVAL)),
+            Value::Gauge(aggregation) => format!("{aggregation}{by} ({series})"),
+            Value::Quantile(quantile) => {
+                let labels = [self.by, "le"]
+                    .into_iter()
+                    .filter(|label| !label.is_empty());
+                let labels = labels.collect::<Vec<_>>().join(", ");
+                format!(
+                    "histogram_quantile({quantile}, sum by ({labels}) (rate({series}[{INTERVAL}])))"
+                )
+            }
+        }
+    }
 }

@@ -1,182 +1,163 @@
 //! The service, its store and keys, its threads and its telemetry.
 
-use super::{
-    CHOSEN, COUNT, INTERVAL, JOB, Panel, RATE, SECONDS, events, middle_and_top, panel, quantile,
-    rate,
-};
-use crate::generate::monitoring::query::increase;
+use super::{CHOSEN, COUNT, JOB, Panel, RATE, SECONDS, Value, query};
 
-pub(super) fn service() -> Vec<Panel> {
-    vec![
-        panel(
-            "Pushes by status",
-            RATE,
-            "What Pub/Sub receives. It acknowledges after 204 only.",
-            [(
-                rate(
-                    "http_response_status_code",
-                    "http_server_request_duration_seconds_count",
-                    JOB,
-                ),
-                "{{http_response_status_code}}",
-            )],
-        ),
-        panel(
-            "Duration of a push",
-            SECONDS,
-            "From the headers to the response.",
-            middle_and_top(
-                "job",
-                "http_server_request_duration_seconds",
+/// Pushes and instances.
+pub(super) const SERVICE: &[Panel] = &[
+    Panel {
+        title: "Pushes by status",
+        unit: RATE,
+        description: "What Pub/Sub receives. It acknowledges after 204 only.",
+        queries: &[query(
+            Value::Rate,
+            "http_server_request_duration_seconds_count",
+            JOB,
+        )
+        .by("http_response_status_code", "{{http_response_status_code}}")],
+    },
+    Panel {
+        title: "Duration of a push",
+        unit: SECONDS,
+        description: "From the headers to the response.",
+        queries: &[
+            query(
+                Value::Quantile("0.5"),
+                "http_server_request_duration_seconds_bucket",
                 JOB,
-                ["p50", "p99"],
-            ),
-        ),
-        panel(
-            "Pushes in flight and capacity",
-            COUNT,
-            "Of all instances: docs/run/429.md.",
-            [
-                (
-                    format!("sum (pushgate_pushes_in_flight{{{JOB}}})"),
-                    "in flight",
-                ),
-                (format!("sum (pushgate_pushes_limit{{{JOB}}})"), "capacity"),
-            ],
-        ),
-        panel(
-            "Instances",
-            COUNT,
-            "Instances that are scraped.",
-            [(
-                format!("count (pushgate_pushes_limit{{{JOB}}})"),
-                "instances",
-            )],
-        ),
-    ]
-}
-
-pub(super) fn store_and_keys() -> Vec<Panel> {
-    let names = ["{{db_operation_name}} p50", "{{db_operation_name}} p99"];
-    vec![
-        panel(
-            "Store latency",
-            SECONDS,
-            "Steps in the deduplication store.",
-            middle_and_top(
-                "db_operation_name",
-                "db_client_operation_duration_seconds",
+            )
+            .by("job", "{{job}} p50"),
+            query(
+                Value::Quantile("0.99"),
+                "http_server_request_duration_seconds_bucket",
                 JOB,
-                names,
-            ),
-        ),
-        panel(
-            "Store errors",
-            RATE,
-            "Steps that failed: docs/run/store-down.md.",
-            [(
-                rate(
-                    "db_operation_name, error_type",
-                    "db_client_operation_duration_seconds_count",
-                    &format!("{JOB},error_type!=\"\""),
-                ),
-                "{{db_operation_name}}: {{error_type}}",
-            )],
-        ),
-        panel(
-            "Age of the issuer's keys",
-            SECONDS,
-            "After a day without a fetch every push is refused: docs/run/keys.md.",
-            [(
-                format!("max (pushgate_keys_age_seconds{{{JOB}}})"),
-                "oldest",
-            )],
-        ),
-        panel(
-            "Fetches of the issuer's keys",
-            COUNT,
-            "Failed ones are repeated: docs/run/keys.md.",
-            [(
-                events("result", "pushgate_keys_fetches_total", JOB),
-                "{{result}}",
-            )],
-        ),
-        panel(
-            "Circuit breakers",
-            COUNT,
-            "0 closed, 1 half-open, 2 open.",
-            [(
-                format!("max by (circuit) (pushgate_circuit_breaker_state{{{JOB}}})"),
-                "{{circuit}}",
-            )],
-        ),
-    ]
-}
+            )
+            .by("job", "{{job}} p99"),
+        ],
+    },
+    Panel {
+        title: "Pushes in flight and capacity",
+        unit: COUNT,
+        description: "Of all instances: docs/run/429.md.",
+        queries: &[
+            query(Value::Gauge("sum"), "pushgate_pushes_in_flight", JOB).by("job", "{{job}}"),
+            query(Value::Gauge("sum"), "pushgate_pushes_limit", JOB).by("job", "{{job}} capacity"),
+        ],
+    },
+    Panel {
+        title: "Instances",
+        unit: COUNT,
+        description: "Instances that are scraped.",
+        queries: &[query(Value::Gauge("count"), "pushgate_pushes_limit", JOB).by("job", "{{job}}")],
+    },
+];
 
-pub(super) fn handlers() -> Vec<Panel> {
-    vec![
-        panel(
-            "Executor stalls",
-            COUNT,
-            "An async handler blocked its thread for more than a second: docs/run/slow-handler.md.",
-            [(
-                events(
-                    "subscription",
-                    "pushgate_executor_stall_duration_seconds_count",
-                    CHOSEN,
-                ),
-                "{{subscription}}",
-            )],
-        ),
-        panel(
-            "Longest stall",
-            SECONDS,
-            "The 99th percentile.",
-            [(
-                quantile(
-                    "0.99",
-                    "subscription",
-                    "pushgate_executor_stall_duration_seconds",
-                    CHOSEN,
-                ),
-                "{{subscription}}",
-            )],
-        ),
-        panel(
-            "Threads",
-            COUNT,
-            "Handlers that occupy a thread, and the threads of each pool.",
-            [
-                (
-                    format!("sum by (pool) (pushgate_pool_threads_busy{{{JOB}}})"),
-                    "{{pool}} busy",
-                ),
-                (
-                    format!("sum by (pool) (pushgate_pool_threads_limit{{{JOB}}})"),
-                    "{{pool}} threads",
-                ),
-            ],
-        ),
-        panel(
-            "Dropped log lines and telemetry",
-            COUNT,
-            "Then the log is incomplete: docs/run/lost-telemetry.md.",
-            [
-                (
-                    format!(
-                        "sum ({})",
-                        increase(
-                            &format!("pushgate_log_lines_dropped_total{{{JOB}}}"),
-                            INTERVAL
-                        )
-                    ),
-                    "log lines",
-                ),
-                (
-                    events("signal", "pushgate_telemetry_dropped_total", JOB),
-                    "{{signal}}",
-                ),
-            ],
-        ),
-    ]
-}
+/// The deduplication store and the keys of the issuer.
+pub(super) const STORE_AND_KEYS: &[Panel] = &[
+    Panel {
+        title: "Store latency",
+        unit: SECONDS,
+        description: "Steps in the deduplication store.",
+        queries: &[
+            query(
+                Value::Quantile("0.5"),
+                "db_client_operation_duration_seconds_bucket",
+                JOB,
+            )
+            .by("db_operation_name", "{{db_operation_name}} p50"),
+            query(
+                Value::Quantile("0.99"),
+                "db_client_operation_duration_seconds_bucket",
+                JOB,
+            )
+            .by("db_operation_name", "{{db_operation_name}} p99"),
+        ],
+    },
+    Panel {
+        title: "Store errors",
+        unit: RATE,
+        description: "Steps that failed: docs/run/store-down.md.",
+        queries: &[query(
+            Value::Rate,
+            "db_client_operation_duration_seconds_count",
+            JOB,
+        )
+        .only(r#"error_type!="""#)
+        .by(
+            "db_operation_name, error_type",
+            "{{db_operation_name}}: {{error_type}}",
+        )],
+    },
+    Panel {
+        title: "Age of the issuer's keys",
+        unit: SECONDS,
+        description: "After a day without a fetch every push is refused: docs/run/keys.md.",
+        queries: &[
+            query(Value::Gauge("max"), "pushgate_keys_age_seconds", JOB).by("job", "{{job}}")
+        ],
+    },
+    Panel {
+        title: "Fetches of the issuer's keys",
+        unit: COUNT,
+        description: "Failed ones are repeated: docs/run/keys.md.",
+        queries: &[
+            query(Value::Events, "pushgate_keys_fetches_total", JOB).by("result", "{{result}}")
+        ],
+    },
+    Panel {
+        title: "Circuit breakers",
+        unit: COUNT,
+        description: "0 closed, 1 half-open, 2 open.",
+        queries: &[
+            query(Value::Gauge("max"), "pushgate_circuit_breaker_state", JOB)
+                .by("circuit", "{{circuit}}"),
+        ],
+    },
+];
+
+/// Threads, stalls, and telemetry that is lost.
+pub(super) const HANDLERS: &[Panel] = &[
+    Panel {
+        title: "Executor stalls",
+        unit: COUNT,
+        description: "An async handler blocked its thread for more than a second: docs/run/slow-handler.md.",
+        queries: &[query(
+            Value::Events,
+            "pushgate_executor_stall_duration_seconds_count",
+            CHOSEN,
+        )
+        .by("subscription", "{{subscription}}")],
+    },
+    Panel {
+        title: "Longest stall",
+        unit: SECONDS,
+        description: "The 99th percentile.",
+        queries: &[query(
+            Value::Quantile("0.99"),
+            "pushgate_executor_stall_duration_seconds_bucket",
+            CHOSEN,
+        )
+        .by("subscription", "{{subscription}}")],
+    },
+    Panel {
+        title: "Threads",
+        unit: COUNT,
+        description: "Handlers that occupy a thread, and the threads of each pool.",
+        queries: &[
+            query(Value::Gauge("sum"), "pushgate_pool_threads_busy", JOB)
+                .by("pool", "{{pool}} busy"),
+            query(Value::Gauge("sum"), "pushgate_pool_threads_limit", JOB)
+                .by("pool", "{{pool}} threads"),
+        ],
+    },
+    Panel {
+        title: "Dropped log lines and telemetry",
+        unit: COUNT,
+        description: "Then the log is incomplete: docs/run/lost-telemetry.md.",
+        queries: &[
+            query(Value::Events, "pushgate_log_lines_dropped_total", JOB)
+                .by("job", "{{job}} log lines"),
+            query(Value::Events, "pushgate_telemetry_dropped_total", JOB)
+                .by("signal", "{{signal}}"),
+        ],
+    },
+];

@@ -1,156 +1,146 @@
 //! What each subscription does.
 
-use super::{
-    CHOSEN, CHOSEN_OR_UNKNOWN, CONSUMED, COUNT, JOB, Panel, RATE, SECONDS, events, middle_and_top,
-    panel, quantile, rate,
-};
+use super::{CHOSEN, CHOSEN_OR_UNKNOWN, CONSUMED, COUNT, JOB, Panel, RATE, SECONDS, Value, query};
 
-pub(super) fn deliveries() -> Vec<Panel> {
-    let by_subscription = ["{{subscription}} p50", "{{subscription}} p99"];
-    let by_name = [
-        "{{messaging_destination_subscription_name}} p50",
-        "{{messaging_destination_subscription_name}} p99",
-    ];
-    vec![
-        panel(
-            "Rate",
-            RATE,
-            "Deliveries that ended, a second.",
-            [(
-                rate("subscription", "pushgate_deliveries_total", CHOSEN),
-                "{{subscription}}",
-            )],
-        ),
-        panel(
-            "Outcomes",
-            RATE,
-            "Deliveries by outcome: docs/reference/replies.md.",
-            [(
-                rate("outcome", "pushgate_deliveries_total", CHOSEN),
-                "{{outcome}}",
-            )],
-        ),
-        panel(
-            "Duration of a run",
-            SECONDS,
-            "The handler alone: docs/run/slow-handler.md.",
-            middle_and_top(
-                "messaging_destination_subscription_name",
-                "messaging_process_duration_seconds",
+/// Rates, durations and places.
+pub(super) const DELIVERIES: &[Panel] = &[
+    Panel {
+        title: "Rate",
+        unit: RATE,
+        description: "Deliveries that ended, a second.",
+        queries: &[query(Value::Rate, "pushgate_deliveries_total", CHOSEN)
+            .by("subscription", "{{subscription}}")],
+    },
+    Panel {
+        title: "Outcomes",
+        unit: RATE,
+        description: "Deliveries by outcome: docs/reference/replies.md.",
+        queries: &[
+            query(Value::Rate, "pushgate_deliveries_total", CHOSEN).by("outcome", "{{outcome}}")
+        ],
+    },
+    Panel {
+        title: "Duration of a run",
+        unit: SECONDS,
+        description: "The handler alone: docs/run/slow-handler.md.",
+        queries: &[
+            query(
+                Value::Quantile("0.5"),
+                "messaging_process_duration_seconds_bucket",
                 CONSUMED,
-                by_name,
+            )
+            .by(
+                "messaging_destination_subscription_name",
+                "{{messaging_destination_subscription_name}} p50",
             ),
-        ),
-        panel(
-            "From publish to settlement",
-            SECONDS,
-            "The wait at Pub/Sub included: docs/run/backlog.md.",
-            middle_and_top(
-                "subscription",
-                "pushgate_message_age_seconds",
+            query(
+                Value::Quantile("0.99"),
+                "messaging_process_duration_seconds_bucket",
+                CONSUMED,
+            )
+            .by(
+                "messaging_destination_subscription_name",
+                "{{messaging_destination_subscription_name}} p99",
+            ),
+        ],
+    },
+    Panel {
+        title: "From publish to settlement",
+        unit: SECONDS,
+        description: "The wait at Pub/Sub included: docs/run/backlog.md.",
+        queries: &[
+            query(
+                Value::Quantile("0.5"),
+                "pushgate_message_age_seconds_bucket",
                 CHOSEN,
-                by_subscription,
-            ),
-        ),
-        panel(
-            "In flight and capacity",
-            COUNT,
-            "At the capacity pushes are answered 429: docs/run/429.md.",
-            [
-                (
-                    format!("sum by (subscription) (pushgate_deliveries_in_flight{{{CHOSEN}}})"),
-                    "{{subscription}}",
-                ),
-                (
-                    format!("sum by (subscription) (pushgate_deliveries_limit{{{CHOSEN}}})"),
-                    "{{subscription}} capacity",
-                ),
-            ],
-        ),
-        panel(
-            "Duplicates and claims",
-            RATE,
-            "Duplicates are normal; lost claims and missing records are not.",
-            [
-                (
-                    rate(
-                        "subscription",
-                        "pushgate_deliveries_total",
-                        &format!("{CHOSEN},outcome=\"duplicate\""),
-                    ),
-                    "{{subscription}} duplicates",
-                ),
-                (
-                    rate("subscription", "pushgate_claims_lost_total", CHOSEN),
-                    "{{subscription}} claims lost",
-                ),
-                (
-                    rate("subscription", "pushgate_records_missing_total", CHOSEN),
-                    "{{subscription}} records missing",
-                ),
-                (
-                    rate(
-                        "subscription, result",
-                        "pushgate_leases_renewed_total",
-                        CHOSEN,
-                    ),
-                    "{{subscription}} leases {{result}}",
-                ),
-            ],
-        ),
-    ]
-}
+            )
+            .by("subscription", "{{subscription}} p50"),
+            query(
+                Value::Quantile("0.99"),
+                "pushgate_message_age_seconds_bucket",
+                CHOSEN,
+            )
+            .by("subscription", "{{subscription}} p99"),
+        ],
+    },
+    Panel {
+        title: "In flight and capacity",
+        unit: COUNT,
+        description: "At the capacity pushes are answered 429: docs/run/429.md.",
+        queries: &[
+            query(Value::Gauge("sum"), "pushgate_deliveries_in_flight", CHOSEN)
+                .by("subscription", "{{subscription}}"),
+            query(Value::Gauge("sum"), "pushgate_deliveries_limit", CHOSEN)
+                .by("subscription", "{{subscription}} capacity"),
+        ],
+    },
+    Panel {
+        title: "Duplicates and claims",
+        unit: RATE,
+        description: "Duplicates are normal; lost claims and missing records are not.",
+        queries: &[
+            query(Value::Rate, "pushgate_deliveries_total", CHOSEN)
+                .only(r#"outcome="duplicate""#)
+                .by("subscription", "{{subscription}} duplicates"),
+            query(Value::Rate, "pushgate_claims_lost_total", CHOSEN)
+                .by("subscription", "{{subscription}} claims lost"),
+            query(Value::Rate, "pushgate_records_missing_total", CHOSEN)
+                .by("subscription", "{{subscription}} records missing"),
+            query(Value::Rate, "pushgate_leases_renewed_total", CHOSEN)
+                .by("subscription, result", "{{subscription}} leases {{result}}"),
+        ],
+    },
+];
 
-pub(super) fn failures() -> Vec<Panel> {
-    let sent = format!("{JOB},error_type=\"\"");
-    let unsent = format!("{JOB},error_type!=\"\"");
-    let by = "messaging_destination_name, pushgate_dead_letter_reason";
-    vec![
-        panel(
-            "Dead letters by reason",
-            COUNT,
-            "Of all subscriptions, by topic. Pub/Sub's own are not among them: docs/run/dead-letters.md.",
-            [
-                (
-                    events(by, "messaging_client_sent_messages_total", &sent),
+/// Dead letters, attempts and refusals.
+pub(super) const FAILURES: &[Panel] = &[
+    Panel {
+        title: "Dead letters by reason",
+        unit: COUNT,
+        description: "Of all subscriptions, by topic. Those of Pub/Sub itself are not among them: docs/run/dead-letters.md.",
+        queries: &[
+            query(Value::Events, "messaging_client_sent_messages_total", JOB)
+                .only(r#"error_type="""#)
+                .by(
+                    "messaging_destination_name, pushgate_dead_letter_reason",
                     "{{messaging_destination_name}}: {{pushgate_dead_letter_reason}}",
                 ),
-                (
-                    events(by, "messaging_client_sent_messages_total", &unsent),
+            query(Value::Events, "messaging_client_sent_messages_total", JOB)
+                .only(r#"error_type!="""#)
+                .by(
+                    "messaging_destination_name, pushgate_dead_letter_reason",
                     "{{messaging_destination_name}}: not published",
                 ),
-            ],
-        ),
-        panel(
-            "Attempts left",
-            COUNT,
-            "The lowest tenth, of messages that Pub/Sub pushes again. At 0 it dead-letters them: docs/run/attempts-used-up.md.",
-            [(
-                quantile("0.1", "subscription", "pushgate_attempts_left", CHOSEN),
-                "{{subscription}}",
-            )],
-        ),
-        panel(
-            "On the last attempt",
-            COUNT,
-            "Messages with at most one attempt left: docs/run/attempts-used-up.md.",
-            [(
-                events(
-                    "subscription",
-                    "pushgate_attempts_left_bucket",
-                    &format!("{CHOSEN},le=\"1\""),
-                ),
-                "{{subscription}}",
-            )],
-        ),
-        panel(
-            "Refusals",
-            RATE,
-            "Pushes refused before their claim: docs/reference/replies.md.",
-            [(
-                rate("kind, status", "pushgate_refusals_total", CHOSEN_OR_UNKNOWN),
-                "{{kind}} ({{status}})",
-            )],
-        ),
-    ]
-}
+        ],
+    },
+    Panel {
+        title: "Attempts left",
+        unit: COUNT,
+        description: "The lowest tenth, of messages that Pub/Sub pushes again. At 0 it dead-letters them: docs/run/attempts-used-up.md.",
+        queries: &[query(
+            Value::Quantile("0.1"),
+            "pushgate_attempts_left_bucket",
+            CHOSEN,
+        )
+        .by("subscription", "{{subscription}}")],
+    },
+    Panel {
+        title: "On the last attempt",
+        unit: COUNT,
+        description: "Messages with at most one attempt left: docs/run/attempts-used-up.md.",
+        queries: &[
+            query(Value::Events, "pushgate_attempts_left_bucket", CHOSEN)
+                .only(r#"le="1""#)
+                .by("subscription", "{{subscription}}"),
+        ],
+    },
+    Panel {
+        title: "Refusals",
+        unit: RATE,
+        description: "Pushes refused before their claim: docs/reference/replies.md.",
+        queries: &[
+            query(Value::Rate, "pushgate_refusals_total", CHOSEN_OR_UNKNOWN)
+                .by("kind, status", "{{kind}} ({{status}})"),
+        ],
+    },
+];

@@ -7,7 +7,15 @@ use crate::generate::monitoring::query::increase;
 const WINDOW: &str = "15m";
 
 pub(super) fn rules() -> Vec<Rule<'static>> {
-    let rules = [dead_letters(), store(), tokens(), capacity(), handlers()];
+    let rules = [
+        dead_letters(),
+        store(),
+        keys(),
+        callers(),
+        capacity(),
+        handlers(),
+        threads(),
+    ];
     let mut all: Vec<Rule<'static>> = rules.into_iter().flatten().collect();
     all.push(telemetry());
     all
@@ -101,7 +109,7 @@ fn store() -> Vec<Rule<'static>> {
     ]
 }
 
-fn tokens() -> Vec<Rule<'static>> {
+fn keys() -> Vec<Rule<'static>> {
     let keys = Runbook {
         page: "keys",
         summary: "The issuer's keys cannot be fetched: known keys serve for a day, then every push is refused",
@@ -114,22 +122,8 @@ fn tokens() -> Vec<Rule<'static>> {
         first_look: "the reason in the log lines with status=401",
         repair: "`pushgate doctor URL`; then the clock, PUSHGATE_ISSUER or PUSHGATE_KEYS_URL",
     };
-    let refused = Runbook {
-        page: "401-and-403",
-        summary: "Pushes are refused for their token, caller or audience ({{ $labels.kind }}), and use up their attempts",
-        first_look: "the reason in the log lines with status=401 or 403, which names what was expected and the setting",
-        repair: "`terraform apply`; or PUSHGATE_AUDIENCE, PUSHGATE_CALLERS",
-    };
-    let unknown = Runbook {
-        page: "404",
-        summary: "A subscription pushes here that no subscriber is declared for",
-        first_look: "the subscription in the log lines with status=404",
-        repair: "deploy the version that declares it, or remove the subscription",
-    };
     let fetches = events("result", "pushgate_keys_fetches_total{result=\"error\"}");
     let old_keys = "token_key_unknown|token_expired|token_in_the_future|token_never_valid";
-    let others = "no_token|several_tokens|not_bearer|checked_elsewhere|other_caller|other_audience|\
-                  token_(malformed|algorithm|type|extensions|without_key|signature|signature_removed|claims|issuer|email_not_verified)";
     vec![
         Rule::new(
             "PushgateKeysUnavailable",
@@ -143,6 +137,25 @@ fn tokens() -> Vec<Rule<'static>> {
             refusals(old_keys) + " > 10",
             &expired,
         ),
+    ]
+}
+
+fn callers() -> Vec<Rule<'static>> {
+    let refused = Runbook {
+        page: "401-and-403",
+        summary: "Pushes are refused for their token, caller or audience ({{ $labels.kind }}), and use up their attempts",
+        first_look: "the reason in the log lines with status=401 or 403, which names what was expected and the setting",
+        repair: "`terraform apply`; or PUSHGATE_AUDIENCE, PUSHGATE_CALLERS",
+    };
+    let unknown = Runbook {
+        page: "404",
+        summary: "A subscription pushes here that no subscriber is declared for",
+        first_look: "the subscription in the log lines with status=404",
+        repair: "deploy the version that declares it, or remove the subscription",
+    };
+    let others = "no_token|several_tokens|not_bearer|checked_elsewhere|other_caller|other_audience|\
+                  token_(malformed|algorithm|type|extensions|without_key|signature|signature_removed|claims|issuer|email_not_verified)";
+    vec![
         Rule::new(
             "PushgatePushesRefused",
             Severity::Error,
@@ -192,23 +205,11 @@ fn capacity() -> Vec<Rule<'static>> {
 }
 
 fn handlers() -> Vec<Rule<'static>> {
-    let hung = Runbook {
-        page: "slow-handler",
-        summary: "Runs of {{ $labels.subscription }} do not end in time ({{ $labels.outcome }})",
-        first_look: "the handler's own log lines of that message, and the status page of the instance",
-        repair: "a time-out for the handler's client, or `.ack_deadline(…)`; a new revision ends threads that hang",
-    };
     let panicked = Runbook {
         page: "failing-handler",
         summary: "The handler of {{ $labels.subscription }} panics",
         first_look: "the log line \"panic at FILE:LINE\"",
         repair: "go back to the last version; the messages are pushed again by themselves",
-    };
-    let stalled = Runbook {
-        page: "slow-handler",
-        summary: "The async handler of {{ $labels.subscription }} blocks its thread for more than a second",
-        first_look: "the log line \"a handler blocks its thread for more than 1 s without an .await\"",
-        repair: "declare `Subscriber::blocking` or `Subscriber::cpu`",
     };
     let open = Runbook {
         page: "failing-handler",
@@ -216,12 +217,41 @@ fn handlers() -> Vec<Rule<'static>> {
         first_look: "cause in the log line \"circuit breaker opened\"",
         repair: "restore what the handler depends on; probes close the breaker",
     };
+    let breakers =
+        "max by (job, circuit) (pushgate_circuit_breaker_state{circuit!=\"deduplication store\"})";
+    vec![
+        Rule::new(
+            "PushgateHandlerPanics",
+            Severity::Error,
+            deliveries("panicked") + " > 0",
+            &panicked,
+        ),
+        Rule::new(
+            "PushgateCircuitOpen",
+            Severity::Warning,
+            format!("{breakers} == 2"),
+            &open,
+        ),
+    ]
+}
+
+fn threads() -> Vec<Rule<'static>> {
+    let hung = Runbook {
+        page: "slow-handler",
+        summary: "Runs of {{ $labels.subscription }} do not end in time ({{ $labels.outcome }})",
+        first_look: "the handler's own log lines of that message, and the status page of the instance",
+        repair: "a time-out for the handler's client, or `.ack_deadline(…)`; a new revision ends threads that hang",
+    };
+    let stalled = Runbook {
+        page: "slow-handler",
+        summary: "The async handler of {{ $labels.subscription }} blocks its thread for more than a second",
+        first_look: "the log line \"a handler blocks its thread for more than 1 s without an .await\"",
+        repair: "declare `Subscriber::blocking` or `Subscriber::cpu`",
+    };
     let stalls = events(
         "subscription",
         "pushgate_executor_stall_duration_seconds_count",
     );
-    let breakers =
-        "max by (job, circuit) (pushgate_circuit_breaker_state{circuit!=\"deduplication store\"})";
     vec![
         Rule::new(
             "PushgateHandlerHangs",
@@ -230,22 +260,10 @@ fn handlers() -> Vec<Rule<'static>> {
             &hung,
         ),
         Rule::new(
-            "PushgateHandlerPanics",
-            Severity::Error,
-            deliveries("panicked") + " > 0",
-            &panicked,
-        ),
-        Rule::new(
             "PushgateExecutorStalled",
             Severity::Warning,
             stalls + " > 0",
             &stalled,
-        ),
-        Rule::new(
-            "PushgateCircuitOpen",
-            Severity::Warning,
-            format!("{breakers} == 2"),
-            &open,
         ),
     ]
 }
