@@ -61,7 +61,8 @@ fn named_by_terraform() -> Vec<Named> {
         }));
     }
     for incident in text.split("\n      title ").skip(1) {
-        let page = between(incident, "runbook", "\n").and_then(|line| between(line, "\"", "\""));
+        let page =
+            between(incident, "\n      runbook ", "\n").and_then(|line| between(line, "\"", "\""));
         named.push(Named {
             page: page.expect("a page").to_owned(),
             alert: format!("\"{}", between(incident, "= \"", "\"\n").expect("a title")),
@@ -188,22 +189,35 @@ fn each_page_of_a_symptom_tells_it_from_a_metric_and_a_log_line() {
 
 #[test]
 fn each_page_of_a_symptom_has_a_command_that_repairs() {
-    let commands = [
-        "`pushgate ",
-        "`terraform ",
-        "`gcloud ",
-        "`curl ",
-        "```sh",
-        "PUSHGATE_LOG=",
-    ];
+    let commands = ["pushgate ", "terraform ", "gcloud ", "PUSHGATE_LOG="];
     for page in runbooks() {
-        let (_, fix) = page
-            .text
-            .split_once("fix")
-            .or(page.text.split_once("## Fix"))
-            .expect("a fix");
-        let has_command = commands.iter().any(|command| fix.contains(command));
-        assert!(has_command, "{} repairs nothing", page.name());
+        let sections = page.text.split("\n## ");
+        let fix = sections
+            .filter(|section| section.starts_with("Fix") || section.starts_with("Cause and fix"));
+        let fix = fix.collect::<String>();
+        let mut code = fix.split('`').skip(1).step_by(2);
+        let in_line = code.any(|code| commands.iter().any(|command| code.starts_with(command)));
+        assert!(
+            in_line || fix.contains("\n```sh\ngcloud "),
+            "{} repairs nothing",
+            page.name()
+        );
+    }
+}
+
+#[test]
+fn each_rule_with_declared_limits_names_its_subscription() {
+    let rules = rules()
+        .into_iter()
+        .filter(|rule| rule["labels"].get("subscription").is_some());
+    let rules: Vec<Value> = rules.collect();
+    assert!(rules.len() >= 12, "{} rules", rules.len());
+    for rule in rules {
+        let summary = text(&rule, "/annotations/summary");
+        assert!(
+            summary.contains(text(&rule, "/labels/subscription")),
+            "{summary}"
+        );
     }
 }
 
@@ -258,7 +272,10 @@ fn the_page_of_metrics_has_the_table_of_alerts() {
             .insert(alert.clone(), (severity, pending, page))
             .is_none()
         {
-            order.push((alert, text(&rule, "/annotations/summary").to_owned()));
+            let summary = text(&rule, "/annotations/summary");
+            let id = rule["labels"]["subscription"].as_str();
+            let summary = summary.replace(id.unwrap_or("\0"), "`subscription`");
+            order.push((alert, summary));
         }
     }
     let mut table =

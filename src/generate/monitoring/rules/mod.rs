@@ -85,9 +85,12 @@ impl<'a> Rule<'a> {
         self
     }
 
-    /// Sets the labels that name the subscription and its owner.
+    /// Sets the labels that name the subscription and its owner. Templates see the labels of the series only, not these.
     fn of(mut self, declared: &'a Subscriber) -> Self {
         self.labels.insert("subscription", &declared.id);
+        for text in self.annotations.values_mut() {
+            *text = text.replace("{{ $labels.subscription }}", &declared.id);
+        }
         if let Some(owner) = &declared.operation.owner {
             self.labels.insert("owner", owner);
         }
