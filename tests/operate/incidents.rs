@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::harness::google::Google;
 use crate::harness::message::TestMessage;
-use crate::harness::mint::{ISSUER, Issuer, RsaKey};
+use crate::harness::mint::{Issuer, RsaKey};
 use crate::harness::process::{Process, command, obedient, settings};
 use crate::harness::prometheus::Samples;
 use crate::harness::repository::root;
@@ -29,6 +29,7 @@ struct Signs {
     metric: &'static str,
     /// Its labels, as the page quotes them.
     label: (&'static str, &'static str),
+    subscription: &'static str,
     /// The message of the log line.
     message: &'static str,
     status: u16,
@@ -80,7 +81,8 @@ impl Scene {
     async fn push(&self, subscription: &str, token: &str) -> u16 {
         let address = self.listener.local_addr().expect("an address");
         let body = TestMessage::new(subscription, address.to_string()).body();
-        push_to(&self.url, body, token).await.status
+        let url = format!("{}/push/{subscription}", self.url);
+        push_to(&url, body, token).await.status
     }
 
     /// Reads the metrics before and after pushes with this token, and expects their status.
@@ -131,18 +133,11 @@ pub(super) async fn store_outage() -> Played {
 /// The issuer does not serve the key any more that signed the tokens.
 pub(super) async fn expired_key() -> Played {
     let issuer = Issuer::start().await;
-    let trusted = issuer.settings().map(|(name, value)| (name, value));
-    let scene = Scene::start("stuck", &trusted).await;
-    assert_eq!(
-        scene.push("succeeds", &issuer.key.good()).await,
-        204,
-        "a current key"
-    );
-    let played = scene
-        .play("succeeds", &RsaKey::new("expired").good(), 401)
-        .await;
-    assert_eq!(ISSUER, trusted[0].1);
-    played
+    let scene = Scene::start("stuck", &issuer.settings()).await;
+    let current = issuer.key.good();
+    assert_eq!(scene.push("succeeds", &current).await, 204);
+    let expired = RsaKey::new("expired").good();
+    scene.play("succeeds", &expired, 401).await
 }
 
 /// The subscription's audience is not that of the service.
@@ -188,24 +183,20 @@ impl Played {
             "the page lacks {:?}",
             signs.reason
         );
-        self.is_the_only_sign(signs, &line);
+        let subscription = line["subscription"].as_str().expect("a subscription");
+        assert!(subscription.ends_with(signs.subscription), "{line}");
+        self.is_the_only_sign(signs);
     }
 
-    /// The line alone tells the incident: it names the subscription, and no other line is one of a push that failed.
-    fn is_the_only_sign(&self, signs: &Signs, line: &Value) {
+    /// No line of another push that failed leads astray.
+    fn is_the_only_sign(&self, signs: &Signs) {
         let lines = self.process.lines();
-        let parsed = lines
+        let lines = lines
             .iter()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let failed =
-            parsed.filter(|line| line["status"].as_u64().is_some_and(|status| status > 204));
-        for other in failed {
-            assert_eq!(other["message"], signs.message, "{other}");
+        for line in lines.filter(|line| line["status"].as_u64() > Some(204)) {
+            assert_eq!(line["message"], signs.message, "{line}");
         }
-        assert!(
-            line["outcome"].is_string() && line["duration_ms"].is_u64(),
-            "{line}"
-        );
     }
 }
 
@@ -215,9 +206,10 @@ async fn a_poison_message_is_told_by_one_metric_and_one_line() {
         page: "dead-letters",
         metric: "messaging_client_sent_messages_total",
         label: ("pushgate_dead_letter_reason", "payload"),
+        subscription: "orders-fulfilment",
         message: "push dead-lettered",
         status: 204,
-        reason: "",
+        reason: "payload does not fit",
     };
     poison().await.shows(&signs).await;
 }
@@ -228,6 +220,7 @@ async fn a_flood_is_told_by_one_metric_and_one_line() {
         page: "429",
         metric: "pushgate_refusals_total",
         label: ("kind", "process_over_capacity"),
+        subscription: "hangs",
         message: "push refused",
         status: 429,
         reason: "over capacity",
@@ -241,6 +234,7 @@ async fn a_store_outage_is_told_by_one_metric_and_one_line() {
         page: "store-down",
         metric: "pushgate_refusals_total",
         label: ("kind", "store_down"),
+        subscription: "succeeds",
         message: "push refused",
         status: 503,
         reason: "cannot determine if the message was handled: the deduplication store does not answer",
@@ -254,6 +248,7 @@ async fn an_expired_key_is_told_by_one_metric_and_one_line() {
         page: "keys",
         metric: "pushgate_refusals_total",
         label: ("kind", "token_key_unknown"),
+        subscription: "succeeds",
         message: "push refused",
         status: 401,
         reason: "is none of the issuer's current keys",
@@ -267,6 +262,7 @@ async fn a_wrong_audience_is_told_by_one_metric_and_one_line() {
         page: "401-and-403",
         metric: "pushgate_refusals_total",
         label: ("kind", "other_audience"),
+        subscription: "succeeds",
         message: "push refused",
         status: 403,
         reason: "not allowed to push here",
@@ -280,6 +276,7 @@ async fn a_hung_handler_is_told_by_one_metric_and_one_line() {
         page: "slow-handler",
         metric: "pushgate_deliveries_total",
         label: ("outcome", "timed out"),
+        subscription: "waits-past-its-limit",
         message: "push timed out",
         status: 503,
         reason: "the handler passed its hard limit",

@@ -5,6 +5,8 @@ use crate::generate::monitoring::query::increase;
 
 /// The window in which one event is enough.
 const WINDOW: &str = "15m";
+/// The kinds of refusal for a token that was good once, or will be.
+const OUTDATED: &str = "token_key_unknown|token_expired|token_in_the_future|token_never_valid";
 
 pub(super) fn rules() -> Vec<Rule<'static>> {
     let rules = [
@@ -123,7 +125,6 @@ fn keys() -> Vec<Rule<'static>> {
         repair: "`pushgate doctor URL`; then the clock, PUSHGATE_ISSUER or PUSHGATE_KEYS_URL",
     };
     let fetches = events("result", "pushgate_keys_fetches_total{result=\"error\"}");
-    let old_keys = "token_key_unknown|token_expired|token_in_the_future|token_never_valid";
     vec![
         Rule::new(
             "PushgateKeysUnavailable",
@@ -134,7 +135,7 @@ fn keys() -> Vec<Rule<'static>> {
         Rule::new(
             "PushgateTokensOutdated",
             Severity::Error,
-            refusals(old_keys) + " > 10",
+            refusals(OUTDATED) + " > 10",
             &expired,
         ),
     ]
@@ -153,13 +154,14 @@ fn callers() -> Vec<Rule<'static>> {
         first_look: "the subscription in the log lines with status=404",
         repair: "deploy the version that declares it, or remove the subscription",
     };
-    let others = "no_token|several_tokens|not_bearer|checked_elsewhere|other_caller|other_audience|\
-                  token_(malformed|algorithm|type|extensions|without_key|signature|signature_removed|claims|issuer|email_not_verified)";
+    let others = format!(
+        "pushgate_refusals_total{{kind=~\"no_token|several_tokens|not_bearer|checked_elsewhere|other_.+|token_.+\",kind!~\"{OUTDATED}\"}}"
+    );
     vec![
         Rule::new(
             "PushgatePushesRefused",
             Severity::Error,
-            refusals(others) + " > 10",
+            events("kind", &others) + " > 10",
             &refused,
         ),
         Rule::new(
