@@ -10,6 +10,8 @@ use crate::delivery::Delivery;
 use crate::error::ApiError;
 use crate::journal::Kind;
 use crate::messages::age::Oldest;
+use crate::messages::example::Examples;
+use crate::messages::message::Message;
 use crate::messages::storage::StoredMessage;
 use crate::resources::name::{DELETED_TOPIC, ResourceName};
 use crate::resources::topic::{Origin, TopicConfig};
@@ -21,6 +23,7 @@ const MAX_TOPICS: usize = 10_000;
 pub(super) struct Topic {
     pub(super) config: TopicConfig,
     pub(super) deliveries: Vec<Arc<Delivery>>,
+    examples: Examples,
     log: BTreeMap<u64, Arc<StoredMessage>>,
     oldest: Oldest,
     /// The first sequence of its messages. Earlier messages belong to an earlier topic of its name.
@@ -32,6 +35,7 @@ impl Topic {
         Self {
             config,
             deliveries: Vec::new(),
+            examples: Examples::default(),
             log: BTreeMap::new(),
             oldest: Oldest::default(),
             since,
@@ -122,6 +126,30 @@ impl Broker {
         let mut resources = self.resources();
         let topic = resources.find_topic(name)?;
         Ok(topic.config.clone())
+    }
+
+    /// Adds an example to those of a topic, within their bounds.
+    ///
+    /// # Errors
+    /// If there is no such topic.
+    pub(crate) fn add_example(
+        &self,
+        name: &ResourceName,
+        title: &str,
+        message: Message,
+    ) -> Result<(), ApiError> {
+        let mut resources = self.resources();
+        resources.find_topic(name)?.examples.add(title, message);
+        Ok(())
+    }
+
+    /// Returns the examples of a topic.
+    ///
+    /// # Errors
+    /// If there is no such topic.
+    pub(crate) fn examples(&self, name: &ResourceName) -> Result<Examples, ApiError> {
+        let mut resources = self.resources();
+        Ok(resources.find_topic(name)?.examples.clone())
     }
 
     /// Returns the topics of a project, by name.

@@ -3,26 +3,21 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Console;
+use super::form::{Body, Encoding, MessageForm, read};
 use super::overview::{subscription_name, topic_name};
 use crate::error::ApiError;
 use crate::faults::Faults;
-use crate::messages::message::{MAX_PUBLISH_BYTES, Message};
-use crate::strict_json::{self, Object};
+use crate::messages::message::MAX_PUBLISH_BYTES;
+use crate::strict_json;
 
-/// The body of a request, or the reason for which axum rejected it.
-pub(super) type Body<T> = Result<Json<Object<T>>, JsonRejection>;
-type Named = Path<(String, String)>;
+pub(super) type Named = Path<(String, String)>;
 
 /// The content of the form for publishing.
 #[derive(Deserialize)]
@@ -38,17 +33,6 @@ pub(super) struct Publish {
     ordering_key: String,
     #[serde(default = "one")]
     count: usize,
-}
-
-/// The encoding of `data`.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Encoding {
-    #[default]
-    Text,
-    /// Text that must be JSON.
-    Json,
-    Base64,
 }
 
 #[derive(Deserialize)]
@@ -81,11 +65,13 @@ pub(super) async fn publish(
             publish.count
         )));
     }
-    let message = Message {
-        data: publish.encoding.decode(publish.data)?,
+    let form = MessageForm {
+        data: publish.data,
+        encoding: publish.encoding,
         attributes: publish.attributes,
         ordering_key: publish.ordering_key,
     };
+    let message = form.message()?;
     let size_bytes = message.size_bytes().saturating_mul(publish.count);
     if size_bytes > MAX_PUBLISH_BYTES {
         return Err(ApiError::invalid(format!(
@@ -143,36 +129,8 @@ pub(super) async fn set_faults(
     done(&console).await
 }
 
-impl Encoding {
-    fn decode(self, data: String) -> Result<Bytes, ApiError> {
-        match self {
-            Self::Text => Ok(data.into()),
-            Self::Json => {
-                let read: Result<serde::de::IgnoredAny, _> = serde_json::from_str(&data);
-                read.map_err(|error| ApiError::invalid(format!("The data is not JSON: {error}")))?;
-                Ok(data.into())
-            }
-            Self::Base64 => {
-                let digits: String = data.split_whitespace().collect();
-                let bytes = STANDARD.decode(digits);
-                let bytes = bytes.map_err(|error| {
-                    ApiError::invalid(format!("The data is not Base64: {error}"))
-                })?;
-                Ok(bytes.into())
-            }
-        }
-    }
-}
-
-pub(super) fn read<T>(body: Body<T>) -> Result<T, ApiError> {
-    match body {
-        Ok(Json(Object(body))) => Ok(body),
-        Err(rejection) => Err(ApiError::invalid(rejection.body_text())),
-    }
-}
-
 /// Waits until a change is saved, and returns the response.
-async fn done(console: &Console) -> Result<Json<Value>, ApiError> {
+pub(super) async fn done(console: &Console) -> Result<Json<Value>, ApiError> {
     console.source.saved().await?;
     Ok(Json(json!({})))
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
-use super::{Console, view};
+use super::{Console, dead_letters, view};
 use crate::server::status::unavailable;
 
 /// The shortest interval of updates.
@@ -67,6 +67,7 @@ impl Listener {
         let history = self.console.source.history();
         let now = history.now().unix_timestamp();
         let all = history.all(|all| all.rates(now));
-        json!({"version": version, "now": now, "all": view::flow(&all)})
+        let dead_letters = dead_letters::count(&self.console.source);
+        json!({"version": version, "now": now, "all": view::flow(&all), "deadLetters": dead_letters})
     }
 }

@@ -1,5 +1,7 @@
 //! The list of messages, the history of one message, and the requests of its pushes.
 
+use std::cmp::Ordering;
+
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use base64::Engine;
@@ -8,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::rejection::Rejection;
+use super::search::Search;
 use super::source::PushRequest;
 use super::{Console, content, dead_letters, view};
 use crate::error::ApiError;
@@ -28,9 +31,28 @@ pub(super) struct MessageQuery {
     id: String,
     #[serde(default)]
     state: String,
+    /// A text in the data, the attributes or the ordering key.
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    sort: Sort,
+    /// True for the opposite order.
+    #[serde(default)]
+    reverse: bool,
     /// The number of the page, starting with 1.
     #[serde(default)]
     page: usize,
+}
+
+/// The order of the list: the latest first, by the name of the topic, the most attempts first, or the largest first.
+#[derive(Clone, Copy, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Sort {
+    #[default]
+    Published,
+    Topic,
+    Attempts,
+    Size,
 }
 
 #[derive(Deserialize)]
@@ -50,7 +72,12 @@ pub(super) async fn list(
     let page = wanted.page.max(1);
     let history = console.source.history();
     let skip = (page - 1).saturating_mul(PAGE);
-    let found = history.page(skip, PAGE, |record| wanted.fits(record));
+    let searched = Search::new(&wanted.text).map(|search| search.find(&history.contents()));
+    let fits = |record: &MessageRecord| {
+        let is_found = searched.as_ref();
+        is_found.is_none_or(|found| found.contains(&record.sequence)) && wanted.fits(record)
+    };
+    let found = history.page(skip, PAGE, fits, wanted.order());
     Json(json!({
         "messages": found.messages.iter().map(view::summary).collect::<Vec<_>>(),
         "page": page, "pages": found.total.div_ceil(PAGE).max(1), "total": found.total,
@@ -67,7 +94,9 @@ pub(super) async fn record(
     let now = source.history().now();
     let dead_letter_of = dead_letters::original_view(source, record.dead_letter_of);
     let exists = |name: &ResourceName| source.exists(name);
-    Ok(Json(view::record(&record, now, exists, dead_letter_of)))
+    let cause_of = |sequence| dead_letters::cause_of(source, sequence);
+    let shown = view::record(&record, now, exists, dead_letter_of, cause_of);
+    Ok(Json(shown))
 }
 
 /// Rebuilds the request of one push, since bodies are not kept.
@@ -108,6 +137,16 @@ impl PushQuery {
 }
 
 impl MessageQuery {
+    /// Returns the order, or `None` for the latest first.
+    fn order(&self) -> Option<impl Fn(&MessageRecord, &MessageRecord) -> Ordering + use<>> {
+        let (sort, reverse) = (self.sort, self.reverse);
+        let compare = move |one: &MessageRecord, other: &MessageRecord| {
+            let order = sort.compare(one, other);
+            if reverse { order.reverse() } else { order }
+        };
+        (sort != Sort::Published || reverse).then_some(compare)
+    }
+
     fn fits(&self, record: &MessageRecord) -> bool {
         let topic = record.topic.as_ref().map(ResourceName::as_str);
         (self.topic.is_empty() || topic == Some(self.topic.as_str()))
@@ -132,6 +171,24 @@ impl MessageQuery {
             .iter()
             .any(|entry| named(entry) && has_state(entry))
     }
+}
+
+impl Sort {
+    fn compare(self, one: &MessageRecord, other: &MessageRecord) -> Ordering {
+        match self {
+            Self::Published => other.sequence.cmp(&one.sequence),
+            Self::Topic => one.topic.cmp(&other.topic),
+            Self::Attempts => attempts(other).cmp(&attempts(one)),
+            Self::Size => other.content.data_bytes().cmp(&one.content.data_bytes()),
+        }
+    }
+}
+
+/// Returns the most attempts of one subscription.
+fn attempts(record: &MessageRecord) -> usize {
+    let subscriptions = record.subscriptions.iter();
+    let attempts = subscriptions.map(|entry| entry.attempts.len() + entry.forgotten);
+    attempts.max().unwrap_or_default()
 }
 
 fn find(console: &Console, id: &str) -> Result<MessageRecord, Rejection> {

@@ -1,18 +1,21 @@
 //! The web console under `/console/`: the state of the emulator, the history of each message, and actions.
 //!
 //! `page/` has the files of the browser. The page shows the JSON of `overview`, `messages` and `dead_letters`, sends
-//! requests to `actions`, and reloads when `live` notifies it. `guard` keeps other web pages out. `source` is the only
+//! requests to `actions` and `resources`, and reloads when `live` notifies it. `guard` keeps other web pages out. `source` is the only
 //! access to the rest of the emulator.
 
 mod actions;
 mod assets;
 mod content;
 mod dead_letters;
+mod form;
 mod guard;
 mod live;
 mod messages;
 mod overview;
 mod rejection;
+mod resources;
+mod search;
 mod source;
 mod view;
 
@@ -52,9 +55,19 @@ pub(crate) fn router(source: Source, stopping: CancellationToken) -> Router {
     };
     let api = Router::new()
         .route("/overview", get(overview::overview))
-        .route("/topics/{project}/{id}", get(overview::topic))
+        .route(
+            "/topics/{project}/{id}",
+            get(overview::topic)
+                .put(resources::create_topic)
+                .delete(resources::delete_topic),
+        )
         .route("/topics/{project}/{id}/publish", post(actions::publish))
-        .route("/subscriptions/{project}/{id}", get(overview::subscription))
+        .route(
+            "/subscriptions/{project}/{id}",
+            get(overview::subscription)
+                .put(resources::create_subscription)
+                .delete(resources::delete_subscription),
+        )
         .route(
             "/subscriptions/{project}/{id}/redeliver",
             post(actions::redeliver),
@@ -69,7 +82,12 @@ pub(crate) fn router(source: Source, stopping: CancellationToken) -> Router {
         .route("/messages/{id}", get(messages::record))
         .route("/messages/{id}/request", get(messages::request))
         .route("/dead-letters", get(dead_letters::list))
+        .route("/dead-letters/original", get(dead_letters::show))
         .route("/dead-letters/replay", post(dead_letters::replay))
+        .route(
+            "/dead-letters/replay-group",
+            post(dead_letters::replay_group),
+        )
         .route("/statistics", get(overview::statistics))
         .route("/live", get(live::news))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -31,7 +31,6 @@ pub(super) async fn overview(State(console): State<Console>) -> Json<Value> {
     let shown = shown.filter_map(|name| Some(view::topic(&source.topic(name).ok()?)));
     Json(json!({
         "address": source.address().to_string(),
-        "capabilities": source.capabilities(),
         "topics": shown.collect::<Vec<_>>(),
         "moreTopics": topics.len().saturating_sub(MAX_LISTED),
         "subscriptions": subscriptions,
@@ -43,7 +42,9 @@ pub(super) async fn topic(
     State(console): State<Console>,
     Path((project, id)): Path<(String, String)>,
 ) -> Result<Json<Value>, ApiError> {
-    let topic = console.source.topic(&topic_name(&project, &id)?)?;
+    let name = topic_name(&project, &id)?;
+    let topic = console.source.topic(&name)?;
+    let examples = console.source.examples(&name)?;
     let now = console.source.history().now().unix_timestamp();
     let listed = topic.subscriptions.iter().take(MAX_LISTED);
     let views = listed.filter_map(|name| {
@@ -51,9 +52,10 @@ pub(super) async fn topic(
         subscription_view(&console, &name, now).ok()
     });
     let subscriptions: Vec<Value> = views.collect();
-    Ok(Json(
-        json!({"topic": view::topic(&topic), "subscriptions": subscriptions}),
-    ))
+    Ok(Json(json!({
+        "topic": view::topic(&topic), "subscriptions": subscriptions,
+        "examples": examples.iter().map(view::example).collect::<Vec<_>>(),
+    })))
 }
 
 pub(super) async fn subscription(
@@ -67,7 +69,6 @@ pub(super) async fn subscription(
     Ok(Json(json!({
         "subscription": subscription_view(&console, &name, now)?,
         "notes": notes.iter().take(20).map(view::noted).collect::<Vec<_>>(),
-        "capabilities": console.source.capabilities(),
     })))
 }
 

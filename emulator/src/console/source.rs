@@ -8,7 +8,6 @@ use std::time::Duration;
 use axum::http::header::AUTHORIZATION;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Collected};
-use serde::Serialize;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -17,23 +16,16 @@ use crate::error::ApiError;
 use crate::faults::{Faults, TokenChoice};
 use crate::history::{History, Note};
 use crate::issuer::Issuer;
+use crate::messages::example::Examples;
 use crate::messages::message::Message;
 use crate::messages::storage::StoredMessage;
 use crate::push::{Destination, Outgoing, PushError};
 use crate::resources::name::ResourceName;
 use crate::resources::subscription::SubscriptionConfig;
+use crate::resources::topic::TopicConfig;
 
 /// A time after every publish time.
 const END_OF_TIME: OffsetDateTime = datetime!(9999-12-31 0:00 UTC);
-
-/// The capabilities of this emulator. The page offers only these actions.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct Capabilities {
-    redeliver: bool,
-    seek: bool,
-    purge: bool,
-    faults: bool,
-}
 
 /// A topic as the console shows it.
 pub(super) struct TopicView {
@@ -125,13 +117,20 @@ impl Source {
         &self.history
     }
 
-    pub(super) fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            redeliver: true,
-            seek: true,
-            purge: true,
-            faults: true,
-        }
+    pub(super) fn create_topic(&self, config: TopicConfig) -> Result<(), ApiError> {
+        self.broker.create_topic(config).map(drop)
+    }
+
+    pub(super) fn delete_topic(&self, name: &ResourceName) -> Result<(), ApiError> {
+        self.broker.delete_topic(name)
+    }
+
+    pub(super) fn create_subscription(&self, config: SubscriptionConfig) -> Result<(), ApiError> {
+        self.broker.create_subscription(config).map(drop)
+    }
+
+    pub(super) fn delete_subscription(&self, name: &ResourceName) -> Result<(), ApiError> {
+        self.broker.delete_subscription(name)
     }
 
     pub(super) fn topic_names(&self) -> Vec<ResourceName> {
@@ -144,6 +143,10 @@ impl Source {
             labels: self.broker.topic(name)?.labels,
             subscriptions: self.broker.topic_subscriptions(name)?,
         })
+    }
+
+    pub(super) fn examples(&self, name: &ResourceName) -> Result<Examples, ApiError> {
+        self.broker.examples(name)
     }
 
     /// Returns the names and settings of all subscriptions.
@@ -201,6 +204,15 @@ impl Source {
         self.broker.subscription(name)?.redeliver(message_id)?;
         let message_id = message_id.to_owned();
         self.history.noted(name, Note::Redelivered { message_id });
+        Ok(())
+    }
+
+    /// Acknowledges messages of a subscription without a delivery.
+    pub(super) fn remove(&self, name: &ResourceName, sequences: &[u64]) -> Result<(), ApiError> {
+        let removed = self.broker.subscription(name)?.remove(sequences);
+        if !removed.is_empty() {
+            self.history.removed(name, &removed);
+        }
         Ok(())
     }
 

@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::content::{MAX_SHOWN_BYTES, content, data};
+use super::dead_letters::source_subscription;
 use super::source::{SubscriptionView, TopicView};
 use crate::event::{Reply, Settlement};
 use crate::faults::{Plan, TokenChoice};
 use crate::history::{
-    Content, Counts, DeliveryRecord, DeliveryState, DeliveryType, Failing, MessageRecord, Note,
-    Noted, Rates, SubscriptionRecord,
+    Content, Counts, DeliveryRecord, DeliveryState, DeliveryType, End, Failing, MessageRecord,
+    Note, Noted, Rates, SubscriptionRecord,
 };
+use crate::messages::example::Example;
 use crate::push::{MAX_KEPT_BYTES, timestamp};
 use crate::resources::name::{DELETED_TOPIC, ResourceName};
 use crate::resources::subscription::{PushForm, SubscriptionConfig};
@@ -20,6 +22,8 @@ use crate::resources::subscription::{PushForm, SubscriptionConfig};
 const PREVIEW_BYTES: usize = 120;
 /// The most subscriptions of a message in a list.
 const MAX_STATES: usize = 8;
+/// The most characters of a reason that are shown.
+const MAX_REASON_CHARACTERS: usize = 200;
 
 pub(super) fn topic(topic: &TopicView) -> Value {
     let subscriptions = topic.subscriptions.iter().take(100);
@@ -103,6 +107,15 @@ pub(super) fn counts(counts: Counts) -> Value {
     json!({"published": published, "deliveries": deliveries, "acks": acks, "nacks": nacks})
 }
 
+/// Returns an example, whose data is short enough to be shown as a whole.
+pub(super) fn example(example: &Example) -> Value {
+    let message = &example.message;
+    json!({
+        "title": example.title, "data": data(&message.data, MAX_SHOWN_BYTES), "attributes": message.attributes,
+        "orderingKey": message.ordering_key,
+    })
+}
+
 /// Returns an entry of a list of messages.
 pub(super) fn summary(record: &MessageRecord) -> Value {
     let statuses = record.subscriptions.iter().take(MAX_STATES);
@@ -122,11 +135,13 @@ pub(super) fn record(
     now: OffsetDateTime,
     exists: impl Fn(&ResourceName) -> bool,
     dead_letter_of: Value,
+    cause_of: impl Fn(u64) -> Value,
 ) -> Value {
     let subscriptions = record.subscriptions.iter().map(|entry| {
         json!({
             "subscription": entry.subscription.as_str(), "exists": exists(&entry.subscription), "status": state(entry),
             "attempts": entry.attempts.iter().map(attempt).collect::<Vec<_>>(), "forgottenAttempts": entry.forgotten,
+            "deadLetterCause": entry.dead_letter.map(&cause_of),
         })
     });
     json!({
@@ -134,7 +149,8 @@ pub(super) fn record(
         "publishedAt": timestamp(record.publish_time),
         "content": content(&record.content, MAX_SHOWN_BYTES),
         "subscriptions": subscriptions.collect::<Vec<_>>(), "moreSubscriptions": record.more_subscriptions, "now": timestamp(now),
-        "isDeadLetter": is_dead_letter(record), "deadLetterOf": dead_letter_of,
+        "isDeadLetter": is_dead_letter(record), "deadLetterOf": dead_letter_of, "deadLetterSource": source_of(record),
+        "deadLetterCause": is_dead_letter(record).then(|| cause_of(record.sequence)),
     })
 }
 
@@ -148,6 +164,7 @@ pub(super) fn state_name(state: DeliveryState) -> &'static str {
         DeliveryState::DeadLettered => "dead-lettered",
         DeliveryState::Purged => "purged",
         DeliveryState::Skipped => "skipped",
+        DeliveryState::Removed => "removed",
     }
 }
 
@@ -165,7 +182,7 @@ fn state(entry: &SubscriptionRecord) -> Value {
         "subscription": entry.subscription.as_str(), "state": state_name(state), "nextAt": next,
         "attemptCount": entry.attempts.len() + entry.forgotten,
         "reply": end.map(|end| reply(end.reply)), "latencyMs": end.and_then(|end| end.latency).map(milliseconds),
-        "outcome": entry.outcome(), "deadLetter": entry.dead_letter.map(|dead_letter| dead_letter.to_string()),
+        "outcome": entry.outcome(), "lastOutcome": end.and_then(outcome), "reason": end.and_then(reason), "deadLetter": entry.dead_letter.map(|dead_letter| dead_letter.to_string()),
     })
 }
 
@@ -190,11 +207,32 @@ fn attempt(attempt: &DeliveryRecord) -> Value {
         "way": match attempt.delivery_type { DeliveryType::Push => "push", DeliveryType::Pull => "pull" },
         "startedAt": timestamp(attempt.started),
         "endedAt": ended.map(|ended| timestamp(ended.0)),
-        "reply": end.map(|end| reply(end.reply)), "reason": end.and_then(|end| end.reason.as_ref()),
+        "reply": end.map(|end| reply(end.reply)), "reason": end.and_then(reason),
         "latencyMs": end.and_then(|end| end.latency).map(milliseconds),
         "settlement": settlement, "answer": answer, "faults": faults(attempt),
-        "outcome": end.and_then(|end| end.answer.as_ref()?.outcome.as_deref()),
+        "outcome": end.and_then(outcome),
     })
+}
+
+/// Returns the service's outcome of a delivery.
+pub(super) fn outcome(end: &End) -> Option<&str> {
+    end.answer.as_ref()?.outcome.as_deref()
+}
+
+/// Returns the reason of a failed delivery: that of a missing answer, or the first line of the answer's body.
+pub(super) fn reason(end: &End) -> Option<String> {
+    if end.settlement == Settlement::Acked {
+        return None;
+    }
+    if end.reason.is_some() {
+        return end.reason.clone();
+    }
+    let body = &end.answer.as_ref()?.body;
+    let mut lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let line = std::str::from_utf8(lines.find(|line| !line.is_empty())?).ok()?;
+    let shown: String = line.chars().take(MAX_REASON_CHARACTERS).collect();
+    let is_cut = shown.len() < line.len();
+    Some(if is_cut { format!("{shown}…") } else { shown })
 }
 
 /// Returns the faults that affected this delivery.
@@ -237,6 +275,14 @@ fn is_dead_letter(record: &MessageRecord) -> bool {
     is_forwarded || record.dead_letter_of.is_some()
 }
 
+/// Returns the subscription that dead-lettered the message, if the content of the dead letter is kept.
+fn source_of(record: &MessageRecord) -> Option<String> {
+    match &record.content {
+        Content::Kept(message) => source_subscription(message),
+        Content::Released { .. } => None,
+    }
+}
+
 pub(super) fn noted(noted: &Noted) -> Value {
     let what = match &noted.note {
         Note::Seek { to } => format!("Sought to {}", timestamp(*to)),
@@ -245,6 +291,8 @@ pub(super) fn noted(noted: &Noted) -> Value {
         Note::PushConfigChanged => "Push settings changed".to_owned(),
         Note::FaultsChanged { faults } => format!("Faults changed: {faults}"),
         Note::Redelivered { message_id } => format!("Redelivery of message {message_id} requested"),
+        Note::Removed { messages: 1 } => "Acknowledged a message on this page".to_owned(),
+        Note::Removed { messages } => format!("Acknowledged {messages} messages on this page"),
     };
     json!({"at": timestamp(noted.at), "what": what})
 }

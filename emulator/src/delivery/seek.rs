@@ -1,4 +1,4 @@
-//! Changes the unacknowledged messages of a subscription by a seek, for a snapshot, or by age.
+//! Changes the unacknowledged messages of a subscription by a seek, for a snapshot, by age, or on request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,6 +49,21 @@ impl Delivery {
         state.last_active = self.clock.utc();
         drop(state);
         self.wake();
+    }
+
+    /// Acknowledges messages without a delivery, and returns the sequences of those that were unacknowledged.
+    pub(crate) fn remove(&self, sequences: &[u64]) -> Vec<u64> {
+        let mut state = self.state();
+        let unacked = sequences.iter().copied();
+        let unacked = unacked.filter(|sequence| state.backlog.unacked(*sequence).is_some());
+        let removed: Vec<u64> = unacked.collect();
+        for sequence in &removed {
+            state.backlog.settle(*sequence);
+        }
+        state.last_active = self.clock.utc();
+        drop(state);
+        self.wake();
+        removed
     }
 
     /// Returns the unacknowledged messages, for a snapshot.

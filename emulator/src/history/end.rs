@@ -50,6 +50,8 @@ pub(crate) enum Note {
     FaultsChanged { faults: String },
     /// A client requested another delivery of a message.
     Redelivered { message_id: String },
+    /// Messages were acknowledged in the console.
+    Removed { messages: usize },
 }
 
 impl End {

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::message_record::MessageRecord;
 use super::statistics::Statistics;
-use super::subscription_record::SeekEffect;
+use super::subscription_record::Intervention;
 use super::{Note, Noted};
 use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
@@ -122,7 +122,7 @@ impl Kept {
     pub(super) fn apply(
         &mut self,
         subscription: &ResourceName,
-        gone: SeekEffect,
+        gone: Intervention,
         is_unacked: impl Fn(u64) -> bool,
     ) {
         let version = self.version;
@@ -133,9 +133,9 @@ impl Kept {
             else {
                 continue;
             };
-            entry.seek_effect = match (entry.is_settled(), is_unacked) {
+            entry.intervention = match (entry.is_settled(), is_unacked) {
                 (false, false) => Some(gone),
-                (true, true) => Some(SeekEffect::Recalled),
+                (true, true) => Some(Intervention::Recalled),
                 _ => continue,
             };
             record.changed = version;

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::dead_letter;
 use super::end::End;
-use super::subscription_record::{DeliveryRecord, SubscriptionRecord};
+use super::subscription_record::{DeliveryRecord, Intervention, SubscriptionRecord};
 use crate::event::Reply;
 use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
@@ -57,6 +57,16 @@ pub(crate) enum Content {
         attributes: usize,
         ordering_key: Box<str>,
     },
+}
+
+impl Content {
+    /// Returns the size of the data.
+    pub(crate) fn data_bytes(&self) -> usize {
+        match self {
+            Self::Kept(message) => message.data.len(),
+            Self::Released { data_bytes, .. } => *data_bytes,
+        }
+    }
 }
 
 impl MessageRecord {
@@ -133,7 +143,7 @@ impl MessageRecord {
         let Some(entry) = self.subscriptions.get_mut(place) else {
             return;
         };
-        entry.seek_effect = None;
+        entry.intervention = None;
         if !room && entry.attempts.len() >= 2 {
             let forgotten = entry.attempts.remove(1);
             self.bytes -= forgotten.map_or(0, |attempt| attempt.bytes());
@@ -143,6 +153,14 @@ impl MessageRecord {
         self.bytes += attempt.bytes();
         self.attempts += 1;
         entry.attempts.push_back(attempt);
+    }
+
+    /// Records that it was acknowledged in the console.
+    pub(super) fn remove_from(&mut self, subscription: &ResourceName) {
+        let mut subscriptions = self.subscriptions.iter_mut();
+        if let Some(entry) = subscriptions.find(|entry| entry.subscription == *subscription) {
+            entry.intervention = Some(Intervention::Removed);
+        }
     }
 
     /// Returns the time since the start of an attempt that is under way.

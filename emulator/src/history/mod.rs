@@ -8,6 +8,7 @@ mod end;
 mod histogram;
 mod kept;
 mod message_record;
+mod reading;
 mod statistics;
 mod subscription_record;
 
@@ -21,7 +22,7 @@ use self::kept::Kept;
 pub(crate) use self::message_record::{Content, DeadLetterOrigin, MessageRecord};
 pub(crate) use self::statistics::{Counts, Failing, Rates, SECONDS, Series};
 pub(crate) use self::subscription_record::{
-    DeliveryRecord, DeliveryState, SeekEffect, SubscriptionRecord,
+    DeliveryRecord, DeliveryState, Intervention, SubscriptionRecord,
 };
 use crate::clock::Clock;
 use crate::event::Reply;
@@ -44,13 +45,6 @@ pub(crate) struct Noted {
     pub(crate) at: OffsetDateTime,
     pub(crate) subscription: ResourceName,
     pub(crate) note: Note,
-}
-
-/// A page of messages, and the number of all matching ones.
-#[derive(Debug)]
-pub(crate) struct Page {
-    pub(crate) messages: Vec<MessageRecord>,
-    pub(crate) total: usize,
 }
 
 impl History {
@@ -175,12 +169,23 @@ impl History {
     ) {
         let at = self.clock.utc();
         let gone = match note {
-            Note::Purged => SeekEffect::Purged,
-            _ => SeekEffect::Skipped,
+            Note::Purged => Intervention::Purged,
+            _ => Intervention::Skipped,
         };
         let mut kept = self.kept();
         kept.note(at, subscription, note);
         kept.apply(subscription, gone, is_unacked);
+    }
+
+    /// Records messages that were acknowledged in the console.
+    pub(crate) fn removed(&self, subscription: &ResourceName, sequences: &[u64]) {
+        let at = self.clock.utc();
+        let messages = sequences.len();
+        let mut kept = self.kept();
+        kept.note(at, subscription, Note::Removed { messages });
+        for sequence in sequences {
+            kept.change(*sequence, |record| record.remove_from(subscription));
+        }
     }
 
     /// Returns the most messages that are recorded.
@@ -205,40 +210,6 @@ impl History {
 
     pub(crate) fn now(&self) -> OffsetDateTime {
         self.clock.utc()
-    }
-
-    /// Returns the record of one message.
-    pub(crate) fn record(&self, sequence: u64) -> Option<MessageRecord> {
-        self.kept().messages.get(&sequence).cloned()
-    }
-
-    /// Returns a page of the messages that match, the latest first.
-    pub(crate) fn page(
-        &self,
-        skip: usize,
-        take: usize,
-        wanted: impl Fn(&MessageRecord) -> bool,
-    ) -> Page {
-        let kept = self.kept();
-        let mut total = 0;
-        let mut messages = Vec::new();
-        for record in kept.messages.values().rev().filter(|record| wanted(record)) {
-            if total >= skip && messages.len() < take {
-                messages.push(record.clone());
-            }
-            total += 1;
-        }
-        Page { messages, total }
-    }
-
-    /// Returns the notes on a subscription, the latest first.
-    pub(crate) fn notes(&self, subscription: &ResourceName) -> Vec<Noted> {
-        let kept = self.kept();
-        let notes = kept.notes.iter().rev();
-        notes
-            .filter(|noted| noted.subscription == *subscription)
-            .cloned()
-            .collect()
     }
 
     /// Calls `look` with the figures of all subscriptions together.
@@ -278,7 +249,10 @@ mod tests {
     use crate::messages::message::{Message, ReceivedMessage};
     use crate::messages::storage::Storage;
     use crate::push::Answer;
+    use std::cmp::Ordering;
     use std::time::Duration;
+
+    const LATEST_FIRST: Option<fn(&MessageRecord, &MessageRecord) -> Ordering> = None;
 
     fn topic() -> ResourceName {
         ResourceName::topic("projects/shop/topics/orders").unwrap()
@@ -362,7 +336,7 @@ mod tests {
     fn the_oldest_messages_are_forgotten() {
         let history = history(100);
         published(&history, 0..1_000, 4);
-        let page = history.page(10, 5, |_| true);
+        let page = history.page(10, 5, |_| true, LATEST_FIRST);
         let sequences: Vec<u64> = page.messages.iter().map(|record| record.sequence).collect();
         assert_eq!(page.total, 100);
         assert_eq!(sequences, [989, 988, 987, 986, 985]);
@@ -395,7 +369,7 @@ mod tests {
         let history = history(100);
         published(&history, 0..20, 1024 * 1024);
         let payloads = |record: &MessageRecord| matches!(record.content, Content::Kept(_));
-        assert_eq!(history.page(0, 100, payloads).total, 15);
+        assert_eq!(history.page(0, 100, payloads, LATEST_FIRST).total, 15);
         let Content::Released { data_bytes, .. } = history.record(0).unwrap().content else {
             panic!("the oldest payload is kept");
         };

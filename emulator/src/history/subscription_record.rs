@@ -25,20 +25,22 @@ pub(crate) struct SubscriptionRecord {
     pub(crate) attempts: VecDeque<DeliveryRecord>,
     /// The number of attempts after the first that were evicted.
     pub(crate) forgotten: usize,
-    /// The effect of a seek or a purge since the last attempt.
-    pub(crate) seek_effect: Option<SeekEffect>,
+    /// The effect of an operation since the last attempt.
+    pub(crate) intervention: Option<Intervention>,
     /// The sequence of the latest dead letter of the message in this subscription.
     pub(crate) dead_letter: Option<u64>,
 }
 
-/// The effect of a seek or a purge on a message.
+/// The effect of an operation on a message without a delivery.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum SeekEffect {
+pub(crate) enum Intervention {
     Purged,
     /// It counts as acknowledged.
     Skipped,
     /// It is to be delivered again.
     Recalled,
+    /// It was acknowledged in the console.
+    Removed,
 }
 
 /// One delivery of a message.
@@ -64,6 +66,7 @@ pub(crate) enum DeliveryState {
     DeadLettered,
     Purged,
     Skipped,
+    Removed,
 }
 
 impl SubscriptionRecord {
@@ -72,17 +75,18 @@ impl SubscriptionRecord {
             subscription: subscription.clone(),
             attempts: VecDeque::new(),
             forgotten: 0,
-            seek_effect: None,
+            intervention: None,
             dead_letter: None,
         }
     }
 
     /// Returns the state of the message in this subscription.
     pub(crate) fn state(&self) -> DeliveryState {
-        match self.seek_effect {
-            Some(SeekEffect::Purged) => return DeliveryState::Purged,
-            Some(SeekEffect::Skipped) => return DeliveryState::Skipped,
-            Some(SeekEffect::Recalled) => return DeliveryState::Waiting,
+        match self.intervention {
+            Some(Intervention::Purged) => return DeliveryState::Purged,
+            Some(Intervention::Skipped) => return DeliveryState::Skipped,
+            Some(Intervention::Removed) => return DeliveryState::Removed,
+            Some(Intervention::Recalled) => return DeliveryState::Waiting,
             None => {}
         }
         // An attempt that ended while another was under way does not count.

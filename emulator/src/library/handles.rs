@@ -82,6 +82,14 @@ impl TopicHandle {
         Ok(ids.into_iter().next().unwrap_or_default())
     }
 
+    /// Adds an example that the console's form for publishing offers. A topic keeps its first 100, of at most 64 KiB each.
+    ///
+    /// # Errors
+    /// If the topic was deleted.
+    pub fn add_example(&self, title: &str, message: Message) -> Result<(), ApiError> {
+        self.broker.add_example(&self.name, title, message)
+    }
+
     /// Creates a subscription with Google's defaults, which receives messages from now on. `id` is the last part of its
     /// name; the project is the topic's.
     ///

@@ -1,5 +1,6 @@
 //! Messages, and the memory that they take.
 
 pub(crate) mod age;
+pub(crate) mod example;
 pub(crate) mod message;
 pub(crate) mod storage;
