@@ -137,6 +137,19 @@ async fn the_console_shows_outcomes_with_their_reasons() {
 }
 
 #[tokio::test]
+async fn the_console_offers_the_declared_examples() {
+    let (mut process, host) = dev(&["--quiet"]).await;
+    process.line("Publish your own").await;
+    let url = format!("http://{host}/console/api/topics/local/orders");
+    let answer = client().get(url).send().await.expect("an answer");
+    let topic = answer.json::<Value>().await.expect("JSON");
+    let examples = topic["examples"].as_array().expect("a list");
+    let data = examples[0]["data"]["text"].as_str().expect("a text");
+    assert!(data.contains("\"orderId\""), "{data}");
+    assert_ne!(examples[0]["title"], "");
+}
+
+#[tokio::test]
 async fn a_taken_port_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();

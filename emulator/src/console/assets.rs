@@ -10,32 +10,48 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const INDEX: &str = include_str!("page/index.html");
 
 /// The name, the content type and the content of each file.
-const FILES: [(&str, &str, &str); 14] = [
-    (
-        "style.css",
-        "text/css; charset=utf-8",
-        include_str!("page/style.css"),
-    ),
-    ("icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
-    ("console.js", SCRIPT, include_str!("page/console.js")),
-    ("dom.js", SCRIPT, include_str!("page/dom.js")),
-    ("table.js", SCRIPT, include_str!("page/table.js")),
+const FILES: [(&str, &str, &str); 22] = [
     ("api.js", SCRIPT, include_str!("page/api.js")),
-    ("plot.js", SCRIPT, include_str!("page/plot.js")),
-    ("overview.js", SCRIPT, include_str!("page/overview.js")),
-    ("topic.js", SCRIPT, include_str!("page/topic.js")),
-    (
-        "subscription.js",
-        SCRIPT,
-        include_str!("page/subscription.js"),
-    ),
-    ("messages.js", SCRIPT, include_str!("page/messages.js")),
-    ("message.js", SCRIPT, include_str!("page/message.js")),
+    ("console.js", SCRIPT, include_str!("page/console.js")),
+    ("copy.js", SCRIPT, include_str!("page/copy.js")),
+    ("create.js", SCRIPT, include_str!("page/create.js")),
     (
         "dead-letters.js",
         SCRIPT,
         include_str!("page/dead-letters.js"),
     ),
+    ("dom.js", SCRIPT, include_str!("page/dom.js")),
+    ("exchange.js", SCRIPT, include_str!("page/exchange.js")),
+    (
+        "faults-form.js",
+        SCRIPT,
+        include_str!("page/faults-form.js"),
+    ),
+    ("icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
+    ("json-view.js", SCRIPT, include_str!("page/json-view.js")),
+    (
+        "message-form.js",
+        SCRIPT,
+        include_str!("page/message-form.js"),
+    ),
+    ("message.js", SCRIPT, include_str!("page/message.js")),
+    ("messages.js", SCRIPT, include_str!("page/messages.js")),
+    ("overview.js", SCRIPT, include_str!("page/overview.js")),
+    ("payload.js", SCRIPT, include_str!("page/payload.js")),
+    ("plot.js", SCRIPT, include_str!("page/plot.js")),
+    ("replay.js", SCRIPT, include_str!("page/replay.js")),
+    (
+        "style.css",
+        "text/css; charset=utf-8",
+        include_str!("page/style.css"),
+    ),
+    (
+        "subscription.js",
+        SCRIPT,
+        include_str!("page/subscription.js"),
+    ),
+    ("table.js", SCRIPT, include_str!("page/table.js")),
+    ("topic.js", SCRIPT, include_str!("page/topic.js")),
     ("words.js", SCRIPT, include_str!("page/words.js")),
 ];
 

@@ -5,7 +5,7 @@ use fantoccini::key::Key;
 
 use super::{click, fill};
 use crate::harness::browser::{LIGHT, browse};
-use crate::harness::{Answer, Scene};
+use crate::harness::{Answer, Scene, TOPIC};
 
 #[tokio::test]
 #[ignore = "needs Chromium and its driver"]
@@ -60,7 +60,7 @@ async fn five_thousand_messages_stay_usable() {
         click(&page, "Older").await;
         page.sees("Page 2 of 40").await;
         page.sees("message 4949").await;
-        fill(&page, "input[type=search]", &last).await;
+        fill(&page, "[role=search] .field:last-child input", &last).await;
         page.sees("1 message like this").await;
         page.sees("message 4999").await;
         let begin = page.run("return performance.now()").await.as_f64().unwrap();
@@ -104,6 +104,38 @@ async fn a_list_keeps_the_focus_while_it_changes() {
         click(&page, "Go on").await;
         page.sees("second").await;
         page.sees("Live").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn a_declared_example_is_ready_to_be_published() {
+    let mut scene = Scene::eager([]).await;
+    let orders = scene.emulator.topic(TOPIC).unwrap();
+    let first = Message::new("{\"order\": 7}").with_attribute("kind", "order");
+    orders.add_example("an order", first).unwrap();
+    orders
+        .add_example("a return", Message::new("no JSON"))
+        .unwrap();
+    browse(scene.emulator.url(), LIGHT, |page| async move {
+        page.open("#/topics/shop/orders").await;
+        page.sees("Example").await;
+        page.check_accessibility().await;
+        let data = "return document.querySelector('#publish-data').value";
+        assert_eq!(page.run(data).await, "{\"order\": 7}");
+        click(&page, "Publish").await;
+        page.sees("Published.").await;
+        let message = scene.endpoint.next().await.body["message"].clone();
+        assert_eq!(message["data"], "eyJvcmRlciI6IDd9");
+        assert_eq!(message["attributes"]["kind"], "order");
+        page.run("const chooser = document.querySelector('main select'); chooser.value = '1'; chooser.dispatchEvent(new Event('change'))")
+            .await;
+        assert_eq!(page.run(data).await, "no JSON");
+        click(&page, "Publish").await;
+        let message = scene.endpoint.next().await.body["message"].clone();
+        assert_eq!(message["data"], "bm8gSlNPTg==");
+        assert_eq!(message["attributes"], serde_json::json!(null));
     })
     .await;
 }

@@ -1,11 +1,15 @@
 //! Tests of the console in a browser.
 
 mod actions;
+mod creation;
 mod dead_letters;
 mod faults_form;
+mod flow;
 mod live;
 mod names;
 mod payloads;
+mod pictures;
+mod sorting;
 mod views;
 
 use fantoccini::Locator;
@@ -26,5 +30,13 @@ async fn click(page: &Page, text: &str) {
         .for_element(Locator::XPath(&path))
         .await
         .unwrap();
+    found.click().await.unwrap();
+}
+
+/// Clicks the visible button with exactly this text.
+async fn press_button(page: &Page, text: &str) {
+    let path = format!("//button[. = '{text}']");
+    let wait = page.client.wait();
+    let found = wait.for_element(Locator::XPath(&path)).await.unwrap();
     found.click().await.unwrap();
 }

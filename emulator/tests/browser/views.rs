@@ -1,10 +1,9 @@
 //! All views in all looks.
 
 use emulator::{DeadLetterPolicy, Message, Pace, PushConfig, SubscriptionConfig};
-use serde_json::json;
 
 use super::click;
-use crate::harness::browser::{DARK, LIGHT, Look, NARROW, Page, browse};
+use crate::harness::browser::{DARK, LIGHT, Look, NARROW, NARROW_DARK, browse};
 use crate::harness::{DEAD_TOPIC, Scene, TOPIC, statuses};
 
 /// Creates a working subscription, a failing one that dead-letters, and a waiting one.
@@ -68,15 +67,6 @@ fn publish_letter(scene: &Scene, of: &str) {
     scene.emulator.create_subscription(source).unwrap();
 }
 
-/// Checks that no table is wider than its place, so that every button is visible.
-async fn check_nothing_is_out_of_sight(page: &Page) {
-    let wide = "return [...document.querySelectorAll('main .scroll')]
-        .filter((each) => each.scrollWidth > each.clientWidth + 1)
-        .map((each) => `${each.getAttribute('aria-label')}: ${each.scrollWidth} of ${each.clientWidth}`)";
-    let place = page.client.current_url().await.unwrap();
-    assert_eq!(page.run(wide).await, json!([]), "{place}");
-}
-
 async fn check_all_views(look: Look) {
     let (scene, id) = shop().await;
     browse(scene.emulator.url(), look, move |page| async move {
@@ -92,7 +82,7 @@ async fn check_all_views(look: Look) {
         page.check_accessibility().await;
         page.picture(&format!("overview-{}-{}", look.is_dark, look.width))
             .await;
-        check_nothing_is_out_of_sight(&page).await;
+        page.check_nothing_is_out_of_sight().await;
         for (view, text) in [
             ("#/topics/shop/orders".to_owned(), "warehouse"),
             ("#/subscriptions/shop/billing".to_owned(), "Signed as"),
@@ -104,7 +94,7 @@ async fn check_all_views(look: Look) {
             page.open(&view).await;
             page.sees(text).await;
             page.check_accessibility().await;
-            check_nothing_is_out_of_sight(&page).await;
+            page.check_nothing_is_out_of_sight().await;
             let name = view.trim_start_matches("#/").replace(&id, "one");
             let name = name.replace('/', "-");
             page.picture(&format!("{name}-{}-{}", look.is_dark, look.width))
@@ -136,4 +126,10 @@ async fn every_view_can_be_read_in_the_dark() {
 #[ignore = "needs Chromium and its driver"]
 async fn every_view_fits_a_narrow_window() {
     check_all_views(NARROW).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn every_view_fits_a_narrow_window_in_the_dark() {
+    check_all_views(NARROW_DARK).await;
 }

@@ -66,7 +66,7 @@ async fn a_dead_letter_is_published_again_as_it_was() {
     assert_eq!(letter["source"], SUBSCRIPTION);
     assert_eq!(letter["sourceTopic"], TOPIC);
     assert_eq!(letter["attempts"], "5");
-    assert_eq!(letter["reason"], "rejected");
+    assert_eq!(letter["cause"]["reason"], "rejected");
     assert_eq!(letter["holder"], DEAD_SUBSCRIPTION);
     assert_eq!(letter["receivers"], json!([SUBSCRIPTION]));
     assert_eq!(letter["originalAttributes"], json!({"kind": "order"}));

@@ -2,6 +2,7 @@
 
 mod access;
 mod actions;
+mod creation;
 mod dead_letters;
 mod faults;
 mod history;
@@ -11,6 +12,7 @@ mod message_list;
 mod overview;
 mod page;
 mod publishing;
+mod replay;
 
 use emulator::Emulator;
 use reqwest::{Client, Method, RequestBuilder};
@@ -34,7 +36,11 @@ async fn get(emulator: &Emulator, path: &str) -> Value {
 }
 
 async fn post(emulator: &Emulator, path: &str, body: Value) -> (u16, Value) {
-    let response = request(emulator, Method::POST, &format!("api/{path}"))
+    change(emulator, Method::POST, path, body).await
+}
+
+async fn change(emulator: &Emulator, method: Method, path: &str, body: Value) -> (u16, Value) {
+    let response = request(emulator, method, &format!("api/{path}"))
         .json(&body)
         .send()
         .await

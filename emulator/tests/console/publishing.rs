@@ -1,9 +1,10 @@
 //! Messages that are published in the console.
 
+use emulator::Message;
 use serde_json::json;
 
-use super::{PUBLISH, post};
-use crate::harness::Scene;
+use super::{PUBLISH, get, post};
+use crate::harness::{Scene, TOPIC};
 
 #[tokio::test]
 async fn the_form_publishes_a_message_with_all_its_fields() {
@@ -71,4 +72,22 @@ async fn an_invalid_message_is_rejected_with_the_reason() {
     )
     .await;
     assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn the_form_offers_the_examples_of_the_topic() {
+    let scene = Scene::eager([]).await;
+    let orders = scene.emulator.topic(TOPIC).unwrap();
+    let order = Message::new("{\"order\": 7}").with_attribute("kind", "order");
+    orders.add_example("an order", order).unwrap();
+    orders
+        .add_example("bytes", Message::new(vec![0xff]))
+        .unwrap();
+    let found = get(&scene.emulator, "topics/shop/orders").await;
+    let text = json!({"encoding": "text", "text": "{\"order\": 7}", "bytes": 12, "isCut": false});
+    let first = json!({"title": "an order", "data": text, "attributes": {"kind": "order"}, "orderingKey": ""});
+    assert_eq!(found["examples"][0], first);
+    assert_eq!(found["examples"][1]["data"]["encoding"], "base64");
+    let other = get(&scene.emulator, "topics/shop/orders-dead").await;
+    assert_eq!(other["examples"], json!([]));
 }

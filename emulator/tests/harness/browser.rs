@@ -34,6 +34,10 @@ pub(crate) const NARROW: Look = Look {
     is_dark: false,
     width: 390,
 };
+pub(crate) const NARROW_DARK: Look = Look {
+    is_dark: true,
+    width: 390,
+};
 /// The narrowest window of Chromium. A narrower page emulates a telephone.
 const NARROWEST: u32 = 500;
 
@@ -205,6 +209,15 @@ impl Page {
         let faults = self.run(ACCESSIBILITY).await;
         let place = self.client.current_url().await.unwrap();
         assert_eq!(faults, json!([]), "{place}");
+    }
+
+    /// Checks that neither the page nor a table is wider than its place, so that every button is visible.
+    pub(crate) async fn check_nothing_is_out_of_sight(&self) {
+        let wide = "return [document.documentElement, ...document.querySelectorAll('main .scroll')]
+            .filter((each) => each.scrollWidth > each.clientWidth + 1)
+            .map((each) => `${each.getAttribute('aria-label')}: ${each.scrollWidth} of ${each.clientWidth}`)";
+        let place = self.client.current_url().await.unwrap();
+        assert_eq!(self.run(wide).await, json!([]), "{place}");
     }
 
     /// Saves a screenshot among the files of the build.

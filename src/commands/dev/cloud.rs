@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use emulator::{
-    ApiError, DeadLetterPolicy, Emulator, Encoding, Options, PushConfig, SchemaDeclaration,
-    SchemaLanguage, SchemaSettings, StartError, SubscriptionConfig, TopicConfig,
+    ApiError, DeadLetterPolicy, Emulator, Encoding, Message, Options, PushConfig,
+    SchemaDeclaration, SchemaLanguage, SchemaSettings, StartError, SubscriptionConfig, TopicConfig,
 };
 
 use crate::config::Config;
@@ -96,10 +96,22 @@ impl Cloud {
             }
             let schema = schema_of(&subscription.topic, &subscriptions);
             self.create_topic(&subscription.topic, schema)?;
+            self.offer_examples(subscription)?;
             self.emulator
                 .create_subscription(subscription.config(service, &dead_letter_topic))?;
         }
         Ok(subscriptions)
+    }
+
+    /// Offers the declared examples in the console's form for publishing.
+    fn offer_examples(&self, subscription: &Subscription) -> Result<(), ApiError> {
+        let topic = self.emulator.topic(&subscription.topic)?;
+        for example in &subscription.declared.examples {
+            let mut message = Message::new(example.data.clone());
+            message.attributes.clone_from(&example.attributes);
+            topic.add_example(&example.title, message)?;
+        }
+        Ok(())
     }
 
     fn subscription(&self, declared: Subscriber, config: &Config) -> Subscription {

@@ -30,7 +30,7 @@ const PAGE: usize = 50;
 const MAX_GROUPS: usize = 100;
 /// The largest backlog that is searched, since a search locks it.
 const MAX_LOOKED_THROUGH: usize = 20_000;
-const MAX_PREVIEW_BYTES: usize = 4 * 1024;
+const MAX_PREVIEW_BYTES: usize = 120;
 /// The largest data that the form for editing shows.
 const MAX_EDITED_BYTES: usize = 1024 * 1024;
 

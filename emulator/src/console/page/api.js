@@ -1,10 +1,11 @@
 // The console's API.
 
-/** An error with the emulator's text. */
+/** An error with the emulator's text. `code` is Google's name of its kind, such as NOT_FOUND. */
 export class Rejected extends Error {
-  constructor(message, isMissing) {
+  constructor(message, isMissing, code) {
     super(message);
     this.isMissing = isMissing;
+    this.code = code;
   }
 }
 
@@ -13,7 +14,7 @@ async function call(path, options = {}) {
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
     const error = answer.error || {};
-    throw new Rejected(error.message ? `${error.message} (${error.status})` : `The emulator answered ${response.status}`, response.status === 404);
+    throw new Rejected(error.message ? `${error.message} (${error.status})` : `The emulator answered ${response.status}`, response.status === 404, error.status);
   }
   return answer;
 }
@@ -24,7 +25,19 @@ export function get(path, parameters = {}) {
 }
 
 export function post(path, body) {
-  return call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return change("POST", path, body);
+}
+
+export function put(path, body) {
+  return change("PUT", path, body);
+}
+
+export function remove(path) {
+  return change("DELETE", path);
+}
+
+function change(method, path, body) {
+  return call(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
 /** Receives updates while the page is visible: browsers allow few connections to one host. */

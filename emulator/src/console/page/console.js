@@ -19,7 +19,7 @@ const views = [
   [/^#\/subscriptions\/([^/]+)\/([^/]+)$/, subscription.show],
   [/^#\/messages(?:\?(.*))?$/, messages.show],
   [/^#\/messages\/([^/?]+)$/, message.show],
-  [/^#\/dead-letters$/, deadLetters.show],
+  [/^#\/dead-letters(?:\?(.*))?$/, deadLetters.show],
 ];
 
 let current = null;
@@ -31,6 +31,8 @@ async function open() {
   const hash = location.hash || "#/overview";
   const view = viewOf(hash);
   const isFirst = current === null;
+  // A dialog belongs to the view that opened it.
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   current = view;
   main.replaceChildren(...view.nodes);
   document.title = `${view.title} – Pub/Sub emulator`;
@@ -46,7 +48,7 @@ function viewOf(hash) {
   const [pattern, show] = views.find(([pattern]) => pattern.test(hash)) || [/$/, unknown];
   const parts = hash.match(pattern).slice(1);
   try {
-    return show(...(show === messages.show ? parts : parts.map(decodeURIComponent)));
+    return show(...(show === messages.show || show === deadLetters.show ? parts : parts.map(decodeURIComponent)));
   } catch (error) {
     if (error instanceof URIError) return unknown();
     throw error;
@@ -98,7 +100,7 @@ function trouble(error) {
 }
 
 let before = null;
-function news({ version, all }) {
+function news({ version, all, deadLetters }) {
   const { published, acks, nacks } = all.totals;
   if (before && version !== before.version && !isPaused) {
     const parts = [
@@ -110,8 +112,16 @@ function news({ version, all }) {
   }
   before = { version, published, acks, nacks };
   if (isPaused) return;
+  badge(deadLetters);
   current?.news?.(all);
   later();
+}
+
+/** Shows the number of dead letters in the navigation. */
+function badge(count) {
+  const shown = document.getElementById("badge");
+  shown.hidden = count === 0;
+  setText(shown, count > 999 ? "999+" : String(count));
 }
 
 let isPaused = false;

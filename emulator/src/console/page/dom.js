@@ -55,6 +55,20 @@ export function select(options, chosen = "") {
   return element("select", {}, options.map(([value, text]) => element("option", { value, text, selected: value === chosen })));
 }
 
+/** Returns a check box, which is checked at first, with its label. */
+export function checkbox(text, isChecked = true) {
+  const input = element("input", { type: "checkbox", checked: isChecked });
+  return { input, node: element("label", { class: "inline" }, input, element("span", { text })) };
+}
+
+/** Sets the options of a select if they differ. The chosen one stays. */
+export function setOptions(control, options) {
+  const known = [...control.options].map((option) => `${option.value} ${option.text}`).join("\n");
+  if (known === options.map(([value, text]) => `${value} ${text}`).join("\n")) return;
+  const chosen = control.value;
+  control.replaceChildren(...options.map(([value, text]) => element("option", { value, text, title: value || null, selected: value === chosen })));
+}
+
 let announced = 0;
 
 /** Announces text to screen readers, at most every three seconds unless it follows an action of the user. */
@@ -65,16 +79,21 @@ export function announce(text, isAnswer = false) {
   document.getElementById("news").textContent = text;
 }
 
-/** Asks for a confirmation, and resolves to true if the user agrees. If `isFinal`, the focus is on Cancel, so that a hasty Enter does not confirm. */
-export function confirm(title, paragraphs, action, isFinal = false) {
+/**
+ * Asks for a confirmation, and resolves to `{isChosen}` if the user agrees, or to null. If `isFinal`, the focus is on Cancel, so that a
+ * hasty Enter does not confirm. `option` is the text of a check box, which is checked at first.
+ */
+export function confirm(title, paragraphs, action, { isFinal = false, option = null } = {}) {
   return new Promise((resolve) => {
+    const box = option && checkbox(option);
     const dialog = element("dialog", { "aria-labelledby": "confirm-title" },
       element("h2", { id: "confirm-title", text: title }),
       paragraphs.map((text) => element("p", { text })),
+      box && element("p", {}, box.node),
       element("form", { method: "dialog", class: "row" },
         element("button", { value: "yes", class: isFinal ? "danger" : "primary", text: action }), " ",
         element("button", { value: "no", text: "Cancel", autofocus: isFinal })));
-    dialog.addEventListener("close", () => { dialog.remove(); resolve(dialog.returnValue === "yes"); });
+    dialog.addEventListener("close", () => { dialog.remove(); resolve(dialog.returnValue === "yes" ? { isChosen: Boolean(box?.input.checked) } : null); });
     document.body.append(dialog);
     dialog.showModal();
   });

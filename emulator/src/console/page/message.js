@@ -1,22 +1,25 @@
 // The deliveries of one message.
 import { get, post } from "./api.js";
+import { copyButton } from "./copy.js";
 import { announce, element, notice, setText } from "./dom.js";
-import { bytes, chip, clock, duration, faultsOfAttempt, messageLink, nameLink, outcomeTone, plural, readable, tone, whyGivenUp } from "./words.js";
+import { exchange } from "./exchange.js";
+import { payload } from "./payload.js";
+import { bytes, causeText, chip, clock, duration, faultsOfAttempt, messageLink, nameLink, outcomeTone, plural, tone } from "./words.js";
 
 export function show(id) {
   const content = element("div"), sections = element("div");
-  const topic = element("p", { class: "sub" });
+  const topic = element("p", { class: "sub" }), origin = element("p", { class: "notice", hidden: true });
   let shownContent = "";
   const shownSections = new Map();
   return {
     title: `Message ${id}`, section: "messages", staysWhenGone: true,
-    nodes: [element("h1", { text: `Message ${id}` }), topic, element("section", { class: "panel", "aria-label": "Content" }, content), sections],
+    nodes: [element("h1", { text: `Message ${id}` }), topic, origin, element("section", { class: "panel", "aria-label": "Content" }, content), sections],
     async refresh() {
       const found = await get(`messages/${encodeURIComponent(id)}`);
-      if (shownContent !== (shownContent = JSON.stringify([found.content, found.topic, found.deadLetterOf]))) {
-        topic.replaceChildren("Published ", element("time", { datetime: found.publishedAt, text: clock(found.publishedAt) }), found.topic ? " to " : ".", found.topic ? nameLink(found.topic) : "", found.isDeadLetter ? " as a dead deadLetter. " : "");
-        if (found.deadLetterOf) topic.append("It was ", found.deadLetterOf.isKnown ? messageLink(found.deadLetterOf.id, `message ${found.deadLetterOf.id}`) : `message ${found.deadLetterOf.id}`, `; ${whyGivenUp(null, found.deadLetterOf)}. `);
-        if (found.isDeadLetter) topic.append(element("a", { href: "#/dead-letters", text: "All dead letters" }));
+      if (shownContent !== (shownContent = JSON.stringify([found.content, found.topic, found.deadLetterOf, found.deadLetterCause]))) {
+        topic.replaceChildren(...published(id, found));
+        origin.replaceChildren(...originOf(found));
+        origin.hidden = !found.isDeadLetter;
         content.replaceChildren(...contentOf(found.content));
       }
       if (!found.subscriptions.length && !sections.firstChild) sections.append(notice("warn", "No subscription received this message: its topic had none when it was published."));
@@ -35,19 +38,32 @@ export function show(id) {
   };
 }
 
+function published(id, { publishedAt, topic }) {
+  return ["Published ", element("time", { datetime: publishedAt, text: clock(publishedAt) }), topic ? " to " : "", topic ? nameLink(topic) : "", " ", copyButton(() => id, "the id", "Copy the id")];
+}
+
+/** Describes the origin of a dead letter. */
+function originOf({ isDeadLetter, deadLetterOf, deadLetterSource, deadLetterCause }) {
+  if (!isDeadLetter) return [];
+  const original = !deadLetterOf ? "another message" : deadLetterOf.isKnown ? messageLink(deadLetterOf.id, `message ${deadLetterOf.id}`) : `message ${deadLetterOf.id}`;
+  return [
+    "A dead letter of ", original, deadLetterSource ? " in " : "", deadLetterSource ? nameLink(deadLetterSource) : "",
+    deadLetterCause ? `. ${causeText(deadLetterCause)}` : "", ". ", element("a", { href: "#/dead-letters", text: "All dead letters" }),
+  ];
+}
+
 function contentOf(content) {
   if (!content.kept) return [element("h2", { text: "Content" }), element("p", { text: `${bytes(content.dataBytes)} of data and ${plural(content.attributeCount, "attribute")}, which the history no longer keeps.` })];
   const { data } = content;
   const kind = data.encoding === "base64" ? "bytes, shown in Base64" : "text";
   const parts = [
     element("h2", { text: "Data" }),
-    element("p", { class: "hint", text: `${bytes(content.dataBytes)} of ${kind}${data.isCut ? ", of which the beginning is shown" : ""}` }),
-    content.dataBytes ? element("pre", { id: "data", tabindex: "0", "aria-label": "Data", text: readable(data) }) : null,
+    payload("Data", data, `${bytes(content.dataBytes)} of ${kind}${data.isCut ? ", of which the beginning is shown" : ""}`),
   ];
   const attributes = Object.entries(content.attributes);
-  if (attributes.length) parts.push(element("h3", { text: "Attributes" }), pairs("Attributes", attributes));
+  if (attributes.length) parts.push(element("div", { class: "toolbar" }, element("h3", { text: "Attributes" }), copyButton(() => JSON.stringify(content.attributes, null, 2), "the attributes as JSON")), pairs("Attributes", attributes));
   if (content.orderingKey) parts.push(element("h3", { text: "Ordering key" }), element("p", {}, element("code", { text: content.orderingKey })));
-  return parts.filter(Boolean);
+  return parts;
 }
 
 function pairs(caption, rows) {
@@ -79,7 +95,8 @@ function subscriptionSection(id, first, found) {
       if (shownHeading !== (shownHeading = `${entry.status.state} ${entry.status.outcome} ${entry.exists}`)) heading.replaceChildren("With ", nameLink(entry.subscription), " ", chip(entry.status), entry.exists ? "" : " (this subscription was deleted)");
       if (entry.status.deadLetter && deadLetter.dataset.id !== entry.status.deadLetter) {
         deadLetter.dataset.id = entry.status.deadLetter;
-        deadLetter.replaceChildren("Its dead letter is ", messageLink(entry.status.deadLetter, `message ${entry.status.deadLetter}`), ".");
+        const cause = entry.deadLetterCause ? `: ${causeText(entry.deadLetterCause)}` : "";
+        deadLetter.replaceChildren("Its dead letter is ", messageLink(entry.status.deadLetter, `message ${entry.status.deadLetter}`), `${cause}.`);
         deadLetter.hidden = false;
       }
       entry.attempts.forEach((attempt, place) => {
@@ -103,6 +120,7 @@ function comingNext(entry, now) {
   if (entry.status.state === "waiting") return "Waits for its delivery.";
   if (entry.status.state === "delivering") return "A delivery is under way.";
   if (entry.status.state === "purged") return "Removed by a purge.";
+  if (entry.status.state === "removed") return "Acknowledged on this page, without a delivery.";
   if (entry.status.state === "skipped") return "Counts as acknowledged since a seek.";
   if (entry.status.state !== "retrying") return "";
   const wait = Date.parse(entry.status.nextAt) - now;
@@ -123,16 +141,9 @@ function attemptStep(id, entry, attempt, isLast) {
   const made = step(kind, ...parts);
   const faults = faultsOfAttempt(attempt.faults);
   if (faults.length) made.append(element("p", { class: "step" }, element("span", { class: "chip warn", text: "Fault" }), " ", faults.join(". ") + "."));
-  const reason = attempt.reason || reasonIn(attempt);
-  if (reason) made.append(element("p", { class: "faint", text: reason }));
+  if (attempt.reason) made.append(element("p", { class: "reason", text: attempt.reason }));
   if (attempt.way === "push") made.append(exchange(id, entry, attempt));
   return made;
-}
-
-/** Returns the first line of a failed answer. */
-function reasonIn({ settlement, answer }) {
-  const text = settlement?.kind !== "acked" && answer?.body.encoding === "text" ? answer.body.text.trim().split("\n")[0] : "";
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 function outcome(settlement) {
@@ -140,42 +151,4 @@ function outcome(settlement) {
   if (settlement.kind === "elsewhere") return element("span", { text: "another delivery decides" });
   if (settlement.kind === "again") return element("span", { text: settlement.afterMs ? `delivered again not before ${duration(settlement.afterMs)} later` : "delivered again at once" });
   return element("span", {}, "given up, and forwarded to ", nameLink(settlement.topic));
-}
-
-function exchange(id, entry, attempt) {
-  const request = element("div"), body = element("div", { class: "exchange" }, request, answerOf(attempt));
-  const details = element("details", {}, element("summary", { text: `Request and answer of attempt ${attempt.number}` }), body);
-  let asked = false;
-  details.addEventListener("toggle", async () => {
-    if (!details.open || asked) return;
-    asked = true;
-    request.replaceChildren(element("h3", { text: "Request" }), ...await requestOf(id, entry, attempt));
-  });
-  return details;
-}
-
-async function requestOf(id, entry, attempt) {
-  try {
-    const found = await get(`messages/${encodeURIComponent(id)}/request`, { subscription: entry.subscription, attempt: attempt.number, startedAt: attempt.startedAt });
-    const parts = [
-      element("p", { class: "hint", text: "Made again from the message and the subscription's present settings; requests are not kept. JSON is indented here." }),
-      attempt.faults?.unreachable && element("p", { text: "It was not sent: an outage was asked for. It would have been:" }),
-      element("pre", { tabindex: "0", "aria-label": "Request", text: `${found.method} ${found.url}\n${headerLines(found.headers)}\n\n${readable(found.body)}${found.body.isCut ? "\n…" : ""}` }),
-    ];
-    if (found.token) parts.push(element("h3", { text: "Claims of its token" }), element("p", { class: "hint", text: `${attempt.faults?.token ? "A token forged in the same way" : "A token"} as it would be sent now, without its signature.` }), element("pre", { tabindex: "0", "aria-label": "Token", text: [found.token.header, found.token.claims].map((part) => part ? readable(part) : "(it cannot be read)").join("\n.\n") }));
-    return parts.filter(Boolean);
-  } catch (error) {
-    return [element("p", { text: error.message })];
-  }
-}
-
-function answerOf(attempt) {
-  const { answer } = attempt;
-  if (!answer) return element("div", {}, element("h3", { text: "Answer" }), element("p", { text: attempt.settlement ? attempt.reason || "Nothing came back." : "Nothing yet." }));
-  const text = `${answer.status}\n${headerLines(answer.headers)}${answer.body.text ? `\n\n${readable(answer.body)}` : ""}${answer.mayBeCut ? "\n…" : ""}`;
-  return element("div", {}, element("h3", { text: "Answer" }), element("pre", { tabindex: "0", "aria-label": "Answer", text }));
-}
-
-function headerLines(headers) {
-  return headers.map(([name, value]) => `${name}: ${value}`).join("\n");
 }

@@ -1,6 +1,7 @@
 // Topics, subscriptions and throughput.
 import { get } from "./api.js";
-import { element, empty, field, figures, notice, panel, select } from "./dom.js";
+import { createSubscription, createTopic } from "./create.js";
+import { element, empty, field, figures, notice, panel, select, setOptions } from "./dom.js";
 import { everySecond, knownSeconds, plot } from "./plot.js";
 import { table } from "./table.js";
 import { duration, faultsInWords, named, nameCell, number, plural, rate, shortName } from "./words.js";
@@ -14,7 +15,8 @@ function now(all) {
 
 export function show() {
   const flow = figures(NOW);
-  const topics = table("Topics", [["Topic"], ["Project"], ["Subscriptions"]]);
+  const topics = table("Topics", [["Topic", null, "name"], ["Project", null, "project"], ["Subscriptions", "largest", "subscriptions", "by their number"]]);
+  const topicForm = createTopic(), subscriptionForm = createSubscription();
   const subscriptions = subscriptionTable(true);
   const topicsPlace = element("div"), subscriptionsPlace = element("div");
   return {
@@ -23,13 +25,15 @@ export function show() {
       element("h1", { text: "Overview" }),
       element("p", { class: "sub", text: "What this emulator holds, and what goes through it right now." }),
       panel("Now", flow.list),
-      panel("Subscriptions", subscriptionsPlace),
-      panel("Topics", topicsPlace),
+      panel("Subscriptions", subscriptionsPlace, subscriptionForm.node),
+      panel("Topics", topicsPlace, topicForm.node),
     ],
     news: (all) => flow.update(now(all)),
     async refresh() {
       const found = await get("overview");
-      topics.update(found.topics.map((topic) => ({ key: topic.name, cells: [nameCell(topic.name), topic.project, receivers(topic)] })));
+      topics.update(found.topics.map((topic) => ({ key: topic.name, cells: [nameCell(topic.name), topic.project, receivers(topic)], values: { name: topic.id, project: topic.project, subscriptions: topic.subscriptionCount } })));
+      topicForm.update(found.topics);
+      subscriptionForm.update(found.topics);
       subscriptions.update(found.subscriptions);
       place(topicsPlace, found.topics.length, topics.node, () => noTopics(), more(found.moreTopics, "topic"));
       place(subscriptionsPlace, found.subscriptions.length, subscriptions.node, () => noSubscriptions(found.topics[0]), more(found.moreSubscriptions, "subscription"));
@@ -57,7 +61,7 @@ export function place(where, count, node, whenEmpty, after = null) {
 }
 
 function noTopics() {
-  return empty("There is no topic yet. Create one from a terminal, or let your program do it:", `curl -X PUT ${location.origin}/v1/projects/shop/topics/orders`);
+  return empty("There is no topic yet. Create one below or from a terminal, or let your program do it:", `curl -X PUT ${location.origin}/v1/projects/shop/topics/orders`);
 }
 
 function noSubscriptions(topic) {
@@ -74,7 +78,7 @@ export function noSubscriptionsOf(topic, project) {
 
 /** Returns the table of subscriptions, with or without their projects and topics. The most important columns are also visible in a narrow window. */
 export function subscriptionTable(withTopic) {
-  const made = table("Subscriptions", [["Subscription"], ["Condition", "condition"], ...(withTopic ? [["Project"], ["Topic"]] : []), ["Delivery"], ["Backlog", "number"], ["Outstanding", "number"], ["Oldest unacked", "number"], ["Delivered", "number"], ["p99 latency", "number"]]);
+  const made = table("Subscriptions", [["Subscription", null, "name"], ["Condition", "condition", "condition"], ...(withTopic ? [["Project", null, "project"], ["Topic", null, "topic"]] : []), ["Delivery", null, "delivery"], ["Backlog", "number", "backlog"], ["Outstanding", "number", "outstanding"], ["Oldest unacked", "number", "oldest"], ["Delivered", "number", "delivered"], ["p99 latency", "number", "latency"]]);
   return {
     node: made.node,
     update: (all) => made.update(all.map((each) => ({
@@ -86,6 +90,10 @@ export function subscriptionTable(withTopic) {
         each.backlog ? duration(each.oldestUnackedMs === null ? null : Math.floor(each.oldestUnackedMs / 1000) * 1000) : "–",
         each.flow ? rate(each.flow.ackedPerSecond) : "–", duration(each.flow?.p99Ms),
       ],
+      values: {
+        name: each.id, condition: condition(each).text, project: each.project, topic: shortName(each.topic), delivery: each.endpoint ? "Push" : "Pull",
+        backlog: each.backlog, outstanding: each.outstanding, oldest: each.oldestUnackedMs, delivered: each.flow?.ackedPerSecond, latency: each.flow?.p99Ms,
+      },
     }))),
   };
 }
@@ -120,12 +128,7 @@ export function throughput() {
   chooser.addEventListener("change", () => refresh());
   async function refresh() {
     const { subscriptions } = await get("overview");
-    const names = subscriptions.map((each) => each.name);
-    const known = [...chooser.options].slice(1).map((option) => option.value);
-    if (names.join() !== known.join()) {
-      const chosen = chooser.value;
-      chooser.replaceChildren(element("option", { value: "", text: "all subscriptions" }), ...names.map((name) => element("option", { value: name, text: shortName(name), selected: name === chosen })));
-    }
+    setOptions(chooser, [["", "all subscriptions"], ...subscriptions.map(({ name }) => [name, shortName(name)])]);
     await plots.refresh(chooser.value);
   }
   return {

@@ -1,8 +1,11 @@
 // One subscription: its settings, its condition, and actions.
 import { get, post } from "./api.js";
-import { announce, confirm, element, empty, field, figures, notice, panel, select, setText } from "./dom.js";
+import { copyButton } from "./copy.js";
+import { deleteSubscription } from "./create.js";
+import { announce, confirm, element, empty, field, figures, notice, panel } from "./dom.js";
+import { faultsForm } from "./faults-form.js";
 import { conditions, statisticsPlots } from "./overview.js";
-import { FORGERIES, clock, duration, faultsInWords, nameLink, number, plural, rate } from "./words.js";
+import { clock, duration, faultsInWords, nameLink, number, plural, rate } from "./words.js";
 
 export function show(project, id) {
   const name = `projects/${project}/subscriptions/${id}`;
@@ -15,14 +18,14 @@ export function show(project, id) {
     title: `Subscription ${id}`, section: "overview",
     nodes: [
       element("h1", { text: `Subscription ${id}` }),
-      element("p", { class: "sub" }, element("code", { text: name }), " · ", element("a", { href: `#/messages?subscription=${encodeURIComponent(name)}`, text: "Its messages" })),
+      element("p", { class: "sub" }, element("code", { text: name }), " ", copyButton(() => name, "the name"), " ", element("a", { href: `#/messages?subscription=${encodeURIComponent(name)}`, text: "Its messages" })),
       panel("Now", state, flow.list),
       element("div", { class: "columns" }, panel("Settings", settings), panel("Actions", actions)),
       panel("What was done to it", notes),
       ...plots.nodes,
     ],
     async refresh() {
-      const { subscription: found, notes: done, capabilities } = await get(path);
+      const { subscription: found, notes: done } = await get(path);
       flow.update([
         number(found.backlog), number(found.outstanding), number(found.delayed),
         found.backlog ? duration(found.oldestUnackedMs) : "–", found.flow ? rate(found.flow.ackedPerSecond) : "–", found.flow ? rate(found.flow.failedPerSecond) : "–",
@@ -33,7 +36,7 @@ export function show(project, id) {
       if (shownState !== (shownState = JSON.stringify([words, explained]))) state.replaceChildren(...words.flatMap((word) => [element("span", { class: word.class, text: word.text }), " "]), explained);
       if (shownSettings !== (shownSettings = JSON.stringify([found.settings, found.topic, found.endpoint]))) settings.replaceChildren(...settingsList(found));
       if (shownNotes !== (shownNotes = JSON.stringify(done)) || !notes.firstChild) notes.replaceChildren(noteList(done));
-      if (!forms) { forms = actionForms(path, name, capabilities); actions.replaceChildren(...forms.nodes); }
+      if (!forms) { forms = actionForms(path, name); actions.replaceChildren(...forms.nodes); }
       forms.update(found.faults || {});
       await plots.refresh(name);
     },
@@ -78,7 +81,7 @@ function noteList(notes) {
   return element("ul", {}, notes.map((note) => element("li", {}, element("time", { datetime: note.at, text: clock(note.at) }), ` ${note.what}`)));
 }
 
-function actionForms(path, name, capabilities) {
+function actionForms(path, name) {
   const result = element("div", { role: "status" });
   const act = (what, call) => async (event) => {
     event.preventDefault();
@@ -90,15 +93,9 @@ function actionForms(path, name, capabilities) {
       result.replaceChildren(notice("bad", error.message));
     }
   };
-  const forms = [];
-  if (capabilities.redeliver) forms.push(redeliverForm(path, act));
-  if (capabilities.seek) forms.push(seekForm(path, name, act));
-  if (capabilities.purge) forms.push(purgeForm(path, name, act));
-  const faults = capabilities.faults ? faultsForm(path, act) : null;
-  if (faults) forms.push(faults.node);
-  const missing = [["seek", "seek"], ["purge", "purge"], ["faults", "faults"]].filter(([key]) => !capabilities[key]).map(([, word]) => word);
-  if (missing.length) forms.push(element("p", { class: "hint", text: `Not available in this emulator: ${missing.join(", ")}.` }));
-  return { nodes: [...forms, result], update: (on) => faults?.update(on) };
+  const faults = faultsForm(path, act);
+  const nodes = [redeliverForm(path, act), seekForm(path, name, act), purgeForm(path, name, act), faults.node, result, element("p", {}, deleteSubscription(name, path))];
+  return { nodes, update: faults.update };
 }
 
 function redeliverForm(path, act) {
@@ -118,7 +115,7 @@ function seekForm(path, name, act) {
     const sure = await confirm("Seek this subscription?", [
       `All messages that were published before ${clock(to)} count as acknowledged by ${name}: those that it has not delivered are lost to it.`,
       "Messages published since then are delivered again, as far as they are kept. Other subscriptions keep theirs.",
-    ], "Seek", true);
+    ], "Seek", { isFinal: true });
     return sure ? post(`${path}/seek`, { time: to.toISOString() }) : false;
   }));
   return form;
@@ -127,86 +124,8 @@ function seekForm(path, name, act) {
 function purgeForm(path, name, act) {
   const form = element("form", {}, element("button", { class: "danger", text: "Purge all messages" }));
   form.addEventListener("submit", act("It holds no messages now.", async () => {
-    const sure = await confirm("Purge this subscription?", [`All messages that ${name} has not acknowledged are removed. Other subscriptions keep theirs.`], "Purge", true);
+    const sure = await confirm("Purge this subscription?", [`All messages that ${name} has not acknowledged are removed. Other subscriptions keep theirs.`], "Purge", { isFinal: true });
     return sure ? post(`${path}/purge`, {}) : false;
   }));
   return form;
-}
-
-/** Returns faults in the form of the API: probabilities of 0 are left out, and durations are seconds with an s. */
-function faultsOf(form, outage) {
-  const value = (name) => form.elements[name].value;
-  const share = (name) => Number(value(name));
-  const seconds = (name) => `${share(name)}s`;
-  const faults = {};
-  for (const name of ["duplicate", "reorder", "dropAnswer"]) if (share(name)) faults[name] = share(name);
-  if (share("delay")) faults.delay = { probability: share("delay"), min: seconds("delayMin"), max: seconds("delayMax") };
-  if (share("token")) faults.token = { probability: share("token"), forgery: value("forgery") };
-  if (share("burst")) faults.burst = { size: share("burst"), hold: seconds("burstHold") };
-  if (outage) faults.outage = outage;
-  if (value("seed") !== "") faults.seed = share("seed");
-  return faults;
-}
-
-/** Returns the values of the form's fields for these faults. */
-function fieldsOf(faults) {
-  const { duplicate = 0, reorder = 0, dropAnswer = 0, delay, token, burst, seed = "" } = faults;
-  const seconds = (written, other) => (written === undefined ? other : Number.parseFloat(written));
-  return {
-    duplicate, reorder, dropAnswer, seed,
-    delay: delay?.probability || 0, delayMin: seconds(delay?.min, 0), delayMax: seconds(delay?.max, 5),
-    token: token?.probability || 0, forgery: token?.forgery || "any",
-    burst: burst?.size || 0, burstHold: seconds(burst?.hold, 5),
-  };
-}
-
-/** Shows the current faults in the form, also those set elsewhere, until the user edits it. */
-function faultsForm(path, act) {
-  const { form, outage, end } = faultsFields();
-  const changed = element("p", { class: "notice warn", hidden: true }, "These faults were changed elsewhere. ", element("button", { type: "button", class: "small", text: "Show them", onclick: () => { isTouched = false; update(latest); } }));
-  let shown = null, latest = {}, isTouched = false, isOutageTouched = false;
-  function update(on) {
-    latest = on;
-    const isNews = shown !== JSON.stringify(on);
-    changed.hidden = !(isNews && isTouched);
-    if (!isNews || isTouched) return;
-    shown = JSON.stringify(on);
-    isOutageTouched = false;
-    for (const [name, value] of Object.entries(fieldsOf(on))) form.elements[name].value = String(value);
-    outage.checked = Boolean(on.outage);
-    setText(end, on.outage?.until ? `Until ${clock(on.outage.until)}` : "");
-  }
-  const touch = (event) => { isTouched = true; isOutageTouched ||= event.target === outage; };
-  form.addEventListener("input", touch);
-  form.addEventListener("change", touch);
-  form.addEventListener("submit", act("The faults are as set.", async () => {
-    // An unchanged outage keeps its end. An ended one stays ended.
-    const kept = isOutageTouched ? null : (await get(path)).subscription.faults?.outage;
-    await post(`${path}/faults`, faultsOf(form, isOutageTouched ? outage.checked : kept));
-    isTouched = false;
-    update((await get(path)).subscription.faults || {});
-  }));
-  form.prepend(changed);
-  return { node: element("details", {}, element("summary", { text: "Faults" }), form), update };
-}
-
-function faultsFields() {
-  const number = (name, most, step = "any") => element("input", { name, type: "number", min: "0", max: most, step, required: true });
-  const share = (name) => number(name, "1");
-  const seconds = (name) => number(name, "600");
-  const forgery = select(FORGERIES);
-  forgery.name = "forgery";
-  const outage = element("input", { name: "outage", type: "checkbox", id: "fault-outage", "aria-describedby": "fault-outage-end" });
-  const end = element("span", { class: "hint", id: "fault-outage-end" });
-  const seed = element("input", { name: "seed", type: "number", min: "0", step: "1" });
-  const group = (title, ...fields) => element("fieldset", {}, element("legend", { text: title }), element("div", { class: "row" }, fields));
-  const form = element("form", { class: "stack", id: "faults" },
-    element("p", { class: "hint", text: "Shares are from 0 (never) to 1 (always)." }),
-    group("Deliveries", field("Twice", share("duplicate")), field("Out of order", share("reorder")), field("Answer lost", share("dropAnswer"))),
-    group("Late deliveries", field("Share", share("delay")), field("Least, in s", seconds("delayMin")), field("Most, in s", seconds("delayMax"))),
-    group("Bad tokens", field("Share", share("token")), field("The token is", forgery)),
-    group("Bursts", field("Messages at once", number("burst", "10000", "1"), { hint: "0 for no bursts" }), field("Held for at most, in s", seconds("burstHold"))),
-    group("All", element("div", {}, element("label", { class: "inline", for: outage.id }, outage, "Outage: nothing is delivered"), " ", end), field("Seed", seed, { hint: "The same one, the same faults; empty for the emulator's own" })),
-    element("p", {}, element("button", { text: "Apply these faults" })));
-  return { form, outage, end };
 }

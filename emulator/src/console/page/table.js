@@ -2,36 +2,81 @@
 import { element, setText } from "./dom.js";
 
 /**
- * A table. `columns` are `[heading, kind]`, where the kind is a class such as `number`. Rows are `{key, cells}`, and a cell is
- * a text, `{text, href, class, title}`, `{items: [{key, parts}]}` for several of these, or `{button, text, label}`.
+ * A table. `columns` are `[heading, kind, sort, order]`, where the kind is a class such as `number`, and a column with the name `sort` can be
+ * sorted; `order` describes an order that is not that of the text. Rows are `{key, cells, values}`, and a cell is a text, `{text, href, class, title}`, `{items: [{key, parts}]}` for several of
+ * these, or `{button, text, label}`. Rows are sorted here by `values[sort]`, unless `onSort` takes `{sort, reverse}`.
  */
-export function table(caption, columns) {
+export function table(caption, columns, onSort = null) {
   const body = element("tbody", { role: "rowgroup" });
-  const head = columns.map(([name, kind]) => element("th", { scope: "col", role: "columnheader", class: kind || null, text: name }));
-  // The roles are explicit: a narrow window shows a row as a card, which a browser does not treat as a row.
-  const made = element("table", { class: "cards", role: "table" }, element("caption", { class: "unseen", text: caption }), element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, head)), body);
   const rows = new Map();
-  return {
-    node: element("div", { class: "scroll", role: "group", "aria-label": caption, tabindex: "0" }, made),
-    update(wanted) {
-      const keys = new Set(wanted.map((row) => row.key));
-      for (const [key, row] of rows) if (!keys.has(key)) { row.node.remove(); rows.delete(key); }
-      wanted.forEach(({ key, cells }, place) => {
-        let row = rows.get(key);
-        if (!row) {
-          row = { node: element("tr", { role: "row" }, columns.map(([name, kind], at) => element(at === 0 ? "th" : "td", { ...(at === 0 ? { scope: "row", role: "rowheader" } : { role: "cell" }), class: kind || null, "data-column": name }))), shown: [] };
-          rows.set(key, row);
-        }
-        cells.forEach((cell, at) => {
-          const written = JSON.stringify(cell);
-          if (row.shown[at] === written) { if (cell?.button) row.node.children[at].firstChild.onclick = cell.button; return; }
-          row.shown[at] = written;
-          fill(row.node.children[at], cell);
-        });
-        if (body.children[place] !== row.node) body.insertBefore(row.node, body.children[place] || null);
-      });
-    },
+  let latest = [], order = null;
+  const heads = columns.map((column) => heading(column, sortBy));
+  // The roles are explicit: a narrow window shows a row as a card, which a browser does not treat as a row.
+  const made = element("table", { class: "cards", role: "table" }, element("caption", { class: "unseen", text: caption }), element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, heads)), body);
+
+  function sortBy(sort) {
+    order = { sort, reverse: order?.sort === sort ? !order.reverse : false };
+    showOrder(order);
+    if (onSort) onSort(order); else update(latest);
+  }
+  function showOrder(shown) {
+    order = shown;
+    columns.forEach(([, kind, sort], at) => sort && heads[at].setAttribute("aria-sort", order?.sort === sort ? direction(kind, order.reverse) : "none"));
+  }
+  function update(wanted) {
+    latest = wanted;
+    const sorted = order && !onSort ? wanted.toSorted(comparison(order, columns)) : wanted;
+    const keys = new Set(sorted.map((row) => row.key));
+    for (const [key, row] of rows) if (!keys.has(key)) { row.node.remove(); rows.delete(key); }
+    sorted.forEach((row, place) => {
+      const node = rowOf(rows, columns, row);
+      if (body.children[place] !== node) body.insertBefore(node, body.children[place] || null);
+    });
+  }
+  return { node: element("div", { class: "scroll", role: "group", "aria-label": caption, tabindex: "0" }, made), update, showOrder };
+}
+
+function heading([name, kind, sort, order], sortBy) {
+  const head = element("th", { scope: "col", role: "columnheader", class: kind || null, "aria-sort": sort ? "none" : null });
+  head.append(sort ? element("button", { type: "button", class: "sort", text: name, title: order ? `Sort ${order}` : null, onclick: () => sortBy(sort) }) : name);
+  return head;
+}
+
+/** Numbers and times begin with the largest. */
+function direction(kind, reverse) {
+  return isLargestFirst(kind) === reverse ? "ascending" : "descending";
+}
+
+function isLargestFirst(kind) {
+  return /\b(number|largest)\b/.test(kind || "");
+}
+
+function comparison({ sort, reverse }, columns) {
+  const [, kind] = columns.find((column) => column[2] === sort);
+  const sign = isLargestFirst(kind) === reverse ? 1 : -1;
+  return (one, other) => {
+    const [left, right] = [one.values[sort], other.values[sort]];
+    // An unknown value is last in both orders.
+    if (left === right) return 0;
+    if (left === null || left === undefined) return 1;
+    if (right === null || right === undefined) return -1;
+    return (typeof left === "string" ? left.localeCompare(right, "en", { numeric: true }) : left - right) * sign;
   };
+}
+
+function rowOf(rows, columns, { key, cells }) {
+  let row = rows.get(key);
+  if (!row) {
+    row = { node: element("tr", { role: "row" }, columns.map(([name, kind], at) => element(at === 0 ? "th" : "td", { ...(at === 0 ? { scope: "row", role: "rowheader" } : { role: "cell" }), class: kind || null, "data-column": name }))), shown: [] };
+    rows.set(key, row);
+  }
+  cells.forEach((cell, at) => {
+    const written = JSON.stringify(cell);
+    if (row.shown[at] === written) { if (cell?.button) row.node.children[at].firstChild.onclick = cell.button; return; }
+    row.shown[at] = written;
+    fill(row.node.children[at], cell);
+  });
+  return row.node;
 }
 
 function fill(target, cell) {

@@ -9,6 +9,7 @@ const STATES = {
   "dead-lettered": ["✗ Dead-lettered", "bad", "Given up, and forwarded to the dead-letter topic"],
   purged: ["Purged", "", "Removed by a purge"],
   skipped: ["Skipped", "", "Counts as acknowledged since a seek"],
+  removed: ["Removed", "", "Acknowledged on this page, without a delivery"],
   unrouted: ["No subscription", "warn", "Not delivered: its topic had no subscription"],
 };
 
@@ -115,19 +116,18 @@ export function faultsInWords(faults) {
   ].filter(Boolean);
 }
 
-/** Describes the last delivery of a dead letter, if it is known. */
-export function whyGivenUp(attempts, deadLetterOf) {
-  if (deadLetterOf && !deadLetterOf.lastReply) return "dead-lettered by its service";
-  const reply = deadLetterOf?.lastReply;
-  const counted = attempts ? plural(Number(attempts), "attempt") : null;
-  const answers = { "given back": "was given back" };
-  const last = reply && (/^\d+$/.test(reply) ? `was answered ${reply}` : answers[reply] || `had ${reply}`);
-  if (!last) return counted || "failed too often";
-  return counted ? `${counted}; the last ${last}` : `the last attempt ${last}`;
+/** Describes the cause of a dead letter: the reason of its service, or the last delivery, if it is known. */
+export function causeText({ reason, reply, detail }, attempts = null) {
+  if (reason || (!reply && detail)) return [reason, detail].filter(Boolean).join(": ");
+  const counted = attempts ? plural(Number(attempts), "attempt") : "";
+  if (!reply) return counted ? `${counted} failed` : "Dead-lettered without a reason";
+  const last = /^\d+$/.test(reply) ? `was answered ${reply}` : reply === "given back" ? "was given back" : `had ${reply}`;
+  return `${counted ? `${counted}; the last` : "The last attempt"} ${last}${detail ? `: ${detail}` : ""}`;
 }
 
 export function duration(milliseconds) {
   if (milliseconds === null || milliseconds === undefined) return "–";
+  if (milliseconds === 0) return "0 s";
   if (milliseconds < 1) return `${Math.round(milliseconds * 1000)} µs`;
   if (milliseconds < 1000) return `${Number(milliseconds.toPrecision(3))} ms`;
   if (milliseconds < 120000) return `${Number((milliseconds / 1000).toPrecision(3))} s`;
@@ -159,49 +159,15 @@ export function clock(time) {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${two(at.getMilliseconds(), 3)}`;
 }
 
+/** Formats the date and the time to the second. */
+export function moment(time) {
+  return clock(time).slice(0, -4);
+}
+
 /** One line of a payload. */
 export function preview(content) {
   if (!content.kept) return `${bytes(content.dataBytes)}, no longer kept`;
   const { text, encoding, isCut } = content.data;
   if (content.dataBytes === 0) return "(no data)";
   return `${encoding === "base64" ? `Base64: ${text}` : text.replace(/[\r\n\t]/g, " ")}${isCut ? "…" : ""}`;
-}
-
-/** Formats bytes for the page: JSON is indented but otherwise unchanged. */
-export function readable(data) {
-  return data.encoding === "text" && !data.isCut && isJsonOfOneLine(data.text) ? indented(data.text) : data.text;
-}
-
-function isJsonOfOneLine(text) {
-  if (!/^[ \t]*[{[]/.test(text) || /[\r\n]/.test(text)) return false;
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Adds white space to JSON and changes nothing else: parsing and serializing could change values. */
-function indented(text) {
-  const tokens = text.match(/"(?:[^"\\]|\\.)*"|[ \t]+|[{}[\],:]|[^"\s{}[\],:]+/g);
-  const isSpace = (token) => /^[ \t]/.test(token ?? "");
-  let depth = 0, shown = "";
-  // White space that follows is part of the indent.
-  const line = (space) => `\n${" ".repeat(Math.max(0, 2 * depth - space.length))}`;
-  tokens.forEach((token, place) => {
-    const space = isSpace(tokens[place + 1]) ? tokens[place + 1] : "";
-    const next = tokens[place + (space ? 2 : 1)];
-    const before = tokens[place - (isSpace(tokens[place - 1]) ? 2 : 1)];
-    if (token === "{" || token === "[") {
-      depth += 1;
-      shown += token + (next === "}" || next === "]" ? "" : line(space));
-    } else if (token === "}" || token === "]") {
-      depth -= 1;
-      shown += (before === "{" || before === "[" ? "" : line("")) + token;
-    } else if (token === ",") shown += token + line(space);
-    else if (token === ":") shown += token + (space ? "" : " ");
-    else shown += token;
-  });
-  return shown;
 }
