@@ -53,7 +53,21 @@ pub(crate) fn router(source: Source, stopping: CancellationToken) -> Router {
         listeners: Arc::new(Semaphore::new(MAX_LISTENERS)),
         stopping,
     };
-    let api = Router::new()
+    let api = api()
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .route_layer(from_fn_with_state(guard.clone(), guard::api))
+        .with_state(console);
+    let page = Router::new()
+        .route("/console", get(|| async { Redirect::permanent(CONSOLE) }))
+        .route(CONSOLE, get(assets::index))
+        .route("/console/{file}", get(assets::file))
+        .route_layer(from_fn_with_state(guard, guard::page));
+    page.nest("/console/api", api)
+}
+
+/// Returns the routes of the page's requests.
+fn api() -> Router<Console> {
+    Router::new()
         .route("/overview", get(overview::overview))
         .route(
             "/topics/{project}/{id}",
@@ -90,13 +104,4 @@ pub(crate) fn router(source: Source, stopping: CancellationToken) -> Router {
         )
         .route("/statistics", get(overview::statistics))
         .route("/live", get(live::news))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .route_layer(from_fn_with_state(guard.clone(), guard::api))
-        .with_state(console);
-    let page = Router::new()
-        .route("/console", get(|| async { Redirect::permanent(CONSOLE) }))
-        .route(CONSOLE, get(assets::index))
-        .route("/console/{file}", get(assets::file))
-        .route_layer(from_fn_with_state(guard, guard::page));
-    page.nest("/console/api", api)
 }

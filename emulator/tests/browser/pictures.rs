@@ -42,12 +42,20 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the switch of the tests that write documentation"
+)]
+fn is_updating() -> bool {
+    std::env::var_os("UPDATE_PAGES").is_some()
+}
+
 /// Takes the picture of a page for these files, or compares the page's text with the file beside the first one.
 async fn check(page: &Page, files: &[&str]) {
     let text = page.run(TEXT).await;
     let text = format!("{}\n", text.as_str().unwrap().trim_end());
     let saved = root().join(files[0]).with_extension("txt");
-    if std::env::var_os("UPDATE_PAGES").is_some() {
+    if is_updating() {
         let picture = page.client.screenshot().await.unwrap();
         for file in files {
             std::fs::write(root().join(file), &picture).unwrap();
