@@ -6,6 +6,7 @@
 
 mod actions;
 mod assets;
+mod attempt;
 mod content;
 mod dead_letters;
 mod form;

@@ -5,25 +5,22 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::attempt::{attempt, outcome, reason};
 use super::content::{MAX_SHOWN_BYTES, content, data};
-use super::dead_letters::source_subscription;
 use super::source::{SubscriptionView, TopicView};
-use crate::event::{Reply, Settlement};
-use crate::faults::{Plan, TokenChoice};
+use crate::event::Reply;
 use crate::history::{
-    Content, Counts, DeliveryRecord, DeliveryState, DeliveryType, End, Failing, MessageRecord,
-    Note, Noted, Rates, SubscriptionRecord,
+    Content, Counts, DeliveryState, Failing, MessageRecord, Note, Noted, Rates, SubscriptionRecord,
+    source_subscription,
 };
 use crate::messages::example::Example;
-use crate::push::{MAX_KEPT_BYTES, timestamp};
+use crate::push::timestamp;
 use crate::resources::name::{DELETED_TOPIC, ResourceName};
 use crate::resources::subscription::{PushForm, SubscriptionConfig};
 
 const PREVIEW_BYTES: usize = 120;
 /// The most subscriptions of a message in a list.
 const MAX_STATES: usize = 8;
-/// The most characters of a reason that are shown.
-const MAX_REASON_CHARACTERS: usize = 200;
 
 pub(super) fn topic(topic: &TopicView) -> Value {
     let subscriptions = topic.subscriptions.iter().take(100);
@@ -150,6 +147,7 @@ pub(super) fn record(
         "content": content(&record.content, MAX_SHOWN_BYTES),
         "subscriptions": subscriptions.collect::<Vec<_>>(), "moreSubscriptions": record.more_subscriptions, "now": timestamp(now),
         "isDeadLetter": is_dead_letter(record), "deadLetterOf": dead_letter_of, "deadLetterSource": source_of(record),
+        "replayOf": record.replay_of.map(|original| original.to_string()),
         "deadLetterCause": is_dead_letter(record).then(|| cause_of(record.sequence)),
     })
 }
@@ -186,76 +184,6 @@ fn state(entry: &SubscriptionRecord) -> Value {
     })
 }
 
-fn attempt(attempt: &DeliveryRecord) -> Value {
-    let ended = attempt.end.as_ref();
-    let end = ended.map(|ended| &ended.1);
-    let settlement = end.map(|end| match &end.settlement {
-        Settlement::Acked => json!({"kind": "acked"}),
-        Settlement::Again { after } => json!({"kind": "again", "afterMs": milliseconds(*after)}),
-        Settlement::Elsewhere => json!({"kind": "elsewhere"}),
-        Settlement::DeadLettered { topic } => json!({"kind": "dead-lettered", "topic": topic}),
-    });
-    let answer = end.and_then(|end| end.answer.as_ref()).map(|answer| {
-        json!({
-            "status": answer.status, "headers": answer.headers,
-            "body": data(&answer.body, MAX_KEPT_BYTES),
-            "mayBeCut": answer.body.len() >= MAX_KEPT_BYTES,
-        })
-    });
-    json!({
-        "number": attempt.number,
-        "way": match attempt.delivery_type { DeliveryType::Push => "push", DeliveryType::Pull => "pull" },
-        "startedAt": timestamp(attempt.started),
-        "endedAt": ended.map(|ended| timestamp(ended.0)),
-        "reply": end.map(|end| reply(end.reply)), "reason": end.and_then(reason),
-        "latencyMs": end.and_then(|end| end.latency).map(milliseconds),
-        "settlement": settlement, "answer": answer, "faults": faults(attempt),
-        "outcome": end.and_then(outcome),
-    })
-}
-
-/// Returns the service's outcome of a delivery.
-pub(super) fn outcome(end: &End) -> Option<&str> {
-    end.answer.as_ref()?.outcome.as_deref()
-}
-
-/// Returns the reason of a failed delivery: that of a missing answer, or the first line of the answer's body.
-pub(super) fn reason(end: &End) -> Option<String> {
-    if end.settlement == Settlement::Acked {
-        return None;
-    }
-    if end.reason.is_some() {
-        return end.reason.clone();
-    }
-    let body = &end.answer.as_ref()?.body;
-    let mut lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let line = std::str::from_utf8(lines.find(|line| !line.is_empty())?).ok()?;
-    let shown: String = line.chars().take(MAX_REASON_CHARACTERS).collect();
-    let is_cut = shown.len() < line.len();
-    Some(if is_cut { format!("{shown}…") } else { shown })
-}
-
-/// Returns the faults that affected this delivery.
-fn faults(attempt: &DeliveryRecord) -> Option<Value> {
-    let mut plan = attempt.plan;
-    // A planned fault has no effect if nothing was sent, or nothing acked.
-    if plan.unreachable {
-        plan.token = TokenChoice::Good;
-        plan.drop_answer = false;
-    }
-    let end = attempt.end.as_ref();
-    plan.duplicate &= end.is_some_and(|ended| ended.1.settlement == Settlement::Acked);
-    (plan != Plan::FAULTLESS).then(|| {
-        json!({
-            "token": plan.token.fault(), "unreachable": plan.unreachable, "answerLost": plan.drop_answer,
-            "repeated": plan.duplicate,
-            "lateMs": (!plan.delay.is_zero()).then(|| milliseconds(plan.delay)),
-// A delayed message lets others pass anyway.
-            "letsPass": if plan.delay.is_zero() { plan.lets_pass } else { 0 },
-        })
-    })
-}
-
 /// Returns the reply as a word or a status.
 pub(super) fn reply(reply: Reply) -> String {
     match reply {
@@ -268,6 +196,9 @@ pub(super) fn reply(reply: Reply) -> String {
 }
 
 fn is_dead_letter(record: &MessageRecord) -> bool {
+    if record.replay_of.is_some() {
+        return false;
+    }
     let is_forwarded = match &record.content {
         Content::Kept(message) => message.is_dead_letter(),
         Content::Released { .. } => false,

@@ -34,6 +34,8 @@ pub(crate) struct MessageRecord {
     pub(crate) more_subscriptions: usize,
     /// The original message, if this is a dead letter.
     pub(crate) dead_letter_of: Option<DeadLetterOrigin>,
+    /// The sequence of the original message, if this is the replay of a dead letter.
+    pub(crate) replay_of: Option<u64>,
     /// The version of the history when this last changed.
     pub(crate) changed: u64,
     attempts: usize,
@@ -78,16 +80,23 @@ impl MessageRecord {
         let followed = to.iter().take(MAX_SUBSCRIPTIONS);
         let subscriptions: Vec<SubscriptionRecord> =
             followed.map(SubscriptionRecord::new).collect();
+        let source = dead_letter::source(message);
+        let is_replay = source
+            .as_ref()
+            .is_some_and(|source| source.is_replayed_to(to));
+        let original = source.map(|source| source.sequence);
+        let dead_letter_of = original.map(|sequence| DeadLetterOrigin {
+            sequence,
+            reply: None,
+        });
         Self {
             sequence: message.sequence,
             topic: topic.cloned(),
             publish_time: message.published_at,
             content: Content::Kept(Arc::clone(message)),
             more_subscriptions: to.len() - subscriptions.len(),
-            dead_letter_of: dead_letter::source(message).map(|source| DeadLetterOrigin {
-                sequence: source.sequence,
-                reply: None,
-            }),
+            dead_letter_of: dead_letter_of.filter(|_| !is_replay),
+            replay_of: original.filter(|_| is_replay),
             changed: 0,
             attempts: 0,
             bytes: MESSAGE_BYTES + subscriptions.len() * SUBSCRIPTION_BYTES,

@@ -16,7 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 
-pub(crate) use self::dead_letter::{DEAD_LETTER_ATTRIBUTES, source};
+pub(crate) use self::dead_letter::{
+    DEAD_LETTER_ATTRIBUTES, SOURCE_ID, source, source_subscription,
+};
 pub(crate) use self::end::{DeliveryType, End, Note};
 use self::kept::Kept;
 pub(crate) use self::message_record::{Content, DeadLetterOrigin, MessageRecord};
@@ -68,7 +70,9 @@ impl History {
         let mut kept = self.kept();
         kept.statistics.published(now.unix_timestamp(), to);
         kept.insert(record);
-        if let Some(source) = source(message) {
+        if let Some(source) = source(message)
+            && !source.is_replayed_to(to)
+        {
             kept.link(&source.subscription, source.sequence, message.sequence);
         }
         let forgotten = kept.shrink(self.max_messages);

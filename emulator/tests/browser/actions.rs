@@ -87,7 +87,7 @@ async fn an_empty_emulator_shows_the_next_step() {
 #[tokio::test]
 #[ignore = "needs Chromium and its driver"]
 async fn a_seek_asks_for_confirmation() {
-    let scene = Scene::eager([Answer::Withheld]).await;
+    let scene = Scene::eager([Answer::Withheld; 100]).await;
     scene.publish(Message::new("waits"));
     let billing = scene.emulator.subscription(SUBSCRIPTION).unwrap();
     browse(scene.emulator.url(), LIGHT, move |page| async move {

@@ -80,7 +80,7 @@ async fn a_list_keeps_the_focus_while_it_changes() {
     scene.publish(Message::new("first"));
     browse(scene.emulator.url(), LIGHT, |page| async move {
         page.open("#/messages").await;
-        page.sees("Delivering").await;
+        page.until("document.querySelector('.statuses a')").await;
         page.run("document.querySelector('.statuses a').focus()")
             .await;
         scene.endpoint.release();

@@ -51,7 +51,6 @@ async fn dead_lettered() -> (Scene, String) {
     let message = Message::new("bad")
         .with_attribute("kind", "order")
         .with_ordering_key("customer")
-        .with_attribute("pushgate-source-message-id", "1")
         .with_attribute("pushgate-source-publish-time", "2030-01-02T03:04:05Z");
     let id = scene.publish(message.with_attribute("pushgate-dead-letter-reason", "rejected"));
     (scene, id)

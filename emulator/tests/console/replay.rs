@@ -149,3 +149,30 @@ async fn a_dead_letter_is_replayed_as_edited() {
     assert_eq!(message["orderingKey"], "c-7");
     assert_eq!(held(&scene), [""; 0]);
 }
+
+#[tokio::test]
+async fn a_replay_names_the_original_message_of_a_services_dead_letter() {
+    let (mut scene, _) = with_letters(&[]).await;
+    let id = scene.publish(Message::new("bad"));
+    scene.endpoint.next().await;
+    let own = letter("no id").with_attribute("pushgate-source-message-id", &id);
+    let own = scene.emulator.publish(DEAD_TOPIC, own).unwrap();
+    let body = json!({"subscription": DEAD_SUBSCRIPTION, "messageId": own});
+    let (_, done) = post(&scene.emulator, "dead-letters/replay", body).await;
+    let replayed = scene.endpoint.next().await.body["message"].clone();
+    let expected = json!({
+        "kind": "order", "pushgate-source-message-id": id,
+        "CloudPubSubDeadLetterSourceSubscription": "billing", "CloudPubSubDeadLetterSourceSubscriptionProject": "shop",
+    });
+    assert_eq!(replayed["attributes"], expected);
+    let path = format!("messages/{}", done["messageId"].as_str().unwrap());
+    let life = get(&scene.emulator, &path).await;
+    assert_eq!(life["replayOf"], json!(id));
+    assert_eq!(life["isDeadLetter"], false);
+    assert_eq!(life["deadLetterOf"], Value::Null);
+    let original = get(&scene.emulator, &format!("messages/{id}")).await;
+    assert_eq!(
+        original["subscriptions"][0]["status"]["deadLetter"],
+        json!(own)
+    );
+}

@@ -4,10 +4,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::{Value, json};
 
-use super::origin::{dead_letter_of, source_subscription};
+use super::origin::dead_letter_of;
 use crate::console::source::Source;
-use crate::console::view;
-use crate::history::{Content, MessageRecord};
+use crate::console::{attempt, view};
+use crate::history::{Content, MessageRecord, source_subscription};
 use crate::messages::storage::StoredMessage;
 
 /// The prefix of attributes that a service may add to its own dead letters.
@@ -82,8 +82,8 @@ fn last_failure(record: &MessageRecord, subscription: Option<&str>) -> Option<St
     let mut entries = record.subscriptions.iter();
     let entry = entries.find(|entry| Some(entry.subscription.as_str()) == subscription)?;
     let ended = entry.attempts.back()?.end.as_ref()?;
-    let outcome = view::outcome(&ended.1);
-    let parts = [outcome.map(str::to_owned), view::reason(&ended.1)];
+    let outcome = attempt::outcome(&ended.1);
+    let parts = [outcome.map(str::to_owned), attempt::reason(&ended.1)];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(": "))
 }

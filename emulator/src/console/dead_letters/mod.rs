@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 pub(super) use self::cause::cause_of;
 use self::cause::{Cause, cause};
+pub(super) use self::origin::original_view;
 use self::origin::{dead_letter_of, original, source_topic};
-pub(super) use self::origin::{original_view, source_subscription};
 pub(super) use self::replay::{replay, replay_group};
 use super::source::Source;
 use super::{Console, content, view};

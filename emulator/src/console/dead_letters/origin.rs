@@ -5,10 +5,30 @@ use serde_json::{Value, json};
 use super::Configs;
 use crate::console::source::Source;
 use crate::console::view;
-use crate::history::{self, DEAD_LETTER_ATTRIBUTES, DeadLetterOrigin};
-use crate::messages::message::{DEAD_LETTER_SOURCE, Message, ReceivedMessage};
+use crate::history::{self, DEAD_LETTER_ATTRIBUTES, DeadLetterOrigin, SOURCE_ID};
+use crate::messages::message::{Message, ReceivedMessage};
 use crate::messages::storage::StoredMessage;
 use crate::resources::name::ResourceName;
+
+/// The attributes by which a pushgate service recognizes the replay of a dead letter that it published. With them the message runs
+/// again under a key of the publisher's own, too, which counts as handled.
+const REPLAY_ATTRIBUTES: [&str; 3] = [
+    SOURCE_ID,
+    "CloudPubSubDeadLetterSourceSubscription",
+    "CloudPubSubDeadLetterSourceSubscriptionProject",
+];
+
+/// Marks a message as the replay of a dead letter, if the dead letter names its original message.
+pub(super) fn mark_as_replay(message: &mut Message, dead_letter: &ReceivedMessage) {
+    if history::source(dead_letter).is_none() {
+        return;
+    }
+    let marks = REPLAY_ATTRIBUTES.iter().filter_map(|name| {
+        let value = dead_letter.attributes.get(*name)?;
+        Some(((*name).to_owned(), value.clone()))
+    });
+    message.attributes.extend(marks);
+}
 
 /// Returns the original message as it was published.
 pub(super) fn original(dead_letter: &ReceivedMessage) -> Message {
@@ -22,23 +42,9 @@ pub(super) fn original(dead_letter: &ReceivedMessage) -> Message {
     message
 }
 
-/// Returns the subscription that dead-lettered the message.
-pub(in crate::console) fn source_subscription(dead_letter: &ReceivedMessage) -> Option<String> {
-    let attribute = |name: &str| {
-        dead_letter
-            .attributes
-            .get(&format!("{DEAD_LETTER_SOURCE}{name}"))
-    };
-    let (project, id) = (
-        attribute("SubscriptionProject")?,
-        attribute("Subscription")?,
-    );
-    Some(format!("projects/{project}/subscriptions/{id}"))
-}
-
 /// Returns the topic of the subscription that dead-lettered the message, if both still exist.
 pub(super) fn source_topic(configs: &Configs, dead_letter: &ReceivedMessage) -> Option<String> {
-    let subscription = source_subscription(dead_letter)?;
+    let subscription = history::source_subscription(dead_letter)?;
     let (_, config) = configs
         .iter()
         .find(|(name, _)| name.as_str() == subscription)?;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::origin::{original, source_topic};
+use super::origin::{mark_as_replay, original, source_topic};
 use super::{Configs, Found, dead_letters, find};
 use crate::console::Console;
 use crate::console::form::{Body, MessageForm, read};
@@ -69,10 +69,11 @@ pub(in crate::console) async fn replay(
     let source = &console.source;
     let holder = ResourceName::subscription(&replay.subscription)?;
     let dead_letter = find(source, &holder, &replay.message_id)?;
-    let message = match replay.edited {
+    let mut message = match replay.edited {
         Some(edited) => edited.message()?,
         None => original(&dead_letter),
     };
+    mark_as_replay(&mut message, &dead_letter);
     let topic = topic(&source.configs(), &dead_letter)?;
     let id = publish(source, &topic, message).await?;
     if replay.acknowledge {
@@ -142,7 +143,9 @@ async fn replay_one(
 ) -> Result<(), ApiError> {
     let dead_letter = &found.dead_letter;
     let topic = topic(configs, dead_letter)?;
-    publish(source, &topic, original(dead_letter)).await?;
+    let mut message = original(dead_letter);
+    mark_as_replay(&mut message, dead_letter);
+    publish(source, &topic, message).await?;
     if acknowledge {
         source.remove(&found.holder, &[dead_letter.sequence])?;
     }

@@ -17,7 +17,7 @@ export function show(id) {
     async refresh() {
       const found = await get(`messages/${encodeURIComponent(id)}`);
       if (shownContent !== (shownContent = JSON.stringify([found.content, found.topic, found.deadLetterOf, found.deadLetterCause]))) {
-        topic.replaceChildren(...published(id, found));
+        topic.replaceChildren(...published(found, id));
         origin.replaceChildren(...originOf(found));
         origin.hidden = !found.isDeadLetter;
         content.replaceChildren(...contentOf(found.content));
@@ -38,8 +38,9 @@ export function show(id) {
   };
 }
 
-function published(id, { publishedAt, topic }) {
-  return ["Published ", element("time", { datetime: publishedAt, text: clock(publishedAt) }), topic ? " to " : "", topic ? nameLink(topic) : "", " ", copyButton(() => id, "the id", "Copy the id")];
+function published({ publishedAt, topic, replayOf }, id) {
+  const replay = replayOf ? [" as a replay of ", messageLink(replayOf, `message ${replayOf}`)] : [];
+  return ["Published ", element("time", { datetime: publishedAt, text: clock(publishedAt) }), topic ? " to " : "", topic ? nameLink(topic) : "", ...replay, " ", copyButton(() => id, "the id", "Copy the id")];
 }
 
 /** Describes the origin of a dead letter. */
