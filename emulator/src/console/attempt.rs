@@ -1,10 +1,11 @@
 //! The JSON of one delivery.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::content::data;
-use super::view::{milliseconds, reply};
-use crate::event::Settlement;
+use crate::event::{Reply, Settlement};
 use crate::faults::{Plan, TokenChoice};
 use crate::history::{DeliveryRecord, DeliveryType, End};
 use crate::push::{MAX_KEPT_BYTES, timestamp};
@@ -81,4 +82,19 @@ fn faults(attempt: &DeliveryRecord) -> Option<Value> {
             "letsPass": if plan.delay.is_zero() { plan.lets_pass } else { 0 },
         })
     })
+}
+
+/// Returns the reply as a word or a status.
+pub(super) fn reply(reply: Reply) -> String {
+    match reply {
+        Reply::DeadlineExceeded => "no answer before the ack deadline".to_owned(),
+        Reply::Ack => "acked".to_owned(),
+        Reply::Nack => "given back".to_owned(),
+        Reply::LeaseEnded => "no ack before the deadline".to_owned(),
+        Reply::Status(_) | Reply::NoAnswer => reply.to_string(),
+    }
+}
+
+pub(super) fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Console, view};
+use super::{Console, attempt, view};
 use crate::error::ApiError;
 use crate::history::{SECONDS, Series};
 use crate::resources::name::ResourceName;
@@ -90,7 +90,7 @@ pub(super) async fn statistics(
     let seconds = series.seconds(now).into_iter().map(|second| {
         json!({
             "at": second.at, "counts": view::counts(second.counts),
-            "p50Ms": second.p50.map(view::milliseconds), "p99Ms": second.p99.map(view::milliseconds),
+            "p50Ms": second.p50.map(attempt::milliseconds), "p99Ms": second.p99.map(attempt::milliseconds),
         })
     });
     Ok(Json(json!({

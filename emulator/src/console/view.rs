@@ -1,14 +1,11 @@
 //! The JSON of the page.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::attempt::{attempt, outcome, reason};
+use super::attempt::{attempt, milliseconds, outcome, reason, reply};
 use super::content::{MAX_SHOWN_BYTES, content, data};
 use super::source::{SubscriptionView, TopicView};
-use crate::event::Reply;
 use crate::history::{
     Content, Counts, DeliveryState, Failing, MessageRecord, Note, Noted, Rates, SubscriptionRecord,
     source_subscription,
@@ -184,17 +181,6 @@ fn state(entry: &SubscriptionRecord) -> Value {
     })
 }
 
-/// Returns the reply as a word or a status.
-pub(super) fn reply(reply: Reply) -> String {
-    match reply {
-        Reply::DeadlineExceeded => "no answer before the ack deadline".to_owned(),
-        Reply::Ack => "acked".to_owned(),
-        Reply::Nack => "given back".to_owned(),
-        Reply::LeaseEnded => "no ack before the deadline".to_owned(),
-        Reply::Status(_) | Reply::NoAnswer => reply.to_string(),
-    }
-}
-
 fn is_dead_letter(record: &MessageRecord) -> bool {
     if record.replay_of.is_some() {
         return false;
@@ -226,10 +212,6 @@ pub(super) fn noted(noted: &Noted) -> Value {
         Note::Removed { messages } => format!("Acknowledged {messages} messages on this page"),
     };
     json!({"at": timestamp(noted.at), "what": what})
-}
-
-pub(super) fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 pub(super) fn time(time: OffsetDateTime) -> String {

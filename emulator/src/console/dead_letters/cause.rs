@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde_json::{Value, json};
 
 use super::origin::dead_letter_of;
+use crate::console::attempt;
 use crate::console::source::Source;
-use crate::console::{attempt, view};
 use crate::history::{Content, MessageRecord, source_subscription};
 use crate::messages::storage::StoredMessage;
 
@@ -63,7 +63,7 @@ pub(super) fn cause(source: &Source, dead_letter: &StoredMessage) -> Cause {
     Cause {
         source: by,
         reason: None,
-        reply: of.and_then(|of| of.reply).map(view::reply),
+        reply: of.and_then(|of| of.reply).map(attempt::reply),
         detail,
     }
 }

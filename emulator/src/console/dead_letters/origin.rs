@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Configs;
+use crate::console::attempt;
 use crate::console::source::Source;
-use crate::console::view;
 use crate::history::{self, DEAD_LETTER_ATTRIBUTES, DeadLetterOrigin, SOURCE_ID};
 use crate::messages::message::{Message, ReceivedMessage};
 use crate::messages::storage::StoredMessage;
@@ -79,7 +79,7 @@ pub(in crate::console) fn original_view(
     dead_letter_of.map_or(Value::Null, |of| {
         json!({
             "id": of.sequence.to_string(), "isKnown": history.look(of.sequence, |_| ()).is_some(),
-            "lastReply": of.reply.map(view::reply),
+            "lastReply": of.reply.map(attempt::reply),
         })
     })
 }
