@@ -1,14 +1,18 @@
 //! The dashboard for Grafana is valid, and each of its queries names series that exist.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::process::Command;
 
+use crate::harness::official::option;
 use crate::harness::probe::task;
+use crate::harness::process::ended;
 use crate::harness::prometheus::Server;
 use crate::harness::promql::unknown_names;
-use crate::harness::repository::root;
+use crate::harness::repository::{Copy, root};
 use crate::harness::{Setup, soon, subscriber};
 
 fn dashboard() -> Value {
@@ -44,119 +48,65 @@ fn queries(dashboard: &Value) -> Vec<(String, String)> {
     queries.collect()
 }
 
-/// Returns the fields of an object that are not in the list.
-fn other_fields(object: &Value, known: &[&str]) -> Vec<String> {
-    let fields = object.as_object().expect("an object").keys();
-    fields
-        .filter(|field| !known.contains(&field.as_str()))
-        .cloned()
-        .collect()
+/// Returns what Grafana's own types, of its package for plugins, have against each dashboard.
+async fn judged(dashboards: &[&Value]) -> Vec<Vec<String>> {
+    let folder = option("PUSHGATE_TEST_GRAFANA");
+    let copy = Copy::of(&[]);
+    let mut node = Command::new("node");
+    node.arg(root().join("tests/operate/grafana/judge.js"))
+        .env("NODE_PATH", PathBuf::from(folder).join("node_modules"));
+    for (number, dashboard) in dashboards.iter().enumerate() {
+        let name = format!("{number}.json");
+        copy.put(&name, dashboard.to_string());
+        node.arg(copy.root.join(name));
+    }
+    let ended = ended(node).await;
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.stderr))
 }
 
-/// The rules of Grafana's schema for dashboards (`kinds/dashboard/dashboard_kind.cue`, and the JSON Schema of its foundation SDK).
-#[test]
-fn the_dashboard_has_the_fields_of_grafanas_schema() {
-    let dashboard = dashboard();
-    let fields = [
-        "title",
-        "description",
-        "tags",
-        "schemaVersion",
-        "timezone",
-        "editable",
-        "graphTooltip",
-        "refresh",
-        "time",
-        "templating",
-        "annotations",
-        "panels",
-    ];
-    assert_eq!(other_fields(&dashboard, &fields), [""; 0]);
-    assert!(
-        dashboard["schemaVersion"]
-            .as_u64()
-            .is_some_and(|version| version >= 36)
-    );
-    assert!([0, 1, 2].contains(&dashboard["graphTooltip"].as_u64().expect("a number")));
-    assert!(dashboard["time"]["from"].is_string() && dashboard["time"]["to"].is_string());
-    assert!(dashboard["annotations"]["list"].is_array());
-    assert_eq!(other_fields(&dashboard["templating"], &["list"]), [""; 0]);
+#[tokio::test]
+#[ignore = "needs Node and Grafana's types"]
+async fn grafana_has_the_type_of_the_dashboard() {
+    assert_eq!(judged(&[&dashboard()]).await, [[""; 0]]);
 }
 
-#[test]
-fn each_variable_has_the_fields_of_grafanas_schema() {
-    let dashboard = dashboard();
-    let fields = [
-        "type",
-        "name",
-        "label",
-        "query",
-        "datasource",
-        "current",
-        "multi",
-        "options",
-        "refresh",
-        "sort",
-        "includeAll",
-        "allValue",
+#[tokio::test]
+#[ignore = "needs Node and Grafana's types"]
+async fn grafana_has_no_type_for_a_broken_dashboard() {
+    let good = dashboard();
+    let broken = |pointer: &str, value: Value| {
+        let mut dashboard = good.clone();
+        *dashboard.pointer_mut(pointer).expect(pointer) = value;
+        dashboard
+    };
+    let broken = [
+        broken("/schemaVersion", json!("39")),
+        broken("/panels/2/gridPos", json!({"height": 8})),
+        broken("/panels/2/fieldConfig/defaults", json!({"units": "s"})),
+        broken("/templating/list/1/type", json!("question")),
     ];
-    let types = ["query", "custom", "datasource"];
-    for variable in list(&dashboard, "/templating/list") {
-        assert_eq!(other_fields(variable, &fields), [""; 0]);
-        assert!(types.contains(&variable["type"].as_str().expect("a type")));
-        assert!(variable["name"].is_string());
-        for option in variable["options"].as_array().into_iter().flatten() {
-            assert!(option["text"].is_string() && option["value"].is_string());
-        }
+    for found in judged(&broken.iter().collect::<Vec<_>>()).await {
+        assert_eq!(found.len(), 1, "{found:?}");
     }
 }
 
 #[test]
-fn each_panel_has_the_fields_of_grafanas_schema() {
+fn each_panel_has_a_number_and_a_unit_that_grafana_knows() {
     let dashboard = dashboard();
-    let fields = [
-        "id",
-        "type",
-        "title",
-        "description",
-        "gridPos",
-        "datasource",
-        "targets",
-        "fieldConfig",
-        "options",
-        "collapsed",
-        "panels",
-    ];
-    let units = ["cps", "s", "short"];
     let mut ids = BTreeSet::new();
     for panel in list(&dashboard, "/panels") {
-        assert_eq!(other_fields(panel, &fields), [""; 0]);
-        assert!(
-            ids.insert(panel["id"].as_u64()),
-            "two panels have the id {}",
-            panel["id"]
-        );
+        assert!(ids.insert(panel["id"].as_u64()), "{} is twice", panel["id"]);
         assert!(["row", "text", "timeseries"].contains(&panel["type"].as_str().expect("a type")));
     }
     for chart in charts(&dashboard) {
-        assert_eq!(
-            other_fields(&chart["fieldConfig"], &["defaults", "overrides"]),
-            [""; 0]
+        let unit = chart["fieldConfig"]["defaults"]["unit"].as_str();
+        assert!(
+            ["cps", "s", "short"].contains(&unit.expect("a unit")),
+            "{unit:?}"
         );
-        let unit = &chart["fieldConfig"]["defaults"]["unit"];
-        assert!(units.contains(&unit.as_str().expect("a unit")), "{unit}");
-        let names: BTreeSet<_> = list(chart, "/targets")
-            .iter()
-            .map(|one| one["refId"].as_str())
-            .collect();
-        assert_eq!(
-            names.len(),
-            list(chart, "/targets").len(),
-            "{}",
-            chart["title"]
-        );
-        let source = json!({"type": "prometheus", "uid": "${datasource}"});
-        assert_eq!(chart["datasource"], source);
+        let targets = list(chart, "/targets");
+        let names: BTreeSet<_> = targets.iter().map(|one| one["refId"].as_str()).collect();
+        assert_eq!(names.len(), targets.len(), "{}", chart["title"]);
     }
 }
 
