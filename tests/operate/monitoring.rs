@@ -1,7 +1,7 @@
 //! The dashboard for Grafana is valid, and each of its queries names series that exist.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -185,6 +185,47 @@ fn each_alert_rule_names_series_of_the_table() {
         let expression = rule["expr"].as_str().expect("an expression");
         assert_eq!(unknown_names(expression), [""; 0], "{}", rule["alert"]);
     }
+}
+
+/// The text of the library's source.
+fn source(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let texts = entries.map(|entry| {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true if path.ends_with("generate") => String::new(),
+            true => source(&path),
+            false => std::fs::read_to_string(path).unwrap_or_default(),
+        }
+    });
+    texts.collect()
+}
+
+#[test]
+fn each_outcome_and_kind_in_a_rule_is_one_that_the_service_writes() {
+    let rules = std::fs::read_to_string(root().join("deploy/prometheus-alerts.yml"));
+    let rules = rules
+        .expect("rules")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let source = source(&root().join("src"));
+    let mut count = 0;
+    for label in ["kind", "outcome"] {
+        let matcher = format!("{label}=~\"");
+        let matchers = rules.split(&matcher).skip(1);
+        for value in matchers.flat_map(|rest| rest.split('"').next().unwrap_or_default().split('|'))
+        {
+            count += 1;
+            let known = format!("\"{}", value.trim_matches(['.', '+']));
+            let known = known.replace("\"_", "_");
+            assert!(
+                source.contains(&known),
+                "nothing writes the {label} {value}"
+            );
+        }
+    }
+    assert!(count > 50, "{count} values");
 }
 
 /// Panels that are empty as long as nothing is wrong.
