@@ -72,7 +72,10 @@ pub(super) async fn list(
     let page = wanted.page.max(1);
     let history = console.source.history();
     let skip = (page - 1).saturating_mul(PAGE);
-    let searched = Search::new(&wanted.text).map(|search| search.find(&history.contents()));
+    let searched = match Search::new(&wanted.text) {
+        Some(search) => Some(search.find(history.contents()).await),
+        None => None,
+    };
     let fits = |record: &MessageRecord| {
         let is_found = searched.as_ref();
         is_found.is_none_or(|found| found.contains(&record.sequence)) && wanted.fits(record)

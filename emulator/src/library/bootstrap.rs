@@ -17,7 +17,7 @@ pub struct Bootstrapped {
 
 impl Emulator {
     /// Creates the declared resources. Existing resources, from a data folder, stay as they are. Messages are published
-    /// only to new topics, or each start would publish them again.
+    /// only to new topics, or each start would publish them again. The console offers them as examples.
     ///
     /// # Errors
     /// If a resource cannot be created. This is rare, since the declaration was checked. Resources that were created before
@@ -38,7 +38,9 @@ impl Emulator {
             let subscription = self.subscription(subscription)?;
             subscription.set_faults(faults.clone())?;
         }
-        for (topic, message) in &declared.messages {
+        for (place, (topic, message)) in declared.messages.iter().enumerate() {
+            let title = format!("bootstrap message {}", place + 1);
+            self.topic(topic)?.add_example(&title, message.clone())?;
             if done.created.contains(topic) {
                 self.publish(topic, message.clone())?;
                 done.published += 1;

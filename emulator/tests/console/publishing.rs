@@ -1,10 +1,10 @@
 //! Messages that are published in the console.
 
-use emulator::Message;
+use emulator::{Bootstrap, BootstrapDefaults, Message, Pace};
 use serde_json::json;
 
 use super::{PUBLISH, get, post};
-use crate::harness::{Scene, TOPIC};
+use crate::harness::{Scene, TOPIC, emulator};
 
 #[tokio::test]
 async fn the_form_publishes_a_message_with_all_its_fields() {
@@ -90,4 +90,18 @@ async fn the_form_offers_the_examples_of_the_topic() {
     assert_eq!(found["examples"][1]["data"]["encoding"], "base64");
     let other = get(&scene.emulator, "topics/shop/orders-dead").await;
     assert_eq!(other["examples"], json!([]));
+}
+
+#[tokio::test]
+async fn the_form_offers_the_messages_of_a_bootstrap_file() {
+    let emulator = emulator(Pace::Eager);
+    let file = "topics: {orders: {messages: [{text: hi, attributes: {kind: order}}]}}";
+    let defaults = BootstrapDefaults::new("shop");
+    let declared = Bootstrap::parse("shop.yaml", file, &defaults).unwrap();
+    emulator.bootstrap(&declared).unwrap();
+    let found = get(&emulator, "topics/shop/orders").await;
+    let example = &found["examples"][0];
+    assert_eq!(example["title"], "bootstrap message 1");
+    assert_eq!(example["data"]["text"], "hi");
+    assert_eq!(example["attributes"], json!({"kind": "order"}));
 }
