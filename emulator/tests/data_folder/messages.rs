@@ -1,6 +1,7 @@
 //! Messages and their deliveries after a restart.
 
-use emulator::{Message, PushConfig, SubscriptionConfig};
+use emulator::{DeadLetterPolicy, Message, PushConfig, SubscriptionConfig};
+use serde_json::json;
 
 use super::{ENDS, End, Folder, ack_all, publish, subscribed, unacked};
 use crate::harness::{DEAD_SUBSCRIPTION, DEAD_TOPIC, Endpoint, SUBSCRIPTION, TOPIC};
@@ -128,4 +129,29 @@ async fn messages_of_no_subscription_are_removed_from_the_folder() {
         sizes.push(size());
     }
     assert!(sizes[3] < 2 * sizes[1], "{sizes:?}");
+}
+
+#[tokio::test]
+async fn a_replayed_dead_letter_stays_acknowledged_over_a_restart() {
+    for end in ENDS {
+        let folder = Folder::new("replayed");
+        let emulator = folder.start().await;
+        emulator.create_topic(DEAD_TOPIC).unwrap();
+        let letters = SubscriptionConfig::new(DEAD_SUBSCRIPTION, DEAD_TOPIC);
+        emulator.create_subscription(letters).unwrap();
+        drop(subscribed(&emulator, |config| {
+            config.dead_letter_policy = Some(DeadLetterPolicy::new(DEAD_TOPIC));
+        }));
+        let letter = Message::new("bad")
+            .with_attribute("CloudPubSubDeadLetterSourceSubscription", "billing")
+            .with_attribute("CloudPubSubDeadLetterSourceSubscriptionProject", "shop");
+        let id = emulator.publish(DEAD_TOPIC, letter).unwrap();
+        let url = format!("{}/console/api/dead-letters/replay", emulator.url());
+        let body = json!({"subscription": DEAD_SUBSCRIPTION, "messageId": id, "acknowledge": true});
+        let replay = reqwest::Client::new().post(url).json(&body);
+        assert_eq!(replay.send().await.unwrap().status(), 200);
+        let emulator = folder.restart(emulator, end).await;
+        assert_eq!(unacked(&emulator, DEAD_SUBSCRIPTION), [""; 0], "{end:?}");
+        assert_eq!(unacked(&emulator, SUBSCRIPTION), ["bad"], "{end:?}");
+    }
 }
