@@ -128,7 +128,7 @@ fn resources_of_a_file_are_created() {
     for line in [
         "created projects/shop/topics/orders",
         "created projects/shop/subscriptions/orders-fulfilment",
-        "note: topic orders-dead-letter is for dead letters only, and subscription orders-dead-letter keeps them",
+        "note: topic orders-dead-letter is in no file: it is added for dead letters, with a subscription of this name that keeps them",
         "published 2 messages",
     ] {
         assert!(text.iter().any(|each| each == line), "{line}: {text:?}");
@@ -230,7 +230,7 @@ fn the_help_has_an_example_for_a_newcomer() {
         "--host-port <HOST:PORT>",
         "[default: 127.0.0.1:8085]",
         "[default: 2000]",
-        "PUBSUB_EMULATOR_HOST tells clients",
+        "Clients find the emulator by\nPUBSUB_EMULATOR_HOST",
     ] {
         assert!(help.contains(words), "{words}: {help}");
     }

@@ -63,7 +63,7 @@ fn shared(subscribers: &[Subscriber]) -> Vec<Finding> {
             SHARED.found(
                 topic,
                 format!("it is the dead-letter topic of {}", ids.join(", ")),
-                "leave .dead_letter_topic(…) out, so that each has <subscription>-dead-letter",
+                "remove .dead_letter_topic(…): each subscription then has the topic <subscription>-dead-letter",
             )
         })
         .collect()

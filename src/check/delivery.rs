@@ -24,22 +24,22 @@ fn order(subscriber: &Subscriber) -> Vec<Finding> {
     let mut findings = vec![ORDER_DEAD_LETTER.found(
         id,
         format!(
-            "it is ordered, and a message leaves for {:?} after {} attempts",
+            "it is ordered, and a message is dead-lettered to {:?} after {} attempts",
             subscriber.dead_letter_topic, subscriber.cloud.attempts
         ),
-        "write the handler so that it tolerates a missing message, leave .ordered() out, or accept it: --accept order-dead-letter=SUBSCRIPTION",
+        "write the handler so that it tolerates a missing message, remove .ordered(), or accept it: --accept order-dead-letter=SUBSCRIPTION",
     )];
     if !subscriber.is_guarded() {
         findings.push(ORDER_DUPLICATES.found(
             id,
-            "it is ordered, and Idempotency::none remembers nothing",
+            "it is ordered, and Idempotency::none does not recognise duplicates",
             "declare .idempotency(Idempotency::by_message_id())",
         ));
     } else if matches!(subscriber.dedup.store_down, StoreDown::Open(_)) {
         findings.push(ORDER_DUPLICATES.found(
             id,
-            "it is ordered, and StoreDown::open remembers nothing while the store is down",
-            "leave .when_store_is_down(…) out: messages then wait, in their order",
+            "it is ordered, and StoreDown::open does not recognise duplicates while the store is down",
+            "remove .when_store_is_down(…): messages then wait, in their order",
         ));
     }
     findings
@@ -48,8 +48,8 @@ fn order(subscriber: &Subscriber) -> Vec<Finding> {
 fn unwrapped(subscriber: &Subscriber) -> Finding {
     UNWRAPPED.found(
         &subscriber.id,
-        "its pushes have no wrapper, which alone carries the delivery attempt",
-        "leave .unwrapped() out, and clear no_wrapper, or accept it: --accept unwrapped-attempts=SUBSCRIPTION",
+        "its pushes have no wrapper, and only the wrapper carries the delivery attempt",
+        "remove .unwrapped() and clear no_wrapper, or accept it: --accept unwrapped-attempts=SUBSCRIPTION",
     )
 }
 
@@ -67,7 +67,7 @@ fn eventarc(subscriber: &Subscriber) -> Vec<Finding> {
                 &subscriber.id,
                 format!("it declares {what}, and Eventarc's subscription cannot have one"),
                 format!(
-                    "leave {call} out and look at the attributes in the handler, or leave .eventarc() out and let Pub/Sub push itself"
+                    "remove {call} and check the attributes in the handler, or remove .eventarc(), so that Pub/Sub pushes to the service"
                 ),
             )
         })

@@ -129,7 +129,7 @@ fn avro_mismatches(declared: &TopicSchema, schema: &Value) -> Vec<String> {
             .zip(property.get("type").and_then(Value::as_str));
         if let Some((avro, json)) = types.filter(|(avro, json)| !is_read_as(avro, json)) {
             mismatches.push(format!(
-                "{name:?} is {avro} in the one and {json} in the other"
+                "{name:?} is {avro} in the topic schema and {json} in the handler's type"
             ));
         }
     }

@@ -70,7 +70,7 @@ fn waiting(subscriber: &Subscriber) -> Option<Finding> {
     is_always.then(|| {
         ALERT_ALWAYS.found(
             &subscriber.id,
-            format!("the alert on undelivered messages is at {most}, and about {normal:.0} are on their way on a normal day"),
+            format!("the alert on undelivered messages is at {most}, and about {normal:.0} are undelivered on a normal day"),
             "declare .alerts(Alerts::default().undelivered_messages(…)) well above throughput times latency",
         )
     })
@@ -96,7 +96,9 @@ fn share(subscriber: &Subscriber) -> Option<Finding> {
     (share >= 1.0).then(|| {
         ALERT_NEVER.found(
             &subscriber.id,
-            format!("the alert on failed pushes fires above a share of {share}, which no share is"),
+            format!(
+                "the alert on failed pushes fires above a share of {share}, expected less than 1"
+            ),
             "declare .alerts(Alerts::default().failed_push_share(…)) below 1",
         )
     })

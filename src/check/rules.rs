@@ -30,7 +30,7 @@ rules! {
         "the attempts are used up before the retention ends",
         "a message that fails is deleted when its retention ends: it never reaches the dead-letter topic, and no alert is raised";
     Warning RETRIES_RISK: "retries-retention-risk",
-        "the attempts are used up before the retention ends, even if every pause is as long as it may be",
+        "the attempts are used up before the retention ends, even if every pause has its maximum length",
         "Pub/Sub's back-off is best effort and has no documented steps; at its longest a failing message is deleted before it is dead-lettered";
     Warning OUTAGE: "outage-survival",
         "a message survives an outage of one hour: of the store, of the key server, or behind an open circuit breaker",
@@ -45,7 +45,7 @@ rules! {
         "each subscription has a dead-letter topic of its own",
         "one replay or discard then affects the dead letters of several subscriptions, and an alert does not say which";
     Warning ORDER_DEAD_LETTER: "order-dead-letter",
-        "an ordered subscription's order survives a dead letter",
+        "an ordered subscription keeps its order when a message is dead-lettered",
         "after the last attempt the message is dead-lettered and those behind it run without it; order is not kept into the dead-letter topic";
     Warning ORDER_DUPLICATES: "order-duplicates",
         "an ordered subscription recognises duplicates",
@@ -54,20 +54,20 @@ rules! {
         "a handler can distinguish a first delivery from a last one",
         "a push without wrapper carries no delivery attempt, dead-letter policy or not: handlers, logs and dead letters do not have it";
     Error EVENTARC: "eventarc-settings",
-        "an Eventarc subscriber declares nothing that only a subscription of one's own can have",
-        "Eventarc makes the subscription itself and takes none of these settings, so the deploy is rejected or they do nothing";
+        "an Eventarc subscriber declares no setting that Eventarc's own subscription cannot have",
+        "Eventarc creates the subscription and accepts none of these settings, so the deploy is rejected or they have no effect";
     Warning LATENCY: "latency-deadline",
         "the expected latency is within the ack deadline",
         "Pub/Sub would redeliver a normal message before it is acked";
     Warning ALERT_ALWAYS: "alert-always",
         "no alert fires on a normal day",
-        "an alert that is always on is switched off";
+        "an alert that is always active is ignored";
     Warning ALERT_NEVER: "alert-never",
         "each alert can fire",
         "messages are lost without an alert";
     Error TYPES: "types-differ",
         "one name of a message type means one JSON Schema",
-        "the documents and schemas that publishers read hold one of them; the other reader may reject what fits it";
+        "the documents and schemas for publishers contain one of them; the other subscriber may reject messages that fit it";
     Warning TOPIC_SCHEMA: "topic-schema-fields",
         "what fits the topic's Pub/Sub schema can be read by its handlers",
         "a message that Pub/Sub lets through is dead-lettered by the handler";
@@ -76,10 +76,10 @@ rules! {
         "a publisher that copies an example from the documents publishes a dead letter";
     Warning UNRELEASED: "unreleased",
         "the message types have been released",
-        "a change that old publishers cannot keep up with is not noticed";
+        "a change that is incompatible with old publishers is not detected";
     Error BREAKS: "schema-breaks",
         "messages of publishers of the last release can still be read",
-        "publishers are not deployed with this service: their messages are dead-lettered from the first minute";
+        "publishers are not deployed with this service: their messages are dead-lettered as soon as it is deployed";
     Warning REMOVES: "schema-removes",
         "every released field is still read",
         "old publishers still send it, and readers ignore it";
@@ -105,14 +105,14 @@ rules! {
         "no topic, schema, subscription, trigger or store is deleted or replaced",
         "its messages or records are lost";
     Error PLAN_MISSING: "plan-missing",
-        "everything declared is in the plan or state; alert policies are not looked at",
+        "everything declared is in the plan or state; alert policies are not checked",
         "it will not exist";
     Error PLAN_SUPERFLUOUS: "plan-superfluous",
         "everything of this service in the plan or state is declared",
         "no declaration describes it";
     Error PLAN_DRIFT: "plan-drift",
         "the plan or state agrees with the declarations",
-        "the cloud does something else than the declaration, its documents and its tests describe";
+        "the cloud behaves differently from the declaration, its documents and its tests";
     Error PLAN_CALLER: "plan-caller",
         "audience and service account are the same on both sides",
         "every push is refused with 401 or 403, and after the last attempt valid messages are dead letters";
@@ -121,10 +121,10 @@ rules! {
         "requests that need the role are rejected";
     Error SERVICE_AUTHENTICATION: "service-authentication",
         "with PUSHGATE_AUTHENTICATION=platform, Cloud Run checks the caller",
-        "the signature of a token is not checked: every caller that reaches the service can push in any name";
+        "the signature of a token is not checked: every caller that reaches the service can push under any identity";
     Error SERVICE_AUDIENCE: "service-audience",
         "where Cloud Run checks the caller, it accepts the audiences of the pushes",
-        "Cloud Run rejects every push before the service sees it";
+        "Cloud Run rejects every push before the service receives it";
     Error SERVICE_TIMEOUT: "service-timeout",
         "Cloud Run's time-out is at least the longest ack deadline",
         "Cloud Run answers 504 for a handler that may still run, and Pub/Sub redelivers the message";
@@ -139,7 +139,7 @@ rules! {
         "a message of 10 MB, which Pub/Sub accepts, is refused with 413 until it is a dead letter";
     Error SERVICE_STORE: "service-store",
         "the deployed service remembers handled messages in a store that instances share",
-        "each instance would remember only its own messages, and nothing after its end, so the service does not start";
+        "each instance would remember only its own messages, and lose them when it exits, so the service does not start";
     Error SERVICE_EMULATOR: "service-emulator",
         "the deployed service talks to Google and not to an emulator",
         "dead letters and records are lost with the emulator";

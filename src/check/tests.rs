@@ -142,7 +142,7 @@ fn a_fault_of_a_declaration_hides_no_other_finding() {
         ("declaration", "change .hard_limit(…) and .ack_deadline(…)"),
         (
             "window-retention",
-            "leave .window(…) out, which makes it as long as the retention, or declare a shorter .retention(…)",
+            "remove .window(…), so that it is as long as the retention, or declare a shorter .retention(…)",
         ),
     ];
     assert_eq!(rules, expected.map(|(rule, fix)| (rule, fix.to_owned())));
@@ -389,7 +389,7 @@ fn hostile_plans_are_refused() {
     rejected(b"{}", "neither planned_values");
     rejected(
         br#"{"format_version": "2.0", "values": {}}"#,
-        "format \"2.0\"",
+        "format_version is \"2.0\"",
     );
     rejected(br#"{"errored": true, "values": {}}"#, "failed");
     rejected(br#"{"values": {"root_module": "hush"}}"#, "root_module");

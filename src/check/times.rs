@@ -41,7 +41,7 @@ fn window(subscriber: &Subscriber) -> Option<Finding> {
         WINDOW.found(
             &subscriber.id,
             format!("a handled message is remembered for {window:?}, and Pub/Sub keeps an unacked one for {retention:?}"),
-            "leave .window(…) out, which makes it as long as the retention, or declare a shorter .retention(…)",
+            "remove .window(…), so that it is as long as the retention, or declare a shorter .retention(…)",
         )
     })
 }
@@ -63,7 +63,7 @@ fn retries(subscriber: &Subscriber) -> Option<Finding> {
     }
     (longest >= retention).then(|| {
         let what = format!(
-            "{attempts} attempts take up to {longest:?} if every pause is the longest, and the retention is {retention:?}"
+            "{attempts} attempts take up to {longest:?} if every pause has its maximum length, and the retention is {retention:?}"
         );
         RETRIES_RISK.found(&subscriber.id, what, fix)
     })

@@ -128,7 +128,7 @@ mod tests {
             &[("PUSHGATE_CALLERS", Some("serviceAccount:push@shop.example"))],
             &[],
             &[
-                "PUSHGATE_CALLERS holds \"serviceAccount:push@shop.example\", which is written as a member of an IAM policy",
+                "PUSHGATE_CALLERS contains \"serviceAccount:push@shop.example\", which is written as a member of an IAM policy",
             ],
         );
         check(

@@ -16,18 +16,14 @@ pub(crate) fn project_id(text: &str) -> Result<String, String> {
 /// Adds the project from the metadata server, if the environment does not have it (Google, *Container runtime contract*:
 /// `project/project-id`, header `Metadata-Flavor`; `GCE_METADATA_HOST` replaces the server).
 pub(crate) async fn complete(environment: Environment) -> Environment {
-    if environment.get(PROJECT.name).is_some() {
+    if environment.get(PROJECT.name).is_some() || environment.is_not_utf8(PROJECT.name) {
         return environment;
     }
     let host = environment
         .get("GCE_METADATA_HOST")
         .unwrap_or("metadata.google.internal");
     match fetch_project(host).await {
-        Ok(project) => {
-            let mut variables = environment.0.as_ref().clone();
-            variables.insert(PROJECT.name.into(), project);
-            Environment(variables.into())
-        }
+        Ok(project) => environment.with([(PROJECT.name, project)]),
         Err(error) => {
             tracing::warn!(
                 error = crate::loggable::chain(&error),

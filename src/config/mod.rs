@@ -83,6 +83,7 @@ impl Config {
             faults: Vec::new(),
         };
         let config = reader.config();
+        reader.check_encoding();
         match config {
             Some(config) if reader.faults.is_empty() => Ok(config),
             _ => Err(ConfigError {
@@ -195,7 +196,7 @@ mod tests {
             "GOOGLE_CLOUD_PROJECT is not set",
             "PUSHGATE_STORE is not set",
             "PUSHGATE_AUDIENCE is not set",
-            "PUSHGATE_CALLERS holds \"me\", which is no e-mail, expected e-mails as in tokens",
+            "PUSHGATE_CALLERS contains \"me\", which is no e-mail, expected e-mails as in tokens",
         ] {
             assert!(error.contains(expected), "{error}");
         }

@@ -8,7 +8,7 @@ use url::{Host, Url};
 use super::settings::{
     AUDIENCE, AUTHENTICATION, BODIES, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY,
     FIRESTORE_EMULATOR, GRACE, ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT,
-    PUBSUB_EMULATOR, STORE, STORE_CA_FILE, STORE_PASSWORD, STORE_TIMEOUT, Setting,
+    PUBSUB_EMULATOR, SETTINGS, STORE, STORE_CA_FILE, STORE_PASSWORD, STORE_TIMEOUT, Setting,
 };
 use super::{Config, Fault};
 use crate::dedup::StoreSetting;
@@ -75,6 +75,17 @@ impl Reader<'_> {
         })
     }
 
+    /// Reports the settings that are not UTF-8 as such instead of as unset.
+    pub(super) fn check_encoding(&mut self) {
+        let environment = self.environment;
+        for setting in SETTINGS {
+            if environment.is_not_utf8(setting.name) {
+                self.faults.retain(|fault| fault.name != setting.name);
+                let _none: Option<()> = self.fault(&setting, "is not UTF-8".into());
+            }
+        }
+    }
+
     /// Reads the limit of all bodies, which must have room for the largest one.
     fn bodies(&mut self, largest: Option<u64>) -> Option<u64> {
         let bodies = self.number(&BODIES, 1024, 64 << 30)?;
@@ -129,7 +140,7 @@ impl Reader<'_> {
         })?;
         let wrong = items.iter().find_map(|item| Some((item, fault(item)?)));
         match wrong {
-            Some((item, why)) => self.fault(setting, format!("holds {item:?}, which {why}")),
+            Some((item, why)) => self.fault(setting, format!("contains {item:?}, which {why}")),
             None => Some(items),
         }
     }

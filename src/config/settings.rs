@@ -102,7 +102,7 @@ settings! {
         "the export of metrics: to Prometheus, which reads /metrics, and by OTLP; if unset, otlp with an endpoint and none without",
         "prometheus, otlp, both separated by a comma, or none";
     PROMETHEUS_HOST: "OTEL_EXPORTER_PROMETHEUS_HOST", Some("localhost"),
-        "the address of /metrics; metrics on another address than loopback are open to everyone who reaches it",
+        "the address of /metrics; on another address than loopback, every client that reaches it can read the metrics",
         "an IP address or localhost";
     PROMETHEUS_PORT: "OTEL_EXPORTER_PROMETHEUS_PORT", Some("9464"),
         "the port of /metrics",
@@ -120,16 +120,16 @@ settings! {
         "the URL for traces by OTLP, with its path; if unset, v1/traces below the base URL",
         "an http or https URL";
     SAMPLER: "OTEL_TRACES_SAMPLER", Some("parentbased_always_on"),
-        "the traces that are sent; parentbased ones do what the message's trace says, or the request's",
+        "the traces that are sent; a parentbased sampler follows the sampled flag of the message's trace, or of the request's",
         "always_on, always_off, traceidratio, or parentbased_ and one of these";
     SAMPLER_RATIO: "OTEL_TRACES_SAMPLER_ARG", Some("1"),
-        "the part of the traces that traceidratio sends",
+        "the share of traces that traceidratio sends",
         "a number, 0 to 1";
     TRACE_PARENT: "PUSHGATE_TRACE_PARENT", Some("message"),
-        "the trace of a push: the message's, so that all its deliveries are in one trace, or the HTTP request's. The other one is linked",
+        "the trace of a push: the message's, so that all its deliveries are in one trace, or the HTTP request's; the other one is linked",
         "message or request";
     TRACE_FAILURES: "PUSHGATE_TRACE_FAILURES", Some("false"),
-        "the switch that also sends the failed spans of traces that are not sampled",
+        "the switch for sending failed spans of traces that are not sampled, too",
         "true or false";
     OTLP_PROTOCOL: "OTEL_EXPORTER_OTLP_PROTOCOL", Some("http/protobuf"),
         "the transport of OTLP",

@@ -30,7 +30,7 @@ impl Reader<'_> {
         let chosen = self.optional(&METRICS_EXPORTER, exporters)?;
         let [prometheus, otlp] = chosen.unwrap_or([false, metrics.is_some()]);
         if otlp && metrics.is_none() {
-            let found = format!("has otlp, but {} is not set", OTLP_ENDPOINT.name);
+            let found = format!("contains otlp, but {} is not set", OTLP_ENDPOINT.name);
             return self.fault(&METRICS_EXPORTER, found);
         }
         let port = u16::try_from(port?).ok()?;

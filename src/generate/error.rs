@@ -6,8 +6,8 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeriveError {
     #[error(
-        "subscriber {one:?} and subscriber {other:?} read different types that are both named {name:?}, as m2m/schemas/{name}.json would be: \
-         give one another name by #[schemars(rename = \"…\")]"
+        "subscriber {one:?} and subscriber {other:?} read different types that are both named {name:?}, but \
+         m2m/schemas/{name}.json can hold only one: rename one by #[schemars(rename = \"…\")]"
     )]
     SameName {
         name: String,
@@ -32,15 +32,15 @@ pub(crate) enum DeriveError {
         source: std::io::Error,
     },
     #[error(
-        "no folder with m2m/ and Cargo.toml from {} upwards: call it inside the project, or name its folder by --root",
+        "no folder with m2m/ and Cargo.toml from {} upwards: run it inside the project, or name the project's folder by --root",
         .from.display()
     )]
     NoRoot { from: PathBuf },
     #[error("--root is {}, expected a folder with m2m/ and Cargo.toml", .found.display())]
     NotRoot { found: PathBuf },
-    #[error("the folder this was called in cannot be had")]
+    #[error("cannot determine the current folder")]
     NoFolder(#[source] std::io::Error),
-    #[error("cannot write {what} down")]
+    #[error("cannot serialize {what}")]
     Serialize {
         what: &'static str,
         source: Box<dyn std::error::Error + Send + Sync>,

@@ -3,7 +3,7 @@
 /// The error of a text in UTF-16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the text is UTF-16, expected UTF-8: PowerShell writes that with | Out-File -Encoding utf8"
+    "the text is UTF-16, expected UTF-8: PowerShell writes UTF-8 with | Out-File -Encoding utf8"
 )]
 pub(crate) struct Utf16;
 

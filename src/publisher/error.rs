@@ -129,9 +129,9 @@ fn explained(error: &google_cloud_pubsub::Error) -> String {
 
 fn advice(error: &google_cloud_pubsub::Error) -> &'static str {
     match error.status().map(|status| status.code) {
-        Some(Code::NotFound) => "does it exist?",
+        Some(Code::NotFound) => "check that it exists",
         Some(Code::PermissionDenied | Code::Unauthenticated) => {
-            "does this account have the role roles/pubsub.publisher?"
+            "check that this account has the role roles/pubsub.publisher"
         }
         _ if is_transient(error) => "Pub/Sub cannot be reached, or did not respond in time",
         _ => "Pub/Sub rejects the message",

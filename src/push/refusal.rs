@@ -23,7 +23,7 @@ pub(crate) enum Refusal {
     Envelope(#[from] EnvelopeError),
     #[error(transparent)]
     NotClaimed(#[from] NotClaimed),
-    #[error("a step of the push itself panicked")]
+    #[error("a step of the push panicked outside the handler")]
     Defect,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum NoEndpoint {
     )]
     Path(String),
     /// Neither a push nor a health check, such as the requests of scanners.
-    #[error("nothing is at {0:?}")]
+    #[error("there is no endpoint at {0:?}")]
     Nothing(String),
     #[error("the method is {0}, expected POST")]
     Method(String),

@@ -168,7 +168,7 @@ impl Connections {
             tracing::warn!(
                 connections = count,
                 closed = enough,
-                "no room for more connections: the longest idle ones are closed"
+                "the connection limit is reached: the longest idle connections are closed"
             );
         }
     }

@@ -73,7 +73,11 @@ impl Running {
             "shutting down: new pushes are rejected"
         );
         self.receiver.deliveries.shutdown.run(self.grace).await;
-        let _ = timeout(2 * CLOSE_TIMEOUT, self.accepting).await;
+        if let Ok(Err(_panic)) = timeout(2 * CLOSE_TIMEOUT, self.accepting).await {
+            tracing::error!(
+                "the task that accepts connections panicked: new pushes got no response"
+            );
+        }
         self.receiver.replies.log_limit.flush();
         self.telemetry.shut_down().await;
         tracing::info!("shut down");

@@ -1,5 +1,8 @@
 //! The command line and its output.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
 use crate::harness::google::Google;
 use crate::harness::process::{Ended, Process, command, ended, settings};
 
@@ -153,6 +156,18 @@ async fn a_wrong_log_format_is_explained() {
                 .contains("PUSHGATE_LOG_FORMAT is \"xml\", expected json or text"),
         "{}",
         ended.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_setting_that_is_not_utf_8_is_reported_as_such() {
+    let mut command = command(&["serve"]);
+    command.envs(ENOUGH);
+    command.env("PUSHGATE_AUDIENCE", OsStr::from_bytes(b"\xff"));
+    let stderr = ended(command).await.stderr;
+    assert!(
+        stderr.contains("1 invalid settings:\n  PUSHGATE_AUDIENCE is not UTF-8, expected"),
+        "{stderr}"
     );
 }
 

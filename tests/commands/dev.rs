@@ -38,8 +38,8 @@ async fn example_messages_show_what_the_product_is_for() {
     for line in [
         "✓ orders-fulfilment     handled → 204",
         "✓ orders-fulfilment     duplicate, not run again → 204",
-        "↻ orders-fulfilment     failed: the hall is locked → 503  attempt 1, again in 1.0 s",
-        "↻ orders-fulfilment     failed: the hall is locked → 503  attempt 2, again in 2.0 s",
+        "↻ orders-fulfilment     failed: the hall is locked → 503  attempt 1, redelivered in 1.0 s",
+        "↻ orders-fulfilment     failed: the hall is locked → 503  attempt 2, redelivered in 2.0 s",
         "✗ orders-fulfilment     dead-lettered: the warehouse has no such article as in line 1",
         "✓ uploads-fingerprints  handled → 204",
         "✓ stock-reports         handled → 204",
@@ -163,7 +163,7 @@ async fn a_taken_port_is_reported() {
         &free_port().to_string(),
     ]));
     process
-        .line(&format!("Port {port} is taken, so it is "))
+        .line(&format!("Port {port} is in use: this run uses "))
         .await;
 }
 
@@ -236,7 +236,7 @@ async fn a_store_that_does_not_answer_is_reported() {
     command.env("PUSHGATE_STORE", "redis://app:hush@127.0.0.1:1");
     let mut process = Process::start(command);
     let text = process
-        .line("messages are not handled, since the deduplication store does not answer: redis://app:***@127.0.0.1:1, check PUSHGATE_STORE: ")
+        .line("messages cannot be handled: the deduplication store does not answer: redis://app:***@127.0.0.1:1, check PUSHGATE_STORE: ")
         .await;
     assert!(
         !text.contains("FIRESTORE") && !text.contains("TLS"),

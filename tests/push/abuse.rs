@@ -238,7 +238,7 @@ async fn strangers_connections_keep_nothing_else_out() {
     let body = TestMessage::new("nobody-subscribes", task::SUCCEED).body();
     let push = soon("an answer", push_to(&url, body, &token)).await;
     assert_eq!(push.status, 404);
-    process.line("no room for more connections").await;
+    process.line("the connection limit is reached").await;
     let start = Instant::now();
     process.signal("-TERM").await;
     assert!(process.exit().await.success());

@@ -43,12 +43,12 @@ pub(super) struct Gate {
 #[derive(Debug, thiserror::Error)]
 enum Rejection {
     #[error(
-        "the emulator answers to programs and to pages of this machine, not to web pages from elsewhere"
+        "the emulator accepts requests of programs and of its own page, not of other web pages"
     )]
     ForeignPage,
     #[error(
-        "the emulator does not answer to this host name, which a web page could have pointed here: ask it by an IP address or \
-         by localhost, or start it with --public-url http://NAME:PORT"
+        "the emulator rejects this host name, which a web page could have resolved to this machine: use an IP address or \
+         localhost, or start it with --public-url http://NAME:PORT"
     )]
     ForeignName,
 }

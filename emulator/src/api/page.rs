@@ -46,7 +46,7 @@ fn last_name(token: &str) -> Result<String, ApiError> {
     let text = text.and_then(|text| String::from_utf8(text).ok());
     let last = text.as_deref().and_then(|text| text.strip_prefix(MARK));
     last.map(str::to_owned)
-        .ok_or_else(|| ApiError::invalid("The page token is not one that was given out"))
+        .ok_or_else(|| ApiError::invalid("The page token is not one that the emulator returned"))
 }
 
 #[cfg(test)]

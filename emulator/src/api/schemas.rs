@@ -150,7 +150,7 @@ impl SchemaService for Services {
             Some(SchemaSpec::Schema(schema)) => SchemaRef::Inline(schema),
             None => {
                 return Err(Status::invalid_argument(
-                    "A message is validated against a schema: its name, or the schema itself",
+                    "There is no schema to validate against: expected its name, or the schema itself",
                 ));
             }
         };

@@ -255,7 +255,8 @@ impl<'a> Collection<'a> {
         match (named, above) {
             (None, Some(topic)) => Ok(topic.to_string()),
             (Some(named), Some(_)) => {
-                let text = "found topic, expected none, since this stands under its topic";
+                let text =
+                    "found topic, expected none, since the subscription is listed under its topic";
                 Err(fault(named.referenced, text))
             }
             (Some(named), None) => {
@@ -264,7 +265,7 @@ impl<'a> Collection<'a> {
                 Ok(topic)
             }
             (None, None) => {
-                let text = "the subscription has no topic: name it, or write this under it";
+                let text = "the subscription has no topic: name the topic, or list the subscription under it";
                 Err(fault(name.referenced, text))
             }
         }

@@ -99,14 +99,14 @@ pub(super) fn collect(collection: &mut Collection<'_>, source: &Source, text: &s
     };
     if described.version.value != VERSION {
         let text = format!(
-            "version is {}, expected {VERSION}, from a pushgate as old as this emulator",
+            "version is {}, expected {VERSION}: use a pushgate of the same release as this emulator",
             described.version.value
         );
         let fault = BootstrapFault::new(source, described.version.referenced, text);
         return collection.fault(fault);
     }
     let Some(base) = collection.defaults.push_to.clone() else {
-        let text = "declarations of a service do not say where it listens: add --push-to URL";
+        let text = "declarations of a service do not contain its URL: add --push-to URL";
         return collection.fault(BootstrapFault::new(source, Location::UNKNOWN, text));
     };
     for topic in described.topics {

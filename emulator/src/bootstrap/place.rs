@@ -89,7 +89,7 @@ impl BootstrapFault {
                 ..
             } => format!("found {unexpected}, expected {expected}"),
             Error::DuplicateMappingKey { key: Some(key), .. } => {
-                format!("{key:?} is there twice, expected once")
+                format!("{key:?} occurs twice, expected once")
             }
             Error::Unexpected { expected, .. } => {
                 format!("found {}, expected {}", found(), kind(expected))

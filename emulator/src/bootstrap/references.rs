@@ -81,8 +81,9 @@ impl Collection<'_> {
                 ));
             }
             let id = topic.rsplit('/').next().unwrap_or_default();
-            let note =
-                format!("topic {id} is for dead letters only, and subscription {id} keeps them");
+            let note = format!(
+                "topic {id} is in no file: it is added for dead letters, with a subscription of this name that keeps them"
+            );
             self.note(note);
             self.declared.insert(topic.clone(), String::new());
             self.add_topic(TopicConfig::new(topic));

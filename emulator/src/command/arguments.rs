@@ -13,22 +13,22 @@ Examples:
   # An empty Pub/Sub. Google's clients find it by the two exports that it prints.
   emulator
 
-  # Topics, subscriptions and messages from a file. emulator/examples/shop.yaml shows all that can be said.
+  # Topics, subscriptions and messages from a file. emulator/examples/shop.yaml has every setting.
   emulator --project shop --bootstrap shop.yaml
 
   # The subscriptions that a service made with pushgate declares, pushed to it.
   pushgate describe > service.json
   emulator --bootstrap service.json --push-to http://127.0.0.1:8080
 
-  # In a container, where others know it by a name.
+  # In a container, which clients reach by a host name.
   emulator --host-port 0.0.0.0:8085 --allow-remote --public-url http://emulator:8085
 
-  # For tests: a free port, no pauses, and the faults of an earlier run again.
+  # For tests: a free port, no pauses, and the same faults as in an earlier run.
   emulator --host-port 127.0.0.1:0 --pace eager --seed 1234
 
-Its output is two commands of a shell, for eval; the rest goes to stderr, with its log. PUBSUB_EMULATOR_HOST tells clients where an
-emulator is; it does not tell the emulator where to listen: --host-port does. For endpoints with https://, SSL_CERT_FILE names a
-PEM file of the authorities to trust instead of the system's.";
+The standard output has two shell commands, for eval; everything else goes to stderr. Clients find the emulator by
+PUBSUB_EMULATOR_HOST; the emulator listens at --host-port and does not read that variable. For endpoints with https://,
+SSL_CERT_FILE names a PEM file of the authorities to trust instead of the system's.";
 
 /// A local Google Cloud Pub/Sub for laptops and tests, which pushes as Google does.
 ///
@@ -75,7 +75,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
     pub(crate) seed: Option<u64>,
 
-    /// Faults of every subscription, in JSON, such as {"duplicate": 0.1, "dropAnswer": 0.05}.
+    /// The faults of every subscription, in JSON, such as {"duplicate": 0.1, "dropAnswer": 0.05}.
     ///
     /// A bootstrap file, the console, and PUT /emulator/v1/projects/P/subscriptions/S/faults give one subscription others.
     #[arg(long, value_name = "JSON", value_parser = faults)]

@@ -61,7 +61,7 @@ pub(super) async fn publish(
     let topic = topic_name(&project, &id)?;
     if !(1..=1_000).contains(&publish.count) {
         return Err(ApiError::invalid(format!(
-            "1 to 1000 messages are published at once, not {}",
+            "count is {}, expected 1 to 1000",
             publish.count
         )));
     }
@@ -75,7 +75,7 @@ pub(super) async fn publish(
     let size_bytes = message.size_bytes().saturating_mul(publish.count);
     if size_bytes > MAX_PUBLISH_BYTES {
         return Err(ApiError::invalid(format!(
-            "So many messages have {size_bytes} bytes, and may have {MAX_PUBLISH_BYTES} in all"
+            "The messages have {size_bytes} bytes in all, more than {MAX_PUBLISH_BYTES}"
         )));
     }
     let source = &console.source;

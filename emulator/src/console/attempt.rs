@@ -89,7 +89,7 @@ pub(super) fn reply(reply: Reply) -> String {
     match reply {
         Reply::DeadlineExceeded => "no answer before the ack deadline".to_owned(),
         Reply::Ack => "acked".to_owned(),
-        Reply::Nack => "given back".to_owned(),
+        Reply::Nack => "nacked".to_owned(),
         Reply::LeaseEnded => "no ack before the deadline".to_owned(),
         Reply::Status(_) | Reply::NoAnswer => reply.to_string(),
     }

@@ -32,15 +32,15 @@ pub(super) struct Guard {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 enum Rejection {
     #[error(
-        "the console answers to localhost and to IP addresses of this machine only: open it as http://127.0.0.1:PORT/console/, or \
+        "the console accepts localhost and IP addresses of this machine only: open it as http://127.0.0.1:PORT/console/, or \
          start the emulator with --public-url http://NAME:PORT"
     )]
     ForeignHost,
     #[error(
-        "the emulator answers to its own page and to programs, not to web pages from elsewhere"
+        "the emulator accepts requests of programs and of its own page, not of other web pages"
     )]
     ForeignPage,
-    #[error("changes are asked for with the content type application/json")]
+    #[error("the content type of a change must be application/json")]
     NotJson,
 }
 

@@ -29,7 +29,7 @@ struct Listener {
 
 pub(super) async fn news(State(console): State<Console>) -> Response {
     let Ok(place) = console.listeners.clone().try_acquire_owned() else {
-        return unavailable("Too many pages listen");
+        return unavailable("Too many pages of the console are open");
     };
     let stopping = console.stopping.clone().cancelled_owned();
     let listener = Listener {

@@ -120,8 +120,8 @@ pub(super) async fn request(
         .source
         .request(&config, message, which.attempt, token)
         .await?;
-    let request =
-        request.ok_or_else(|| ApiError::precondition("The subscription is not pushed any more"))?;
+    let request = request
+        .ok_or_else(|| ApiError::precondition("The subscription no longer has a push endpoint"))?;
     Ok(Json(shown(&request)))
 }
 

@@ -11,7 +11,7 @@ pub(super) enum Rejection {
     #[error(transparent)]
     Api(#[from] ApiError),
     #[error(
-        "This message has left the console's history, which keeps the latest {messages} messages, in at most 8 MiB. \
+        "This message is no longer in the console's history, which keeps the latest {messages} messages, in at most 8 MiB. \
          Start the emulator with a larger --history to follow more of them. The message itself is not lost: subscriptions \
          hold it until it is acknowledged"
     )]
@@ -21,7 +21,7 @@ pub(super) enum Rejection {
     )]
     NotSeen,
     #[error(
-        "The console follows no messages, since the emulator was started with --history 0. Start it with a larger --history"
+        "The console records no messages, since the emulator was started with --history 0. Start it with a larger --history"
     )]
     NoHistory,
 }

@@ -135,7 +135,7 @@ impl DeliveryTask {
 
     fn end(&mut self, joined: Result<(Id, Ended), JoinError>) {
         let (id, ended) = joined.unwrap_or_else(|error| {
-            tracing::error!(subscription = %self.delivery.name, %error, "a push broke off");
+            tracing::error!(subscription = %self.delivery.name, %error, "the task of a push ended without a reply");
             let ended = Ended {
                 reply: Reply::NoAnswer,
                 reason: None,
@@ -206,7 +206,7 @@ impl DeliveryTask {
             let seconds = pause.as_secs();
             tracing::warn!(
                 %subscription,
-                "pushing pauses for {seconds} s, as at Google where so many pushes fail; with --eager it never does"
+                "pushing pauses for {seconds} s, as Pub/Sub does when many pushes fail; --pace eager disables this"
             );
         }
     }

@@ -142,7 +142,7 @@ impl DataFolder {
     /// Writes the pending changes, and closes the file.
     pub(crate) async fn close(&self) {
         if let Err(error) = self.journal.close().await {
-            tracing::error!(%error, "not everything could be kept in the data folder");
+            tracing::error!(%error, "some changes could not be written to the data folder");
         }
     }
 }

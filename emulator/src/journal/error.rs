@@ -38,7 +38,7 @@ pub enum JournalError {
     },
     /// The content of the file is damaged, or of another program.
     #[error(
-        "{file:?} is damaged, or not written by an emulator: put a copy in its place, or remove it to begin empty"
+        "{file:?} is damaged, or not written by an emulator: restore a copy, or remove it to start empty"
     )]
     Damaged {
         /// The file of the journal.
@@ -55,7 +55,7 @@ pub enum JournalError {
         source: Arc<redb::Error>,
     },
     /// A change could not be written, as on a full disk. Later changes are not kept either.
-    #[error("cannot write to {file:?}: changes are no longer kept")]
+    #[error("cannot write to {file:?}: later changes are lost when the emulator exits")]
     Write {
         /// The file of the journal.
         file: PathBuf,

@@ -82,7 +82,7 @@ pub enum StartError {
     #[error(transparent)]
     DataFolder(#[from] JournalError),
     /// The data folder has content that this emulator cannot read.
-    #[error("what the data folder holds cannot be brought back (--data-dir)")]
+    #[error("cannot restore the content of the data folder (--data-dir)")]
     Restore(#[source] ApiError),
 }
 

@@ -74,7 +74,7 @@ pub(super) async fn until(stopping: CancellationToken, work: impl Future<Output 
 pub(super) async fn watch(data_folder: OptionalDataFolder) {
     if let Some(folder) = data_folder {
         let error = folder.failed().await;
-        tracing::error!(%error, "the data folder keeps nothing any more: what comes now is lost with the process");
+        tracing::error!(%error, "the data folder can no longer be written: later changes are lost when the emulator exits");
     }
 }
 

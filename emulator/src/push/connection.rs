@@ -137,7 +137,7 @@ fn drive(driver: &mut Option<Driver<Stream, Full<Bytes>>>, context: &mut Context
     let Some(connection) = driver else { return };
     if let Poll::Ready(ended) = Pin::new(connection).poll(context) {
         if let Err(error) = ended {
-            tracing::trace!(%error, "a connection to an endpoint broke");
+            tracing::trace!(%error, "a connection to an endpoint failed");
         }
         *driver = None;
     }

@@ -57,7 +57,7 @@ impl Destination {
         };
         if push.form == PushForm::WrappedV1Beta1 {
             return Err(ApiError::unimplemented(
-                "The push format v1beta1 is not described by Google any more",
+                "The push format v1beta1 is no longer documented by Google",
             ));
         }
         let url = push.url()?;
@@ -209,7 +209,7 @@ fn header(value: &str) -> Result<HeaderValue, ApiError> {
 }
 
 fn not_sendable() -> ApiError {
-    ApiError::invalid("pushConfig.pushEndpoint cannot be said in an HTTP request")
+    ApiError::invalid("pushConfig.pushEndpoint cannot be used in an HTTP request")
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ impl Ended {
     pub(crate) fn unreachable() -> Self {
         Self {
             reply: Reply::NoAnswer,
-            reason: Some("the endpoint cannot be reached: a fault was asked for".to_owned()),
+            reason: Some("simulated fault: the endpoint cannot be reached".to_owned()),
             latency: Duration::ZERO,
             answer: None,
         }
@@ -77,7 +77,7 @@ impl Ended {
     /// Replaces the answer, which a fault loses.
     pub(crate) fn lose_answer(&mut self) {
         self.reply = Reply::NoAnswer;
-        self.reason = Some("the answer was lost: a fault was asked for".to_owned());
+        self.reason = Some("simulated fault: the answer was lost".to_owned());
     }
 }
 

@@ -42,8 +42,8 @@ fn plainly(error: &TlsError) -> Option<&'static str> {
             if format!("{other:?}").contains("CaUsedAsEndEntity") =>
         {
             Some(
-                "the endpoint's certificate is one of an authority, as tools make them that sign it with itself; make one with \
-                 basicConstraints=CA:FALSE, and name it in SSL_CERT_FILE",
+                "the endpoint's certificate is that of an authority (CA:TRUE), the default of many tools for self-signed \
+                 certificates; create one with basicConstraints=CA:FALSE, and name it in SSL_CERT_FILE",
             )
         }
         _ => None,
@@ -89,7 +89,7 @@ mod tests {
         let own = CertificateError::Other(OtherError(Arc::new(CaUsedAsEndEntity)));
         check(
             TlsError::InvalidCertificate(own),
-            "the endpoint's certificate is one of an authority",
+            "the endpoint's certificate is that of an authority",
         );
         check(
             TlsError::InvalidCertificate(CertificateError::Expired),

@@ -83,7 +83,7 @@ impl Connection {
 fn warn_of_tls(first: u8, is_logged: &AtomicBool) {
     if first == TLS_HANDSHAKE && !is_logged.swap(true, Ordering::Relaxed) {
         tracing::warn!(
-            "a client speaks TLS, and this port is plain: Google's clients do so unless PUBSUB_EMULATOR_HOST is set, without https://"
+            "a client speaks TLS, and this port is plain: set PUBSUB_EMULATOR_HOST for Google's clients, without https://"
         );
     }
 }

@@ -10,7 +10,7 @@ fn declarations_become_subscriptions_that_push() {
     assert!(
         error
             .to_string()
-            .contains("d.json: declarations of a service do not say")
+            .contains("d.json: declarations of a service do not contain its URL")
     );
     let mut defaults = defaults();
     defaults.push_to = Some("http://127.0.0.1:8080/".to_owned());

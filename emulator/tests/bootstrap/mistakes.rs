@@ -44,7 +44,7 @@ fn a_mistake_is_reported_with_its_place() {
     );
     rejected(
         "topics:\n  orders:\n  orders:",
-        "shop.yaml:3:3: \"orders\" is there twice, expected once",
+        "shop.yaml:3:3: \"orders\" occurs twice, expected once",
     );
     rejected(
         "topics: [orders]",

@@ -58,7 +58,7 @@ fn an_ambiguous_value_is_rejected() {
     check("[.nan]", "16: .nan has no form in JSON");
     check("!Ref name", "20: unsupported tag `!Ref`");
     check("{a: !custom 1}", "27: unsupported tag `!custom`");
-    check("{a: 1, a: 2}", "22: \"a\" is there twice, expected once");
+    check("{a: 1, a: 2}", "22: \"a\" occurs twice, expected once");
     check("{~: 1}", "");
 }
 
@@ -113,5 +113,5 @@ fn a_list_is_no_object() {
 #[test]
 fn a_repeated_key_is_rejected() {
     let twice = "topics: {orders: {}}\ntopics: {}";
-    rejected(twice, "\"topics\" is there twice, expected once");
+    rejected(twice, "\"topics\" occurs twice, expected once");
 }

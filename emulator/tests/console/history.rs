@@ -70,7 +70,7 @@ async fn a_message_past_the_history_names_the_setting() {
         assert!(text.contains(words), "{text}");
     };
     let (emulator, first) = keeping(1);
-    let left = "has left the console's history, which keeps the latest 1 messages, in at most 8 MiB. Start the emulator with a larger --history";
+    let left = "is no longer in the console's history, which keeps the latest 1 messages, in at most 8 MiB. Start the emulator with a larger --history";
     check(&emulator, &first, left).await;
     let later = u64::MAX.to_string();
     check(&emulator, &later, "does not know this message").await;

@@ -138,7 +138,7 @@ async fn the_life_of_a_pulled_message_shows_its_settlements() {
     let pulled = billing.next().await.unwrap();
     assert!(pulled.ack());
     let replies = vec![
-        json!("given back"),
+        json!("nacked"),
         json!("no ack before the deadline"),
         json!("acked"),
     ];

@@ -47,8 +47,14 @@ async fn an_invalid_message_is_rejected_with_the_reason() {
             json!({"data": "?", "encoding": "base64"}),
             "The data is not Base64: ",
         ),
-        (json!({"data": "hi", "count": 0}), "1 to 1000 messages"),
-        (json!({"data": "hi", "count": 1_001}), "1 to 1000 messages"),
+        (
+            json!({"data": "hi", "count": 0}),
+            "count is 0, expected 1 to 1000",
+        ),
+        (
+            json!({"data": "hi", "count": 1_001}),
+            "count is 1001, expected 1 to 1000",
+        ),
         (
             json!({"data": "hi", "attributes": {"google": "x"}}),
             "The attribute key \"google\"",

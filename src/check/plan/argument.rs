@@ -58,7 +58,7 @@ impl<'a> Argument<'a> {
                 expected.shown()
             ),
         };
-        let fix = "run pushgate generate and apply, which makes it as declared; or declare what the cloud has";
+        let fix = "run pushgate generate and apply the result, or change the declaration to what the cloud has";
         let finding = PLAN_DRIFT.found(&resource.address, what, fix);
         Some(finding.because(self.why))
     }

@@ -67,7 +67,7 @@ fn audience(
     let (found, shown) = match subscription.text(AUDIENCE)? {
         "" => (
             subscription.text("/push_config/0/push_endpoint")?,
-            "not set, which is the endpoint's URL".into(),
+            "the endpoint's URL, since it is not set".into(),
         ),
         audience => (audience, subscription.shown(AUDIENCE)),
     };
@@ -75,8 +75,8 @@ fn audience(
         let expected = listed(&expected);
         PLAN_CALLER.found(
             &subscription.address,
-            format!("its tokens are for audience {shown}, and the service accepts {expected} ({decides})"),
-            format!("give both sides the same audience, letter for letter: oidc_token.audience, and {decides}"),
+            format!("the audience of its tokens is {shown}, and the service accepts {expected} ({decides})"),
+            format!("give both sides exactly the same audience: oidc_token.audience, and {decides}"),
         )
     })
 }
@@ -113,7 +113,7 @@ fn behind_cloud_run(stack: &Stack<'_>, subscription: &Resource) -> Option<Findin
         SERVICE_AUDIENCE.found(
             &service.address,
             format!("invoker_iam_disabled is not true, and custom_audiences lacks the audience {shown} of {address}"),
-            "add it to custom_audiences, or set invoker_iam_disabled and let the service check alone",
+            "add it to custom_audiences, or set invoker_iam_disabled, so that only the service verifies callers",
         )
     })
 }

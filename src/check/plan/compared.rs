@@ -26,7 +26,7 @@ pub(super) fn transforms(found: &Resource, why: &'static str) -> Argument<'stati
     let count = list.map_or(0, Vec::len);
     let is_on = |place| found.flag(&format!("{path}/{place}/disabled")) == Some(false);
     let is_none = !(0..count).any(is_on);
-    let sentence = "it has message_transforms, declared is none";
+    let sentence = "message_transforms is set, declared is none";
     Argument::new(path, Expected::Hidden(Some(is_none), sentence), why)
 }
 

@@ -24,7 +24,7 @@ const SUPERFLUOUS: [(Kind, &str); 7] = [
     (DEAD_LETTER_SUBSCRIPTION, NO_DEAD_LETTERS),
     (
         SCHEDULE,
-        "it publishes messages that no declaration asks for",
+        "it publishes messages that no subscriber declares",
     ),
 ];
 const NOT_SUBSCRIBED: &str =
@@ -51,19 +51,19 @@ pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Fin
         }
     }
     for each in topics(subscribers) {
-        let absent = "publishers have nowhere to publish to";
+        let absent = "every publish to it fails";
         comparison.need(TOPIC, each.id, absent, |found| {
             tables::topic(found, each.schema())
         });
         if let Some(declared) = each.schema() {
-            let absent = "its topic cannot be made, or accepts any message";
+            let absent = "its topic cannot be created, or accepts any message";
             comparison.need(SCHEMA, &declared.name, absent, |found| {
                 tables::schema(found, declared)
             });
         }
     }
     for each in dead_letter_topics(subscribers) {
-        let absent = "a message that can never succeed has nowhere to go: it is pushed until its retention ends";
+        let absent = "a message that can never succeed cannot be dead-lettered: it is pushed until its retention ends";
         comparison.need(
             DEAD_LETTER_TOPIC,
             each.id,

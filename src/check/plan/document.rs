@@ -19,17 +19,15 @@ pub(crate) enum PlanError {
     TooLarge,
     #[error(transparent)]
     Encoding(#[from] Utf16),
-    #[error("{0}; expected what terraform show -json FILE prints")]
+    #[error("{0}; expected the output of terraform show -json FILE")]
     NotJson(String),
-    #[error(
-        "it is of format {0:?}, expected 0 or 1: this release does not know what later ones mean"
-    )]
+    #[error("format_version is {0:?}, expected 0 or 1: this release cannot read later formats")]
     Format(String),
     #[error(
-        "it has neither planned_values nor resource_changes nor values; expected what terraform show -json FILE prints of a plan or of a state that is not empty"
+        "it has neither planned_values nor resource_changes nor values; expected the output of terraform show -json FILE for a plan, or for a state that is not empty"
     )]
     Neither,
-    #[error("it is a plan that failed, so it is not whole: plan again")]
+    #[error("the plan failed and is incomplete: plan again")]
     Failed,
 }
 

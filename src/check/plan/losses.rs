@@ -12,17 +12,17 @@ pub(super) fn findings(resources: &[Resource]) -> Vec<Finding> {
 fn loss(resource: &Resource) -> Option<Finding> {
     let why = match resource.kind.as_str() {
         "google_pubsub_subscription" => {
-            "its backlog is lost: every message that it holds, unacked or dead"
+            "its backlog is lost: every unacked message and dead letter in it"
         }
         "google_pubsub_topic" => {
-            "its subscriptions are left without a topic: nothing that is published under its name reaches them again"
+            "its subscriptions lose their topic: they receive no later message, even if a topic of the same name is created"
         }
         "google_pubsub_schema" => "a topic whose schema is gone rejects every message",
         "google_eventarc_trigger" => {
             "Eventarc deletes the subscription of a trigger with it, and its backlog is lost"
         }
         "google_firestore_database" | "google_redis_instance" | "google_memorystore_instance" => {
-            "what was handled is forgotten: every redelivered message runs again"
+            "the records of handled messages are lost: every redelivered message runs again"
         }
         _ => return None,
     };
@@ -41,7 +41,7 @@ fn loss(resource: &Resource) -> Option<Finding> {
     let fix = if replaced {
         "revert what replaces it, or declare the change under a new name, and remove the old one when it is empty"
     } else {
-        "keep it until it is empty: stop the publishers, let it run out, replay or discard its dead letters, then remove it alone"
+        "keep it until it is empty: stop the publishers, wait until all messages are handled, replay or discard its dead letters, then remove only this resource"
     };
     Some(PLAN_LOSS.found(&resource.address, what, fix).because(why))
 }

@@ -43,7 +43,7 @@ pub(super) fn needed<'a>(stack: &Stack<'_>, subscribers: &'a [Subscriber]) -> Ve
             role: "roles/datastore.user",
             holder: SERVICE,
             place: ("", ""),
-            why: "the service cannot remember what it has handled: it is not ready, and every push is answered 503",
+            why: "the service cannot record handled messages: it is not ready, and every push is answered 503",
         });
     }
     roles
@@ -56,7 +56,7 @@ fn pushing(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
         role: "roles/iam.serviceAccountTokenCreator",
         holder: PUBSUB,
         place: ("/service_account_id", email),
-        why: "Pub/Sub cannot make the tokens of the push account, so every push is refused",
+        why: "Pub/Sub cannot create tokens for the push account, so every push is refused",
     };
     let invoker = |name, index, holder| Role {
         resource: ("google_cloud_run_v2_service_iam_member", name),
@@ -64,7 +64,7 @@ fn pushing(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
         role: "roles/run.invoker",
         holder,
         place: ("/name", ""),
-        why: "while Cloud Run checks who calls, every push is rejected before the service sees it",
+        why: "if Cloud Run checks the caller, it rejects every push before the service receives it",
     };
     let mut roles = vec![
         token_creator("agent_token_creator", ""),
@@ -93,7 +93,7 @@ fn dead_lettering(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
             .iter()
             .map(|each| each.dead_letter_topic.as_str()),
     ) {
-        let why = "the service cannot dead-letter what can never succeed: it is answered 503 and redelivered";
+        let why = "the service cannot dead-letter a message that can never succeed: its pushes are answered 503 and redelivered";
         roles.push(publisher("service_dead_letter", topic, SERVICE, why));
     }
     roles.extend(pushed().map(|each| Role {
@@ -130,7 +130,7 @@ fn events(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
 
 fn scheduling(subscribers: &[Subscriber]) -> Vec<Role<'_>> {
     let scheduled = subscribers.iter().filter(|each| !each.schedules.is_empty());
-    let why = "Cloud Scheduler cannot publish, so that no schedule's message ever comes";
+    let why = "Cloud Scheduler cannot publish, so no scheduled message arrives";
     let topics = distinct(scheduled.map(|each| each.topic.as_str()));
     let roles = topics.into_iter();
     roles

@@ -16,14 +16,14 @@ pub(super) fn findings(stack: &Stack<'_>, subscribers: &[Subscriber]) -> Vec<Fin
     let number = agents_number(stack, &needed);
     let findings = needed.iter().filter_map(|role| {
         let what = match stack.find(role.resource, role.index) {
-            None => format!("the plan or state does not give {}", role.role),
+            None => format!("the plan or state does not grant {}", role.role),
             Some(given) => role_of(given, role)
                 .or_else(|| member_of(stack, given, role, number))
                 .or_else(|| place_of(stack, given, role))?,
         };
         let subject = stack.address(role.resource, role.index);
         let fix = format!(
-            "give {} as terraform/identity.tf does, and apply",
+            "grant {} as terraform/identity.tf does, and apply",
             role.role
         );
         Some(PLAN_ROLE.found(subject, what, fix).because(role.why))

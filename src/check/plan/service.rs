@@ -116,7 +116,9 @@ fn concurrency(service: &Resource, settings: Settings<'_>) -> Option<Finding> {
     is_more.then(|| {
         SERVICE_CONCURRENCY.found(
             &service.address,
-            format!("max_instance_request_concurrency is {sent}, and PUSHGATE_CONCURRENCY {taken}"),
+            format!(
+                "max_instance_request_concurrency is {sent}, and PUSHGATE_CONCURRENCY is {taken}"
+            ),
             "give both the same number, as terraform/service.tf does",
         )
     })
@@ -128,7 +130,7 @@ fn body_limit(service: &Resource, settings: Settings<'_>) -> Option<Finding> {
         SERVICE_BODY.found(
             &service.address,
             format!("PUSHGATE_BODY_LIMIT_BYTES is {limit}, and the largest message needs {LARGEST_BODY_BYTES}"),
-            "leave PUSHGATE_BODY_LIMIT_BYTES out; or, if publishers never send as much, accept it: --accept service-body-limit",
+            "remove PUSHGATE_BODY_LIMIT_BYTES; or, if publishers never send as much, accept it: --accept service-body-limit",
         )
     })
 }
@@ -157,7 +159,7 @@ fn grace(service: &Resource, settings: Settings<'_>) -> Option<Finding> {
         SERVICE_GRACE.found(
             &service.address,
             format!("PUSHGATE_GRACE_SECONDS is {grace}"),
-            "leave PUSHGATE_GRACE_SECONDS out, which is 8",
+            "remove PUSHGATE_GRACE_SECONDS: its default is 8",
         )
     })
 }
@@ -167,13 +169,13 @@ fn variables(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
     for (name, _) in settings.names() {
         let is_setting = SETTINGS.iter().any(|setting| setting.name == name);
         if name.ends_with("_EMULATOR_HOST") && is_setting {
-            let fix = format!("take {name} out of the service's environment");
+            let fix = format!("remove {name} from the service's environment");
             findings.push(SERVICE_EMULATOR.found(&service.address, format!("{name} is set"), fix));
         } else if name.starts_with("PUSHGATE_") && !is_setting {
-            let fix = "write it as pushgate serve --help lists it";
+            let fix = "correct the name: pushgate serve --help lists all settings";
             findings.push(SERVICE_SETTING.found(
                 &service.address,
-                format!("{name} is no setting"),
+                format!("{name} is not a setting of pushgate"),
                 fix,
             ));
         }
@@ -192,7 +194,7 @@ fn values(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
         *name != "PUSHGATE_STORE" || settings.get(name).is_some_and(|value| !value.is_empty())
     });
     let findings = found.map(|(name, fault)| {
-        let fix = format!("set {name} as pushgate serve --help has it");
+        let fix = format!("correct {name}: pushgate serve --help has its form");
         SERVICE_VALUE.found(&service.address, fault, fix)
     });
     findings.collect()

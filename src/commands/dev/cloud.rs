@@ -47,32 +47,20 @@ impl Cloud {
         status_port: u16,
     ) -> Environment {
         let issuer = self.emulator.issuer();
-        let store = environment.get("PUSHGATE_STORE");
-        let settings = [
+        let defaults = environment.with_defaults([
+            ("PUSHGATE_STORE", "memory:on one machine".to_owned()),
+            ("OTEL_METRICS_EXPORTER", "prometheus".to_owned()),
+            ("OTEL_EXPORTER_PROMETHEUS_PORT", status_port.to_string()),
+        ]);
+        defaults.with([
             ("GOOGLE_CLOUD_PROJECT", self.project.clone()),
             ("PUSHGATE_AUDIENCE", format!("http://127.0.0.1:{port}")),
             ("PUSHGATE_CALLERS", push_account(&self.project)),
             ("PUSHGATE_ISSUER", issuer.url().to_owned()),
             ("PUSHGATE_KEYS_URL", issuer.keys_url()),
             ("PUBSUB_EMULATOR_HOST", self.emulator.address().to_string()),
-            (
-                "PUSHGATE_STORE",
-                store.unwrap_or("memory:on one machine").to_owned(),
-            ),
             ("PORT", port.to_string()),
-        ];
-        let defaults = [
-            ("OTEL_METRICS_EXPORTER", "prometheus".to_owned()),
-            ("OTEL_EXPORTER_PROMETHEUS_PORT", status_port.to_string()),
-        ];
-        let named = |(name, value): (&str, String)| (name.to_owned(), value);
-        let own = environment
-            .0
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()));
-        let defaults = defaults.into_iter().map(named);
-        let settings = settings.into_iter().map(named);
-        defaults.chain(own).chain(settings).collect()
+        ])
     }
 
     /// Creates the topics, the declared subscriptions, and dead-letter topics with a subscription that keeps their messages.

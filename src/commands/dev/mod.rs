@@ -161,7 +161,7 @@ async fn show_store(screen: &Screen, config: &Config, running: &Running) {
     screen.store(config);
     if let Err(error) = running.ping_store().await {
         let error = chain(&error);
-        screen.problem(&format!("messages are not handled, since {error}"));
+        screen.problem(&format!("messages cannot be handled: {error}"));
     }
 }
 

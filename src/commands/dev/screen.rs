@@ -75,7 +75,7 @@ impl Screen {
         show!(
             "  emulator  http://{emulator}   project {project}; clients: export GOOGLE_CLOUD_PROJECT={project} PUBSUB_EMULATOR_HOST={emulator}"
         );
-        show!("  console   http://{emulator}/console/   the life of every message");
+        show!("  console   http://{emulator}/console/   the history of every message");
     }
 
     pub(super) fn status(&self, address: SocketAddr) {
@@ -87,9 +87,12 @@ impl Screen {
     /// Shows the differences from production, and the store.
     pub(super) fn store(&self, config: &Config) {
         let recorded = if matches!(config.store, StoreSetting::Memory) {
-            "forgotten at exit".to_owned()
+            "recorded in memory until exit".to_owned()
         } else {
-            format!("recorded in {:?}, as PUSHGATE_STORE demands", config.store)
+            format!(
+                "recorded in {:?}, the value of PUSHGATE_STORE",
+                config.store
+            )
         };
         show!(
             "  {FAINT}Tokens are signed and verified as in production. Handled messages are {recorded}.{FAINT:#}"
@@ -100,7 +103,7 @@ impl Screen {
     /// Shows the port if the wanted one was taken.
     pub(super) fn port(&self, wanted: u16, found: u16) {
         if wanted != found {
-            show!("  {AGAIN}Port {wanted} is taken, so it is {found} instead.{AGAIN:#}");
+            show!("  {AGAIN}Port {wanted} is in use: this run uses {found}.{AGAIN:#}");
         }
     }
 
@@ -167,7 +170,7 @@ impl Screen {
             match event {
                 Ok(event) => self.push(event, &mut waiting),
                 Err(RecvError::Lagged(missed)) => {
-                    show!("  {FAINT}… {missed} events came too fast to be shown{FAINT:#}")
+                    show!("  {FAINT}… {missed} events are not shown: too many at once{FAINT:#}")
                 }
                 Err(RecvError::Closed) => return,
             }
@@ -193,7 +196,7 @@ impl Screen {
                     "unknown",
                     &result,
                     &log_line.status.to_string(),
-                    "no handler was reached",
+                    "no handler ran",
                 );
                 let _ = self.refusals.send(());
             }
@@ -220,13 +223,15 @@ impl Screen {
         let log_line = waiting.remove(&(event.subscription.clone(), event.message_id.clone()));
         let result = log_line
             .as_ref()
-            .map_or_else(|| "another service replied".to_owned(), describe);
+            .map_or_else(|| "reply of another service".to_owned(), describe);
         let duration = log_line.map_or(Duration::ZERO, |log_line| log_line.duration);
         let is_dead_lettered = result.starts_with("dead-lettered");
         let (style, mark, next) = match settlement {
-            Settlement::Acked if is_dead_lettered => {
-                (BAD, "✗", format!("given up, {} ms", duration.as_millis()))
-            }
+            Settlement::Acked if is_dead_lettered => (
+                BAD,
+                "✗",
+                format!("not redelivered, {} ms", duration.as_millis()),
+            ),
             Settlement::Acked => (GOOD, "✓", format!("{} ms", duration.as_millis())),
             _ => unacked(settlement, event.attempt),
         };
@@ -256,7 +261,7 @@ fn unacked(settlement: &Settlement, attempt: u32) -> (Style, &'static str, Strin
     match settlement {
         Settlement::Again { after } => {
             let seconds = after.as_secs_f64();
-            let next = format!("attempt {attempt}, again in {seconds:.1} s");
+            let next = format!("attempt {attempt}, redelivered in {seconds:.1} s");
             (AGAIN, "↻", next)
         }
         Settlement::DeadLettered { topic } => {

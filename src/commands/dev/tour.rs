@@ -127,9 +127,9 @@ async fn settled(
     }
 }
 
-/// Sends a push with a token that another key has signed, as any client on the internet could.
+/// Sends a push with a token that is signed by an unknown key, as any client on the internet could.
 async fn forge(cloud: &Cloud, screen: &Screen, subscription: &Subscription, service: SocketAddr) {
-    screen.title("a push with a token that another key has signed");
+    screen.title("a push with a token that is signed by an unknown key");
     let (email, audience) = &subscription.caller;
     let token = cloud
         .emulator

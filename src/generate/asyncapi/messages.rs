@@ -93,27 +93,27 @@ fn component(topic: &str, name: &str) -> String {
 const LETTER_ATTRIBUTES: [(&str, &str); 8] = [
     (
         REASON_ATTRIBUTE,
-        "The kind of reason, where the service gave it up.",
+        "The kind of reason, if the service dead-lettered the message.",
     ),
     (
         ERROR_ATTRIBUTE,
-        "The reason in words, where the service gave it up.",
+        "The reason in words, if the service dead-lettered the message.",
     ),
     (
         MESSAGE_ID_ATTRIBUTE,
-        "The message's id before, where the service gave it up.",
+        "The id of the original message, if the service dead-lettered it.",
     ),
     (
         PUBLISH_TIME_ATTRIBUTE,
-        "When the message was published, where the service gave it up.",
+        "The publish time of the original message, if the service dead-lettered it.",
     ),
     (
         "CloudPubSubDeadLetterSourceDeliveryCount",
-        "How often it was delivered.",
+        "The number of deliveries of the original message, if Pub/Sub dead-lettered it.",
     ),
     (
         "CloudPubSubDeadLetterSourceSubscription",
-        "The subscription that it comes from.",
+        "The subscription that dead-lettered it, if Pub/Sub did.",
     ),
     (
         "CloudPubSubDeadLetterSourceSubscriptionProject",
@@ -121,7 +121,7 @@ const LETTER_ATTRIBUTES: [(&str, &str); 8] = [
     ),
     (
         "CloudPubSubDeadLetterSourceTopicPublishTime",
-        "When it was published first.",
+        "The publish time of the original message, if Pub/Sub dead-lettered it.",
     ),
 ];
 
@@ -156,7 +156,9 @@ impl<'a> Message<'a> {
         let attributes = BTreeMap::from(attributes);
         Self {
             name: DEAD_LETTER,
-            summary: Some("A message as it was published, with why it was given up.".into()),
+            summary: Some(
+                "A message as it was published, with the reason why it was dead-lettered.".into(),
+            ),
             content_type: "application/octet-stream",
             headers: headers(&attributes, &BTreeSet::new()),
             payload: None,
@@ -210,7 +212,7 @@ fn attributes<'a>(topic: &Topic<'a>) -> BTreeMap<&'a str, String> {
     for subscriber in &topic.subscribers {
         let idempotency = subscriber.idempotency.as_ref();
         if let Some(name) = idempotency.and_then(|idempotency| idempotency.attribute()) {
-            let text = "Names the event: the same value for every publish of one event, another for another event.";
+            let text = "Identifies the event: the same value for every publish of one event, another value for another event.";
             attributes.insert(name, text.into());
         }
     }

@@ -140,7 +140,7 @@ impl<'a> Channel<'a> {
     fn of_dead_letters(topic: &Topic<'a>) -> Self {
         Self {
             description:
-                "Messages that were given up, with the reason, until a person decides about them."
+                "Dead-lettered messages with the reason, kept until a person decides about them."
                     .into(),
             ..Self::named(topic.id)
         }

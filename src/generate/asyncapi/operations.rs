@@ -34,7 +34,7 @@ pub(super) fn of_topic<'a>(topic: &Topic<'a>) -> BTreeMap<String, Operation<'a>>
     let all = messages::names(topic);
     let sends = Operation {
         title: format!("Publish to {}", topic.id),
-        summary: "What the producers publish.".into(),
+        summary: "The messages that the producers publish.".into(),
         producers: topic.producers(),
         ..Operation::new("send", topic.id, &all)
     };
@@ -66,7 +66,7 @@ pub(super) fn of_dead_letters<'a>(topic: &Topic<'a>) -> BTreeMap<String, Operati
     let from = topic.subscribers.iter();
     let sends = Operation {
         title: format!("Dead letters to {}", topic.id),
-        summary: "What can never succeed, or has failed too often.".into(),
+        summary: "Messages that can never succeed, or have failed too often.".into(),
         from: from.map(|subscriber| subscriber.id.as_str()).collect(),
         ..Operation::new("send", topic.id, &[messages::DEAD_LETTER])
     };

@@ -2,7 +2,7 @@
 
 use super::component::Component;
 
-const HEADING: &str = "<!-- Written by `pushgate generate` from the declarations in subscribers/; what is changed here by hand is lost. -->
+const HEADING: &str = "<!-- Written by `pushgate generate` from the declarations in subscribers/; changes made by hand are lost. -->
 
 ## Asynchronous Components
 

@@ -99,8 +99,8 @@ fn idempotency() -> Vec<String> {
     vec![
         "None: a person decides about each message, and sees its message id.".into(),
         "A dead letter can arrive twice.".into(),
-        "Published to its topic again with its attributes, it runs once more at the subscription that dead-lettered it, also under a \
-         key of the publisher's own."
+        "A dead letter that is published to its topic again with its attributes runs once more at the subscription that \
+         dead-lettered it, even if its idempotency key is known."
             .into(),
     ]
 }

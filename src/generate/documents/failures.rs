@@ -114,7 +114,7 @@ fn after_crash(declared: &Subscriber) -> Vec<String> {
 fn store_down(declared: &Subscriber) -> Vec<String> {
     match &declared.dedup.store_down {
         StoreDown::Closed => vec![
-            "Nothing runs while duplicates cannot be recognised.".into(),
+            "No handler runs while duplicates cannot be recognised.".into(),
             "Pushes are answered 503, and redelivered until their attempts are used up.".into(),
         ],
         StoreDown::Open(reason) => vec![format!(

@@ -4,8 +4,8 @@ const BEGIN: &str = "<!-- pushgate:begin -->";
 const END: &str = "<!-- pushgate:end -->";
 
 /// The text around the part in a new file.
-const FRAME: &str = "# Messages between services\n\nThis folder is the contract between publishers and subscribers. Write what you like \
-around the part below; `pushgate generate` writes that part.\n\n<!-- pushgate:begin -->\n<!-- pushgate:end -->\n";
+const FRAME: &str = "# Messages between services\n\nThis folder is the contract between publishers and subscribers. `pushgate \
+generate` writes the part below; you can edit everything around it.\n\n<!-- pushgate:begin -->\n<!-- pushgate:end -->\n";
 
 /// Returns the file with this part in place of the old one. The text around it stays, byte for byte, and the part's lines end as
 /// the first marker line does. Without a file, one is made.
@@ -52,7 +52,7 @@ fn miscounted(begins: &[(usize, usize)], ends: &[(usize, usize)]) -> String {
         }
     };
     format!(
-        "{}, and {}, expected one line of each: the part between them is written anew each time",
+        "{}, and {}, expected one line of each: pushgate generate replaces the part between them",
         found(BEGIN, begins),
         found(END, ends)
     )

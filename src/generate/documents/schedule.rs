@@ -45,7 +45,7 @@ pub(super) fn component<'a>(
             ("Performance", words::expected(declared)),
         ],
         parts: vec![part(&subscription)],
-        examples: vec!["What it publishes:".into(), example::data(&schedule.data)],
+        examples: vec!["Its message:".into(), example::data(&schedule.data)],
     }
 }
 

@@ -150,7 +150,7 @@ impl<'a> Comparison<'a> {
             (Some(Value::Array(_)), _) | (_, Some(Value::Array(_))) => {
                 changes.push(Change::incomparable(
                     place,
-                    "the number of its places has changed",
+                    "the number of its positional items has changed",
                 ));
             }
             (old, Some(new)) => {

@@ -50,7 +50,9 @@ fn is_only(schema: &Value, keyword: &str) -> bool {
 }
 
 fn expand<'a>(root: &'a Value, schema: &'a Value, left: usize) -> Result<Vec<Flat<'a>>, Opaque> {
-    let left = left.checked_sub(1).ok_or("it refers too far")?;
+    let left = left
+        .checked_sub(1)
+        .ok_or("its references are nested too deep")?;
     let schema = match schema {
         Value::Bool(true) => return Ok(vec![Flat::default()]),
         Value::Bool(false) => return Ok(Vec::new()),

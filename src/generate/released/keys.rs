@@ -68,7 +68,7 @@ pub(crate) fn released_keys(
     }
     match serde_json::from_value(read(&path)?) {
         Ok(keys) => Ok(Some(keys)),
-        Err(_) => Err(ReleasedError::NoRecord(path)),
+        Err(error) => Err(ReleasedError::NotRecord(path, error)),
     }
 }
 

@@ -125,7 +125,7 @@ fn differs(place: &str, old: &Flat<'_>, new: &Flat<'_>, keyword: &str) -> Option
         Some(was) if was == is => None,
         Some(_) => Some(Change::incomparable(
             place,
-            format!("{keyword} has changed, and which one is narrower is not known"),
+            format!("{keyword} has changed, and it is unknown which one is narrower"),
         )),
         None => Some(Change::breaks(place, format!("{keyword} is now {is}"))),
     }
@@ -190,7 +190,7 @@ fn listed(end: End) -> String {
     match end {
         None => "not limited".into(),
         Some((number, is_outside)) => {
-            let outside = if is_outside { " (itself outside)" } else { "" };
+            let outside = if is_outside { " (exclusive)" } else { "" };
             match number {
                 Number::Whole(whole) => format!("{whole}{outside}"),
                 Number::Real(real) => format!("{real}{outside}"),

@@ -13,7 +13,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub(crate) use self::change::{Change, Effect};
 pub(crate) use self::keys::{Keys, released_keys};
@@ -31,10 +31,12 @@ const LIMIT_BYTES: u64 = 1 << 20;
 pub(crate) enum ReleasedError {
     #[error("cannot read or write {}", .0.display())]
     File(PathBuf, #[source] io::Error),
-    #[error("{} is no JSON of at most {LIMIT_BYTES} bytes", .0.display())]
-    NotJson(PathBuf),
-    #[error("{} is no record of a subscription: write it again by pushgate generate --release", .0.display())]
-    NoRecord(PathBuf),
+    #[error("{} has more than {LIMIT_BYTES} bytes", .0.display())]
+    TooLarge(PathBuf),
+    #[error("{} is not a JSON object: write it again by pushgate generate --release", .0.display())]
+    NotJson(PathBuf, #[source] serde_json::Error),
+    #[error("{} is not the record of a subscription: write it again by pushgate generate --release", .0.display())]
+    NotRecord(PathBuf, #[source] serde_json::Error),
     #[error("cannot read {}", .0.display())]
     Encoding(PathBuf, #[source] Utf16),
     #[error("the message type {0:?} cannot name a file")]
@@ -140,13 +142,13 @@ fn read(path: &Path) -> Result<Value, ReleasedError> {
     file.take(LIMIT_BYTES + 1)
         .read_to_end(&mut text)
         .map_err(failed)?;
-    let is_small = u64::try_from(text.len()).is_ok_and(|length| length <= LIMIT_BYTES);
+    if !u64::try_from(text.len()).is_ok_and(|length| length <= LIMIT_BYTES) {
+        return Err(ReleasedError::TooLarge(path.to_owned()));
+    }
     let text = utf8(&text).map_err(|error| ReleasedError::Encoding(path.to_owned(), error))?;
-    let schema = is_small.then(|| serde_json::from_slice(text).ok());
-    schema
-        .flatten()
-        .filter(Value::is_object)
-        .ok_or_else(|| ReleasedError::NotJson(path.to_owned()))
+    serde_json::from_slice::<Map<_, _>>(text)
+        .map(Value::Object)
+        .map_err(|error| ReleasedError::NotJson(path.to_owned(), error))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(super) fn unread_value(value: &Value, news: &[Flat<'_>], place: &str) -> Opt
     }
     let is_sure = takers.any(|new| new.values().is_some() || is_unlimited(new));
     (!is_sure).then(|| {
-        let what = format!("the value {value} may not keep the limits that are new");
+        let what = format!("the value {value} may exceed the new limits");
         Change::incomparable(place, what)
     })
 }

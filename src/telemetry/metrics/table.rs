@@ -97,7 +97,7 @@ metrics! { 26;
     PUSHES_IN_FLIGHT "pushgate.pushes.in_flight" UpDownCounter, "{push}", &[],
         "Pushes that are not answered yet";
     PUSHES_LIMIT "pushgate.pushes.limit" Gauge, "{push}", &[],
-        "Pushes that the process takes at once";
+        "Pushes that the process accepts at once";
     PROCESS_DURATION "messaging.process.duration" Histogram(DURATIONS), "s", MESSAGING,
         "Duration of a run of the handler";
     CONSUMED "messaging.client.consumed.messages" Counter, "{message}", MESSAGING,

@@ -46,6 +46,18 @@ async fn a_broken_released_type_cannot_be_checked() {
 }
 
 #[tokio::test]
+async fn the_place_where_a_released_type_is_not_json_is_reported() {
+    let copy = Copy::of(&["m2m", "docs", "terraform", "Cargo.toml"]);
+    copy.put("m2m/released/OrderPlaced.json", "{\"type\": hush}");
+    let stderr = check_at(&copy.root, &[]).await.stderr;
+    assert!(
+        stderr.contains("OrderPlaced.json is not a JSON object")
+            && stderr.contains("at line 1 column 10"),
+        "{stderr}"
+    );
+}
+
+#[tokio::test]
 async fn each_tampered_generated_file_is_found_with_its_fix() {
     let whole = Copy::of(&["deploy", "m2m", "docs", "terraform", "Cargo.toml"]);
     assert_eq!(found_in(&whole).await, []);

@@ -23,10 +23,7 @@ async fn a_change_that_loses_messages_or_memory_is_found() {
     for (address, says) in [
         (FULFILMENT, "its backlog is lost"),
         (DEAD, "its backlog is lost"),
-        (
-            "google_pubsub_topic.topic[\"orders\"]",
-            "left without a topic",
-        ),
+        ("google_pubsub_topic.topic[\"orders\"]", "lose their topic"),
         ("google_firestore_database.store[0]", "runs again"),
         (
             "google_pubsub_schema.schema[\"stock-reports\"]",

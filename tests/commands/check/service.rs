@@ -95,7 +95,7 @@ async fn settings_of_the_service_that_do_not_fit_are_found() {
     tampered(
         &with("PUSHGATE_GRACE_SECONDS", "10"),
         "service-grace",
-        "which is 8",
+        "its default is 8",
     )
     .await;
     tampered(

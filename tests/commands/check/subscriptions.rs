@@ -158,7 +158,7 @@ async fn callers_are_the_same_on_both_sides() {
             json!("HTTPS://pushgate.europe-west1.my-project.internal"),
         ),
         "plan-caller",
-        "letter for letter",
+        "exactly the same audience",
     )
     .await;
     tampered(

@@ -221,7 +221,10 @@ fn the_composed_service_is_given_settings_that_exist() {
         .collect();
     let given = composed["services"]["pushgate"]["environment"].as_object();
     for name in given.expect("an environment").keys() {
-        assert!(names.contains(name.as_str()), "{name} is no setting");
+        assert!(
+            names.contains(name.as_str()),
+            "{name} is not a setting of pushgate"
+        );
     }
 }
 

@@ -26,7 +26,7 @@ async fn a_file_of_another_encoding_or_form_is_rejected() {
         ),
         (
             scene.write("indented.json", indented),
-            "line 1: the JSON document does not end in this line, expected a whole one in each line",
+            "line 1: the JSON document does not end in this line, expected one whole document in each line",
         ),
     ] {
         for form in [&["--file", &file][..], &["--file", &file, "--messages"]] {

@@ -79,7 +79,7 @@ async fn a_topic_that_no_subscriber_reads_is_rejected() {
     assert!(
         missing
             .stderr
-            .contains("cannot publish to projects/mall/topics/returns: does it exist?"),
+            .contains("cannot publish to projects/mall/topics/returns: check that it exists"),
         "{}",
         missing.stderr
     );

@@ -59,7 +59,7 @@ async fn a_missing_topic_is_a_permanent_error() {
         .expect_err("no topic");
     let topic = format!("projects/{PROJECT}/topics/nowhere");
     let expected = format!(
-        "cannot publish to {topic}: does it exist? (NOT_FOUND: Resource not found (resource=nowhere))"
+        "cannot publish to {topic}: check that it exists (NOT_FOUND: Resource not found (resource=nowhere))"
     );
     assert_eq!(error.to_string(), expected);
     assert!(!error.is_transient());

@@ -121,7 +121,7 @@ export function causeText({ reason, reply, detail }, attempts = null) {
   if (reason || (!reply && detail)) return [reason, detail].filter(Boolean).join(": ");
   const counted = attempts ? plural(Number(attempts), "attempt") : "";
   if (!reply) return counted ? `${counted} failed` : "Dead-lettered without a reason";
-  const last = /^\d+$/.test(reply) ? `was answered ${reply}` : reply === "given back" ? "was given back" : `had ${reply}`;
+  const last = /^\d+$/.test(reply) ? `was answered ${reply}` : reply === "nacked" ? "was nacked" : `had ${reply}`;
   return `${counted ? `${counted}; the last` : "The last attempt"} ${last}${detail ? `: ${detail}` : ""}`;
 }
 

@@ -40,7 +40,7 @@ impl<'data> Reader<'data> {
         self.values_left = values_left;
         if depth > MAX_DEPTH {
             return Err(Mismatch::new(format!(
-                "values lie more than {MAX_DEPTH} deep within each other"
+                "values are nested more than {MAX_DEPTH} deep"
             )));
         }
         // Borrowed from the definition rather than from this reader.
@@ -272,7 +272,7 @@ mod tests {
         let mut message = vec![2; 1_000_000];
         message.push(0);
         let reason = reason(list, &message).unwrap();
-        assert!(reason.ends_with("more than 128 deep within each other"));
+        assert!(reason.ends_with("are nested more than 128 deep"));
         let mut short = vec![2; 60];
         short.push(0);
         fits(list, &short);
