@@ -35,6 +35,7 @@ impl Environment {
     }
 
     /// Returns the environment with these variables added where they are unset.
+    #[cfg(feature = "dev")]
     pub(crate) fn with_defaults<const N: usize>(&self, defaults: [(&str, String); N]) -> Self {
         let is_unset = |name: &str| self.0.get(name).is_none_or(|value| value.is_empty());
         let mut all = self.0.as_ref().clone();

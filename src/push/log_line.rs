@@ -14,6 +14,7 @@ use crate::telemetry::metrics::{Ended, SubscriptionMetrics};
 use crate::trace::Trace;
 
 /// The target of the lines.
+#[cfg(feature = "dev")]
 pub(crate) const TARGET: &str = module_path!();
 
 /// The level of a log line.

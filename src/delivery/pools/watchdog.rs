@@ -13,6 +13,7 @@ use crate::delivery::pools::runs::{LATE, Runs, TICK};
 const BLOCKED: u32 = 40;
 
 /// The target of its log lines.
+#[cfg(feature = "dev")]
 pub(crate) const TARGET: &str = module_path!();
 
 /// Watches the runs and the executor until dropped.
