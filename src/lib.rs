@@ -61,6 +61,7 @@ pub use bytes::Bytes;
 pub use config::{Config, ConfigError, SETTINGS, Setting};
 pub use delivery::dead_letter::{
     ERROR_ATTRIBUTE, KEPT_PREFIX, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
+    REPLAY_COUNT_ATTRIBUTE, REPLAY_OF_ATTRIBUTE,
 };
 pub use environment::Environment;
 pub use handler::content::Content;

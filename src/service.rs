@@ -124,6 +124,17 @@ impl Service {
         Err(StartError::Declarations(faults))
     }
 
+    /// Finds a subscriber for a command.
+    pub(crate) fn declared(&self, id: &str) -> Result<&Subscriber, Box<dyn Error>> {
+        let declared = self.declarations()?;
+        let found = declared.iter().find(|subscriber| subscriber.id == id);
+        found.ok_or_else(|| {
+            let known: Vec<_> = declared.iter().map(|one| &*one.id).collect();
+            let known = known.join(", ");
+            format!("{id:?} is not declared in this program, which declares {known}").into()
+        })
+    }
+
     /// Returns all faults of the declarations, except those that depend on settings.
     pub(crate) fn faults(&self) -> Vec<String> {
         faults(&self.subscribers, &self.provided())

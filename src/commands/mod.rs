@@ -1,12 +1,16 @@
 //! The command line: one file or folder for each subcommand.
 
 mod check;
+mod dead_letters;
 mod describe;
 #[cfg(feature = "dev")]
 mod dev;
 mod doctor;
 mod generate;
+mod google;
+mod pause;
 mod process;
+mod progress;
 mod publish;
 mod serve;
 mod top;
@@ -50,6 +54,15 @@ enum Command {
     /// Publishes a message, or each line of a file, after checking it against the topic's subscribers.
     #[command(after_help = publish::HELP)]
     Publish(Box<publish::Arguments>),
+    /// Lists, shows, replays, discards, exports and imports dead letters.
+    #[command(after_help = dead_letters::HELP)]
+    DeadLetters(dead_letters::Arguments),
+    /// Stops the pushes of a subscription, whose messages wait; without a name, lists the paused ones.
+    #[command(after_help = pause::HELP)]
+    Pause(pause::Arguments),
+    /// Begins the pushes of a paused subscription again.
+    #[command(after_help = pause::HELP)]
+    Resume(pause::Arguments),
     /// Shows the subscriptions of a running service, live: rates, durations, failures, dead letters.
     Top(top::Arguments),
     /// Probes a deployed service from outside: health, clock, tokens, keys, subscriptions.
@@ -115,6 +128,11 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
             Command::Dev(_) => Err(WITHOUT_DEV.into()),
             Command::Describe(arguments) => describe::run(&service, &arguments),
             Command::Publish(arguments) => publish::run(&service, *arguments, environment).await,
+            Command::DeadLetters(arguments) => {
+                dead_letters::run(&service, arguments, environment).await
+            }
+            Command::Pause(arguments) => pause::pause(&service, &arguments, &environment).await,
+            Command::Resume(arguments) => pause::resume(&service, &arguments, &environment).await,
             Command::Doctor(arguments) => doctor::run(&service, &arguments).await,
             Command::Top(arguments) => top::run(&arguments).await,
             Command::Check(arguments) => return check::run(&service, &arguments),

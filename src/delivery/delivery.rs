@@ -8,13 +8,12 @@ use uuid::Uuid;
 
 use crate::dedup::{ProtectedStore, Ticket};
 use crate::delivery::admission::Place;
-use crate::delivery::dead_letter::{Reason, replayed};
+use crate::delivery::dead_letter::{Reason, identify_replay};
 use crate::delivery::pools::executor::block_in_place_if_large;
 use crate::delivery::running_subscriber::RunningSubscriber;
 use crate::delivery::{Deliveries, IncomingMessage};
 use crate::handler;
 use crate::handler::context::{Context, idempotency_key};
-use crate::loggable::hash;
 use crate::subscriber::{AfterCrash, Identity};
 
 /// The longest lease of a claim whose run has not begun; the claim is renewed if the beginning takes longer.
@@ -78,12 +77,7 @@ impl Delivery {
         };
         let (mut identity, next) = block_in_place_if_large(bytes, || identify(&subscriber, &input));
         input.context.idempotency_key = idempotency_key(&subscriber.name, &identity.id).into();
-        if let Some(original) = replayed(&input.context)
-            && identity.fingerprint.is_some()
-        {
-            // With a key of the publisher's own it would count as a duplicate, since its dead letter is recorded as done.
-            identity.id += &format!(":replay:{}", hash::digits(original.as_bytes()));
-        }
+        identify_replay(&input.context, &mut identity);
         Self {
             ticket: subscriber.ticket(identity),
             subscriber,

@@ -1,7 +1,7 @@
 //! The binary `pushgate` as a process, with its log read line by line.
 
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -94,13 +94,17 @@ pub(crate) struct Ended {
 
 /// Runs a command to its end.
 pub(crate) async fn ended(mut command: Command) -> Ended {
-    let output = soon("the end", command.output())
-        .await
-        .expect("the command starts");
-    Ended {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
+    let output = soon("the end", command.output()).await;
+    Ended::of(output.expect("the command starts"))
+}
+
+impl Ended {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
     }
 }
 
@@ -191,6 +195,11 @@ impl Process {
     /// Returns the lines so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.borrow().clone()
+    }
+
+    /// Returns the lines so far, also while the process is waited for.
+    pub(crate) fn printed(&self) -> watch::Receiver<Vec<String>> {
+        self.lines.clone()
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -1,5 +1,6 @@
 //! The emulator's own API under `/emulator/v1`: faults, the clock, keys, repeated deliveries, a list of unacknowledged
-//! messages, and the deletion of a project. Shutdown has the same request as in Google's emulator.
+//! messages, and the deletion of a project. Shutdown has the same request as in Google's emulator, and ID tokens the same as in
+//! Google's IAM Service Account Credentials API.
 
 use std::sync::Arc;
 
@@ -49,6 +50,23 @@ struct RedeliverBody {
     message_id: String,
 }
 
+/// The audience of an ID token (Google, *IAM Service Account Credentials API*, `generateIdToken`). Delegates are ignored, since
+/// the emulator checks no permission for it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct IdTokenBody {
+    audience: String,
+    #[serde(default)]
+    include_email: bool,
+    #[serde(default, rename = "delegates")]
+    _delegates: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct IdToken {
+    token: String,
+}
+
 /// The most messages to return.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -95,6 +113,7 @@ pub(super) fn routes(
         .route(&format!("{SUBSCRIPTION}/deliverAgain"), post(deliver_again))
         .route(&format!("{SUBSCRIPTION}/messages"), get(unacked))
         .route("/emulator/v1/projects/{project}", delete(clear))
+        .route("/v1/projects/-/serviceAccounts/{call}", post(id_token))
         .method_not_allowed_fallback(wrong_method)
         .with_state(Control {
             broker,
@@ -194,11 +213,30 @@ async fn clear(State(control): State<Control>, Path(project): Path<String>) -> A
     Ok(Json(Nothing {}))
 }
 
+/// Signs an ID token of a service account, as pushes have it.
+async fn id_token(
+    State(control): State<Control>,
+    Path(call): Path<String>,
+    body: Bytes,
+) -> Answer<IdToken> {
+    let Some(email) = call.strip_suffix(":generateIdToken") else {
+        let text = "The emulator has no other call of service accounts than generateIdToken";
+        return Err(Status::not_found(text).into());
+    };
+    let body: IdTokenBody = read(&body)?;
+    if body.audience.is_empty() || !body.include_email {
+        let text = "The emulator signs tokens with an audience and an e-mail only: set audience, and includeEmail to true";
+        return Err(Status::invalid_argument(text).into());
+    }
+    let token = control.issuer.token(email, &body.audience);
+    Ok(Json(IdToken { token }))
+}
+
 async fn wrong_method(method: Method, uri: Uri) -> Rejected {
     let path = uri.path();
     let text = format!(
-        "The emulator has no {method} {path}: faults are got, put and deleted, the clock and messages are got, projects are \
-         deleted, and all else is posted"
+        "The emulator has no {method} {path}: it has GET, PUT and DELETE for faults, GET for the clock and messages, DELETE \
+         for projects, and POST for all other paths"
     );
     Rejected(Status::not_found(text))
 }

@@ -73,7 +73,7 @@ pub(super) fn draft(
 /// Decodes a line, which must hold the whole JSON document.
 fn decode_line<T: DeserializeOwned>(line: Option<u64>, text: &[u8]) -> Result<T, String> {
     decode(text).map_err(|fault| match serde_json::from_slice::<IgnoredAny>(text) {
-        Err(error) if line.is_some() && error.is_eof() => "the JSON document does not end in this line, expected a whole one in each line, as jq -c . FILE writes them".into(),
+        Err(error) if line.is_some() && error.is_eof() => "the JSON document does not end in this line, expected one whole document in each line: jq -c . FILE writes such lines".into(),
         _ => fault,
     })
 }

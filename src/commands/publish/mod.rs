@@ -3,7 +3,6 @@
 mod checkpoint;
 mod lines;
 mod message;
-mod progress;
 mod run;
 
 use std::error::Error;
@@ -20,9 +19,9 @@ use tokio::time::interval;
 use self::checkpoint::Checkpoint;
 use self::lines::{Line, lines, read_ahead};
 use self::message::subscribers;
-use self::progress::Progress;
 use self::run::Run;
 use super::process::Signals;
+use super::progress::Progress;
 use crate::config::metadata::project_id;
 use crate::environment::Environment;
 use crate::publisher::{Channel, EVENT_ID_ATTRIBUTE, Settings, full_name, new_event_id};
@@ -157,6 +156,11 @@ pub(super) async fn run(
         false => Some(Channel::open(&topic, environment, settings).await?),
     };
     let prefix = checkpoint.as_ref().map(|found| found.prefix.clone());
+    let verb = if arguments.dry_run {
+        "fit"
+    } else {
+        "published"
+    };
     let rate = arguments.rate.map(|rate| Duration::from_secs(1) / rate);
     let run = Run {
         arguments: &arguments,
@@ -164,7 +168,7 @@ pub(super) async fn run(
         prefix: prefix.unwrap_or_else(new_event_id),
         channel,
         checkpoint,
-        progress: Progress::new(arguments.dry_run, arguments.json.is_none()),
+        progress: Progress::new(verb, arguments.json.is_none()),
         pace: rate.map(interval),
         group: Vec::new(),
         is_over: false,

@@ -11,9 +11,9 @@ use tokio::time::{Instant, Interval, timeout_at};
 use super::checkpoint::Checkpoint;
 use super::lines::Line;
 use super::message::{draft, faults};
-use super::progress::{Progress, print_note};
 use super::{Arguments, Output};
 use crate::commands::process::{Signals, print};
+use crate::commands::progress::{Progress, print_note};
 use crate::dedup::Fingerprint;
 use crate::loggable::whole_chain;
 use crate::publisher::{Channel, Confirmation};
@@ -85,7 +85,7 @@ impl Run<'_> {
         } else if self.arguments.keep_going {
             format!("{failed} of the lines were not published").into()
         } else {
-            "stopped at the first line that was not published, before later ones: correct it, or continue after failures with --keep-going".into()
+            "stopped at the first line that was not published: correct it, or add --keep-going to continue after failures".into()
         })
     }
 

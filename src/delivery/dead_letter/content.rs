@@ -7,6 +7,8 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::handler::Input;
 use crate::handler::context::Context;
+use crate::loggable::hash;
+use crate::subscriber::Identity;
 use crate::trace::Trace;
 
 /// The kind of the reason: `handler`, `payload`, `idempotency key` or `outcome unknown`.
@@ -17,13 +19,17 @@ pub const ERROR_ATTRIBUTE: &str = "pushgate-dead-letter-error";
 pub const MESSAGE_ID_ATTRIBUTE: &str = "pushgate-source-message-id";
 /// The time at which the message was published, in RFC 3339.
 pub const PUBLISH_TIME_ATTRIBUTE: &str = "pushgate-source-publish-time";
+/// The id of the dead letter that is replayed: a replay runs once, however often it is sent.
+pub const REPLAY_OF_ATTRIBUTE: &str = "pushgate-replay-of";
+/// The number of replays of the message, this one included.
+pub const REPLAY_COUNT_ATTRIBUTE: &str = "pushgate-replay-count";
 /// The prefix of attributes whose names only Google and its clients may use, so that nothing is lost. Their names begin with
 /// `goog`, so no prefixed name equals one of the attributes above.
 pub const KEPT_PREFIX: &str = "pushgate-source-";
 
 const SOURCE_COUNT: &str = "CloudPubSubDeadLetterSourceDeliveryCount";
-const SOURCE_SUBSCRIPTION: &str = "CloudPubSubDeadLetterSourceSubscription";
-const SOURCE_PROJECT: &str = "CloudPubSubDeadLetterSourceSubscriptionProject";
+pub(crate) const SOURCE_SUBSCRIPTION: &str = "CloudPubSubDeadLetterSourceSubscription";
+pub(crate) const SOURCE_PROJECT: &str = "CloudPubSubDeadLetterSourceSubscriptionProject";
 const SOURCE_TIME: &str = "CloudPubSubDeadLetterSourceTopicPublishTime";
 /// The attributes that are removed, in this order, if the request would be too large.
 const EXPENDABLE: [&str; 5] = [
@@ -174,13 +180,28 @@ fn attributes(input: &Input, reason: &Reason) -> BTreeMap<String, String> {
     attributes
 }
 
-/// Returns the id of the message whose dead letter was published again, if this is one, and of this subscription: Pub/Sub delivers it
-/// to the topic's other subscriptions, too.
-pub(crate) fn replayed(context: &Context) -> Option<&str> {
+/// Sets the id under which the replay of a dead letter is recorded, if this is one, and of this subscription: Pub/Sub delivers a
+/// replay by the topic to the topic's other subscriptions, too. The message itself may be recorded as done.
+pub(crate) fn identify_replay(context: &Context, identity: &mut Identity) {
     let attribute = |name| context.attributes.get(name).map(String::as_str);
-    let (project, subscription) = (attribute(SOURCE_PROJECT)?, attribute(SOURCE_SUBSCRIPTION)?);
-    let source = format!("projects/{project}/subscriptions/{subscription}");
-    attribute(MESSAGE_ID_ATTRIBUTE).filter(|_| source == *context.subscription)
+    let source = attribute(SOURCE_PROJECT).zip(attribute(SOURCE_SUBSCRIPTION));
+    let source = source.map(|(project, id)| format!("projects/{project}/subscriptions/{id}"));
+    if source.as_deref() != Some(&*context.subscription) {
+        return;
+    }
+    let (letter, original) = (
+        attribute(REPLAY_OF_ATTRIBUTE),
+        attribute(MESSAGE_ID_ATTRIBUTE),
+    );
+    let Some(digits) = letter.or(original).map(|id| hash::digits(id.as_bytes())) else {
+        return;
+    };
+    if identity.fingerprint.is_some() {
+        identity.id += &format!(":replay:{digits}");
+    } else if letter.is_some() {
+        // A replay that is sent twice by the topic has two message ids.
+        identity.id = format!("replay:{digits}");
+    }
 }
 
 /// Returns a name that may be published: names beginning with `goog` are reserved.

@@ -11,9 +11,13 @@ use async_trait::async_trait;
 use tokio::time::{Instant, timeout};
 
 use self::content::dead_letter;
-pub(crate) use self::content::{DeadLetter, HANDLER, PAYLOAD, Reason, TooLarge, replayed};
+pub(crate) use self::content::{
+    DeadLetter, HANDLER, PAYLOAD, Reason, SOURCE_PROJECT, SOURCE_SUBSCRIPTION, TooLarge,
+    identify_replay,
+};
 pub use self::content::{
     ERROR_ATTRIBUTE, KEPT_PREFIX, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
+    REPLAY_COUNT_ATTRIBUTE, REPLAY_OF_ATTRIBUTE,
 };
 use crate::breaker::{Breaker, Open, Rules};
 use crate::handler::Input;

@@ -1,4 +1,4 @@
-//! Counts lines, and prints the counts to the standard error.
+//! Counts messages, and prints the counts to the standard error.
 
 use std::io::{Write, stderr};
 use std::time::Duration;
@@ -9,9 +9,8 @@ use tokio::time::Instant;
 const PERIOD: Duration = Duration::from_secs(5);
 
 pub(super) struct Progress {
-    /// The lines that were published or, in a dry run, fit.
     pub(super) done: u64,
-    /// The lines that an earlier run has published.
+    /// The messages that an earlier run has published.
     pub(super) before: u64,
     pub(super) failed: u64,
     verb: &'static str,
@@ -21,12 +20,13 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(is_dry_run: bool, is_shown: bool) -> Self {
+    /// Counts messages that are done in the sense of the verb, such as `published`.
+    pub(super) fn new(verb: &'static str, is_shown: bool) -> Self {
         Self {
             done: 0,
             before: 0,
             failed: 0,
-            verb: if is_dry_run { "fit" } else { "published" },
+            verb,
             is_shown,
             start: Instant::now(),
             printed: Instant::now(),

@@ -1,0 +1,133 @@
+//! The groups of dead letters, with their numbers and ages.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::held::HeldError;
+use super::letter::{Group, Letter};
+use super::{Google, Place, print};
+use crate::commands::progress::print_note;
+use crate::loggable::whole_chain;
+use crate::subscriber::Subscriber;
+
+/// One group, as a line of JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    #[serde(flatten)]
+    group: &'a Group,
+    count: usize,
+    #[serde(with = "time::serde::rfc3339")]
+    oldest: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    newest: OffsetDateTime,
+    most_replays: u32,
+}
+
+/// Prints the groups of all these subscribers, and gives the dead letters back.
+pub(super) async fn list(
+    google: &Google,
+    subscribers: &[Subscriber],
+    place: &Place,
+    is_json: bool,
+) -> Result<(), Box<dyn Error>> {
+    let keepers = subscribers.iter().map(|one| place.keeper_of(one));
+    let mut keepers: Vec<_> = keepers.collect();
+    keepers.sort_unstable();
+    keepers.dedup();
+    let mut letters = Vec::new();
+    for keeper in keepers {
+        let held = match place.hold(google, keeper).await {
+            Err(HeldError::Google(error)) if error.is_not_found() => {
+                print_note(&whole_chain(&error));
+                continue;
+            }
+            held => held?,
+        };
+        for subscriber in subscribers {
+            let is_of = place.keeper_of(subscriber) == keeper;
+            if is_of {
+                letters.extend(held.of(&subscriber.id).into_iter().cloned());
+            }
+        }
+        held.release().await;
+    }
+    let letters: Vec<_> = letters.iter().collect();
+    let groups = grouped(&letters);
+    if is_json {
+        for line in lines(&groups) {
+            print(&format!("{}\n", serde_json::to_string(&line)?))?;
+        }
+        return Ok(());
+    }
+    print(&table(&groups))?;
+    Ok(())
+}
+
+/// Prints the groups of dead letters before something is done with them.
+pub(super) fn print_groups(letters: &[&Letter]) {
+    print_note(table(&grouped(letters)).trim_end());
+}
+
+fn grouped<'a>(letters: &[&'a Letter]) -> BTreeMap<Group, Vec<&'a Letter>> {
+    let mut groups = BTreeMap::<_, Vec<_>>::new();
+    for &letter in letters {
+        groups.entry(letter.group()).or_default().push(letter);
+    }
+    groups
+}
+
+fn lines<'a>(groups: &'a BTreeMap<Group, Vec<&Letter>>) -> impl Iterator<Item = Line<'a>> {
+    groups.iter().filter_map(|(group, letters)| {
+        let times = || letters.iter().map(|letter| letter.publish_time);
+        let replays = letters.iter().map(|letter| letter.replays());
+        Some(Line {
+            group,
+            count: letters.len(),
+            oldest: times().min()?,
+            newest: times().max()?,
+            most_replays: replays.max()?,
+        })
+    })
+}
+
+fn table(groups: &BTreeMap<Group, Vec<&Letter>>) -> String {
+    if groups.is_empty() {
+        return "no dead letters\n".into();
+    }
+    let mut text = format!(
+        "{:<8}  {:<28} {:>6}  {:<20}  {:<20}  {}\n",
+        "GROUP", "SUBSCRIPTION", "COUNT", "OLDEST", "NEWEST", "REASON"
+    );
+    for line in lines(groups) {
+        let Group {
+            group,
+            subscription,
+            reason,
+            error,
+        } = line.group;
+        let reason = match error.is_empty() {
+            true => reason.clone(),
+            false => format!("{reason}: {error}"),
+        };
+        let replays = match line.most_replays {
+            0 => String::new(),
+            most => format!(" (replayed up to {most} times)"),
+        };
+        let (count, oldest, newest) = (line.count, second(line.oldest), second(line.newest));
+        text += &format!(
+            "{group:<8}  {subscription:<28} {count:>6}  {oldest:<20}  {newest:<20}  {reason}{replays}\n"
+        );
+    }
+    text
+}
+
+/// Returns the time without fractions of a second.
+fn second(time: OffsetDateTime) -> String {
+    let whole = time.truncate_to_second();
+    whole.format(&Rfc3339).unwrap_or_default()
+}

@@ -1,0 +1,257 @@
+//! Sends dead letters again, and acknowledges each after its confirmation.
+
+use std::error::Error;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use futures_util::StreamExt;
+use futures_util::stream;
+use reqwest::StatusCode;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, interval};
+
+use super::audit::{Audit, Entry};
+use super::held::Held;
+use super::letter::{Letter, LetterError};
+use crate::commands::google::{Google, GoogleError, OidcToken, PushConfig};
+use crate::commands::process::Signals;
+use crate::commands::progress::{Progress, print_note};
+use crate::environment::Environment;
+use crate::loggable::whole_chain;
+use crate::publisher::{Channel, PublishError, Settings};
+
+/// The most replays at the same time, if no message has an ordering key.
+const AT_ONCE: usize = 8;
+/// The failures in a row after which the replay stops: then it is the service that fails, and not a message.
+const FAILURES: u32 = 10;
+/// The age at which an ID token is replaced. Google's are valid for an hour.
+const TOKEN_AGE: Duration = Duration::from_secs(30 * 60);
+/// The time that a response may take beyond the ack deadline.
+const SLACK: Duration = Duration::from_secs(10);
+/// The header in which the service names the outcome.
+const OUTCOME: &str = "pushgate-outcome";
+
+/// The error of a replay that is not confirmed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotReplayed {
+    #[error(
+        "{0} has no push endpoint: it is paused or a pull subscription; resume it, or use --to-topic"
+    )]
+    NoEndpoint(String),
+    #[error(transparent)]
+    Google(#[from] GoogleError),
+    #[error(
+        "{0} gives no answer: is its ingress open to this machine? --to-topic needs no connection to it"
+    )]
+    NoAnswer(String, #[source] reqwest::Error),
+    #[error("the service answers {0}: see its log line of this message")]
+    Status(StatusCode),
+    #[error(transparent)]
+    Published(#[from] PublishError),
+    #[error(transparent)]
+    Letter(#[from] LetterError),
+}
+
+impl NotReplayed {
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Status(StatusCode::TOO_MANY_REQUESTS))
+    }
+}
+
+/// The way of replays to the one subscription, or to the topic with all its subscriptions.
+pub(super) enum Route {
+    Push(Box<Push>),
+    Topic(Channel),
+}
+
+/// A route that posts to the subscription's endpoint as Pub/Sub does.
+pub(super) struct Push {
+    google: Google,
+    endpoint: String,
+    account: Option<OidcToken>,
+    timeout: Duration,
+    token: Mutex<Option<(Instant, String)>>,
+}
+
+impl Route {
+    /// Finds the endpoint and the account of the subscription with this full name.
+    pub(super) async fn push(google: &Google, name: &str) -> Result<Self, NotReplayed> {
+        let found = google.subscription(name).await?;
+        let PushConfig {
+            push_endpoint: endpoint,
+            oidc_token,
+        } = found.push();
+        if endpoint.is_empty() {
+            return Err(NotReplayed::NoEndpoint(name.to_owned()));
+        }
+        let account = oidc_token.map(|mut account| {
+            // Google's default of the audience is the endpoint (Google, *Cloud Pub/Sub API*, `OidcToken`).
+            if account.audience.is_empty() {
+                account.audience.clone_from(&endpoint);
+            }
+            account
+        });
+        Ok(Self::Push(Box::new(Push {
+            google: google.clone(),
+            endpoint,
+            account,
+            timeout: Duration::from_secs(found.ack_deadline_seconds) + SLACK,
+            token: Mutex::default(),
+        })))
+    }
+
+    /// Opens the topic of the subscription.
+    pub(super) async fn topic(
+        google: &Google,
+        name: &str,
+        environment: Environment,
+    ) -> Result<Self, NotReplayed> {
+        let topic = google.subscription(name).await?.topic;
+        let channel = Channel::open(&topic, environment, Settings::default()).await?;
+        Ok(Self::Topic(channel))
+    }
+
+    /// Sends a replay, and returns the outcome or the message id that confirms it.
+    async fn send(&self, letter: &Letter, target: &Target<'_>) -> Result<String, NotReplayed> {
+        match self {
+            Self::Push(push) => {
+                let patience = ExponentialBuilder::default()
+                    .with_max_times(5)
+                    .with_jitter();
+                let once = || push.send(letter, target);
+                once.retry(patience).when(NotReplayed::is_transient).await
+            }
+            Self::Topic(channel) => {
+                let sent = channel.enqueue(letter.draft(target.source())?).await?;
+                Ok(format!("published as {}", sent.await?))
+            }
+        }
+    }
+}
+
+impl Push {
+    async fn send(&self, letter: &Letter, target: &Target<'_>) -> Result<String, NotReplayed> {
+        let body = letter.push(&target.name, target.source());
+        let mut request = self.google.http.post(&self.endpoint).json(&body);
+        if let Some(account) = &self.account {
+            request = request.bearer_auth(self.token(account).await?);
+        }
+        let sent = request.timeout(self.timeout).send().await;
+        let answer = sent.map_err(|error| NotReplayed::NoAnswer(self.endpoint.clone(), error))?;
+        // Pub/Sub takes these as an acknowledgement, too (Google, *Push subscriptions*).
+        if !matches!(answer.status().as_u16(), 102 | 200 | 201 | 202 | 204) {
+            return Err(NotReplayed::Status(answer.status()));
+        }
+        let outcome = answer.headers().get(OUTCOME);
+        let outcome = outcome.and_then(|outcome| outcome.to_str().ok());
+        Ok(outcome.unwrap_or("acknowledged").to_owned())
+    }
+
+    async fn token(&self, account: &OidcToken) -> Result<String, GoogleError> {
+        let mut kept = self.token.lock().await;
+        if let Some((since, token)) = &*kept
+            && since.elapsed() < TOKEN_AGE
+        {
+            return Ok(token.clone());
+        }
+        let token = self.google.id_token(account).await?;
+        *kept = Some((Instant::now(), token.clone()));
+        Ok(token)
+    }
+}
+
+/// The subscription that gets the replays.
+pub(super) struct Target<'a> {
+    pub(super) project: &'a str,
+    pub(super) id: &'a str,
+    /// The full name.
+    pub(super) name: String,
+}
+
+impl Target<'_> {
+    fn source(&self) -> (&str, &str) {
+        (self.project, self.id)
+    }
+}
+
+/// Replays these dead letters, the oldest first. It stops at a signal and if the service seems to be down.
+pub(super) async fn replay(
+    held: &Held,
+    letters: &[&Letter],
+    route: &Route,
+    target: &Target<'_>,
+    rate: u32,
+    audit: &Audit,
+    mut signals: Signals,
+) -> Result<(), Box<dyn Error>> {
+    let is_ordered = letters.iter().any(|letter| !letter.ordering_key.is_empty());
+    let pace = Mutex::new(interval(Duration::from_secs(1) / rate));
+    let pace = &pace;
+    let one = |letter| async move {
+        pace.lock().await.tick().await;
+        replay_one(held, letter, route, target, audit).await
+    };
+    let at_once = if is_ordered { 1 } else { AT_ONCE };
+    let mut results = stream::iter(letters.iter().copied())
+        .map(one)
+        .buffered(at_once);
+    let mut progress = Progress::new("replayed", true);
+    let mut in_a_row = 0;
+    let mut is_stopped = false;
+    loop {
+        let result = tokio::select! {
+            biased;
+            () = signals.received() => None,
+            result = results.next() => match result {
+                Some(result) => Some(result?),
+                None => break,
+            },
+        };
+        match result {
+            Some(true) => (in_a_row, progress.done) = (0, progress.done + 1),
+            Some(false) => (in_a_row, progress.failed) = (in_a_row + 1, progress.failed + 1),
+            None => is_stopped = true,
+        }
+        if is_stopped || in_a_row >= FAILURES {
+            is_stopped = true;
+            break;
+        }
+        progress.update();
+    }
+    progress.print();
+    if is_stopped {
+        return Err("stopped before the end: the rest are dead letters still, and the same command continues".into());
+    }
+    match progress.failed {
+        0 => Ok(()),
+        failed => {
+            Err(format!("{failed} of the dead letters were not replayed: they are kept").into())
+        }
+    }
+}
+
+/// Replays one dead letter and acknowledges it. Returns false if it is kept.
+async fn replay_one(
+    held: &Held,
+    letter: &Letter,
+    route: &Route,
+    target: &Target<'_>,
+    audit: &Audit,
+) -> Result<bool, std::io::Error> {
+    let result = route.send(letter, target).await;
+    let result = match &result {
+        Ok(outcome) => match held.ack(&letter.id).await {
+            Ok(()) => Ok(outcome.clone()),
+            Err(error) => Err(format!(
+                "replayed ({outcome}), but the dead letter is kept: {}; another replay of it will not run the message again",
+                whole_chain(&error)
+            )),
+        },
+        Err(error) => Err(whole_chain(error)),
+    };
+    if let Err(error) = &result {
+        print_note(&format!("dead letter {}: {error}", letter.id));
+    }
+    audit.print(&Entry::new("replay", target.id, letter, &result))?;
+    Ok(result.is_ok())
+}

@@ -1,0 +1,65 @@
+//! Groups of dead letters, and files of them.
+
+use serde_json::Value;
+
+use super::{ID, dead_letters, forwarded, replay_all, run, run_with, service};
+use crate::harness::probe::task;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_are_listed_shown_and_discarded() {
+    let service = service().await;
+    let first = forwarded(&service, "1");
+    forwarded(&service, "2");
+    let dead = crate::harness::message::TestMessage::new(ID, task::DEAD_LETTER);
+    service.push(&dead).await;
+    let listed = run(&service, &["list", "--json"]).await;
+    let lines = listed.stdout.lines();
+    let groups: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let [attempts, handler] = &groups[..] else {
+        panic!("{}", listed.stdout)
+    };
+    let [attempts, handler] = match attempts["count"] == 2 {
+        true => [attempts, handler],
+        false => [handler, attempts],
+    };
+    assert_eq!(attempts["reason"], "attempts used up");
+    assert_eq!(handler["reason"], "handler");
+    assert_eq!(handler["error"], "it never works");
+    let shown = run(&service, &["show", ID, "--id", &first]).await;
+    assert!(shown.stdout.contains("attribute      event = e-1"));
+    assert!(shown.stdout.ends_with("\n1\n\n"), "{}", shown.stdout);
+    let group = attempts["group"].as_str().expect("a group");
+    let arguments = [
+        "discard", ID, "--group", group, "--reason", "a test", "--yes",
+    ];
+    let discarded = run(&service, &arguments).await;
+    assert_eq!(discarded.code, Some(0), "{}", discarded.stderr);
+    assert_eq!(discarded.stdout.matches("a test").count(), 2);
+    assert_eq!(dead_letters(&service).len(), 1);
+    let none = run(&service, &["show", ID, "--group", group]).await;
+    assert_eq!(none.code, Some(1));
+    assert!(none.stderr.contains("none of the 1 dead letters"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exported_dead_letter_is_imported_and_runs_once() {
+    let service = service().await;
+    let id = forwarded(&service, "{\"n\": 1.0}");
+    let exported = run(&service, &["export", ID]).await;
+    assert_eq!(dead_letters(&service).len(), 1, "it is kept");
+    for _ in 0..2 {
+        let imported = run_with(&service, &["import", ID, "-"], &exported.stdout).await;
+        assert_eq!(imported.code, Some(0), "{}", imported.stderr);
+    }
+    assert_eq!(dead_letters(&service).len(), 3);
+    let replayed = replay_all(&service).await;
+    assert_eq!(replayed.stdout.lines().count(), 3);
+    assert_eq!(service.runs(), 1, "the three are one message");
+    assert_eq!(
+        service.probe.data(&service.probe.order()[0]),
+        b"{\"n\": 1.0}"
+    );
+    assert!(replayed.stdout.contains(&id));
+}

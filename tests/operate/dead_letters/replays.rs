@@ -1,0 +1,149 @@
+//! Replays, and the messages that are not replayed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use emulator::Message;
+use pushgate::Idempotency;
+use pushgate::dedup::{DedupStore, MemoryStore};
+use serde_json::Value;
+
+use super::{
+    ID, dead_letters, forwarded, full, replay_all, run, run_with, service, service_with, topic,
+};
+use crate::harness::firestore_emulator::FirestoreEmulator;
+use crate::harness::probe::task;
+use crate::harness::redis_server::RedisServer;
+use crate::harness::soon;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_runs_for_the_failed_subscription_alone() {
+    let service = service().await;
+    let id = forwarded(&service, task::SUCCEED);
+    let replayed = replay_all(&service).await;
+    assert_eq!(replayed.code, Some(0), "{}", replayed.stderr);
+    let audit: Value = serde_json::from_str(&replayed.stdout).expect("one audit line");
+    assert_eq!(audit["deadLetter"], id);
+    assert_eq!(audit["result"], "handled");
+    assert_eq!(service.probe.order(), [id.clone()]);
+    let context = service.probe.context(&id);
+    assert_eq!(*context.subscription, *full(ID));
+    assert_eq!(context.attributes["pushgate-replay-of"], id);
+    assert_eq!(context.attributes["pushgate-replay-count"], "1");
+    assert!(dead_letters(&service).is_empty());
+    let listed = run(&service, &["list", ID]).await;
+    assert_eq!(listed.stdout, "no dead letters\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_by_the_topic_runs_for_all_its_subscriptions() {
+    let service = service().await;
+    forwarded(&service, task::SUCCEED);
+    let arguments = ["replay", ID, "--all", "--yes", "--to-topic"];
+    let replayed = run(&service, &arguments).await;
+    assert_eq!(replayed.code, Some(0), "{}", replayed.stderr);
+    service.probe.ended(2).await;
+    assert!(dead_letters(&service).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_replayed_without_consent() {
+    let service = service().await;
+    forwarded(&service, task::SUCCEED);
+    for (consent, code) in [(&["--dry-run"][..], 0), (&[], 1)] {
+        let arguments = [&["replay", ID, "--all"], consent].concat();
+        let replayed = run(&service, &arguments).await;
+        assert_eq!(replayed.code, Some(code), "{}", replayed.stderr);
+        let question = "Replay 1 dead letters of orders-fulfilment to the subscription alone";
+        assert!(replayed.stderr.contains(question), "{}", replayed.stderr);
+    }
+    assert_eq!(service.runs(), 0);
+    assert_eq!(dead_letters(&service).len(), 1);
+    let unselected = run(&service, &["replay", ID, "--yes"]).await;
+    assert_eq!(unselected.code, Some(2), "{}", unselected.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_fails_again_stays_a_dead_letter() {
+    let service = service().await;
+    forwarded(&service, task::FAIL);
+    let replayed = replay_all(&service).await;
+    assert_eq!(replayed.code, Some(1));
+    let expected = "the service answers 503 Service Unavailable";
+    assert!(replayed.stdout.contains(expected), "{}", replayed.stdout);
+    assert_eq!(dead_letters(&service).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replays_are_counted_and_limited() {
+    let service = service().await;
+    forwarded(&service, task::DEAD_LETTER);
+    for count in 1..=3 {
+        let replayed = replay_all(&service).await;
+        assert!(replayed.stdout.contains("dead-lettered"));
+        let [letter] = dead_letters(&service).try_into().expect("one");
+        let found = &letter.attributes["pushgate-replay-count"];
+        assert_eq!(found, &count.to_string());
+        assert_eq!(letter.attributes["pushgate-dead-letter-reason"], "handler");
+    }
+    let replayed = replay_all(&service).await;
+    assert!(replayed.stderr.contains("see --max-replays"));
+    assert_eq!(service.runs(), 3);
+    assert_eq!(dead_letters(&service).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_subscription_is_named() {
+    let service = service().await;
+    forwarded(&service, task::SUCCEED);
+    let subscription = service.google.emulator.subscription(&full(ID));
+    let paused = subscription.expect("a subscription").push_to(None);
+    paused.expect("paused");
+    let replayed = replay_all(&service).await;
+    let expected = "has no push endpoint: it is paused or a pull subscription";
+    assert!(replayed.stderr.contains(expected), "{}", replayed.stderr);
+    assert_eq!(dead_letters(&service).len(), 1);
+}
+
+/// Runs a dead letter with corrected data, under a key that is recorded as done.
+async fn a_business_key_runs_again(store: Arc<dyn DedupStore>) {
+    let service = service_with(Idempotency::by_attribute("event"), store).await;
+    let dead = Message::new(task::DEAD_LETTER).with_attribute("event", "e-1");
+    let published = service.google.emulator.publish(&topic("tests"), dead);
+    let id = published.expect("published");
+    // Both subscriptions run it, and the sibling's dead letter goes elsewhere.
+    service.probe.ended(2).await;
+    soon("the dead letter", async {
+        while dead_letters(&service).is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    let exported = run(&service, &["export", ID]).await.stdout;
+    let edited = exported.replace("\"text\":\"dead\"", "\"text\":\"ok\"");
+    let arguments = ["replay", ID, "--edited", "-", "--yes"];
+    let replayed = run_with(&service, &arguments, &edited).await;
+    assert_eq!(replayed.code, Some(0), "{}", replayed.stderr);
+    assert!(replayed.stdout.contains(": handled"), "{}", replayed.stdout);
+    assert_eq!(service.runs(), 3);
+    assert_eq!(service.probe.data(&id), b"ok", "under the message's own id");
+    assert!(dead_letters(&service).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_business_key_runs_again_with_memory() {
+    a_business_key_runs_again(Arc::new(MemoryStore::default())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_business_key_runs_again_with_redis() {
+    let server = RedisServer::start().await;
+    a_business_key_runs_again(server.store()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Java and Google's Firestore emulator (./test finds or installs them)"]
+async fn a_business_key_runs_again_with_firestore() {
+    let server = FirestoreEmulator::start().await;
+    a_business_key_runs_again(server.store()).await;
+}
