@@ -67,6 +67,31 @@ async fn pushed_token(endpoint: &mut Endpoint) -> String {
     header.strip_prefix("Bearer ").unwrap().to_owned()
 }
 
+/// Requests a token as Google's libraries do it.
+async fn generate(emulator: &Emulator, body: &Value) -> (u16, Value) {
+    let account = format!("/v1/projects/-/serviceAccounts/{EMAIL}:generateIdToken");
+    let request = reqwest::Client::new()
+        .post(format!("http://{}{account}", emulator.address()))
+        .json(body);
+    let answer = request.send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_program_gets_a_token_by_googles_call() {
+    let emulator = emulator(Pace::Eager);
+    let body = json!({"audience": AUDIENCE, "includeEmail": true});
+    let (status, answer) = generate(&emulator, &body).await;
+    assert_eq!(status, 200);
+    let token = answer["token"].as_str().unwrap();
+    assert!(verify(&emulator, token, AUDIENCE).await.is_some());
+    for wrong in [json!({"audience": AUDIENCE}), json!({"includeEmail": true})] {
+        let (status, answer) = generate(&emulator, &wrong).await;
+        assert_eq!(status, 400);
+        assert_eq!(answer["error"]["status"], "INVALID_ARGUMENT");
+    }
+}
+
 #[tokio::test]
 async fn a_push_carries_a_token_that_the_served_keys_verify() {
     let mut scene = signed(Some(AUDIENCE)).await;

@@ -15,6 +15,7 @@ mod publish;
 mod serve;
 mod top;
 
+use std::error::Error;
 use std::num::NonZero;
 use std::process::ExitCode;
 
@@ -81,6 +82,32 @@ struct Absent {
 const WITHOUT_DEV: &str = "this program is built without pushgate's feature \"dev\": add features = [\"dev\"] to pushgate in Cargo.toml, or a feature of your own that turns pushgate/dev on, and build again";
 
 impl Command {
+    async fn run(
+        self,
+        service: Service,
+        environment: Environment,
+    ) -> Result<ExitCode, Box<dyn Error>> {
+        match self {
+            Self::Serve(arguments) => serve::run(service, &arguments, environment).await,
+            #[cfg(feature = "dev")]
+            Self::Dev(arguments) => dev::run(service, &arguments, environment).await,
+            #[cfg(not(feature = "dev"))]
+            Self::Dev(_) => Err(WITHOUT_DEV.into()),
+            Self::Describe(arguments) => describe::run(&service, &arguments),
+            Self::Publish(arguments) => publish::run(&service, *arguments, environment).await,
+            Self::DeadLetters(arguments) => {
+                dead_letters::run(&service, arguments, environment).await
+            }
+            Self::Pause(arguments) => pause::pause(&service, &arguments, &environment).await,
+            Self::Resume(arguments) => pause::resume(&service, &arguments, &environment).await,
+            Self::Doctor(arguments) => doctor::run(&service, &arguments).await,
+            Self::Top(arguments) => top::run(&arguments).await,
+            Self::Check(arguments) => return check::run(&service, &arguments),
+            Self::Generate(arguments) => generate::run(&service, &arguments),
+        }
+        .map(|()| ExitCode::SUCCESS)
+    }
+
     /// Returns the exit code of a failure.
     fn failure(&self) -> ExitCode {
         match self {
@@ -119,27 +146,7 @@ fn run(service: Service, arguments: Arguments) -> ExitCode {
             return failure;
         }
     };
-    let done = runtime.block_on(async {
-        match arguments.command {
-            Command::Serve(arguments) => serve::run(service, &arguments, environment).await,
-            #[cfg(feature = "dev")]
-            Command::Dev(arguments) => dev::run(service, &arguments, environment).await,
-            #[cfg(not(feature = "dev"))]
-            Command::Dev(_) => Err(WITHOUT_DEV.into()),
-            Command::Describe(arguments) => describe::run(&service, &arguments),
-            Command::Publish(arguments) => publish::run(&service, *arguments, environment).await,
-            Command::DeadLetters(arguments) => {
-                dead_letters::run(&service, arguments, environment).await
-            }
-            Command::Pause(arguments) => pause::pause(&service, &arguments, &environment).await,
-            Command::Resume(arguments) => pause::resume(&service, &arguments, &environment).await,
-            Command::Doctor(arguments) => doctor::run(&service, &arguments).await,
-            Command::Top(arguments) => top::run(&arguments).await,
-            Command::Check(arguments) => return check::run(&service, &arguments),
-            Command::Generate(arguments) => generate::run(&service, &arguments),
-        }
-        .map(|()| ExitCode::SUCCESS)
-    });
+    let done = runtime.block_on(arguments.command.run(service, environment));
     // A handler on a thread cannot be stopped, so the exit does not wait for it.
     runtime.shutdown_background();
     done.unwrap_or_else(|error| {

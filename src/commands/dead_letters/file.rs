@@ -5,10 +5,12 @@ use std::fs::File;
 use std::io::{BufReader, Read, stdin};
 use std::path::Path;
 
+use super::arguments::Of;
 use super::held::Held;
 use super::letter::Letter;
-use super::{Of, print, print_note};
-use crate::commands::progress::Progress;
+
+use crate::commands::process::print;
+use crate::commands::progress::{Progress, print_note};
 use crate::environment::Environment;
 use crate::publisher::{Channel, Settings};
 

@@ -1,6 +1,7 @@
 //! The dead letters that a command holds: pulled until none is left, and leased until the command ends.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,8 +11,12 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep, timeout_at};
 
+use super::arguments::{Of, Place, Selection};
 use super::letter::{Letter, LetterError, Pulled};
 use crate::commands::google::{Google, GoogleError};
+use crate::commands::progress::print_note;
+use crate::environment::Environment;
+use crate::service::Service;
 
 /// The lease of a held dead letter, and the time between two renewals. After a crash of the command they are available again
 /// when the lease ends.
@@ -23,6 +28,8 @@ const PULL: usize = 1_000;
 const ACK_IDS: usize = 500;
 /// The most bytes that are held in memory.
 const LIMIT_BYTES: usize = 512 << 20;
+/// The time after which no more dead letters are expected at Google. An emulator answers at once.
+const WAIT_SECONDS: u64 = 5;
 /// The pause after an empty pull that did not wait.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -166,6 +173,91 @@ impl Held {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
         self.ack_ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    /// Returns the selected dead letters of a subscription. A dead letter without a source counts, since only one that was too
+    /// large for it has none.
+    pub(super) fn select(
+        &self,
+        selection: &Selection,
+        subscription: &str,
+    ) -> Result<Vec<&Letter>, String> {
+        let of_subscription = self.of(subscription);
+        let found = of_subscription.len();
+        let is_selected = |letter: &&Letter| match &selection.group {
+            Some(group) => letter.group().group == *group,
+            None => {
+                selection.is_all()
+                    || selection.id.contains(&letter.id)
+                    || letter
+                        .original_id()
+                        .is_some_and(|id| selection.id.iter().any(|one| one == id))
+            }
+        };
+        let selected: Vec<_> = of_subscription.into_iter().filter(is_selected).collect();
+        match selected.is_empty() && !selection.is_all() {
+            true => Err(format!(
+                "none of the {found} dead letters of {subscription} is selected: dead-letters list shows the groups, and show --all the ids"
+            )),
+            false => Ok(selected),
+        }
+    }
+
+    /// Returns the dead letters of a subscription that are in an edited file, with the file's content.
+    pub(super) fn edited<'a>(&self, edited: &'a [Letter], subscription: &str) -> Vec<&'a Letter> {
+        let held = self.of(subscription);
+        let is_held = |letter: &&Letter| held.iter().any(|one| one.id == letter.id);
+        let found: Vec<_> = edited.iter().filter(is_held).collect();
+        let missing = edited.len() - found.len();
+        if missing > 0 {
+            print_note(&format!(
+                "{missing} lines of the file are not among the {} dead letters of {subscription}",
+                held.len()
+            ));
+        }
+        found
+    }
+
+    pub(super) fn of(&self, subscription: &str) -> Vec<&Letter> {
+        let is_of = |letter: &&Letter| {
+            let source = letter.source();
+            source.is_none_or(|name| name.rsplit('/').next() == Some(subscription))
+        };
+        self.letters.iter().filter(is_of).collect()
+    }
+}
+
+impl Of {
+    /// Holds the dead letters of the subscription, and of those that share its dead-letter topic.
+    pub(super) async fn hold(
+        &self,
+        service: &Service,
+        environment: &Environment,
+    ) -> Result<(Google, Held), Box<dyn Error>> {
+        let keeper = self.place.keeper_of(service.declared(&self.subscription)?);
+        let google = self.place.google(environment).await?;
+        let held = self.place.hold(&google, keeper).await?;
+        Ok((google, held))
+    }
+}
+
+impl Place {
+    pub(super) async fn hold(&self, google: &Google, keeper: &str) -> Result<Held, HeldError> {
+        let wait = self.wait.unwrap_or(match google.is_emulator() {
+            true => 0,
+            false => WAIT_SECONDS,
+        });
+        let (name, limit) = (google.subscription_name(keeper), self.limit as usize);
+        let held = Held::collect(google, &name, limit, Duration::from_secs(wait)).await?;
+        if !held.are_all {
+            print_note(&format!(
+                "{keeper} has more dead letters than these {}: see --limit",
+                held.letters.len()
+            ));
+        }
+        Ok(held)
     }
 }
 

@@ -7,9 +7,11 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::arguments::Place;
 use super::held::HeldError;
 use super::letter::{Group, Letter};
-use super::{Google, Place, print};
+use crate::commands::google::Google;
+use crate::commands::process::print;
 use crate::commands::progress::print_note;
 use crate::loggable::whole_chain;
 use crate::subscriber::Subscriber;

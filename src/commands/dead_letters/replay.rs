@@ -1,6 +1,7 @@
 //! Sends dead letters again, and acknowledges each after its confirmation.
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -162,96 +163,96 @@ impl Push {
 
 /// The subscription that gets the replays.
 pub(super) struct Target<'a> {
-    pub(super) project: &'a str,
+    project: &'a str,
     pub(super) id: &'a str,
     /// The full name.
     pub(super) name: String,
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
+    pub(super) fn new(google: &'a Google, id: &'a str) -> Self {
+        Self {
+            project: &google.project,
+            id,
+            name: google.subscription_name(id),
+        }
+    }
+
     fn source(&self) -> (&str, &str) {
         (self.project, self.id)
     }
 }
 
-/// Replays these dead letters, the oldest first. It stops at a signal and if the service seems to be down.
-pub(super) async fn replay(
-    held: &Held,
-    letters: &[&Letter],
-    route: &Route,
-    target: &Target<'_>,
-    rate: u32,
-    audit: &Audit,
-    mut signals: Signals,
-) -> Result<(), Box<dyn Error>> {
-    let is_ordered = letters.iter().any(|letter| !letter.ordering_key.is_empty());
-    let pace = Mutex::new(interval(Duration::from_secs(1) / rate));
-    let pace = &pace;
-    let one = |letter| async move {
-        pace.lock().await.tick().await;
-        replay_one(held, letter, route, target, audit).await
-    };
-    let at_once = if is_ordered { 1 } else { AT_ONCE };
-    let mut results = stream::iter(letters.iter().copied())
-        .map(one)
-        .buffered(at_once);
-    let mut progress = Progress::new("replayed", true);
-    let mut in_a_row = 0;
-    let mut is_stopped = false;
-    loop {
-        let result = tokio::select! {
-            biased;
-            () = signals.received() => None,
-            result = results.next() => match result {
-                Some(result) => Some(result?),
-                None => break,
-            },
-        };
-        match result {
-            Some(true) => (in_a_row, progress.done) = (0, progress.done + 1),
-            Some(false) => (in_a_row, progress.failed) = (in_a_row + 1, progress.failed + 1),
-            None => is_stopped = true,
-        }
-        if is_stopped || in_a_row >= FAILURES {
-            is_stopped = true;
-            break;
-        }
-        progress.update();
-    }
-    progress.print();
-    if is_stopped {
-        return Err("stopped before the end: the rest are dead letters still, and the same command continues".into());
-    }
-    match progress.failed {
-        0 => Ok(()),
-        failed => {
-            Err(format!("{failed} of the dead letters were not replayed: they are kept").into())
-        }
-    }
+/// A replay of held dead letters.
+pub(super) struct Replaying<'a> {
+    pub(super) held: &'a Held,
+    pub(super) route: &'a Route,
+    pub(super) target: &'a Target<'a>,
+    pub(super) audit: Audit,
 }
 
-/// Replays one dead letter and acknowledges it. Returns false if it is kept.
-async fn replay_one(
-    held: &Held,
-    letter: &Letter,
-    route: &Route,
-    target: &Target<'_>,
-    audit: &Audit,
-) -> Result<bool, std::io::Error> {
-    let result = route.send(letter, target).await;
-    let result = match &result {
-        Ok(outcome) => match held.ack(&letter.id).await {
-            Ok(()) => Ok(outcome.clone()),
-            Err(error) => Err(format!(
-                "replayed ({outcome}), but the dead letter is kept: {}; another replay of it will not run the message again",
-                whole_chain(&error)
-            )),
-        },
-        Err(error) => Err(whole_chain(error)),
-    };
-    if let Err(error) = &result {
-        print_note(&format!("dead letter {}: {error}", letter.id));
+impl Replaying<'_> {
+    /// Replays these dead letters, the oldest first. It stops at a signal and if the service seems to be down.
+    pub(super) async fn all(
+        &self,
+        letters: &[&Letter],
+        rate: u32,
+        mut signals: Signals,
+    ) -> Result<(), Box<dyn Error>> {
+        let is_ordered = letters.iter().any(|letter| !letter.ordering_key.is_empty());
+        let pace = &Mutex::new(interval(Duration::from_secs(1) / rate));
+        let one = |letter| async move {
+            pace.lock().await.tick().await;
+            self.one(letter).await
+        };
+        let at_once = if is_ordered { 1 } else { AT_ONCE };
+        let mut results = stream::iter(letters.iter().copied())
+            .map(one)
+            .buffered(at_once);
+        let mut progress = Progress::new("replayed", true);
+        let mut in_a_row = 0;
+        let is_over = loop {
+            let result = tokio::select! {
+                biased;
+                () = signals.received() => break false,
+                result = results.next() => result,
+            };
+            match result.transpose()? {
+                Some(true) => (in_a_row, progress.done) = (0, progress.done + 1),
+                Some(false) => (in_a_row, progress.failed) = (in_a_row + 1, progress.failed + 1),
+                None => break true,
+            }
+            if in_a_row >= FAILURES {
+                break false;
+            }
+            progress.update();
+        };
+        progress.print();
+        match (is_over, progress.failed) {
+            (true, 0) => Ok(()),
+            (true, failed) => Err(format!("{failed} of the dead letters were not replayed: they are kept").into()),
+            (false, _) => Err("stopped before the end: the others are still dead letters, and the same command continues".into()),
+        }
     }
-    audit.print(&Entry::new("replay", target.id, letter, &result))?;
-    Ok(result.is_ok())
+
+    /// Replays one dead letter and acknowledges it. Returns false if it is kept.
+    async fn one(&self, letter: &Letter) -> io::Result<bool> {
+        let result = self.route.send(letter, self.target).await;
+        let result = match &result {
+            Ok(outcome) => match self.held.ack(&letter.id).await {
+                Ok(()) => Ok(outcome.clone()),
+                Err(error) => Err(format!(
+                    "replayed ({outcome}), but the dead letter is kept: {}; another replay of it will not run the message again",
+                    whole_chain(&error)
+                )),
+            },
+            Err(error) => Err(whole_chain(error)),
+        };
+        if let Err(error) = &result {
+            print_note(&format!("dead letter {}: {error}", letter.id));
+        }
+        let entry = Entry::new("replay", self.target.id, letter, &result);
+        self.audit.print(&entry)?;
+        Ok(result.is_ok())
+    }
 }

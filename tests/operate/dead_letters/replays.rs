@@ -25,7 +25,7 @@ async fn a_replay_runs_for_the_failed_subscription_alone() {
     let audit: Value = serde_json::from_str(&replayed.stdout).expect("one audit line");
     assert_eq!(audit["deadLetter"], id);
     assert_eq!(audit["result"], "handled");
-    assert_eq!(service.probe.order(), [id.clone()]);
+    assert_eq!(service.probe.order(), std::slice::from_ref(&id));
     let context = service.probe.context(&id);
     assert_eq!(*context.subscription, *full(ID));
     assert_eq!(context.attributes["pushgate-replay-of"], id);
