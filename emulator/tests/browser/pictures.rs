@@ -113,7 +113,13 @@ async fn the_picture_of_the_overview_shows_the_page() {
             page.sees(text).await;
         }
         page.until("document.querySelector('#badge').textContent === '1'").await;
-        page.until("[...document.querySelectorAll('td.number')].some((cell) => cell.textContent.endsWith('ms'))").await;
+        // All figures are known: those of the table and those of the live updates.
+        for known in [
+            "[...document.querySelectorAll('td.number')].some((cell) => /[µm]s$/.test(cell.textContent))",
+            "[...document.querySelectorAll('.figures dd')].every((figure) => figure.textContent !== '–')",
+        ] {
+            page.until(known).await;
+        }
         check(&page, &["emulator/screenshots/overview.png"]).await;
         drop((emulator, endpoint));
     })
