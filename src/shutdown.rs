@@ -1,5 +1,6 @@
 //! Graceful shutdown: new deliveries are rejected, running ones finish; the remaining handlers receive their stop signal, then are aborted.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -70,7 +71,7 @@ impl Shutdown {
     /// Runs the steps before the claim, unless handlers are aborted meanwhile.
     pub(crate) async fn unless_aborting<T, E: From<ShuttingDown>>(
         &self,
-        steps: impl Future<Output = Result<T, E>>,
+        steps: Pin<&mut impl Future<Output = Result<T, E>>>,
     ) -> Result<T, E> {
         tokio::select! {
             biased;

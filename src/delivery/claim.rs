@@ -1,5 +1,6 @@
 //! Claims the message. While another delivery holds the claim, this one waits for the result, which saves a delivery attempt.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ pub(crate) async fn claim(
     shutdown: &Shutdown,
 ) -> Result<Claimed, NotClaimed> {
     let spans = delivery.subscriber.spans.clone();
-    let claiming = claim_for(delivery, permit, shutdown);
+    let claiming = pin!(claim_for(delivery, permit, shutdown));
     spans.step(|| internal("claim"), claiming, |_, _| {}).await
 }
 

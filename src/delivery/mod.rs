@@ -18,6 +18,7 @@ pub(crate) mod run;
 pub(crate) mod running_subscriber;
 pub(crate) mod settle;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use opentelemetry::KeyValue;
@@ -105,7 +106,7 @@ impl Deliveries {
     ) -> Result<Settlement, NotClaimed> {
         let subscriber = Arc::clone(&incoming.subscriber);
         let span = incoming.span();
-        let steps = self.take_steps(incoming);
+        let steps = pin!(self.take_steps(incoming));
         subscriber.spans.step(|| span, steps, end_span).await
     }
 

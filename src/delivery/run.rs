@@ -1,5 +1,6 @@
 //! Runs the handler: within its time limits, with its panics caught, and with retries in this process if declared.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
@@ -127,7 +128,7 @@ fn pauses(declared: InProcess) -> impl Iterator<Item = Duration> + Send + Sync +
 /// Runs the handler once, within a span.
 async fn run_once(delivery: &Delivery, lease: &Lease, deliveries: &Deliveries) -> Run {
     let begin = || internal(format!("handle {}", delivery.subscriber.declared.id));
-    let running = run_and_measure(delivery, lease, deliveries);
+    let running = pin!(run_and_measure(delivery, lease, deliveries));
     let spans = &delivery.subscriber.spans;
     let end = |span: &SpanRef<'_>, run: &Run| {
         let end = run.end();

@@ -21,6 +21,7 @@ pub(crate) mod readiness;
 pub(crate) mod refusal;
 pub(crate) mod reply;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -75,8 +76,10 @@ impl PushReceiver {
     ) -> Response {
         let mut line = LogLine::new(arrival, path);
         let push = async {
-            let read = self.read(path, request, &mut line);
-            let incoming = self.deliveries.shutdown.unless_aborting(read).await?;
+            let incoming = {
+                let read = pin!(self.read(path, request, &mut line));
+                self.deliveries.shutdown.unless_aborting(read).await?
+            };
             let span = line.span.clone().unwrap_or_default();
             Ok(self.deliveries.deliver(incoming).with_context(span).await?)
         };

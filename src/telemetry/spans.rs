@@ -4,6 +4,7 @@
 //! parent there.
 
 use std::borrow::Cow;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -102,11 +103,12 @@ impl Spans {
         Some(context)
     }
 
-    /// Runs a step in a span below the current one. Nothing is recorded if that is not.
+    /// Runs a step in a span below the current one. Nothing is recorded if that is not. The step is pinned by its caller, since
+    /// the steps are nested, and each copy of one here would double the size of the whole push.
     pub(crate) async fn step<T>(
         &self,
         begin: impl FnOnce() -> SpanBuilder,
-        running: impl Future<Output = T>,
+        running: Pin<&mut impl Future<Output = T>>,
         end: impl FnOnce(&SpanRef<'_>, &T),
     ) -> T {
         let parent = Context::current();

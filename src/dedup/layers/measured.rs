@@ -1,5 +1,6 @@
 //! Measures the steps of a store.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -25,6 +26,7 @@ impl Measured {
         step: &'static str,
         running: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        let running = pin!(running);
         let start = Instant::now();
         let system = self.store.system();
         let begin = || {

@@ -4,6 +4,7 @@
 mod content;
 
 use std::error::Error;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,12 +117,12 @@ impl DeadLetters {
         let dead_letter = dead_letter(&topic.name, input, reason)?;
         let permit = topic.breaker.acquire().map_err(DeadLetterError::Paused)?;
         let start = Instant::now();
-        let sending = async {
+        let sending = pin!(async {
             match timeout(PUBLISH_LIMIT, self.0.publish(&topic.name, dead_letter)).await {
                 Ok(sent) => sent.map_err(DeadLetterError::Publish),
                 Err(_) => Err(DeadLetterError::NoAnswer),
             }
-        };
+        });
         let Recorder { metrics, spans } = &topic.recorder;
         let begin = || send_span(&topic.name, reason.kind);
         let sent = spans.step(begin, sending, |span, sent| {
