@@ -128,6 +128,39 @@ resource "google_pubsub_topic_iam_member" "service_dead_letter" {
   member  = google_service_account.service.member
 }
 
+# Operating
+
+# Dead letters are pulled and acknowledged.
+resource "google_pubsub_subscription_iam_member" "operator_dead_letter" {
+  for_each = { for pair in setproduct(local.dead_letter_topics, var.operators) : join(" ", pair) => pair }
+
+  project      = var.project
+  subscription = google_pubsub_subscription.dead_letter[each.value[0]].name
+  role         = "roles/pubsub.subscriber"
+  member       = each.value[1]
+}
+
+# Subscriptions are read, paused and resumed. A replaced subscription loses this right, and the next apply gives it again.
+resource "google_pubsub_subscription_iam_member" "operator" {
+  for_each = { for pair in setproduct(keys(var.subscriptions), var.operators) : join(" ", pair) => pair }
+
+  project      = var.project
+  subscription = google_pubsub_subscription.subscription[each.value[0]].name
+  role         = "roles/pubsub.editor"
+  member       = each.value[1]
+}
+
+# A replay is pushed with a token of the push account, and a resumed subscription gets that account again.
+resource "google_service_account_iam_member" "operator" {
+  for_each = { for triple in setproduct(concat(["push"], tolist(local.declared_push_accounts)), ["iam.serviceAccountOpenIdTokenCreator", "iam.serviceAccountUser"], var.operators) : join(" ", triple) => triple }
+
+  service_account_id = each.value[0] == "push" ? google_service_account.push.name : "projects/-/serviceAccounts/${each.value[0]}"
+  role               = "roles/${each.value[1]}"
+  member             = each.value[2]
+
+  depends_on = [google_project_service.api]
+}
+
 # Publishing
 
 resource "google_pubsub_topic_iam_member" "service_publisher" {

@@ -133,6 +133,18 @@ variable "message_storage_regions" {
   }
 }
 
+variable "operators" {
+  description = "Members that operate the service with `pushgate dead-letters`, `pause` and `resume`: `group:…`, `user:…`. They receive the rights on dead letters, subscriptions and the push accounts that these commands need, and can push as Pub/Sub does."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for member in var.operators : can(regex("^(user|serviceAccount|group|principal|principalSet):.+$", member))])
+    error_message = "An operator is a member as group:NAME@DOMAIN, user:…, serviceAccount:…, principal:… or principalSet:…."
+  }
+}
+
 variable "deployers" {
   description = "Further members, such as a build's account, that may deploy with the accounts of this stack: `serviceAccount:…`. The account that runs Terraform needs this right before."
   type        = set(string)

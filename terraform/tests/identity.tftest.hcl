@@ -134,3 +134,37 @@ run "what_is_asked_for_is_given_on_the_one_resource" {
     error_message = "A deployer acts as both accounts, and as no others."
   }
 }
+
+run "operators_can_repair_and_no_more" {
+  command = plan
+
+  variables {
+    operators = ["group:oncall@shop.example"]
+  }
+
+  assert {
+    condition = toset([for right in concat(values(google_pubsub_subscription_iam_member.operator_dead_letter), values(google_pubsub_subscription_iam_member.operator)) : "${right.subscription} ${right.role} ${right.member}"]) == toset([
+      "own-dead roles/pubsub.subscriber group:oncall@shop.example",
+      "shared-dead roles/pubsub.subscriber group:oncall@shop.example",
+      "one roles/pubsub.editor group:oncall@shop.example",
+      "two roles/pubsub.editor group:oncall@shop.example",
+      "three roles/pubsub.editor group:oncall@shop.example",
+    ])
+    error_message = "An operator takes dead letters, and pauses the subscriptions of this stack."
+  }
+  assert {
+    condition = toset([for right in google_service_account_iam_member.operator : "${right.service_account_id} ${right.role} ${right.member}"]) == toset([
+      for pair in setproduct(["projects/my-project/serviceAccounts/pushgate-push@my-project.iam.gserviceaccount.com", "projects/-/serviceAccounts/other@my-project.iam.gserviceaccount.com"], ["OpenIdTokenCreator", "User"]) : "${pair[0]} roles/iam.serviceAccount${pair[1]} group:oncall@shop.example"
+    ])
+    error_message = "An operator pushes as the push accounts, and as no others."
+  }
+}
+
+run "nobody_operates_by_default" {
+  command = plan
+
+  assert {
+    condition     = length(google_pubsub_subscription_iam_member.operator) + length(google_pubsub_subscription_iam_member.operator_dead_letter) + length(google_service_account_iam_member.operator) == 0
+    error_message = "Without operators nobody has their rights."
+  }
+}

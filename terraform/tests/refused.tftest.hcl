@@ -38,12 +38,13 @@ run "a_wrong_name_of_a_topic_or_of_the_place" {
     topics                  = { google-topic = {} }
     labels                  = { Team = "a" }
     environment             = { "A-B" = "1" }
+    operators               = ["oncall@shop.example"]
     deployers               = ["build@my-project.iam.gserviceaccount.com"]
     notification_channels   = ["ops@example.com"]
     message_storage_regions = ["europe"]
     firestore               = { database = "Pushgate" }
   }
-  expect_failures = [var.project, var.region, var.name, var.topics, var.labels, var.environment, var.deployers, var.notification_channels, var.message_storage_regions, var.firestore]
+  expect_failures = [var.project, var.region, var.name, var.topics, var.labels, var.environment, var.deployers, var.operators, var.notification_channels, var.message_storage_regions, var.firestore]
 }
 
 run "a_kind_that_does_not_exist" {
