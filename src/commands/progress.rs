@@ -10,23 +10,23 @@ const PERIOD: Duration = Duration::from_secs(5);
 
 pub(super) struct Progress {
     pub(super) done: u64,
-    /// The messages that an earlier run has published.
-    pub(super) before: u64,
+    /// The messages that have the second verb.
+    pub(super) also: u64,
     pub(super) failed: u64,
-    verb: &'static str,
+    verbs: [&'static str; 2],
     is_shown: bool,
     start: Instant,
     printed: Instant,
 }
 
 impl Progress {
-    /// Counts messages that are done in the sense of the verb, such as `published`.
-    pub(super) fn new(verb: &'static str, is_shown: bool) -> Self {
+    /// Counts messages by two verbs, such as `published` and `published before`.
+    pub(super) fn new(verbs: [&'static str; 2], is_shown: bool) -> Self {
         Self {
             done: 0,
-            before: 0,
+            also: 0,
             failed: 0,
-            verb,
+            verbs,
             is_shown,
             start: Instant::now(),
             printed: Instant::now(),
@@ -45,8 +45,9 @@ impl Progress {
         if !self.is_shown {
             return;
         }
-        let mut counts = format!("{} {}", self.done, self.verb);
-        for (count, verb) in [(self.before, "published before"), (self.failed, "failed")] {
+        let [done, also] = self.verbs;
+        let mut counts = format!("{} {done}", self.done);
+        for (count, verb) in [(self.also, also), (self.failed, "failed")] {
             if count > 0 {
                 counts += &format!(", {count} {verb}");
             }

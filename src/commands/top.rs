@@ -173,10 +173,10 @@ fn table(status: &Status, before: &Before) -> String {
         "ATTEMPTS"
     );
     for one in &status.subscriptions {
-        let circuits: Vec<_> = one.circuits.iter().map(|(name, _)| name.as_str()).collect();
+        let circuits = one.circuits.iter().map(|(name, _)| format!("  {name}"));
         let _ = writeln!(
             text,
-            "{:width$} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>5} {:>8}  {}",
+            "{:width$} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>5} {:>8}{}",
             one.id,
             rate(one, before),
             seconds(one.p50),
@@ -189,7 +189,7 @@ fn table(status: &Status, before: &Before) -> String {
             one.dead_lettered,
             one.least_attempts_left
                 .map_or_else(|| "-".into(), |left| format!("{left}")),
-            circuits.join(", ")
+            circuits.collect::<Vec<_>>().join(",")
         );
     }
     text

@@ -53,7 +53,7 @@ pub(super) async fn import(
 ) -> Result<(), Box<dyn Error>> {
     let letters = read(path)?;
     let channel = Channel::open(topic, environment, Settings::default()).await?;
-    let mut progress = Progress::new("imported", true);
+    let mut progress = Progress::new(["imported", ""], true);
     for letter in &letters {
         let failed =
             |error: Box<dyn Error>| format!("dead letter {} is not imported: {error}", letter.id);

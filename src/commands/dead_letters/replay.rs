@@ -31,6 +31,8 @@ const TOKEN_AGE: Duration = Duration::from_secs(30 * 60);
 const SLACK: Duration = Duration::from_secs(10);
 /// The header in which the service names the outcome.
 const OUTCOME: &str = "pushgate-outcome";
+/// The outcome of a message that was dead-lettered again.
+const DEAD_LETTERED: &str = "dead-lettered";
 
 /// The error of a replay that is not confirmed.
 #[derive(Debug, thiserror::Error)]
@@ -183,6 +185,14 @@ impl<'a> Target<'a> {
     }
 }
 
+/// The result of one replay.
+enum Sent {
+    /// The dead letter is acknowledged. The message may have become a new one again.
+    Acknowledged { is_again: bool },
+    /// The dead letter is kept, since the replay is not confirmed.
+    Kept,
+}
+
 /// A replay of held dead letters.
 pub(super) struct Replaying<'a> {
     pub(super) held: &'a Held,
@@ -209,7 +219,7 @@ impl Replaying<'_> {
         let mut results = stream::iter(letters.iter().copied())
             .map(one)
             .buffered(at_once);
-        let mut progress = Progress::new("replayed", true);
+        let mut progress = Progress::new(["replayed", "of them dead-lettered again"], true);
         let mut in_a_row = 0;
         let is_over = loop {
             let result = tokio::select! {
@@ -218,8 +228,15 @@ impl Replaying<'_> {
                 result = results.next() => result,
             };
             match result.transpose()? {
-                Some(true) => (in_a_row, progress.done) = (0, progress.done + 1),
-                Some(false) => (in_a_row, progress.failed) = (in_a_row + 1, progress.failed + 1),
+                Some(Sent::Acknowledged { is_again }) => {
+                    in_a_row = 0;
+                    progress.done += 1;
+                    progress.also += u64::from(is_again);
+                }
+                Some(Sent::Kept) => {
+                    in_a_row += 1;
+                    progress.failed += 1;
+                }
                 None => break true,
             }
             if in_a_row >= FAILURES {
@@ -235,8 +252,8 @@ impl Replaying<'_> {
         }
     }
 
-    /// Replays one dead letter and acknowledges it. Returns false if it is kept.
-    async fn one(&self, letter: &Letter) -> io::Result<bool> {
+    /// Replays one dead letter and acknowledges it.
+    async fn one(&self, letter: &Letter) -> io::Result<Sent> {
         let result = self.route.send(letter, self.target).await;
         let result = match &result {
             Ok(outcome) => match self.held.ack(&letter.id).await {
@@ -253,6 +270,11 @@ impl Replaying<'_> {
         }
         let entry = Entry::new("replay", self.target.id, letter, &result);
         self.audit.print(&entry)?;
-        Ok(result.is_ok())
+        Ok(match result {
+            Ok(outcome) => Sent::Acknowledged {
+                is_again: outcome == DEAD_LETTERED,
+            },
+            Err(_) => Sent::Kept,
+        })
     }
 }

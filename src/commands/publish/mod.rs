@@ -168,7 +168,7 @@ pub(super) async fn run(
         prefix: prefix.unwrap_or_else(new_event_id),
         channel,
         checkpoint,
-        progress: Progress::new(verb, arguments.json.is_none()),
+        progress: Progress::new([verb, "published before"], arguments.json.is_none()),
         pace: rate.map(interval),
         group: Vec::new(),
         is_over: false,

@@ -113,7 +113,7 @@ impl Run<'_> {
         if let (Some(checkpoint), Some(number)) = (&self.checkpoint, line.number)
             && checkpoint.recorded(number).map_err(fault)?.is_some()
         {
-            self.progress.before += 1;
+            self.progress.also += 1;
             return Ok(());
         }
         if let Some(pace) = &mut self.pace {

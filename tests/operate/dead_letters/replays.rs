@@ -81,6 +81,8 @@ async fn replays_are_counted_and_limited() {
     for count in 1..=3 {
         let replayed = replay_all(&service).await;
         assert!(replayed.stdout.contains("dead-lettered"));
+        let again = "1 replayed, 1 of them dead-lettered again in";
+        assert!(replayed.stderr.contains(again), "{}", replayed.stderr);
         let [letter] = dead_letters(&service).try_into().expect("one");
         let found = &letter.attributes["pushgate-replay-count"];
         assert_eq!(found, &count.to_string());
