@@ -6,6 +6,7 @@ mod collector;
 mod container;
 mod dead_letters;
 mod incidents;
+mod log_lines;
 mod metrics;
 mod monitoring;
 mod pause;
