@@ -82,14 +82,14 @@ pub(crate) enum NotClaimed {
 }
 
 impl IncomingMessage {
-    /// Describes the span of its delivery. It is empty if no spans are recorded.
+    /// Describes the span of its delivery. It is empty if it is not recorded.
     fn span(&self) -> SpanBuilder {
         let Self {
             subscriber,
             envelope,
             ..
         } = self;
-        if !subscriber.spans.is_recording() {
+        if !subscriber.spans.is_recording_here() {
             return SpanBuilder::default();
         }
         let creation = Trace::of(&envelope.attributes);

@@ -58,6 +58,11 @@ impl Spans {
         self.0.is_some()
     }
 
+    /// Returns true if a span below the current one is recorded: spans are exported, and this trace is.
+    pub(crate) fn is_recording_here(&self) -> bool {
+        self.is_recording() && Context::map_current(|context| context.span().is_recording())
+    }
+
     /// Starts the span of a push at its arrival, with the span of its authentication. It ends with [`end_push`].
     pub(crate) fn start_push(&self, push: &PushSpan<'_>) -> Option<Context> {
         let Tracing { tracer, parent } = self.0.as_deref()?;
