@@ -7,7 +7,7 @@ use axum::http::Extensions;
 use backon::{ExponentialBuilder, Retryable};
 use google_cloud_auth::credentials::{Builder, CacheableResource, Credentials};
 use google_cloud_gax::error::CredentialsError;
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, Method, StatusCode, redirect};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
@@ -138,7 +138,9 @@ impl Google {
                 .ok_or(GoogleError::NoProject)?,
         };
         let emulator = pubsub_emulator(environment).map_err(GoogleError::Emulator)?;
-        let http = Client::builder().timeout(TIMEOUT).build();
+        // Pub/Sub takes a redirection for a failure (Google, *Push subscriptions*), and so do replays.
+        let http = Client::builder().timeout(TIMEOUT);
+        let http = http.redirect(redirect::Policy::none()).build();
         let http = http.map_err(GoogleError::Client)?;
         let (credentials, pubsub, iam) = match emulator {
             Some(host) => (None, format!("http://{host}"), format!("http://{host}")),
@@ -190,6 +192,19 @@ impl Google {
         let call = format!("{method} of {name}");
         let url = format!("{}/v1/{name}:{method}", self.pubsub);
         self.call(Method::POST, &call, &url, Some(body)).await
+    }
+
+    /// Calls a method of a subscription once, for a caller that tries again by itself.
+    pub(super) async fn post_once(
+        &self,
+        name: &str,
+        method: &str,
+        body: &Value,
+    ) -> Result<(), GoogleError> {
+        let call = format!("{method} of {name}");
+        let url = format!("{}/v1/{name}:{method}", self.pubsub);
+        let answer = self.call_once::<IgnoredAny>(Method::POST, &call, &url, Some(body));
+        answer.await.map(drop)
     }
 
     /// Returns an ID token of a service account. The caller needs the role `roles/iam.serviceAccountOpenIdTokenCreator` on it

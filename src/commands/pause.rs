@@ -21,7 +21,7 @@ pub(super) const HELP: &str = "\
 A pause makes the subscription a pull subscription, and keeps its push configuration in labels of the subscription. Messages
 wait, and no delivery attempt is used up. It takes effect within minutes. The next apply of Terraform ends a pause, too.
 
-Google's application default credentials are used, or the emulator at PUBSUB_EMULATOR_HOST. They need roles/pubsub.editor on
+Google's application default credentials are used, or pushgate's emulator at PUBSUB_EMULATOR_HOST. They need roles/pubsub.editor on
 the subscription, and to resume it roles/iam.serviceAccountUser on its push account.";
 
 /// The prefix of the labels. A value has 63 characters at most, of lower-case letters, digits, - and _ (Google, *Labels*).
@@ -63,11 +63,9 @@ pub(super) async fn pause(
     arguments: &Arguments,
     environment: &Environment,
 ) -> Result<(), Box<dyn Error>> {
-    let google = Google::open(environment, arguments.project.as_deref()).await?;
-    let Some(id) = &arguments.subscription else {
-        return list(service, &google).await;
+    let Some((google, id, name)) = find(service, arguments, environment).await? else {
+        return Ok(());
     };
-    let name = google.subscription_name(service.declared(id)?.id.as_str());
     let found = google.subscription(&name).await?;
     let labels = paused(&name, &found)?;
     google.configure(&name, &labels, &Value::Null).await?;
@@ -82,11 +80,9 @@ pub(super) async fn resume(
     arguments: &Arguments,
     environment: &Environment,
 ) -> Result<(), Box<dyn Error>> {
-    let google = Google::open(environment, arguments.project.as_deref()).await?;
-    let Some(id) = &arguments.subscription else {
-        return list(service, &google).await;
+    let Some((google, id, name)) = find(service, arguments, environment).await? else {
+        return Ok(());
     };
-    let name = google.subscription_name(service.declared(id)?.id.as_str());
     let mut found = google.subscription(&name).await?;
     let kept = kept(&name, &found.labels)?.ok_or_else(|| PauseError::NotPaused(name.clone()))?;
     found.labels.retain(|label, _| !label.starts_with(LABEL));
@@ -99,13 +95,28 @@ pub(super) async fn resume(
     Ok(print(&format!("{id} is resumed.\n"))?)
 }
 
+/// Finds the subscription, its id and its full name. Without one, the paused subscriptions are listed.
+async fn find<'a>(
+    service: &Service,
+    arguments: &'a Arguments,
+    environment: &Environment,
+) -> Result<Option<(Google, &'a str, String)>, Box<dyn Error>> {
+    let google = Google::open(environment, arguments.project.as_deref()).await?;
+    let Some(id) = &arguments.subscription else {
+        list(service, &google).await?;
+        return Ok(None);
+    };
+    let name = google.subscription_name(&service.declared(id)?.id);
+    Ok(Some((google, id, name)))
+}
+
 /// Prints the declared subscriptions that are paused.
 async fn list(service: &Service, google: &Google) -> Result<(), Box<dyn Error>> {
     let mut text = String::new();
     for subscriber in service.declarations()? {
         let name = google.subscription_name(&subscriber.id);
         match google.subscription(&name).await {
-            Ok(found) if kept(&name, &found.labels)?.is_some() => {
+            Ok(found) if !found.is_push() && kept(&name, &found.labels)?.is_some() => {
                 text += &format!("{}\n", subscriber.id);
             }
             Ok(_) => {}

@@ -46,11 +46,17 @@ impl Signals {
 /// # Errors
 /// If writing fails for another reason.
 pub(super) fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match print_all(text) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
+}
+
+/// Prints to the standard output. A closed reader is an error, since the output is the record of what was done.
+pub(super) fn print_all(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// Prints the error that ends the process. Where logs are JSON, it is one entry with a severity.

@@ -65,9 +65,20 @@ async fn the_help_of_serve_lists_every_setting() {
         .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
         .collect();
     assert_eq!(
-        commands[..9],
+        commands[..12],
         [
-            "serve", "dev", "describe", "generate", "check", "publish", "top", "doctor", "help"
+            "serve",
+            "dev",
+            "describe",
+            "generate",
+            "check",
+            "publish",
+            "dead-letters",
+            "pause",
+            "resume",
+            "top",
+            "doctor",
+            "help"
         ],
         "what does not exist is not listed"
     );

@@ -44,6 +44,9 @@ pub(super) enum Action {
     Import {
         /// Id of the declared subscription that failed
         subscription: String,
+        /// Let the messages run again, even if a replay of the exported dead letters has run
+        #[arg(long)]
+        again: bool,
         /// File of exported lines; - is the standard input
         file: PathBuf,
         #[command(flatten)]
@@ -132,7 +135,7 @@ pub(super) struct Place {
     #[arg(long, value_name = "NUMBER", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) limit: u32,
     /// Seconds without a further dead letter after which all are found; by default 5, and 0 with an emulator
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=3_600))]
     pub(super) wait: Option<u64>,
 }
 
@@ -144,13 +147,6 @@ impl Place {
     pub(super) fn keeper_of<'a>(&'a self, subscriber: &'a Subscriber) -> &'a str {
         let keeper = self.keeper.as_deref();
         keeper.unwrap_or(&subscriber.dead_letter_topic)
-    }
-}
-
-impl Selection {
-    /// Returns true if all are selected, which is the default of commands that change nothing.
-    pub(super) fn is_all(&self) -> bool {
-        self.all || (self.group.is_none() && self.id.is_empty())
     }
 }
 

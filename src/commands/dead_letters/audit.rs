@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::letter::Letter;
-use crate::commands::process::print;
+use crate::commands::process::print_all;
 
 /// Prints audit lines as text or as JSON.
 pub(super) struct Audit {
@@ -51,7 +51,7 @@ impl<'a> Entry<'a> {
 impl Audit {
     pub(super) fn print(&self, entry: &Entry<'_>) -> io::Result<()> {
         if self.is_json {
-            return print(&format!("{}\n", serde_json::to_string(entry)?));
+            return print_all(&format!("{}\n", serde_json::to_string(entry)?));
         }
         let Entry {
             time,
@@ -64,7 +64,7 @@ impl Audit {
         } = entry;
         let message = message.unwrap_or("unknown");
         let done = if *is_done { "done" } else { "NOT DONE" };
-        print(&format!(
+        print_all(&format!(
             "{time} {action} {done} subscription={subscription} dead-letter={dead_letter} message={message}: {result}\n"
         ))
     }

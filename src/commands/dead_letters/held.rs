@@ -1,22 +1,18 @@
 //! The dead letters that a command holds: pulled until none is left, and leased until the command ends.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval, sleep, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
-use super::arguments::{Of, Place, Selection};
 use super::letter::{Letter, LetterError, Pulled};
 use crate::commands::google::{Google, GoogleError};
-use crate::commands::progress::print_note;
-use crate::environment::Environment;
-use crate::service::Service;
 
 /// The lease of a held dead letter, and the time between two renewals. After a crash of the command they are available again
 /// when the lease ends.
@@ -26,10 +22,10 @@ const RENEWAL: Duration = Duration::from_secs(5);
 const PULL: usize = 1_000;
 /// The most ack ids in a request, which may have 512 KiB (Google, *Quotas and limits*).
 const ACK_IDS: usize = 500;
+/// The most requests at the same time.
+const REQUESTS: usize = 8;
 /// The most bytes that are held in memory.
 const LIMIT_BYTES: usize = 512 << 20;
-/// The time after which no more dead letters are expected at Google. An emulator answers at once.
-const WAIT_SECONDS: u64 = 5;
 /// The pause after an empty pull that did not wait.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -39,6 +35,8 @@ pub(super) enum HeldError {
     Google(#[from] GoogleError),
     #[error("dead letter {id} cannot be read")]
     Letter { id: String, source: LetterError },
+    #[error("dead letter {0} is not held by this command")]
+    NotHeld(String),
 }
 
 #[derive(Deserialize)]
@@ -153,9 +151,10 @@ impl Held {
     }
 
     /// Acknowledges a dead letter, which ends it.
-    pub(super) async fn ack(&self, id: &str) -> Result<(), GoogleError> {
+    pub(super) async fn ack(&self, id: &str) -> Result<(), HeldError> {
         let ack_id = self.lock().get(id).cloned();
-        let body = json!({"ackIds": ack_id.as_slice()});
+        let ack_id = ack_id.ok_or_else(|| HeldError::NotHeld(id.to_owned()))?;
+        let body = json!({"ackIds": [ack_id]});
         let acked = self
             .google
             .post::<IgnoredAny>(&self.name, "acknowledge", body);
@@ -168,7 +167,7 @@ impl Held {
     pub(super) async fn release(self) {
         self.renewal.abort();
         let ack_ids: Vec<_> = self.lock().values().cloned().collect();
-        let _ = modify(&self.google, &self.name, &ack_ids, 0).await;
+        modify(&self.google, &self.name, &ack_ids, 0).await;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
@@ -176,114 +175,31 @@ impl Held {
     }
 }
 
-impl Held {
-    /// Returns the selected dead letters of a subscription. A dead letter without a source counts, since only one that was too
-    /// large for it has none.
-    pub(super) fn select(
-        &self,
-        selection: &Selection,
-        subscription: &str,
-    ) -> Result<Vec<&Letter>, String> {
-        let of_subscription = self.of(subscription);
-        let found = of_subscription.len();
-        let is_selected = |letter: &&Letter| match &selection.group {
-            Some(group) => letter.group().group == *group,
-            None => {
-                selection.is_all()
-                    || selection.id.contains(&letter.id)
-                    || letter
-                        .original_id()
-                        .is_some_and(|id| selection.id.iter().any(|one| one == id))
-            }
-        };
-        let selected: Vec<_> = of_subscription.into_iter().filter(is_selected).collect();
-        match selected.is_empty() && !selection.is_all() {
-            true => Err(format!(
-                "none of the {found} dead letters of {subscription} is selected: dead-letters list shows the groups, and show --all the ids"
-            )),
-            false => Ok(selected),
-        }
-    }
-
-    /// Returns the dead letters of a subscription that are in an edited file, with the file's content.
-    pub(super) fn edited<'a>(&self, edited: &'a [Letter], subscription: &str) -> Vec<&'a Letter> {
-        let held = self.of(subscription);
-        let is_held = |letter: &&Letter| held.iter().any(|one| one.id == letter.id);
-        let found: Vec<_> = edited.iter().filter(is_held).collect();
-        let missing = edited.len() - found.len();
-        if missing > 0 {
-            print_note(&format!(
-                "{missing} lines of the file are not among the {} dead letters of {subscription}",
-                held.len()
-            ));
-        }
-        found
-    }
-
-    pub(super) fn of(&self, subscription: &str) -> Vec<&Letter> {
-        let is_of = |letter: &&Letter| {
-            let source = letter.source();
-            source.is_none_or(|name| name.rsplit('/').next() == Some(subscription))
-        };
-        self.letters.iter().filter(is_of).collect()
-    }
-}
-
-impl Of {
-    /// Holds the dead letters of the subscription, and of those that share its dead-letter topic.
-    pub(super) async fn hold(
-        &self,
-        service: &Service,
-        environment: &Environment,
-    ) -> Result<(Google, Held), Box<dyn Error>> {
-        let keeper = self.place.keeper_of(service.declared(&self.subscription)?);
-        let google = self.place.google(environment).await?;
-        let held = self.place.hold(&google, keeper).await?;
-        Ok((google, held))
-    }
-}
-
-impl Place {
-    pub(super) async fn hold(&self, google: &Google, keeper: &str) -> Result<Held, HeldError> {
-        let wait = self.wait.unwrap_or(match google.is_emulator() {
-            true => 0,
-            false => WAIT_SECONDS,
-        });
-        let (name, limit) = (google.subscription_name(keeper), self.limit as usize);
-        let held = Held::collect(google, &name, limit, Duration::from_secs(wait)).await?;
-        if !held.are_all {
-            print_note(&format!(
-                "{keeper} has more dead letters than these {}: see --limit",
-                held.letters.len()
-            ));
-        }
-        Ok(held)
-    }
-}
-
 /// Renews the leases until it is aborted. A failure is repaired by the next renewal, or by another delivery of the dead letter.
 async fn renew(google: Google, name: String, ack_ids: AckIds) {
     let mut ticks = interval(RENEWAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let ids: Vec<_> = {
             let ack_ids = ack_ids.lock().unwrap_or_else(PoisonError::into_inner);
             ack_ids.values().cloned().collect()
         };
-        let _ = modify(&google, &name, &ids, LEASE_SECONDS).await;
+        modify(&google, &name, &ids, LEASE_SECONDS).await;
     }
 }
 
-async fn modify(
-    google: &Google,
-    name: &str,
-    ack_ids: &[String],
-    seconds: u64,
-) -> Result<(), GoogleError> {
-    for ack_ids in ack_ids.chunks(ACK_IDS) {
-        let body = json!({"ackIds": ack_ids, "ackDeadlineSeconds": seconds});
-        let modified = google.post::<IgnoredAny>(name, "modifyAckDeadline", body);
-        modified.await?;
-    }
-    Ok(())
+/// Changes the leases of all these, each request once: a failed one concerns no other, and a renewal follows soon.
+async fn modify(google: &Google, name: &str, ack_ids: &[String], seconds: u64) {
+    let bodies = ack_ids
+        .chunks(ACK_IDS)
+        .map(|ack_ids| json!({"ackIds": ack_ids, "ackDeadlineSeconds": seconds}));
+    let bodies: Vec<_> = bodies.collect();
+    let requests = stream::iter(bodies).for_each_concurrent(REQUESTS, |body| {
+        let (google, name) = (google.clone(), name.to_owned());
+        async move {
+            let _ = google.post_once(&name, "modifyAckDeadline", &body).await;
+        }
+    });
+    requests.await;
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
 
 use crate::delivery::dead_letter::{
     ERROR_ATTRIBUTE, MESSAGE_ID_ATTRIBUTE, PUBLISH_TIME_ATTRIBUTE, REASON_ATTRIBUTE,
@@ -103,11 +104,16 @@ impl Letter {
         self.attributes.get(name).map(String::as_str)
     }
 
-    /// Returns the full name of the subscription that failed, if the dead letter has it.
-    pub(super) fn source(&self) -> Option<String> {
-        let project = self.attribute(SOURCE_PROJECT)?;
-        let subscription = self.attribute(SOURCE_SUBSCRIPTION)?;
-        Some(format!("projects/{project}/subscriptions/{subscription}"))
+    /// Returns true if this subscription of this project failed. Google's emulator does not name the project, and a message that is
+    /// too large for it has no source at all: that one counts for no subscription.
+    pub(super) fn is_of(&self, project: &str, id: &str) -> bool {
+        let of_project = self.attribute(SOURCE_PROJECT);
+        self.attribute(SOURCE_SUBSCRIPTION) == Some(id)
+            && of_project.is_none_or(|one| one == project)
+    }
+
+    pub(super) fn has_source(&self) -> bool {
+        self.attributes.contains_key(SOURCE_SUBSCRIPTION)
     }
 
     /// Returns the id of the message before it was dead-lettered. Pub/Sub does not keep it.
@@ -119,6 +125,20 @@ impl Letter {
     pub(super) fn replays(&self) -> u32 {
         let count = self.attribute(REPLAY_COUNT_ATTRIBUTE);
         count.and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
+    /// Returns the name of the next replay. Two dead letters of one failure have the same, as after a crash of the service.
+    fn replay_id(&self) -> String {
+        match (self.attribute(EXPORTED_ID_ATTRIBUTE), self.original_id()) {
+            (Some(exported), _) => exported.to_owned(),
+            (None, Some(original)) => format!("{original}:{}", self.replays()),
+            (None, None) => self.id.clone(),
+        }
+    }
+
+    /// Returns true if the dead letter comes from a file.
+    pub(super) fn is_imported(&self) -> bool {
+        self.attributes.contains_key(EXPORTED_ID_ATTRIBUTE)
     }
 
     pub(super) fn group(&self) -> Group {
@@ -146,16 +166,13 @@ impl Letter {
     /// Returns the attributes of a replay to the subscription of this project.
     fn replayed_attributes(&self, (project, id): (&str, &str)) -> BTreeMap<String, String> {
         let mut attributes = self.attributes.clone();
-        let letter = attributes.remove(EXPORTED_ID_ATTRIBUTE);
-        attributes.remove(ERROR_ATTRIBUTE);
-        attributes.remove(REASON_ATTRIBUTE);
+        for name in [EXPORTED_ID_ATTRIBUTE, ERROR_ATTRIBUTE, REASON_ATTRIBUTE] {
+            attributes.remove(name);
+        }
         let added = [
             (SOURCE_PROJECT, project.to_owned()),
             (SOURCE_SUBSCRIPTION, id.to_owned()),
-            (
-                REPLAY_OF_ATTRIBUTE,
-                letter.unwrap_or_else(|| self.id.clone()),
-            ),
+            (REPLAY_OF_ATTRIBUTE, self.replay_id()),
             (REPLAY_COUNT_ATTRIBUTE, (self.replays() + 1).to_string()),
         ];
         attributes.extend(added.map(|(name, value)| (name.to_owned(), value)));
@@ -184,11 +201,15 @@ impl Letter {
         self.with(self.replayed_attributes(source))
     }
 
-    /// Returns the message that makes this line a dead letter again.
-    pub(super) fn imported(&self) -> Result<Draft, LetterError> {
+    /// Returns the message that makes this line a dead letter again. Its replay is the same as one of the exported dead letter, or
+    /// `again` another one.
+    pub(super) fn imported(&self, again: bool) -> Result<Draft, LetterError> {
         let mut attributes = self.attributes.clone();
-        let id = attributes.entry(EXPORTED_ID_ATTRIBUTE.to_owned());
-        id.or_insert_with(|| self.id.clone());
+        let id = match again {
+            true => Uuid::new_v4().to_string(),
+            false => self.replay_id(),
+        };
+        attributes.insert(EXPORTED_ID_ATTRIBUTE.to_owned(), id);
         self.with(attributes)
     }
 
@@ -225,21 +246,60 @@ impl fmt::Display for Letter {
         writeln!(f, "subscription   {subscription}")?;
         writeln!(f, "reason         {reason} (group {group})")?;
         if !error.is_empty() {
-            writeln!(f, "error          {error}")?;
+            writeln!(f, "error          {}", printable(&error))?;
         }
         if let Some(id) = self.original_id() {
             writeln!(f, "message        {id}")?;
         }
         writeln!(f, "replays        {}", self.replays())?;
         if !self.ordering_key.is_empty() {
-            writeln!(f, "ordering key   {}", self.ordering_key)?;
+            writeln!(f, "ordering key   {}", printable(&self.ordering_key))?;
         }
         for (name, value) in &self.attributes {
+            let (name, value) = (printable(name), printable(value));
             writeln!(f, "attribute      {name} = {value}")?;
         }
         match &self.data {
-            Data::Text(text) => writeln!(f, "\n{text}"),
+            Data::Text(text) => {
+                let lines = text.split('\n').map(printable);
+                writeln!(f, "\n{}", lines.collect::<Vec<_>>().join("\n"))
+            }
             Data::Base64(text) => writeln!(f, "\n{text}  (base64)"),
+        }
+    }
+}
+
+/// Escapes control characters, by which a message could change what a terminal shows.
+pub(super) fn printable(text: &str) -> String {
+    let escape = |character: char| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_cannot_change_what_a_terminal_shows() {
+        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
+        assert_eq!(printable("Grüße, 東京"), "Grüße, 東京");
+    }
+
+    #[test]
+    fn bytes_survive_an_export() {
+        for (data, form) in [("eyJuIjoxLjB9", "text"), ("/wA=", "base64")] {
+            let pulled =
+                json!({"data": data, "messageId": "1", "publishTime": "2026-12-01T00:00:00.5Z"});
+            let pulled: Pulled = serde_json::from_value(pulled).expect("a message");
+            let letter = Letter::try_from(pulled).expect("a dead letter");
+            let line = serde_json::to_string(&letter).expect("JSON");
+            assert!(line.contains(&format!("\"{form}\":")), "{line}");
+            let read: Letter = serde_json::from_str(&line).expect("the same");
+            assert_eq!(read, letter);
+            assert_eq!(read.base64(), data);
         }
     }
 }

@@ -9,12 +9,15 @@ use time::format_description::well_known::Rfc3339;
 
 use super::arguments::Place;
 use super::held::HeldError;
-use super::letter::{Group, Letter};
+use super::letter::{Group, Letter, printable};
 use crate::commands::google::Google;
 use crate::commands::process::print;
 use crate::commands::progress::print_note;
 use crate::loggable::whole_chain;
 use crate::subscriber::Subscriber;
+
+/// The table without a row.
+const NONE: &str = "no dead letters are available: those that another command holds, or held less than 20 s ago, are not shown\n";
 
 /// One group, as a line of JSON.
 #[derive(Serialize)]
@@ -42,20 +45,23 @@ pub(super) async fn list(
     keepers.sort_unstable();
     keepers.dedup();
     let mut letters = Vec::new();
+    let mut are_all = true;
     for keeper in keepers {
         let held = match place.hold(google, keeper).await {
             Err(HeldError::Google(error)) if error.is_not_found() => {
                 print_note(&whole_chain(&error));
+                are_all = false;
                 continue;
             }
             held => held?,
         };
-        for subscriber in subscribers {
-            let is_of = place.keeper_of(subscriber) == keeper;
-            if is_of {
-                letters.extend(held.of(&subscriber.id).into_iter().cloned());
-            }
-        }
+        // One without a source may be of each subscription.
+        let is_shown = |letter: &&Letter| {
+            let is_of = |one: &Subscriber| letter.is_of(&google.project, &one.id);
+            !letter.has_source() || subscribers.iter().any(is_of)
+        };
+        letters.extend(held.letters.iter().filter(is_shown).cloned());
+        are_all &= held.are_all;
         held.release().await;
     }
     let letters: Vec<_> = letters.iter().collect();
@@ -64,10 +70,13 @@ pub(super) async fn list(
         for line in lines(&groups) {
             print(&format!("{}\n", serde_json::to_string(&line)?))?;
         }
-        return Ok(());
+    } else {
+        print(&table(&groups))?;
     }
-    print(&table(&groups))?;
-    Ok(())
+    match are_all {
+        true => Ok(()),
+        false => Err("not all dead letters are listed".into()),
+    }
 }
 
 /// Prints the groups of dead letters before something is done with them.
@@ -99,7 +108,7 @@ fn lines<'a>(groups: &'a BTreeMap<Group, Vec<&Letter>>) -> impl Iterator<Item = 
 
 fn table(groups: &BTreeMap<Group, Vec<&Letter>>) -> String {
     if groups.is_empty() {
-        return "no dead letters\n".into();
+        return NONE.into();
     }
     let mut text = format!(
         "{:<8}  {:<28} {:>6}  {:<20}  {:<20}  {}\n",
@@ -114,7 +123,7 @@ fn table(groups: &BTreeMap<Group, Vec<&Letter>>) -> String {
         } = line.group;
         let reason = match error.is_empty() {
             true => reason.clone(),
-            false => format!("{reason}: {error}"),
+            false => printable(&format!("{reason}: {error}")),
         };
         let replays = match line.most_replays {
             0 => String::new(),

@@ -19,7 +19,8 @@ pub const ERROR_ATTRIBUTE: &str = "pushgate-dead-letter-error";
 pub const MESSAGE_ID_ATTRIBUTE: &str = "pushgate-source-message-id";
 /// The time at which the message was published, in RFC 3339.
 pub const PUBLISH_TIME_ATTRIBUTE: &str = "pushgate-source-publish-time";
-/// The id of the dead letter that is replayed: a replay runs once, however often it is sent.
+/// The name of a replay, made of the message's id and the number of its replays, or of the dead letter's id: it runs once, however
+/// often it is sent.
 pub const REPLAY_OF_ATTRIBUTE: &str = "pushgate-replay-of";
 /// The number of replays of the message, this one included.
 pub const REPLAY_COUNT_ATTRIBUTE: &str = "pushgate-replay-count";
@@ -166,6 +167,9 @@ fn attributes(input: &Input, reason: &Reason) -> BTreeMap<String, String> {
         }
     }
     for (name, value) in context.attributes.iter() {
+        if name == REPLAY_OF_ATTRIBUTE {
+            continue; // it names the replay that has just failed
+        }
         if attributes.len() == ATTRIBUTE_LIMIT {
             tracing::warn!(subscription = %context.subscription, message_id = %context.message_id, attribute = name, "a dead letter has no room for all attributes of its message");
             break;
@@ -186,20 +190,19 @@ pub(crate) fn identify_replay(context: &Context, identity: &mut Identity) {
     let attribute = |name| context.attributes.get(name).map(String::as_str);
     let source = attribute(SOURCE_PROJECT).zip(attribute(SOURCE_SUBSCRIPTION));
     let source = source.map(|(project, id)| format!("projects/{project}/subscriptions/{id}"));
-    if source.as_deref() != Some(&*context.subscription) {
-        return;
-    }
-    let (letter, original) = (
-        attribute(REPLAY_OF_ATTRIBUTE),
-        attribute(MESSAGE_ID_ATTRIBUTE),
-    );
-    let Some(digits) = letter.or(original).map(|id| hash::digits(id.as_bytes())) else {
+    let is_of_this = source.as_deref() == Some(&*context.subscription);
+    let letter = attribute(REPLAY_OF_ATTRIBUTE).map(str::to_owned);
+    let replay = letter.clone().or_else(|| {
+        let count = attribute(REPLAY_COUNT_ATTRIBUTE).unwrap_or("0");
+        attribute(MESSAGE_ID_ATTRIBUTE).map(|id| format!("{id}:{count}"))
+    });
+    let Some(digits) = replay.map(|id| hash::digits(id.as_bytes())) else {
         return;
     };
-    if identity.fingerprint.is_some() {
+    if identity.fingerprint.is_some() && is_of_this {
         identity.id += &format!(":replay:{digits}");
-    } else if letter.is_some() {
-        // A replay that is sent twice by the topic has two message ids.
+    } else if identity.fingerprint.is_none() && letter.is_some() {
+        // A replay that is sent twice by the topic has two message ids, also for the other subscriptions.
         identity.id = format!("replay:{digits}");
     }
 }
@@ -225,6 +228,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::dedup::Fingerprint;
     use crate::handler::context::Context;
     use crate::handler::state::States;
 
@@ -297,6 +301,55 @@ mod tests {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into()
         );
+    }
+
+    fn replay_of(subscription: &str, more: &[(&str, &str)], fingerprint: bool) -> String {
+        let attributes = [
+            (SOURCE_PROJECT, "shop"),
+            (SOURCE_SUBSCRIPTION, subscription),
+        ];
+        let attributes = attributes.iter().chain(more);
+        let attributes = attributes.map(|(name, value)| ((*name).into(), (*value).into()));
+        let input = input("x", attributes);
+        let mut identity = Identity {
+            id: "9".into(),
+            fingerprint: fingerprint.then(|| Fingerprint::of(b"x")),
+        };
+        identify_replay(&input.context, &mut identity);
+        identity.id
+    }
+
+    #[test]
+    fn a_replay_has_an_identity_of_its_own() {
+        let named = [(REPLAY_OF_ATTRIBUTE, "7:0")];
+        let again = [(REPLAY_OF_ATTRIBUTE, "7:1")];
+        let key = replay_of("orders", &named, true);
+        assert!(key.starts_with("9:replay:"));
+        assert_ne!(replay_of("orders", &again, true), key);
+        // By the topic it may come twice, with two ids, to each subscription.
+        let by_id = replay_of("orders", &named, false);
+        assert!(by_id.starts_with("replay:"));
+        assert_eq!(replay_of("sibling", &named, false), by_id);
+        assert_eq!(replay_of("sibling", &named, true), "9", "a duplicate there");
+    }
+
+    #[test]
+    fn a_dead_letter_that_is_published_by_hand_runs_once_more_after_each_failure() {
+        let first = [(MESSAGE_ID_ATTRIBUTE, "7")];
+        let second = [(MESSAGE_ID_ATTRIBUTE, "7"), (REPLAY_COUNT_ATTRIBUTE, "1")];
+        let key = replay_of("orders", &first, true);
+        assert!(key.starts_with("9:replay:"));
+        assert_ne!(replay_of("orders", &second, true), key);
+        assert_eq!(replay_of("orders", &first, false), "9");
+        let replayed = attributes_of(
+            [
+                (REPLAY_OF_ATTRIBUTE.to_owned(), "7:0".to_owned()),
+                (REPLAY_COUNT_ATTRIBUTE.to_owned(), "1".to_owned()),
+            ],
+            "no",
+        );
+        assert!(!replayed.contains_key(REPLAY_OF_ATTRIBUTE));
+        assert_eq!(replayed[REPLAY_COUNT_ATTRIBUTE], "1");
     }
 
     #[test]

@@ -40,7 +40,10 @@ async fn groups_are_listed_shown_and_discarded() {
     assert_eq!(dead_letters(&service).len(), 1);
     let none = run(&service, &["show", ID, "--group", group]).await;
     assert_eq!(none.code, Some(1));
-    assert!(none.stderr.contains("none of the 1 dead letters"));
+    assert!(
+        none.stderr
+            .contains("no available dead letter of orders-fulfilment is in this group")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,6 +58,7 @@ async fn an_exported_dead_letter_is_imported_and_runs_once() {
     }
     assert_eq!(dead_letters(&service).len(), 3);
     let replayed = replay_all(&service).await;
+    assert_eq!(replayed.code, Some(1));
     assert_eq!(replayed.stdout.lines().count(), 3);
     assert_eq!(service.runs(), 1, "the three are one message");
     assert_eq!(
@@ -62,4 +66,17 @@ async fn an_exported_dead_letter_is_imported_and_runs_once() {
         b"{\"n\": 1.0}"
     );
     assert!(replayed.stdout.contains(&id));
+    assert!(replayed.stdout.contains("a replay of it has run already"));
+    assert_eq!(dead_letters(&service).len(), 2, "those that did not run");
+
+    let arguments = ["discard", ID, "--all", "--reason", "a test", "--yes"];
+    assert_eq!(run(&service, &arguments).await.code, Some(0));
+    let arguments = ["import", ID, "-", "--again"];
+    let imported = run_with(&service, &arguments, &exported.stdout).await;
+    assert_eq!(imported.code, Some(0), "{}", imported.stderr);
+    assert_eq!(replay_all(&service).await.code, Some(0));
+    assert_eq!(service.runs(), 2);
+    let twice = format!("{0}{0}", exported.stdout);
+    let refused = run_with(&service, &["import", ID, "-"], &twice).await;
+    assert!(refused.stderr.contains("dead letter 2 of - repeats the id"));
 }

@@ -3,18 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emulator::Message;
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use emulator::{Message, PushConfig};
 use pushgate::Idempotency;
 use pushgate::dedup::{DedupStore, MemoryStore};
 use serde_json::Value;
+use tokio::net::TcpListener;
 
 use super::{
-    ID, dead_letters, forwarded, full, replay_all, run, run_with, service, service_with, topic,
+    ID, KEEPER, dead_letters, forwarded, full, replay_all, run, run_with, service, service_with,
+    topic,
 };
 use crate::harness::firestore_emulator::FirestoreEmulator;
 use crate::harness::probe::task;
 use crate::harness::redis_server::RedisServer;
-use crate::harness::soon;
+use crate::harness::{free_port, soon};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_runs_for_the_failed_subscription_alone() {
@@ -32,7 +37,7 @@ async fn a_replay_runs_for_the_failed_subscription_alone() {
     assert_eq!(context.attributes["pushgate-replay-count"], "1");
     assert!(dead_letters(&service).is_empty());
     let listed = run(&service, &["list", ID]).await;
-    assert_eq!(listed.stdout, "no dead letters\n");
+    assert!(listed.stdout.starts_with("no dead letters are available"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,9 +94,83 @@ async fn replays_are_counted_and_limited() {
         assert_eq!(letter.attributes["pushgate-dead-letter-reason"], "handler");
     }
     let replayed = replay_all(&service).await;
+    assert_eq!(replayed.code, Some(1));
     assert!(replayed.stderr.contains("see --max-replays"));
     assert_eq!(service.runs(), 3);
     assert_eq!(dead_letters(&service).len(), 1);
+}
+
+/// An answer is a confirmation only if it is the service's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_server_confirms_nothing() {
+    let elsewhere = Router::new()
+        .route("/moved", post(|| async { Redirect::to("/login") }))
+        .route(
+            "/login",
+            get(|| async { "welcome" }).post(|| async { "welcome" }),
+        );
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = socket.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(socket, elsewhere).await });
+    let service = service().await;
+    forwarded(&service, task::SUCCEED);
+    let subscription = service.google.emulator.subscription(&full(ID));
+    let subscription = subscription.expect("a subscription");
+    for (path, expected) in [
+        ("moved?token=secret", "the service answers 303 See Other"),
+        ("login?token=secret", "without the header pushgate-outcome"),
+    ] {
+        let elsewhere = PushConfig::new(format!("http://{address}/{path}"));
+        subscription.push_to(Some(elsewhere)).expect("moved");
+        let replayed = replay_all(&service).await;
+        assert_eq!(replayed.code, Some(1));
+        assert!(replayed.stdout.contains(expected), "{}", replayed.stdout);
+        assert_eq!(dead_letters(&service).len(), 1);
+    }
+    let nowhere = format!("http://127.0.0.1:{}/?token=secret", free_port());
+    let nowhere = subscription.push_to(Some(PushConfig::new(nowhere)));
+    nowhere.expect("moved");
+    let replayed = replay_all(&service).await;
+    assert!(
+        replayed.stdout.contains("gives no answer"),
+        "{}",
+        replayed.stdout
+    );
+    assert!(!format!("{}{}", replayed.stdout, replayed.stderr).contains("secret"));
+}
+
+/// A dead letter names its subscription and project, and only that one's replay takes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_of_others_are_left_alone() {
+    let service = service().await;
+    let publish = |attributes: &[(&str, &str)]| {
+        let message = attributes
+            .iter()
+            .fold(Message::new(task::SUCCEED), |message, (name, value)| {
+                message.with_attribute(*name, *value)
+            });
+        let published = service.google.emulator.publish(&topic(KEEPER), message);
+        published.expect("published")
+    };
+    let (name, project) = (
+        "CloudPubSubDeadLetterSourceSubscription",
+        "CloudPubSubDeadLetterSourceSubscriptionProject",
+    );
+    publish(&[(name, ID), (project, "another-project")]);
+    publish(&[(name, "sibling")]);
+    let nobodys = publish(&[("event", "e-1")]);
+    let own = publish(&[(name, ID)]);
+    let replayed = replay_all(&service).await;
+    assert_eq!(replayed.code, Some(0), "{}", replayed.stderr);
+    assert_eq!(service.probe.order(), std::slice::from_ref(&own));
+    let arguments = ["replay", ID, "--id", &nobodys, "--yes"];
+    let replayed = run(&service, &arguments).await;
+    assert_eq!(replayed.code, Some(0), "{}", replayed.stderr);
+    assert_eq!(service.probe.order(), [own, nobodys.clone()]);
+    let again = run(&service, &arguments).await;
+    let expected = format!("{nobodys:?} is not among the available dead letters");
+    assert!(again.stderr.contains(&expected), "{}", again.stderr);
+    assert_eq!(dead_letters(&service).len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
