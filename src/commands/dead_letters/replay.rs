@@ -2,11 +2,10 @@
 
 use std::error::Error;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream;
-use tokio::sync::Mutex;
+use futures_util::stream::{self, Stream, StreamExt};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::audit::{Audit, Entry};
@@ -32,6 +31,16 @@ enum Sent {
     Kept,
 }
 
+/// Returns a stream that yields at this rate a second. No flood follows a stall.
+fn ticks(rate: u32) -> impl Stream<Item = ()> {
+    let mut pace = interval(Duration::from_secs(1) / rate);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    stream::unfold(pace, |mut pace| async move {
+        pace.tick().await;
+        Some(((), pace))
+    })
+}
+
 /// A replay of held dead letters.
 pub(super) struct Replaying<'a> {
     pub(super) held: &'a Held,
@@ -51,17 +60,10 @@ impl Replaying<'_> {
         mut signals: Signals,
     ) -> Result<(), Box<dyn Error>> {
         let is_ordered = letters.iter().any(|letter| !letter.ordering_key.is_empty());
-        let mut pace = interval(Duration::from_secs(1) / rate);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay); // no flood follows a stall
-        let pace = &Mutex::new(pace);
-        let one = |letter| async move {
-            pace.lock().await.tick().await;
-            self.one(letter).await
-        };
         let at_once = if is_ordered { 1 } else { AT_ONCE };
-        let mut results = stream::iter(letters.iter().copied())
-            .map(one)
-            .buffered(at_once);
+        let paced = stream::iter(letters).zip(ticks(rate));
+        let results = paced.map(|(letter, ())| self.one(letter)).buffered(at_once);
+        let mut results = pin!(results);
         let mut progress = Progress::new(["replayed", "of them dead-lettered again"], true);
         let mut in_a_row = 0;
         let is_over = loop {
@@ -131,5 +133,24 @@ impl Replaying<'_> {
             },
             Err(_) => Sent::Kept,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, advance};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stall_is_followed_by_no_flood() {
+        let mut ticks = pin!(ticks(5));
+        ticks.next().await;
+        advance(Duration::from_secs(60)).await;
+        let start = Instant::now();
+        for _ in 0..11 {
+            ticks.next().await;
+        }
+        assert!(start.elapsed() >= Duration::from_secs(2));
     }
 }

@@ -1,10 +1,10 @@
 //! The way of a replay: to the endpoint of one subscription, or to the topic.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::StatusCode;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::letter::{Letter, LetterError};
@@ -152,15 +152,16 @@ impl Push {
         Ok(outcome.to_owned())
     }
 
+    /// Returns the token, or a new one if it is old.
     async fn token(&self, account: &OidcToken) -> Result<String, GoogleError> {
-        let mut kept = self.token.lock().await;
-        if let Some((since, token)) = &*kept
+        let kept = || self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((since, token)) = &*kept()
             && since.elapsed() < TOKEN_AGE
         {
             return Ok(token.clone());
         }
         let token = self.google.id_token(account).await?;
-        *kept = Some((Instant::now(), token.clone()));
+        *kept() = Some((Instant::now(), token.clone()));
         Ok(token)
     }
 }
