@@ -20,6 +20,7 @@ use crate::push::authentication::Authentication;
 use crate::push::binding::{Bindings, Defaults};
 use crate::push::body::Bodies;
 use crate::push::log_line::Listener;
+use crate::push::operator::Operators;
 use crate::push::readiness::Readiness;
 use crate::push::reply::Replies;
 use crate::server::connections;
@@ -176,6 +177,7 @@ impl Service {
             bindings,
             readiness: Readiness::new(store),
             replies: Replies::new(self.listener, recorder.metrics),
+            operators: operators(config),
             spans: recorder.spans,
             deliveries: Deliveries {
                 states,
@@ -238,6 +240,14 @@ fn listen(
         address: error.address,
         setting: error.setting,
         source: error.source,
+    })
+}
+
+/// Returns the operators of the settings, if there are any.
+fn operators(config: &Config) -> Option<Operators> {
+    (!config.operators.is_empty()).then(|| Operators {
+        emails: config.operators.iter().cloned().collect(),
+        audiences: config.audiences.iter().cloned().collect(),
     })
 }
 

@@ -3,13 +3,14 @@
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use url::Url;
 
-use super::process::print;
+use super::process::{print, status_request};
+use crate::environment::Environment;
 use crate::loggable::{excerpt, whole_chain};
 use crate::service::Service;
 
@@ -74,13 +75,17 @@ struct Subscription {
     id: String,
 }
 
-pub(super) async fn run(service: &Service, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+pub(super) async fn run(
+    service: &Service,
+    arguments: &Arguments,
+    environment: &Environment,
+) -> Result<(), Box<dyn Error>> {
     let client = Client::builder()
         .timeout(TIMEOUT)
         .redirect(redirect::Policy::none())
         .build()?;
     let declared: Vec<_> = service.declarations()?.iter().map(|one| &*one.id).collect();
-    let findings = examine(&client, arguments, &declared).await?;
+    let findings = examine(&client, arguments, &declared, environment).await?;
     let wrong = findings.iter().filter(|one| one.verdict == Verdict::Wrong);
     let wrong = wrong.count();
     let text = match arguments.json {
@@ -107,6 +112,7 @@ async fn examine(
     client: &Client,
     Arguments { url, status, .. }: &Arguments,
     declared: &[&str],
+    environment: &Environment,
 ) -> Result<Vec<Finding>, Box<dyn Error>> {
     let (live, ready) = (url.join("/health/live")?, url.join("/health/ready")?);
     let answer = match client.get(live).send().await {
@@ -123,7 +129,10 @@ async fn examine(
     let forged = client.post(url.clone()).bearer_auth(FORGED).send().await;
     findings.push(keys(forged));
     findings.push(match status {
-        Some(url) => subscriptions(client, url, declared).await,
+        Some(url) => {
+            let request = status_request(client, url.join("status")?, environment);
+            subscriptions(request, url, declared).await
+        }
         None => Finding::new(
             "subscriptions",
             Verdict::Unknown,
@@ -254,9 +263,9 @@ fn unexpected(probe: &'static str, answer: reqwest::Result<StatusCode>) -> Findi
 }
 
 /// Compares the subscriptions of the running service with those that this program declares.
-async fn subscriptions(client: &Client, url: &Url, declared: &[&str]) -> Finding {
+async fn subscriptions(request: RequestBuilder, url: &Url, declared: &[&str]) -> Finding {
     let read = async {
-        let answer = client.get(url.join("status")?).send().await?;
+        let answer = request.send().await?;
         let status: Status = answer.error_for_status()?.json().await?;
         Ok::<_, Box<dyn Error>>(status)
     };

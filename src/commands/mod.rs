@@ -65,8 +65,10 @@ enum Command {
     #[command(after_help = pause::HELP)]
     Resume(pause::Arguments),
     /// Shows the subscriptions of a running service, live: rates, durations, failures, dead letters.
+    #[command(after_help = process::TOKEN_HELP)]
     Top(top::Arguments),
     /// Probes a deployed service from outside: health, clock, tokens, keys, subscriptions.
+    #[command(after_help = process::TOKEN_HELP)]
     Doctor(doctor::Arguments),
 }
 
@@ -100,8 +102,8 @@ impl Command {
             }
             Self::Pause(arguments) => pause::pause(&service, &arguments, &environment).await,
             Self::Resume(arguments) => pause::resume(&service, &arguments, &environment).await,
-            Self::Doctor(arguments) => doctor::run(&service, &arguments).await,
-            Self::Top(arguments) => top::run(&arguments).await,
+            Self::Doctor(arguments) => doctor::run(&service, &arguments, &environment).await,
+            Self::Top(arguments) => top::run(&arguments, &environment).await,
             Self::Check(arguments) => return check::run(&service, &arguments),
             Self::Generate(arguments) => generate::run(&service, &arguments),
         }

@@ -4,8 +4,11 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use reqwest::{Client, RequestBuilder};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use url::Url;
 
+use crate::environment::Environment;
 use crate::loggable::whole_chain;
 use crate::server::Running;
 
@@ -38,6 +41,25 @@ impl Signals {
             () = running.shut_down() => {}
             () = self.received() => tracing::warn!("second signal: exiting without waiting for running handlers"),
         }
+    }
+}
+
+/// The end of `--help` of the commands that read a status.
+pub(super) const TOKEN_HELP: &str = "\
+An operator reads the status of a deployed service at https://SERVICE/operate/, with a token in the environment variable
+PUSHGATE_OPERATOR_TOKEN: gcloud auth print-identity-token --impersonate-service-account=ACCOUNT --include-email --audiences=AUDIENCE
+ACCOUNT is one of PUSHGATE_OPERATORS, and AUDIENCE one of PUSHGATE_AUDIENCE.";
+
+/// Returns the request of a status, with the operator's token if the environment has one.
+pub(super) fn status_request(
+    client: &Client,
+    url: Url,
+    environment: &Environment,
+) -> RequestBuilder {
+    let request = client.get(url);
+    match environment.get("PUSHGATE_OPERATOR_TOKEN") {
+        Some(token) => request.bearer_auth(token),
+        None => request,
     }
 }
 

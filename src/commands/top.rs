@@ -10,7 +10,8 @@ use serde::Deserialize;
 use tokio::time::{Instant, interval};
 use url::Url;
 
-use super::process::print;
+use super::process::{print, status_request};
+use crate::environment::Environment;
 
 /// The longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -89,7 +90,10 @@ impl Subscription {
 /// The deliveries so far by subscription, and their time.
 type Before = Option<(Instant, HashMap<String, f64>)>;
 
-pub(super) async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+pub(super) async fn run(
+    arguments: &Arguments,
+    environment: &Environment,
+) -> Result<(), Box<dyn Error>> {
     let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
     let url = arguments.url.join("status")?;
     let mut ticks = interval(Duration::from_secs(arguments.interval));
@@ -100,7 +104,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     };
     loop {
         ticks.tick().await;
-        let text = read(&client, &url).await?;
+        let text = read(&client, &url, environment).await?;
         let status: Status =
             serde_json::from_str(&text).map_err(|error| TopError::OtherService {
                 url: url.clone(),
@@ -119,7 +123,11 @@ pub(super) async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn read(client: &reqwest::Client, url: &Url) -> Result<String, TopError> {
+async fn read(
+    client: &reqwest::Client,
+    url: &Url,
+    environment: &Environment,
+) -> Result<String, TopError> {
     let unreachable = |source| TopError::Unreachable {
         url: url.clone(),
         source,
@@ -128,7 +136,8 @@ async fn read(client: &reqwest::Client, url: &Url) -> Result<String, TopError> {
         url: url.clone(),
         found,
     };
-    let response = client.get(url.clone()).send().await;
+    let request = status_request(client, url.clone(), environment);
+    let response = request.send().await;
     let mut response = response.map_err(unreachable)?;
     if !response.status().is_success() {
         return Err(other(format!("it answers {}", response.status())));

@@ -32,6 +32,8 @@ pub struct Config {
     /// The accepted audiences; several while one replaces another.
     pub(crate) audiences: Vec<String>,
     pub(crate) callers: Vec<String>,
+    /// The accounts that may read the status.
+    pub(crate) operators: Vec<String>,
     pub(crate) authentication: Mode,
     pub(crate) issuer: String,
     pub(crate) keys_url: Url,

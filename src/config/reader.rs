@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 use super::settings::{
     AUDIENCE, AUTHENTICATION, BODIES, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY,
-    FIRESTORE_EMULATOR, GRACE, ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, PORT, PROJECT,
+    FIRESTORE_EMULATOR, GRACE, ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, OPERATORS, PORT, PROJECT,
     PUBSUB_EMULATOR, SETTINGS, STORE, STORE_CA_FILE, STORE_PASSWORD, STORE_TIMEOUT, Setting,
 };
 use super::{Config, Fault};
@@ -37,6 +37,7 @@ impl Reader<'_> {
         let store = self.store(emulator.flatten());
         let audiences = self.list(&AUDIENCE, audience_fault);
         let callers = self.list(&CALLERS, caller_fault);
+        let operators = self.operators();
         let authentication = self.read(&AUTHENTICATION, Mode::parse);
         let issuer = self.read(&ISSUER, |value| {
             issuer_fault(value).is_none().then(|| value.to_owned())
@@ -59,6 +60,7 @@ impl Reader<'_> {
             store: store?,
             audiences: audiences?,
             callers: callers?,
+            operators: operators?,
             authentication: authentication?,
             issuer: issuer?,
             keys_url: keys_url?,
@@ -126,6 +128,14 @@ impl Reader<'_> {
         match self.environment.get(setting.name) {
             Some(value) => self.parse(setting, value, parse).map(Some),
             None => Some(None),
+        }
+    }
+
+    /// Reads the operators, who are not needed.
+    fn operators(&mut self) -> Option<Vec<String>> {
+        match self.environment.get(OPERATORS.name) {
+            Some(_) => self.list(&OPERATORS, caller_fault),
+            None => Some(Vec::new()),
         }
     }
 

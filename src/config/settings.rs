@@ -50,6 +50,9 @@ settings! {
     CALLERS: "PUSHGATE_CALLERS", None,
         "the service accounts that may push",
         "e-mails as in tokens, in lower case, separated by commas";
+    OPERATORS: "PUSHGATE_OPERATORS", None,
+        "the accounts that may read the status at /operate/; without any there is none at the service's port",
+        "e-mails as in tokens, in lower case, separated by commas";
     AUTHENTICATION: "PUSHGATE_AUTHENTICATION", Some("verify"),
         "the verification of the tokens' signatures: by this service (verify), or by Cloud Run's IAM check, which removes them (platform)",
         "verify or platform";

@@ -7,9 +7,9 @@ use url::Url;
 
 use super::reader::{Reader, list};
 use super::settings::{
-    METRICS_EXPORTER, OTLP_ENDPOINT, OTLP_METRICS_ENDPOINT, OTLP_PROTOCOL, OTLP_TRACES_ENDPOINT,
-    PROMETHEUS_HOST, PROMETHEUS_PORT, SAMPLER, SAMPLER_RATIO, SDK_DISABLED, TRACE_FAILURES,
-    TRACE_PARENT, TRACES_EXPORTER,
+    METRICS_EXPORTER, OPERATORS, OTLP_ENDPOINT, OTLP_METRICS_ENDPOINT, OTLP_PROTOCOL,
+    OTLP_TRACES_ENDPOINT, PROMETHEUS_HOST, PROMETHEUS_PORT, SAMPLER, SAMPLER_RATIO, SDK_DISABLED,
+    TRACE_FAILURES, TRACE_PARENT, TRACES_EXPORTER,
 };
 use crate::telemetry::export::{Exporters, TraceExport};
 use crate::telemetry::spans::Parent;
@@ -39,6 +39,7 @@ impl Reader<'_> {
             true => Some(Exporters::default()),
             false => Some(Exporters {
                 prometheus: prometheus.then_some(address),
+                has_status: self.environment.get(OPERATORS.name).is_some(),
                 otlp_metrics: metrics.filter(|_| otlp),
                 traces: traces?,
             }),

@@ -17,6 +17,7 @@ pub(crate) mod forms;
 mod gauges;
 pub(crate) mod log_limit;
 pub(crate) mod log_line;
+pub(crate) mod operator;
 pub(crate) mod readiness;
 pub(crate) mod refusal;
 pub(crate) mod reply;
@@ -39,6 +40,7 @@ use crate::push::authentication::{Authentication, Caller};
 use crate::push::binding::Bindings;
 use crate::push::body::Bodies;
 use crate::push::log_line::LogLine;
+use crate::push::operator::{NotOperator, Operators};
 use crate::push::readiness::Readiness;
 use crate::push::refusal::Refusal;
 use crate::push::reply::Replies;
@@ -59,6 +61,8 @@ pub(crate) struct PushReceiver {
     pub(crate) deliveries: Deliveries,
     /// Creates the responses and the log lines.
     pub(crate) replies: Replies,
+    /// The accounts that may read the status, if there are any.
+    pub(crate) operators: Option<Operators>,
     /// The latest check for `/health/ready`.
     pub(crate) readiness: Readiness,
     /// The spans of pushes.
@@ -141,6 +145,15 @@ impl PushReceiver {
         }
         self.deliveries.shutdown.check()?;
         Ok(self.authentication.check(headers).await?)
+    }
+
+    /// Checks that a request comes from an operator.
+    pub(crate) async fn check_operator(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let caller = self.authenticate(headers).await?;
+        match &self.operators {
+            Some(operators) => Ok(operators.check(caller)?),
+            None => Err(NotOperator::Email(caller.email).into()),
+        }
     }
 
     /// Admits a push of a caller that is bound to any subscription, if the process has capacity for it.

@@ -6,6 +6,7 @@ use crate::push::authentication::AuthenticationError;
 use crate::push::binding::BindingError;
 use crate::push::body::BodyError;
 use crate::push::forms::EnvelopeError;
+use crate::push::operator::NotOperator;
 use crate::shutdown::ShuttingDown;
 
 /// A push that is rejected before its message is claimed.
@@ -23,6 +24,8 @@ pub(crate) enum Refusal {
     Envelope(#[from] EnvelopeError),
     #[error(transparent)]
     NotClaimed(#[from] NotClaimed),
+    #[error("not allowed to read the status")]
+    Operator(#[from] NotOperator),
     #[error("a step of the push panicked outside the handler")]
     Defect,
 }
@@ -46,7 +49,7 @@ impl Refusal {
     pub(crate) fn is_push(&self) -> bool {
         !matches!(
             self,
-            Self::Endpoint(NoEndpoint::Nothing(_) | NoEndpoint::Method(_))
+            Self::Endpoint(NoEndpoint::Nothing(_) | NoEndpoint::Method(_)) | Self::Operator(_)
         )
     }
 
@@ -74,6 +77,7 @@ impl Refusal {
             }
             Self::NotClaimed(NotClaimed::CircuitOpen(_)) => "circuit_open",
             Self::NotClaimed(NotClaimed::Store(_)) => "store_down",
+            Self::Operator(_) => "not_an_operator",
             Self::Defect => "defect",
         }
     }

@@ -73,6 +73,7 @@ impl Decision {
             Refusal::Binding(
                 BindingError::OtherCaller { .. } | BindingError::OtherAudience { .. },
             ) => (StatusCode::FORBIDDEN, Level::Warn),
+            Refusal::Operator(_) => (StatusCode::FORBIDDEN, Level::Warn),
             Refusal::NotClaimed(NotClaimed::OverCapacity(_)) => {
                 (StatusCode::TOO_MANY_REQUESTS, Level::Info)
             }

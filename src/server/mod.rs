@@ -104,9 +104,17 @@ pub(crate) fn serve(
     let receiver = Arc::new(receiver);
     receiver.export_gauges(&telemetry.recorder.metrics);
     let telemetry = Arc::new(telemetry);
+    let watched = Watched {
+        receiver: Arc::clone(&receiver),
+        telemetry: Arc::clone(&telemetry),
+    };
     let metrics_address = match config.exporters.prometheus {
-        Some(address) => Some(serve_metrics(address, &telemetry, &receiver)?),
+        Some(address) => Some(serve_metrics(address, watched.clone())?),
         None => None,
+    };
+    let status = match receiver.operators {
+        Some(_) => status::for_operators(watched),
+        None => Router::new(),
     };
     let router = Router::new()
         .route("/", post(receive_any))
@@ -116,7 +124,8 @@ pub(crate) fn serve(
         .route("/health/ready", get(ready))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
-        .with_state(Arc::clone(&receiver));
+        .with_state(Arc::clone(&receiver))
+        .merge(status);
     let accepting = tokio::spawn(accept(socket, router, Arc::clone(&receiver), connections));
     let first = Arc::clone(&receiver);
     tokio::spawn(async move {
@@ -150,25 +159,13 @@ fn bound(
 }
 
 /// Serves the metrics for Prometheus, beside the pushes and until the same end.
-fn serve_metrics(
-    address: SocketAddr,
-    telemetry: &Arc<Telemetry>,
-    receiver: &Arc<PushReceiver>,
-) -> Result<SocketAddr, ListenError> {
+fn serve_metrics(address: SocketAddr, watched: Watched) -> Result<SocketAddr, ListenError> {
     let (socket, address) = bound(address, "OTEL_EXPORTER_PROMETHEUS_PORT")?;
-    let watched = Watched {
-        receiver: Arc::clone(receiver),
-        telemetry: Arc::clone(telemetry),
-    };
+    let receiver = Arc::clone(&watched.receiver);
     let router = status::routes()
         .route("/metrics", get(metrics))
         .with_state(watched);
-    tokio::spawn(accept(
-        socket,
-        router,
-        Arc::clone(receiver),
-        METRICS_CONNECTIONS,
-    ));
+    tokio::spawn(accept(socket, router, receiver, METRICS_CONNECTIONS));
     tracing::info!(%address, "metrics for Prometheus are at /metrics, and the status at /");
     Ok(address)
 }

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::header::CONTENT_SECURITY_POLICY;
-use axum::response::{Html, IntoResponse};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::push::PushReceiver;
 use crate::telemetry::export::Telemetry;
@@ -94,6 +96,29 @@ pub(super) fn routes() -> Router<Watched> {
     Router::new()
         .route("/", get(page))
         .route("/status", get(status))
+}
+
+/// Returns the same routes below `/operate/`, for operators only.
+pub(super) fn for_operators(watched: Watched) -> Router {
+    let receiver = Arc::clone(&watched.receiver);
+    Router::new()
+        .route("/operate/", get(page))
+        .route("/operate/status", get(status))
+        .layer(from_fn_with_state(receiver, check))
+        .with_state(watched)
+}
+
+/// Passes the request of an operator.
+async fn check(
+    State(receiver): State<Arc<PushReceiver>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let arrival = Instant::now();
+    match receiver.check_operator(request.headers()).await {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => receiver.replies.refuse(arrival, refusal),
+    }
 }
 
 async fn page() -> impl IntoResponse {

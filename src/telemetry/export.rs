@@ -37,6 +37,8 @@ const SCOPE: &str = "pushgate";
 pub(crate) struct Exporters {
     /// The address on which Prometheus reads the metrics.
     pub(crate) prometheus: Option<SocketAddr>,
+    /// True if operators read the status, which is made of the metrics.
+    pub(crate) has_status: bool,
     /// The URL to which metrics are sent.
     pub(crate) otlp_metrics: Option<Url>,
     /// The URL to which spans are sent, and which of them.
@@ -44,10 +46,16 @@ pub(crate) struct Exporters {
 }
 
 impl Exporters {
+    /// Returns true if the metrics are read in this process.
+    fn reads_metrics(&self) -> bool {
+        self.prometheus.is_some() || self.has_status
+    }
+
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         let Self {
             prometheus,
+            has_status: _,
             otlp_metrics,
             traces,
         } = self;
@@ -98,7 +106,7 @@ impl Telemetry {
     ) -> Result<Self, ExportError> {
         let dropped = Arc::new(AtomicU64::new(0));
         let mut telemetry = Self::default();
-        if exporters.prometheus.is_some() || exporters.otlp_metrics.is_some() {
+        if exporters.reads_metrics() || exporters.otlp_metrics.is_some() {
             telemetry.measure(exporters, environment, SERIES * subscriptions.max(4))?;
             telemetry.count_dropped(&dropped);
         }
@@ -121,7 +129,7 @@ impl Telemetry {
                 let stream = Stream::builder().with_cardinality_limit(series);
                 stream.build().ok()
             });
-        if exporters.prometheus.is_some() {
+        if exporters.reads_metrics() {
             let reader = opentelemetry_prometheus::exporter()
                 .with_registry(self.registry.clone())
                 .scope_info_enabled(false)

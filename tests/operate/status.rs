@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::harness::probe::task;
-use crate::harness::{Service, Setup, get, push_to};
+use crate::harness::process::{command, ended};
+use crate::harness::{AUDIENCE, Service, Setup, get, push_to};
 
 async fn status(service: &Service) -> Value {
     let response = get(format!("http://{}/status", service.metrics_address())).await;
@@ -117,4 +118,64 @@ async fn the_page_may_load_nothing_from_elsewhere() {
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     let page = response.text().await.expect("HTML");
     assert!(!page.contains("http://") && !page.contains("https://"));
+}
+
+const OPERATOR: &str = "oncall@test-project.iam.gserviceaccount.com";
+
+/// Requests the status at the service's own port.
+async fn operate(service: &Service, path: &str, token: Option<&str>) -> (u16, String) {
+    let request = reqwest::Client::new().get(format!("{}/operate/{path}", service.url));
+    let request = match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    };
+    let response = request.send().await.expect("an answer");
+    let status = response.status().as_u16();
+    (status, response.text().await.expect("text"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_reads_it_at_the_services_own_port() {
+    let setup = Setup::new().setting("PUSHGATE_OPERATORS", OPERATOR);
+    let service = setup.start().await;
+    service.push(&service.message(task::SUCCEED)).await;
+    let issuer = service.google.emulator.issuer();
+    let token = issuer.token(OPERATOR, AUDIENCE);
+    let (code, text) = operate(&service, "status", Some(&token)).await;
+    assert_eq!(code, 200);
+    let found: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(probe(&found)["handled"], 1.0);
+    let (code, page) = operate(&service, "", Some(&token)).await;
+    assert_eq!(code, 200);
+    assert!(page.contains("<title>"), "{page}");
+
+    let mut top = command(&["top", &format!("{}/operate/", service.url), "--once"]);
+    top.env("PUSHGATE_OPERATOR_TOKEN", &token);
+    let ended = ended(top).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("probe "), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn nobody_else_reads_it_there() {
+    let setup = Setup::new().setting("PUSHGATE_OPERATORS", OPERATOR);
+    let service = setup.start().await;
+    let issuer = service.google.emulator.issuer();
+    let forged = issuer.forged(emulator::Forgery::Expired, OPERATOR, AUDIENCE);
+    let expected = [
+        (None, 401),
+        (Some(forged), 401),
+        (Some(service.token()), 403),
+        (Some(issuer.token(OPERATOR, "https://another.example")), 403),
+    ];
+    for path in ["", "status"] {
+        for (token, code) in &expected {
+            let (found, text) = operate(&service, path, token.as_deref()).await;
+            assert_eq!(found, *code, "{text}");
+            assert!(!text.contains("subscriptions"), "{text}");
+        }
+    }
+    let none = Service::start().await;
+    let token = none.google.emulator.issuer().token(OPERATOR, AUDIENCE);
+    assert_eq!(operate(&none, "status", Some(&token)).await.0, 404);
 }
