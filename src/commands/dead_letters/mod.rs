@@ -35,7 +35,7 @@ it did not end. Meanwhile nobody else receives them. Dead letters that arrive la
 A replay is posted to the endpoint of the one subscription that failed, with an ID token of its push account, as Pub/Sub
 does it; no other subscription receives it. With --to-topic it is published to the topic, to all its subscriptions.
 The dead letter is acknowledged after the service has acknowledged the replay. The message runs again, also if its key is
-recorded as done, and each dead letter runs once, however often its replay is repeated. A dead letter that was edited or imported
+recorded as done, and each dead letter runs once for it, however often its replay is repeated. A dead letter that was edited or imported
 is kept if a replay of it has run already: import it with --again to run it once more.
 
 With PUBSUB_EMULATOR_HOST=HOST:PORT the commands use an emulator. Otherwise Google's application default credentials are used;
