@@ -47,12 +47,12 @@ RUN cargo build --release --locked -p subscribers --no-default-features --featur
     && strip target/release/pushgate
 
 FROM manifests AS emulator-dependencies
-RUN cargo build --release --locked -p emulator && cargo clean --release -p emulator
+RUN cargo build --release --locked -p pushgate-emulator && cargo clean --release -p pushgate-emulator
 
 FROM emulator-dependencies AS emulator-build
 COPY emulator/build.rs emulator/
 COPY emulator/src emulator/src
-RUN cargo build --release --locked -p emulator && strip target/release/emulator
+RUN cargo build --release --locked -p pushgate-emulator && strip target/release/emulator
 
 FROM ${BASE_IMAGE} AS emulator
 COPY --from=emulator-build /build/target/release/emulator /emulator

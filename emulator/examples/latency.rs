@@ -1,7 +1,7 @@
 //! Measures the start of an emulator, the time from publishing to the endpoint, and the throughput. The endpoint is another
 //! process, as with the command.
 //!
-//! `cargo run --release -p emulator --example latency`
+//! `cargo run --release -p pushgate-emulator --example latency`
 
 use std::convert::Infallible;
 use std::env::{args, current_exe};

@@ -1,6 +1,6 @@
 //! Compares this emulator with Google's, in one run on one machine.
 //!
-//! `cargo build --release -p emulator && cargo run --release -p emulator --example beside`
+//! `cargo build --release -p pushgate-emulator && cargo run --release -p pushgate-emulator --example beside`
 //!
 //! Each emulator is a separate process, uses Google's API, and pushes to the same endpoint. Machines differ and are never
 //! idle, so only the ratio counts. `--help` lists the parts and their sizes.

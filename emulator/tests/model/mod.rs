@@ -33,7 +33,7 @@ fn paused() -> Runtime {
         .unwrap()
 }
 
-/// More cases: `PROPTEST_CASES=5000 cargo nextest run -p emulator model`.
+/// More cases: `PROPTEST_CASES=5000 cargo nextest run -p pushgate-emulator model`.
 fn check(config: ProptestConfig, test: impl Fn(Script) -> TestCaseResult) {
     let config = ProptestConfig {
         failure_persistence: None,

@@ -37,7 +37,7 @@ struct Scene {
     googles: Emulator,
 }
 
-/// More cases: `PROPTEST_CASES=2000 cargo nextest run -p emulator pushed`.
+/// More cases: `PROPTEST_CASES=2000 cargo nextest run -p pushgate-emulator pushed`.
 fn check<S: Strategy>(
     strategy: &S,
     cases: u32,

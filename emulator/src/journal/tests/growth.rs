@@ -24,7 +24,7 @@ async fn the_file_does_not_grow_with_what_was_forgotten() {
     check_growth(10_000).await;
 }
 
-/// `cargo test --release -p emulator --lib journal::tests::growth -- --include-ignored --nocapture`
+/// `cargo test --release -p pushgate-emulator --lib journal::tests::growth -- --include-ignored --nocapture`
 #[tokio::test]
 #[ignore = "a measurement, for release builds"]
 async fn the_file_does_not_grow_in_a_long_life() {

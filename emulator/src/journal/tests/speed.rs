@@ -1,4 +1,4 @@
-//! `cargo test --release -p emulator --lib journal::tests::speed -- --ignored --nocapture --test-threads 1`
+//! `cargo test --release -p pushgate-emulator --lib journal::tests::speed -- --ignored --nocapture --test-threads 1`
 
 use std::sync::Arc;
 
