@@ -5,7 +5,7 @@ use std::error::Error;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::dedup::{DedupStore, ProtectedStore, StoreError, log_advice};
 use crate::delivery::Deliveries;
 use crate::delivery::admission::Admission;
@@ -47,6 +47,9 @@ pub enum StartError {
     /// The declarations contradict themselves or each other.
     #[error("the declarations cannot be used:\n{}", .0.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n"))]
     Declarations(Vec<String>),
+    /// A setting contradicts the declarations.
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
     /// A state could not be opened.
     #[error("cannot open the state {name}")]
     State {
@@ -194,14 +197,14 @@ impl Service {
         Telemetry::start(&config.exporters, &config.environment, subscriptions)
     }
 
-    /// Checks the declarations, and the leases with the settings.
+    /// Checks the declarations, and the settings that depend on them.
     fn check(&self, config: &Config) -> Result<(), StartError> {
         let mut faults = self.faults();
         faults.extend(short_leases(&self.subscribers, config.store_timeout));
-        match faults.is_empty() {
-            true => Ok(()),
-            false => Err(StartError::Declarations(faults)),
+        if !faults.is_empty() {
+            return Err(StartError::Declarations(faults));
         }
+        Ok(config.check_paused(&self.subscribers)?)
     }
 }
 
@@ -260,9 +263,11 @@ fn bind(
     recorder: &Recorder,
 ) -> Bindings {
     let store = ProtectedStore::new(Arc::clone(store), recorder.clone());
-    let running = subscribers
-        .into_iter()
-        .map(|declared| RunningSubscriber::new(declared, &config.project, &store, pools, recorder));
+    let (project, paused) = (&config.project, &config.paused);
+    let running = subscribers.into_iter().map(|declared| {
+        let is_paused = paused.contains(&declared.id);
+        RunningSubscriber::new(declared, is_paused, project, &store, pools, recorder)
+    });
     let defaults = Defaults {
         callers: &config.callers,
         audiences: &config.audiences,

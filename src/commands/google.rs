@@ -19,6 +19,8 @@ use crate::loggable::excerpt;
 
 const PUBSUB: &str = "https://pubsub.googleapis.com";
 const IAM: &str = "https://iamcredentials.googleapis.com";
+/// The prefix of the labels that keep the push configuration of a paused subscription.
+pub(super) const PAUSED_LABEL: &str = "pushgate-paused-";
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 /// The longest wait for an answer. A pull may wait for messages.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,6 +54,10 @@ pub(super) enum GoogleError {
 impl GoogleError {
     pub(super) fn is_not_found(&self) -> bool {
         matches!(self, Self::Rejected { status, .. } if *status == StatusCode::NOT_FOUND)
+    }
+
+    pub(super) fn is_invalid(&self) -> bool {
+        matches!(self, Self::Rejected { status, .. } if *status == StatusCode::BAD_REQUEST)
     }
 
     /// Returns true if the same call may succeed later (Google, *Error codes*: 429, 500, 503 and 504 may be retried).
@@ -111,6 +117,12 @@ impl Subscription {
 
     pub(super) fn is_push(&self) -> bool {
         !self.push().push_endpoint.is_empty()
+    }
+
+    /// Returns true if `pushgate pause` stopped its pushes.
+    pub(super) fn is_paused(&self) -> bool {
+        let is_kept = |label: &String| label.starts_with(PAUSED_LABEL);
+        !self.is_push() && self.labels.keys().any(is_kept)
     }
 }
 

@@ -67,7 +67,7 @@ enum Command {
     /// Shows the subscriptions of a running service, live: rates, durations, failures, dead letters.
     #[command(after_help = process::TOKEN_HELP)]
     Top(top::Arguments),
-    /// Probes a deployed service from outside: health, clock, tokens, keys, subscriptions.
+    /// Probes a deployed service from outside: health, clock, tokens, keys, subscriptions, pauses.
     #[command(after_help = process::TOKEN_HELP)]
     Doctor(doctor::Arguments),
 }

@@ -10,7 +10,7 @@ use std::error::Error;
 
 use serde_json::Value;
 
-use super::google::{Google, GoogleError, Subscription};
+use super::google::{Google, GoogleError, PAUSED_LABEL as LABEL, Subscription};
 use super::process::print;
 use crate::config::metadata::project_id;
 use crate::environment::Environment;
@@ -21,12 +21,14 @@ pub(super) const HELP: &str = "\
 A pause makes the subscription a pull subscription, and keeps its push configuration in labels of the subscription. Messages
 wait, and no delivery attempt is used up. It takes effect within minutes. The next apply of Terraform ends a pause, too.
 
-Google's application default credentials are used, or pushgate's emulator at PUBSUB_EMULATOR_HOST. They need roles/pubsub.editor on
-the subscription, and to resume it roles/iam.serviceAccountUser on its push account.";
+Google's application default credentials are used, or pushgate's emulator at PUBSUB_EMULATOR_HOST; Google's emulator cannot change
+labels. They need roles/pubsub.editor on the subscription, and to resume it roles/iam.serviceAccountUser on its push account.
 
-/// The prefix of the labels. A value has 63 characters at most, of lower-case letters, digits, - and _ (Google, *Labels*).
-const LABEL: &str = "pushgate-paused-";
-/// The bytes in a label, as hexadecimal digits.
+Without them, the setting PUSHGATE_PAUSED of the service is the fallback: it answers 503 to the pushes of the subscriptions that it
+names. Each such push uses up a delivery attempt, and after the last one Pub/Sub dead-letters the message.";
+
+/// The bytes in a label, as hexadecimal digits. A value has 63 characters at most, of lower-case letters, digits, - and _
+/// (Google, *Labels*).
 const LABEL_BYTES: usize = 31;
 /// The most labels for a configuration. A resource may have 64 (Google, *Labels*).
 const LABELS: usize = 48;
@@ -56,6 +58,10 @@ enum PauseError {
         "the labels {LABEL}… of {0} are not a push configuration: set it by Terraform, and remove them"
     )]
     Labels(String),
+    #[error(
+        "the emulator cannot change the labels of {0}, which would keep its push configuration: pushgate's emulator can, Google's cannot"
+    )]
+    Emulator(String, #[source] GoogleError),
 }
 
 pub(super) async fn pause(
@@ -68,7 +74,11 @@ pub(super) async fn pause(
     };
     let found = google.subscription(&name).await?;
     let labels = paused(&name, &found)?;
-    google.configure(&name, &labels, &Value::Null).await?;
+    let configured = google.configure(&name, &labels, &Value::Null).await;
+    configured.map_err(|error| match google.is_emulator() && error.is_invalid() {
+        true => PauseError::Emulator(name, error).into(),
+        false => Box::<dyn Error>::from(error),
+    })?;
     let kept = found.message_retention_duration;
     Ok(print(&format!(
         "{id} is paused: its messages wait, and those that are older than {kept} are dropped. pushgate resume {id} continues it.\n"
@@ -112,23 +122,29 @@ async fn find<'a>(
 
 /// Prints the declared subscriptions that are paused.
 async fn list(service: &Service, google: &Google) -> Result<(), Box<dyn Error>> {
-    let mut text = String::new();
-    for subscriber in service.declarations()? {
-        let name = google.subscription_name(&subscriber.id);
-        match google.subscription(&name).await {
-            Ok(found) if !found.is_push() && kept(&name, &found.labels)?.is_some() => {
-                text += &format!("{}\n", subscriber.id);
-            }
+    let ids = service.declarations()?.iter().map(|one| one.id.as_str());
+    let paused = paused_of(google, ids).await?;
+    Ok(print(&match paused.is_empty() {
+        true => "none is paused\n".to_owned(),
+        false => paused.iter().map(|id| format!("{id}\n")).collect(),
+    })?)
+}
+
+/// Returns the ids of the paused ones of these subscriptions.
+pub(super) async fn paused_of<'a>(
+    google: &Google,
+    ids: impl Iterator<Item = &'a str>,
+) -> Result<Vec<&'a str>, GoogleError> {
+    let mut paused = Vec::new();
+    for id in ids {
+        match google.subscription(&google.subscription_name(id)).await {
+            Ok(found) if found.is_paused() => paused.push(id),
             Ok(_) => {}
             Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
-    Ok(print(if text.is_empty() {
-        "none is paused\n"
-    } else {
-        &text
-    })?)
+    Ok(paused)
 }
 
 /// Returns the labels of the subscription once it is paused.

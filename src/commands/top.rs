@@ -79,11 +79,25 @@ struct Subscription {
     p99: Option<f64>,
     least_attempts_left: Option<f64>,
     circuits: Vec<(String, String)>,
+    /// Absent in the status of an older service.
+    #[serde(default)]
+    is_paused: bool,
 }
 
 impl Subscription {
     fn ended(&self) -> f64 {
         self.handled + self.duplicates + self.failed + self.dead_lettered
+    }
+
+    /// Returns what stops its deliveries.
+    fn stops(&self) -> String {
+        let paused = self.is_paused.then_some("paused");
+        let circuits = self.circuits.iter().map(|(name, _)| name.as_str());
+        paused
+            .into_iter()
+            .chain(circuits)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -168,7 +182,7 @@ fn table(status: &Status, before: &Before) -> String {
     let width = width.unwrap_or_default().max("SUBSCRIPTION".len());
     let _ = writeln!(
         text,
-        "{:width$} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>5} {:>8}  OPEN CIRCUITS",
+        "{:width$} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>5} {:>8}  PAUSED, OPEN CIRCUITS",
         "SUBSCRIPTION",
         "RATE/s",
         "p50",
@@ -182,10 +196,9 @@ fn table(status: &Status, before: &Before) -> String {
         "ATTEMPTS"
     );
     for one in &status.subscriptions {
-        let circuits = one.circuits.iter().map(|(name, _)| format!("  {name}"));
         let _ = writeln!(
             text,
-            "{:width$} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>5} {:>8}{}",
+            "{:width$} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8} {:>8} {:>8} {:>5} {:>8}  {}",
             one.id,
             rate(one, before),
             seconds(one.p50),
@@ -198,7 +211,7 @@ fn table(status: &Status, before: &Before) -> String {
             one.dead_lettered,
             one.least_attempts_left
                 .map_or_else(|| "-".into(), |left| format!("{left}")),
-            circuits.collect::<Vec<_>>().join(",")
+            one.stops()
         );
     }
     text

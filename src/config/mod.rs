@@ -17,10 +17,12 @@ use url::Url;
 pub(crate) use self::deployment::{Deployment, deployment_faults};
 use self::reader::Reader;
 pub(crate) use self::reader::pubsub_emulator;
+use self::settings::PAUSED;
 pub use self::settings::{SETTINGS, Setting};
 use crate::dedup::StoreSetting;
 use crate::environment::Environment;
 use crate::push::authentication::Mode;
+use crate::subscriber::Subscriber;
 use crate::telemetry::{self as logs, export::Exporters};
 
 /// The effective settings of a service.
@@ -34,6 +36,8 @@ pub struct Config {
     pub(crate) callers: Vec<String>,
     /// The accounts that may read the status.
     pub(crate) operators: Vec<String>,
+    /// The ids of the subscriptions whose pushes are answered 503.
+    pub(crate) paused: Vec<String>,
     pub(crate) authentication: Mode,
     pub(crate) issuer: String,
     pub(crate) keys_url: Url,
@@ -122,6 +126,29 @@ impl Config {
             (setting.name, value, source)
         };
         SETTINGS.iter().map(shown).collect()
+    }
+
+    /// Checks that all paused subscriptions are declared, and warns of each.
+    pub(crate) fn check_paused(&self, declared: &[Subscriber]) -> Result<(), ConfigError> {
+        let declared: Vec<_> = declared.iter().map(|one| one.id.as_str()).collect();
+        let is_unknown = |id: &&String| !declared.contains(&id.as_str());
+        let fault = |id: &String| Fault {
+            name: PAUSED.name,
+            found: format!("contains {id:?}, which is not declared"),
+            expected: format!("some of {}", declared.join(", ")),
+        };
+        let faults: Vec<_> = self.paused.iter().filter(is_unknown).map(fault).collect();
+        if !faults.is_empty() {
+            return Err(ConfigError { faults });
+        }
+        for id in &self.paused {
+            tracing::warn!(
+                subscription = id,
+                "{} names this subscription: its pushes are answered 503, and each uses up a delivery attempt, after the last of which Pub/Sub dead-letters the message",
+                PAUSED.name
+            );
+        }
+        Ok(())
     }
 
     /// Returns the name of this service on Cloud Run.

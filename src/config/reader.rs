@@ -7,8 +7,9 @@ use url::{Host, Url};
 
 use super::settings::{
     AUDIENCE, AUTHENTICATION, BODIES, BODY_LIMIT, BODY_TIMEOUT, CALLERS, CONCURRENCY,
-    FIRESTORE_EMULATOR, GRACE, ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, OPERATORS, PORT, PROJECT,
-    PUBSUB_EMULATOR, SETTINGS, STORE, STORE_CA_FILE, STORE_PASSWORD, STORE_TIMEOUT, Setting,
+    FIRESTORE_EMULATOR, GRACE, ISSUER, KEYS_URL, LEEWAY, LOG, LOG_FORMAT, OPERATORS, PAUSED, PORT,
+    PROJECT, PUBSUB_EMULATOR, SETTINGS, STORE, STORE_CA_FILE, STORE_PASSWORD, STORE_TIMEOUT,
+    Setting,
 };
 use super::{Config, Fault};
 use crate::dedup::StoreSetting;
@@ -37,7 +38,8 @@ impl Reader<'_> {
         let store = self.store(emulator.flatten());
         let audiences = self.list(&AUDIENCE, audience_fault);
         let callers = self.list(&CALLERS, caller_fault);
-        let operators = self.operators();
+        let operators = self.optional_list(&OPERATORS, caller_fault);
+        let paused = self.optional_list(&PAUSED, |_| None);
         let authentication = self.read(&AUTHENTICATION, Mode::parse);
         let issuer = self.read(&ISSUER, |value| {
             issuer_fault(value).is_none().then(|| value.to_owned())
@@ -61,6 +63,7 @@ impl Reader<'_> {
             audiences: audiences?,
             callers: callers?,
             operators: operators?,
+            paused: paused?,
             authentication: authentication?,
             issuer: issuer?,
             keys_url: keys_url?,
@@ -131,10 +134,14 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the operators, who are not needed.
-    fn operators(&mut self) -> Option<Vec<String>> {
-        match self.environment.get(OPERATORS.name) {
-            Some(_) => self.list(&OPERATORS, caller_fault),
+    /// Reads a list that is not needed.
+    fn optional_list(
+        &mut self,
+        setting: &Setting,
+        fault: impl Fn(&str) -> Option<&'static str>,
+    ) -> Option<Vec<String>> {
+        match self.environment.get(setting.name) {
+            Some(_) => self.list(setting, fault),
             None => Some(Vec::new()),
         }
     }

@@ -53,6 +53,9 @@ settings! {
     OPERATORS: "PUSHGATE_OPERATORS", None,
         "the accounts that may read the status at /operate/; without any there is none at the service's port",
         "e-mails as in tokens, in lower case, separated by commas";
+    PAUSED: "PUSHGATE_PAUSED", None,
+        "the subscriptions whose pushes are answered 503 without a run; each push uses up a delivery attempt, which pushgate pause does not",
+        "ids of declared subscriptions, separated by commas";
     AUTHENTICATION: "PUSHGATE_AUTHENTICATION", Some("verify"),
         "the verification of the tokens' signatures: by this service (verify), or by Cloud Run's IAM check, which removes them (platform)",
         "verify or platform";

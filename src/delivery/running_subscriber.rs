@@ -44,11 +44,14 @@ pub(crate) struct RunningSubscriber {
     pub(crate) metrics: SubscriptionMetrics,
     /// The number of places.
     pub(crate) limit: usize,
+    /// True if its pushes are refused.
+    pub(crate) is_paused: bool,
 }
 
 impl RunningSubscriber {
     pub(crate) fn new(
         declared: Subscriber,
+        is_paused: bool,
         project: &str,
         store: &ProtectedStore,
         pools: &Pools,
@@ -77,6 +80,7 @@ impl RunningSubscriber {
                 declared.cloud.attempts,
             ),
             limit: places,
+            is_paused,
             limits: declared.limits(),
             store: match idempotency.is_some_and(Idempotency::is_guarded) {
                 true => store.clone(),

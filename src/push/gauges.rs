@@ -8,8 +8,8 @@ use opentelemetry::KeyValue;
 use crate::delivery::running_subscriber::RunningSubscriber;
 use crate::push::PushReceiver;
 use crate::telemetry::metrics::{
-    CIRCUIT_STATE, IN_FLIGHT, KEYS_AGE, LIMIT, Metric, Metrics, PUSHES_IN_FLIGHT, PUSHES_LIMIT,
-    THREADS_BUSY, THREADS_LIMIT,
+    CIRCUIT_STATE, IN_FLIGHT, KEYS_AGE, LIMIT, Metric, Metrics, PAUSED, PUSHES_IN_FLIGHT,
+    PUSHES_LIMIT, THREADS_BUSY, THREADS_LIMIT,
 };
 
 /// Gets a value and its attributes.
@@ -37,6 +37,9 @@ impl PushReceiver {
         });
         export(LIMIT, |receiver, observe| {
             receiver.observe_subscribers(observe, |subscriber| subscriber.limit);
+        });
+        export(PAUSED, |receiver, observe| {
+            receiver.observe_subscribers(observe, |subscriber| subscriber.is_paused.into());
         });
         export(THREADS_BUSY, |receiver, observe| {
             for (pool, busy, _) in receiver.deliveries.pools.occupancy() {

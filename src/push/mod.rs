@@ -42,7 +42,7 @@ use crate::push::body::Bodies;
 use crate::push::log_line::LogLine;
 use crate::push::operator::{NotOperator, Operators};
 use crate::push::readiness::Readiness;
-use crate::push::refusal::Refusal;
+use crate::push::refusal::{Paused, Refusal};
 use crate::push::reply::Replies;
 use crate::telemetry::spans::{PushSpan, Spans};
 use crate::trace::Trace;
@@ -109,6 +109,9 @@ impl PushReceiver {
         let subscriber = self.bindings.find(&envelope.subscription, &caller)?;
         line.metrics = Some(subscriber.metrics.clone());
         forms::check_form(&envelope, &subscriber.declared)?;
+        if subscriber.is_paused {
+            return Err(Paused.into());
+        }
         Ok(IncomingMessage {
             subscriber: Arc::clone(subscriber),
             envelope,

@@ -26,9 +26,18 @@ pub(crate) enum Refusal {
     NotClaimed(#[from] NotClaimed),
     #[error("not allowed to read the status")]
     Operator(#[from] NotOperator),
+    #[error("the subscription is paused")]
+    Paused(#[from] Paused),
     #[error("a step of the push panicked outside the handler")]
     Defect,
 }
+
+/// The setting by which a subscription is paused.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "PUSHGATE_PAUSED names it, and this push uses up a delivery attempt: pushgate pause would not"
+)]
+pub(crate) struct Paused;
 
 /// A request that cannot be a push, by its method or path.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +87,7 @@ impl Refusal {
             Self::NotClaimed(NotClaimed::CircuitOpen(_)) => "circuit_open",
             Self::NotClaimed(NotClaimed::Store(_)) => "store_down",
             Self::Operator(_) => "not_an_operator",
+            Self::Paused(_) => "paused",
             Self::Defect => "defect",
         }
     }

@@ -60,7 +60,7 @@ impl Decision {
             Refusal::Endpoint(NoEndpoint::Method(_)) => {
                 (StatusCode::METHOD_NOT_ALLOWED, Level::Info)
             }
-            Refusal::NotClaimed(NotClaimed::ShuttingDown(_)) => {
+            Refusal::NotClaimed(NotClaimed::ShuttingDown(_)) | Refusal::Paused(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, Level::Info)
             }
             Refusal::Authentication(error) if error.is_transient() => {

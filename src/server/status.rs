@@ -53,6 +53,8 @@ struct Places {
 struct SubscriptionStatus {
     id: String,
     topic: String,
+    /// True if `PUSHGATE_PAUSED` names it.
+    is_paused: bool,
     #[serde(flatten)]
     places: Places,
     /// The name of each circuit breaker that is not closed, with its state.
@@ -159,6 +161,7 @@ fn subscriptions(receiver: &PushReceiver, telemetry: &Telemetry) -> Vec<Subscrip
             SubscriptionStatus {
                 id: id.clone(),
                 topic: subscriber.declared.topic.clone(),
+                is_paused: subscriber.is_paused,
                 places: Places {
                     in_flight: subscriber.in_flight(),
                     limit: subscriber.limit,

@@ -41,7 +41,7 @@ const LIBRARY: &[Absence] = &[
         within: &[""],
         except: &[
             "commands/dead_letters/audit.rs",
-            "commands/doctor.rs",
+            "commands/doctor/mod.rs",
             "push/authentication/token.rs",
             "push/forms/unwrapped.rs",
             "telemetry/cloud_logging.rs",

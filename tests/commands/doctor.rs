@@ -11,7 +11,10 @@ use crate::harness::{Setup, free_port};
 
 async fn doctor(arguments: &[&str]) -> Ended {
     let all: Vec<&str> = ["doctor"].iter().chain(arguments).copied().collect();
-    ended(command(&all)).await
+    let mut command = command(&all);
+    // An invalid host, so that the search for pauses ends at once.
+    command.env("PUBSUB_EMULATOR_HOST", "nowhere");
+    ended(command).await
 }
 
 /// Returns the verdict of a probe.
@@ -44,6 +47,7 @@ async fn nothing_is_wrong_with_a_service_that_works() {
     ] {
         assert_eq!(verdict(&found, probe), "ok", "{probe}: {}", found.stdout);
     }
+    assert_eq!(verdict(&found, "pauses"), "unknown", "{}", found.stdout);
     assert_eq!(found.code, Some(0));
 }
 

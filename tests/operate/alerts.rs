@@ -235,6 +235,7 @@ PushgateSubscriptionUnknown: pushgate_refusals_total{kind='unknown_subscription'
 PushgateHandlerPanics: pushgate_deliveries_total{subscription='a',outcome='panicked'} = 3x20 4x20
 PushgateExecutorStalled: pushgate_executor_stall_duration_seconds_count{subscription='a'} = _x20 1x20
 PushgateCircuitOpen: pushgate_circuit_breaker_state{circuit='orders-fulfilment'} = 0x20 2x20
+PushgateSubscriptionPaused: pushgate_subscription_paused{subscription='a'} = 0x20 1x20
 PushgateTelemetryLost: pushgate_log_lines_dropped_total = 0x20 7x20
 PushgateNearlyFull: pushgate_deliveries_in_flight{subscription='a'} = 1x10 95x30";
 

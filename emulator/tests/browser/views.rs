@@ -133,3 +133,19 @@ async fn every_view_fits_a_narrow_window() {
 async fn every_view_fits_a_narrow_window_in_the_dark() {
     check_all_views(NARROW_DARK).await;
 }
+
+#[tokio::test]
+#[ignore = "needs Chromium and its driver"]
+async fn a_paused_subscription_is_marked() {
+    let scene = Scene::eager([]).await;
+    let mut paused = SubscriptionConfig::new("projects/shop/subscriptions/stopped", TOPIC);
+    paused.labels = [("pushgate-paused-00".to_owned(), "7b7d".to_owned())].into();
+    scene.emulator.create_subscription(paused).unwrap();
+    browse(scene.emulator.url(), LIGHT, move |page| async move {
+        page.sees("Paused").await;
+        page.open("#/subscriptions/shop/stopped").await;
+        page.sees("messages wait until pushgate resume").await;
+        drop(scene);
+    })
+    .await;
+}

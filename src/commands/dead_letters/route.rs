@@ -23,8 +23,10 @@ const OUTCOME: &str = "pushgate-outcome";
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotReplayed {
     #[error(
-        "{0} has no push endpoint: it is paused or a pull subscription; resume it, or use --to-topic"
+        "{0} is paused: end that with pushgate resume, or use --to-topic, by which it receives the messages after the pause"
     )]
+    Paused(String),
+    #[error("{0} has no push endpoint, so it is a pull subscription: use --to-topic")]
     NoEndpoint(String),
     #[error(transparent)]
     Google(#[from] GoogleError),
@@ -73,6 +75,9 @@ impl Route {
     /// Finds the endpoint and the account of the subscription with this full name.
     pub(super) async fn push(google: &Google, name: &str) -> Result<Self, NotReplayed> {
         let found = google.subscription(name).await?;
+        if found.is_paused() {
+            return Err(NotReplayed::Paused(name.to_owned()));
+        }
         let PushConfig {
             push_endpoint: endpoint,
             oidc_token,

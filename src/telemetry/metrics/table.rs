@@ -81,7 +81,7 @@ macro_rules! metrics {
     };
 }
 
-metrics! { 26;
+metrics! { 27;
     DELIVERIES "pushgate.deliveries" Counter, "{delivery}", &["subscription", "outcome"],
         "Deliveries that ended, by outcome: handled, duplicate, failed, dead-lettered and so on";
     REFUSALS "pushgate.refusals" Counter, "{push}", &["subscription", "kind", "status"],
@@ -94,6 +94,8 @@ metrics! { 26;
         "Deliveries that are running or waiting now";
     LIMIT "pushgate.deliveries.limit" Gauge, "{delivery}", &["subscription"],
         "Deliveries that the subscription may have at once";
+    PAUSED "pushgate.subscription.paused" Gauge, "{subscription}", &["subscription"],
+        "1 if PUSHGATE_PAUSED names the subscription, and 0 if not; the service does not know of a pause by pushgate pause";
     PUSHES_IN_FLIGHT "pushgate.pushes.in_flight" UpDownCounter, "{push}", &[],
         "Pushes that are not answered yet";
     PUSHES_LIMIT "pushgate.pushes.limit" Gauge, "{push}", &[],

@@ -64,7 +64,7 @@ pub(super) async fn service() -> Service {
 }
 
 /// Publishes a dead letter as Pub/Sub forwards it after the last attempt.
-fn forwarded(service: &Service, data: &str) -> String {
+pub(super) fn forwarded(service: &Service, data: &str) -> String {
     let attributes = [
         ("CloudPubSubDeadLetterSourceSubscription", ID),
         ("CloudPubSubDeadLetterSourceSubscriptionProject", PROJECT),

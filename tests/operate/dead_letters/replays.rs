@@ -173,19 +173,6 @@ async fn dead_letters_of_others_are_left_alone() {
     assert_eq!(dead_letters(&service).len(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_paused_subscription_is_named() {
-    let service = service().await;
-    forwarded(&service, task::SUCCEED);
-    let subscription = service.google.emulator.subscription(&full(ID));
-    let paused = subscription.expect("a subscription").push_to(None);
-    paused.expect("paused");
-    let replayed = replay_all(&service).await;
-    let expected = "has no push endpoint: it is paused or a pull subscription";
-    assert!(replayed.stderr.contains(expected), "{}", replayed.stderr);
-    assert_eq!(dead_letters(&service).len(), 1);
-}
-
 /// Runs a dead letter with corrected data, under a key that is recorded as done.
 async fn a_business_key_runs_again(store: Arc<dyn DedupStore>) {
     let service = service_with(Idempotency::by_attribute("event"), store).await;

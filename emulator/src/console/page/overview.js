@@ -110,8 +110,17 @@ export function conditions(each) {
   return shown;
 }
 
+/** The prefix of the labels in which `pushgate pause` keeps the push configuration. */
+const PAUSED_LABEL = "pushgate-paused-";
+
+/** Returns true if an operator stopped the pushes of a subscription. */
+export function isPaused({ endpoint, settings }) {
+  return !endpoint && Object.keys(settings.labels).some((label) => label.startsWith(PAUSED_LABEL));
+}
+
 function condition(each) {
   if (each.settings.detached) return { text: "Detached", class: "chip warn", title: "It receives nothing any more" };
+  if (isPaused(each)) return { text: "Paused", class: "chip warn", title: "Its pushes were stopped by pushgate pause, which keeps its push configuration in labels" };
   if (each.failing && each.endpoint) {
     const { inARow, reply } = each.failing;
     return { text: `Failing: ${reply || "no ack"}`, class: "chip bad", title: `${plural(inARow, "delivery", "deliveries")} failed in a row` };

@@ -4,7 +4,7 @@ import { copyButton } from "./copy.js";
 import { deleteSubscription } from "./create.js";
 import { announce, confirm, element, empty, field, figures, notice, panel } from "./dom.js";
 import { faultsForm } from "./faults-form.js";
-import { conditions, statisticsPlots } from "./overview.js";
+import { conditions, isPaused, statisticsPlots } from "./overview.js";
 import { clock, duration, faultsInWords, nameLink, number, plural, rate } from "./words.js";
 
 export function show(project, id) {
@@ -49,6 +49,7 @@ function explain(found) {
 }
 
 function howItGoes(found) {
+  if (isPaused(found)) return "Its pushes were stopped by pushgate pause: messages wait until pushgate resume.";
   if (!found.endpoint) return "It has no push endpoint, so it holds its messages until a subscriber pulls them or an endpoint is set.";
   if (found.failing) return `The last ${plural(found.failing.inARow, "delivery", "deliveries")} failed${found.pausedMs === null ? "" : `, so the whole subscription pauses between pushes, now for ${duration(Math.ceil(found.pausedMs / 1000) * 1000)}`}.`;
   return found.backlog ? "Messages are on their way." : "Every message is acknowledged.";

@@ -219,6 +219,12 @@ fn handlers() -> Vec<Rule<'static>> {
         first_look: "cause in the log line \"circuit breaker opened\"",
         repair: "restore what the handler depends on; probes close the breaker",
     };
+    let paused = Runbook {
+        page: "failing-handler",
+        summary: "{{ $labels.subscription }} is paused by PUSHGATE_PAUSED: its pushes are refused, and use up their attempts",
+        first_look: "the setting PUSHGATE_PAUSED of the service",
+        repair: "`pushgate pause SUBSCRIPTION`, which uses up no attempt, or a deploy without the setting",
+    };
     let breakers =
         "max by (job, circuit) (pushgate_circuit_breaker_state{circuit!=\"deduplication store\"})";
     vec![
@@ -233,6 +239,12 @@ fn handlers() -> Vec<Rule<'static>> {
             Severity::Warning,
             format!("{breakers} == 2"),
             &open,
+        ),
+        Rule::new(
+            "PushgateSubscriptionPaused",
+            Severity::Warning,
+            "max by (job, subscription) (pushgate_subscription_paused) > 0".into(),
+            &paused,
         ),
     ]
 }

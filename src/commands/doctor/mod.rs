@@ -1,15 +1,18 @@
 //! `pushgate doctor`: probes a deployed service from outside, and says what is wrong.
 
+mod subscriptions;
+
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
-use serde::{Deserialize, Serialize};
+use reqwest::{Client, Response, StatusCode, redirect};
+use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use url::Url;
 
-use super::process::{print, status_request};
+use self::subscriptions::examine_subscriptions;
+use super::process::print;
 use crate::environment::Environment;
 use crate::loggable::{excerpt, whole_chain};
 use crate::service::Service;
@@ -38,6 +41,8 @@ pub(super) struct Arguments {
 enum Verdict {
     Ok,
     Unknown,
+    /// Deliberate, and to be known.
+    Note,
     Wrong,
 }
 
@@ -63,17 +68,6 @@ impl Finding {
 #[derive(Debug, thiserror::Error)]
 #[error("{0} of the probes found something wrong")]
 struct Wrong(usize);
-
-/// The part of the status that is compared.
-#[derive(Deserialize)]
-struct Status {
-    subscriptions: Vec<Subscription>,
-}
-
-#[derive(Deserialize)]
-struct Subscription {
-    id: String,
-}
 
 pub(super) async fn run(
     service: &Service,
@@ -103,6 +97,7 @@ fn line(finding: &Finding) -> String {
     let mark = match finding.verdict {
         Verdict::Ok => "ok     ",
         Verdict::Unknown => "unknown",
+        Verdict::Note => "NOTE   ",
         Verdict::Wrong => "WRONG  ",
     };
     format!("{mark}  {:13}  {}\n", finding.probe, finding.text)
@@ -128,17 +123,8 @@ async fn examine(
     findings.push(tokens(client.post(url.clone()).send().await));
     let forged = client.post(url.clone()).bearer_auth(FORGED).send().await;
     findings.push(keys(forged));
-    findings.push(match status {
-        Some(url) => {
-            let request = status_request(client, url.join("status")?, environment);
-            subscriptions(request, url, declared).await
-        }
-        None => Finding::new(
-            "subscriptions",
-            Verdict::Unknown,
-            "name the address of the metrics with --status to compare them with the declarations",
-        ),
-    });
+    let of_subscriptions = examine_subscriptions(client, status.as_ref(), declared, environment);
+    findings.extend(of_subscriptions.await?);
     Ok(findings)
 }
 
@@ -260,38 +246,4 @@ fn unexpected(probe: &'static str, answer: reqwest::Result<StatusCode>) -> Findi
         Err(error) => format!("no answer: {}", whole_chain(&error)),
     };
     Finding::new(probe, Verdict::Wrong, text)
-}
-
-/// Compares the subscriptions of the running service with those that this program declares.
-async fn subscriptions(request: RequestBuilder, url: &Url, declared: &[&str]) -> Finding {
-    let read = async {
-        let answer = request.send().await?;
-        let status: Status = answer.error_for_status()?.json().await?;
-        Ok::<_, Box<dyn Error>>(status)
-    };
-    let status = match read.await {
-        Ok(status) => status,
-        Err(error) => {
-            let text = format!("cannot read the status at {url}: {}", whole_chain(&*error));
-            return Finding::new("subscriptions", Verdict::Wrong, text);
-        }
-    };
-    let running: Vec<_> = status.subscriptions.iter().map(|one| &*one.id).collect();
-    let lacks: Vec<_> = declared
-        .iter()
-        .filter(|id| !running.contains(id))
-        .copied()
-        .collect();
-    let knows = running.join(", ");
-    match lacks.is_empty() {
-        true => Finding::new("subscriptions", Verdict::Ok, format!("it knows {knows}")),
-        false => Finding::new(
-            "subscriptions",
-            Verdict::Wrong,
-            format!(
-                "it knows {knows}, and not {}, which this program declares: is an older revision deployed?",
-                lacks.join(", ")
-            ),
-        ),
-    }
 }
