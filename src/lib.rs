@@ -48,6 +48,7 @@ mod environment;
 mod generate;
 mod handler;
 mod loggable;
+mod package;
 mod publisher;
 mod push;
 mod server;

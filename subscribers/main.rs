@@ -23,6 +23,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     Service::new()
+        .package(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
         .state(Warehouse::open)
         .state(Outbox::open)
         .state(Archive::open)

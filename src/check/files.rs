@@ -1,20 +1,20 @@
 //! Generated files, and those of the last release.
 
-use std::path::Path;
-
 use super::finding::Finding;
 use super::rules::{BREAKS, EPOCH, FILES, GONE, INCOMPARABLE, KEYS, REMOVES, UNRELEASED};
+use crate::generate::Project;
 use crate::generate::files::{Staleness, stale};
 use crate::generate::released::{
-    self, Change, Comparison, Effect, FOLDER, Keys, ReleasedError, Since, released_keys,
+    self, Change, Comparison, Effect, Keys, ReleasedError, Since, released_keys,
 };
 use crate::loggable::whole_chain;
+use crate::package::program;
 use crate::subscriber::Subscriber;
 
 /// Finds generated files that differ from the declarations.
-pub(super) fn generated(subscribers: &[Subscriber], root: &Path) -> Vec<Finding> {
-    let fix = "run pushgate generate, and commit what it writes";
-    match stale(subscribers, root) {
+pub(super) fn generated(subscribers: &[Subscriber], project: &Project) -> Vec<Finding> {
+    let fix = format!("run {} generate, and commit what it writes", program());
+    match stale(subscribers, project) {
         Ok(stale) => stale
             .into_iter()
             .map(|stale| {
@@ -25,7 +25,7 @@ pub(super) fn generated(subscribers: &[Subscriber], root: &Path) -> Vec<Finding>
                     }
                     Staleness::Superfluous => "no declaration needs it".into(),
                 };
-                FILES.found(stale.path.display().to_string(), what, fix)
+                FILES.found(stale.path.display().to_string(), what, &*fix)
             })
             .collect(),
         Err(error) => vec![FILES.found("generated files", whole_chain(&error), fix)],
@@ -35,16 +35,20 @@ pub(super) fn generated(subscribers: &[Subscriber], root: &Path) -> Vec<Finding>
 /// Finds changes that affect publishers of the last release.
 pub(super) fn released(
     subscribers: &[Subscriber],
-    root: &Path,
+    project: &Project,
 ) -> Result<Vec<Finding>, ReleasedError> {
-    let since = match released::compare(subscribers, root)? {
+    let folder = &project.paths.released;
+    let since = match released::compare(subscribers, &project.root.join(folder))? {
         Comparison::Since(since) => since,
         Comparison::Never if released::current(subscribers).is_empty() => return Ok(Vec::new()),
         Comparison::Never => {
             return Ok(vec![UNRELEASED.found(
-                FOLDER,
+                folder,
                 "no message type was ever released",
-                "run pushgate generate --release when this is deployed, and commit what it writes",
+                format!(
+                    "run {} when this is deployed, and commit what it writes",
+                    release()
+                ),
             )]);
         }
     };
@@ -56,8 +60,8 @@ pub(super) fn released(
             }
             Since::Gone => findings.push(GONE.found(
                 &name,
-                format!("{FOLDER}/{name}.json was released, and no subscriber reads this type"),
-                format!("keep a subscriber that reads it, or delete {FOLDER}/{name}.json once no publisher is left"),
+                format!("{folder}/{name}.json was released, and no subscriber reads this type"),
+                format!("keep a subscriber that reads it, or delete {folder}/{name}.json once no publisher is left"),
             )),
         }
     }
@@ -65,10 +69,14 @@ pub(super) fn released(
 }
 
 /// Finds idempotency keys that differ from the last release. Key functions cannot be compared.
-pub(super) fn keys(subscribers: &[Subscriber], root: &Path) -> Result<Vec<Finding>, ReleasedError> {
+pub(super) fn keys(
+    subscribers: &[Subscriber],
+    project: &Project,
+) -> Result<Vec<Finding>, ReleasedError> {
+    let folder = project.root.join(&project.paths.released);
     let mut findings = Vec::new();
     for subscriber in subscribers {
-        let Some(released) = released_keys(subscriber, root)? else {
+        let Some(released) = released_keys(subscriber, &folder)? else {
             continue;
         };
         let declared = Keys::of(subscriber);
@@ -76,18 +84,29 @@ pub(super) fn keys(subscribers: &[Subscriber], root: &Path) -> Result<Vec<Findin
             findings.push(KEYS.found(
                 &subscriber.id,
                 format!("it names a message by {}, released was {}", declared.shown(), released.shown()),
-                "revert the change of .idempotency(…); or, if a second run is harmless or no message will be redelivered, run pushgate generate --release",
+                format!("revert the change of .idempotency(…); or, if a second run is harmless or no message will be redelivered, run {}", release()),
             ));
         }
         if declared.epoch != released.epoch {
             findings.push(EPOCH.found(
                 &subscriber.id,
-                format!("its epoch is {}, released was {}", declared.epoch, released.epoch),
-                "if the replay is wanted, run pushgate generate --release; otherwise revert the change of .epoch(…)",
+                format!(
+                    "its epoch is {}, released was {}",
+                    declared.epoch, released.epoch
+                ),
+                format!(
+                    "if the replay is wanted, run {}; otherwise revert the change of .epoch(…)",
+                    release()
+                ),
             ));
         }
     }
     Ok(findings)
+}
+
+/// Returns the command that makes the current types and keys the released ones.
+fn release() -> String {
+    format!("{} generate --release", program())
 }
 
 fn changed(name: &str, change: &Change) -> Finding {
@@ -96,17 +115,17 @@ fn changed(name: &str, change: &Change) -> Finding {
         Effect::Breaks => BREAKS.found(
             name,
             what,
-            "revert the change, make a new field optional, or read a new type from a new topic; if no old publisher is left, run pushgate generate --release",
+            format!("revert the change, make a new field optional, or read a new type from a new topic; if no old publisher is left, run {}", release()),
         ),
         Effect::Removes => REMOVES.found(
             name,
             what,
-            "make sure that nothing needs it, inform the publishers, and run pushgate generate --release",
+            format!("make sure that nothing needs it, inform the publishers, and run {}", release()),
         ),
         Effect::Incomparable => INCOMPARABLE.found(
             name,
             what,
-            "compare by hand whether old messages still fit, and run pushgate generate --release",
+            format!("compare by hand whether old messages still fit, and run {}", release()),
         ),
     }
 }

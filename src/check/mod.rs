@@ -12,7 +12,6 @@ mod rules;
 mod times;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -21,6 +20,7 @@ pub(crate) use self::finding::{Finding, Level};
 pub(crate) use self::plan::{LIMIT_BYTES, Plan, PlanError};
 pub(crate) use self::rules::RULES;
 use crate::config::SETTINGS;
+use crate::generate::Project;
 use crate::generate::released::ReleasedError;
 use crate::subscriber::Subscriber;
 
@@ -29,8 +29,7 @@ pub(crate) struct Input<'a> {
     pub(crate) subscribers: &'a [Subscriber],
     /// The faults with which `serve` would not start, one sentence each.
     pub(crate) faults: &'a [String],
-    /// The project's root.
-    pub(crate) root: &'a Path,
+    pub(crate) project: &'a Project,
     pub(crate) plan: Option<&'a Plan>,
 }
 
@@ -49,11 +48,11 @@ pub(crate) fn findings(input: &Input<'_>) -> Result<Vec<Finding>, ReleasedError>
     }
     findings.extend(dead_letters::findings(subscribers));
     findings.extend(messages::findings(subscribers));
-    findings.extend(files::released(subscribers, input.root)?);
-    findings.extend(files::keys(subscribers, input.root)?);
+    findings.extend(files::released(subscribers, input.project)?);
+    findings.extend(files::keys(subscribers, input.project)?);
     // Nothing is derived from faulty declarations.
     if input.faults.is_empty() {
-        findings.extend(files::generated(subscribers, input.root));
+        findings.extend(files::generated(subscribers, input.project));
     }
     if let Some(plan) = input.plan {
         findings.extend(plan.findings(subscribers));

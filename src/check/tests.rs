@@ -47,7 +47,7 @@ fn found(subscribers: &[Subscriber]) -> Vec<Finding> {
     let input = Input {
         subscribers,
         faults: &faults,
-        root: Path::new("/nowhere"),
+        project: &Project::with_defaults(Path::new("/nowhere")),
         plan: None,
     };
     let found = findings(&input).expect("checked");
@@ -68,7 +68,7 @@ fn found_since(record: &str, declared: Subscriber) -> Vec<(&'static str, String)
     let input = Input {
         subscribers: &subscribers,
         faults: &[],
-        root: &root,
+        project: &Project::with_defaults(&root),
         plan: None,
     };
     let found = findings(&input).map_err(|error| error.to_string());

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::generate::Root;
 use super::process::print;
 use crate::check::{Counts, Finding, Input, LIMIT_BYTES, Level, Plan, PlanError, RULES, findings};
+use crate::package::program;
 use crate::service::Service;
 
 /// The version of the form of `--json`. New fields do not change it; changed or removed ones do.
@@ -69,13 +70,13 @@ pub(super) fn run(service: &Service, arguments: &Arguments) -> Result<ExitCode, 
         print(&rules(arguments.json)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let root = arguments.root.find()?;
+    let project = arguments.root.find(&service.package)?;
     let plan = arguments.plan.as_deref().map(read).transpose()?;
     let faults = service.faults();
     let input = Input {
         subscribers: &service.subscribers,
         faults: &faults,
-        root: &root,
+        project: &project,
         plan: plan.as_ref(),
     };
     let all = findings(&input)?;
@@ -129,7 +130,7 @@ fn accepted(text: &str) -> Result<Accepted, String> {
             subject,
         }),
         Some(_) => Err("an error cannot be accepted, only a warning".into()),
-        None => Err("no such rule: see pushgate check --rules".into()),
+        None => Err(format!("no such rule: see {} check --rules", program())),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::process::print;
-use crate::generate::{
-    DeriveError, Staleness, derived, project_root, released, stale, superfluous,
-};
+pub(super) use crate::generate::paths::HELP;
+use crate::generate::{DeriveError, Project, Staleness, derived, released, stale, superfluous};
 use crate::loggable::excerpt;
+use crate::package::{Package, program};
 use crate::service::Service;
 use crate::subscriber::Subscriber;
 
@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     /// Write nothing, and fail if a file is out of date
     #[arg(long)]
     check: bool,
-    /// Also record the message types as released, in m2m/released/: `pushgate check` compares later ones with them
+    /// Also record the message types as released, in m2m/released/: `check` compares later ones with them
     #[arg(long, conflicts_with = "check")]
     release: bool,
     #[command(flatten)]
@@ -27,30 +27,31 @@ pub(super) struct Arguments {
 /// The project of a command.
 #[derive(clap::Args)]
 pub(super) struct Root {
-    /// Folder of the project, with m2m/ and Cargo.toml; by default the nearest one, from this folder up
+    /// Folder of the service's Cargo.toml, or another whose Cargo.toml has the settings; by default the service's own, found from this folder
     #[arg(long, value_name = "PATH")]
     root: Option<PathBuf>,
 }
 
 impl Root {
-    /// Returns the folder of the project.
+    /// Returns the project of the service.
     ///
     /// # Errors
-    /// If there is no project.
-    pub(super) fn find(&self) -> Result<PathBuf, DeriveError> {
+    /// If there is none.
+    pub(super) fn find(&self, package: &Package) -> Result<Project, DeriveError> {
         match &self.root {
-            Some(root) if project_root(root)? == *root => Ok(root.clone()),
-            Some(root) => Err(DeriveError::NotRoot {
-                found: root.clone(),
-            }),
-            None => project_root(&std::env::current_dir().map_err(DeriveError::NoFolder)?),
+            Some(root) => Project::at(root, package),
+            None => {
+                let here = std::env::current_dir().map_err(DeriveError::NoFolder)?;
+                Project::around(&here, package)
+            }
         }
     }
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{count} of the derived files are out of date: run `pushgate generate` and commit the result; change declarations, not these files"
+    "{count} of the derived files are out of date: run `{} generate` and commit the result; change declarations, not these files",
+    program()
 )]
 struct StaleFiles {
     count: usize,
@@ -58,13 +59,13 @@ struct StaleFiles {
 
 pub(super) fn run(service: &Service, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let subscribers = service.declarations()?;
-    let root = arguments.root.find()?;
+    let project = arguments.root.find(&service.package)?;
     if arguments.check {
-        check(subscribers, &root)
+        check(subscribers, &project)
     } else {
-        write(subscribers, &root)?;
+        write(subscribers, &project)?;
         if arguments.release {
-            release(subscribers, &root)
+            release(subscribers, &project)
         } else {
             Ok(())
         }
@@ -72,16 +73,18 @@ pub(super) fn run(service: &Service, arguments: &Arguments) -> Result<(), Box<dy
 }
 
 /// Records the message types that publishers elsewhere use from now on.
-fn release(subscribers: &[Subscriber], root: &Path) -> Result<(), Box<dyn Error>> {
-    for path in released::write(subscribers, root)? {
-        let path = path.strip_prefix(root).unwrap_or(&path);
+fn release(subscribers: &[Subscriber], project: &Project) -> Result<(), Box<dyn Error>> {
+    let folder = project.root.join(&project.paths.released);
+    for path in released::write(subscribers, &folder)? {
+        let path = path.strip_prefix(&project.root).unwrap_or(&path);
         print(&format!("{:<9}  {}\n", "released", path.display()))?;
     }
     Ok(())
 }
 
-fn write(subscribers: &[Subscriber], root: &Path) -> Result<(), Box<dyn Error>> {
-    let files = derived(subscribers, root)?;
+fn write(subscribers: &[Subscriber], project: &Project) -> Result<(), Box<dyn Error>> {
+    let root = &*project.root;
+    let files = derived(subscribers, project)?;
     for file in &files {
         let verb = match file.staleness(root)? {
             None => "unchanged",
@@ -92,15 +95,15 @@ fn write(subscribers: &[Subscriber], root: &Path) -> Result<(), Box<dyn Error>> 
         };
         print(&format!("{verb:<9}  {}\n", file.path.display()))?;
     }
-    for path in superfluous(&files, root)? {
+    for path in superfluous(&files, project)? {
         fs::remove_file(root.join(&path))?;
         print(&format!("{:<9}  {}\n", "removed", path.display()))?;
     }
     Ok(())
 }
 
-fn check(subscribers: &[Subscriber], root: &Path) -> Result<(), Box<dyn Error>> {
-    let stale = stale(subscribers, root)?;
+fn check(subscribers: &[Subscriber], project: &Project) -> Result<(), Box<dyn Error>> {
+    let stale = stale(subscribers, project)?;
     for file in &stale {
         let path = file.path.display();
         let text = match &file.kind {

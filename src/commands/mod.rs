@@ -19,16 +19,17 @@ use std::error::Error;
 use std::num::NonZero;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::process::print_error;
 use crate::environment::Environment;
+use crate::package::program;
 use crate::service::Service;
 use crate::telemetry;
 
 /// Receives Google Cloud Pub/Sub pushes and runs each message's handler once.
 #[derive(Parser)]
-#[command(name = "pushgate", version, arg_required_else_help = true)]
+#[command(arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -48,6 +49,7 @@ enum Command {
     /// Prints the declarations as JSON. It needs no settings and no store, and reports the same faults as serve.
     Describe(describe::Arguments),
     /// Writes the files that are derived from the declarations: documents, schemas, Terraform's variables. It needs no settings.
+    #[command(after_help = generate::HELP)]
     Generate(generate::Arguments),
     /// Finds mistakes before a deploy: in the declarations, the generated files, the released schemas, a Terraform plan.
     #[command(after_help = check::EXIT_CODES)]
@@ -120,10 +122,39 @@ impl Command {
 }
 
 impl Service {
-    /// Runs the command line: `pushgate serve`, `pushgate dev`, …
+    /// Runs the command line: `serve`, `dev`, … Help and version have the name of the program.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        run(self, Arguments::parse())
+        let matches = named(Arguments::command(), self.package.version).get_matches();
+        match Arguments::from_arg_matches(&matches) {
+            Ok(arguments) => run(self, arguments),
+            Err(error) => error.exit(),
+        }
+    }
+}
+
+/// Gives the command line the name of the program and the version of the service.
+fn named(command: clap::Command, version: Option<&str>) -> clap::Command {
+    let library = env!("CARGO_PKG_VERSION");
+    let version = match version {
+        Some(version) => format!("{version} (pushgate {library})"),
+        None => format!("(pushgate {library})"),
+    };
+    // Both live as long as the process.
+    let program: &'static str = program().leak();
+    let command = command.mut_subcommand("publish", |publish| {
+        publish.override_usage(format!("{program} {}", publish::USAGE))
+    });
+    with_program(command.name(program).version(&*version.leak()), program)
+}
+
+/// Names the program in the examples of the help.
+fn with_program(command: clap::Command, program: &str) -> clap::Command {
+    let help = command.get_after_help().map(ToString::to_string);
+    let command = command.mut_subcommands(|each| with_program(each, program));
+    match help {
+        Some(help) => command.after_help(help.replace("pushgate ", &format!("{program} "))),
+        None => command,
     }
 }
 

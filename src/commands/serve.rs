@@ -7,6 +7,7 @@ use super::process::{Signals, print};
 use crate::config::metadata;
 use crate::config::{Config, SETTINGS};
 use crate::environment::Environment;
+use crate::package::program;
 use crate::push::authentication::Mode;
 use crate::service::Service;
 use crate::telemetry;
@@ -28,7 +29,8 @@ pub(super) async fn run(
     let environment = metadata::complete(environment).await;
     let config = Config::read(&environment)?;
     for name in config.unknown() {
-        tracing::warn!("{name} is not a setting of pushgate: see pushgate serve --help");
+        let program = program();
+        tracing::warn!("{name} is not a setting of pushgate: see {program} serve --help");
     }
     if arguments.print_config {
         return Ok(print(&table(&config))?);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 pub(crate) enum DeriveError {
     #[error(
         "subscriber {one:?} and subscriber {other:?} read different types that are both named {name:?}, but \
-         m2m/schemas/{name}.json can hold only one: rename one by #[schemars(rename = \"…\")]"
+         {name}.json can hold only one schema: rename one by #[schemars(rename = \"…\")]"
     )]
     SameName {
         name: String,
@@ -32,12 +32,18 @@ pub(crate) enum DeriveError {
         source: std::io::Error,
     },
     #[error(
-        "no folder with m2m/ and Cargo.toml from {} upwards: run it inside the project, or name the project's folder by --root",
+        "no Cargo.toml of the package{} from {} upwards: run it inside the workspace, or name the package's folder by --root",
+        .name.map(|name| format!(" {name:?}")).unwrap_or_default(),
         .from.display()
     )]
-    NoRoot { from: PathBuf },
-    #[error("--root is {}, expected a folder with m2m/ and Cargo.toml", .found.display())]
-    NotRoot { found: PathBuf },
+    NoPackage {
+        name: Option<&'static str>,
+        from: PathBuf,
+    },
+    #[error("--root is {}, expected a folder with Cargo.toml", .found.display())]
+    NotPackage { found: PathBuf },
+    #[error("cannot use [package.metadata.pushgate] of {}: {fault}", .path.display())]
+    Settings { path: PathBuf, fault: String },
     #[error("cannot determine the current folder")]
     NoFolder(#[source] std::io::Error),
     #[error("cannot serialize {what}")]

@@ -9,11 +9,10 @@ use schemars::Schema;
 use serde::Serialize;
 
 use super::error::DeriveError;
+use super::project::{Project, folder_of_sources};
 use super::schemas::Schemas;
 use super::{Manifest, asyncapi, documents, monitoring, terraform};
 use crate::subscriber::Subscriber;
-
-const SCHEMAS: &str = "m2m/schemas";
 
 /// One derived file: its path from the project's root, and its expected text.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,40 +42,43 @@ pub(crate) enum Staleness {
     Superfluous,
 }
 
-/// Returns all files derived from the declarations. Reads the text around the markers of m2m/README.md below `root`.
+/// Returns all files derived from the declarations. Reads the text around the markers of the documents.
 ///
 /// # Errors
 /// If two types have one name, or the markers are invalid.
 pub(crate) fn derived(
     subscribers: &[Subscriber],
-    root: &Path,
+    project: &Project,
 ) -> Result<Vec<DerivedFile>, DeriveError> {
+    let subscribers = &*project.localized(subscribers);
+    let sources = folder_of_sources(subscribers);
     let schemas = Schemas::of(subscribers)?;
+    let paths = &project.paths;
     let mut files = vec![
         DerivedFile::new(
-            "deploy/grafana-dashboard.json",
+            &paths.dashboard,
             json("the dashboard", &monitoring::dashboard(subscribers))?,
         ),
+        DerivedFile::new(&paths.alerts, monitoring::rules(subscribers)?),
         DerivedFile::new(
-            "deploy/prometheus-alerts.yml",
-            monitoring::rules(subscribers)?,
-        ),
-        DerivedFile::new(
-            "docs/describe.schema.json",
+            &paths.describe_schema,
             schema("the form of describe", Manifest::schema())?,
         ),
         DerivedFile::new(
-            "m2m/README.md",
-            documents::write(subscribers, &schemas, root)?,
+            &paths.documents,
+            documents::write(subscribers, &schemas, project, &sources)?,
         ),
-        DerivedFile::new("m2m/asyncapi.yaml", asyncapi::write(subscribers, &schemas)?),
+        DerivedFile::new(
+            &paths.asyncapi,
+            asyncapi::write(subscribers, &schemas, project, &sources)?,
+        ),
     ];
     for (name, known) in schemas.all() {
-        let path = format!("{SCHEMAS}/{name}.json");
+        let path = format!("{}/{name}.json", paths.schemas);
         files.push(DerivedFile::new(path, schema("a schema", known.clone())?));
     }
     files.push(DerivedFile::new(
-        "terraform/subscriptions.auto.tfvars.json",
+        &paths.terraform,
         json("Terraform's variables", &terraform::variables(subscribers))?,
     ));
     Ok(files)
@@ -86,16 +88,19 @@ pub(crate) fn derived(
 ///
 /// # Errors
 /// As [`derived`], and if a file cannot be read.
-pub(crate) fn stale(subscribers: &[Subscriber], root: &Path) -> Result<Vec<Stale>, DeriveError> {
-    let files = derived(subscribers, root)?;
+pub(crate) fn stale(
+    subscribers: &[Subscriber],
+    project: &Project,
+) -> Result<Vec<Stale>, DeriveError> {
+    let files = derived(subscribers, project)?;
     let mut stale = Vec::new();
     for file in &files {
-        if let Some(kind) = file.staleness(root)? {
+        if let Some(kind) = file.staleness(&project.root)? {
             let path = file.path.clone();
             stale.push(Stale { path, kind });
         }
     }
-    let gone = superfluous(&files, root)?.into_iter();
+    let gone = superfluous(&files, project)?.into_iter();
     stale.extend(gone.map(|path| Stale {
         path,
         kind: Staleness::Superfluous,
@@ -109,11 +114,12 @@ pub(crate) fn stale(subscribers: &[Subscriber], root: &Path) -> Result<Vec<Stale
 /// If their folder cannot be read.
 pub(crate) fn superfluous(
     files: &[DerivedFile],
-    root: &Path,
+    project: &Project,
 ) -> Result<BTreeSet<PathBuf>, DeriveError> {
-    let folder = root.join(SCHEMAS);
+    let schemas = Path::new(&project.paths.schemas);
+    let folder = project.root.join(schemas);
     let unreadable = |source| DeriveError::Read {
-        path: SCHEMAS.into(),
+        path: schemas.into(),
         source,
     };
     let entries = match fs::read_dir(&folder) {
@@ -122,7 +128,7 @@ pub(crate) fn superfluous(
     };
     let mut found = BTreeSet::new();
     for entry in entries {
-        let path = Path::new(SCHEMAS).join(entry.map_err(unreadable)?.file_name());
+        let path = schemas.join(entry.map_err(unreadable)?.file_name());
         if path
             .extension()
             .is_some_and(|extension| extension == "json")
@@ -134,21 +140,6 @@ pub(crate) fn superfluous(
         found.remove(&file.path);
     }
     Ok(found)
-}
-
-/// Returns the folder with `m2m/` and `Cargo.toml`: `start`, or the nearest one around it.
-///
-/// # Errors
-/// If there is none.
-pub(crate) fn project_root(start: &Path) -> Result<PathBuf, DeriveError> {
-    let is_root =
-        |folder: &&Path| folder.join("m2m").is_dir() && folder.join("Cargo.toml").is_file();
-    let found = start.ancestors().find(is_root);
-    found
-        .map(Path::to_owned)
-        .ok_or_else(|| DeriveError::NoRoot {
-            from: start.to_owned(),
-        })
 }
 
 impl DerivedFile {

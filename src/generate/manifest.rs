@@ -168,7 +168,7 @@ impl<'a> Declared<'a> {
             topic: &subscriber.topic,
             purpose: &subscriber.purpose,
             owner: subscriber.operation.owner.as_deref(),
-            source: subscriber.source,
+            source: &subscriber.source,
             producers: &subscriber.producers,
             handler: HandlerKind::of(&subscriber.work),
             form: subscriber.pushes.form,

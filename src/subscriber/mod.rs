@@ -18,6 +18,7 @@ mod schedule;
 mod seconds;
 mod topic_schema;
 
+use std::borrow::Cow;
 use std::panic::Location;
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ pub struct Subscriber {
     pub(crate) work: Work,
     pub(crate) signature: Signature,
     /// The file that declares it, as the compiler names it: from the workspace's root.
-    pub(crate) source: &'static str,
+    pub(crate) source: Cow<'static, str>,
     pub(crate) topic: String,
     pub(crate) purpose: String,
     pub(crate) producers: Vec<String>,
@@ -123,7 +124,7 @@ impl Subscriber {
             id,
             work,
             signature,
-            source: Location::caller().file(),
+            source: Cow::Borrowed(Location::caller().file()),
             topic: String::new(),
             purpose: String::new(),
             producers: Vec::new(),

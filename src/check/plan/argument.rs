@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::resource::{Known, Resource};
 use crate::check::finding::Finding;
 use crate::check::rules::PLAN_DRIFT;
+use crate::package::program;
 
 /// A row of a resource's table: an argument, its declared value, and the consequence of another one.
 pub(super) struct Argument<'a> {
@@ -58,7 +59,10 @@ impl<'a> Argument<'a> {
                 expected.shown()
             ),
         };
-        let fix = "run pushgate generate and apply the result, or change the declaration to what the cloud has";
+        let fix = format!(
+            "run {} generate and apply the result, or change the declaration to what the cloud has",
+            program()
+        );
         let finding = PLAN_DRIFT.found(&resource.address, what, fix);
         Some(finding.because(self.why))
     }

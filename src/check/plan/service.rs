@@ -11,6 +11,7 @@ use crate::check::rules::{
     SERVICE_MEMORY, SERVICE_SETTING, SERVICE_STORE, SERVICE_TIMEOUT, SERVICE_VALUE,
 };
 use crate::config::{SETTINGS, deployment_faults};
+use crate::package::program;
 use crate::subscriber::Subscriber;
 
 /// A message of 10 MB as base64 in its wrapper (Google, *Quotas and limits*).
@@ -172,7 +173,10 @@ fn variables(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
             let fix = format!("remove {name} from the service's environment");
             findings.push(SERVICE_EMULATOR.found(&service.address, format!("{name} is set"), fix));
         } else if name.starts_with("PUSHGATE_") && !is_setting {
-            let fix = "correct the name: pushgate serve --help lists all settings";
+            let fix = format!(
+                "correct the name: {} serve --help lists all settings",
+                program()
+            );
             findings.push(SERVICE_SETTING.found(
                 &service.address,
                 format!("{name} is not a setting of pushgate"),
@@ -194,7 +198,7 @@ fn values(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
         *name != "PUSHGATE_STORE" || settings.get(name).is_some_and(|value| !value.is_empty())
     });
     let findings = found.map(|(name, fault)| {
-        let fix = format!("correct {name}: pushgate serve --help has its form");
+        let fix = format!("correct {name}: {} serve --help has its form", program());
         SERVICE_VALUE.found(&service.address, fault, fix)
     });
     findings.collect()

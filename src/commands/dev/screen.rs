@@ -14,6 +14,7 @@ use tokio::sync::{broadcast, mpsc};
 use super::cloud::Subscription;
 use crate::config::Config;
 use crate::dedup::StoreSetting;
+use crate::package::program;
 use crate::push::log_line::LogLine;
 
 const BOLD: Style = Style::new().bold();
@@ -68,7 +69,8 @@ impl Screen {
             .map(|subscription| subscription.declared.id.as_str())
             .collect();
         show!(
-            "{BOLD}pushgate dev{BOLD:#}, ready in {} ms",
+            "{BOLD}{} dev{BOLD:#}, ready in {} ms",
+            program(),
             took.as_millis()
         );
         show!("  service   http://{service}   {}", ids.join(", "));

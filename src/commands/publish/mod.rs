@@ -51,8 +51,10 @@ Exit status: 0 if every message was published (or fits, with --dry-run), 1 if on
 const RESUME_NEEDS_FILE: &str =
     "--resume needs --file FILE: the standard input cannot be read again";
 
+/// The usage without the name of the program.
+pub(super) const USAGE: &str = "publish <TOPIC> <--json TEXT|--file FILE|-> [OPTIONS]";
+
 #[derive(clap::Args)]
-#[command(override_usage = "pushgate publish <TOPIC> <--json TEXT|--file FILE|-> [OPTIONS]")]
 #[command(group = ArgGroup::new("source").required(true).args(["json", "file", "stdin"]))]
 pub(super) struct Arguments {
     /// Short name of the topic, or projects/PROJECT/topics/TOPIC

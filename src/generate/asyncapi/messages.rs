@@ -44,10 +44,16 @@ struct Example<'a> {
 pub(super) fn of_topic<'a>(
     topic: &Topic<'a>,
     schemas: &Schemas<'_>,
+    folder: &str,
 ) -> BTreeMap<String, Message<'a>> {
     let names = names(topic).into_iter();
     names
-        .map(|name| (component(topic.id, name), Message::of(topic, name, schemas)))
+        .map(|name| {
+            (
+                component(topic.id, name),
+                Message::of(topic, name, schemas, folder),
+            )
+        })
         .collect()
 }
 
@@ -126,7 +132,7 @@ const LETTER_ATTRIBUTES: [(&str, &str); 8] = [
 ];
 
 impl<'a> Message<'a> {
-    fn of(topic: &Topic<'a>, name: &'a str, schemas: &Schemas<'_>) -> Self {
+    fn of(topic: &Topic<'a>, name: &'a str, schemas: &Schemas<'_>, folder: &str) -> Self {
         let is_json = topic.types().contains(name);
         let attributes = attributes(topic);
         Self {
@@ -138,7 +144,7 @@ impl<'a> Message<'a> {
                 "application/octet-stream"
             },
             headers: headers(&attributes, &required(topic)),
-            payload: is_json.then(|| Reference::file(format!("./schemas/{name}.json"))),
+            payload: is_json.then(|| Reference::file(format!("./{folder}/{name}.json"))),
             bindings: bindings(json!({
                 "attributes": attributes,
                 "orderingKey": (!topic.ordered().is_empty()).then_some(

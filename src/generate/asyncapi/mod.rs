@@ -16,11 +16,12 @@ use self::messages::Message;
 use self::operations::Operation;
 use self::reference::{Reference, key};
 use super::error::DeriveError;
+use super::paths::link;
+use super::project::Project;
 use super::schemas::Schemas;
 use super::topics::{Topic, dead_letter_topics, topics};
 use crate::subscriber::{Subscriber, TopicSchema};
 
-const HEAD: &str = "# Written by `pushgate generate` from the declarations in subscribers/.\n";
 const BINDING_VERSION: &str = "0.2.0";
 
 #[derive(Serialize)]
@@ -60,15 +61,22 @@ struct Components<'a> {
 pub(super) fn write(
     subscribers: &[Subscriber],
     schemas: &Schemas<'_>,
+    project: &Project,
+    sources: &str,
 ) -> Result<String, DeriveError> {
-    let document = Document::of(subscribers, schemas);
+    let document = Document::of(subscribers, schemas, project);
     let yaml = serde_saphyr::to_string(&document)
         .map_err(DeriveError::serialize("the AsyncAPI document"))?;
-    Ok(format!("{HEAD}{}\n", yaml.trim_end()))
+    Ok(format!(
+        "# Written by the command `generate` from the declarations in {sources}.\n{}\n",
+        yaml.trim_end()
+    ))
 }
 
 impl<'a> Document<'a> {
-    fn of(subscribers: &'a [Subscriber], schemas: &'a Schemas<'_>) -> Self {
+    fn of(subscribers: &'a [Subscriber], schemas: &'a Schemas<'_>, project: &Project) -> Self {
+        let paths = &project.paths;
+        let folder = link(&paths.asyncapi, &paths.schemas);
         let topics = topics(subscribers);
         let dead_letters = dead_letter_topics(subscribers);
         let mut channels = BTreeMap::new();
@@ -77,7 +85,7 @@ impl<'a> Document<'a> {
         for topic in &topics {
             channels.insert(key(topic.id), Channel::of(topic, schemas));
             operations.extend(operations::of_topic(topic));
-            messages.extend(messages::of_topic(topic, schemas));
+            messages.extend(messages::of_topic(topic, schemas, &folder));
         }
         for topic in &dead_letters {
             // It may be a topic with subscribers, too.
@@ -91,11 +99,11 @@ impl<'a> Document<'a> {
         }
         Self {
             asyncapi: "3.0.0",
-            // The version is that of pushgate. Contracts have none, since fields are only ever added.
+            // The version is that of the service. Contracts have none, since fields are only ever added.
             info: object(json!({
                 "title": "Asynchronous components",
-                "version": env!("CARGO_PKG_VERSION"),
-                "description": "Topics, messages and subscriptions of this service. README.md beside this file says the same for people.",
+                "version": project.version,
+                "description": format!("Topics, messages and subscriptions of this service. {} says the same for people.", link(&paths.asyncapi, &paths.documents)),
             })),
             default_content_type: "application/json",
             servers: object(json!({"pubsub": {
@@ -187,7 +195,8 @@ mod tests {
 
     fn written(subscribers: &[Subscriber]) -> Value {
         let schemas = Schemas::of(subscribers).expect("schemas");
-        let yaml = write(subscribers, &schemas).expect("YAML");
+        let project = Project::with_defaults("/nowhere".as_ref());
+        let yaml = write(subscribers, &schemas, &project, "src/").expect("YAML");
         serde_saphyr::from_str(&yaml).expect("YAML that can be read")
     }
 

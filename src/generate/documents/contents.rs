@@ -1,9 +1,9 @@
 //! The head of the section: a list of contents, and the rules for all components.
 
 use super::component::Component;
+use super::links::Links;
 
-const HEADING: &str = "<!-- Written by `pushgate generate` from the declarations in subscribers/; changes made by hand are lost. -->
-
+const HEADING: &str = "
 ## Asynchronous Components
 
 | Component | Kind | Purpose | Owner |
@@ -18,10 +18,12 @@ For all of them:
 - All names are short: the whole name of a topic is `projects/PROJECT/topics/TOPIC`.
 - A message has data of at most 10 MB and up to 100 attributes (Google, *Quotas and limits*).
 - The name of an attribute has at most 256 bytes and does not begin with `goog`, its value has at most 1024 bytes.
-- For tools, the same is in [asyncapi.yaml](asyncapi.yaml).";
+- For tools, the same is in ";
 
-pub(super) fn section(components: &[Component<'_>]) -> String {
-    let mut section = HEADING.to_owned();
+pub(super) fn section(components: &[Component<'_>], links: &Links, sources: &str) -> String {
+    let mut section = format!(
+        "<!-- Written by the command `generate` from the declarations in {sources}; changes made by hand are lost. -->\n{HEADING}"
+    );
     for component in components {
         let Component {
             place,
@@ -35,5 +37,5 @@ pub(super) fn section(components: &[Component<'_>]) -> String {
             place.link()
         ));
     }
-    section + RULES
+    format!("{section}{RULES}{}.", links.asyncapi)
 }

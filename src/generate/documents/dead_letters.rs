@@ -1,6 +1,7 @@
 //! A topic of dead letters with its pull subscription.
 
 use super::component::{Component, Kind, Part};
+use super::links::Links;
 use super::markdown::{code, joined};
 use super::places::{Places, at};
 use super::topic::{owners, schema_links};
@@ -33,7 +34,7 @@ pub(super) fn component<'a>(topic: &Topic<'a>, places: &Places<'a>) -> Component
                 "Consumers",
                 "people, by pulling from the subscription".into(),
             ),
-            ("Message schema", message_schema(topic)),
+            ("Message schema", message_schema(topic, &places.links)),
             ("Ordering", "none".into()),
             (
                 "At the end",
@@ -58,8 +59,8 @@ pub(super) fn component<'a>(topic: &Topic<'a>, places: &Places<'a>) -> Component
     }
 }
 
-fn message_schema(topic: &Topic<'_>) -> String {
-    match schema_links(topic) {
+fn message_schema(topic: &Topic<'_>, links: &Links) -> String {
+    match schema_links(topic, links) {
         none if none.is_empty() => "as it was published".into(),
         links => format!("as it was published: {links}"),
     }

@@ -52,7 +52,7 @@ fn miscounted(begins: &[(usize, usize)], ends: &[(usize, usize)]) -> String {
         }
     };
     format!(
-        "{}, and {}, expected one line of each: pushgate generate replaces the part between them",
+        "{}, and {}, expected one line of each: generate replaces the part between them",
         found(BEGIN, begins),
         found(END, ends)
     )

@@ -5,11 +5,11 @@ mod contents;
 mod dead_letters;
 mod example;
 mod failures;
+mod links;
 mod markdown;
 mod marked;
 mod places;
 mod schedule;
-mod source;
 mod subscription;
 mod topic;
 pub(crate) mod words;
@@ -21,12 +21,12 @@ use std::path::Path;
 use self::component::Component;
 use self::places::{Places, Topics};
 use super::error::DeriveError;
+use super::paths::Paths;
+use super::project::Project;
 use super::schemas::Schemas;
 use super::topics::Topic;
 use crate::loggable::encoding::utf8;
 use crate::subscriber::Subscriber;
-
-const README: &str = "m2m/README.md";
 
 /// Returns the whole file: the text around the markers, and the section between them.
 ///
@@ -35,20 +35,22 @@ const README: &str = "m2m/README.md";
 pub(super) fn write(
     subscribers: &[Subscriber],
     schemas: &Schemas<'_>,
-    root: &Path,
+    project: &Project,
+    sources: &str,
 ) -> Result<String, DeriveError> {
+    let path = Path::new(&project.paths.documents);
     let unreadable = |source| DeriveError::Read {
-        path: README.into(),
+        path: path.into(),
         source,
     };
-    let there = match fs::read(root.join(README)) {
+    let there = match fs::read(project.root.join(path)) {
         Ok(bytes) => Some(text(bytes).map_err(unreadable)?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(unreadable(error)),
     };
-    let section = section(subscribers, schemas);
+    let section = section(subscribers, schemas, &project.paths, sources);
     marked::replaced(there.as_deref(), &section).map_err(|fault| DeriveError::Markers {
-        path: README.into(),
+        path: path.into(),
         fault,
     })
 }
@@ -59,31 +61,38 @@ fn text(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(io::Error::other)
 }
 
-fn section(subscribers: &[Subscriber], schemas: &Schemas<'_>) -> String {
+fn section(
+    subscribers: &[Subscriber],
+    schemas: &Schemas<'_>,
+    paths: &Paths,
+    sources: &str,
+) -> String {
     let topics = Topics::of(subscribers);
-    let components = components(subscribers, &topics, schemas);
+    let places = Places::of(subscribers, &topics, paths);
+    let components = components(subscribers, &topics, &places, schemas);
     let sections = components.iter().map(Component::section);
-    let blocks: Vec<String> = std::iter::once(contents::section(&components))
-        .chain(sections)
-        .collect();
+    let blocks: Vec<String> =
+        std::iter::once(contents::section(&components, &places.links, sources))
+            .chain(sections)
+            .collect();
     format!("{}\n", blocks.join("\n\n"))
 }
 
 fn components<'a>(
     subscribers: &'a [Subscriber],
     topics: &Topics<'a>,
+    places: &Places<'a>,
     schemas: &Schemas<'_>,
 ) -> Vec<Component<'a>> {
-    let places = Places::of(subscribers, topics);
     let (topics, dead_letters) = (topics.all.iter(), topics.dead_letters.iter());
     let schedules = topics.clone().flat_map(Topic::schedules);
-    let topics = topics.map(|topic| topic::component(topic, &places, schemas));
+    let topics = topics.map(|topic| topic::component(topic, places, schemas));
     let subscriptions = subscribers
         .iter()
-        .map(|declared| subscription::component(declared, &places));
+        .map(|declared| subscription::component(declared, places));
     let schedules =
-        schedules.map(|(declared, schedule)| schedule::component(declared, schedule, &places));
-    let dead_letters = dead_letters.map(|topic| dead_letters::component(topic, &places));
+        schedules.map(|(declared, schedule)| schedule::component(declared, schedule, places));
+    let dead_letters = dead_letters.map(|topic| dead_letters::component(topic, places));
     topics
         .chain(subscriptions)
         .chain(schedules)
@@ -114,7 +123,7 @@ mod tests {
     fn written(subscriber: Subscriber) -> String {
         let subscribers = [subscriber];
         let schemas = Schemas::of(&subscribers).expect("schemas");
-        section(&subscribers, &schemas)
+        section(&subscribers, &schemas, &Paths::default(), "src/")
     }
 
     /// Returns the number of cells of each row of each table, and all HTML but comments.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::links::Links;
 use super::markdown::{Anchors, code, joined, text};
+use crate::generate::paths::Paths;
 use crate::generate::topics::{Topic, dead_letter_topics, topics};
 use crate::subscriber::Subscriber;
 
@@ -40,10 +42,11 @@ pub(super) struct Places<'a> {
     pub(super) subscriptions: BTreeMap<&'a str, Place<'a>>,
     pub(super) schedules: BTreeMap<&'a str, Place<'a>>,
     pub(super) dead_letters: BTreeMap<&'a str, Place<'a>>,
+    pub(super) links: Links,
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn of(subscribers: &'a [Subscriber], topics: &Topics<'a>) -> Self {
+    pub(super) fn of(subscribers: &'a [Subscriber], topics: &Topics<'a>, paths: &Paths) -> Self {
         let mut anchors = Anchors::default();
         let mut places = |kind: &str, ids: Vec<&'a str>| {
             let ids = ids.into_iter();
@@ -63,6 +66,7 @@ impl<'a> Places<'a> {
             subscriptions: places("Subscription", subscription_ids),
             schedules: places("Schedule", schedule_ids.collect()),
             dead_letters: places("Dead letters", dead_letter_ids),
+            links: Links::of(paths),
         }
     }
 

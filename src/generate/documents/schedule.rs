@@ -4,8 +4,6 @@ use super::component::{Component, Kind, Part};
 use super::example;
 use super::markdown::{code, text};
 use super::places::{Places, at};
-use super::source::source;
-use super::topic::schema_link;
 use super::words;
 use crate::generate::schemas::json_type;
 use crate::subscriber::{Schedule, Subscriber};
@@ -19,9 +17,10 @@ pub(super) fn component<'a>(
     let subscription = at(&places.subscriptions, &declared.id).link();
     let consumers = format!(
         "{subscription}, in {}, and all other subscriptions of the topic",
-        source(declared)
+        places.links.source(declared)
     );
-    let message = json_type(declared).map(|(name, _)| format!("JSON: {}", schema_link(name)));
+    let message =
+        json_type(declared).map(|(name, _)| format!("JSON: {}", places.links.schema(name)));
     let attributes = example::attributes(&schedule.attributes);
     Component {
         kind: Kind::Schedule,

@@ -4,8 +4,6 @@ use super::component::{Component, Kind, Part};
 use super::failures;
 use super::markdown::{code, joined_or, text};
 use super::places::{Place, Places, at};
-use super::source::source;
-use super::topic::schema_link;
 use super::words::{self, time};
 use crate::generate::schemas::json_type;
 use crate::generate::topics::good_examples;
@@ -28,9 +26,9 @@ pub(super) fn component<'a>(declared: &'a Subscriber, places: &Places<'a>) -> Co
             ("Producers", places.producers(producers, schedules)),
             (
                 "Consumer",
-                format!("{}, {}", source(declared), kind(declared)),
+                format!("{}, {}", places.links.source(declared), kind(declared)),
             ),
-            ("Message schema", message_schema(declared)),
+            ("Message schema", message_schema(declared, places)),
             ("Pub/Sub schema", topic_schema(declared)),
             ("Performance", words::expected(declared)),
         ],
@@ -67,10 +65,13 @@ fn kind(declared: &Subscriber) -> &'static str {
     }
 }
 
-fn message_schema(declared: &Subscriber) -> String {
+fn message_schema(declared: &Subscriber, places: &Places<'_>) -> String {
     let payload = declared.payload();
     match json_type(declared) {
-        Some((name, _)) => format!("JSON: {}; other fields are ignored", schema_link(name)),
+        Some((name, _)) => format!(
+            "JSON: {}; other fields are ignored",
+            places.links.schema(name)
+        ),
         None if payload.is_some_and(|payload| matches!(payload.content, Content::Attributes)) => {
             "none: the attributes alone are read".into()
         }

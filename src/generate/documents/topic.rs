@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::component::{Component, Kind, Part};
 use super::example;
+use super::links::Links;
 use super::markdown::{code, joined, joined_or, text};
 use super::places::{Place, Places, at};
 use super::words;
@@ -28,8 +29,8 @@ pub(super) fn component<'a>(
             Part {
                 title: "To publish",
                 fields: vec![
-                    ("Message schema", message_schema(topic)),
-                    ("Pub/Sub schema", topic_schema(topic)),
+                    ("Message schema", message_schema(topic, &places.links)),
+                    ("Pub/Sub schema", topic_schema(topic, &places.links)),
                     ("Attributes", attributes(topic)),
                     ("Ordering", ordering(topic)),
                     ("Idempotency", idempotency(topic, places)),
@@ -82,22 +83,17 @@ pub(super) fn owners(topic: &Topic<'_>) -> String {
 }
 
 /// Returns the links to the JSON Schemas of the topic's messages, in one line.
-pub(super) fn schema_links(topic: &Topic<'_>) -> String {
-    joined(topic.types().into_iter().map(schema_link))
+pub(super) fn schema_links(topic: &Topic<'_>, links: &Links) -> String {
+    joined(topic.types().into_iter().map(|name| links.schema(name)))
 }
 
-/// Returns the link to the JSON Schema of a message type, whose name is that of a file.
-pub(super) fn schema_link(name: &str) -> String {
-    format!("[{}](schemas/{name}.json)", code(name))
-}
-
-fn message_schema(topic: &Topic<'_>) -> Vec<String> {
+fn message_schema(topic: &Topic<'_>, links: &Links) -> Vec<String> {
     let mut lines = match topic.types().len() {
         0 => vec!["None: the subscriptions read bytes or attributes.".into()],
-        1 => vec![format!("JSON that fits {}.", schema_links(topic))],
+        1 => vec![format!("JSON that fits {}.", schema_links(topic, links))],
         _ => vec![format!(
             "JSON that fits all schemas of the subscriptions: {}.",
-            schema_links(topic)
+            schema_links(topic, links)
         )],
     };
     if topic.schema().is_some() {
@@ -108,7 +104,7 @@ fn message_schema(topic: &Topic<'_>) -> Vec<String> {
     lines
 }
 
-fn topic_schema(topic: &Topic<'_>) -> Vec<String> {
+fn topic_schema(topic: &Topic<'_>, links: &Links) -> Vec<String> {
     let Some(schema) = topic.schema() else {
         return vec!["None.".into()];
     };
@@ -120,7 +116,7 @@ fn topic_schema(topic: &Topic<'_>) -> Vec<String> {
             code(schema.encoding.name())
         ),
         "Pub/Sub rejects other messages when they are published.".into(),
-        "Its definition is in [asyncapi.yaml](asyncapi.yaml).".into(),
+        format!("Its definition is in {}.", links.asyncapi),
     ]
 }
 

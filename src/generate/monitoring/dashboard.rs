@@ -23,7 +23,7 @@ pub(in crate::generate) fn dashboard(subscribers: &[Subscriber]) -> Value {
     }
     json!({
         "title": "pushgate",
-        "description": "Written by `pushgate generate` from the declarations.",
+        "description": "Written by the command `generate` from the declarations.",
         "tags": ["pushgate"],
         "schemaVersion": 39,
         "timezone": "browser",

@@ -1,4 +1,4 @@
-//! The idempotency keys of each subscription at the last release, `m2m/released/subscriptions/<id>.json`.
+//! The idempotency keys of each subscription at the last release, `subscriptions/<id>.json`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{FOLDER, ReleasedError, read};
+use super::{ReleasedError, read};
 use crate::subscriber::{Idempotency, Subscriber};
 
 const SUBSCRIPTIONS: &str = "subscriptions";
@@ -60,9 +60,9 @@ impl Keys {
 /// If the file cannot be read, or is no such record.
 pub(crate) fn released_keys(
     subscriber: &Subscriber,
-    root: &Path,
+    folder: &Path,
 ) -> Result<Option<Keys>, ReleasedError> {
-    let path = file(root, &subscriber.id);
+    let path = file(folder, &subscriber.id);
     if !path.exists() {
         return Ok(None);
     }
@@ -78,14 +78,14 @@ pub(crate) fn released_keys(
 /// If a file cannot be written.
 pub(super) fn write(
     subscribers: &[Subscriber],
-    root: &Path,
+    folder: &Path,
 ) -> Result<Vec<PathBuf>, ReleasedError> {
-    let folder = root.join(FOLDER).join(SUBSCRIPTIONS);
-    fs::create_dir_all(&folder).map_err(|error| ReleasedError::File(folder.clone(), error))?;
+    let own = folder.join(SUBSCRIPTIONS);
+    fs::create_dir_all(&own).map_err(|error| ReleasedError::File(own.clone(), error))?;
     let mut written = Vec::new();
     for subscriber in subscribers {
         let record = json!(Keys::of(subscriber));
-        let path = file(root, &subscriber.id);
+        let path = file(folder, &subscriber.id);
         fs::write(&path, format!("{record:#}\n"))
             .map_err(|error| ReleasedError::File(path.clone(), error))?;
         written.push(path);
@@ -94,8 +94,8 @@ pub(super) fn write(
 }
 
 /// Returns the file. A name with a slash is rejected as a declaration.
-fn file(root: &Path, id: &str) -> PathBuf {
-    root.join(FOLDER)
+fn file(folder: &Path, id: &str) -> PathBuf {
+    folder
         .join(SUBSCRIPTIONS)
         .join(format!("{}.json", id.replace(['/', '\\'], "_")))
 }

@@ -1,4 +1,4 @@
-//! The last release: the message types that other publishers still use, `m2m/released/<Type>.json`, and the idempotency keys
+//! The last release: the message types that other publishers still use, `<Type>.json`, and the idempotency keys
 //! of each subscription.
 
 mod change;
@@ -21,8 +21,6 @@ use super::schemas::{is_file_name, json_type};
 use crate::loggable::encoding::{Utf16, utf8};
 use crate::subscriber::Subscriber;
 
-/// The folder, from the project's root.
-pub(crate) const FOLDER: &str = "m2m/released";
 /// A schema is some kilobytes.
 const LIMIT_BYTES: u64 = 1 << 20;
 
@@ -33,9 +31,9 @@ pub(crate) enum ReleasedError {
     File(PathBuf, #[source] io::Error),
     #[error("{} has more than {LIMIT_BYTES} bytes", .0.display())]
     TooLarge(PathBuf),
-    #[error("{} is not a JSON object: write it again by pushgate generate --release", .0.display())]
+    #[error("{} is not a JSON object: write it again by `generate --release`", .0.display())]
     NotJson(PathBuf, #[source] serde_json::Error),
-    #[error("{} is not the record of a subscription: write it again by pushgate generate --release", .0.display())]
+    #[error("{} is not the record of a subscription: write it again by `generate --release`", .0.display())]
     NotRecord(PathBuf, #[source] serde_json::Error),
     #[error("cannot read {}", .0.display())]
     Encoding(PathBuf, #[source] Utf16),
@@ -65,9 +63,9 @@ pub(crate) enum Since {
 /// If the folder cannot be read, or a file in it is not JSON.
 pub(crate) fn compare(
     subscribers: &[Subscriber],
-    root: &Path,
+    folder: &Path,
 ) -> Result<Comparison, ReleasedError> {
-    let Some(released) = released(&root.join(FOLDER))? else {
+    let Some(released) = released(folder)? else {
         return Ok(Comparison::Never);
     };
     let current = current(subscribers);
@@ -91,10 +89,9 @@ pub(crate) fn compare(
 /// If the folder or a file cannot be written, or a type's name cannot name a file.
 pub(crate) fn write(
     subscribers: &[Subscriber],
-    root: &Path,
+    folder: &Path,
 ) -> Result<Vec<PathBuf>, ReleasedError> {
-    let folder = root.join(FOLDER);
-    fs::create_dir_all(&folder).map_err(|error| ReleasedError::File(folder.clone(), error))?;
+    fs::create_dir_all(folder).map_err(|error| ReleasedError::File(folder.to_owned(), error))?;
     let mut written = Vec::new();
     for (name, schema) in current(subscribers) {
         if !is_file_name(name) {
@@ -105,7 +102,7 @@ pub(crate) fn write(
         fs::write(&path, text).map_err(|error| ReleasedError::File(path.clone(), error))?;
         written.push(path);
     }
-    written.extend(keys::write(subscribers, root)?);
+    written.extend(keys::write(subscribers, folder)?);
     Ok(written)
 }
 

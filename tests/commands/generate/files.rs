@@ -53,12 +53,12 @@ async fn it_finds_the_project_around_the_folder_it_is_called_in() {
     outside.current_dir("/");
     let outside = ended(outside).await;
     assert_eq!(outside.code, Some(1));
-    assert!(outside.stderr.contains("no folder with m2m/ and Cargo.toml from / upwards: run it inside the project, or name the project's folder by --root"), "{}", outside.stderr);
+    assert!(outside.stderr.contains("no Cargo.toml of the package \"subscribers\" from / upwards: run it inside the workspace, or name the package's folder by --root"), "{}", outside.stderr);
     let elsewhere = generate(&root().join("src"), &[]).await;
     assert!(
         elsewhere
             .stderr
-            .contains("expected a folder with m2m/ and Cargo.toml"),
+            .contains("expected a folder with Cargo.toml"),
         "{}",
         elsewhere.stderr
     );

@@ -3,6 +3,7 @@
 mod asyncapi;
 mod documents;
 mod files;
+mod settings;
 
 use std::path::Path;
 

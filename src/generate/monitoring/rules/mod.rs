@@ -11,7 +11,7 @@ use crate::generate::error::DeriveError;
 use crate::subscriber::Subscriber;
 
 const HEAD: &str =
-    "# Written by `pushgate generate` from the declarations: change those, not this file.\n";
+    "# Written by the command `generate` from the declarations: change those, not this file.\n";
 
 /// The folder of the runbooks, from the root of pushgate's repository.
 const RUNBOOKS: &str = "docs/run";

@@ -282,7 +282,7 @@ fn subscribers() -> [Subscriber; 1] {
 fn released_with(file: &str, text: &str) -> PathBuf {
     let root = folder("released");
     write(&subscribers(), &root).expect("written");
-    fs::write(root.join("m2m/released").join(file), text).expect("written");
+    fs::write(root.join(file), text).expect("written");
     root
 }
 
@@ -302,7 +302,7 @@ fn the_files_of_a_release_are_reported() {
     let root = folder("released");
     let written = write(&subscribers(), &root).expect("written");
     let files = ["Mail.json", "subscriptions/mails.json"];
-    assert_eq!(written, files.map(|file| root.join(FOLDER).join(file)));
+    assert_eq!(written, files.map(|file| root.join(file)));
     remove(root);
 }
 

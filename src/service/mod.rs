@@ -1,12 +1,15 @@
 //! A service: its subscribers, states and store. `main.rs` builds one and runs it.
 
+mod error;
+
 use std::collections::HashMap;
 use std::error::Error;
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 
-use crate::config::{Config, ConfigError};
-use crate::dedup::{DedupStore, ProtectedStore, StoreError, log_advice};
+pub use self::error::StartError;
+use crate::config::Config;
+use crate::dedup::{DedupStore, ProtectedStore, log_advice};
 use crate::delivery::Deliveries;
 use crate::delivery::admission::Admission;
 use crate::delivery::dead_letter::DeadLetters;
@@ -14,6 +17,7 @@ use crate::delivery::pools::Pools;
 use crate::delivery::running_subscriber::RunningSubscriber;
 use crate::environment::Environment;
 use crate::handler::state::{Provider, StateType, States};
+use crate::package::Package;
 use crate::publisher::DeadLetterClient;
 use crate::push::PushReceiver;
 use crate::push::authentication::Authentication;
@@ -34,59 +38,32 @@ use crate::telemetry::otlp::ExportError;
 /// The subscribers of a service, and the states they share.
 #[derive(Default)]
 pub struct Service {
+    pub(crate) package: Package,
     pub(crate) subscribers: Vec<Subscriber>,
     providers: Vec<Provider>,
     store: Option<Arc<dyn DedupStore>>,
     pub(crate) listener: Option<Listener>,
 }
 
-/// The reason why a service does not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The declarations contradict themselves or each other.
-    #[error("the declarations cannot be used:\n{}", .0.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n"))]
-    Declarations(Vec<String>),
-    /// A setting contradicts the declarations.
-    #[error(transparent)]
-    Settings(#[from] ConfigError),
-    /// A state could not be opened.
-    #[error("cannot open the state {name}")]
-    State {
-        /// The type of the state.
-        name: &'static str,
-        /// The error of its function.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The store's address is invalid.
-    #[error("cannot use the store of PUSHGATE_STORE")]
-    Store(#[source] StoreError),
-    /// The HTTP client for the issuer's keys cannot be created.
-    #[error("cannot prepare to fetch the issuer's keys")]
-    Keys(#[source] Box<dyn Error + Send + Sync>),
-    /// The threads that run handlers cannot be started.
-    #[error("cannot start the threads of the handlers")]
-    Threads(#[source] std::io::Error),
-    /// The exporters of metrics cannot be created.
-    #[error(transparent)]
-    Telemetry(#[from] ExportError),
-    /// The port is in use, or not allowed.
-    #[error("cannot listen on {address}: check {setting}")]
-    Listen {
-        /// The configured address.
-        address: std::net::SocketAddr,
-        /// The setting with the port.
-        setting: &'static str,
-        /// The error of the system.
-        source: std::io::Error,
-    },
-}
-
 impl Service {
     /// Creates a service without subscribers.
     #[must_use]
+    #[track_caller]
     pub fn new() -> Self {
-        Self::default()
+        let mut service = Self::default();
+        service.package.main = Some(Location::caller().file());
+        service
+    }
+
+    /// Names the package of the service: `.package(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))`.
+    ///
+    /// `--version` and the AsyncAPI document show the version. By its name `generate` and `check` find the package in a workspace of
+    /// several services.
+    #[must_use]
+    pub fn package(mut self, name: &'static str, version: &'static str) -> Self {
+        self.package.name = Some(name);
+        self.package.version = Some(version);
+        self
     }
 
     /// Adds a subscriber.
