@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -11,7 +10,7 @@ use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{MetricExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::metrics::{Instrument, SdkMeterProvider, Stream};
-use opentelemetry_sdk::trace::{BatchSpanProcessor, Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use prometheus::{Registry, TextEncoder};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -23,6 +22,7 @@ use crate::telemetry::figures::{Figures, Percentiles, figures};
 use crate::telemetry::lines::dropped_lines;
 use crate::telemetry::metrics::{LINES_DROPPED, Metrics, TELEMETRY_DROPPED};
 use crate::telemetry::otlp::{Client, CountingExporter, ExportError, resource};
+use crate::telemetry::queue::{Counts, Queue};
 use crate::telemetry::spans::{Parent, Spans};
 
 /// The longest wait for the last exports at exit.
@@ -104,14 +104,14 @@ impl Telemetry {
         environment: &Environment,
         subscriptions: usize,
     ) -> Result<Self, ExportError> {
-        let dropped = Arc::new(AtomicU64::new(0));
+        let counts = Arc::default();
         let mut telemetry = Self::default();
         if exporters.reads_metrics() || exporters.otlp_metrics.is_some() {
             telemetry.measure(exporters, environment, SERIES * subscriptions.max(4))?;
-            telemetry.count_dropped(&dropped);
+            telemetry.count_dropped(&counts);
         }
         if let Some(traces) = &exporters.traces {
-            telemetry.trace(traces, environment, dropped)?;
+            telemetry.trace(traces, environment, counts)?;
         }
         Ok(telemetry)
     }
@@ -151,14 +151,14 @@ impl Telemetry {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of lines and of spans")]
-    fn count_dropped(&self, dropped_spans: &Arc<AtomicU64>) {
+    fn count_dropped(&self, of_spans: &Arc<Counts>) {
         let metrics = &self.recorder.metrics;
         metrics.observe(LINES_DROPPED, |observe| {
             observe(dropped_lines() as f64, &[]);
         });
-        let dropped = Arc::clone(dropped_spans);
+        let of_spans = Arc::clone(of_spans);
         metrics.observe(TELEMETRY_DROPPED, move |observe| {
-            let spans = dropped.load(Ordering::Relaxed) as f64;
+            let spans = of_spans.dropped() as f64;
             observe(spans, &[KeyValue::new("signal", "traces")]);
         });
     }
@@ -168,18 +168,18 @@ impl Telemetry {
         &mut self,
         traces: &TraceExport,
         environment: &Environment,
-        dropped: Arc<AtomicU64>,
+        counts: Arc<Counts>,
     ) -> Result<(), ExportError> {
-        let exporter = CountingExporter::new(&traces.url, dropped)?;
-        let batches = BatchSpanProcessor::builder(exporter).build();
+        let exporter = CountingExporter::new(&traces.url, Arc::clone(&counts))?;
+        let queue = Queue::new(exporter, counts, environment);
         let tracers = SdkTracerProvider::builder().with_resource(resource(environment));
         let tracers = match traces.keeps_failures {
             true => tracers
                 .with_sampler(RecordAll(traces.sampler.clone()))
-                .with_span_processor(KeepFailures(batches)),
+                .with_span_processor(KeepFailures(queue)),
             false => tracers
                 .with_sampler(traces.sampler.clone())
-                .with_span_processor(batches),
+                .with_span_processor(queue),
         };
         let tracers = tracers.build();
         self.recorder.spans = Spans::new(tracers.tracer(SCOPE), traces.parent);

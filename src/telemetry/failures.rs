@@ -7,9 +7,10 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    BatchSpanProcessor, Sampler, SamplingDecision, SamplingResult, ShouldSample, Span, SpanData,
-    SpanProcessor,
+    Sampler, SamplingDecision, SamplingResult, ShouldSample, Span, SpanData, SpanProcessor,
 };
+
+use crate::telemetry::queue::Queue;
 
 /// Records each span, so that its end can decide.
 #[derive(Clone, Debug)]
@@ -37,7 +38,7 @@ impl ShouldSample for RecordAll {
 
 /// Exports the spans that are sampled, and those that ended with an error.
 #[derive(Debug)]
-pub(super) struct KeepFailures(pub(super) BatchSpanProcessor);
+pub(super) struct KeepFailures(pub(super) Queue);
 
 impl SpanProcessor for KeepFailures {
     fn on_start(&self, span: &mut Span, context: &Context) {

@@ -9,6 +9,7 @@ pub(crate) mod figures;
 mod lines;
 pub(crate) mod metrics;
 pub(crate) mod otlp;
+mod queue;
 pub(crate) mod spans;
 
 use std::io::IsTerminal;

@@ -1,7 +1,6 @@
 //! OTLP over HTTP: the attributes of this process, and the client of the exporters.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,6 +17,7 @@ use tokio::runtime::Handle;
 use url::Url;
 
 use crate::environment::Environment;
+use crate::telemetry::queue::Counts;
 
 /// The host of Google's OTLP endpoint, which needs credentials.
 const GOOGLE: &str = "telemetry.googleapis.com";
@@ -110,15 +110,15 @@ impl HttpClient for Client {
     }
 }
 
-/// Counts the spans that the collector does not get.
+/// Counts the spans that leave the queue, and those that the collector does not get.
 #[derive(Debug)]
 pub(super) struct CountingExporter {
     exporter: SpanExporter,
-    dropped: Arc<AtomicU64>,
+    counts: Arc<Counts>,
 }
 
 impl CountingExporter {
-    pub(super) fn new(url: &Url, dropped: Arc<AtomicU64>) -> Result<Self, ExportError> {
+    pub(super) fn new(url: &Url, counts: Arc<Counts>) -> Result<Self, ExportError> {
         let exporter = SpanExporter::builder()
             .with_http()
             .with_endpoint(url.as_str())
@@ -126,17 +126,18 @@ impl CountingExporter {
             .build();
         Ok(Self {
             exporter: exporter.map_err(ExportError::new)?,
-            dropped,
+            counts,
         })
     }
 }
 
 impl opentelemetry_sdk::trace::SpanExporter for CountingExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        let spans = batch.len();
+        self.counts.leave(spans);
         let exported = self.exporter.export(batch).await;
         if exported.is_err() {
-            self.dropped.fetch_add(count, Ordering::Relaxed);
+            self.counts.lose(spans);
         }
         exported
     }

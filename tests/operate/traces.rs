@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use crate::harness::collector::{Collector, attribute};
 use crate::harness::message::TestMessage;
 use crate::harness::probe::task;
-use crate::harness::{AUDIENCE, CALLER, Service, Setup, client, push_to};
+use crate::harness::{AUDIENCE, CALLER, Service, Setup, client, push_to, soon};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PUBLISHER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -236,5 +236,25 @@ async fn a_collector_that_fails_loses_spans_which_are_counted() {
             tokio::task::yield_now().await;
         }
     };
-    crate::harness::soon("a failed export", lost).await;
+    soon("a failed export", lost).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_that_find_the_queue_full_are_counted() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let silent = silent.expect("a port");
+    let address = silent.local_addr().expect("an address");
+    let service = Setup::new()
+        .setting("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"))
+        .setting("OTEL_BSP_MAX_QUEUE_SIZE", 4)
+        .measured()
+        .start()
+        .await;
+    for _ in 0..10 {
+        service.push(&service.message(task::SUCCEED)).await;
+    }
+    // Each push has seven spans. Four wait, and four are in the export that gets no answer.
+    let metrics = service.metrics().await;
+    let dropped = metrics.sum("pushgate_telemetry_dropped_total", &[]);
+    assert!(dropped >= Some(50.0), "{dropped:?}");
 }

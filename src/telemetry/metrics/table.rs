@@ -136,7 +136,7 @@ metrics! { 27;
     STALLS "pushgate.executor.stall.duration" Histogram(DURATIONS), "s", &["subscription"],
         "Time for which a handler blocked its thread without an await, if it is more than a second";
     TELEMETRY_DROPPED "pushgate.telemetry.dropped" Counter, "{item}", &["signal"],
-        "Spans of exports that failed; those that found the queue full are not counted";
+        "Spans that were dropped: their export failed, or the queue was full";
     LINES_DROPPED "pushgate.log.lines.dropped" Counter, "{line}", &[],
         "Log lines that were dropped, since stderr was not read fast enough";
 }
