@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use axum::Extension;
+#[cfg(feature = "dev")]
+use axum::http::HeaderValue;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
@@ -11,6 +13,8 @@ use tokio::time::Instant;
 use crate::delivery::NotClaimed;
 use crate::delivery::settle::settlement::{End, Settlement};
 use crate::loggable::chain;
+#[cfg(feature = "dev")]
+use crate::loggable::excerpt;
 use crate::push::binding::BindingError;
 use crate::push::body::BodyError;
 use crate::push::log_limit::LogLimit;
@@ -97,6 +101,10 @@ impl Decision {
 
 /// The header with the outcome of an authenticated push, for the history of the emulator. Pub/Sub ignores it.
 const OUTCOME_HEADER: HeaderName = HeaderName::from_static("pushgate-outcome");
+
+/// The header with the reason, percent-encoded, in `dev` only: an acknowledgement has no body that could name it.
+#[cfg(feature = "dev")]
+const REASON_HEADER: HeaderName = HeaderName::from_static("pushgate-reason");
 
 /// The failures that are kept for the status.
 const FAILURES: usize = 50;
@@ -223,9 +231,24 @@ impl Replies {
             Extension(ToKnownCaller),
             [(OUTCOME_HEADER, outcome)],
         );
-        match text {
+        let response = match text {
             Some(text) => (head.0, head.1, head.2, format!("{text}\n")).into_response(),
             None => head.into_response(),
-        }
+        };
+        #[cfg(feature = "dev")]
+        let response = with_reason(response, line.reason.as_deref().filter(|_| is_dev));
+        response
     }
+}
+
+/// Adds the beginning of the reason as a header.
+#[cfg(feature = "dev")]
+fn with_reason(mut response: Response, reason: Option<&str>) -> Response {
+    use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+    const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
+    let reason = reason.map(|reason| utf8_percent_encode(&excerpt(reason), ENCODED).to_string());
+    if let Some(Ok(reason)) = reason.map(HeaderValue::try_from) {
+        response.headers_mut().insert(REASON_HEADER, reason);
+    }
+    response
 }

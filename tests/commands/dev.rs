@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::client;
-use crate::harness::free_port;
+use crate::harness::probe::task;
 use crate::harness::process::{Process, command};
+use crate::harness::{Service, client, free_port, soon};
 
 /// Starts `pushgate dev` on free ports, and returns it with the address of its emulator.
 async fn dev(arguments: &[&str]) -> (Process, String) {
@@ -104,45 +104,67 @@ async fn pushgate_log_decides_which_lines_are_shown() {
     assert!(!lines.iter().any(|line| line.contains("stock reserved")));
 }
 
+/// Returns the JSON of the console at this path.
+async fn console(host: &str, path: &str) -> Value {
+    let answer = client().get(format!("http://{host}/console/api/{path}"));
+    let answer = answer.send().await.expect("an answer");
+    answer.json().await.expect("JSON")
+}
+
+/// Waits for a delivery with this outcome and this reason in the console.
+async fn delivery(host: &str, outcome: &str, reason: Value) -> Value {
+    let found = async {
+        loop {
+            let messages = console(host, "messages").await;
+            for message in messages["messages"].as_array().expect("a list") {
+                let id = message["id"].as_str().expect("an id");
+                let life = console(host, &format!("messages/{id}")).await;
+                let entries = life["subscriptions"].as_array().expect("a list");
+                let mut attempts = entries
+                    .iter()
+                    .flat_map(|entry| entry["attempts"].as_array().expect("a list"));
+                let found = attempts
+                    .find(|attempt| attempt["outcome"] == outcome && attempt["reason"] == reason);
+                if let Some(found) = found {
+                    return found.clone();
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    soon(outcome, found).await
+}
+
 #[tokio::test]
 async fn the_console_shows_outcomes_with_their_reasons() {
     let (mut process, host) = dev(&[]).await;
     process.line("failed: the hall is locked → 503").await;
-    process.line("not run again → 204").await;
-    let get = async |path: &str| {
-        let answer = client().get(format!("http://{host}/console/api/{path}"));
-        let answer = answer.send().await.expect("an answer");
-        answer.json::<Value>().await.expect("JSON")
-    };
-    let mut answers = Vec::new();
-    for message in get("messages").await["messages"]
-        .as_array()
-        .expect("a list")
-    {
-        let life = get(&format!(
-            "messages/{}",
-            message["id"].as_str().expect("an id")
-        ))
-        .await;
-        for entry in life["subscriptions"].as_array().expect("a list") {
-            answers.extend(entry["attempts"].as_array().expect("a list").clone());
-        }
-    }
-    let body_of = |outcome: &str| {
-        let found = answers.iter().find(|each| each["outcome"] == outcome);
-        found.map(|each| each["answer"]["body"]["text"].clone())
-    };
-    assert_eq!(body_of("failed"), Some(json!("the hall is locked\n")));
-    assert_eq!(body_of("duplicate"), Some(json!("")));
+    let failed = delivery(&host, "failed", json!("the hall is locked")).await;
+    assert_eq!(failed["answer"]["body"]["text"], "the hall is locked\n");
+    let duplicate = delivery(&host, "duplicate", Value::Null).await;
+    assert_eq!(duplicate["answer"]["body"]["text"], "");
+    let reason = json!(
+        "the warehouse has no such article as in line 1 (see topic orders-fulfilment-dead-letter)"
+    );
+    let dead = delivery(&host, "dead-lettered", reason).await;
+    assert_eq!(dead["answer"]["body"]["text"], "", "it is in a header");
+}
+
+#[tokio::test]
+async fn a_deployed_service_sends_no_reason() {
+    let service = Service::start().await;
+    let message = service.message(task::DEAD_LETTER);
+    let push = client().post(&service.url).bearer_auth(service.token());
+    let reply = push.body(message.body()).send().await.expect("an answer");
+    assert_eq!(reply.headers()["pushgate-outcome"], "dead-lettered");
+    assert!(!reply.headers().contains_key("pushgate-reason"));
 }
 
 #[tokio::test]
 async fn the_console_offers_the_declared_examples() {
     let (mut process, host) = dev(&["--quiet"]).await;
     process.line("Publish your own").await;
-    let url = format!("http://{host}/console/api/topics/local/orders");
-    let answer = client().get(url).send().await.expect("an answer");
-    let topic = answer.json::<Value>().await.expect("JSON");
+    let topic = console(&host, "topics/local/orders").await;
     let examples = topic["examples"].as_array().expect("a list");
     let data = examples[0]["data"]["text"].as_str().expect("a text");
     assert!(data.contains("\"orderId\""), "{data}");

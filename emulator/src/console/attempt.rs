@@ -47,20 +47,29 @@ pub(super) fn outcome(end: &End) -> Option<&str> {
     end.answer.as_ref()?.outcome.as_deref()
 }
 
-/// Returns the reason of a failed delivery: that of a missing answer, or the first line of the answer's body.
+/// Returns the reason of a delivery's end: the service's own, or of a failed one that of a missing answer, or the first line of the
+/// answer's body.
 pub(super) fn reason(end: &End) -> Option<String> {
+    let answer = end.answer.as_ref();
+    if let Some(reason) = answer.and_then(|answer| answer.reason.as_deref()) {
+        return Some(cut(reason));
+    }
     if end.settlement == Settlement::Acked {
         return None;
     }
     if end.reason.is_some() {
         return end.reason.clone();
     }
-    let body = &end.answer.as_ref()?.body;
+    let body = &answer?.body;
     let mut lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let line = std::str::from_utf8(lines.find(|line| !line.is_empty())?).ok()?;
-    let shown: String = line.chars().take(MAX_REASON_CHARACTERS).collect();
-    let is_cut = shown.len() < line.len();
-    Some(if is_cut { format!("{shown}…") } else { shown })
+    Some(cut(line))
+}
+
+fn cut(reason: &str) -> String {
+    let shown: String = reason.chars().take(MAX_REASON_CHARACTERS).collect();
+    let is_cut = shown.len() < reason.len();
+    if is_cut { format!("{shown}…") } else { shown }
 }
 
 /// Returns the faults that affected this delivery.

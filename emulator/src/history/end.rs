@@ -67,6 +67,9 @@ impl End {
                 shorten(value, MAX_HEADER_BYTES);
             }
             answer.body.truncate(MAX_KEPT_BYTES);
+            if let Some(reason) = &mut answer.reason {
+                shorten(reason, MAX_REASON_BYTES);
+            }
         }
         self
     }
@@ -78,10 +81,15 @@ impl End {
             let headers: usize = headers
                 .map(|(name, value)| 64 + name.len() + value.len())
                 .sum();
-            headers + answer.body.len() + answer.outcome.as_ref().map_or(0, String::len)
+            let words = length(answer.outcome.as_ref()) + length(answer.reason.as_ref());
+            headers + answer.body.len() + words
         });
-        answer + self.reason.as_ref().map_or(0, String::len)
+        answer + length(self.reason.as_ref())
     }
+}
+
+fn length(text: Option<&String>) -> usize {
+    text.map_or(0, String::len)
 }
 
 fn shorten(text: &mut String, limit: usize) {

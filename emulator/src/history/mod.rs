@@ -426,6 +426,7 @@ mod tests {
                 let answer = Answer {
                     status: 500,
                     outcome: None,
+                    reason: None,
                     headers: vec![("x-long".to_owned(), "v".repeat(1_000)); 100],
                     body: vec![b'x'; 10_000],
                 };

@@ -121,6 +121,25 @@ async fn the_outcome_of_the_service_is_shown_with_its_reason() {
 }
 
 #[tokio::test]
+async fn an_acknowledged_message_has_the_reason_of_the_header() {
+    let long: &str = Box::leak("r".repeat(5_000).into_boxed_str());
+    let answers = [
+        Answer::Reason("discarded", "the caf%C3%A9 is closed: 100%25"),
+        Answer::Reason("discarded", "%FF is no UTF-8"),
+        Answer::Reason("discarded", long),
+        Answer::Outcome(204, "handled", "not a reason"),
+    ];
+    let mut scene = Scene::eager(answers).await;
+    let expected = json!("the café is closed: 100%");
+    for reason in [expected, Value::Null, Value::Null, Value::Null] {
+        let id = scene.publish(Message::new("hi"));
+        scene.acked(&id).await;
+        assert_eq!(attempts(&scene.emulator, &id).await[0]["reason"], reason);
+        assert_eq!(status_of(&scene.emulator, &id).await["reason"], reason);
+    }
+}
+
+#[tokio::test]
 async fn the_life_of_a_pulled_message_shows_its_settlements() {
     let emulator = emulator(Pace::Eager);
     let orders = emulator.create_topic(TOPIC).unwrap();

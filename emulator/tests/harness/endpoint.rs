@@ -24,6 +24,8 @@ pub(crate) enum Answer {
     Status(u16),
     /// This status, with the endpoint's outcome and a body.
     Outcome(u16, &'static str, &'static str),
+    /// 204, with the endpoint's outcome and its reason as it is in the header.
+    Reason(&'static str, &'static str),
     /// 301 to a path that would answer 204.
     Redirect,
     /// 204, after `Endpoint::release`.
@@ -180,6 +182,10 @@ async fn receive(
         Answer::Outcome(status, outcome, body) => {
             let status = StatusCode::from_u16(status).unwrap();
             (status, [("pushgate-outcome", outcome)], body).into_response()
+        }
+        Answer::Reason(outcome, reason) => {
+            let headers = [("pushgate-outcome", outcome), ("pushgate-reason", reason)];
+            (StatusCode::NO_CONTENT, headers).into_response()
         }
         Answer::Redirect => {
             (StatusCode::MOVED_PERMANENTLY, [("location", "/elsewhere")]).into_response()

@@ -72,7 +72,7 @@ function row(message) {
     if (status.state === "acked" && status.latencyMs !== null) parts.push({ text: duration(status.latencyMs), class: "nowrap" });
     if (status.state === "retrying") parts.push({ text: [status.reply, status.lastOutcome].filter(Boolean).join(": "), title: status.reason });
     if (status.attemptCount > 1) parts.push({ text: `${number(status.attemptCount)} attempts`, class: "nowrap" });
-    if (status.state === "retrying" && status.reason) parts.push({ text: status.reason, class: "faint clip", title: status.reason });
+    if (status.reason && !["waiting", "delivering"].includes(status.state)) parts.push({ text: status.reason, class: "faint clip", title: status.reason });
     return { key: status.subscription, parts };
   });
   if (!statuses.length) statuses.push({ key: "none", parts: [stateCell({ state: "unrouted" })] });
