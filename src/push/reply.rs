@@ -4,17 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use axum::Extension;
-#[cfg(feature = "dev")]
-use axum::http::HeaderValue;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::time::Instant;
 
 use crate::delivery::NotClaimed;
 use crate::delivery::settle::settlement::{End, Settlement};
-use crate::loggable::chain;
-#[cfg(feature = "dev")]
-use crate::loggable::excerpt;
+use crate::loggable::{chain, excerpt};
 use crate::push::binding::BindingError;
 use crate::push::body::BodyError;
 use crate::push::log_limit::LogLimit;
@@ -103,8 +100,10 @@ impl Decision {
 const OUTCOME_HEADER: HeaderName = HeaderName::from_static("pushgate-outcome");
 
 /// The header with the reason, percent-encoded, in `dev` only: an acknowledgement has no body that could name it.
-#[cfg(feature = "dev")]
 const REASON_HEADER: HeaderName = HeaderName::from_static("pushgate-reason");
+
+/// The bytes that are encoded there, besides those that are not ASCII.
+const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 
 /// The failures that are kept for the status.
 const FAILURES: usize = 50;
@@ -231,24 +230,21 @@ impl Replies {
             Extension(ToKnownCaller),
             [(OUTCOME_HEADER, outcome)],
         );
-        let response = match text {
+        let mut response = match text {
             Some(text) => (head.0, head.1, head.2, format!("{text}\n")).into_response(),
             None => head.into_response(),
         };
-        #[cfg(feature = "dev")]
-        let response = with_reason(response, line.reason.as_deref().filter(|_| is_dev));
+        if let Some(reason) = line.reason.as_deref().filter(|_| is_dev) {
+            add_reason(&mut response, reason);
+        }
         response
     }
 }
 
 /// Adds the beginning of the reason as a header.
-#[cfg(feature = "dev")]
-fn with_reason(mut response: Response, reason: Option<&str>) -> Response {
-    use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-    const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
-    let reason = reason.map(|reason| utf8_percent_encode(&excerpt(reason), ENCODED).to_string());
-    if let Some(Ok(reason)) = reason.map(HeaderValue::try_from) {
+fn add_reason(response: &mut Response, reason: &str) {
+    let reason = utf8_percent_encode(&excerpt(reason), ENCODED).to_string();
+    if let Ok(reason) = HeaderValue::try_from(reason) {
         response.headers_mut().insert(REASON_HEADER, reason);
     }
-    response
 }
