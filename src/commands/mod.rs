@@ -8,6 +8,7 @@ mod dev;
 mod doctor;
 mod generate;
 mod google;
+mod lines;
 mod pause;
 mod process;
 mod progress;

@@ -25,7 +25,7 @@ const ACK_IDS: usize = 500;
 /// The most requests at the same time.
 const REQUESTS: usize = 8;
 /// The most bytes that are held in memory.
-const LIMIT_BYTES: usize = 512 << 20;
+pub(super) const LIMIT_BYTES: usize = 512 << 20;
 /// The pause after an empty pull that did not wait.
 const PAUSE: Duration = Duration::from_millis(100);
 

@@ -6,6 +6,7 @@ mod file;
 mod held;
 mod letter;
 mod list;
+mod pace;
 mod replay;
 mod route;
 mod selected;

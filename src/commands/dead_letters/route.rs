@@ -3,13 +3,16 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
-use reqwest::StatusCode;
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Response, StatusCode};
 use tokio::time::Instant;
 
-use super::letter::{Letter, LetterError};
+use super::letter::{Letter, LetterError, printable};
+use super::pace::Pace;
 use crate::commands::google::{Google, GoogleError, OidcToken, PushConfig};
+use crate::commands::progress::print_note;
 use crate::environment::Environment;
+use crate::loggable::excerpt;
 use crate::publisher::{Channel, PublishError, Settings};
 
 /// The age at which an ID token is replaced. Google's are valid for an hour.
@@ -18,6 +21,10 @@ const TOKEN_AGE: Duration = Duration::from_secs(30 * 60);
 const SLACK: Duration = Duration::from_secs(10);
 /// The header in which the service names the outcome.
 const OUTCOME: &str = "pushgate-outcome";
+/// The outcome of a push whose message was not claimed.
+const REFUSED: &str = "refused";
+/// The times that one replay is sent again to a busy service.
+const REPEATS: usize = 4;
 
 /// The error of a replay that is not confirmed.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +43,14 @@ pub(super) enum NotReplayed {
     NoAnswer(String, #[source] reqwest::Error),
     #[error("the service answers {0}: see its log line of this message")]
     Status(StatusCode),
+    #[error("the service is busy, and answers {status}{reason}")]
+    Busy {
+        status: StatusCode,
+        /// The beginning of its answer, after a colon.
+        reason: String,
+        /// The pause that it asks for.
+        asked: Option<Duration>,
+    },
     #[error(
         "the endpoint answers {0} without the header {OUTCOME}: it is not a service of pushgate"
     )]
@@ -48,12 +63,6 @@ pub(super) enum NotReplayed {
     Published(#[from] PublishError),
     #[error(transparent)]
     Letter(#[from] LetterError),
-}
-
-impl NotReplayed {
-    fn is_transient(&self) -> bool {
-        matches!(self, Self::Status(StatusCode::TOO_MANY_REQUESTS))
-    }
 }
 
 /// The way of replays to the one subscription, or to the topic with all its subscriptions.
@@ -69,6 +78,7 @@ pub(super) struct Push {
     account: Option<OidcToken>,
     timeout: Duration,
     token: Mutex<Option<(Instant, String)>>,
+    pace: Pace,
 }
 
 impl Route {
@@ -98,6 +108,7 @@ impl Route {
             account,
             timeout: Duration::from_secs(found.ack_deadline_seconds) + SLACK,
             token: Mutex::default(),
+            pace: Pace::new(),
         })))
     }
 
@@ -119,13 +130,7 @@ impl Route {
         target: &Target<'_>,
     ) -> Result<String, NotReplayed> {
         match self {
-            Self::Push(push) => {
-                let patience = ExponentialBuilder::default()
-                    .with_max_times(5)
-                    .with_jitter();
-                let once = || push.send(letter, target);
-                once.retry(patience).when(NotReplayed::is_transient).await
-            }
+            Self::Push(push) => push.send(letter, target).await,
             Self::Topic(channel) => {
                 let sent = channel.enqueue(letter.draft(target.source())?).await?;
                 Ok(format!("published as {}", sent.await?))
@@ -135,7 +140,28 @@ impl Route {
 }
 
 impl Push {
+    /// Sends a replay, and sends it again after a pause if the service is busy.
     async fn send(&self, letter: &Letter, target: &Target<'_>) -> Result<String, NotReplayed> {
+        let mut repeats = 0;
+        loop {
+            self.pace.wait().await;
+            let sent = self.send_once(letter, target).await;
+            let Err(NotReplayed::Busy { asked, .. }) = &sent else {
+                self.pace.recover();
+                return sent;
+            };
+            if let (Some(pause), Err(busy)) = (self.pace.slow_down(*asked), &sent) {
+                let seconds = pause.as_secs_f64();
+                print_note(&format!("{busy}; all replays pause for {seconds:.1} s"));
+            }
+            if repeats == REPEATS {
+                return sent;
+            }
+            repeats += 1;
+        }
+    }
+
+    async fn send_once(&self, letter: &Letter, target: &Target<'_>) -> Result<String, NotReplayed> {
         let body = letter.push(&target.name, target.source());
         let mut request = self.google.http.post(&self.endpoint).json(&body);
         if let Some(account) = &self.account {
@@ -147,14 +173,19 @@ impl Push {
             let endpoint = self.endpoint.split('?').next().unwrap_or_default();
             NotReplayed::NoAnswer(endpoint.to_owned(), error.without_url())
         })?;
-        // Pub/Sub takes these as an acknowledgement, too (Google, *Push subscriptions*).
-        if !matches!(answer.status().as_u16(), 102 | 200 | 201 | 202 | 204) {
-            return Err(NotReplayed::Status(answer.status()));
-        }
         let outcome = answer.headers().get(OUTCOME);
         let outcome = outcome.and_then(|outcome| outcome.to_str().ok());
-        let outcome = outcome.ok_or(NotReplayed::OtherService(answer.status()))?;
-        Ok(outcome.to_owned())
+        let outcome = outcome.map(str::to_owned);
+        match (answer.status().as_u16(), outcome) {
+            // Pub/Sub takes these as an acknowledgement, too (Google, *Push subscriptions*).
+            (102 | 200 | 201 | 202 | 204, Some(outcome)) => Ok(outcome),
+            (102 | 200 | 201 | 202 | 204, None) => Err(NotReplayed::OtherService(answer.status())),
+            // A refusal does not concern the message. Cloud Run itself answers without the header.
+            (429 | 503, outcome) if outcome.as_deref().is_none_or(|one| one == REFUSED) => {
+                Err(busy(answer, outcome.is_some()).await)
+            }
+            _ => Err(NotReplayed::Status(answer.status())),
+        }
     }
 
     /// Returns the token, or a new one if it is old.
@@ -168,6 +199,23 @@ impl Push {
         let token = self.google.id_token(account).await?;
         *kept() = Some((Instant::now(), token.clone()));
         Ok(token)
+    }
+}
+
+/// Reads a busy answer. Only the service's own names its kind of refusal.
+async fn busy(mut answer: Response, is_own: bool) -> NotReplayed {
+    let asked = answer.headers().get(RETRY_AFTER);
+    let asked = asked.and_then(|asked| asked.to_str().ok()?.parse().ok());
+    let status = answer.status();
+    let mut reason = String::new();
+    if is_own && let Ok(Some(body)) = answer.chunk().await {
+        let text = excerpt(String::from_utf8_lossy(&body).trim());
+        reason = format!(": {}", printable(&text));
+    }
+    NotReplayed::Busy {
+        status,
+        reason,
+        asked: asked.map(Duration::from_secs),
     }
 }
 

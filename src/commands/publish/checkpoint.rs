@@ -6,7 +6,8 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::lines::lines;
+use super::LINE_BYTES;
+use crate::commands::lines::lines;
 use crate::dedup::Fingerprint;
 use crate::publisher::new_event_id;
 
@@ -65,7 +66,7 @@ impl Checkpoint {
         let mut source = File::open(source)?;
         // The source is opened and read once more afterwards, which a pipe cannot be.
         source.rewind()?;
-        let mut lines = lines(BufReader::new(source));
+        let mut lines = lines(BufReader::new(source), LINE_BYTES);
         for number in 1..=records.max(1) {
             let found = match lines.next().map(|line| line.text) {
                 Some(Ok(text)) => Some(Fingerprint::of(&text)),

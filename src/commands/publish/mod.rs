@@ -1,7 +1,6 @@
 //! `pushgate publish`: publishes one message, or each line of a file, after checking it against the topic's subscribers.
 
 mod checkpoint;
-mod lines;
 mod message;
 mod run;
 
@@ -17,9 +16,9 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::interval;
 
 use self::checkpoint::Checkpoint;
-use self::lines::{Line, lines, read_ahead};
 use self::message::subscribers;
 use self::run::Run;
+use super::lines::{Line, lines, read_ahead};
 use super::process::Signals;
 use super::progress::Progress;
 use crate::config::metadata::project_id;
@@ -27,6 +26,11 @@ use crate::environment::Environment;
 use crate::publisher::{Channel, EVENT_ID_ATTRIBUTE, Settings, full_name, new_event_id};
 use crate::service::Service;
 use crate::trace::Trace;
+
+/// The most bytes of a line: more than the largest message needs, with its attributes and the white space around it.
+const LINE_BYTES: u64 = 16 << 20;
+/// The lines that are read ahead.
+const LINES_AHEAD: usize = 16;
 
 /// The end of `--help`.
 pub(super) const HELP: &str = "\
@@ -196,13 +200,19 @@ impl Arguments {
 fn read(single: Option<String>, path: Option<&Path>) -> Result<Receiver<Line>, String> {
     if let Some(text) = single {
         let text = Ok(text.into());
-        return Ok(read_ahead(once(Line { number: None, text })));
+        return Ok(read_ahead(once(Line { number: None, text }), LINES_AHEAD));
     }
     let Some(path) = path else {
-        return Ok(read_ahead(lines(BufReader::new(stdin()))));
+        return Ok(read_ahead(
+            lines(BufReader::new(stdin()), LINE_BYTES),
+            LINES_AHEAD,
+        ));
     };
     match File::open(path) {
-        Ok(file) => Ok(read_ahead(lines(BufReader::new(file)))),
+        Ok(file) => Ok(read_ahead(
+            lines(BufReader::new(file), LINE_BYTES),
+            LINES_AHEAD,
+        )),
         Err(error) => Err(format!("cannot open {}: {error}", path.display())),
     }
 }

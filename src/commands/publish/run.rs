@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, timeout_at};
 
 use super::checkpoint::Checkpoint;
-use super::lines::Line;
 use super::message::{draft, faults};
 use super::{Arguments, Output};
+use crate::commands::lines::Line;
 use crate::commands::process::{Signals, print};
 use crate::commands::progress::{Progress, print_note};
 use crate::dedup::Fingerprint;

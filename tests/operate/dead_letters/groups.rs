@@ -1,9 +1,15 @@
 //! Groups of dead letters, and files of them.
 
-use serde_json::Value;
+use std::process::Stdio;
+use std::time::Duration;
 
-use super::{ID, dead_letters, forwarded, replay_all, run, run_with, service};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+
+use super::{ID, dead_letters, forwarded, prepared, replay_all, run, run_with, service};
 use crate::harness::probe::task;
+use crate::harness::process::Ended;
+use crate::harness::soon;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_are_listed_shown_and_discarded() {
@@ -78,5 +84,37 @@ async fn an_exported_dead_letter_is_imported_and_runs_once() {
     assert_eq!(service.runs(), 2);
     let twice = format!("{0}{0}", exported.stdout);
     let refused = run_with(&service, &["import", ID, "-"], &twice).await;
-    assert!(refused.stderr.contains("dead letter 2 of - repeats the id"));
+    assert!(refused.stderr.contains("line 2 of - repeats the id"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_publishes_each_line_as_it_is_read() {
+    let service = service().await;
+    let exported = |id: &str| {
+        let line =
+            json!({"id": id, "publishTime": "2026-12-01T00:00:00Z", "attributes": {}, "text": "1"});
+        format!("{line}\n")
+    };
+    let mut command = prepared(&service, &["import", ID, "-"]);
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = pipes.stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let first = exported("1");
+    stdin.write_all(first.as_bytes()).await.expect("it reads");
+    soon("the first one", async {
+        while dead_letters(&service).is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    let rest = format!("{}no dead letter\n{}", exported("2"), exported("3"));
+    stdin.write_all(rest.as_bytes()).await.expect("it reads");
+    drop(stdin);
+    let output = soon("the end", child.wait_with_output()).await;
+    let ended = Ended::of(output.expect("the command ends"));
+    assert_eq!(ended.code, Some(1));
+    let expected = "line 3 of - is not an exported dead letter";
+    assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    assert!(ended.stderr.contains("2 imported"), "{}", ended.stderr);
+    assert_eq!(dead_letters(&service).len(), 2);
 }

@@ -1,10 +1,11 @@
 //! Replays, and the messages that are not replayed.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::Redirect;
+use axum::body::Body;
+use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 use emulator::{Message, PushConfig};
 use pushgate::Idempotency;
@@ -77,6 +78,55 @@ async fn a_message_that_fails_again_stays_a_dead_letter() {
     let expected = "the service answers 503 Service Unavailable";
     assert!(replayed.stdout.contains(expected), "{}", replayed.stdout);
     assert_eq!(dead_letters(&service).len(), 1);
+}
+
+/// A busy service gets the same replays again, and not the others meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_service_is_given_time() {
+    let service = service().await;
+    for _ in 0..3 {
+        forwarded(&service, task::SUCCEED);
+    }
+    let answers: [(u16, &[(&str, &str)]); 3] = [
+        (503, &[("pushgate-outcome", "refused")]),
+        (503, &[]),
+        (
+            429,
+            &[("pushgate-outcome", "refused"), ("retry-after", "1")],
+        ),
+    ];
+    let busy = Arc::new(Mutex::new(answers.to_vec()));
+    let answer = move || {
+        let next = busy.lock().expect("answers").pop();
+        let (status, headers) = next.unwrap_or((204, &[("pushgate-outcome", "handled")]));
+        let headers = headers.iter().copied();
+        let response = headers.fold(
+            Response::builder().status(status),
+            |response, (name, value)| response.header(name, value),
+        );
+        std::future::ready(
+            response
+                .body(Body::from("the store is down"))
+                .expect("an answer"),
+        )
+    };
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/", socket.local_addr().expect("an address"));
+    let router = Router::new().route("/", post(answer));
+    tokio::spawn(async move { axum::serve(socket, router).await });
+    let subscription = service.google.emulator.subscription(&full(ID));
+    let moved = subscription.expect("a subscription");
+    moved.push_to(Some(PushConfig::new(url))).expect("moved");
+    let replayed = replay_all(&service).await;
+    assert_eq!(replayed.code, Some(0), "{}", replayed.stderr);
+    assert_eq!(replayed.stdout.matches("handled").count(), 3);
+    for expected in [
+        "the service is busy, and answers 429 Too Many Requests: the store is down; all replays pause for",
+        "3 replayed",
+    ] {
+        assert!(replayed.stderr.contains(expected), "{}", replayed.stderr);
+    }
+    assert!(dead_letters(&service).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,11 +6,6 @@ use tokio::sync::mpsc;
 
 use crate::loggable::encoding::utf8;
 
-/// The most bytes of a line: more than the largest message needs, with its attributes and the white space around it.
-const LINE_BYTES: u64 = 16 << 20;
-/// The lines that are read ahead.
-const LINES_AHEAD: usize = 16;
-
 /// The text of a message.
 pub(super) struct Line {
     /// Counted from 1, or `None` for a single message.
@@ -19,11 +14,12 @@ pub(super) struct Line {
     pub(super) text: io::Result<Vec<u8>>,
 }
 
-/// Reads on a thread of its own, a few lines ahead, and skips blank lines.
+/// Reads on a thread of its own, this number of lines ahead, and skips blank lines.
 pub(super) fn read_ahead(
     lines: impl Iterator<Item = Line> + Send + 'static,
+    ahead: usize,
 ) -> mpsc::Receiver<Line> {
-    let (sender, receiver) = mpsc::channel(LINES_AHEAD);
+    let (sender, receiver) = mpsc::channel(ahead);
     tokio::task::spawn_blocking(move || {
         let is_blank = |text: &Vec<u8>| text.iter().all(u8::is_ascii_whitespace);
         for line in lines {
@@ -36,12 +32,12 @@ pub(super) fn read_ahead(
     receiver
 }
 
-/// Returns the lines of a text, until one cannot be read. The kind of the error is `FileTooLarge` if a line is too long; lines
-/// after it can be read.
-pub(super) fn lines(reader: impl BufRead) -> impl Iterator<Item = Line> {
+/// Returns the lines of a text, until one cannot be read. The kind of the error is `FileTooLarge` if a line has more than `most`
+/// bytes; lines after it can be read.
+pub(super) fn lines(reader: impl BufRead, most: u64) -> impl Iterator<Item = Line> {
     let mut readable = Some(reader);
     (1..).map_while(move |number| {
-        let text = read_line(readable.as_mut()?, number == 1).transpose()?;
+        let text = read_line(readable.as_mut()?, number == 1, most).transpose()?;
         if matches!(&text, Err(error) if error.kind() != ErrorKind::FileTooLarge) {
             readable = None;
         }
@@ -50,17 +46,17 @@ pub(super) fn lines(reader: impl BufRead) -> impl Iterator<Item = Line> {
     })
 }
 
-fn read_line(reader: &mut impl BufRead, is_first: bool) -> io::Result<Option<Vec<u8>>> {
+fn read_line(reader: &mut impl BufRead, is_first: bool, most: u64) -> io::Result<Option<Vec<u8>>> {
     let mut text = Vec::new();
-    let mut bounded = reader.by_ref().take(LINE_BYTES + 1);
+    let mut bounded = reader.by_ref().take(most + 1);
     if bounded.read_until(b'\n', &mut text)? == 0 {
         return Ok(None);
     }
     if text.pop_if(|last| *last == b'\n').is_some() {
         text.pop_if(|last| *last == b'\r');
-    } else if text.len() as u64 > LINE_BYTES {
+    } else if text.len() as u64 > most {
         reader.skip_until(b'\n')?;
-        let fault = format!("longer than {LINE_BYTES} bytes");
+        let fault = format!("longer than {most} bytes");
         return Err(io::Error::new(ErrorKind::FileTooLarge, fault));
     }
     match is_first {
@@ -73,7 +69,7 @@ fn read_line(reader: &mut impl BufRead, is_first: bool) -> io::Result<Option<Vec
 mod tests {
     fn lines(text: &[u8]) -> Vec<String> {
         (1..)
-            .zip(super::lines(text))
+            .zip(super::lines(text, 1 << 20))
             .map(|(number, line)| match line.text {
                 Ok(text) => format!("{number} {}", String::from_utf8_lossy(&text)),
                 Err(error) => error.to_string(),
@@ -108,8 +104,8 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_skipped() {
-        let mut text = vec![b'x'; 17 << 20];
+        let mut text = vec![b'x'; 2 << 20];
         text.extend_from_slice(b"\nb\n");
-        assert_eq!(lines(&text), ["longer than 16777216 bytes", "2 b"]);
+        assert_eq!(lines(&text), ["longer than 1048576 bytes", "2 b"]);
     }
 }
