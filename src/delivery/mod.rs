@@ -39,8 +39,9 @@ use crate::delivery::running_subscriber::RunningSubscriber;
 use crate::delivery::settle::settle;
 use crate::delivery::settle::settlement::{End, RunEnd, Settlement};
 use crate::handler::state::States;
+use crate::loggable::chain;
 use crate::shutdown::{Shutdown, ShuttingDown};
-use crate::telemetry::spans::fail;
+use crate::telemetry::spans::{explain, fail};
 use crate::trace::Trace;
 
 /// Everything that deliveries share.
@@ -165,9 +166,9 @@ impl Deliveries {
 
 /// Adds the end of a delivery to its span.
 fn end_span(span: &SpanRef<'_>, settled: &Result<Settlement, NotClaimed>) {
-    let (outcome, is_redelivered) = match settled {
-        Ok(settlement) => (settlement.end.name(), settlement.end.is_redelivered()),
-        Err(_) => ("refused", true),
+    let (outcome, is_redelivered, reason) = match settled {
+        Ok(Settlement { end, reason, .. }) => (end.name(), end.is_redelivered(), reason.clone()),
+        Err(error) => ("refused", true, Some(chain(error))),
     };
     span.set_attribute(KeyValue::new("pushgate.outcome", outcome));
     if let Ok(Settlement {
@@ -179,5 +180,6 @@ fn end_span(span: &SpanRef<'_>, settled: &Result<Settlement, NotClaimed>) {
     }
     if is_redelivered {
         fail(span, outcome);
+        explain(span, outcome, &reason.unwrap_or_default());
     }
 }

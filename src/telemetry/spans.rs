@@ -15,6 +15,7 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::SdkTracer;
 use tokio::time::Instant;
 
+use crate::loggable::excerpt;
 use crate::trace::Trace;
 
 /// The tracer of a service, or nothing if spans are not exported.
@@ -160,6 +161,15 @@ pub(crate) fn fail(span: &SpanRef<'_>, kind: impl Into<Cow<'static, str>>) {
     let kind = kind.into();
     span.set_attribute(KeyValue::new("error.type", kind.to_string()));
     span.set_status(Status::error(kind));
+}
+
+/// Adds the beginning of the reason of a failure, as the log has it (OpenTelemetry, *Semantic conventions for exceptions on spans*).
+pub(crate) fn explain(span: &SpanRef<'_>, kind: &'static str, reason: &str) {
+    let attributes = vec![
+        KeyValue::new("exception.type", kind),
+        KeyValue::new("exception.message", excerpt(reason)),
+    ];
+    span.add_event("exception", attributes);
 }
 
 /// Ends the span of a push with its status code.

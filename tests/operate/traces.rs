@@ -161,6 +161,28 @@ async fn a_failed_delivery_has_an_error_type() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_failed_delivery_has_the_reason_of_its_log_line() {
+    let (mut service, mut collector) = traced(&[]).await;
+    let success = service.message(task::SUCCEED);
+    service.push(&success).await;
+    let message = service.message(task::FAIL);
+    push(&mut service, &message).await;
+    for span in collector.spans("subscribe probe", 2).await {
+        if !is_failed(&span) {
+            assert!(span.events.is_empty(), "{:?}", span.events);
+            continue;
+        }
+        let [event] = &span.events[..] else {
+            panic!("{:?}", span.events)
+        };
+        assert_eq!(event.name, "exception");
+        let attribute = |name| attribute(&event.attributes, name);
+        assert_eq!(attribute("exception.type"), Some("failed"));
+        assert_eq!(attribute("exception.message"), Some("broken"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_is_sent_in_the_trace_of_its_message() {
     let (mut service, mut collector) = traced(&[]).await;
     let message = published(&service, task::DEAD_LETTER, PUBLISHER);
