@@ -9,6 +9,8 @@ mod doctor;
 mod generate;
 mod google;
 mod lines;
+#[cfg(feature = "dev")]
+mod new;
 mod pause;
 mod process;
 mod progress;
@@ -47,6 +49,13 @@ enum Command {
     #[cfg(not(feature = "dev"))]
     #[command(hide = true)]
     Dev(Absent),
+    /// Writes a small service of your own, with tests, image and infrastructure.
+    #[cfg(feature = "dev")]
+    #[command(after_help = new::HELP)]
+    New(new::Arguments),
+    #[cfg(not(feature = "dev"))]
+    #[command(hide = true)]
+    New(Absent),
     /// Prints the declarations as JSON. It needs no settings and no store, and reports the same faults as serve.
     Describe(describe::Arguments),
     /// Writes the files that are derived from the declarations: documents, schemas, Terraform's variables. It needs no settings.
@@ -96,8 +105,10 @@ impl Command {
             Self::Serve(arguments) => serve::run(service, &arguments, environment).await,
             #[cfg(feature = "dev")]
             Self::Dev(arguments) => dev::run(service, &arguments, environment).await,
+            #[cfg(feature = "dev")]
+            Self::New(arguments) => new::run(&arguments, &environment),
             #[cfg(not(feature = "dev"))]
-            Self::Dev(_) => Err(WITHOUT_DEV.into()),
+            Self::Dev(_) | Self::New(_) => Err(WITHOUT_DEV.into()),
             Self::Describe(arguments) => describe::run(&service, &arguments),
             Self::Publish(arguments) => publish::run(&service, *arguments, environment).await,
             Self::DeadLetters(arguments) => {

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::environment::Environment;
 use crate::loggable::whole_chain;
+use crate::package::program;
 use crate::server::Running;
 
 /// The signals that end the process: SIGTERM, which Cloud Run sends, and SIGINT (ctrl-C). The first process of a container
@@ -83,7 +84,7 @@ pub(super) fn print_all(text: &str) -> io::Result<()> {
 
 /// Prints the error that ends the process. Where logs are JSON, it is one entry with a severity.
 pub(super) fn print_error(error: &(dyn Error + 'static), is_json: bool) {
-    let text = format!("pushgate: {}", whole_chain(error));
+    let text = format!("{}: {}", program(), whole_chain(error));
     let text = match is_json {
         true => serde_json::json!({"severity": "ERROR", "message": text}).to_string(),
         false => text,

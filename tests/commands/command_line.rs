@@ -65,10 +65,11 @@ async fn the_help_of_serve_lists_every_setting() {
         .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
         .collect();
     assert_eq!(
-        commands[..12],
+        commands[..13],
         [
             "serve",
             "dev",
+            "new",
             "describe",
             "generate",
             "check",

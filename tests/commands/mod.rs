@@ -6,4 +6,5 @@ mod command_line;
 mod dev;
 mod doctor;
 mod generate;
+mod new;
 mod top;

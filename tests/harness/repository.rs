@@ -39,6 +39,26 @@ impl Copy {
         copy
     }
 
+    /// The files of a folder that stays.
+    pub(crate) fn at(root: PathBuf) -> Self {
+        fs::create_dir_all(&root).expect("a folder");
+        Self { root, stays: true }
+    }
+
+    /// Makes the files those of another folder. Unchanged files are not written, so that nothing is built twice.
+    pub(crate) fn follow(&self, other: &Self) {
+        let files = other.files();
+        for path in &files {
+            let bytes = fs::read(other.root.join(path)).expect("a file");
+            if fs::read(self.root.join(path)).ok().as_ref() != Some(&bytes) {
+                self.put(path, &bytes);
+            }
+        }
+        for path in self.files().difference(&files) {
+            fs::remove_file(self.root.join(path)).expect("removed");
+        }
+    }
+
     fn take(&self, is_wanted: impl Fn(&str) -> bool) -> BTreeSet<String> {
         let files: BTreeSet<String> = listed(root())
             .into_iter()
