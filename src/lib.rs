@@ -1,7 +1,9 @@
 //! Receives Google Cloud Pub/Sub pushes and runs each message's handler **once**.
 //!
-//! Pub/Sub pushes each message at least once, and redelivers it after any status code but five. This library verifies, deduplicates
-//! and answers these pushes, and calls a plain function. Declare the function, and `main` is one list:
+//! # The idea
+//! Pub/Sub pushes each message at least once, and redelivers it after any status code but five. A subscriber is a plain function and
+//! a declaration beside it. This library verifies who pushes, recognizes duplicates, calls the function, and answers so that no
+//! message is lost. From the declaration it derives the infrastructure, the documents and a local Pub/Sub. `main` is one list:
 //!
 //! ```no_run
 //! use pushgate::{Idempotency, Message, Outcome, Service, Subscriber};
@@ -23,8 +25,118 @@
 //!         .purpose("Reserves stock for every paid order.")
 //!         .producers(["checkout"])
 //!         .idempotency(Idempotency::by_message_id());
-//!     Service::new().subscriber(orders).run()
+//!     Service::new()
+//!         .package(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+//!         .subscriber(orders)
+//!         .run()
 //! }
+//! ```
+//!
+//! The program has the commands `serve`, `dev` (with the feature `dev`), `generate`, `check`, `publish` and more: see its `--help`.
+//!
+//! # What a handler takes
+//! A [`Message`], a [`Context`] and [`State`]s, in any order.
+//!
+//! `Message<T>`: JSON, decoded and validated before the handler runs. A message that does not fit is dead-lettered.
+//! ```
+//! # use pushgate::Message;
+//! #[derive(serde::Deserialize, validator::Validate, schemars::JsonSchema)]
+//! struct Refund {
+//!     #[validate(range(min = 1))]
+//!     cents: u32,
+//! }
+//!
+//! async fn pay_back(refund: Message<Refund>) {
+//!     println!("{} cents", refund.cents);
+//! }
+//! # let _ = pushgate::Subscriber::new("refunds-payment", pay_back);
+//! ```
+//!
+//! `Message<`[`Raw`]`>`: the bytes as they were published.
+//! ```
+//! # use pushgate::{Message, Raw};
+//! async fn archive(picture: Message<Raw>) {
+//!     println!("{} bytes", picture.len());
+//! }
+//! # let _ = pushgate::Subscriber::new("pictures-archive", archive);
+//! ```
+//!
+//! `Message<`[`Attributes`]`>`: the attributes of a message whose data do not matter.
+//! ```
+//! # use pushgate::{Attributes, Message};
+//! async fn index(object: Message<Attributes>) {
+//!     println!("{:?}", object.get("objectId"));
+//! }
+//! # let _ = pushgate::Subscriber::new("uploads-index", index);
+//! ```
+//!
+//! [`Context`]: the key for the services that the handler calls, the time that is left, message id and attributes.
+//! ```
+//! # use pushgate::{Context, Message, Outcome, Raw};
+//! async fn import(file: Message<Raw>, context: Context) -> Outcome {
+//!     for line in file.split(|byte| *byte == b'\n') {
+//!         if context.is_stopping() {
+//!             return Outcome::retry("the time is up");
+//!         }
+//!         println!("{} bytes with the key {}", line.len(), context.idempotency_key());
+//!         tokio::task::yield_now().await;
+//!     }
+//!     Outcome::Success
+//! }
+//! # let _ = pushgate::Subscriber::new("files-import", import);
+//! ```
+//!
+//! [`State`]: what handlers share, opened once at the start.
+//! ```
+//! # use pushgate::{Environment, Message, Raw, Service, State};
+//! struct Bank {
+//!     url: String,
+//! }
+//!
+//! async fn open(environment: Environment) -> Result<Bank, &'static str> {
+//!     let url = environment.get("BANK_URL").ok_or("BANK_URL is not set")?;
+//!     Ok(Bank { url: url.into() })
+//! }
+//!
+//! async fn pay(_: Message<Raw>, bank: State<Bank>) {
+//!     println!("calling {}", bank.url);
+//! }
+//! # let _ = pushgate::Subscriber::new("payments", pay);
+//!
+//! let service = Service::new().state(open);
+//! ```
+//!
+//! `State<`[`Publisher<T>`](Publisher)`>`: publishes what follows from a message.
+//! ```
+//! # use pushgate::{Context, Message, Outgoing, PublishError, Publisher, Raw, Service, State};
+//! #[derive(serde::Serialize, validator::Validate)]
+//! struct Paid {
+//!     cents: u32,
+//! }
+//!
+//! async fn settle(_: Message<Raw>, context: Context, paid: State<Publisher<Paid>>) -> Result<(), PublishError> {
+//!     let event = Outgoing::new(Paid { cents: 1999 })
+//!         .caused_by(&context)
+//!         .event_id(format!("{}-paid", context.idempotency_key()));
+//!     paid.publish(event).await?;
+//!     Ok(())
+//! }
+//! # let _ = pushgate::Subscriber::new("settlement", settle);
+//!
+//! let service = Service::new().state(|environment| Publisher::<Paid>::open(environment, "payments"));
+//! ```
+//!
+//! # What it returns
+//! `()`, an [`Outcome`], or a `Result` of one of them. An error means that the message is delivered again.
+//!
+//! [`Subscriber::new`] takes an `async` function, [`Subscriber::blocking`] one that waits on its thread, [`Subscriber::cpu`] one that
+//! computes:
+//! ```
+//! # use pushgate::{Message, Raw, Subscriber};
+//! fn write(letter: Message<Raw>) -> std::io::Result<()> {
+//!     std::fs::write("letter", &**letter)
+//! }
+//! let letters = Subscriber::blocking("letters", write);
 //! ```
 //!
 //! # The path of a push
@@ -89,6 +201,7 @@ pub use trace::{Trace, TraceError};
 /// The examples of the pages, compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/adopt.md")]
 #[doc = include_str!("../docs/start/first-subscriber.md")]
 #[doc = include_str!("../docs/start/own-repository.md")]
 #[doc = include_str!("../docs/guides/idempotency-keys.md")]
