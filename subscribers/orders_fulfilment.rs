@@ -19,6 +19,7 @@ pub(crate) fn subscriber() -> Subscriber {
         .ack_deadline(Duration::from_secs(60))
         .retry(Backoff::from_secs(10, 600))
         .attempts(25)
+        .retain_handled()
         .expected_throughput(5.0)
         .expected_latency(Duration::from_secs(2))
         .alerts(

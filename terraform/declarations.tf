@@ -54,6 +54,7 @@ variable "subscriptions" {
     max_delivery_attempts      = optional(number, 25)        # 5 to 100, then the message is dead-lettered.
     dead_letter_topic          = string                      # Created here, with a subscription of the same name.
     message_retention_duration = optional(string, "604800s") # 600s to 2678400s: the retention of an unhandled message.
+    retain_acked_messages      = optional(bool, false)       # The same retention for handled ones, for `pushgate replay`; it costs storage.
     enable_message_ordering    = optional(bool, false)       # Changing it replaces the subscription: see README.md.
     filter                     = optional(string)            # At most 256 bytes. Changing it replaces the subscription, too.
     unwrapped                  = optional(bool, false)       # Pushes the payload as it is, with the metadata as headers.

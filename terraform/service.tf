@@ -15,6 +15,8 @@ locals {
   store_ca_folder = "/etc/pushgate/store"
 
   environment = merge(
+    # The commands of operators have tokens of the push accounts.
+    length(var.operators) > 0 ? { PUSHGATE_OPERATORS = join(",", concat([google_service_account.push.email], sort(tolist(local.declared_push_accounts)))) } : {},
     var.environment,
     {
       GOOGLE_CLOUD_PROJECT    = var.project

@@ -8,6 +8,7 @@ resource "google_pubsub_subscription" "subscription" {
   topic                      = google_pubsub_topic.topic[each.value.topic].id
   ack_deadline_seconds       = each.value.ack_deadline_seconds
   message_retention_duration = each.value.message_retention_duration
+  retain_acked_messages      = each.value.retain_acked_messages
   enable_message_ordering    = each.value.enable_message_ordering
   filter                     = each.value.filter
   labels                     = var.labels

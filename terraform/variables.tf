@@ -134,7 +134,7 @@ variable "message_storage_regions" {
 }
 
 variable "operators" {
-  description = "Members that operate the service with `pushgate dead-letters`, `pause` and `resume`: `group:…`, `user:…`. They receive the rights on dead letters, subscriptions and the push accounts that these commands need, and can push as Pub/Sub does."
+  description = "Members that operate the service with `pushgate dead-letters`, `message`, `replay`, `pause` and `resume`: `group:…`, `user:…`. They receive the rights on dead letters, subscriptions and the push accounts that these commands need, and can push as Pub/Sub does. The push accounts become PUSHGATE_OPERATORS of the service, unless `environment` sets it."
   type        = set(string)
   default     = []
   nullable    = false

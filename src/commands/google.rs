@@ -91,6 +91,9 @@ pub(super) struct Subscription {
     pub(super) push_config: Value,
     pub(super) ack_deadline_seconds: u64,
     pub(super) message_retention_duration: String,
+    pub(super) retain_acked_messages: bool,
+    /// The retention of the topic, if it keeps messages for new subscriptions and for seeks.
+    pub(super) topic_message_retention_duration: Option<String>,
     pub(super) labels: BTreeMap<String, String>,
 }
 
@@ -192,6 +195,14 @@ impl Google {
         let url = format!("{}/v1/{name}", self.pubsub);
         let patched = self.call::<IgnoredAny>(Method::PATCH, &call, &url, Some(body));
         patched.await.map(drop)
+    }
+
+    /// Creates a resource by its full name.
+    pub(super) async fn put(&self, name: &str, body: Value) -> Result<(), GoogleError> {
+        let call = format!("the creation of {name}");
+        let url = format!("{}/v1/{name}", self.pubsub);
+        let created = self.call::<IgnoredAny>(Method::PUT, &call, &url, Some(body));
+        created.await.map(drop)
     }
 
     /// Calls a method of a subscription, such as `acknowledge`.

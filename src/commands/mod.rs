@@ -1,6 +1,7 @@
 //! The command line: one file or folder for each subcommand.
 
 mod check;
+mod consent;
 mod dead_letters;
 mod describe;
 #[cfg(feature = "dev")]
@@ -9,12 +10,15 @@ mod doctor;
 mod generate;
 mod google;
 mod lines;
+mod message;
+mod operator;
 #[cfg(feature = "dev")]
 mod new;
 mod pause;
 mod process;
 mod progress;
 mod publish;
+mod replay;
 mod serve;
 mod top;
 
@@ -70,6 +74,12 @@ enum Command {
     /// Lists, shows, replays, discards, exports and imports dead letters.
     #[command(after_help = dead_letters::HELP)]
     DeadLetters(dead_letters::Arguments),
+    /// Shows the record of a message: its state, claims, lease and failures. Forgets, parks or releases it.
+    #[command(after_help = message::HELP)]
+    Message(message::Arguments),
+    /// Runs the messages of a time once more, also those that were handled.
+    #[command(after_help = replay::HELP)]
+    Replay(replay::Arguments),
     /// Stops the pushes of a subscription, whose messages wait; without a name, lists the paused ones.
     #[command(after_help = pause::HELP)]
     Pause(pause::Arguments),
@@ -114,6 +124,8 @@ impl Command {
             Self::DeadLetters(arguments) => {
                 dead_letters::run(&service, arguments, environment).await
             }
+            Self::Message(arguments) => message::run(&service, &arguments, &environment).await,
+            Self::Replay(arguments) => replay::run(&service, &arguments, &environment).await,
             Self::Pause(arguments) => pause::pause(&service, &arguments, &environment).await,
             Self::Resume(arguments) => pause::resume(&service, &arguments, &environment).await,
             Self::Doctor(arguments) => doctor::run(&service, &arguments, &environment).await,

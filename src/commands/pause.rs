@@ -43,7 +43,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum PauseError {
+pub(super) enum PauseError {
     #[error("{0} is paused already")]
     Paused(String),
     #[error("{0} is a pull subscription: there are no pushes to pause")]
@@ -170,7 +170,10 @@ fn paused(name: &str, found: &Subscription) -> Result<BTreeMap<String, String>, 
 }
 
 /// Returns the push configuration that is kept in labels, if there is one.
-fn kept(name: &str, labels: &BTreeMap<String, String>) -> Result<Option<Value>, PauseError> {
+pub(super) fn kept(
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> Result<Option<Value>, PauseError> {
     let parts = labels.iter().filter(|(label, _)| label.starts_with(LABEL));
     let digits: String = parts.map(|(_, part)| part.as_str()).collect();
     if digits.is_empty() {

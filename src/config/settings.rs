@@ -51,7 +51,7 @@ settings! {
         "the service accounts that may push",
         "e-mails as in tokens, in lower case, separated by commas";
     OPERATORS: "PUSHGATE_OPERATORS", None,
-        "the accounts that may read the status at /operate/; without any there is none at the service's port",
+        "the accounts that may read the status and change records at /operate/; without any there is none at the service's port",
         "e-mails as in tokens, in lower case, separated by commas";
     PAUSED: "PUSHGATE_PAUSED", None,
         "the subscriptions whose pushes are answered 503 without a run; each push uses up a delivery attempt, which pushgate pause does not",

@@ -1,12 +1,13 @@
 //! Deduplication stores: the records of messages that are in progress or done.
 //!
 //! # A store of your own
-//! A store implements three traits, divided by caller, and is passed to [`Service::store`](crate::Service::store):
+//! A store implements four traits, divided by caller, and is passed to [`Service::store`](crate::Service::store):
 //!
 //! | trait | caller | methods |
 //! |---|---|---|
 //! | [`ClaimStore`] | a delivery that wants to handle a message | `claim`, `look` |
 //! | [`TicketStore`] | the delivery that holds the claim | `begin`, `renew`, `finish`, `release` |
+//! | [`OperatorStore`] | an operator; it may keep the defaults | `inspect`, `replace`, `read_text`, `write_text` |
 //! | [`DedupStore`] | the service, at its start and for readiness | `ping`, `advice` |
 //!
 //! These rules apply to all of them:
@@ -31,6 +32,8 @@ mod firestore;
 mod key;
 mod layers;
 mod memory;
+mod notice;
+mod operator;
 #[cfg(feature = "redis")]
 mod redis;
 mod setting;
@@ -48,8 +51,12 @@ pub use fingerprint::Fingerprint;
 #[cfg(feature = "firestore")]
 pub use firestore::{FirestoreDatabase, FirestoreStore, NotADatabase};
 pub use key::MessageKey;
-pub(crate) use layers::ProtectedStore;
+pub(crate) use layers::{KNOWN_AFTER, ProtectedStore};
 pub use memory::MemoryStore;
+pub(crate) use notice::{Notice, Replay};
+pub use operator::{
+    Details, MessageState, OperatorStore, Replacement, StoreTime, TEXT_LIMIT_BYTES, Text,
+};
 #[cfg(feature = "redis")]
 pub use redis::{RedisAddress, RedisAddressError, RedisStore};
 pub(crate) use setting::StoreSetting;
@@ -86,7 +93,7 @@ pub trait TicketStore: Send + Sync {
 
 /// A store for deduplication. The [module](self) describes how to write one.
 #[async_trait]
-pub trait DedupStore: ClaimStore + TicketStore {
+pub trait DedupStore: ClaimStore + TicketStore + OperatorStore {
     /// Checks that the store answers, for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
 
@@ -152,13 +159,24 @@ pub enum Claim {
     Granted {
         /// 1, or more after claims whose owner ended without settling it.
         number: u32,
-        /// True if an earlier claim began a run ([`TicketStore::begin`]) whose end was never recorded.
-        is_run_lost: bool,
+        /// The fate of the message before this claim.
+        earlier: Earlier,
     },
     /// Another ticket holds the message.
     InProgress,
     /// The message was handled within its window. The fingerprint is the one of its ticket.
     Done(Option<Fingerprint>),
+}
+
+/// The fate of a message before a claim, as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// No run is left without its end.
+    Nothing,
+    /// A claim began a run ([`TicketStore::begin`]) whose end was never recorded.
+    RunLost,
+    /// An operator has parked the message ([`Replacement::Parked`]).
+    Parked,
 }
 
 /// The result of a step of a claim's holder.
@@ -197,6 +215,9 @@ pub enum StoreError {
     /// The value under a key of pushgate is not a record of pushgate.
     #[error("the deduplication store has an unknown value under a key of pushgate")]
     Corrupt,
+    /// The store lacks the steps of an operator.
+    #[error("the deduplication store lacks the steps of an operator: see OperatorStore")]
+    Unsupported,
     /// All records are in progress, and the capacity is reached.
     #[error("the deduplication store is full of {0} messages in progress")]
     Full(usize),
@@ -214,6 +235,7 @@ impl StoreError {
             Self::Unavailable(_) => "unavailable",
             Self::Rejected(_) => "rejected",
             Self::Corrupt => "corrupt",
+            Self::Unsupported => "unsupported",
             Self::Full(_) => "full",
         }
     }
@@ -228,7 +250,7 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::Full(_) => true,
-            Self::Rejected(_) | Self::Corrupt => false,
+            Self::Rejected(_) | Self::Corrupt | Self::Unsupported => false,
         }
     }
 }

@@ -8,7 +8,9 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::breaker::Permit;
-use crate::dedup::{Claim, ClaimStore, Fingerprint, Record, StoreError, Ticket};
+use crate::dedup::{
+    Claim, ClaimStore, Earlier, Fingerprint, MessageState, Record, StoreError, Ticket,
+};
 use crate::delivery::NotClaimed;
 use crate::delivery::admission::Waiting;
 use crate::delivery::dead_letter::Reason;
@@ -58,16 +60,16 @@ async fn claim_for(
             is_in_progress: false,
         };
         let settlement = match claiming.claim(permit).await {
-            Ok(Answer::Granted {
-                number,
-                is_run_lost,
-            }) => {
-                delivery.apply_grant(number, is_run_lost);
+            Ok(Answer::Granted { number, earlier }) => {
+                delivery.apply_grant(number, earlier);
                 return Ok(Claimed::Granted { number });
             }
             Ok(Answer::NotGranted(end)) => end.into(),
             Ok(Answer::Done(before)) => match delivery.conflict_with(before) {
-                None => End::Duplicate.into(),
+                None => match delivery.run_again().await? {
+                    Again::UnderAnotherId => continue,
+                    Again::No(end) => end.into(),
+                },
                 Some(Conflict::Ignore) => End::OtherPayloadIgnored.because(OTHER_PAYLOAD),
                 Some(Conflict::Retry) => End::OtherPayload.because(OTHER_PAYLOAD),
                 Some(Conflict::DeadLetter) => {
@@ -101,19 +103,61 @@ impl Delivery {
 
     /// Dead-letters the message under its own id instead of its key.
     fn use_message_id_as_key(&mut self) {
+        self.handled_id = None;
         self.ticket = self.subscriber.ticket(Identity::of_message(&self.input));
         self.next = Next::DeadLetter(Reason::idempotency(
             "the idempotency key was handled before with another payload".into(),
         ));
     }
 
-    /// Applies a granted claim. A `number` above 1 means that an earlier claim's lease expired; `is_run_lost` means that its run
-    /// had begun, so that a subscriber that parks does not run the message again.
-    fn apply_grant(&mut self, number: u32, is_run_lost: bool) {
+    /// Gives a handled message another identity, if an operator has begun a replay of it since it was handled.
+    async fn run_again(&mut self) -> Result<Again, StoreError> {
+        let subscriber = Arc::clone(&self.subscriber);
+        let notice = subscriber.store.notice(&subscriber.name).await;
+        let Some(replay) = notice.replay_of(self.input.context.publish_time) else {
+            return Ok(Again::No(End::Duplicate));
+        };
+        let mut handled = self.ticket.key.clone();
+        if let Some(id) = &self.handled_id {
+            handled.id.clone_from(id);
+        }
+        let again = replay.identify(&handled.id);
+        let Some(store) = subscriber.store.for_operators() else {
+            return Ok(Again::No(End::Duplicate));
+        };
+        if again == self.ticket.key.id {
+            return Ok(Again::No(End::Duplicate));
+        }
+        match store.inspect(&handled).await? {
+            Some(record) if record.state != MessageState::Done => {
+                return Ok(Again::No(End::InProgress));
+            }
+            Some(record) if record.time >= replay.at() => {
+                return Ok(Again::No(End::Duplicate));
+            }
+            Some(_) | None => {}
+        }
+        self.handled_id = Some(handled.id);
+        self.ticket = subscriber.ticket(Identity {
+            id: again,
+            fingerprint: self.ticket.fingerprint,
+        });
+        Ok(Again::UnderAnotherId)
+    }
+
+    /// Applies a granted claim. A `number` above 1 means that an earlier claim's lease expired. A message that an operator parked,
+    /// or whose run was lost and whose subscriber parks it, does not run.
+    fn apply_grant(&mut self, number: u32, earlier: Earlier) {
+        if earlier == Earlier::Parked {
+            if let Next::Run = self.next {
+                self.next = Next::Park(Reason::parked());
+            }
+            return;
+        }
         if number == 1 {
             return;
         }
-        let (run, next) = match (self.parks(), is_run_lost) {
+        let (run, next) = match (self.parks(), earlier == Earlier::RunLost) {
             (true, true) => {
                 if let Next::Run = self.next {
                     self.next = Next::Park(Reason::outcome_unknown());
@@ -152,10 +196,18 @@ impl Delivery {
     }
 }
 
+/// The decision about a handled message.
+enum Again {
+    /// It runs once more, and is recorded under another id.
+    UnderAnotherId,
+    /// The delivery ends.
+    No(End),
+}
+
 /// The store's answer to a claim, or to the look at another delivery's claim.
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
-    Granted { number: u32, is_run_lost: bool },
+    Granted { number: u32, earlier: Earlier },
     Done(Option<Fingerprint>),
     NotGranted(End),
 }
@@ -180,14 +232,8 @@ impl Claiming<'_> {
                 return Err(ShuttingDown.into());
             }
             match self.store.claim(self.ticket).await? {
-                Claim::Granted {
-                    number,
-                    is_run_lost,
-                } => {
-                    return Ok(Answer::Granted {
-                        number,
-                        is_run_lost,
-                    });
+                Claim::Granted { number, earlier } => {
+                    return Ok(Answer::Granted { number, earlier });
                 }
                 Claim::Done(fingerprint) => return Ok(Answer::Done(fingerprint)),
                 Claim::InProgress => self.is_in_progress = true,
@@ -290,7 +336,7 @@ mod tests {
             store.claim(&holder).await.expect("claimed"),
             Claim::Granted {
                 number: 1,
-                is_run_lost: false
+                earlier: Earlier::Nothing
             }
         );
         let then = then(Arc::clone(&store), holder);

@@ -26,6 +26,8 @@ pub(crate) struct Delivery {
     pub(crate) input: handler::Input,
     /// The owner id with which the message is claimed.
     pub(crate) ticket: Ticket,
+    /// The id under which the message was handled before, if an operator replays it.
+    pub(crate) handled_id: Option<String>,
     /// The time from which all limits count.
     pub(crate) arrival: Instant,
     /// The step after the claim.
@@ -83,6 +85,7 @@ impl Delivery {
             subscriber,
             input,
             arrival,
+            handled_id: None,
             next,
             is_unguarded: false,
             _places: places,

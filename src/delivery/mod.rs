@@ -12,7 +12,9 @@ pub(crate) mod dead_letter;
 #[expect(clippy::module_inception, reason = "it is the folder's subject")]
 pub(crate) mod delivery;
 pub(crate) mod envelope;
+pub(crate) mod failures;
 pub(crate) mod lease;
+pub(crate) mod operator;
 pub(crate) mod pools;
 pub(crate) mod run;
 pub(crate) mod running_subscriber;
@@ -123,7 +125,11 @@ impl Deliveries {
         };
         let lease = Lease::keep(&delivery);
         let settlement = match run(&delivery, &lease, permit, self).await {
-            Run::Ended(end) => settle(&delivery, &lease, self, end).await,
+            Run::Ended(end) => {
+                let settled = settle(&delivery, &lease, self, end).await;
+                self.note(&delivery, &settled);
+                settled
+            }
             Run::StillRunning(job) => self.settle_later(job, delivery, lease),
         };
         Ok(Settlement {
@@ -138,15 +144,23 @@ impl Deliveries {
         delivery.log_error(&format!(
             "a handler does not stop at its hard limit of {limit:?}: it must check Context::is_stopping, or await"
         ));
+        let settled = End::StillRunning.because(format!(
+            "the handler passed its hard limit of {limit:?} and cannot be stopped; the message keeps its claim until it ends: see Context::is_stopping, .ack_deadline(…) and .hard_limit(…)"
+        ));
+        self.note(&delivery, &settled);
         let deliveries = self.clone();
         self.shutdown.deliveries.spawn(async move {
             deliveries
                 .wait_for_unstoppable(job, &delivery, &lease)
                 .await
         });
-        End::StillRunning.because(format!(
-            "the handler passed its hard limit of {limit:?} and cannot be stopped; the message keeps its claim until it ends: see Context::is_stopping, .ack_deadline(…) and .hard_limit(…)"
-        ))
+        settled
+    }
+
+    /// Notes a failed delivery for operators.
+    fn note(&self, delivery: &Delivery, settled: &Settlement) {
+        let tasks = &self.shutdown.deliveries;
+        failures::note(delivery, settled, tasks);
     }
 
     /// Waits for a handler that cannot be stopped. If the process exits first, the claim is not released, since the handler may

@@ -15,6 +15,9 @@ use crate::telemetry::export::Recorder;
 use crate::telemetry::metrics::SubscriptionMetrics;
 use crate::telemetry::spans::Spans;
 
+/// The number of failures that are noted at once.
+const NOTES_AT_ONCE: usize = 8;
+
 /// The messages that an `async` handler takes at once, unless declared.
 const ASYNC_PLACES: usize = 100;
 
@@ -36,6 +39,8 @@ pub(crate) struct RunningSubscriber {
     pub(crate) quota: Quota,
     /// The deliveries that wait for another delivery of their message.
     pub(crate) waiting: Waiting,
+    /// The places for failures that are being noted.
+    pub(crate) notes: Arc<Semaphore>,
     /// The circuit breaker, if one is declared.
     breaker: Option<Arc<Breaker>>,
     /// The spans of its deliveries.
@@ -88,6 +93,7 @@ impl RunningSubscriber {
             },
             places: Arc::new(Semaphore::new(places)),
             waiting: Waiting::of(places),
+            notes: Arc::new(Semaphore::new(NOTES_AT_ONCE)),
             quota,
             breaker: declared.runs.circuit_breaker.map(|breaker| {
                 let rules = Rules {

@@ -74,6 +74,8 @@ pub(super) struct Declared<'a> {
     filter: Option<&'a str>,
     enable_message_ordering: bool,
     message_retention_duration: Seconds,
+    /// True if handled messages are kept, too, so that they can be replayed.
+    retain_acked_messages: bool,
     #[schemars(range(min = 10, max = 600))]
     ack_deadline_seconds: u64,
     soft_limit: Seconds,
@@ -177,6 +179,7 @@ impl<'a> Declared<'a> {
             filter: subscriber.cloud.filter.as_deref(),
             enable_message_ordering: subscriber.cloud.is_ordered,
             message_retention_duration: Seconds(subscriber.cloud.retention),
+            retain_acked_messages: subscriber.cloud.retains_handled,
             ack_deadline_seconds: subscriber.cloud.ack_deadline.as_secs(),
             soft_limit: Seconds(limits.soft),
             hard_limit: Seconds(limits.hard),

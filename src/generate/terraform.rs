@@ -47,6 +47,7 @@ fn subscription(subscriber: &Subscriber) -> Value {
         "max_delivery_attempts": cloud.attempts,
         "dead_letter_topic": subscriber.dead_letter_topic,
         "message_retention_duration": Seconds(cloud.retention),
+        "retain_acked_messages": cloud.retains_handled,
         "enable_message_ordering": cloud.is_ordered,
         "filter": cloud.filter,
         "unwrapped": pushes.form == Form::Unwrapped,
@@ -105,7 +106,7 @@ mod tests {
                     "topic": "orders", "purpose": "Mails.", "owner": null, "ack_deadline_seconds": 60,
                     "minimum_backoff": "10s", "maximum_backoff": "600s", "max_delivery_attempts": 25,
                     "dead_letter_topic": "orders-mail-dead-letter", "message_retention_duration": "604800s",
-                    "enable_message_ordering": false, "filter": null, "unwrapped": false, "audience": null,
+                    "retain_acked_messages": false, "enable_message_ordering": false, "filter": null, "unwrapped": false, "audience": null,
                     "service_account_email": null, "expected": null,
                     "alerts": {"oldest_unacked_age_seconds": 1800, "undelivered_messages": null, "failed_push_share": 0.5},
                 }},
@@ -124,6 +125,7 @@ mod tests {
             .unwrapped()
             .owner("mail team")
             .retention(Duration::from_secs(1200))
+            .retain_handled()
             .audience("a")
             .audience("b")
             .callers(["push@shop.example"])
@@ -142,6 +144,7 @@ mod tests {
             ("unwrapped", json!(true)),
             ("owner", json!("mail team")),
             ("message_retention_duration", json!("1200s")),
+            ("retain_acked_messages", json!(true)),
             ("audience", json!("a")),
             ("service_account_email", json!("push@shop.example")),
             (

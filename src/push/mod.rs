@@ -150,8 +150,8 @@ impl PushReceiver {
         Ok(self.authentication.check(headers).await?)
     }
 
-    /// Checks that a request comes from an operator.
-    pub(crate) async fn check_operator(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    /// Checks that a request comes from an operator, and returns the operator's e-mail.
+    pub(crate) async fn check_operator(&self, headers: &HeaderMap) -> Result<String, Refusal> {
         let caller = self.authenticate(headers).await?;
         match &self.operators {
             Some(operators) => Ok(operators.check(caller)?),

@@ -20,12 +20,13 @@ pub(crate) enum NotOperator {
 }
 
 impl Operators {
-    pub(crate) fn check(&self, caller: Caller) -> Result<(), NotOperator> {
+    /// Returns the e-mail of an operator.
+    pub(crate) fn check(&self, caller: Caller) -> Result<String, NotOperator> {
         if !self.emails.contains(&caller.email) {
             return Err(NotOperator::Email(caller.email));
         }
         match self.audiences.contains(&caller.audience) {
-            true => Ok(()),
+            true => Ok(caller.email),
             false => Err(NotOperator::Audience(caller.audience)),
         }
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod connections;
 mod http;
+mod operate;
 mod status;
 
 use std::net::SocketAddr;
@@ -113,7 +114,7 @@ pub(crate) fn serve(
         None => None,
     };
     let status = match receiver.operators {
-        Some(_) => status::for_operators(watched),
+        Some(_) => operate::routes(watched),
         None => Router::new(),
     };
     let router = Router::new()

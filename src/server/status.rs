@@ -3,14 +3,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_SECURITY_POLICY;
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
-use tokio::time::Instant;
 
 use crate::push::PushReceiver;
 use crate::telemetry::export::Telemetry;
@@ -100,34 +98,13 @@ pub(super) fn routes() -> Router<Watched> {
         .route("/status", get(status))
 }
 
-/// Returns the same routes below `/operate/`, for operators only.
-pub(super) fn for_operators(watched: Watched) -> Router {
-    let receiver = Arc::clone(&watched.receiver);
-    Router::new()
-        .route("/operate/", get(page))
-        .route("/operate/status", get(status))
-        .layer(from_fn_with_state(receiver, check))
-        .with_state(watched)
-}
-
-/// Passes the request of an operator.
-async fn check(
-    State(receiver): State<Arc<PushReceiver>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let arrival = Instant::now();
-    match receiver.check_operator(request.headers()).await {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => receiver.replies.refuse(arrival, refusal),
-    }
-}
-
-async fn page() -> impl IntoResponse {
+/// Returns the page.
+pub(super) async fn page() -> impl IntoResponse {
     ([(CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE))
 }
 
-async fn status(State(watched): State<Watched>) -> impl IntoResponse {
+/// Returns the status as JSON.
+pub(super) async fn status(State(watched): State<Watched>) -> impl IntoResponse {
     let Watched {
         receiver,
         telemetry,

@@ -55,6 +55,7 @@ pub(crate) struct CloudSettings {
     pub(crate) filter: Option<String>,
     pub(crate) is_ordered: bool,
     pub(crate) retention: Duration,
+    pub(crate) retains_handled: bool,
 }
 
 impl Default for CloudSettings {
@@ -66,6 +67,7 @@ impl Default for CloudSettings {
             filter: None,
             is_ordered: false,
             retention: Duration::from_secs(7 * 24 * 60 * 60),
+            retains_handled: false,
         }
     }
 }
@@ -121,6 +123,14 @@ impl Subscriber {
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.cloud.retention = retention;
+        self
+    }
+
+    /// Also keeps handled messages for the [`retention`](Self::retention), so that `pushgate replay` can run them again. Google charges
+    /// for their storage (Google, *Subscription*, `retainAckedMessages`).
+    #[must_use]
+    pub fn retain_handled(mut self) -> Self {
+        self.cloud.retains_handled = true;
         self
     }
 

@@ -91,33 +91,33 @@ impl Idempotency {
     /// Recognises each redelivery of Pub/Sub by its message id, but not a publisher's second publish of the same event.
     #[must_use]
     pub fn by_message_id() -> Self {
-        Self::by(Key::MessageId)
+        Self::with(Key::MessageId)
     }
 
     /// Recognises messages by this attribute, which the publisher sets to the same value in every publish of an event. A
     /// message without it is dead-lettered.
     pub fn by_attribute(name: impl Into<String>) -> Self {
-        Self::by(Key::Attribute { key: name.into() })
+        Self::with(Key::Attribute { key: name.into() })
     }
 
     /// Recognises messages by the value at this place of their JSON payload, a JSON Pointer (RFC 6901) such as `/order/id`. The
     /// value must be a string, an integer of at most 64 bits or a boolean. A message without it is dead-lettered.
     pub fn by_payload(pointer: impl Into<String>) -> Self {
-        Self::by(Key::Payload {
+        Self::with(Key::Payload {
             key: pointer.into(),
         })
     }
 
     /// Recognises messages by the text that this function returns. A message for which it returns none is dead-lettered.
     pub fn by_function(key: impl Fn(&Input) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self::by(Key::Function {
+        Self::with(Key::Function {
             function: Arc::new(key),
         })
     }
 
     /// Runs the handler for each delivery, duplicates included. `reason` explains why that is harmless.
     pub fn none(reason: impl Into<String>) -> Self {
-        Self::by(Key::None {
+        Self::with(Key::None {
             reason: reason.into(),
         })
     }
@@ -130,7 +130,7 @@ impl Idempotency {
         self
     }
 
-    fn by(key: Key) -> Self {
+    fn with(key: Key) -> Self {
         Self {
             key,
             conflict: Conflict::default(),
@@ -154,6 +154,16 @@ impl Idempotency {
             Key::Payload { .. } => "payload",
             Key::Function { .. } => "function",
             Key::None { .. } => "none",
+        }
+    }
+
+    /// Describes the key that publishers give their messages; `None` if the message id is the key.
+    pub(crate) fn by(&self) -> Option<String> {
+        match &self.key {
+            Key::MessageId | Key::None { .. } => None,
+            Key::Attribute { key } => Some(format!("the attribute {key:?}")),
+            Key::Payload { key } => Some(format!("the value at {key:?} in their payload")),
+            Key::Function { .. } => Some("the text of their declared function".to_owned()),
         }
     }
 
@@ -204,7 +214,7 @@ impl Idempotency {
                 .ok_or(NoKey::Function)?,
         };
         Ok(Identity {
-            id: hashed(&key),
+            id: Identity::of_key(&key),
             fingerprint: Some(Fingerprint::of(&input.data)),
         })
     }
@@ -226,6 +236,11 @@ impl Idempotency {
 }
 
 impl Identity {
+    /// Returns the id of the messages with this key. No message id of Google's can equal it.
+    pub(crate) fn of_key(key: &str) -> String {
+        format!("key:{}", hash::digits(key.as_bytes()))
+    }
+
     /// Returns the identity by the message id alone.
     pub(crate) fn of_message(input: &Input) -> Self {
         Self {
@@ -241,11 +256,6 @@ fn from_payload(data: &[u8], pointer: &str) -> Result<String, NoKey> {
         Ok(_) => Err(NoKey::Payload(pointer.to_owned())),
         Err(_may_quote) => Err(NoKey::NotJson),
     }
-}
-
-/// Returns a key that no message id of Google's can equal.
-fn hashed(key: &str) -> String {
-    format!("key:{}", hash::digits(key.as_bytes()))
 }
 
 impl fmt::Debug for Key {

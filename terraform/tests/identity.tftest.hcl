@@ -158,6 +158,10 @@ run "operators_can_repair_and_no_more" {
     ])
     error_message = "An operator pushes as the push accounts, and as no others."
   }
+  assert {
+    condition     = local.environment["PUSHGATE_OPERATORS"] == "pushgate-push@my-project.iam.gserviceaccount.com,other@my-project.iam.gserviceaccount.com"
+    error_message = "The service answers to the tokens of these accounts."
+  }
 }
 
 run "nobody_operates_by_default" {
@@ -166,5 +170,9 @@ run "nobody_operates_by_default" {
   assert {
     condition     = length(google_pubsub_subscription_iam_member.operator) + length(google_pubsub_subscription_iam_member.operator_dead_letter) + length(google_service_account_iam_member.operator) == 0
     error_message = "Without operators nobody has their rights."
+  }
+  assert {
+    condition     = !contains(keys(local.environment), "PUSHGATE_OPERATORS")
+    error_message = "Without operators the service has no interface for them."
   }
 }

@@ -65,7 +65,7 @@ async fn the_help_of_serve_lists_every_setting() {
         .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
         .collect();
     assert_eq!(
-        commands[..13],
+        commands[..15],
         [
             "serve",
             "dev",
@@ -75,6 +75,8 @@ async fn the_help_of_serve_lists_every_setting() {
             "check",
             "publish",
             "dead-letters",
+            "message",
+            "replay",
             "pause",
             "resume",
             "top",

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pushgate::dedup::{
-    Claim, ClaimStore, DedupStore, MemoryStore, MessageKey, Record, StepResult, StoreError, Ticket,
-    TicketStore,
+    Claim, ClaimStore, DedupStore, MemoryStore, MessageKey, OperatorStore, Record, StepResult,
+    StoreError, Ticket, TicketStore,
 };
 use tokio::sync::watch;
 
@@ -145,6 +145,9 @@ impl TicketStore for FaultyStore {
             .await
     }
 }
+
+#[async_trait]
+impl OperatorStore for FaultyStore {}
 
 #[async_trait]
 impl DedupStore for FaultyStore {

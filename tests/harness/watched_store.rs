@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pushgate::dedup::{
-    Claim, ClaimStore, DedupStore, MessageKey, Record, StepResult, StoreError, Ticket, TicketStore,
+    Claim, ClaimStore, DedupStore, MessageKey, OperatorStore, Record, StepResult, StoreError,
+    Ticket, TicketStore,
 };
 use tokio::sync::watch;
 
@@ -96,6 +97,9 @@ impl TicketStore for WatchedStore {
         self.note(Step::Release, self.inner.release(ticket).await)
     }
 }
+
+#[async_trait]
+impl OperatorStore for WatchedStore {}
 
 #[async_trait]
 impl DedupStore for WatchedStore {

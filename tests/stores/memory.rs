@@ -24,7 +24,9 @@ async fn memory_keeps_the_contract_in_races() {
 
 #[tokio::test]
 async fn a_full_memory_store_forgets_only_what_is_done() {
-    use pushgate::dedup::{Claim, ClaimStore, MessageKey, StoreError, Ticket, TicketStore};
+    use pushgate::dedup::{
+        Claim, ClaimStore, Earlier, MessageKey, StoreError, Ticket, TicketStore,
+    };
     let store = MemoryStore::new(2);
     let ticket = |id: &str, window| {
         let key = MessageKey {
@@ -40,7 +42,7 @@ async fn a_full_memory_store_forgets_only_what_is_done() {
             store.claim(ticket).await.expect("claimed"),
             Claim::Granted {
                 number: 1,
-                is_run_lost: false
+                earlier: Earlier::Nothing
             }
         );
     }
@@ -53,7 +55,7 @@ async fn a_full_memory_store_forgets_only_what_is_done() {
         store.claim(&ticket("more", 60)).await.expect("claimed"),
         Claim::Granted {
             number: 1,
-            is_run_lost: false
+            earlier: Earlier::Nothing
         }
     );
     assert_eq!(

@@ -1,13 +1,12 @@
 //! The arguments: which dead letters, where they are kept, and the consent to change them.
 
 use std::error::Error;
-use std::io::{IsTerminal, Write, stderr, stdin};
 use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use crate::commands::consent::Consent;
 use crate::commands::google::Google;
-use crate::commands::progress::print_note;
 use crate::config::metadata::project_id;
 use crate::environment::Environment;
 use crate::subscriber::Subscriber;
@@ -111,19 +110,6 @@ pub(super) struct Selection {
 }
 
 #[derive(clap::Args)]
-pub(super) struct Consent {
-    /// Show what would be done, and do nothing
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// Do it without asking
-    #[arg(long, conflicts_with = "dry_run")]
-    pub(super) yes: bool,
-    /// Print the audit lines as JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(clap::Args)]
 pub(super) struct Place {
     /// Project of the subscriptions; by default GOOGLE_CLOUD_PROJECT, or the metadata server's project
     #[arg(long, value_parser = project_id)]
@@ -147,29 +133,5 @@ impl Place {
     pub(super) fn keeper_of<'a>(&'a self, subscriber: &'a Subscriber) -> &'a str {
         let keeper = self.keeper.as_deref();
         keeper.unwrap_or(&subscriber.dead_letter_topic)
-    }
-}
-
-impl Consent {
-    /// Asks the person at the terminal, if needed. Without a terminal, --yes is needed.
-    pub(super) fn is_given(&self, question: &str) -> Result<bool, Box<dyn Error>> {
-        if self.yes {
-            return Ok(true);
-        }
-        if self.dry_run || !stdin().is_terminal() {
-            print_note(&format!("{question}: nothing is done yet."));
-            return match self.dry_run {
-                true => Ok(false),
-                false => Err("add --yes to do it, or --dry-run to only see it".into()),
-            };
-        }
-        write!(stderr(), "{question}? [y/N] ")?;
-        let mut answer = String::new();
-        stdin().read_line(&mut answer)?;
-        let is_given = matches!(answer.trim(), "y" | "Y" | "yes");
-        if !is_given {
-            print_note("Nothing is done.");
-        }
-        Ok(is_given)
     }
 }

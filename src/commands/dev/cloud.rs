@@ -56,6 +56,7 @@ impl Cloud {
             ("GOOGLE_CLOUD_PROJECT", self.project.clone()),
             ("PUSHGATE_AUDIENCE", format!("http://127.0.0.1:{port}")),
             ("PUSHGATE_CALLERS", push_account(&self.project)),
+            ("PUSHGATE_OPERATORS", push_account(&self.project)),
             ("PUSHGATE_ISSUER", issuer.url().to_owned()),
             ("PUSHGATE_KEYS_URL", issuer.keys_url()),
             ("PUBSUB_EMULATOR_HOST", self.emulator.address().to_string()),
@@ -202,6 +203,7 @@ impl Subscription {
         config.filter = self.declared.cloud.filter.clone().unwrap_or_default();
         config.enable_message_ordering = self.declared.cloud.is_ordered;
         config.message_retention = self.declared.cloud.retention;
+        config.retain_acked_messages = self.declared.cloud.retains_handled;
         config.expiration = None;
         config
     }

@@ -7,6 +7,7 @@
 )]
 
 mod claims;
+mod operators;
 mod races;
 mod records;
 mod runs;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 pub use self::races::races;
-use super::{Claim, DedupStore, MessageKey, Record, StepResult, Ticket};
+use super::{Claim, DedupStore, Earlier, MessageKey, Record, StepResult, Ticket};
 
 /// Two instances of one store.
 pub type Pair = [Arc<dyn DedupStore>; 2];
@@ -30,7 +31,7 @@ const SHORT: Duration = Duration::from_millis(30);
 const fn granted(number: u32) -> Claim {
     Claim::Granted {
         number,
-        is_run_lost: false,
+        earlier: Earlier::Nothing,
     }
 }
 
@@ -113,5 +114,6 @@ pub async fn every_rule(stores: Pair) {
     runs::a_begun_run_may_be_released_and_finished(one, other).await;
     claims::a_ticket_that_was_never_granted_settles_nothing(one).await;
     claims::subscriptions_epochs_and_ids_are_kept_apart(one).await;
+    operators::every_rule(one, other).await;
     one.ping().await.expect("the store answers");
 }

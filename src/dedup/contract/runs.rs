@@ -6,11 +6,11 @@ use super::{
     DONE, GRANTED, LONG, begin, claim, finish, granted, look, release, renew, rival, short_ticket,
     ticket, until,
 };
-use crate::dedup::{Claim, DedupStore, Record, StepResult, Ticket};
+use crate::dedup::{Claim, DedupStore, Earlier, Record, StepResult, Ticket};
 
 const AFTER_A_LOST_RUN: Claim = Claim::Granted {
     number: 2,
-    is_run_lost: true,
+    earlier: Earlier::RunLost,
 };
 
 pub(super) async fn a_run_that_began_without_an_end_stays_known(
@@ -36,7 +36,7 @@ pub(super) async fn a_run_that_began_without_an_end_stays_known(
     assert_eq!(release(other, &next).await, StepResult::Done);
     let third_claim = Claim::Granted {
         number: 3,
-        is_run_lost: true,
+        earlier: Earlier::RunLost,
     };
     assert_eq!(
         claim(one, &third).await,
@@ -66,7 +66,7 @@ pub(super) async fn a_claim_that_never_began_is_no_lost_run(
     until(other, &next, Record::Expired).await;
     let third = Claim::Granted {
         number: 3,
-        is_run_lost: true,
+        earlier: Earlier::RunLost,
     };
     assert_eq!(claim(one, &rival(&next)).await, third);
 }

@@ -1,6 +1,7 @@
 //! The calls to Firestore: a commit of one conditional write, and the read of one document.
 
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +26,7 @@ use super::super::connection::{InUse, SharedConnection};
 use super::super::{MessageKey, StoreError};
 use super::channel::{Client, endpoint};
 use super::database::FirestoreDatabase;
-use super::document::{Record, SINCE, Snapshot, document_id, nanoseconds};
+use super::document::{Fields, Record, SINCE, Snapshot, document_id, nanoseconds};
 use super::failure::Failure;
 use super::rejected;
 
@@ -94,11 +95,11 @@ impl Calls {
         })
     }
 
-    /// Writes the record if the condition holds.
+    /// Writes the fields, and the time of the write as `since`, if the condition holds.
     pub(super) async fn put(
         &self,
-        key: &MessageKey,
-        record: &Record,
+        key: &impl Display,
+        fields: Fields,
         condition: ConditionType,
     ) -> Result<Committed, StoreError> {
         let since = FieldTransform {
@@ -109,7 +110,7 @@ impl Calls {
         };
         let document = api::Document {
             name: self.name(key),
-            fields: record.fields(key, self.server_now()),
+            fields,
             create_time: None,
             update_time: None,
         };
@@ -127,7 +128,7 @@ impl Calls {
     /// Deletes the document if the condition holds.
     pub(super) async fn delete(
         &self,
-        key: &MessageKey,
+        key: &impl Display,
         condition: ConditionType,
     ) -> Result<Committed, StoreError> {
         self.commit(api::Write {
@@ -188,30 +189,38 @@ impl Calls {
         Ok(client.commit(request).await?.into_inner())
     }
 
-    /// Reads the document.
+    /// Reads the record of a message.
     pub(super) async fn read(&self, key: &MessageKey) -> Result<Snapshot, StoreError> {
-        let answer = self
-            .try_read(key)
-            .await
-            .map_err(|failure| failure.at(&self.server()))?;
-        let read_time = answer.read_time.unwrap_or_default();
+        let (document, read_time) = self.fetch(key).await?;
+        Ok(Snapshot {
+            update_time: document.as_ref().and_then(|document| document.update_time),
+            record: document
+                .map(|document| Record::read(&document))
+                .transpose()?,
+            read_time,
+        })
+    }
+
+    /// Reads a document, if there is one, and the server's time.
+    pub(super) async fn fetch(
+        &self,
+        key: &impl Display,
+    ) -> Result<(Option<api::Document>, Timestamp), StoreError> {
+        let answer = self.try_read(key).await;
+        let answer = answer.map_err(|failure| failure.at(&self.server()))?;
         self.learn_time(answer.read_time.as_ref());
-        match answer.result {
-            Some(Found::Found(document)) => Ok(Snapshot {
-                record: Some(Record::read(&document)?),
-                update_time: document.update_time,
-                read_time,
-            }),
-            Some(Found::Missing(_)) | None => Ok(Snapshot {
-                record: None,
-                update_time: None,
-                read_time,
-            }),
-        }
+        let document = match answer.result {
+            Some(Found::Found(document)) => Some(document),
+            Some(Found::Missing(_)) | None => None,
+        };
+        Ok((document, answer.read_time.unwrap_or_default()))
     }
 
     /// Reads a batch of one: unlike a plain read, its answer has the server's time even for a missing document.
-    async fn try_read(&self, key: &MessageKey) -> Result<api::BatchGetDocumentsResponse, Failure> {
+    async fn try_read(
+        &self,
+        key: &impl Display,
+    ) -> Result<api::BatchGetDocumentsResponse, Failure> {
         let request = api::BatchGetDocumentsRequest {
             database: self.database.clone(),
             documents: vec![self.name(key)],
@@ -240,13 +249,13 @@ impl Calls {
         Ok(request)
     }
 
-    fn name(&self, key: &MessageKey) -> String {
+    fn name(&self, key: &impl Display) -> String {
         let id = document_id(key);
         format!("{}/documents/{COLLECTION}/{id}", self.database)
     }
 
     /// Estimates the server's time.
-    fn server_now(&self) -> SystemTime {
+    pub(super) fn server_now(&self) -> SystemTime {
         let ahead = self.ahead.load(Ordering::Relaxed);
         let difference = Duration::from_micros(ahead.unsigned_abs());
         let now = SystemTime::now();

@@ -2,7 +2,7 @@
 //!
 //! | field | type | meaning |
 //! |---|---|---|
-//! | `state` | string | `held` (claimed), `begun` (claimed, and the run has begun), `lost` (claimed, and the run of an earlier owner never ended) or `done` |
+//! | `state` | string | `held` (claimed), `begun` (claimed, and the run has begun), `lost` (claimed, and the run of an earlier owner never ended), `parked` (by an operator) or `done` |
 //! | `owner` | string | the owner of the claim |
 //! | `attempt` | integer | the number of the claim: 1, or more after claims that expired |
 //! | `since` | timestamp | the server's time of the last write; a lease begins here |
@@ -10,8 +10,11 @@
 //! | `expires` | timestamp | the end of the window, for a TTL policy. A document past it counts as absent, since the policy may need a day |
 //! | `fingerprint` | string | the fingerprint of the payload, if the ticket has one |
 //! | `subscription`, `id` | string | for operators: the name of the document is a hash |
+//!
+//! A text of an operator is a document with `name`, `text`, `since` and `expires`.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -26,6 +29,9 @@ use super::super::{Fingerprint, MessageKey, StoreError, Ticket};
 /// The field that the server sets (Google, *DocumentTransform.FieldTransform*, `REQUEST_TIME`).
 pub(super) const SINCE: &str = "since";
 
+/// The fields of a document.
+pub(super) type Fields = HashMap<String, api::Value>;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Claimed,
@@ -33,11 +39,19 @@ pub(super) enum State {
     Begun,
     /// Claimed, and the run of an earlier owner never ended.
     RunLost,
+    /// An operator has parked the message.
+    Parked,
     Done,
 }
 
 impl State {
-    const ALL: [Self; 4] = [Self::Claimed, Self::Begun, Self::RunLost, Self::Done];
+    const ALL: [Self; 5] = [
+        Self::Claimed,
+        Self::Begun,
+        Self::RunLost,
+        Self::Parked,
+        Self::Done,
+    ];
 
     fn text(self) -> &'static str {
         match self {
@@ -45,6 +59,7 @@ impl State {
             Self::Claimed => "held",
             Self::Begun => "begun",
             Self::RunLost => "lost",
+            Self::Parked => "parked",
             Self::Done => "done",
         }
     }
@@ -53,6 +68,7 @@ impl State {
     pub(super) fn taken_over(self) -> Self {
         match self {
             Self::Begun | Self::RunLost => Self::RunLost,
+            Self::Parked => Self::Parked,
             Self::Claimed | Self::Done => Self::Claimed,
         }
     }
@@ -67,8 +83,8 @@ pub(super) struct Record {
     /// The time for which it is remembered, from its writing. Zero in a record that was read.
     pub(super) window: Duration,
     pub(super) fingerprint: Option<Fingerprint>,
-    since: Option<Timestamp>,
-    expires: Option<Timestamp>,
+    pub(super) since: Option<Timestamp>,
+    pub(super) expires: Option<Timestamp>,
 }
 
 /// A document at one moment of the server's time.
@@ -95,11 +111,7 @@ impl Record {
     }
 
     /// Returns the fields to write. The server adds `since`.
-    pub(super) fn fields(
-        &self,
-        key: &MessageKey,
-        server_now: SystemTime,
-    ) -> HashMap<String, api::Value> {
+    pub(super) fn fields(&self, key: &MessageKey, server_now: SystemTime) -> Fields {
         let lease = i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX);
         let mut fields = vec![
             ("state", text(self.state.text())),
@@ -116,13 +128,7 @@ impl Record {
         if let Some(fingerprint) = self.fingerprint {
             fields.push(("fingerprint", text(&fingerprint.to_string())));
         }
-        let value = |value_type| api::Value {
-            value_type: Some(value_type),
-        };
-        fields
-            .into_iter()
-            .map(|(name, content)| (name.to_owned(), value(content)))
-            .collect()
+        collect(fields)
     }
 
     /// Reads a document. One that pushgate did not write is corrupt.
@@ -130,7 +136,7 @@ impl Record {
         Self::read_fields(&document.fields).ok_or(StoreError::Corrupt)
     }
 
-    fn read_fields(fields: &HashMap<String, api::Value>) -> Option<Self> {
+    fn read_fields(fields: &Fields) -> Option<Self> {
         let get = |name: &str| fields.get(name)?.value_type.as_ref();
         let string = |name: &str| match get(name)? {
             ValueType::StringValue(text) => Some(text.as_str()),
@@ -194,11 +200,43 @@ impl Snapshot {
 
 /// Returns a hash as the name of the document: message ids increase, and would concentrate in one range of the database (Google,
 /// *Best practices*: no monotonically increasing ids).
-pub(super) fn document_id(key: &MessageKey) -> String {
+pub(super) fn document_id(key: &impl Display) -> String {
     let hash = digest(&SHA256, key.to_string().as_bytes());
     hash.as_ref()
         .iter()
         .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Returns the fields of a text, which operators have beside the records. The server adds `since`.
+pub(super) fn text_fields(name: &str, content: &str, expires: SystemTime) -> Fields {
+    collect([
+        ("name", text(name)),
+        ("text", text(content)),
+        ("expires", ValueType::TimestampValue(expires.into())),
+    ])
+}
+
+/// Returns the text and the end of its window.
+pub(super) fn read_text(fields: &Fields) -> Option<(&str, Timestamp)> {
+    match (
+        fields.get("text")?.value_type.as_ref()?,
+        fields.get("expires")?.value_type.as_ref()?,
+    ) {
+        (ValueType::StringValue(text), ValueType::TimestampValue(expires)) => {
+            Some((text, *expires))
+        }
+        _ => None,
+    }
+}
+
+fn collect(fields: impl IntoIterator<Item = (&'static str, ValueType)>) -> Fields {
+    let value = |value_type| api::Value {
+        value_type: Some(value_type),
+    };
+    fields
+        .into_iter()
+        .map(|(name, content)| (name.to_owned(), value(content)))
         .collect()
 }
 

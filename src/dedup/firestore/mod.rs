@@ -10,6 +10,7 @@ mod channel;
 mod database;
 mod document;
 mod failure;
+mod operator;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,8 @@ use uuid::Uuid;
 use self::calls::{Calls, Committed};
 use self::document::{Record as Document, Snapshot, State};
 use super::{
-    Claim, ClaimStore, DedupStore, MessageKey, Record, StepResult, StoreError, Ticket, TicketStore,
+    Claim, ClaimStore, DedupStore, Earlier, MessageKey, Record, StepResult, StoreError, Ticket,
+    TicketStore,
 };
 
 pub use self::database::{FirestoreDatabase, NotADatabase};
@@ -100,7 +102,11 @@ impl FirestoreStore {
             if self.write(ticket, state, number, condition).await? {
                 return Ok(Claim::Granted {
                     number,
-                    is_run_lost: state == State::RunLost,
+                    earlier: match state {
+                        State::RunLost => Earlier::RunLost,
+                        State::Parked => Earlier::Parked,
+                        State::Claimed | State::Begun | State::Done => Earlier::Nothing,
+                    },
                 });
             }
             let snapshot = self.calls.read(&ticket.key).await?;
@@ -114,7 +120,7 @@ impl FirestoreStore {
                     held if snapshot.has_expired_lease(record) => {
                         (record.number.saturating_add(1), held.taken_over())
                     }
-                    State::Claimed | State::Begun | State::RunLost => return Ok(Claim::InProgress),
+                    _ => return Ok(Claim::InProgress),
                 },
             };
         }
@@ -130,7 +136,8 @@ impl FirestoreStore {
         condition: ConditionType,
     ) -> Result<bool, StoreError> {
         let document = Document::of(ticket, state, number);
-        match self.calls.put(&ticket.key, &document, condition).await? {
+        let fields = document.fields(&ticket.key, self.calls.server_now());
+        match self.calls.put(&ticket.key, fields, condition).await? {
             Committed::Yes(update_time) if state != State::Done => {
                 let version = Version {
                     update_time,
@@ -184,7 +191,7 @@ impl FirestoreStore {
             Step::Begin => self.write(ticket, State::Begun, number, condition).await,
             Step::Renew => self.write(ticket, state, number, condition).await,
             Step::Finish => self.write(ticket, State::Done, number, condition).await,
-            Step::Release if state == State::RunLost => {
+            Step::Release if matches!(state, State::RunLost | State::Parked) => {
                 let expired = Ticket {
                     lease: Duration::ZERO,
                     ..ticket.clone()
@@ -213,7 +220,7 @@ impl ClaimStore for FirestoreStore {
             Some(ref record) => match record.state {
                 State::Done => Record::Done(record.fingerprint),
                 _ if snapshot.has_expired_lease(record) => Record::Expired,
-                State::Claimed | State::Begun | State::RunLost => Record::InProgress,
+                _ => Record::InProgress,
             },
         })
     }

@@ -40,7 +40,7 @@ impl Circuit {
         }
     }
 
-    async fn run<T>(
+    pub(super) async fn run<T>(
         &self,
         step: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {

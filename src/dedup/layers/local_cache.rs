@@ -11,8 +11,8 @@ use crate::dedup::{Fingerprint, MessageKey, Ticket};
 /// The capacity, some 6 MB.
 const REMEMBERED: u64 = 20_000;
 
-/// The longest time that a message is remembered. A record that an operator deletes from the store, so that its message runs
-/// again, is remembered here no longer than this. Most duplicates arrive sooner.
+/// The longest time that a message is remembered. A record that is deleted from the store without `pushgate message`, so that
+/// its message runs again, is remembered here no longer than this. Most duplicates arrive sooner.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Clone)]
@@ -21,22 +21,25 @@ pub(super) struct LocalCache(Cache<MessageKey, Done>);
 #[derive(Clone, Copy)]
 struct Done {
     fingerprint: Option<Fingerprint>,
+    /// The generation of the operators' changes that was known.
+    generation: u64,
     until: Instant,
 }
 
 impl LocalCache {
-    /// Returns the fingerprint of a message that was finished here, if its key had one.
-    pub(super) fn get(&self, key: &MessageKey) -> Option<Option<Fingerprint>> {
+    /// Returns the fingerprint of a message that was finished here, if its key had one, and the generation that was known then.
+    pub(super) fn get(&self, key: &MessageKey) -> Option<(Option<Fingerprint>, u64)> {
         let done = self.0.get(key)?;
         if done.until > Instant::now() {
-            return Some(done.fingerprint);
+            return Some((done.fingerprint, done.generation));
         }
         self.0.invalidate(key);
         None
     }
 
-    pub(super) fn remember(&self, ticket: &Ticket) {
+    pub(super) fn remember(&self, ticket: &Ticket, generation: u64) {
         let done = Done {
+            generation,
             fingerprint: ticket.fingerprint,
             until: Instant::now() + ticket.window.min(LONGEST),
         };
@@ -73,7 +76,7 @@ mod tests {
         for id in 0..5 * REMEMBERED {
             let ticket = ticket(id);
             assert!(finished.get(&ticket.key).is_none());
-            finished.remember(&ticket);
+            finished.remember(&ticket, 0);
         }
         let last = 5 * REMEMBERED - 1000..5 * REMEMBERED;
         let known = last.filter(|id| finished.get(&ticket(*id).key).is_some());

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use opentelemetry::KeyValue;
@@ -9,7 +10,8 @@ use opentelemetry::trace::{SpanBuilder, SpanKind};
 use tokio::time::Instant;
 
 use crate::dedup::{
-    Claim, ClaimStore, DedupStore, MessageKey, Record, StepResult, StoreError, Ticket, TicketStore,
+    Claim, ClaimStore, DedupStore, Details, MessageKey, OperatorStore, Record, Replacement,
+    StepResult, StoreError, Text, Ticket, TicketStore,
 };
 use crate::telemetry::export::Recorder;
 use crate::telemetry::spans::fail;
@@ -78,6 +80,38 @@ impl TicketStore for Measured {
 
     async fn release(&self, ticket: &Ticket) -> Result<StepResult, StoreError> {
         self.measure("release", self.store.release(ticket)).await
+    }
+}
+
+#[async_trait]
+impl OperatorStore for Measured {
+    async fn inspect(&self, key: &MessageKey) -> Result<Option<Details>, StoreError> {
+        self.measure("inspect", self.store.inspect(key)).await
+    }
+
+    async fn replace(
+        &self,
+        key: &MessageKey,
+        seen: Option<&Details>,
+        by: Replacement,
+    ) -> Result<bool, StoreError> {
+        let replacing = self.store.replace(key, seen, by);
+        self.measure("replace", replacing).await
+    }
+
+    async fn read_text(&self, name: &str) -> Result<Option<Text>, StoreError> {
+        self.measure("read_text", self.store.read_text(name)).await
+    }
+
+    async fn write_text(
+        &self,
+        name: &str,
+        seen: Option<&Text>,
+        text: &str,
+        window: Duration,
+    ) -> Result<bool, StoreError> {
+        let writing = self.store.write_text(name, seen, text, window);
+        self.measure("write_text", writing).await
     }
 }
 

@@ -4,6 +4,7 @@ mod circuit;
 mod local_cache;
 mod measured;
 mod none;
+mod notices;
 mod unanswered;
 
 use std::sync::Arc;
@@ -14,10 +15,12 @@ use self::circuit::Circuit;
 use self::local_cache::LocalCache;
 use self::measured::Measured;
 use self::none::NoStore;
+pub(crate) use self::notices::KNOWN_AFTER;
+use self::notices::Notices;
 use self::unanswered::UnansweredClaims;
 use super::{
-    Claim, ClaimStore, DedupStore, Fingerprint, MessageKey, Record, StepResult, StoreError, Ticket,
-    TicketStore,
+    Claim, ClaimStore, DedupStore, Fingerprint, MessageKey, Notice, Record, StepResult, StoreError,
+    Ticket, TicketStore,
 };
 use crate::breaker::Breaker;
 use crate::telemetry::export::Recorder;
@@ -30,6 +33,7 @@ pub(crate) struct ProtectedStore {
     /// `None` for a store that remembers nothing.
     finished: Option<LocalCache>,
     unanswered: UnansweredClaims,
+    notices: Notices,
 }
 
 impl ProtectedStore {
@@ -38,8 +42,10 @@ impl ProtectedStore {
             true => Arc::new(Measured { store, recorder }),
             false => store,
         };
+        let circuit = Circuit::new(store.clone());
         Self {
-            circuit: Circuit::new(store.clone()),
+            notices: Notices::new(store.clone(), circuit.clone()),
+            circuit,
             finished: Some(LocalCache::default()),
             unanswered: UnansweredClaims::new(store.clone()),
             store,
@@ -56,7 +62,7 @@ impl ProtectedStore {
 
     /// Claims a message for its holder, whose claim was lost. It bypasses the circuit breaker.
     pub(crate) async fn claim_again(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
-        match self.finished_here(&ticket.key) {
+        match self.finished_here(&ticket.key).await {
             Some(fingerprint) => Ok(Claim::Done(fingerprint)),
             None => self.store.claim(ticket).await,
         }
@@ -81,7 +87,8 @@ impl ProtectedStore {
     /// Remembers in this process a finished message that the store could not record.
     pub(crate) fn remember(&self, ticket: &Ticket) {
         if let Some(finished) = &self.finished {
-            finished.remember(ticket);
+            let generation = self.notices.generation(&ticket.key.subscription);
+            finished.remember(ticket, generation);
         }
     }
 
@@ -90,22 +97,35 @@ impl ProtectedStore {
         &self.circuit.breaker
     }
 
-    fn finished_here(&self, key: &MessageKey) -> Option<Option<Fingerprint>> {
-        self.finished.as_ref()?.get(key)
+    /// Returns the changes of operators for a subscription.
+    pub(crate) async fn notice(&self, subscription: &str) -> Arc<Notice> {
+        self.notices.of(subscription).await
+    }
+
+    /// Returns the store for the steps of operators; `None` if it remembers nothing.
+    pub(crate) fn for_operators(&self) -> Option<&dyn DedupStore> {
+        self.finished.as_ref().map(|_| self.store.as_ref())
+    }
+
+    /// Returns the fingerprint of a message that was finished here, unless an operator may have changed its record since.
+    async fn finished_here(&self, key: &MessageKey) -> Option<Option<Fingerprint>> {
+        let (fingerprint, generation) = self.finished.as_ref()?.get(key)?;
+        let notice = self.notices.of(&key.subscription).await;
+        (generation == notice.generation).then_some(fingerprint)
     }
 }
 
 #[async_trait]
 impl ClaimStore for ProtectedStore {
     async fn claim(&self, ticket: &Ticket) -> Result<Claim, StoreError> {
-        match self.finished_here(&ticket.key) {
+        match self.finished_here(&ticket.key).await {
             Some(fingerprint) => Ok(Claim::Done(fingerprint)),
             None => self.circuit.claim(ticket).await,
         }
     }
 
     async fn look(&self, key: &MessageKey) -> Result<Record, StoreError> {
-        match self.finished_here(key) {
+        match self.finished_here(key).await {
             Some(fingerprint) => Ok(Record::Done(fingerprint)),
             None => self.circuit.look(key).await,
         }
@@ -138,7 +158,10 @@ impl TicketStore for ProtectedStore {
 #[cfg(all(test, feature = "contract"))]
 mod tests {
     use super::*;
-    use crate::dedup::{MemoryStore, contract};
+    use crate::dedup::{MemoryStore, OperatorStore, contract};
+
+    #[async_trait]
+    impl OperatorStore for ProtectedStore {}
 
     #[async_trait]
     impl DedupStore for ProtectedStore {

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use crate::dedup::{
-    Claim, ClaimStore, DedupStore, MessageKey, Record, StepResult, StoreError, Ticket, TicketStore,
+    Claim, ClaimStore, DedupStore, Earlier, MessageKey, OperatorStore, Record, StepResult,
+    StoreError, Ticket, TicketStore,
 };
 
 /// Grants every claim and remembers nothing. Chosen by a subscriber's declaration, never by a setting.
@@ -14,7 +15,7 @@ impl ClaimStore for NoStore {
     async fn claim(&self, _ticket: &Ticket) -> Result<Claim, StoreError> {
         Ok(Claim::Granted {
             number: 1,
-            is_run_lost: false,
+            earlier: Earlier::Nothing,
         })
     }
 
@@ -41,6 +42,9 @@ impl TicketStore for NoStore {
         Ok(StepResult::Done)
     }
 }
+
+#[async_trait]
+impl OperatorStore for NoStore {}
 
 #[async_trait]
 impl DedupStore for NoStore {

@@ -4,10 +4,12 @@ mod address;
 mod advice;
 mod client;
 mod clock;
+mod operator;
 mod scripts;
 mod sentinel;
 mod url;
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +22,8 @@ use self::client::RedisClient;
 use self::clock::ServerClock;
 use self::scripts::{Scripts, Step};
 use super::{
-    Claim, ClaimStore, DedupStore, MessageKey, Record, StepResult, StoreError, Ticket, TicketStore,
+    Claim, ClaimStore, DedupStore, Earlier, MessageKey, Record, StepResult, StoreError, Ticket,
+    TicketStore,
 };
 
 /// A store in a Redis or Valkey that all instances share.
@@ -70,7 +73,7 @@ impl RedisStore {
     async fn run<T: FromRedisValue>(
         &self,
         step: &Step,
-        key: &MessageKey,
+        key: &impl Display,
         arguments: &[String],
     ) -> Result<T, StoreError> {
         let key = format!("pushgate:{key}");
@@ -100,13 +103,17 @@ impl RedisStore {
     /// Sends a claim. Returns `None` if it reached the server after its deadline, which relies on an estimate of the server's clock.
     async fn try_claim(&self, ticket: &Ticket) -> Result<Option<Claim>, StoreError> {
         let sent = Instant::now();
-        let (answer, number, fingerprint, is_run_lost, now): (String, u32, String, bool, i64) =
+        let (answer, number, fingerprint, earlier, now): (String, u32, String, u8, i64) =
             self.with(&self.scripts.claim, ticket).await?;
         self.clock.update(now, sent);
         match answer.as_str() {
             "granted" => Ok(Some(Claim::Granted {
                 number,
-                is_run_lost,
+                earlier: match earlier {
+                    0 => Earlier::Nothing,
+                    1 => Earlier::RunLost,
+                    _ => Earlier::Parked,
+                },
             })),
             "in progress" => Ok(Some(Claim::InProgress)),
             "done" => Ok(Some(Claim::Done(fingerprint.parse().ok()))),

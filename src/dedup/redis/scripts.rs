@@ -1,7 +1,7 @@
 //! One script for each step, so that each step is atomic and uses the server's time.
 //!
 //! A value is `STATE:OWNER:TIME:NUMBER:FINGERPRINT`. The states are `h` (claimed), `b` (claimed, and the run has begun), `l` (claimed,
-//! and a run of an earlier owner is lost) and `d` (done). The time is the end of the lease, or the time of the finish, in
+//! and a run of an earlier owner is lost), `p` (parked by an operator) and `d` (done). The time is the end of the lease, or the time of the finish, in
 //! milliseconds since 1970. The number counts the claims of the message. The fingerprint may be empty.
 
 use redis::{Cmd, Script};
@@ -13,12 +13,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local value = redis.call('GET', KEYS[1])
 local state, owner, when, number, fingerprint = 'absent', '', 0, 0, ''
 if value then
-  state, owner, when, number, fingerprint = string.match(value, '^([hbld]):(%x+):(%d+):(%d+):(%x*)$')
+  state, owner, when, number, fingerprint = string.match(value, '^([hblpd]):(%x+):(%d+):(%d+):(%x*)$')
   if not state then return redis.error_reply('CORRUPT not a record of pushgate') end
   when, number = tonumber(when), tonumber(number)
 end
 local mine = owner == ARGV[1]
-local held = state == 'h' or state == 'b' or state == 'l'
+local held = state == 'h' or state == 'b' or state == 'l' or state == 'p'
 local function put(as, time)
   local record = string.format('%s:%s:%.0f:%d:%s', as, ARGV[1], time, number, ARGV[4])
   redis.call('SET', KEYS[1], record, 'PX', ARGV[3])
@@ -37,7 +37,7 @@ if not mine then
   if state == 'b' then state = 'l' end
 end
 put(state, now + ARGV[2])
-return {'granted', number, '', state == 'l' and 1 or 0, now}
+return {'granted', number, '', state == 'l' and 1 or state == 'p' and 2 or 0, now}
 ";
 
 const BEGIN: &str = r"
@@ -61,7 +61,7 @@ return 1
 
 const RELEASE: &str = r"
 if not held or not mine then return 0 end
-if state == 'l' then put('l', 0) else redis.call('DEL', KEYS[1]) end
+if state == 'l' or state == 'p' then put(state, 0) else redis.call('DEL', KEYS[1]) end
 return 1
 ";
 
@@ -71,6 +71,31 @@ if held then return {'held', ''} end
 return {state, fingerprint}
 ";
 
+const INSPECT: &str = r"
+return {state, owner, when, number, math.max(redis.call('PTTL', KEYS[1]), 0), now, value or ''}
+";
+
+/// The owner of a parked record is nobody, and its lease has expired.
+const REPLACE: &str = r"
+if (value or '') ~= ARGV[2] then return 0 end
+if ARGV[5] == 'parked' then put('p', 0) else redis.call('DEL', KEYS[1]) end
+return 1
+";
+
+/// A text is `TIME:TEXT`, with the time of its writing.
+const READ_TEXT: &str = r"
+local time = redis.call('TIME')
+return {redis.call('GET', KEYS[1]) or '', time[1] * 1000 + math.floor(time[2] / 1000)}
+";
+
+const WRITE_TEXT: &str = r"
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('SET', KEYS[1], string.format('%.0f:%s', now, ARGV[2]), 'PX', ARGV[3])
+return 1
+";
+
 pub(super) struct Scripts {
     pub(super) claim: Step,
     pub(super) begin: Step,
@@ -78,6 +103,10 @@ pub(super) struct Scripts {
     pub(super) finish: Step,
     pub(super) release: Step,
     pub(super) look: Step,
+    pub(super) inspect: Step,
+    pub(super) replace: Step,
+    pub(super) read_text: Step,
+    pub(super) write_text: Step,
 }
 
 impl Scripts {
@@ -89,6 +118,10 @@ impl Scripts {
             finish: Step::new(FINISH),
             release: Step::new(RELEASE),
             look: Step::new(LOOK),
+            inspect: Step::new(INSPECT),
+            replace: Step::new(REPLACE),
+            read_text: Step::of(READ_TEXT.to_owned()),
+            write_text: Step::of(WRITE_TEXT.to_owned()),
         }
     }
 }
@@ -100,7 +133,10 @@ pub(super) struct Step {
 
 impl Step {
     fn new(step: &str) -> Self {
-        let source = format!("{READ}{step}");
+        Self::of(format!("{READ}{step}"))
+    }
+
+    fn of(source: String) -> Self {
         let hash = Script::new(&source).get_hash().to_owned();
         Self { source, hash }
     }

@@ -72,7 +72,15 @@ impl Reason {
         }
     }
 
-    /// Creates the reason of a message that is parked.
+    /// Creates the reason of a message that an operator parked.
+    pub(crate) fn parked() -> Self {
+        Self {
+            kind: "parked",
+            text: "parked by an operator".into(),
+        }
+    }
+
+    /// Creates the reason of a message whose run was lost.
     pub(crate) fn outcome_unknown() -> Self {
         Self {
             kind: "outcome unknown",

@@ -33,7 +33,7 @@ fn fulfilment(idempotency: Idempotency) -> Subscriber {
 }
 
 /// A service whose two subscriptions have one topic, which pushes to it.
-async fn service_with(idempotency: Idempotency, store: Arc<dyn DedupStore>) -> Service {
+pub(super) async fn service_with(idempotency: Idempotency, store: Arc<dyn DedupStore>) -> Service {
     let google = Arc::new(Google::start().await);
     for id in ["tests", KEEPER] {
         google.emulator.create_topic(&topic(id)).expect("a topic");
@@ -45,11 +45,13 @@ async fn service_with(idempotency: Idempotency, store: Arc<dyn DedupStore>) -> S
         .expect("a keeper");
     let setup = Setup::new().subscriber(fulfilment(idempotency));
     let setup = setup.also(subscriber("sibling")).store(store);
+    let setup = setup.setting("PUSHGATE_OPERATORS", CALLER);
     let service = setup.google(&google).start().await;
     for id in [ID, "sibling"] {
         let push = PushConfig::new(&service.url).signed_as(CALLER, Some(AUDIENCE));
         let mut config = SubscriptionConfig::new(full(id), topic("tests"));
         config.push_config = Some(push);
+        config.retain_acked_messages = true;
         google
             .emulator
             .create_subscription(config)
@@ -79,7 +81,7 @@ pub(super) fn forwarded(service: &Service, data: &str) -> String {
     published.expect("published")
 }
 
-fn dead_letters(service: &Service) -> Vec<emulator::ReceivedMessage> {
+pub(super) fn dead_letters(service: &Service) -> Vec<emulator::ReceivedMessage> {
     service.google.emulator.unacked_messages(&full(KEEPER))
 }
 

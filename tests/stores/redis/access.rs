@@ -16,7 +16,7 @@ use crate::harness::{free_port, get, soon};
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The rights of pushgate's user, as documented.
-const USER: &str = "acl setuser app on >hu%sh ~pushgate:* +eval +evalsha +get +set +del +time +ping +info +role +cluster|slots +asking";
+const USER: &str = "acl setuser app on >hu%sh ~pushgate:* +eval +evalsha +get +set +del +time +pttl +ping +info +role +cluster|slots +asking";
 
 fn permit(server: &RedisServer) {
     server.command(&USER.split(' ').collect::<Vec<_>>());

@@ -91,7 +91,7 @@ fn store() -> Vec<Rule<'static>> {
         page: "store-down",
         summary: "Messages of {{ $labels.subscription }} were handled without a record: a duplicate would run again",
         first_look: "the message ids in the log lines with outcome=\"unrecorded\"",
-        repair: "restore the store; look in the systems behind the handler for messages that took effect twice",
+        repair: "restore the store; `pushgate message SUBSCRIPTION ID` shows if a message has a record now; look in the systems behind the handler for messages that took effect twice",
     };
     let breaker = "max by (job, circuit) (pushgate_circuit_breaker_state{circuit=\"deduplication store\"}) == 2";
     let records = events("subscription", "pushgate_records_missing_total");

@@ -1,5 +1,8 @@
 //! The store in memory: the reference implementation, and the default of `dev`.
 
+mod active_claim;
+mod operator;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,6 +10,8 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::active_claim::{ActiveClaim, Run};
+use self::operator::Texts;
 use super::{
     Claim, ClaimStore, DedupStore, Fingerprint, MessageKey, Record, StepResult, StoreError, Ticket,
     TicketStore,
@@ -15,6 +20,7 @@ use super::{
 /// A store in this process, bounded by a number of messages. At the bound it evicts the finished message that expires first.
 pub struct MemoryStore {
     capacity: usize,
+    start: Instant,
     records: Mutex<Records>,
 }
 
@@ -23,6 +29,7 @@ struct Records {
     entries: HashMap<MessageKey, Entry>,
     /// Every entry by the instant at which it is removed.
     expiry: BTreeSet<(Instant, MessageKey)>,
+    texts: Texts,
 }
 
 struct Entry {
@@ -37,42 +44,11 @@ enum State {
         expires: Instant,
         claim: ActiveClaim,
     },
-    Done(Option<Fingerprint>),
-}
-
-#[derive(Clone, Copy)]
-struct ActiveClaim {
-    number: u32,
-    run: Run,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Run {
-    NotBegun,
-    /// Begun by the claim's owner.
-    Begun,
-    /// Begun by an earlier owner, which never recorded its end.
-    Lost,
-}
-
-impl ActiveClaim {
-    fn granted(self) -> Claim {
-        Claim::Granted {
-            number: self.number,
-            is_run_lost: self.run == Run::Lost,
-        }
-    }
-
-    /// Returns the claim of the next owner, after the lease has expired.
-    fn taken_over(self) -> Self {
-        Self {
-            number: self.number.saturating_add(1),
-            run: match self.run {
-                Run::NotBegun => Run::NotBegun,
-                Run::Begun | Run::Lost => Run::Lost,
-            },
-        }
-    }
+    Done {
+        finished: Instant,
+        number: u32,
+        fingerprint: Option<Fingerprint>,
+    },
 }
 
 impl MemoryStore {
@@ -81,6 +57,7 @@ impl MemoryStore {
     pub fn new(capacity: usize) -> Self {
         Self {
             capacity,
+            start: Instant::now(),
             records: Mutex::default(),
         }
     }
@@ -118,7 +95,7 @@ impl Records {
         let is_done = |key: &MessageKey| {
             self.entries
                 .get(key)
-                .is_some_and(|entry| matches!(entry.state, State::Done(_)))
+                .is_some_and(|entry| matches!(entry.state, State::Done { .. }))
         };
         let done = self
             .expiry
@@ -138,15 +115,13 @@ impl Records {
     fn put(&mut self, ticket: &Ticket, state: State) {
         self.remove(&ticket.key);
         let removal = Instant::now() + ticket.window.max(ticket.lease);
+        let entry = Entry {
+            owner: ticket.owner,
+            state,
+            removal,
+        };
         self.expiry.insert((removal, ticket.key.clone()));
-        self.entries.insert(
-            ticket.key.clone(),
-            Entry {
-                owner: ticket.owner,
-                state,
-                removal,
-            },
-        );
+        self.entries.insert(ticket.key.clone(), entry);
     }
 
     /// Returns the claim, if this ticket holds it. An expired lease does not matter.
@@ -187,7 +162,7 @@ impl ClaimStore for MemoryStore {
         let now = Instant::now();
         let claim = match records.entries.get(&ticket.key) {
             Some(Entry {
-                state: State::Done(fingerprint),
+                state: State::Done { fingerprint, .. },
                 ..
             }) => return Ok(Claim::Done(*fingerprint)),
             Some(Entry {
@@ -219,7 +194,7 @@ impl ClaimStore for MemoryStore {
         Ok(match self.records().entries.get(key) {
             None => Record::Absent,
             Some(Entry {
-                state: State::Done(fingerprint),
+                state: State::Done { fingerprint, .. },
                 ..
             }) => Record::Done(*fingerprint),
             Some(Entry {
@@ -252,8 +227,13 @@ impl TicketStore for MemoryStore {
         let mut records = self.records();
         match records.entries.get(&ticket.key) {
             Some(Entry { owner, state, .. }) if *owner == ticket.owner => {
-                if matches!(state, State::InProgress { .. }) {
-                    records.put(ticket, State::Done(ticket.fingerprint));
+                if let State::InProgress { claim, .. } = state {
+                    let done = State::Done {
+                        finished: Instant::now(),
+                        number: claim.number,
+                        fingerprint: ticket.fingerprint,
+                    };
+                    records.put(ticket, done);
                 }
                 Ok(StepResult::Done)
             }
