@@ -6,7 +6,7 @@ locals {
   )
 
   # The fields of a record. No query uses them: an index would cost, and one on a timestamp would limit the rate to 500 writes a second.
-  firestore_fields = toset(["state", "owner", "attempt", "since", "lease_ms", "expires", "fingerprint", "subscription", "id"])
+  firestore_fields = toset(["state", "owner", "attempt", "since", "lease_ms", "expires", "fingerprint", "subscription", "id", "name", "text"])
 }
 
 # Firestore

@@ -40,7 +40,7 @@ run "firestore_has_a_time_to_live_and_no_index" {
     error_message = "It is not deleted by mistake."
   }
   assert {
-    condition     = toset(keys(google_firestore_field.record)) == toset(["state", "owner", "attempt", "since", "lease_ms", "expires", "fingerprint", "subscription", "id"])
+    condition     = toset(keys(google_firestore_field.record)) == toset(["state", "owner", "attempt", "since", "lease_ms", "expires", "fingerprint", "subscription", "id", "name", "text"])
     error_message = "All nine fields of a record are configured."
   }
   assert {

@@ -1,9 +1,10 @@
 //! The steps of an operator in the memory store.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -13,14 +14,32 @@ use crate::dedup::{
     Ticket,
 };
 
-/// The texts by name, as many as the store has messages at most.
-#[derive(Default)]
-pub(super) struct Texts(HashMap<String, Kept>);
+/// The most texts, some 6 MB of failures.
+const TEXTS: u64 = 10_000;
 
-struct Kept {
+/// The texts by name. The least recently used are evicted, so that a flood of failures does not evict a notice.
+pub(super) struct Texts(Cache<String, Kept>);
+
+#[derive(Clone)]
+pub(super) struct Kept {
     text: String,
     written: Instant,
     removal: Instant,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        let cache = Cache::builder().max_capacity(TEXTS);
+        Self(cache.eviction_policy(EvictionPolicy::lru()).build())
+    }
+}
+
+impl Texts {
+    /// Returns a text whose window has not expired.
+    fn get(&self, name: &str) -> Option<Kept> {
+        let kept = self.0.get(name)?;
+        (kept.removal > Instant::now()).then_some(kept)
+    }
 }
 
 impl MemoryStore {
@@ -110,10 +129,8 @@ impl OperatorStore for MemoryStore {
     }
 
     async fn read_text(&self, name: &str) -> Result<Option<Text>, StoreError> {
-        let records = self.records();
-        let kept = records.texts.0.get(name);
-        let kept = kept.filter(|kept| kept.removal > Instant::now());
-        Ok(kept.map(|kept| self.text(kept)))
+        let kept = self.records().texts.get(name);
+        Ok(kept.map(|kept| self.text(&kept)))
     }
 
     async fn write_text(
@@ -123,26 +140,19 @@ impl OperatorStore for MemoryStore {
         text: &str,
         window: Duration,
     ) -> Result<bool, StoreError> {
-        let now = Instant::now();
-        let mut records = self.records();
-        let texts = &mut records.texts.0;
-        let kept = texts.get(name).filter(|kept| kept.removal > now);
-        let version = kept.map(|kept| (self.time(kept.written), kept.text.as_str()));
-        if version != seen.map(|seen| (seen.written, seen.text.as_str())) {
+        let records = self.records(); // locked until the text is written
+        let kept = records.texts.get(name);
+        let version = kept.map(|kept| (self.time(kept.written), kept.text));
+        if version != seen.map(|seen| (seen.written, seen.text.clone())) {
             return Ok(false);
         }
-        if texts.len() >= self.capacity {
-            texts.retain(|_, kept| kept.removal > now);
-        }
-        if texts.len() >= self.capacity && !texts.contains_key(name) {
-            return Err(StoreError::Full(self.capacity));
-        }
+        let written = Instant::now();
         let kept = Kept {
             text: text.to_owned(),
-            written: now,
-            removal: now + window,
+            written,
+            removal: written + window,
         };
-        texts.insert(name.to_owned(), kept);
+        records.texts.0.insert(name.to_owned(), kept);
         Ok(true)
     }
 }
