@@ -287,7 +287,7 @@ mod tests {
                 "id": "orders-mail", "topic": "orders", "purpose": "Mails.", "owner": null, "producers": ["checkout"],
                 "source": "src/generate/manifest.rs",
                 "handler": "async", "form": "evident", "message": null,
-                "filter": null, "enableMessageOrdering": false, "messageRetentionDuration": "604800s",
+                "filter": null, "enableMessageOrdering": false, "messageRetentionDuration": "604800s", "retainAckedMessages": false,
                 "schedules": [], "expected": {"messagesPerSecond": null, "latency": null},
                 "alerts": {"oldestUnackedAge": "1800s", "undeliveredMessages": null, "failedPushShare": 0.5},
                 "idempotency": {"kind": "messageId", "onConflict": "deadLetter"},
@@ -320,6 +320,7 @@ mod tests {
                 .filter("attributes:paid")
                 .ordered()
                 .retention(Duration::from_secs(1200))
+                .retain_handled()
                 .owner("mail team")
                 .expected_throughput(2.5)
                 .expected_latency(Duration::from_secs(3))
@@ -331,7 +332,7 @@ mod tests {
                 .schedule(Schedule::cron("0 6 * * *").attribute("kind", "daily")),
         );
         let expected = json!({
-            "filter": "attributes:paid", "enableMessageOrdering": true, "messageRetentionDuration": "1200s",
+            "filter": "attributes:paid", "enableMessageOrdering": true, "messageRetentionDuration": "1200s", "retainAckedMessages": true,
             "window": "1200s", "owner": "mail team", "expected": {"messagesPerSecond": 2.5, "latency": "3s"},
             "alerts": {"oldestUnackedAge": "1800s", "undeliveredMessages": 7, "failedPushShare": 0.1},
             "schedules": [{"name": "orders-mail", "purpose": "Mails.", "cron": "0 6 * * *", "timeZone": "Etc/UTC",
