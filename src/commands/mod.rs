@@ -11,9 +11,9 @@ mod generate;
 mod google;
 mod lines;
 mod message;
-mod operator;
 #[cfg(feature = "dev")]
 mod new;
+mod operator;
 mod pause;
 mod process;
 mod progress;
