@@ -53,8 +53,9 @@ impl Project {
         let manifest = Manifest::read(folder)?.ok_or_else(|| DeriveError::NotPackage {
             found: folder.to_owned(),
         })?;
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let workspace = folder.ancestors().find(|each| package.has_main_in(each));
-        Self::of(folder, manifest, package, workspace)
+        Self::of(&folder, manifest, package, workspace)
     }
 
     /// Returns the project of the package around a folder, or in the workspace around it.

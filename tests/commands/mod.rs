@@ -7,4 +7,5 @@ mod dev;
 mod doctor;
 mod generate;
 mod new;
+mod program;
 mod top;

@@ -162,12 +162,13 @@ impl Process {
 
     /// Waits for a line that contains this.
     pub(crate) async fn line(&mut self, wanted: &str) -> String {
-        let lines = soon(
-            wanted,
-            self.lines
-                .wait_for(|lines| lines.iter().any(|line| line.contains(wanted))),
-        )
-        .await;
+        soon(wanted, self.line_at_any_time(wanted)).await
+    }
+
+    /// Waits for a line that contains this, as long as a build takes.
+    pub(crate) async fn line_at_any_time(&mut self, wanted: &str) -> String {
+        let has_it = |lines: &Vec<String>| lines.iter().any(|line| line.contains(wanted));
+        let lines = self.lines.wait_for(has_it).await;
         lines
             .expect("pushgate runs")
             .iter()

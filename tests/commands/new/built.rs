@@ -109,7 +109,7 @@ async fn follow_the_readme(adopter: &Adopter) {
     };
     adopter.run("shop", test).await;
     let mut dev = Process::start(adopter.command("shop", dev));
-    dev.line("✓ orders-shop").await;
+    dev.line_at_any_time("✓ orders-shop").await;
     dev.signal("-TERM").await;
     assert!(dev.exit().await.success());
 }
