@@ -82,7 +82,7 @@ pub enum Settlement {
         /// The longer of the message's own wait and the pause of the whole subscription.
         after: Duration,
     },
-    /// Another delivery is under way, or has settled it.
+    /// Another delivery is under way or has settled it, or a seek has brought it back.
     Elsewhere,
     /// It reached the last delivery attempt, and was forwarded to the dead-letter topic.
     DeadLettered {

@@ -55,6 +55,8 @@ mod rest_fuzz;
 #[cfg(test)]
 mod retries;
 #[cfg(test)]
+mod seek;
+#[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod unwrapped;

@@ -163,6 +163,10 @@ impl DeliveryTask {
         state.last_active = self.delivery.clock.utc();
         let sequence = leased.message.sequence;
         let acked = state.backlog.ack(leased.lease, sequence, false);
+        // A seek in the meantime has brought the message back.
+        if acked.is_none() && state.backlog.unacked(sequence).is_some() {
+            return Settlement::Elsewhere;
+        }
         // A message that was purged in the meantime is not restored.
         if acked.is_some() && is_repeated {
             state.backlog.repeat(sequence);

@@ -68,31 +68,24 @@ impl Model {
                 message.kept_until = None;
                 message.become_available();
             }
+            let message = &mut self.messages[index];
+            if let Place::Leased(_) = message.place {
+                message.become_available();
+            }
+            message.latest = message.latest.filter(|_| !message.is_unacked());
         }
         if self.declared.is_ordered {
             self.line_up();
         }
     }
 
-    /// Resets the keys after a replay: no message waits, and later leased messages are redelivered.
+    /// Resets the keys after a replay: no message waits.
     fn line_up(&mut self) {
-        for index in 0..self.messages.len() {
-            let key = self.messages[index].key;
-            if key == 0 {
-                continue;
-            }
-            let message = &mut self.messages[index];
+        for message in self.messages.iter_mut().filter(|each| each.key != 0) {
             if let Place::Delayed(_) = message.place {
                 message.place = Place::Available;
             }
-            if !matches!(message.place, Place::Leased(_)) {
-                message.line = Line::Waiting;
-            }
-            let earlier = self.messages.iter().take(index);
-            let mut earlier = earlier.filter(|each| each.key == key);
-            let is_behind = earlier.any(|each| each.place == Place::Available);
-            let message = &mut self.messages[index];
-            message.comes_again |= is_behind && matches!(message.place, Place::Leased(_));
+            message.line = Line::Waiting;
         }
     }
 

@@ -9,8 +9,8 @@ use super::{Backlog, Entry, Place};
 use crate::messages::storage::StoredMessage;
 
 impl Backlog {
-    /// Makes exactly the `wanted` messages unacknowledged (Google, *Seek*), and records the changes. Current deliveries of
-    /// wanted messages continue.
+    /// Makes exactly the `wanted` messages unacknowledged (Google, *Seek*), and records the changes. It ends all leases: a
+    /// wanted message that is being delivered is delivered again, and the result of the current delivery has no effect.
     ///
     /// The seek covers the unacknowledged messages, the retained ones, and those in `more`. A snapshot keeps its messages
     /// until it ends.
@@ -26,6 +26,7 @@ impl Backlog {
         for sequence in unwanted {
             self.take_out(sequence);
         }
+        self.end_leases();
         let retained = self.settled.retained().chain(more.values());
         let missing = retained
             .filter(|message| !self.unacked.contains_key(&message.sequence) && wanted(message));
@@ -36,9 +37,6 @@ impl Backlog {
             self.settled.remove(sequence);
             self.insert(Entry::new(message));
             self.record_unacked(sequence, 0);
-            if !self.ordered {
-                self.make_ready(sequence);
-            }
         }
         if let Some(until) = kept_until {
             let entries = self.unacked.values_mut();
@@ -94,18 +92,26 @@ impl Backlog {
         }
     }
 
-    /// Rebuilds the order. Messages without a key, or without message ordering, keep their places.
+    /// Ends all leases, also for late acknowledgements. A message that is being dead-lettered has none, and stays so.
+    fn end_leases(&mut self) {
+        for (sequence, entry) in &mut self.unacked {
+            entry.lease = 0;
+            if matches!(entry.place, Place::Out(1..)) {
+                self.leases.end_all(*sequence);
+                entry.place = Place::Waiting;
+                entry.extra = 0;
+                entry.is_redelivered = false;
+            }
+        }
+    }
+
+    /// Rebuilds the order. Messages that must keep none are ready unless they have another place.
     fn reset_order(&mut self) {
         self.rebuild_key_queues();
-        if !self.ordered {
-            return;
-        }
-        let unkeyed = self.unacked.values();
-        let unkeyed = unkeyed.filter(|entry| {
-            entry.message.ordering_key.is_empty() && matches!(entry.place, Place::Waiting)
-        });
-        let unkeyed: Vec<u64> = unkeyed.map(Entry::sequence).collect();
-        for sequence in unkeyed {
+        let free = self.unacked.values();
+        let free = free.filter(|entry| entry.place == Place::Waiting && !self.is_ordered(entry));
+        let free: Vec<u64> = free.map(Entry::sequence).collect();
+        for sequence in free {
             self.make_ready(sequence);
         }
     }
