@@ -10,6 +10,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 /// The most that the clock can advance: more than any test needs, and within the calendar.
 const FARTHEST: Duration = Duration::from_secs(1_000 * 365 * 24 * 60 * 60);
 
+/// The time between the answer to a publisher and the delivery of its messages: more than the way of an answer on one machine,
+/// and less than at Google.
+const LEAD_OF_ANSWERS: Duration = Duration::from_millis(10);
+
 /// The emulator's clock: the machine's clock plus the advance of tests. Deadlines, back-off, retention and expiration use
 /// it.
 #[derive(Clone, Debug)]
@@ -44,6 +48,11 @@ impl Clock {
     /// Waits until the current millisecond is over, so that clocks of whole milliseconds show a later time.
     pub(crate) async fn next_millisecond(&self) {
         sleep(rest_of_millisecond(OffsetDateTime::now_utc())).await;
+    }
+
+    /// Waits until an answer that was just given has probably been received.
+    pub(crate) async fn lead_of_answers(&self) {
+        sleep(LEAD_OF_ANSWERS).await;
     }
 
     /// Advances the clock, by a thousand years in all at most. Everything due within this time happens immediately.

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod answers_first;
+#[cfg(test)]
 mod beside;
 #[cfg(test)]
 mod bootstrap;

@@ -50,13 +50,13 @@ impl Publisher for Services {
         let PublishRequest { topic, messages } = request;
         let messages = messages.into_iter().map(Message::from).collect();
         self.room_to_save().await?;
-        let message_ids = self
-            .broker
-            .publish(&ResourceName::topic(&topic)?, messages)?;
+        let topic = ResourceName::topic(&topic)?;
+        let (message_ids, unanswered) = self.broker.publish_unanswered(&topic, messages)?;
         self.saved().await?;
         // Many clients have a clock of milliseconds. Without this wait, a seek to their current time could name the
         // millisecond of the message, which is then not before that time (Google, *SeekRequest*, `time`).
         self.broker.clock().next_millisecond().await;
+        self.broker.answered(unanswered);
         Ok(Response::new(PublishResponse { message_ids }))
     }
 

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::records::message_record;
 use super::{Broker, Resources};
 use crate::clock::machine_utc;
-use crate::delivery::{Delivery, Remembered};
+use crate::delivery::{Delivery, Remembered, Unanswered};
 use crate::error::ApiError;
 use crate::messages::message::{Message, ReceivedMessage, check_request};
 use crate::messages::storage::StoredMessage;
@@ -21,8 +21,21 @@ impl Broker {
     pub(crate) fn publish(
         &self,
         topic: &ResourceName,
-        mut messages: Vec<Message>,
+        messages: Vec<Message>,
     ) -> Result<Vec<String>, ApiError> {
+        let (ids, _) = self.publish_unanswered(topic, messages)?;
+        Ok(ids)
+    }
+
+    /// Publishes as [`Self::publish`] does. The messages are delivered when the second value is dropped.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn publish_unanswered(
+        &self,
+        topic: &ResourceName,
+        mut messages: Vec<Message>,
+    ) -> Result<(Vec<String>, Unanswered), ApiError> {
         check_request(&messages)?;
         let schema = self.resources().find_topic(topic)?.config.schema.clone();
         if let Some(settings) = schema {
@@ -32,6 +45,16 @@ impl Broker {
             .distribute(topic, messages, self.clock.exact_utc(), self)
     }
 
+    /// Delivers the messages shortly after the answer to their publisher.
+    pub(crate) fn answered(&self, messages: Unanswered) {
+        messages.answered();
+        let clock = self.clock.clone();
+        self.spawn(async move {
+            clock.lead_of_answers().await;
+            drop(messages);
+        });
+    }
+
     /// Publishes a dead letter without checks: it was checked when it was first published, and Pub/Sub adds its new
     /// attributes.
     pub(crate) fn forward(
@@ -39,9 +62,9 @@ impl Broker {
         topic: &ResourceName,
         letter: Message,
     ) -> Result<String, ApiError> {
-        let ids = self
-            .resources()
-            .distribute(topic, vec![letter], self.clock.exact_utc(), self)?;
+        let (ids, _) =
+            self.resources()
+                .distribute(topic, vec![letter], self.clock.exact_utc(), self)?;
         Ok(ids.into_iter().next().unwrap_or_default())
     }
 }
@@ -54,7 +77,7 @@ impl Resources {
         messages: Vec<Message>,
         published_at: OffsetDateTime,
         broker: &Broker,
-    ) -> Result<Vec<String>, ApiError> {
+    ) -> Result<(Vec<String>, Unanswered), ApiError> {
         self.find_topic(name)?;
         let first = self.next_sequence;
         let received: Vec<ReceivedMessage> = (first..)
@@ -79,12 +102,14 @@ impl Resources {
             let receivers: Vec<ResourceName> = receivers.map(|each| each.name().clone()).collect();
             broker.history.published(name, message, &receivers);
         }
+        let unanswered = Unanswered::new(first, &topic.deliveries);
         topic.deliveries.iter().for_each(|each| each.add(&stored));
         if topic.config.message_retention.is_some() || is_sought {
             stored.iter().for_each(|message| topic.keep(message));
         }
         self.next_sequence = first + stored.len() as u64;
-        Ok(stored.iter().map(|message| message.id.clone()).collect())
+        let ids = stored.iter().map(|message| message.id.clone()).collect();
+        Ok((ids, unanswered))
     }
 
     /// Stores messages. If there is no room, settled messages are evicted, which are only kept for repeated deliveries.

@@ -64,6 +64,12 @@ impl Delivery {
             Recipient::Pull(ends, stream) => (Some(ends), stream),
         };
         loop {
+            if !state.waiting.is_empty()
+                && let Some(next) = state.backlog.peek(now)
+                && state.waiting.holds(next.sequence, recipient)
+            {
+                return None;
+            }
             let leased = state.backlog.take(now, ends, stream)?;
             let plan = self.plan(state, &leased, recipient);
             let until = match plan {

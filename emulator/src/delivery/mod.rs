@@ -10,6 +10,7 @@ mod settings;
 mod settle;
 mod task;
 mod throttle;
+mod unanswered;
 mod usage;
 mod view;
 
@@ -31,6 +32,8 @@ pub(crate) use self::settle::{DeadLetter, Forwarder};
 pub(crate) use self::task::DeliveryTask;
 pub use self::throttle::Pace;
 use self::throttle::Throttle;
+pub(crate) use self::unanswered::Unanswered;
+use self::unanswered::Waiting;
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::filter::Filter;
@@ -79,6 +82,7 @@ struct State {
     filter: Filter,
     destination: Option<Arc<Destination>>,
     backlog: Backlog,
+    waiting: Waiting,
     throttle: Throttle,
     active_faults: Option<ActiveFaults>,
     /// The latest seek to a snapshot.
@@ -115,6 +119,7 @@ impl Delivery {
                 data_folder.is_some(),
                 remembered,
             ),
+            waiting: Waiting::default(),
             throttle: Throttle::new(pace),
             active_faults: None,
             snapshot_seek: None,

@@ -213,7 +213,7 @@ impl Delivery {
         let now = self.clock.now();
         if let Some(stream) = &options.stream {
             let outstanding_of = state.backlog.outstanding_of(stream.number);
-            let size_bytes = state.backlog.next_size_bytes(now)?;
+            let size_bytes = state.backlog.peek(now)?.content_bytes();
             let is_full = stream.max_messages > 0 && outstanding_of.messages >= stream.max_messages;
             // The first message is delivered whatever its size. Otherwise it would never be.
             let is_heavy = stream.max_bytes > 0

@@ -135,8 +135,8 @@ impl Backlog {
         None
     }
 
-    /// Returns the size of the next message, if there is one.
-    pub(super) fn next_size_bytes(&mut self, now: Instant) -> Option<usize> {
+    /// Returns the next message, if there is one.
+    pub(super) fn peek(&mut self, now: Instant) -> Option<Arc<StoredMessage>> {
         self.promote(now);
         while let Some(sequence) = self.ready.front() {
             match self.unacked.get(sequence) {
@@ -144,7 +144,7 @@ impl Backlog {
                     if entry.place == Place::Ready
                         || (matches!(entry.place, Place::Out(_)) && entry.extra > 0) =>
                 {
-                    return Some(entry.message.content_bytes());
+                    return Some(Arc::clone(&entry.message));
                 }
                 _ => drop(self.next()),
             }
