@@ -168,6 +168,8 @@ mod service;
 mod shutdown;
 mod subscriber;
 mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod trace;
 
 pub use bytes::Bytes;

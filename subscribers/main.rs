@@ -22,6 +22,10 @@ use crate::warehouse::Warehouse;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    service().run()
+}
+
+fn service() -> Service {
     Service::new()
         .package(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
         .state(Warehouse::open)
@@ -32,5 +36,23 @@ fn main() -> ExitCode {
         .subscriber(orders_receipts::subscriber())
         .subscriber(uploads_fingerprints::subscriber())
         .subscriber(stock_reports::subscriber())
-        .run()
+}
+
+#[cfg(test)]
+mod tests {
+    use pushgate::testing::{Local, Sent};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_order_reaches_both_of_its_subscribers() {
+        let local = Local::start(service()).await;
+        let id = local.publish(
+            "orders",
+            &Sent::json(&orders_fulfilment::order("A-1", "teapot")),
+        );
+        for subscription in ["orders-fulfilment", "orders-receipts"] {
+            assert_eq!(local.outcome(subscription, &id).await.outcome, "handled");
+        }
+    }
 }

@@ -69,7 +69,7 @@ async fn reserve_stock(
     }
 }
 
-fn order(order_id: &str, article: &str) -> OrderPlaced {
+pub(crate) fn order(order_id: &str, article: &str) -> OrderPlaced {
     OrderPlaced {
         order_id: order_id.into(),
         customer_email: "ada@example.com".into(),

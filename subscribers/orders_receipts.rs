@@ -70,6 +70,8 @@ fn euros(cents: u64) -> String {
 #[cfg(test)]
 mod tests {
     use m2m::orders::OrderLine;
+    use pushgate::Service;
+    use pushgate::testing::{Case, Sent, assert_repeatable};
 
     use super::*;
 
@@ -100,5 +102,22 @@ mod tests {
             receipt(&order).as_bytes()
         );
         assert!(receipt(&order).contains("2 x teapot") && receipt(&order).ends_with("40.03 EUR\n"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receipt_is_written_once_wherever_an_instance_crashes() {
+        let case = || {
+            let folder = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
+            let opened = Environment::from_iter([("OUTBOX_DIR", folder.display().to_string())]);
+            let service = Service::new()
+                .subscriber(subscriber())
+                .state(move |_| Outbox::open(opened.clone()));
+            Case::new(service, move || {
+                let receipts = std::fs::read_dir(&folder).expect("a folder");
+                receipts.count()
+            })
+        };
+        let order = Sent::json(&crate::orders_fulfilment::order("A-1", "teapot"));
+        assert_repeatable(case, "orders-receipts", &order).await;
     }
 }

@@ -17,3 +17,4 @@ mod operate;
 mod publish;
 mod push;
 mod stores;
+mod testing;

@@ -28,6 +28,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+#[cfg(feature = "testing")]
+pub(crate) use self::dev::cloud::Cloud;
 use self::process::print_error;
 use crate::environment::Environment;
 use crate::package::program;

@@ -16,6 +16,8 @@ use tokio::task::JoinHandle;
 use super::PublishError;
 use super::client::connect;
 use super::draft::Draft;
+#[cfg(feature = "testing")]
+use super::recording::Recording;
 use super::settings::Settings;
 use super::topic::full_name;
 use crate::config::pubsub_emulator;
@@ -25,7 +27,13 @@ use crate::environment::Environment;
 const OVERHEAD_BYTES: usize = 1_024;
 
 /// Sends messages to one topic.
-pub(crate) struct Channel(Arc<Shared>);
+pub(crate) struct Channel(Sink);
+
+enum Sink {
+    Google(Arc<Shared>),
+    #[cfg(feature = "testing")]
+    Recording(Recording),
+}
 
 struct Shared {
     client: BasePublisher,
@@ -75,7 +83,7 @@ impl Channel {
 
     fn new(client: BasePublisher, topic: String, settings: Settings) -> Self {
         let unordered = publisher(&client, &topic, settings);
-        Self(Arc::new(Shared {
+        Self(Sink::Google(Arc::new(Shared {
             client,
             topic,
             settings,
@@ -83,35 +91,60 @@ impl Channel {
             keys: Mutex::default(),
             free_kibibytes: Arc::new(Semaphore::new(kibibytes(settings.buffer_bytes) as usize)),
             has_failed: AtomicBool::new(false),
-        }))
+        })))
+    }
+
+    /// Returns a channel that keeps its messages.
+    #[cfg(feature = "testing")]
+    pub(crate) fn recording(recording: &Recording) -> Self {
+        Self(Sink::Recording(recording.clone()))
+    }
+
+    /// Returns the channel to Google, or none if it only records.
+    fn shared(&self) -> Option<&Arc<Shared>> {
+        match &self.0 {
+            Sink::Google(shared) => Some(shared),
+            #[cfg(feature = "testing")]
+            Sink::Recording(_) => None,
+        }
     }
 
     pub(crate) fn topic(&self) -> &str {
-        &self.0.topic
+        match &self.0 {
+            Sink::Google(shared) => &shared.topic,
+            #[cfg(feature = "testing")]
+            Sink::Recording(recording) => &recording.topic,
+        }
     }
 
     /// Checks the limits, waits for free memory, and passes the message to Google's client.
     pub(crate) async fn enqueue(&self, draft: Draft) -> Result<Confirmation, PublishError> {
+        #[cfg(feature = "testing")]
+        if let Sink::Recording(recording) = &self.0 {
+            let id = recording.record(draft);
+            return Ok(Confirmation(tokio::spawn(async { id })));
+        }
+        let shared = self.shared().ok_or(PublishError::Ended)?;
         let cost = kibibytes(draft.check()? + OVERHEAD_BYTES);
-        let memory = Arc::clone(&self.0.free_kibibytes)
+        let memory = Arc::clone(&shared.free_kibibytes)
             .acquire_many_owned(cost)
             .await
             .map_err(|_| PublishError::Ended)?;
-        let (response, key) = self.0.send(draft.into_message())?;
-        let confirmed = Arc::clone(&self.0).confirm(response, key, memory);
+        let (response, key) = shared.send(draft.into_message())?;
+        let confirmed = Arc::clone(shared).confirm(response, key, memory);
         Ok(Confirmation(tokio::spawn(confirmed)))
     }
 
     pub(crate) async fn flush(&self) {
-        for publisher in self.0.publishers() {
+        let Some(shared) = self.shared() else {
+            return;
+        };
+        for publisher in shared.publishers() {
             publisher.flush().await;
         }
         // Each message occupies its memory until it is confirmed or has failed.
-        let _all = self
-            .0
-            .free_kibibytes
-            .acquire_many(kibibytes(self.0.settings.buffer_bytes))
-            .await;
+        let all = kibibytes(shared.settings.buffer_bytes);
+        let _all = shared.free_kibibytes.acquire_many(all).await;
     }
 }
 

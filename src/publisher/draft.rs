@@ -20,6 +20,7 @@ const ORDERING_KEY_BYTES: usize = 1_024;
 const FRAMING_BYTES: usize = 64;
 
 /// A message of any type, before its limits are checked.
+#[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) data: Bytes,
     pub(crate) attributes: BTreeMap<String, String>,

@@ -7,6 +7,8 @@ mod dead_letter_client;
 mod draft;
 mod error;
 mod outgoing;
+#[cfg(feature = "testing")]
+mod recording;
 mod settings;
 mod topic;
 
@@ -22,6 +24,8 @@ pub(crate) use self::dead_letter_client::DeadLetterClient;
 pub(crate) use self::draft::{Draft, new_event_id};
 pub use self::error::PublishError;
 pub use self::outgoing::Outgoing;
+#[cfg(feature = "testing")]
+pub(crate) use self::recording::Recording;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::topic::{full_name, short_name};
 use crate::environment::Environment;
@@ -119,6 +123,16 @@ impl<T: Serialize + Validate> Publisher<T> {
     /// Sends waiting messages at once, and waits until all enqueued messages are confirmed or have failed.
     pub async fn flush(&self) {
         self.channel.flush().await;
+    }
+
+    /// Returns a publisher with this channel.
+    #[cfg(feature = "testing")]
+    pub(crate) fn of(channel: Channel) -> Self {
+        Self {
+            channel,
+            event_id_attribute: EVENT_ID_ATTRIBUTE.to_owned(),
+            message: PhantomData,
+        }
     }
 
     /// Returns the topic's full name.

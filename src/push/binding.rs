@@ -131,6 +131,13 @@ impl Bindings {
         &self.project
     }
 
+    /// Returns a subscriber by the short name of its subscription.
+    pub(crate) fn subscriber(&self, id: &str) -> Option<&Arc<RunningSubscriber>> {
+        let name = format!("projects/{}/subscriptions/{id}", self.project);
+        let binding = self.by_name.get(name.as_str())?;
+        Some(&binding.subscriber)
+    }
+
     /// Returns all subscribers.
     pub(crate) fn subscribers(&self) -> impl Iterator<Item = &RunningSubscriber> {
         let bindings = self.by_name.values();

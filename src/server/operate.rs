@@ -164,9 +164,8 @@ async fn replay(
 }
 
 fn find<'a>(receiver: &'a PushReceiver, id: &str) -> Result<&'a RunningSubscriber, Failed> {
-    let mut subscribers = receiver.bindings.subscribers();
-    let found = subscribers.find(|subscriber| subscriber.declared.id == id);
-    found.ok_or_else(|| {
+    let found = receiver.bindings.subscriber(id);
+    found.map(Arc::as_ref).ok_or_else(|| {
         let mut known: Vec<_> = receiver.bindings.subscribers().collect();
         known.sort_by(|one, other| one.declared.id.cmp(&other.declared.id));
         let known: Vec<_> = known.iter().map(|one| one.declared.id.as_str()).collect();

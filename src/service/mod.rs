@@ -1,38 +1,25 @@
 //! A service: its subscribers, states and store. `main.rs` builds one and runs it.
 
+mod assembly;
 mod error;
 
-use std::collections::HashMap;
 use std::error::Error;
-use std::panic::{Location, resume_unwind};
+use std::panic::Location;
 use std::sync::Arc;
 
+use self::assembly::Assembled;
 pub use self::error::StartError;
 use crate::config::Config;
-use crate::dedup::{DedupStore, ProtectedStore, log_advice};
-use crate::delivery::Deliveries;
-use crate::delivery::admission::Admission;
-use crate::delivery::dead_letter::DeadLetters;
-use crate::delivery::pools::Pools;
-use crate::delivery::running_subscriber::RunningSubscriber;
+use crate::dedup::DedupStore;
 use crate::environment::Environment;
-use crate::handler::state::{Provider, StateType, States};
+use crate::handler::state::{Provider, StateType};
 use crate::package::Package;
 use crate::publisher::DeadLetterClient;
 use crate::push::PushReceiver;
-use crate::push::authentication::Authentication;
-use crate::push::binding::{Bindings, Defaults};
-use crate::push::body::Bodies;
 use crate::push::log_line::Listener;
-use crate::push::operator::Operators;
-use crate::push::readiness::Readiness;
-use crate::push::reply::Replies;
-use crate::server::connections;
 use crate::server::{Running, serve};
-use crate::shutdown::Shutdown;
 use crate::subscriber::{Subscriber, faults, short_leases};
-use crate::telemetry::export::{Recorder, Telemetry};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::export::Telemetry;
 use crate::telemetry::otlp::ExportError;
 
 /// The subscribers of a service, and the states they share.
@@ -135,37 +122,12 @@ impl Service {
     /// If declarations or settings are invalid, a state cannot be opened, or the port is not available.
     pub async fn start(self, config: &Config) -> Result<Running, StartError> {
         self.check(config)?;
-        let telemetry = self.export(config)?;
-        let pools =
-            Pools::new(config.concurrency, &self.subscribers).map_err(StartError::Threads)?;
-        let shutdown = Shutdown::default();
-        let store = match self.store {
-            Some(store) => store,
-            None => open_store(config)?,
-        };
-        log_advice(Arc::clone(&store), shutdown.closing.clone());
-        let recorder = telemetry.recorder.clone();
-        let bindings = bind(self.subscribers, config, &store, &pools, &recorder);
-        let authentication = authenticate(config, &recorder.metrics)?;
-        let states = open_states(&self.providers, &config.environment, &pools).await?;
         let dead_letters = DeadLetterClient::new(config.pubsub_emulator.clone());
-        let (connections, pushes) = connections::limits(config.concurrency);
-        let receiver = PushReceiver {
-            authentication,
-            admission: Admission::new(pushes),
-            bodies: limit_bodies(config),
-            bindings,
-            readiness: Readiness::new(store),
-            replies: Replies::new(self.listener, recorder.metrics),
-            operators: operators(config),
-            spans: recorder.spans,
-            deliveries: Deliveries {
-                states,
-                shutdown,
-                pools: Arc::new(pools),
-                dead_letters: DeadLetters(Arc::new(dead_letters)),
-            },
-        };
+        let Assembled {
+            receiver,
+            telemetry,
+            connections,
+        } = self.assemble(config, None, Arc::new(dead_letters)).await?;
         listen(config, receiver, telemetry, connections)
     }
 
@@ -185,30 +147,6 @@ impl Service {
     }
 }
 
-fn open_store(config: &Config) -> Result<Arc<dyn DedupStore>, StartError> {
-    let opened = config.store.open(config.store_timeout);
-    opened.map_err(StartError::Store)
-}
-
-fn authenticate(config: &Config, metrics: &Metrics) -> Result<Authentication, StartError> {
-    let authentication = Authentication::new(
-        config.authentication,
-        &config.issuer,
-        config.keys_url.clone(),
-        config.token_leeway,
-        metrics.clone(),
-    );
-    authentication.map_err(|error| StartError::Keys(Box::new(error)))
-}
-
-fn limit_bodies(config: &Config) -> Bodies {
-    Bodies::new(
-        config.body_limit_bytes,
-        config.body_timeout,
-        config.bodies_bytes,
-    )
-}
-
 fn listen(
     config: &Config,
     receiver: PushReceiver,
@@ -221,58 +159,6 @@ fn listen(
         setting: error.setting,
         source: error.source,
     })
-}
-
-/// Returns the operators of the settings, if there are any.
-fn operators(config: &Config) -> Option<Operators> {
-    (!config.operators.is_empty()).then(|| Operators {
-        emails: config.operators.iter().cloned().collect(),
-        audiences: config.audiences.iter().cloned().collect(),
-    })
-}
-
-/// Binds the subscribers to their declared callers, or else to those of the settings.
-fn bind(
-    subscribers: Vec<Subscriber>,
-    config: &Config,
-    store: &Arc<dyn DedupStore>,
-    pools: &Pools,
-    recorder: &Recorder,
-) -> Bindings {
-    let store = ProtectedStore::new(Arc::clone(store), recorder.clone());
-    let (project, paused) = (&config.project, &config.paused);
-    let running = subscribers.into_iter().map(|declared| {
-        let is_paused = paused.contains(&declared.id);
-        RunningSubscriber::new(declared, is_paused, project, &store, pools, recorder)
-    });
-    let defaults = Defaults {
-        callers: &config.callers,
-        audiences: &config.audiences,
-        service: config.cloud_run_service(),
-    };
-    Bindings::new(running, &config.project, &defaults)
-}
-
-async fn open_states(
-    providers: &[Provider],
-    environment: &Environment,
-    pools: &Pools,
-) -> Result<States, StartError> {
-    let mut states = HashMap::new();
-    for provider in providers {
-        let name = provider.provides.name;
-        let opening = provider.open(environment.clone());
-        let opened = match pools.executor.handle.spawn(opening).await {
-            Ok(opened) => opened,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                Err(cancelled) => Err(cancelled.into()),
-            },
-        };
-        let state = opened.map_err(|source| StartError::State { name, source })?;
-        states.insert(provider.provides.id, state);
-    }
-    Ok(States(Arc::new(states)))
 }
 
 #[cfg(test)]

@@ -65,9 +65,9 @@ const LIBRARY: &[Absence] = &[
         paths: &["m2m::", "subscribers::"],
     },
     Absence {
-        sentence: "the emulator only behind the feature dev",
+        sentence: "the emulator only behind the features dev and testing",
         within: &[""],
-        except: &["commands/dev/"],
+        except: &["commands/dev/", "testing/"],
         paths: &["emulator::"],
     },
 ];

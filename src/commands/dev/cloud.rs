@@ -12,22 +12,22 @@ use crate::environment::Environment;
 use crate::subscriber::{self, Form, SchemaEncoding, Subscriber, TopicSchema};
 
 /// The local Pub/Sub of one project.
-pub(super) struct Cloud {
-    pub(super) emulator: Emulator,
+pub(crate) struct Cloud {
+    pub(crate) emulator: Emulator,
     project: String,
 }
 
 /// A declared subscription, and its resources in the emulator.
-pub(super) struct Subscription {
-    pub(super) declared: Subscriber,
-    pub(super) name: String,
-    pub(super) topic: String,
+pub(crate) struct Subscription {
+    pub(crate) declared: Subscriber,
+    pub(crate) name: String,
+    pub(crate) topic: String,
     /// The e-mail and the audience of its push tokens.
-    pub(super) caller: (String, String),
+    pub(crate) caller: (String, String),
 }
 
 impl Cloud {
-    pub(super) fn start(port: u16, project: &str) -> Result<Self, StartError> {
+    pub(crate) fn start(port: u16, project: &str) -> Result<Self, StartError> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let emulator = Emulator::start_with(Options {
             address,
@@ -40,7 +40,7 @@ impl Cloud {
     }
 
     /// Returns the settings of a service that this cloud pushes to. The environment only chooses the store.
-    pub(super) fn settings(
+    pub(crate) fn settings(
         &self,
         environment: &Environment,
         port: u16,
@@ -65,7 +65,7 @@ impl Cloud {
     }
 
     /// Creates the topics, the declared subscriptions, and dead-letter topics with a subscription that keeps their messages.
-    pub(super) fn subscribe(
+    pub(crate) fn subscribe(
         &self,
         declared: Vec<Subscriber>,
         service: SocketAddr,

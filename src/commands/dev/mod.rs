@@ -1,6 +1,6 @@
 //! `pushgate dev`: runs the whole system on this machine, in one process.
 
-mod cloud;
+pub(crate) mod cloud;
 mod schedules;
 mod screen;
 mod tour;

@@ -61,13 +61,12 @@ pub(super) struct Names {
     is_workspace: bool,
     folder: String,
     pushgate: String,
-    emulator: String,
 }
 
 impl Names {
     pub(super) fn new(name: &str, origin: &Origin, workspace: &Workspace) -> Self {
         let version = env!("CARGO_PKG_VERSION");
-        let (pushgate, emulator, module) = match origin {
+        let (pushgate, module) = match origin {
             Origin::Published => {
                 let repository = match env!("CARGO_PKG_REPOSITORY") {
                     "" => REPOSITORY_UNKNOWN,
@@ -75,20 +74,15 @@ impl Names {
                 };
                 let version_of = format!("version = {version:?}");
                 let module = format!("git::{repository}//terraform?ref=v{version}");
-                (version_of.clone(), version_of, module)
+                (version_of, module)
             }
             Origin::Path(path) => {
                 let path = path.display().to_string();
-                let emulator = format!("path = {:?}", format!("{path}/emulator"));
-                (
-                    format!("path = {path:?}"),
-                    emulator,
-                    format!("{path}/terraform"),
-                )
+                (format!("path = {path:?}"), format!("{path}/terraform"))
             }
             Origin::Git(url) => {
                 let git = format!("git = {url:?}");
-                (git.clone(), git, format!("git::{url}//terraform"))
+                (git, format!("git::{url}//terraform"))
             }
         };
         Self {
@@ -101,7 +95,6 @@ impl Names {
             is_workspace: workspace.is_new,
             folder: workspace.folder.clone(),
             pushgate,
-            emulator,
         }
     }
 
@@ -116,7 +109,6 @@ impl Names {
             ("select", &self.select),
             ("folder", &self.folder),
             ("pushgate", &self.pushgate),
-            ("emulator", &self.emulator),
             ("module", &self.module),
             ("workspace", workspace),
             ("rust", env!("CARGO_PKG_RUST_VERSION")),

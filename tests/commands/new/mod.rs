@@ -29,7 +29,9 @@ async fn a_new_service_uses_the_published_package_by_default() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let manifest = folder.read("shop/Cargo.toml");
     assert!(manifest.contains("pushgate = { version = \"0.1.0\", default-features = false }"));
-    assert!(manifest.contains("pushgate-emulator = { version = \"0.1.0\" }"));
+    assert!(manifest.contains(
+        "pushgate = { version = \"0.1.0\", default-features = false, features = [\"testing\"] }"
+    ));
     for step in ["cd shop", "cargo test", "cargo run -- dev"] {
         assert!(ended.stdout.contains(step), "{}", ended.stdout);
     }
