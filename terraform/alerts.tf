@@ -6,7 +6,7 @@ locals {
     { for id, subscription in var.subscriptions : id => merge(subscription, { match = "resource.labels.subscription_id = \"${id}\"" }) },
     { for id, trigger in var.eventarc_triggers : id => merge(trigger, { match = "resource.labels.subscription_id = starts_with(\"eventarc-${var.region}-${id}-sub-\")" }) },
   )
-  alerted = var.alerts.enabled ? local.watched : {}
+  alerted = { for id, declared in local.watched : id => declared if var.alerts.enabled }
 
   # The limits of this environment, or the declared ones. null: no alert.
   limits = {

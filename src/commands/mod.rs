@@ -27,10 +27,11 @@ use std::num::NonZero;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::dev::cloud::Cloud;
-use self::process::print_error;
+use self::process::{print, print_error};
 use crate::environment::Environment;
 use crate::package::program;
 use crate::service::Service;
@@ -62,7 +63,7 @@ enum Command {
     #[cfg(not(feature = "dev"))]
     #[command(hide = true)]
     New(Absent),
-    /// Prints the declarations as JSON. It needs no settings and no store, and reports the same faults as serve.
+    /// Prints the declarations as JSON, or as a table. It needs no settings and no store, and reports the same faults as serve.
     Describe(describe::Arguments),
     /// Writes the files that are derived from the declarations: documents, schemas, Terraform's variables. It needs no settings.
     #[command(after_help = generate::HELP)]
@@ -91,10 +92,22 @@ enum Command {
     /// Shows the subscriptions of a running service, live: rates, durations, failures, dead letters.
     #[command(after_help = process::TOKEN_HELP)]
     Top(top::Arguments),
+    /// Writes the completions of a shell to the standard output.
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// Shell to complete for
+        shell: Shell,
+    },
     /// Probes a deployed service from outside: health, clock, tokens, keys, subscriptions, pauses.
     #[command(after_help = process::TOKEN_HELP)]
     Doctor(doctor::Arguments),
 }
+
+/// The end of the help of `completions`.
+const COMPLETIONS: &str = "\
+bash:  pushgate completions bash > ~/.local/share/bash-completion/completions/pushgate
+zsh:   pushgate completions zsh > ~/.zfunc/_pushgate, with fpath+=~/.zfunc before compinit
+fish:  pushgate completions fish > ~/.config/fish/completions/pushgate.fish";
 
 /// The arguments of a command that this build leaves out.
 #[cfg(not(feature = "dev"))]
@@ -132,6 +145,7 @@ impl Command {
             Self::Resume(arguments) => pause::resume(&service, &arguments, &environment).await,
             Self::Doctor(arguments) => doctor::run(&service, &arguments, &environment).await,
             Self::Top(arguments) => top::run(&arguments, &environment).await,
+            Self::Completions { shell } => complete(shell, &service),
             Self::Check(arguments) => return check::run(&service, &arguments),
             Self::Generate(arguments) => generate::run(&service, &arguments),
         }
@@ -157,6 +171,14 @@ impl Service {
             Err(error) => error.exit(),
         }
     }
+}
+
+/// Prints the completions of a shell.
+fn complete(shell: Shell, service: &Service) -> Result<(), Box<dyn Error>> {
+    let mut command = named(Arguments::command(), service.package.version);
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, program(), &mut script);
+    Ok(print(&String::from_utf8(script)?)?)
 }
 
 /// Gives the command line the name of the program and the version of the service.

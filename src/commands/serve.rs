@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
+use serde_json::json;
+
 use super::process::{Signals, print};
 use crate::config::metadata;
 use crate::config::{Config, SETTINGS};
@@ -17,6 +19,9 @@ pub(super) struct Arguments {
     /// Print the effective settings with masked passwords, and exit
     #[arg(long)]
     print_config: bool,
+    /// With --print-config: as JSON
+    #[arg(long, requires = "print_config")]
+    json: bool,
 }
 
 pub(super) async fn run(
@@ -33,7 +38,11 @@ pub(super) async fn run(
         tracing::warn!("{name} is not a setting of pushgate: see {program} serve --help");
     }
     if arguments.print_config {
-        return Ok(print(&table(&config))?);
+        let text = match arguments.json {
+            true => json(&config)?,
+            false => table(&config),
+        };
+        return Ok(print(&text)?);
     }
     if config.authentication == Mode::Platform && config.cloud_run_service().is_none() {
         tracing::error!(
@@ -57,6 +66,14 @@ fn table(config: &Config) -> String {
         let _ = writeln!(table, "{name}={value}  # {source}");
     }
     table
+}
+
+fn json(config: &Config) -> Result<String, serde_json::Error> {
+    let effective = config.effective().into_iter();
+    let settings: Vec<_> = effective
+        .map(|(name, value, source)| json!({"name": name, "value": value, "source": source}))
+        .collect();
+    Ok(serde_json::to_string_pretty(&settings)? + "\n")
 }
 
 /// Lists every setting with its form and its default, for `--help`.

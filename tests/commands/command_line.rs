@@ -65,7 +65,7 @@ async fn the_help_of_serve_lists_every_setting() {
         .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
         .collect();
     assert_eq!(
-        commands[..15],
+        commands[..16],
         [
             "serve",
             "dev",
@@ -80,6 +80,7 @@ async fn the_help_of_serve_lists_every_setting() {
             "pause",
             "resume",
             "top",
+            "completions",
             "doctor",
             "help"
         ],
@@ -101,6 +102,47 @@ async fn the_effective_settings_are_printed_without_the_password() {
     assert!(ended.stdout.contains("PORT=8080  # default"));
     assert!(!ended.stdout.contains("hush") && !ended.stderr.contains("hush"));
     assert_eq!(ended.stdout.lines().count(), pushgate::SETTINGS.len());
+}
+
+#[tokio::test]
+async fn a_script_reads_the_effective_settings_as_json() {
+    let ended = run(&["serve", "--print-config", "--json"], &ENOUGH).await;
+    let settings: Vec<serde_json::Value> = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(settings.len(), pushgate::SETTINGS.len());
+    let port = serde_json::json!({"name": "PORT", "value": "8080", "source": "default"});
+    assert!(settings.contains(&port));
+    assert!(!ended.stdout.contains("hush"));
+}
+
+#[tokio::test]
+async fn people_read_the_declarations_as_a_table() {
+    let ended = run(&["describe", "--table"], &[]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let mut lines = ended.stdout.lines();
+    let head = lines.next().expect("a head");
+    let column = head.find("TOPIC").expect("a column");
+    let orders = lines.next().expect("a subscriber");
+    assert!(orders.starts_with("orders-fulfilment "), "{orders}");
+    assert!(orders[column..].starts_with("orders "), "{orders}");
+    assert!(
+        orders.ends_with("Reserves stock for every paid order."),
+        "{orders}"
+    );
+    assert_eq!(lines.count(), 3);
+}
+
+#[tokio::test]
+async fn completions_are_written_for_each_shell() {
+    for (shell, part) in [
+        ("bash", "complete -F _pushgate"),
+        ("zsh", "#compdef pushgate"),
+        ("fish", "complete -c pushgate"),
+    ] {
+        let ended = run(&["completions", shell], &[]).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stdout.contains(part), "{}", ended.stdout);
+        assert!(ended.stdout.contains("dead-letters"), "{}", ended.stdout);
+    }
 }
 
 #[tokio::test]
