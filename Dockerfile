@@ -56,14 +56,17 @@ RUN cargo build --release --locked -p pushgate-emulator && strip target/release/
 
 FROM ${BASE_IMAGE} AS emulator
 COPY --from=emulator-build /build/target/release/emulator /emulator
+# A shell and a `gcloud`, with which tools start Google's emulator.
+COPY --from=compiler /usr/bin/dash /bin/sh
+COPY --chmod=0755 emulator/image/gcloud /usr/bin/gcloud
+COPY --chmod=0755 emulator/image/entrypoint /entrypoint
 # A number, since a check that an image does not run as root cannot look up a name.
 USER 65532:65532
 EXPOSE 8085
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["/emulator"]
-# In a container, loopback is not reachable from outside. Publish the port on the host's loopback address only: the emulator
-# has no passwords.
-CMD ["--host-port", "0.0.0.0:8085", "--allow-remote"]
+# In a container, loopback is not reachable from outside, so without arguments the emulator listens at 0.0.0.0. Publish the port
+# on the host's loopback address only: the emulator has no passwords.
+ENTRYPOINT ["/entrypoint"]
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="pushgate emulator" \

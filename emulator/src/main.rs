@@ -8,11 +8,13 @@ use std::io::{IsTerminal, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
-use clap::Parser;
 use emulator::{Bootstrap, BootstrapDefaults, Emulator, Options};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::command::{Arguments, DEFAULT_PROJECT, Place, Rejection, announce};
+use crate::command::{
+    Arguments, DEFAULT_PROJECT, Gcloud, Invocation, Place, Rejection, announce, open_next_port,
+    projects,
+};
 
 /// The variable with a file of trusted authorities.
 const CERTIFICATES: &str = "SSL_CERT_FILE";
@@ -23,7 +25,12 @@ async fn main() -> ExitCode {
         report(&again_without(CERTIFICATES));
         return ExitCode::FAILURE;
     }
-    match run(Arguments::parse()).await {
+    let ended = match Invocation::parse(std::env::args_os()) {
+        Invocation::Own(arguments) => run(*arguments, None).await,
+        Invocation::Start(arguments, gcloud) => run(*arguments, Some(gcloud)).await,
+        Invocation::EnvInit(gcloud) => gcloud.print(&mut std::io::stdout()).map_err(Into::into),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(error.as_ref());
@@ -32,7 +39,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+async fn run(arguments: Arguments, gcloud: Option<Gcloud>) -> Result<(), Box<dyn Error>> {
     Place::of(is_set).check(arguments.host_port, arguments.allow_remote)?;
     let project = arguments.project.as_deref().unwrap_or(DEFAULT_PROJECT);
     // Read first, so that nothing starts if a file has an error.
@@ -43,6 +50,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
             push_to: arguments.push_to.clone(),
         },
     )?;
+    let projects = projects(text_of)?;
     let options = options(&arguments);
     tracing_subscriber::fmt()
         .with_env_filter(arguments.log)
@@ -54,9 +62,15 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let emulator = Emulator::start_with(options).map_err(explained)?;
     let done = emulator.bootstrap(&declared)?;
+    for project in &projects {
+        project.create(&emulator)?;
+    }
+    if !projects.is_empty() {
+        open_next_port(&emulator).await?;
+    }
     let found = declared.project().unwrap_or(project);
     let exported = arguments.project.as_deref().unwrap_or(found);
-    announce(&emulator, exported, &declared, &done)?;
+    announce(&emulator, exported, &declared, &done, gcloud.as_ref())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
         _ = terminate.recv() => {}
@@ -103,6 +117,10 @@ fn again_without(variable: &str) -> std::io::Error {
 
 fn is_set(variable: &str) -> bool {
     variable_of(variable).is_some_and(|value| !value.is_empty())
+}
+
+fn text_of(variable: &str) -> Option<String> {
+    variable_of(variable)?.into_string().ok()
 }
 
 fn is_empty(variable: &str) -> bool {

@@ -35,9 +35,13 @@ mod feature_table;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
+mod gcloud_form;
+#[cfg(test)]
 mod grpc;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod image;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]

@@ -2,8 +2,12 @@
 
 mod announcement;
 mod arguments;
+mod gcloud;
 mod rejection;
+mod variables;
 
 pub(crate) use self::announcement::announce;
 pub(crate) use self::arguments::{Arguments, DEFAULT_PROJECT};
+pub(crate) use self::gcloud::{Gcloud, Invocation};
 pub(crate) use self::rejection::{Place, Rejection};
+pub(crate) use self::variables::{open_next_port, projects};
