@@ -49,11 +49,9 @@ async fn repository_with_a_subscriber_more() -> (Copy, PathBuf) {
         "mod refunds_payment;\nmod stock_reports;",
         1,
     );
-    let list = "        .subscriber(refunds_payment::subscriber())\n        .run()";
-    copy.put(
-        "subscribers/main.rs",
-        main.replacen("        .run()", list, 1),
-    );
+    let last = "        .subscriber(stock_reports::subscriber())\n";
+    let list = format!("{last}        .subscriber(refunds_payment::subscriber())\n");
+    copy.put("subscribers/main.rs", main.replacen(last, &list, 1));
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         // With an example Cargo resolves features as for tests, so that the tests' build is used again.
