@@ -70,7 +70,8 @@ fn copied() -> Vec<&'static str> {
         .filter_map(|line| line.strip_prefix("COPY "));
     let from_context = copies.filter(|copy| !copy.starts_with("--from"));
     let sources = |copy: &'static str| {
-        let words: Vec<_> = copy.split_whitespace().collect();
+        let words = copy.split_whitespace();
+        let words: Vec<_> = words.filter(|word| !word.starts_with("--")).collect();
         words[..words.len() - 1].to_vec()
     };
     from_context.flat_map(sources).collect()
