@@ -1,6 +1,6 @@
 //! Tests of the image without an engine: a root with the files of its Dockerfile, in which its entrypoint runs.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -84,9 +84,11 @@ fn started(mut child: Child, port: u16) -> String {
     let found = log.find_map(|line| line.ok().filter(|line| line.contains("started")));
     if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) {
         let request = format!(
-            "POST /shutdown HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-length: 0\r\n\r\n"
+            "POST /shutdown HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).unwrap();
+        // A client that closes before the answer may have its request dropped.
+        stream.read_to_end(&mut Vec::new()).ok();
     } else {
         child.kill().unwrap();
     }
