@@ -29,6 +29,8 @@ mod dead_letters;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
+mod eventarc;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod feature_table;

@@ -83,7 +83,7 @@ struct DeclaredRetries {
     maximum_backoff: Seconds,
 }
 
-#[derive(Clone, Copy, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum DeclaredForm {
     Evident,
@@ -180,9 +180,7 @@ fn add(
     let reject = |error: ApiError| rejected(source, declared.referenced, &error);
     let project = collection.defaults.project.clone();
     let full = |kind: &str, id: &str| format!("projects/{project}/{kind}/{id}");
-    let Declared {
-        id, topic, form, ..
-    } = &declared.value;
+    let Declared { id, topic, .. } = &declared.value;
     let topic = ResourceName::topic(&full("topics", topic)).map_err(reject)?;
     // Subscriptions may share a topic, and another file may declare more of it.
     if !collection.is_declared(topic.as_str()) {
@@ -196,11 +194,6 @@ fn add(
     declared.value.apply(&mut config, dead_letters);
     config.push_config = Some(declared.value.push_config(&project, base));
     config.check().map_err(reject)?;
-    if *form == DeclaredForm::Eventarc {
-        collection.note(format!(
-            "subscription {id} is Eventarc's in the cloud, and pushes wrapped messages here"
-        ));
-    }
     collection.add_subscription(config);
     Ok(())
 }
@@ -233,7 +226,8 @@ impl Declared {
         let push_config = push_config.signed_as(caller, Some(audience));
         match self.form {
             DeclaredForm::Unwrapped => push_config.unwrapped(true),
-            DeclaredForm::Evident | DeclaredForm::Eventarc => push_config,
+            DeclaredForm::Eventarc => push_config.eventarc(),
+            DeclaredForm::Evident => push_config,
         }
     }
 }

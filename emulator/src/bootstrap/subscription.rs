@@ -1,6 +1,5 @@
 //! A subscription of a file.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_saphyr::{Location, Spanned};
@@ -12,9 +11,6 @@ use super::document::{
 use crate::resources::subscription::{
     DeadLetterPolicy, OidcToken, PushConfig, PushForm, RetryPolicy, SubscriptionConfig,
 };
-
-/// The only attribute of push settings (Google, *PushConfig*, `attributes`).
-const VERSION: &str = "x-goog-version";
 
 /// The places of the fields that Google's rules may reject, by their names in the texts.
 pub(super) struct Places {
@@ -104,43 +100,22 @@ fn push_config(
 }
 
 fn full_push_config(entry: PushConfigEntry) -> Result<PushConfig, (Location, String)> {
-    let is_unwrapped = entry.no_wrapper.is_some();
-    let form = form(&entry.attributes, is_unwrapped)?;
-    let unwrapped = entry.no_wrapper.map(|unwrapped| PushForm::Unwrapped {
-        write_metadata: unwrapped.write_metadata,
-    });
+    let no_wrapper = entry.no_wrapper.map(|unwrapped| unwrapped.write_metadata);
+    let attributes = entry.attributes.iter();
+    let attributes = attributes.map(|(name, value)| (name.as_str(), value.value.as_str()));
+    let form = PushForm::declared(no_wrapper, attributes).map_err(|rejected| {
+        let found = entry.attributes.get(&rejected.attribute);
+        let place = found.map_or(Location::UNKNOWN, |value| value.referenced);
+        (place, rejected.reason)
+    })?;
     Ok(PushConfig {
         endpoint: entry.push_endpoint,
         oidc_token: entry.oidc_token.map(|token| OidcToken {
             service_account_email: token.service_account_email,
             audience: token.audience.filter(|audience| !audience.is_empty()),
         }),
-        form: unwrapped.unwrap_or(form),
+        form,
     })
-}
-
-fn form(
-    attributes: &BTreeMap<String, Spanned<String>>,
-    is_unwrapped: bool,
-) -> Result<PushForm, (Location, String)> {
-    let mut form = PushForm::Wrapped;
-    for (attribute, version) in attributes {
-        form = match (attribute.as_str(), version.value.as_str()) {
-            (VERSION, "v1" | "v1beta2") => PushForm::Wrapped,
-            (VERSION, "v1beta1") if !is_unwrapped => PushForm::WrappedV1Beta1,
-            (VERSION, found) => {
-                let text =
-                    format!("{VERSION} is {found:?}, expected v1, or v1beta1 without noWrapper");
-                return Err((version.referenced, text));
-            }
-            _ => {
-                let text =
-                    format!("unknown attribute {attribute:?} of pushConfig, expected {VERSION}");
-                return Err((version.referenced, text));
-            }
-        };
-    }
-    Ok(form)
 }
 
 fn retry_policy(entry: &RetryPolicyEntry) -> RetryPolicy {

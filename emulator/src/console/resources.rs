@@ -59,6 +59,7 @@ enum BodyForm {
     Wrapped,
     Unwrapped,
     UnwrappedWithMetadata,
+    Eventarc,
 }
 
 pub(super) async fn create_topic(
@@ -160,6 +161,7 @@ impl NewSubscription {
         });
         push.form = match self.form {
             BodyForm::Wrapped => PushForm::Wrapped,
+            BodyForm::Eventarc => PushForm::Eventarc,
             BodyForm::Unwrapped => PushForm::Unwrapped {
                 write_metadata: false,
             },

@@ -65,6 +65,7 @@ fn settings(config: &SubscriptionConfig) -> Value {
     let form = push.map(|push| match push.form {
         PushForm::Wrapped => "wrapped",
         PushForm::WrappedV1Beta1 => "wrapped, v1beta1",
+        PushForm::Eventarc => "an event of Eventarc",
         PushForm::Unwrapped {
             write_metadata: false,
         } => "unwrapped",

@@ -1,7 +1,5 @@
 //! Google's *PushConfig*.
 
-use std::collections::HashMap;
-
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::PushConfig as PushConfigMessage;
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::push_config::{
     AuthenticationMethod, NoWrapper, OidcToken as OidcTokenMessage, Wrapper,
@@ -10,16 +8,20 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::push_config::{
 use crate::error::ApiError;
 use crate::resources::subscription::{OidcToken, PushConfig, PushForm};
 
-const VERSION_ATTRIBUTE: &str = "x-goog-version";
-
 /// Returns the push settings, or `None` without an endpoint (Google, *Subscription*, `pushConfig`).
 ///
 /// # Errors
 /// If it has an unknown attribute, or settings of an endpoint without an endpoint.
 pub(crate) fn push_config_from(config: PushConfigMessage) -> Result<Option<PushConfig>, ApiError> {
-    let wrapped = wrapped(&config.attributes)?;
+    let no_wrapper = match config.wrapper {
+        Some(Wrapper::NoWrapper(NoWrapper { write_metadata })) => Some(write_metadata),
+        Some(Wrapper::PubsubWrapper(_)) | None => None,
+    };
+    let attributes = config.attributes.iter();
+    let attributes = attributes.map(|(name, value)| (name.as_str(), value.as_str()));
+    let form = PushForm::declared(no_wrapper, attributes)?;
     if config.push_endpoint.is_empty() {
-        return without_endpoint(&config).map(|()| None);
+        return without_endpoint(&config, form).map(|()| None);
     }
     let oidc_token = config.authentication_method.map(|method| {
         let AuthenticationMethod::OidcToken(token) = method;
@@ -28,12 +30,6 @@ pub(crate) fn push_config_from(config: PushConfigMessage) -> Result<Option<PushC
             audience: Some(token.audience).filter(|audience| !audience.is_empty()),
         }
     });
-    let form = match config.wrapper {
-        Some(Wrapper::NoWrapper(NoWrapper { write_metadata })) => {
-            PushForm::Unwrapped { write_metadata }
-        }
-        Some(Wrapper::PubsubWrapper(_)) | None => wrapped,
-    };
     Ok(Some(PushConfig {
         endpoint: config.push_endpoint,
         oidc_token,
@@ -41,44 +37,27 @@ pub(crate) fn push_config_from(config: PushConfigMessage) -> Result<Option<PushC
     }))
 }
 
-fn without_endpoint(config: &PushConfigMessage) -> Result<(), ApiError> {
-    let setting = match (&config.authentication_method, &config.wrapper) {
+fn without_endpoint(config: &PushConfigMessage, form: PushForm) -> Result<(), ApiError> {
+    let setting = match (&config.authentication_method, form) {
         (Some(AuthenticationMethod::OidcToken(_)), _) => "oidcToken",
-        (None, Some(Wrapper::NoWrapper(_))) => "noWrapper",
-        (None, Some(Wrapper::PubsubWrapper(_)) | None) => return Ok(()),
+        (None, PushForm::Unwrapped { .. }) => "noWrapper",
+        (None, PushForm::Eventarc) => "the attribute pushgate-form",
+        (None, PushForm::Wrapped | PushForm::WrappedV1Beta1) => return Ok(()),
     };
     Err(ApiError::invalid(format!(
         "pushConfig has {setting} and no pushEndpoint: nothing is pushed, and the setting would be lost"
     )))
 }
 
-/// Returns the version of the push format, which is the only attribute; `v1beta2` is the same as `v1` (Google,
-/// *PushConfig*, `attributes`).
-fn wrapped(attributes: &HashMap<String, String>) -> Result<PushForm, ApiError> {
-    let mut form = PushForm::Wrapped;
-    for (attribute, version) in attributes {
-        form = match (attribute.as_str(), version.as_str()) {
-            (VERSION_ATTRIBUTE, "v1" | "v1beta2") => PushForm::Wrapped,
-            (VERSION_ATTRIBUTE, "v1beta1") => PushForm::WrappedV1Beta1,
-            (VERSION_ATTRIBUTE, _) => return Err(ApiError::invalid("x-goog-version must be v1")),
-            _ => {
-                return Err(ApiError::invalid(format!(
-                    "PushConfig has no attribute {attribute:?}"
-                )));
-            }
-        };
-    }
-    Ok(form)
-}
-
 pub(crate) fn push_config_to(config: PushConfig) -> PushConfigMessage {
-    let (version, wrapper) = match config.form {
-        PushForm::Wrapped => ("v1", None),
-        PushForm::WrappedV1Beta1 => ("v1beta1", None),
+    let wrapper = match config.form {
         PushForm::Unwrapped { write_metadata } => {
-            ("v1", Some(Wrapper::NoWrapper(NoWrapper { write_metadata })))
+            Some(Wrapper::NoWrapper(NoWrapper { write_metadata }))
         }
+        PushForm::Wrapped | PushForm::WrappedV1Beta1 | PushForm::Eventarc => None,
     };
+    let attributes = config.form.attributes().iter();
+    let attributes = attributes.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let token = config.oidc_token.map(|token| {
         AuthenticationMethod::OidcToken(OidcTokenMessage {
             service_account_email: token.service_account_email,
@@ -87,7 +66,7 @@ pub(crate) fn push_config_to(config: PushConfig) -> PushConfigMessage {
     });
     PushConfigMessage {
         push_endpoint: config.endpoint,
-        attributes: HashMap::from([(VERSION_ATTRIBUTE.to_owned(), version.to_owned())]),
+        attributes: attributes.collect(),
         authentication_method: token,
         wrapper,
     }
@@ -98,31 +77,44 @@ mod tests {
     use super::*;
     use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::push_config::PubsubWrapper;
 
-    fn check(version: Option<&str>, wrapper: Option<Wrapper>, expected: Option<PushForm>) {
-        let version = version.map(|version| (VERSION_ATTRIBUTE.to_owned(), version.to_owned()));
+    fn check(attributes: &[(&str, &str)], wrapper: Option<Wrapper>, expected: Option<PushForm>) {
+        let owned = attributes.iter();
+        let owned = owned.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = PushConfigMessage {
             push_endpoint: "http://localhost/".to_owned(),
-            attributes: HashMap::from_iter(version.clone()),
+            attributes: owned.collect(),
             authentication_method: None,
             wrapper,
         };
         let found = push_config_from(config).ok().flatten();
-        assert_eq!(found.map(|config| config.form), expected, "{version:?}");
+        assert_eq!(found.map(|config| config.form), expected, "{attributes:?}");
     }
 
     #[test]
     fn forms_of_a_push() {
         let unwrapped = |write_metadata| Some(Wrapper::NoWrapper(NoWrapper { write_metadata }));
-        check(None, None, Some(PushForm::Wrapped));
-        check(Some("v1"), None, Some(PushForm::Wrapped));
-        check(Some("v1beta2"), None, Some(PushForm::Wrapped));
-        check(Some("v1beta1"), None, Some(PushForm::WrappedV1Beta1));
-        check(Some("v2"), None, None);
+        let (v1, v1beta1) = (("x-goog-version", "v1"), ("x-goog-version", "v1beta1"));
+        let eventarc = ("pushgate-form", "eventarc");
+        check(&[], None, Some(PushForm::Wrapped));
+        check(&[v1], None, Some(PushForm::Wrapped));
+        check(
+            &[("x-goog-version", "v1beta2")],
+            None,
+            Some(PushForm::Wrapped),
+        );
+        check(&[v1beta1], None, Some(PushForm::WrappedV1Beta1));
+        check(&[("x-goog-version", "v2")], None, None);
+        check(&[eventarc], None, Some(PushForm::Eventarc));
+        check(&[v1, eventarc], None, Some(PushForm::Eventarc));
+        check(&[v1beta1, eventarc], None, None);
+        check(&[eventarc], unwrapped(true), None);
+        check(&[("pushgate-form", "wrapped")], None, None);
+        check(&[("form", "eventarc")], None, None);
         let wrapped = Some(Wrapper::PubsubWrapper(PubsubWrapper {}));
-        check(None, wrapped, Some(PushForm::Wrapped));
+        check(&[], wrapped, Some(PushForm::Wrapped));
         for write_metadata in [false, true] {
             let form = Some(PushForm::Unwrapped { write_metadata });
-            check(Some("v1"), unwrapped(write_metadata), form);
+            check(&[v1], unwrapped(write_metadata), form);
         }
     }
 
@@ -133,6 +125,7 @@ mod tests {
             config.clone(),
             config.clone().signed_as("push@shop.example", Some("me")),
             config.clone().signed_as("push@shop.example", None),
+            config.clone().eventarc(),
             config.unwrapped(true),
         ] {
             let shown = push_config_to(config.clone());
@@ -144,9 +137,9 @@ mod tests {
     fn without_an_endpoint_nothing_is_pushed() {
         let empty = PushConfigMessage::default();
         assert_eq!(push_config_from(empty.clone()), Ok(None));
-        let version = (VERSION_ATTRIBUTE.to_owned(), "v1".to_owned());
+        let version = ("x-goog-version".to_owned(), "v1".to_owned());
         let version = PushConfigMessage {
-            attributes: HashMap::from([version]),
+            attributes: [version].into(),
             wrapper: Some(Wrapper::PubsubWrapper(PubsubWrapper {})),
             ..empty
         };
@@ -161,6 +154,7 @@ mod tests {
                 config.clone().signed_as("push@shop.example", None),
                 "oidcToken",
             ),
+            (config.clone().eventarc(), "pushgate-form"),
             (config.unwrapped(false), "noWrapper"),
         ] {
             let mut lost = push_config_to(config);

@@ -6,19 +6,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
-use hyper::{Method, Request, Uri};
+use hyper::{HeaderMap, Method, Request, Uri};
 use url::Url;
 
 use super::concurrency::OwnPermit;
 use super::connection::PushRequest;
 use super::connections::Connections;
-use super::unwrapped::write_metadata;
-use super::{Outgoing, PushError, TokenChoice, wrapped};
+use super::{Outgoing, PushError, TokenChoice, event, unwrapped, wrapped};
 use crate::error::ApiError;
 use crate::issuer::{Bearer, Issuer};
+use crate::messages::message::ReceivedMessage;
 use crate::resources::subscription::{PushConfig, PushForm, SubscriptionConfig};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// The content type of Eventarc's events (Google, *Eventarc*: event format).
+const EVENT: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 /// The content type of an unwrapped push without an attribute for it. It claims nothing about the data. Google's value is
 /// not documented.
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -28,6 +30,7 @@ const PUSHER: HeaderValue = HeaderValue::from_static("CloudPubSub-Google");
 pub(crate) struct Destination {
     subscription: String,
     subscription_header: HeaderValue,
+    event_source: HeaderValue,
     /// Scheme, host and port, for new connections.
     pub(super) endpoint: Uri,
     /// Path and query, for the request.
@@ -67,6 +70,7 @@ impl Destination {
             .map_or("", |authority| authority.as_str());
         Ok(Some(Arc::new(Self {
             subscription_header: header(&config.name)?,
+            event_source: header(&event::source(&config.topic))?,
             subscription: config.name.clone(),
             host: header(host)?,
             endpoint,
@@ -110,16 +114,9 @@ impl Destination {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.path.clone();
         let headers = request.headers_mut();
-        let is_wrapped = self.form == PushForm::Wrapped;
         headers.insert(HOST, self.host.clone());
         headers.insert(USER_AGENT, PUSHER);
-        headers.insert(CONTENT_TYPE, if is_wrapped { JSON } else { BYTES });
-        if let PushForm::Unwrapped {
-            write_metadata: true,
-        } = self.form
-        {
-            write_metadata(headers, &self.subscription_header, &outgoing.message);
-        }
+        self.write_form(headers, &outgoing.message);
         if is_empty {
             // The HTTP library sets all other lengths.
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -129,6 +126,25 @@ impl Destination {
             headers.insert(AUTHORIZATION, authorization);
         }
         Ok(request)
+    }
+
+    /// Adds the headers of the form.
+    fn write_form(&self, headers: &mut HeaderMap, message: &ReceivedMessage) {
+        match self.form {
+            PushForm::Wrapped | PushForm::WrappedV1Beta1 => {
+                headers.insert(CONTENT_TYPE, JSON);
+            }
+            PushForm::Eventarc => {
+                headers.insert(CONTENT_TYPE, EVENT);
+                event::write_attributes(headers, &self.event_source, message);
+            }
+            PushForm::Unwrapped { write_metadata } => {
+                headers.insert(CONTENT_TYPE, BYTES);
+                if write_metadata {
+                    unwrapped::write_metadata(headers, &self.subscription_header, message);
+                }
+            }
+        }
     }
 
     fn body(&self, outgoing: &Outgoing) -> Result<Bytes, PushError> {

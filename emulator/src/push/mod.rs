@@ -6,6 +6,7 @@ mod connection;
 mod connections;
 mod connector;
 mod destination;
+mod event;
 mod reason;
 mod unwrapped;
 mod wrapped;

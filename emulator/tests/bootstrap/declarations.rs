@@ -53,6 +53,20 @@ fn declarations_become_subscriptions_that_push() {
 }
 
 #[test]
+fn a_subscriber_of_eventarc_gets_pushes_in_its_form() {
+    let mut defaults = defaults();
+    defaults.push_to = Some("http://127.0.0.1:8080/".to_owned());
+    let described = DESCRIBED.replace("\"form\": \"evident\"", "\"form\": \"eventarc\"");
+    let found = Bootstrap::parse("d.json", &described, &defaults).unwrap();
+    let forms = found.subscriptions.iter();
+    let forms = forms.map(|each| each.push_config.as_ref().map(|push| push.form));
+    assert_eq!(
+        forms.take(1).collect::<Vec<_>>(),
+        [Some(PushForm::Eventarc)]
+    );
+}
+
+#[test]
 fn all_settings_of_declarations_are_read() {
     let mut defaults = defaults();
     defaults.push_to = Some("http://127.0.0.1:8080/".to_owned());

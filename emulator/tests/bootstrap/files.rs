@@ -35,6 +35,26 @@ topics:
 ";
 
 #[test]
+fn an_attribute_of_a_file_declares_the_form_of_eventarc() {
+    let with = |attributes: &str| {
+        format!(
+            "topics:\n  orders:\n    subscriptions:\n      billing:\n        pushConfig:\n          pushEndpoint: http://h/\n          attributes: {attributes}\n"
+        )
+    };
+    let found = parsed(&with("{pushgate-form: eventarc}"));
+    let push = found.subscriptions[0].push_config.as_ref().unwrap();
+    assert_eq!(push.form, PushForm::Eventarc);
+    rejected(
+        &with("{pushgate-form: wrapped}"),
+        "shop.yaml:7:39: pushgate-form is \"wrapped\", expected eventarc",
+    );
+    rejected(
+        &with("{form: eventarc}"),
+        "shop.yaml:7:30: unknown attribute \"form\" of pushConfig, expected x-goog-version or pushgate-form",
+    );
+}
+
+#[test]
 fn a_file_has_googles_names_for_everything() {
     let found = parsed(EVERYTHING);
     assert_eq!(found.schemas[0].name, "projects/shop/schemas/order");

@@ -55,6 +55,18 @@ async fn a_subscription_is_created_with_the_settings_of_the_form() {
 }
 
 #[tokio::test]
+async fn the_form_offers_pushes_of_eventarc() {
+    let emulator = emulator(Pace::Eager);
+    emulator.create_topic(TOPIC).unwrap();
+    let form = json!({"topic": TOPIC, "endpoint": "http://127.0.0.1:9/", "form": "eventarc"});
+    assert_eq!(change(&emulator, Method::PUT, BILLING, form).await.0, 200);
+    let config = emulator.subscription(SUBSCRIPTION).unwrap().config();
+    assert_eq!(config.push_config.unwrap().form, PushForm::Eventarc);
+    let shown = &get(&emulator, "overview").await["subscriptions"][0];
+    assert_eq!(shown["settings"]["form"], "an event of Eventarc");
+}
+
+#[tokio::test]
 async fn an_empty_form_has_googles_defaults() {
     let emulator = emulator(Pace::Eager);
     emulator.create_topic(TOPIC).unwrap();

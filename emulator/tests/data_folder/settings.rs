@@ -91,7 +91,7 @@ async fn declare_subscriptions(emulator: &Emulator) {
     .await;
     let plain = json!({
         "topic": TOPIC,
-        "pushConfig": {"pushEndpoint": "http://127.0.0.1:9/"},
+        "pushConfig": {"pushEndpoint": "http://127.0.0.1:9/", "attributes": {"pushgate-form": "eventarc"}},
     });
     done(
         emulator,
@@ -138,6 +138,7 @@ async fn every_setting_survives_a_restart() {
             done(&emulator, Method::POST, &path, policy).await;
         }
         let before = shown(&emulator).await;
+        assert!(before[1].to_string().contains("pushgate-form"));
         let emulator = folder.restart(emulator, end).await;
         assert_eq!(shown(&emulator).await, before, "{end:?}");
         let topic = &before[0]["topics"];

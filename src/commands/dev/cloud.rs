@@ -195,7 +195,8 @@ impl Subscription {
         config.push_config = Some(match self.declared.pushes.form {
             // With metadata, since most idempotency keys come from it.
             Form::Unwrapped => push.unwrapped(true),
-            Form::Evident | Form::Eventarc => push,
+            Form::Eventarc => push.eventarc(),
+            Form::Evident => push,
         });
         config.ack_deadline = self.declared.cloud.ack_deadline;
         config.retry_policy = Some(super::shortened(self.declared.cloud.backoff));

@@ -24,7 +24,6 @@ use crate::loggable::chain;
 use crate::push::log_line::{self, Listener, LogLine};
 use crate::server::Running;
 use crate::service::Service;
-use crate::subscriber::{Form, Subscriber};
 use crate::telemetry;
 
 const SERVICE_PORT: u16 = 8080;
@@ -116,7 +115,7 @@ pub(super) async fn run(
     let port = free_port(wanted_port);
     let settings = cloud.settings(&environment, port, free_port(arguments.status_port));
     let config = Config::read(&settings)?.on_loopback(port);
-    let declared = without_eventarc(&mut service);
+    let declared = service.subscribers.clone();
     let (listener, log_lines) = listener();
     service.listener = Some(listener);
     let running = service.start(&config).await?;
@@ -163,16 +162,6 @@ async fn show_store(screen: &Screen, config: &Config, running: &Running) {
         let error = chain(&error);
         screen.problem(&format!("messages cannot be handled: {error}"));
     }
-}
-
-/// Replaces the form of Eventarc, which the emulator lacks, by that of Pub/Sub's own pushes.
-fn without_eventarc(service: &mut Service) -> Vec<Subscriber> {
-    for subscriber in &mut service.subscribers {
-        if matches!(subscriber.pushes.form, Form::Eventarc) {
-            subscriber.pushes.form = Form::Evident;
-        }
-    }
-    service.subscribers.clone()
 }
 
 /// Returns a listener that sends each log line to the screen without waiting.

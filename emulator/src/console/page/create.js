@@ -46,7 +46,7 @@ export function createSubscription(topic = null) {
 function settingsFields() {
   const text = (type = "text") => element("input", { type, autocomplete: "off", spellcheck: "false" });
   const count = (least, most, placeholder) => element("input", { type: "number", min: least, max: most, step: "any", placeholder });
-  const form = select([["wrapped", "wrapped in JSON"], ["unwrapped", "unwrapped"], ["unwrapped-with-metadata", "unwrapped, with metadata headers"]]);
+  const form = select([["wrapped", "wrapped in JSON"], ["unwrapped", "unwrapped"], ["unwrapped-with-metadata", "unwrapped, with metadata headers"], ["eventarc", "an event of Eventarc"]]);
   const [serviceAccount, audience, filter] = [text("email"), text(), text()];
   const [deadline, least, most, attempts] = [count("10", "600", "10"), count("0", "600", "10"), count("0", "600", "600"), count("5", "100", "5")];
   const deadLetters = select([["", "none"]]);
