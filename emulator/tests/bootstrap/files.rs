@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use emulator::{Bootstrap, Encoding, PushForm, SchemaLanguage};
 
-use super::{DESCRIBED, defaults, parsed};
+use super::{DESCRIBED, defaults, parsed, rejected};
 
 const SECOND: Duration = Duration::from_secs(1);
 
