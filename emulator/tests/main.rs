@@ -49,6 +49,8 @@ mod lifecycle;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod monitoring;
+#[cfg(test)]
 mod ordering;
 #[cfg(test)]
 mod pull;

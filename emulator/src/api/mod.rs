@@ -12,6 +12,7 @@ mod grpc;
 mod iam;
 mod keys;
 mod mask;
+mod monitoring;
 mod page;
 mod publisher;
 mod pull;
@@ -64,6 +65,7 @@ pub(crate) fn router(
     let services = Arc::new(Services {
         broker: Arc::clone(&broker),
     });
+    let monitoring = monitoring::routes(Arc::clone(&broker));
     let control = control::routes(broker, issuer, stopping);
     let rest = Rest::new(Arc::clone(&services));
     Router::new()
@@ -72,6 +74,7 @@ pub(crate) fn router(
         .with_state(rest)
         .merge(documents)
         .merge(control)
+        .merge(monitoring)
         .merge(grpc::routes(&services))
         .layer(from_fn_with_state(gate, gate::pass))
         .layer(from_fn(rejections::log))

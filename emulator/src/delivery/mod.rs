@@ -34,6 +34,7 @@ pub use self::throttle::Pace;
 use self::throttle::Throttle;
 pub(crate) use self::unanswered::Unanswered;
 use self::unanswered::Waiting;
+pub(crate) use self::view::View;
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::filter::Filter;

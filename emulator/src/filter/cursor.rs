@@ -2,24 +2,24 @@
 
 use crate::error::ApiError;
 
-pub(super) struct Cursor<'text> {
+pub(crate) struct Cursor<'text> {
     text: &'text str,
     /// The position in bytes, always between two characters.
     at: usize,
 }
 
 impl<'text> Cursor<'text> {
-    pub(super) fn new(text: &'text str) -> Self {
+    pub(crate) fn new(text: &'text str) -> Self {
         Self { text, at: 0 }
     }
 
-    pub(super) fn is_at_end(&mut self) -> bool {
+    pub(crate) fn is_at_end(&mut self) -> bool {
         self.skip_space();
         self.rest().is_empty()
     }
 
     /// Skips `token` if it is next, and returns true if it was.
-    pub(super) fn eat(&mut self, token: &str) -> bool {
+    pub(crate) fn eat(&mut self, token: &str) -> bool {
         self.skip_space();
         let is_next = self.rest().starts_with(token);
         if is_next {
@@ -29,7 +29,7 @@ impl<'text> Cursor<'text> {
     }
 
     /// Skips `word` if it is next and not the beginning of a longer word.
-    pub(super) fn eat_word(&mut self, word: &str) -> bool {
+    pub(crate) fn eat_word(&mut self, word: &str) -> bool {
         self.skip_space();
         let is_next = self.word() == word;
         if is_next {
@@ -38,7 +38,7 @@ impl<'text> Cursor<'text> {
         is_next
     }
 
-    pub(super) fn require(&mut self, token: &str) -> Result<(), ApiError> {
+    pub(crate) fn require(&mut self, token: &str) -> Result<(), ApiError> {
         if self.eat(token) {
             return Ok(());
         }
@@ -46,7 +46,7 @@ impl<'text> Cursor<'text> {
     }
 
     /// Reads an attribute's key: unquoted if it has only letters, digits, hyphens and underscores, and otherwise a string.
-    pub(super) fn key(&mut self) -> Result<String, ApiError> {
+    pub(crate) fn key(&mut self) -> Result<String, ApiError> {
         self.skip_space();
         if self.rest().starts_with('"') {
             let start = self.at;
@@ -66,7 +66,7 @@ impl<'text> Cursor<'text> {
     }
 
     /// Reads a string in double quotes.
-    pub(super) fn string(&mut self) -> Result<String, ApiError> {
+    pub(crate) fn string(&mut self) -> Result<String, ApiError> {
         if !self.eat("\"") {
             return Err(self.expected("a string in double quotes"));
         }
@@ -109,7 +109,7 @@ impl<'text> Cursor<'text> {
     }
 
     /// Returns an error with the position, the text there, and the expectation.
-    pub(super) fn expected(&mut self, expected: &str) -> ApiError {
+    pub(crate) fn expected(&mut self, expected: &str) -> ApiError {
         let before = self.text.get(..self.at).unwrap_or_default();
         let place = before.chars().count() + 1;
         let found = match (self.word(), self.rest().chars().next()) {

@@ -9,6 +9,7 @@ mod parser;
 
 use std::collections::BTreeMap;
 
+pub(crate) use self::cursor::Cursor;
 use crate::error::ApiError;
 
 /// The longest filter in bytes (Google, *Filter messages from a subscription*). It also bounds the depth of an expression.

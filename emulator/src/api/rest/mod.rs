@@ -25,7 +25,7 @@ use tonic::Status;
 
 pub(super) use self::json::write_message as write_json;
 use self::path::Path;
-use self::query::Query;
+pub(super) use self::query::Query;
 pub(crate) use self::rejection::reject;
 use self::route::{Body, Route};
 use super::descriptor;

@@ -25,15 +25,15 @@ const SYSTEM: [&str; 13] = [
 ];
 
 /// The query of a request.
-pub(super) struct Query {
+pub(in crate::api) struct Query {
     /// The parameters of this RPC.
-    parameters: Vec<(String, String)>,
+    pub(in crate::api) parameters: Vec<(String, String)>,
     /// True if the response has enumerations as numbers (Google, *System parameters*, `$alt`).
     pub(super) enums_as_numbers: bool,
 }
 
 impl Query {
-    pub(super) fn read(uri: &Uri) -> Result<Self, Status> {
+    pub(in crate::api) fn read(uri: &Uri) -> Result<Self, Status> {
         let all = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
         let axum::extract::Query(all) =
             all.map_err(|rejection| Status::invalid_argument(rejection.body_text()))?;
