@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tonic::Status;
 
@@ -18,6 +19,28 @@ use crate::delivery::Delivery;
 use crate::error::ApiError;
 use crate::push::timestamp;
 use crate::resources::name::check_project;
+
+/// The answer. As in proto3 JSON, empty fields are left out.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    time_series: Vec<Series>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    next_page_token: String,
+    unit: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Series {
+    metric: Value,
+    resource: Value,
+    metric_kind: &'static str,
+    value_type: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    points: Vec<Value>,
+}
 
 /// The parameters of a list.
 struct Parameters {
@@ -38,7 +61,7 @@ pub(super) async fn answer(
     }
 }
 
-fn list(broker: &Broker, project: &str, uri: &Uri) -> Result<Value, Status> {
+fn list(broker: &Broker, project: &str, uri: &Uri) -> Result<List, Status> {
     check_project(project)?;
     let parameters = Parameters::of(Query::read(uri)?)?;
     let mut deliveries = broker.subscriptions(project);
@@ -51,17 +74,13 @@ fn list(broker: &Broker, project: &str, uri: &Uri) -> Result<Value, Status> {
     )?;
     let now = timestamp(broker.now());
     let shown = shown.into_iter();
-    let shown: Vec<Value> = shown
-        .map(|delivery| parameters.series(delivery, &now))
-        .collect();
-    let mut list = json!({"unit": parameters.filter.metric.unit()});
-    if !shown.is_empty() {
-        list["timeSeries"] = shown.into();
-    }
-    if !next.is_empty() {
-        list["nextPageToken"] = next.into();
-    }
-    Ok(list)
+    Ok(List {
+        time_series: shown
+            .map(|delivery| parameters.series(delivery, &now))
+            .collect(),
+        next_page_token: next,
+        unit: parameters.filter.metric.unit(),
+    })
 }
 
 impl Parameters {
@@ -95,26 +114,24 @@ impl Parameters {
         })
     }
 
-    fn series(&self, delivery: &Delivery, now: &str) -> Value {
+    fn series(&self, delivery: &Delivery, now: &str) -> Series {
         let (metric, name) = (self.filter.metric, delivery.name());
-        let mut series = json!({
-            "metric": {"type": metric.name()},
-            "resource": {
-                "type": RESOURCE,
-                "labels": {"project_id": name.project(), "subscription_id": name.id()},
-            },
-            "metricKind": "GAUGE",
-            "valueType": "INT64",
-        });
-        if self.has_points {
-            // proto3 JSON writes 64-bit integers as strings.
-            let value = metric.of(&delivery.view()).to_string();
-            series["points"] = json!([{
+        let labels = json!({"project_id": name.project(), "subscription_id": name.id()});
+        // proto3 JSON writes 64-bit integers as strings.
+        let point = |value: i64| {
+            json!({
                 "interval": {"startTime": now, "endTime": now},
-                "value": {"int64Value": value},
-            }]);
+                "value": {"int64Value": value.to_string()},
+            })
+        };
+        let value = self.has_points.then(|| metric.of(&delivery.view()));
+        Series {
+            metric: json!({"type": metric.name()}),
+            resource: json!({"type": RESOURCE, "labels": labels}),
+            metric_kind: "GAUGE",
+            value_type: "INT64",
+            points: value.map(point).into_iter().collect(),
         }
-        series
     }
 }
 
