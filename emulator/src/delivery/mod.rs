@@ -12,7 +12,7 @@ mod task;
 mod throttle;
 mod unanswered;
 mod usage;
-mod view;
+pub(crate) mod view;
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +34,6 @@ pub use self::throttle::Pace;
 use self::throttle::Throttle;
 pub(crate) use self::unanswered::Unanswered;
 use self::unanswered::Waiting;
-pub(crate) use self::view::View;
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::filter::Filter;

@@ -1,6 +1,6 @@
 //! The metrics of a subscription that show its backlog (Google, *Google Cloud metrics*, "pubsub").
 
-use crate::delivery::View;
+use crate::delivery::view::View;
 
 /// The monitored resource of these metrics.
 pub(super) const RESOURCE: &str = "pubsub_subscription";
