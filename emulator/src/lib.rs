@@ -36,6 +36,7 @@ mod clock;
 mod console;
 mod convert;
 mod delivery;
+mod descriptor;
 mod error;
 mod event;
 mod faults;

@@ -4,7 +4,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{Snapshot, Subscripti
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, ReflectMessage, Value};
 use prost_types::FieldMask;
 
-use super::descriptor::{self, PUBSUB};
+use crate::descriptor::{self, PUBSUB};
 use crate::error::ApiError;
 
 /// A kind of resource, and its immutable fields.

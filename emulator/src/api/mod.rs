@@ -6,7 +6,6 @@
 mod clock_body;
 mod codec;
 mod control;
-mod descriptor;
 mod gate;
 mod grpc;
 mod iam;

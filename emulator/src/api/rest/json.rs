@@ -7,7 +7,7 @@ use serde_json::{Deserializer, Serializer, Value};
 use tonic::Status;
 
 use super::once::{GIVEN_TWICE, Once, excerpt};
-use crate::api::descriptor;
+use crate::descriptor;
 
 /// The fields that hold update masks.
 const MASKS: [&str; 2] = ["updateMask", "update_mask"];

@@ -28,8 +28,8 @@ use self::path::Path;
 pub(super) use self::query::Query;
 pub(crate) use self::rejection::reject;
 use self::route::{Body, Route};
-use super::descriptor;
 use super::grpc::Api;
+use crate::descriptor;
 
 /// The RPCs of `api` and their routes.
 pub(super) struct Rest<S> {

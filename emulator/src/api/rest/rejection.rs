@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tonic::Status;
 
-use crate::api::descriptor;
+use crate::descriptor;
 use crate::server::status;
 
 /// Google's form of an error (Google, *Errors*, "HTTP mapping").

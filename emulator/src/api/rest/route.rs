@@ -7,7 +7,7 @@ use prost_reflect::DynamicMessage;
 use tonic::{Request, Response, Status};
 
 use super::path::Path;
-use crate::api::descriptor;
+use crate::descriptor;
 
 /// A function that calls an RPC with a request of its type, and returns the encoded response.
 pub(super) type Call<S> =

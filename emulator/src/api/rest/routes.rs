@@ -5,8 +5,8 @@
 use axum::http::Method;
 
 use super::route::{Body, Route, read, reply};
-use crate::api::descriptor::{IAM, PUBSUB};
 use crate::api::grpc::Api;
+use crate::descriptor::{IAM, PUBSUB};
 
 macro_rules! body {
     (*) => {

@@ -15,9 +15,9 @@ use prost_types::FileDescriptorProto;
 use crate::error::ApiError;
 
 /// The package of topics, subscriptions, snapshots and schemas.
-pub(super) const PUBSUB: &str = "google.pubsub.v1";
+pub(crate) const PUBSUB: &str = "google.pubsub.v1";
 /// The package of policies.
-pub(super) const IAM: &str = "google.iam.v1";
+pub(crate) const IAM: &str = "google.iam.v1";
 
 static POOL: LazyLock<Result<DescriptorPool, DescriptorError>> = LazyLock::new(pool);
 
@@ -25,7 +25,7 @@ static POOL: LazyLock<Result<DescriptorPool, DescriptorError>> = LazyLock::new(p
 ///
 /// # Errors
 /// If the table lacks it, which tests exclude.
-pub(super) fn message(full_name: &str) -> Result<MessageDescriptor, ApiError> {
+pub(crate) fn message(full_name: &str) -> Result<MessageDescriptor, ApiError> {
     let pool = POOL.as_ref().map_err(|error| {
         ApiError::internal(format!("the table of messages cannot be built: {error}"))
     })?;
@@ -37,7 +37,7 @@ pub(super) fn message(full_name: &str) -> Result<MessageDescriptor, ApiError> {
 ///
 /// # Errors
 /// As `message`.
-pub(super) fn reflect(
+pub(crate) fn reflect(
     full_name: &str,
     value: &impl prost::Message,
 ) -> Result<DynamicMessage, ApiError> {
@@ -54,7 +54,7 @@ pub(super) fn reflect(
 ///
 /// # Errors
 /// If the request has such a field.
-pub(super) fn reject_dropped(request: &DynamicMessage) -> Result<(), ApiError> {
+pub(crate) fn reject_dropped(request: &DynamicMessage) -> Result<(), ApiError> {
     let schema = request.get_field_by_name("schema");
     let schema = schema.as_deref().and_then(Value::as_message);
     if schema.is_some_and(|schema| schema.has_field_by_name("compiled_proto_schema")) {
