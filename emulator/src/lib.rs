@@ -73,4 +73,5 @@ pub use crate::resources::subscription::{
     DeadLetterPolicy, OidcToken, PushConfig, PushForm, RetryPolicy, SubscriptionConfig,
 };
 pub use crate::resources::topic::{Encoding, SchemaSettings, TopicConfig};
+pub use crate::resources::without_effect::WithoutEffect;
 pub use crate::schema::{SchemaDeclaration, SchemaLanguage};

@@ -89,6 +89,7 @@ fn options(arguments: &Arguments) -> Options {
         pace: arguments.pace(),
         data_folder: arguments.data_dir.clone(),
         faults: arguments.faults.clone().unwrap_or_default(),
+        strict: arguments.strict,
         history_messages: arguments.history,
         seed: arguments.seed.unwrap_or(default.seed),
     }

@@ -4,15 +4,41 @@ use std::any::TypeId;
 use std::marker::PhantomData;
 
 use axum::body::Bytes;
-use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::PublishRequest;
+use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
+    CommitSchemaRequest, CreateSchemaRequest, PublishRequest, Subscription, Topic,
+    UpdateSubscriptionRequest, UpdateTopicRequest, ValidateMessageRequest, ValidateSchemaRequest,
+};
 use prost::bytes::Buf;
 use prost::{DecodeError, Message};
+use prost_reflect::DynamicMessage;
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic_prost::{ProstCodec, ProstEncoder};
 
+use crate::descriptor::{self, PUBSUB};
+
 /// The most bytes of an attribute's key in an error.
 const MAX_KEY_CHARS: usize = 64;
+/// Requests whose structs may drop fields that are newer.
+const WITH_NEWER_FIELDS: [(TypeId, &str); 8] = [
+    (TypeId::of::<Topic>(), "Topic"),
+    (TypeId::of::<UpdateTopicRequest>(), "UpdateTopicRequest"),
+    (TypeId::of::<Subscription>(), "Subscription"),
+    (
+        TypeId::of::<UpdateSubscriptionRequest>(),
+        "UpdateSubscriptionRequest",
+    ),
+    (TypeId::of::<CreateSchemaRequest>(), "CreateSchemaRequest"),
+    (TypeId::of::<CommitSchemaRequest>(), "CommitSchemaRequest"),
+    (
+        TypeId::of::<ValidateSchemaRequest>(),
+        "ValidateSchemaRequest",
+    ),
+    (
+        TypeId::of::<ValidateMessageRequest>(),
+        "ValidateMessageRequest",
+    ),
+];
 
 /// Writes responses like `tonic_prost`, and reads requests with [`RequestDecoder`].
 pub(super) struct RequestCodec<T, U>(PhantomData<(T, U)>);
@@ -51,10 +77,24 @@ impl<U: Message + Default + 'static> Decoder for RequestDecoder<U> {
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         let body = buffer.copy_to_bytes(buffer.remaining());
-        U::decode(body.clone())
-            .map(Some)
-            .map_err(|error| rejection::<U>(body, &error))
+        let request = U::decode(body.clone());
+        let request = request.map_err(|error| rejection::<U>(body.clone(), &error))?;
+        reject_dropped::<U>(&body)?;
+        Ok(Some(request))
     }
+}
+
+/// Rejects fields that the request's struct has dropped.
+fn reject_dropped<U: 'static>(body: &[u8]) -> Result<(), Status> {
+    let of_type = |(id, _): &&(TypeId, &str)| *id == TypeId::of::<U>();
+    let Some((_, name)) = WITH_NEWER_FIELDS.iter().find(of_type) else {
+        return Ok(());
+    };
+    let message = descriptor::message(&format!("{PUBSUB}.{name}"))?;
+    let message = DynamicMessage::decode(message, body).map_err(|error| {
+        Status::invalid_argument(format!("The request cannot be read: {error}"))
+    })?;
+    Ok(descriptor::reject_dropped(&message)?)
 }
 
 fn rejection<U: 'static>(body: Bytes, error: &DecodeError) -> Status {

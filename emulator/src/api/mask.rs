@@ -15,7 +15,7 @@ struct Resource {
 
 const TOPIC: Resource = Resource {
     name: "Topic",
-    fixed: &["name", "satisfies_pzs", "state"],
+    fixed: &["name", "satisfies_pzs", "state", "tags"],
 };
 
 const SUBSCRIPTION: Resource = Resource {
@@ -29,6 +29,7 @@ const SUBSCRIPTION: Resource = Resource {
         "state",
         "topic_message_retention_duration",
         "analytics_hub_subscription_info",
+        "tags",
     ],
 };
 
@@ -279,6 +280,7 @@ mod tests {
             &["enableMessageOrdering"],
             &["state"],
             &["detached"],
+            &["tags"],
         ] {
             let merged = merge_subscription(&current(), &change(), &mask(paths));
             assert!(

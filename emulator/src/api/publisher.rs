@@ -16,6 +16,7 @@ use super::page::page;
 use crate::convert::{topic_from, topic_to};
 use crate::messages::message::{MAX_PUBLISH_BYTES, Message};
 use crate::resources::name::{ResourceName, project};
+use crate::resources::topic::TopicConfig;
 
 #[tonic::async_trait]
 impl Publisher for Services {
@@ -23,7 +24,7 @@ impl Publisher for Services {
         let config = topic_from(request.into_inner())?;
         let created = self.broker.create_topic(config)?;
         self.saved().await?;
-        Ok(Response::new(topic_to(created)))
+        Ok(Response::new(shown(created)))
     }
 
     async fn update_topic(
@@ -38,7 +39,7 @@ impl Publisher for Services {
             topic_from(mask::merge_topic(&topic_to(current), &change, &mask)?)
         })?;
         self.saved().await?;
-        Ok(Response::new(topic_to(updated)))
+        Ok(Response::new(shown(updated)))
     }
 
     async fn publish(
@@ -65,7 +66,7 @@ impl Publisher for Services {
         request: Request<GetTopicRequest>,
     ) -> Result<Response<Topic>, Status> {
         let name = ResourceName::topic(&request.into_inner().topic)?;
-        Ok(Response::new(topic_to(self.broker.topic(&name)?)))
+        Ok(Response::new(shown(self.broker.topic(&name)?)))
     }
 
     async fn list_topics(
@@ -81,7 +82,7 @@ impl Publisher for Services {
             &request.page_token,
         )?;
         Ok(Response::new(ListTopicsResponse {
-            topics: page.into_iter().map(topic_to).collect(),
+            topics: page.into_iter().map(shown).collect(),
             next_page_token,
         }))
     }
@@ -137,6 +138,13 @@ impl Publisher for Services {
         self.saved().await?;
         Ok(Response::new(DetachSubscriptionResponse {}))
     }
+}
+
+/// Returns a topic for clients. Tags are input only (Google, *Topic*, `tags`).
+fn shown(config: TopicConfig) -> Topic {
+    let mut topic = topic_to(config);
+    topic.tags.clear();
+    topic
 }
 
 /// Checks the size of the whole encoded request, not only of its messages (Google's response to a larger one).

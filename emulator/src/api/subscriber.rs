@@ -16,6 +16,7 @@ use super::Services;
 use super::grpc::Subscriber;
 use super::page::page;
 use super::{mask, pull};
+use crate::broker::log_without_effect;
 use crate::convert::{
     push_config_from, snapshot_from, snapshot_to, subscription_from, subscription_to, timestamp,
 };
@@ -23,11 +24,15 @@ use crate::delivery::Delivery;
 use crate::error::ApiError;
 use crate::resources::name::{ResourceName, project};
 use crate::resources::subscription::SubscriptionConfig;
+use crate::resources::without_effect::WithoutEffect;
 
 impl Services {
+    /// Returns a subscription for clients. Tags are input only (Google, *Subscription*, `tags`).
     fn show(&self, config: SubscriptionConfig) -> Subscription {
         let topic_retention = self.broker.topic_retention(&config);
-        subscription_to(config, topic_retention)
+        let mut subscription = subscription_to(config, topic_retention);
+        subscription.tags.clear();
+        subscription
     }
 
     fn subscription(&self, name: &str) -> Result<Arc<Delivery>, ApiError> {
@@ -186,11 +191,9 @@ impl Subscriber for Services {
         request: Request<CreateSnapshotRequest>,
     ) -> Result<Response<Snapshot>, Status> {
         let request = request.into_inner();
-        if !request.tags.is_empty() {
-            return Err(Status::unimplemented(
-                "The emulator does not act upon CreateSnapshotRequest.tags: there is no resource manager",
-            ));
-        }
+        let tags = request.tags.into_iter().collect();
+        let tags = WithoutEffect::new([], Vec::new(), tags);
+        self.broker.check_effect("CreateSnapshotRequest", &tags)?;
         let subscription = ResourceName::subscription(&request.subscription)?;
         let name = match request.name.as_str() {
             "" => ResourceName::snapshot(&any_name(&subscription, "snapshot"))?,
@@ -198,6 +201,7 @@ impl Subscriber for Services {
         };
         let labels = request.labels.into_iter().collect();
         let created = self.broker.create_snapshot(&name, &subscription, labels)?;
+        log_without_effect(&name, &tags);
         self.saved().await?;
         Ok(Response::new(snapshot_to(created)))
     }

@@ -9,7 +9,7 @@ use super::document::{
 };
 use super::file::{Checked, File};
 use super::place::{BootstrapFault, Source, rejected};
-use super::{Bootstrap, BootstrapDefaults, message, subscription, yaml};
+use super::{Bootstrap, BootstrapDefaults, message, subscription, without_effect, yaml};
 use crate::resources::name::{ResourceName, check_project};
 use crate::resources::subscription::SubscriptionConfig;
 use crate::resources::topic::{SchemaSettings, TopicConfig};
@@ -166,6 +166,10 @@ impl<'a> Collection<'a> {
         let full = file.name(name, "topics", ResourceName::topic)?;
         self.declare(file.source, name.referenced, &full)?;
         let mut topic = TopicConfig::new(full.as_str());
+        let without_effect = without_effect::of_topic(&entry, file.text);
+        let without_effect = without_effect
+            .map_err(|(place, text)| BootstrapFault::new(file.source, place, text))?;
+        topic.without_effect = without_effect;
         topic.labels = entry.labels;
         let settings = entry.schema_settings;
         topic.schema = settings.map(|settings| self.schema_settings(file, settings));
@@ -233,9 +237,13 @@ impl<'a> Collection<'a> {
             })?;
             self.found.faults.insert(full.to_string(), faults.value);
         }
-        let full_topic = |written: &str| file.full("topics", written);
-        let (config, places) = subscription::read(name, full.to_string(), topic, entry, full_topic)
+        let without_effect = without_effect::of_subscription(&entry, file.text)
             .map_err(|(place, text)| BootstrapFault::new(file.source, place, text))?;
+        let full_topic = |written: &str| file.full("topics", written);
+        let (mut config, places) =
+            subscription::read(name, full.to_string(), topic, entry, full_topic)
+                .map_err(|(place, text)| BootstrapFault::new(file.source, place, text))?;
+        config.without_effect = without_effect;
         config
             .check()
             .map_err(|error| rejected(file.source, places.find(&error.to_string()), &error))?;

@@ -48,6 +48,11 @@ pub(super) struct TopicEntry {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) message_retention_duration: Option<Spanned<Seconds>>,
     pub(super) schema_settings: Option<SchemaSettingsEntry>,
+    pub(super) message_storage_policy: Option<Spanned<Json>>,
+    pub(super) kms_key_name: Option<Spanned<Json>>,
+    pub(super) ingestion_data_source_settings: Option<Spanned<Json>>,
+    pub(super) message_transforms: Option<Spanned<Json>>,
+    pub(super) tags: Option<Spanned<Json>>,
     pub(super) subscriptions: Named<SubscriptionEntry>,
     pub(super) messages: Vec<Spanned<MessageEntry>>,
 }
@@ -83,6 +88,11 @@ pub(super) struct SubscriptionEntry {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) message_retention_duration: Option<Spanned<Seconds>>,
     pub(super) expiration_policy: Option<Spanned<ExpirationPolicyEntry>>,
+    pub(super) bigquery_config: Option<Spanned<Json>>,
+    pub(super) bigtable_config: Option<Spanned<Json>>,
+    pub(super) cloud_storage_config: Option<Spanned<Json>>,
+    pub(super) message_transforms: Option<Spanned<Json>>,
+    pub(super) tags: Option<Spanned<Json>>,
     pub(super) faults: Option<Spanned<Faults>>,
 }
 

@@ -13,6 +13,7 @@ mod message;
 mod place;
 mod references;
 mod subscription;
+mod without_effect;
 mod yaml;
 
 use std::collections::BTreeMap;

@@ -36,6 +36,9 @@ impl Places {
             place(&entry.message_retention_duration),
         );
         note("expirationPolicy", place(&entry.expiration_policy));
+        note("bigqueryConfig", place(&entry.bigquery_config));
+        note("bigtableConfig", place(&entry.bigtable_config));
+        note("cloudStorageConfig", place(&entry.cloud_storage_config));
         Self { whole, fields }
     }
 

@@ -13,6 +13,7 @@ mod schemas;
 mod snapshot;
 mod subscriptions;
 mod topics;
+mod without_effect;
 
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use self::publish::first_sequence;
 use self::snapshot::Snapshot;
 use self::topics::Topic;
+pub(crate) use self::without_effect::log_without_effect;
 use crate::clock::Clock;
 use crate::delivery::{Delivery, Pace, Remembered};
 use crate::error::ApiError;
@@ -52,6 +54,7 @@ pub(crate) struct Broker {
     pace: Pace,
     seed: u64,
     faults: Faults,
+    is_strict: bool,
     runtime: Handle,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -76,6 +79,8 @@ pub(crate) struct BrokerContext {
     pub(crate) seed: u64,
     /// The faults of new subscriptions.
     pub(crate) faults: Faults,
+    /// True if settings without effect are rejected.
+    pub(crate) is_strict: bool,
     pub(crate) history: Arc<History>,
 }
 
@@ -101,6 +106,7 @@ impl Broker {
             pace,
             seed: context.seed,
             faults: context.faults,
+            is_strict: context.is_strict,
             runtime: context.runtime,
             tasks: context.tasks,
             stopping: context.stopping,

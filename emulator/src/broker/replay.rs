@@ -162,7 +162,7 @@ impl Broker {
     }
 
     /// Records a seek in the history.
-    fn note_seek(&self, delivery: &Delivery, note: Note) {
+    pub(super) fn note_seek(&self, delivery: &Delivery, note: Note) {
         let unacked = delivery.unacknowledged();
         self.history.seek(delivery.name(), note, |sequence| {
             unacked.contains_key(&sequence)

@@ -92,6 +92,7 @@ impl Broker {
             Kind::Topic => {
                 let record = TopicRecord::decode(&value[..]).map_err(broken)?;
                 let config = topic_from(record.topic.unwrap_or_default())?;
+                self.check_effect("Topic", &config.without_effect)?;
                 let name = ResourceName::topic(&config.name)?;
                 let topic = OpenTopic::new(config, record.since);
                 let mut resources = self.resources();
@@ -138,6 +139,7 @@ impl Broker {
     ) -> Result<(), ApiError> {
         let is_detached = subscription.detached;
         let mut config = subscription_from(subscription)?;
+        self.check_effect("Subscription", &config.without_effect)?;
         config.detached = is_detached;
         let topic = ResourceName::topic(&config.topic).ok();
         let origin = self.origin(&config.topic, record.origin);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Broker, Resources, check_count};
+use super::{Broker, Resources, check_count, log_without_effect};
 use crate::delivery::{AckId, AckResult, DeadLetter, Delivery, DeliveryTask, Forwarder, Shared};
 use crate::error::ApiError;
 use crate::history::Note;
@@ -30,6 +30,7 @@ impl Broker {
         }
         let topic = ResourceName::topic(&config.topic)?;
         config.check()?;
+        self.check_effect("Subscription", &config.without_effect)?;
         let mut resources = self.resources();
         if resources.subscriptions.contains_key(&name) {
             return Err(name.already_exists());
@@ -45,6 +46,7 @@ impl Broker {
         if !self.faults.is_none() {
             self.give_faults(&delivery, self.faults.clone());
         }
+        log_without_effect(&name, &config.without_effect);
         resources.subscriptions.insert(name, delivery);
         Ok(config)
     }
@@ -90,7 +92,9 @@ impl Broker {
         let delivery = Arc::clone(resources.find_subscription(name)?);
         let current = delivery.config();
         let topic_retention = resources.topic_retention(&current);
+        let before = current.without_effect.clone();
         let config = change(current, topic_retention)?;
+        self.check_effect("Subscription", &config.without_effect)?;
         if delivery.config().dead_letter_policy != config.dead_letter_policy {
             resources.check_dead_letter_topic(&config)?;
         }
@@ -100,7 +104,14 @@ impl Broker {
         if !is_pushed_as_before {
             self.history.noted(name, Note::PushConfigChanged);
         }
-        Ok(delivery.config())
+        let changed = delivery.config();
+        if changed.without_effect != before {
+            log_without_effect(name, &changed.without_effect);
+        }
+        if changed.without_effect.export().is_some() && before.export().is_none() {
+            self.note_seek(&delivery, Note::Exported);
+        }
+        Ok(changed)
     }
 
     /// # Errors

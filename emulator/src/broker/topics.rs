@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::{Broker, check_count};
+use super::{Broker, check_count, log_without_effect};
 use crate::delivery::Delivery;
 use crate::error::ApiError;
 use crate::journal::Kind;
@@ -80,6 +80,7 @@ impl Broker {
     /// If the name is taken, or if a setting is out of range.
     pub(crate) fn create_topic(&self, config: TopicConfig) -> Result<TopicConfig, ApiError> {
         let name = config.check()?;
+        self.check_effect("Topic", &config.without_effect)?;
         let mut resources = self.resources();
         self.check_schema_settings(&config)?;
         if resources.topics.contains_key(&name) {
@@ -90,6 +91,7 @@ impl Broker {
         // The next topic needs another `since`, even if nothing is published in the meantime.
         resources.next_sequence += 1;
         self.save_topic(&topic);
+        log_without_effect(&name, &config.without_effect);
         resources.topics.insert(name, topic);
         Ok(config)
     }
@@ -107,9 +109,13 @@ impl Broker {
         let topic = resources.find_topic(name)?;
         let config = change(topic.config.clone())?;
         config.check()?;
+        self.check_effect("Topic", &config.without_effect)?;
         // Other settings can change even if the schema was deleted.
         if config.schema != topic.config.schema {
             self.check_schema_settings(&config)?;
+        }
+        if config.without_effect != topic.config.without_effect {
+            log_without_effect(name, &config.without_effect);
         }
         topic.config.clone_from(&config);
         self.save_topic(topic);

@@ -81,6 +81,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "JSON", value_parser = faults)]
     pub(crate) faults: Option<Faults>,
 
+    /// Reject settings that have no effect here, instead of storing them.
+    ///
+    /// These are storage policies, encryption keys, ingestion, exports, message transforms and tags. Without the flag, a line of
+    /// the log and the console name them.
+    #[arg(long)]
+    pub(crate) strict: bool,
+
     /// The number of messages in the history of the console; 0 for none.
     #[arg(long, value_name = "MESSAGES", default_value_t = Options::default().history_messages, value_parser = history)]
     pub(crate) history: usize,

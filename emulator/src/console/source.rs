@@ -31,6 +31,8 @@ const END_OF_TIME: OffsetDateTime = datetime!(9999-12-31 0:00 UTC);
 pub(super) struct TopicView {
     pub(super) name: ResourceName,
     pub(super) labels: BTreeMap<String, String>,
+    /// The names of the settings without effect.
+    pub(super) without_effect: Vec<&'static str>,
     pub(super) subscriptions: Vec<String>,
 }
 
@@ -138,9 +140,11 @@ impl Source {
     }
 
     pub(super) fn topic(&self, name: &ResourceName) -> Result<TopicView, ApiError> {
+        let config = self.broker.topic(name)?;
         Ok(TopicView {
             name: name.clone(),
-            labels: self.broker.topic(name)?.labels,
+            without_effect: config.without_effect.names(),
+            labels: config.labels,
             subscriptions: self.broker.topic_subscriptions(name)?,
         })
     }

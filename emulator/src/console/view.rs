@@ -23,6 +23,7 @@ pub(super) fn topic(topic: &TopicView) -> Value {
     let subscriptions = topic.subscriptions.iter().take(100);
     json!({
         "name": topic.name.as_str(), "project": topic.name.project(), "id": topic.name.id(), "labels": topic.labels,
+        "withoutEffect": topic.without_effect,
         "subscriptions": subscriptions.collect::<Vec<_>>(),
         "subscriptionCount": topic.subscriptions.len(),
     })
@@ -89,6 +90,7 @@ fn settings(config: &SubscriptionConfig) -> Value {
         "retentionSeconds": config.message_retention.as_secs(),
         "expirationSeconds": config.expiration.map(|ttl| ttl.as_secs()),
         "labels": config.labels, "detached": config.detached,
+        "exportsTo": config.without_effect.export(), "withoutEffect": config.without_effect.names(),
     })
 }
 
@@ -206,6 +208,7 @@ pub(super) fn noted(noted: &Noted) -> Value {
         Note::Seek { to } => format!("Sought to {}", timestamp(*to)),
         Note::SeekToSnapshot { snapshot } => format!("Sought to the snapshot {snapshot}"),
         Note::Purged => "Purged".to_owned(),
+        Note::Exported => "Set to export: its messages count as exported".to_owned(),
         Note::PushConfigChanged => "Push settings changed".to_owned(),
         Note::FaultsChanged { faults } => format!("Faults changed: {faults}"),
         Note::Redelivered { message_id } => format!("Redelivery of message {message_id} requested"),

@@ -1,12 +1,14 @@
 //! Converts between Google's messages and the emulator's own.
 
+mod ingestion;
 mod push_config;
-mod rejection;
 mod schema_settings;
 mod snapshot;
 mod subscription;
 mod time;
 mod topic;
+mod transforms;
+mod without_effect;
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::PubsubMessage;
 
@@ -16,6 +18,7 @@ pub(crate) use self::subscription::{subscription_from, subscription_to};
 use self::time::{duration, to_duration};
 pub(crate) use self::time::{timestamp, to_timestamp};
 pub(crate) use self::topic::{topic_from, topic_to};
+pub(crate) use self::without_effect::{subscription_without_effect, topic_without_effect};
 use crate::messages::message::{Message, ReceivedMessage};
 
 /// Converts a message for clients.

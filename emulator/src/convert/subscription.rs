@@ -7,7 +7,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
     RetryPolicy as RetryPolicyMessage, Subscription, subscription,
 };
 
-use super::rejection::reject;
+use super::without_effect::{add_to, subscription_without_effect};
 use super::{duration, push_config_from, push_config_to, to_duration};
 use crate::error::ApiError;
 use crate::resources::subscription::{DeadLetterPolicy, RetryPolicy, SubscriptionConfig};
@@ -15,12 +15,13 @@ use crate::resources::subscription::{DeadLetterPolicy, RetryPolicy, Subscription
 /// Converts a subscription, with Google's defaults for unset fields.
 ///
 /// # Errors
-/// If a field is invalid or not supported.
+/// If a field is invalid.
 pub(crate) fn subscription_from(
     subscription: Subscription,
 ) -> Result<SubscriptionConfig, ApiError> {
-    check_supported(&subscription)?;
+    let without_effect = subscription_without_effect(&subscription)?;
     let mut config = SubscriptionConfig::new(subscription.name, subscription.topic);
+    config.without_effect = without_effect;
     let push_config = subscription.push_config;
     config.push_config = push_config.map_or(Ok(None), push_config_from)?;
     if subscription.ack_deadline_seconds != 0 {
@@ -48,42 +49,13 @@ pub(crate) fn subscription_from(
     Ok(config)
 }
 
-fn check_supported(subscription: &Subscription) -> Result<(), ApiError> {
-    const NO_EXPORT: &str = "messages are pushed or pulled only";
-    let Subscription {
-        bigquery_config,
-        bigtable_config,
-        cloud_storage_config,
-        message_transforms,
-        tags,
-        ..
-    } = subscription;
-    reject(
-        "Subscription",
-        &[
-            ("bigqueryConfig", bigquery_config.is_some(), NO_EXPORT),
-            ("bigtableConfig", bigtable_config.is_some(), NO_EXPORT),
-            (
-                "cloudStorageConfig",
-                cloud_storage_config.is_some(),
-                NO_EXPORT,
-            ),
-            (
-                "messageTransforms",
-                !message_transforms.is_empty(),
-                "messages would arrive untransformed",
-            ),
-            ("tags", !tags.is_empty(), "there is no resource manager"),
-        ],
-    )
-}
-
-/// Converts a subscription for clients; `topic_retention` is the retention of its topic.
+/// Converts a subscription with its tags, which clients do not receive; `topic_retention` is the retention of its topic.
 pub(crate) fn subscription_to(
     config: SubscriptionConfig,
     topic_retention: Option<Duration>,
 ) -> Subscription {
-    Subscription {
+    let without_effect = config.without_effect;
+    let mut subscription = Subscription {
         name: config.name,
         topic: config.topic,
         // An empty message for pull, since Google's samples read its fields (Google, *Subscription*, `pushConfig`).
@@ -106,8 +78,11 @@ pub(crate) fn subscription_to(
         enable_exactly_once_delivery: config.enable_exactly_once_delivery,
         topic_message_retention_duration: topic_retention.map(to_duration),
         state: subscription::State::Active.into(),
+        tags: without_effect.tags().clone().into_iter().collect(),
         ..Subscription::default()
-    }
+    };
+    add_to(&mut subscription, &without_effect);
+    subscription
 }
 
 fn dead_letter_from(policy: DeadLetterPolicyMessage) -> Result<DeadLetterPolicy, ApiError> {

@@ -5,6 +5,7 @@ mod active_faults;
 mod backlog;
 mod failure_log;
 mod pull;
+mod receive;
 mod seek;
 mod settings;
 mod settle;
@@ -158,67 +159,6 @@ impl Delivery {
 
     pub(crate) fn config(&self) -> SubscriptionConfig {
         self.state().config.clone()
-    }
-
-    pub(crate) fn has_room(&self, messages: usize, bytes: usize) -> bool {
-        self.state().backlog.has_room(messages, bytes)
-    }
-
-    pub(crate) fn exhausted(&self) -> ApiError {
-        ApiError::ResourceExhausted(format!(
-            "The backlog of the subscription is full (resource={})",
-            self.name.id()
-        ))
-    }
-
-    /// Returns true if the message matches the filter.
-    pub(crate) fn wants(&self, message: &StoredMessage) -> bool {
-        self.state().filter.matches(&message.attributes)
-    }
-
-    /// Adds newly published messages that match the filter.
-    pub(crate) fn add(&self, messages: &[Arc<StoredMessage>]) {
-        let mut state = self.state();
-        let State {
-            filter,
-            backlog,
-            active_faults,
-            ..
-        } = &mut *state;
-        let now = self.clock.now();
-        let matching = messages
-            .iter()
-            .filter(|message| filter.matches(&message.attributes));
-        for message in matching {
-            if active_faults
-                .as_mut()
-                .is_some_and(|active_faults| active_faults.withholds(now))
-            {
-                backlog.add_withheld(Arc::clone(message));
-            } else {
-                backlog.add(Arc::clone(message));
-            }
-        }
-        drop(state);
-        self.wake();
-    }
-
-    /// Delivers a message once more, even if it was acknowledged.
-    ///
-    /// # Errors
-    /// If the message is unknown, or if the backlog is full.
-    pub(crate) fn redeliver(&self, message_id: &str) -> Result<(), ApiError> {
-        let mut state = self.state();
-        if !state.backlog.has_room(1, 0) {
-            return Err(self.exhausted());
-        }
-        let sequence = message_id.parse();
-        if !sequence.is_ok_and(|sequence| state.backlog.redeliver(sequence)) {
-            return Err(ApiError::NotFound(message_id.to_owned()));
-        }
-        drop(state);
-        self.wake();
-        Ok(())
     }
 
     /// Ends the task and the streams, and drops the messages. Later changes are not recorded, since the next subscription

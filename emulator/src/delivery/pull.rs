@@ -56,7 +56,7 @@ impl Delivery {
     /// Leases available messages up to the limits.
     ///
     /// # Errors
-    /// If the subscription was detached, or if it is a push subscription.
+    /// If the subscription was detached, or if it pushes or exports its messages.
     pub(crate) fn pull(&self, options: &PullOptions) -> Result<Vec<PulledMessage>, ApiError> {
         let mut state = self.state();
         state.check_pulled()?;
@@ -271,6 +271,6 @@ impl State {
                 "This method is not supported for push subscriptions.",
             ));
         }
-        Ok(())
+        self.check_exported()
     }
 }

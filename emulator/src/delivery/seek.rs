@@ -35,10 +35,15 @@ impl Delivery {
     ) {
         let mut state = self.state();
         let State {
-            filter, backlog, ..
+            config,
+            filter,
+            backlog,
+            ..
         } = &mut *state;
-        let wanted =
-            |message: &StoredMessage| filter.matches(&message.attributes) && wanted(message);
+        let is_exported = config.without_effect.export().is_some();
+        let wanted = |message: &StoredMessage| {
+            !is_exported && filter.matches(&message.attributes) && wanted(message)
+        };
         backlog.seek(
             more,
             wanted,

@@ -1,5 +1,7 @@
 //! Changes of a running subscription.
 
+use std::collections::BTreeMap;
+
 use super::Delivery;
 use crate::error::ApiError;
 use crate::push::Destination;
@@ -39,6 +41,11 @@ impl Delivery {
         state
             .backlog
             .set_retains_acked(config.retain_acked_messages);
+        if config.without_effect.export().is_some() {
+            // Whatever it holds counts as exported.
+            state.backlog.seek(&BTreeMap::new(), |_| false, None);
+            state.count_withheld();
+        }
         state.config = config;
         state.last_active = self.clock.utc();
         drop(state);

@@ -19,6 +19,22 @@ pub(crate) const PUBSUB: &str = "google.pubsub.v1";
 /// The package of policies.
 pub(crate) const IAM: &str = "google.iam.v1";
 
+/// Fields that are newer than prost's structs, with the reason of their rejection.
+const DROPPED: [(&str, &str); 3] = [
+    (
+        "google.pubsub.v1.Schema.compiled_proto_schema",
+        "a schema is read from its definition",
+    ),
+    (
+        "google.pubsub.v1.MessageTransform.compression",
+        "it is newer than the emulator's messages, which would lose it",
+    ),
+    (
+        "google.pubsub.v1.BigtableConfig.column_family_mapping",
+        "it is newer than the emulator's messages, which would lose it",
+    ),
+];
+
 static POOL: LazyLock<Result<DescriptorPool, DescriptorError>> = LazyLock::new(pool);
 
 /// Returns a message by its full name.
@@ -49,18 +65,23 @@ pub(crate) fn reflect(
     Ok(reflected)
 }
 
-/// Rejects a schema in a field that Google's clients may send and prost's structs would drop. (Other settings that are too
-/// new are part of settings that are rejected as a whole.)
+/// Rejects fields that Google's clients may send and prost's structs would drop.
 ///
 /// # Errors
 /// If the request has such a field.
-pub(crate) fn reject_dropped(request: &DynamicMessage) -> Result<(), ApiError> {
-    let schema = request.get_field_by_name("schema");
-    let schema = schema.as_deref().and_then(Value::as_message);
-    if schema.is_some_and(|schema| schema.has_field_by_name("compiled_proto_schema")) {
-        return Err(ApiError::unimplemented(
-            "The emulator does not act upon Schema.compiledProtoSchema: a schema is read from its definition",
-        ));
+pub(crate) fn reject_dropped(message: &DynamicMessage) -> Result<(), ApiError> {
+    for (field, value) in message.fields() {
+        let mut dropped = DROPPED.iter();
+        if let Some((_, reason)) = dropped.find(|(name, _)| *name == field.full_name()) {
+            return Err(ApiError::unimplemented(format!(
+                "The emulator does not act upon {}.{}: {reason}",
+                field.parent_message().name(),
+                field.json_name()
+            )));
+        }
+        let list = value.as_list().unwrap_or_default();
+        let inner = list.iter().chain([value]).filter_map(Value::as_message);
+        inner.map(reject_dropped).collect::<Result<(), _>>()?;
     }
     Ok(())
 }

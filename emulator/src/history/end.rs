@@ -44,6 +44,8 @@ pub(crate) enum Note {
     SeekToSnapshot { snapshot: String },
     /// All its messages were purged.
     Purged,
+    /// All its messages count as exported.
+    Exported,
     /// Its push settings changed.
     PushConfigChanged,
     /// Faults were switched on, changed or switched off; `faults` describes them.

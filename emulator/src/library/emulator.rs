@@ -76,6 +76,7 @@ impl Emulator {
             pace,
             data_folder,
             faults,
+            strict,
             history_messages,
             seed,
         } = options;
@@ -97,6 +98,7 @@ impl Emulator {
             data_folder: data_folder.clone(),
             seed,
             faults,
+            is_strict: strict,
             history: Arc::clone(&history),
         };
         let broker = Arc::new(Broker::new(pusher.clone(), clock.clone(), pace, context));

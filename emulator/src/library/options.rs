@@ -28,6 +28,9 @@ pub struct Options {
     pub data_folder: Option<PathBuf>,
     /// The faults of new subscriptions, until they are given others. Default: none.
     pub faults: Faults,
+    /// True if settings without effect are rejected instead of stored: storage policies, encryption keys, ingestion, exports,
+    /// message transforms and tags. Default: false.
+    pub strict: bool,
     /// The number of latest messages in the history of the console, 0 to a million; 0 for no history. Default: 2,000.
     pub history_messages: usize,
     /// The default seed of faults ([`Faults`](crate::Faults)). Default: random.
@@ -43,6 +46,7 @@ impl Default for Options {
             pace: Pace::default(),
             data_folder: None,
             faults: Faults::none(),
+            strict: false,
             history_messages: DEFAULT_MESSAGES,
             // Short enough to type.
             seed: rand::random::<u32>().into(),

@@ -6,3 +6,4 @@ pub(crate) mod name;
 pub(crate) mod snapshot;
 pub(crate) mod subscription;
 pub(crate) mod topic;
+pub(crate) mod without_effect;

@@ -7,6 +7,7 @@ use crate::error::ApiError;
 use crate::resources::labels;
 use crate::resources::name::ResourceName;
 use crate::resources::subscription::{DAY, within};
+use crate::resources::without_effect::WithoutEffect;
 
 /// The settings of a topic (Google, *Topic*).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,6 +21,8 @@ pub struct TopicConfig {
     pub message_retention: Option<Duration>,
     /// The schema that every message must fit.
     pub schema: Option<SchemaSettings>,
+    /// The settings that are only stored and shown.
+    pub without_effect: WithoutEffect,
 }
 
 /// The schema of a topic (Google, *SchemaSettings*).
@@ -52,13 +55,15 @@ impl TopicConfig {
             labels: BTreeMap::new(),
             message_retention: None,
             schema: None,
+            without_effect: WithoutEffect::default(),
         }
     }
 
     /// # Errors
-    /// If the name or a label is invalid, or if the retention is out of range.
+    /// If the name or a label is invalid, or if another setting is out of range.
     pub(crate) fn check(&self) -> Result<ResourceName, ApiError> {
         labels::check(&self.labels)?;
+        self.without_effect.check()?;
         if let Some(retention) = self.message_retention {
             let least = Duration::from_secs(600);
             within("messageRetentionDuration", retention, least, 31 * DAY)?;

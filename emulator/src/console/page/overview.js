@@ -85,17 +85,22 @@ export function subscriptionTable(withTopic) {
       key: each.name,
       cells: [
         nameCell(each.name), { items: [{ key: "condition", parts: conditions(each) }] }, ...(withTopic ? [each.project, topicCell(each)] : []),
-        each.endpoint ? { text: "Push", title: `to ${each.endpoint}` } : { text: "Pull", title: "Holds its messages until a subscriber fetches them" },
+        delivery(each),
         number(each.backlog), number(each.outstanding),
         each.backlog ? duration(each.oldestUnackedMs === null ? null : Math.floor(each.oldestUnackedMs / 1000) * 1000) : "–",
         each.flow ? rate(each.flow.ackedPerSecond) : "–", duration(each.flow?.p99Ms),
       ],
       values: {
-        name: each.id, condition: condition(each).text, project: each.project, topic: shortName(each.topic), delivery: each.endpoint ? "Push" : "Pull",
+        name: each.id, condition: condition(each).text, project: each.project, topic: shortName(each.topic), delivery: delivery(each).text,
         backlog: each.backlog, outstanding: each.outstanding, oldest: each.oldestUnackedMs, delivered: each.flow?.ackedPerSecond, latency: each.flow?.p99Ms,
       },
     }))),
   };
+}
+
+function delivery({ endpoint, settings }) {
+  if (settings.exportsTo) return { text: "Export", title: `to ${settings.exportsTo}; here each message counts as exported at once` };
+  return endpoint ? { text: "Push", title: `to ${endpoint}` } : { text: "Pull", title: "Holds its messages until a subscriber fetches them" };
 }
 
 function topicCell(each) {
@@ -125,6 +130,7 @@ function condition(each) {
     const { inARow, reply } = each.failing;
     return { text: `Failing: ${reply || "no ack"}`, class: "chip bad", title: `${plural(inARow, "delivery", "deliveries")} failed in a row` };
   }
+  if (each.settings.exportsTo) return { text: "Exports", class: "chip", title: "Each message counts as exported, and none is delivered" };
   if (!each.endpoint) return each.backlog ? { text: "Waits for pull", class: "chip" } : { text: "Idle", class: "chip" };
   if (each.backlog) return { text: "Delivering", class: "chip busy" };
   return { text: "✓ Caught up", class: "chip good" };

@@ -50,6 +50,7 @@ function explain(found) {
 
 function howItGoes(found) {
   if (isPaused(found)) return "Its pushes were stopped by pushgate pause: messages wait until pushgate resume.";
+  if (found.settings.exportsTo) return `At Google it exports its messages to ${found.settings.exportsTo}. Here each message counts as exported when it is published, and none is delivered.`;
   if (!found.endpoint) return "It has no push endpoint, so it holds its messages until a subscriber pulls them or an endpoint is set.";
   if (found.failing) return `The last ${plural(found.failing.inARow, "delivery", "deliveries")} failed${found.pausedMs === null ? "" : `, so the whole subscription pauses between pushes, now for ${duration(Math.ceil(found.pausedMs / 1000) * 1000)}`}.`;
   return found.backlog ? "Messages are on their way." : "Every message is acknowledged.";
@@ -61,6 +62,7 @@ function settingsList(found) {
   const pairs = [
     ["Topic", found.topicDeleted ? "deleted" : nameLink(found.topic)],
     ["Pushed to", found.endpoint || "nowhere"],
+    ["Exported to", settings.exportsTo && `${settings.exportsTo}, without effect here`],
     ["Body", settings.form],
     ["Signed as", settings.signedAs && (settings.audience ? `${settings.signedAs}, for ${settings.audience}` : `${settings.signedAs}, for the endpoint`)],
     ["Ack deadline", seconds(settings.ackDeadlineSeconds)],
@@ -72,6 +74,7 @@ function settingsList(found) {
     ["Keeps acked messages", settings.retainsAcked && "yes"],
     ["Keeps messages for", seconds(settings.retentionSeconds)],
     ["Expires when idle for", settings.expirationSeconds === null ? "never" : seconds(settings.expirationSeconds)],
+    ["Without effect here", settings.withoutEffect.join(", ")],
     ["Labels", Object.entries(settings.labels).map(([key, value]) => `${key}=${value}`).join(", ")],
   ];
   return pairs.filter(([, value]) => value).flatMap(([key, value]) => [element("dt", { text: key }), element("dd", {}, value)]);

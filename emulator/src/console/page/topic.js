@@ -11,7 +11,7 @@ export function show(project, id) {
   const name = `projects/${project}/topics/${id}`;
   const path = `topics/${encodeURIComponent(project)}/${encodeURIComponent(id)}`;
   const subscriptions = subscriptionTable(false);
-  const where = element("div"), labels = element("p", { class: "hint" });
+  const where = element("div"), labels = element("p", { class: "hint" }), withoutEffect = element("p", { class: "hint" });
   const publish = publishForm(path, name), creation = createSubscription(name);
   return {
     title: `Topic ${id}`, section: "overview",
@@ -19,7 +19,7 @@ export function show(project, id) {
       element("h1", { text: `Topic ${id}` }),
       element("p", { class: "sub" }, element("code", { text: name }), " ", copyButton(() => name, "the name"), " ", element("a", { href: `#/messages?topic=${encodeURIComponent(name)}`, text: "Its messages" })),
       panel("Publish", publish.node),
-      panel("Subscriptions", where, labels, creation.node),
+      panel("Subscriptions", where, labels, withoutEffect, creation.node),
       element("p", {}, deleteTopic(name, path)),
     ],
     async refresh() {
@@ -30,6 +30,8 @@ export function show(project, id) {
       place(where, found.subscriptions.length, subscriptions.node, () => noSubscriptionsOf(name, project));
       const pairs = Object.entries(found.topic.labels);
       labels.textContent = pairs.length ? `Labels: ${pairs.map(([key, value]) => `${key}=${value}`).join(", ")}` : "";
+      const settings = found.topic.withoutEffect;
+      withoutEffect.textContent = settings.length ? `Without effect here: ${settings.join(", ")}` : "";
     },
   };
 }

@@ -11,6 +11,7 @@ pub use self::push_config::{OidcToken, PushConfig, PushForm};
 use crate::error::ApiError;
 use crate::filter::Filter;
 use crate::resources::labels;
+use crate::resources::without_effect::WithoutEffect;
 
 /// The longest duration, about ten thousand years (*google.protobuf.Duration*, `seconds`).
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(315_576_000_000);
@@ -49,6 +50,9 @@ pub struct SubscriptionConfig {
     pub expiration: Option<Duration>,
     /// True if it was detached from its topic. Then it receives nothing and cannot be pulled.
     pub detached: bool,
+    /// The settings that are only stored and shown. With an export among them, each message counts as exported when it is
+    /// published, and none is delivered.
+    pub without_effect: WithoutEffect,
 }
 
 impl SubscriptionConfig {
@@ -69,6 +73,7 @@ impl SubscriptionConfig {
             message_retention: 7 * DAY,
             expiration: Some(31 * DAY),
             detached: false,
+            without_effect: WithoutEffect::default(),
         }
     }
 
@@ -82,6 +87,11 @@ impl SubscriptionConfig {
     pub(crate) fn check(&self) -> Result<(), ApiError> {
         Filter::parse(&self.filter)?;
         labels::check(&self.labels)?;
+        self.without_effect.check()?;
+        self.without_effect.check_export(
+            self.push_config.is_some(),
+            self.enable_exactly_once_delivery,
+        )?;
         within(
             "ackDeadlineSeconds",
             self.ack_deadline,
