@@ -147,6 +147,23 @@ fn a_file_that_is_wrong_starts_nothing() {
 }
 
 #[test]
+fn settings_without_effect_are_named_or_rejected() {
+    let file = std::env::temp_dir().join(format!("emulator-effect-{}.yaml", std::process::id()));
+    let text = "{project: shop, topics: {orders: {subscriptions: {sales: {bigqueryConfig: {}, tags: {1/a: b}}}}}}";
+    std::fs::write(&file, text).unwrap();
+    let arguments = [&FREE[..], &["--bootstrap", file.to_str().unwrap()]].concat();
+    let mut running = Running::start(&arguments, &[]);
+    let text = running.until("Server started").join("\n");
+    let expected = "these settings are stored and have no effect here; --strict rejects them \
+        resource=projects/shop/subscriptions/sales settings=\"bigqueryConfig, tags\"";
+    assert_eq!(text.matches(expected).count(), 1, "{text}");
+    let text = rejected(&[&arguments[..], &["--strict"]].concat(), &[]);
+    let expected = "The emulator does not act upon Subscription.bigqueryConfig: messages are pushed or pulled only";
+    assert!(text.contains(expected), "{text}");
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
 fn a_taken_port_is_explained_by_the_flag_that_decides_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

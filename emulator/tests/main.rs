@@ -51,6 +51,8 @@ mod model;
 #[cfg(test)]
 mod monitoring;
 #[cfg(test)]
+mod newer_fields;
+#[cfg(test)]
 mod ordering;
 #[cfg(test)]
 mod pull;

@@ -80,8 +80,8 @@ pub(crate) fn reject_dropped(message: &DynamicMessage) -> Result<(), ApiError> {
             )));
         }
         let list = value.as_list().unwrap_or_default();
-        let inner = list.iter().chain([value]).filter_map(Value::as_message);
-        inner.map(reject_dropped).collect::<Result<(), _>>()?;
+        let mut inner = list.iter().chain([value]).filter_map(Value::as_message);
+        inner.try_for_each(reject_dropped)?;
     }
     Ok(())
 }

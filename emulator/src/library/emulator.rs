@@ -69,48 +69,42 @@ impl Emulator {
     /// # Errors
     /// If the address is in use or not allowed, or if there is no runtime.
     pub fn start_with(options: Options) -> Result<Self, StartError> {
-        let Options {
-            address,
-            allow_remote,
-            public_url,
-            pace,
-            data_folder,
-            faults,
-            strict,
-            history_messages,
-            seed,
-        } = options;
-        faults.check()?;
+        options.faults.check()?;
         let runtime = Handle::try_current().map_err(StartError::NoRuntime)?;
-        let (listener, address) = open_port(address, allow_remote)?;
+        let (listener, address) = open_port(options.address, options.allow_remote)?;
         install_cryptography();
-        let issuer = issuer_of(address, public_url)?;
+        let issuer = issuer_of(address, options.public_url)?;
         let clock = Clock::default();
-        let history = history_of(&clock, history_messages);
+        let history = history_of(&clock, options.history_messages);
         let pusher = Pusher::new(Arc::clone(&issuer), clock.clone());
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
-        let (data_folder, saved) = DataFolder::open(data_folder.as_deref(), &stopping)?;
+        let (data_folder, saved) = DataFolder::open(options.data_folder.as_deref(), &stopping)?;
         let context = BrokerContext {
-            runtime: runtime.clone(),
+            runtime,
             tasks: tasks.clone(),
             stopping: stopping.clone(),
             data_folder: data_folder.clone(),
-            seed,
-            faults,
-            is_strict: strict,
+            seed: options.seed,
+            faults: options.faults,
+            is_strict: options.strict,
             history: Arc::clone(&history),
         };
-        let broker = Arc::new(Broker::new(pusher.clone(), clock.clone(), pace, context));
-        let restored = saved.map_or(Ok(()), |saved| broker.restore(saved));
-        restored.map_err(StartError::Restore)?;
+        let broker = Arc::new(Broker::new(
+            pusher.clone(),
+            clock.clone(),
+            options.pace,
+            context,
+        ));
+        if let Some(saved) = saved {
+            broker.restore(saved).map_err(StartError::Restore)?;
+        }
         let sweeping = Broker::keep_sweeping(Arc::downgrade(&broker), clock);
-        tasks.spawn_on(until(stopping.clone(), sweeping), &runtime);
-        let watching = watch(data_folder.clone());
-        tasks.spawn_on(until(stopping.clone(), watching), &runtime);
+        broker.spawn(until(stopping.clone(), sweeping));
+        broker.spawn(until(stopping.clone(), watch(data_folder.clone())));
         let router = surface(&broker, &issuer, (history, address), stopping.clone());
-        tasks.spawn_on(serve(listener, router, stopping.clone()), &runtime);
-        tasks.spawn_on(make_first_key(Arc::clone(&issuer)), &runtime);
+        broker.spawn(serve(listener, router, stopping.clone()));
+        broker.spawn(make_first_key(Arc::clone(&issuer)));
         Ok(Self {
             address,
             broker,
@@ -118,7 +112,7 @@ impl Emulator {
             issuer,
             tasks,
             data_folder: Closing(data_folder),
-            seed,
+            seed: options.seed,
             stopping: Stopping(stopping),
         })
     }

@@ -5,6 +5,7 @@ mod declarations;
 mod files;
 mod mistakes;
 mod values;
+mod without_effect;
 
 use emulator::{Bootstrap, BootstrapDefaults};
 

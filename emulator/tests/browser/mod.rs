@@ -11,6 +11,7 @@ mod payloads;
 mod pictures;
 mod sorting;
 mod views;
+mod without_effect;
 
 use fantoccini::Locator;
 

@@ -13,6 +13,7 @@ mod overview;
 mod page;
 mod publishing;
 mod replay;
+mod without_effect;
 
 use emulator::Emulator;
 use reqwest::{Client, Method, RequestBuilder};

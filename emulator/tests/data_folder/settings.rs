@@ -1,6 +1,6 @@
 //! The settings of resources after a restart.
 
-use emulator::{Emulator, PushConfig};
+use emulator::{Emulator, Options, PushConfig, StartError};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -52,6 +52,9 @@ async fn declare(emulator: &Emulator) {
         "labels": {"team": "sales"},
         "messageRetentionDuration": "3600s",
         "schemaSettings": {"schema": SCHEMA, "encoding": "JSON", "firstRevisionId": first["revisionId"]},
+        "messageStoragePolicy": {"allowedPersistenceRegions": ["europe-west1"]},
+        "messageTransforms": [{"javascriptUdf": {"functionName": "f", "code": "function f(message) { return message; }"}}],
+        "tags": {"123/environment": "test"},
     });
     done(emulator, Method::PUT, TOPIC, topic).await;
     done(emulator, Method::PUT, DEAD_TOPIC, json!({})).await;
@@ -89,6 +92,9 @@ async fn declare_subscriptions(emulator: &Emulator) {
         pushed,
     )
     .await;
+    let exported = json!({"topic": TOPIC, "bigqueryConfig": {"table": "shop.sales.orders"}});
+    let path = "projects/shop/subscriptions/exported";
+    done(emulator, Method::PUT, path, exported).await;
     let plain = json!({
         "topic": TOPIC,
         "pushConfig": {"pushEndpoint": "http://127.0.0.1:9/", "attributes": {"pushgate-form": "eventarc"}},
@@ -180,4 +186,25 @@ async fn changes_of_resources_survive_a_restart() {
         let emulator = folder.restart(emulator, end).await;
         assert_eq!(shown(&emulator).await, before, "{end:?}");
     }
+}
+
+#[tokio::test]
+async fn a_strict_emulator_does_not_open_a_folder_with_settings_without_effect() {
+    let folder = Folder::new("strict");
+    let emulator = folder.start().await;
+    declare(&emulator).await;
+    emulator.stop().await;
+    let strict = Options {
+        strict: true,
+        ..folder.options()
+    };
+    let rejected = Emulator::start_with(strict).err().unwrap();
+    let StartError::Restore(reason) = rejected else {
+        panic!("{rejected}");
+    };
+    assert!(
+        reason.to_string().contains("Topic.messageStoragePolicy"),
+        "{reason}"
+    );
+    folder.start().await;
 }

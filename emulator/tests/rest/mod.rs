@@ -2,13 +2,16 @@
 
 mod access;
 mod bodies;
+mod exports;
 mod messages;
 mod paths;
 mod policies;
 mod query;
 mod schemas;
+mod strict;
 mod subscriptions;
 mod topics;
+mod without_effect;
 
 use emulator::{Emulator, Pace};
 use reqwest::Method;

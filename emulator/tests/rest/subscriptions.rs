@@ -55,42 +55,6 @@ async fn a_bare_subscription_has_googles_defaults() {
 }
 
 #[tokio::test]
-async fn settings_without_effect_are_rejected_with_the_reason() {
-    let emulator = with_topic().await;
-    for setting in [
-        json!({"bigqueryConfig": {}}),
-        json!({"bigtable_config": {}}),
-        json!({"bigtableConfig": {"table": "t", "columnFamilyMapping": {"delimitedKey": {"keyFields": ["a"]}}}}),
-        json!({"messageTransforms": [{"compression": {"compressionAlgorithm": "ZSTD", "compressionMode": "COMPRESS"}}]}),
-        json!({"cloudStorageConfig": {"bucket": "orders"}}),
-        json!({"messageTransforms": [{"disabled": true}]}),
-        json!({"tags": {"123/environment": "test"}}),
-        json!({"pushConfig": {"pushEndpoint": "http://localhost/", "attributes": {"x-goog-version": "v1beta1"}}}),
-    ] {
-        let mut body = setting.clone();
-        body["topic"] = json!(TOPIC);
-        let (code, answer) = put(&emulator, SUBSCRIPTION, body).await;
-        assert_eq!(code, 501, "{setting}");
-        assert_eq!(answer["error"]["status"], "UNIMPLEMENTED", "{setting}");
-    }
-    let (code, _) = put(
-        &emulator,
-        "projects/shop/topics/refunds",
-        json!({"kmsKeyName": "key"}),
-    )
-    .await;
-    assert_eq!(code, 501);
-    assert_eq!(get(&emulator, SUBSCRIPTION).await.0, 404);
-    let schema = json!({"type": "PROTOCOL_BUFFER", "compiledProtoSchema": {"rootMessage": "A", "compiledBytes": "aGk="}});
-    let path = "projects/shop/schemas?schemaId=orders";
-    let (code, _) = call(&emulator, Method::POST, path, &schema).await;
-    assert_eq!(code, 501);
-    let path = "projects/shop/schemas:validate";
-    let (code, _) = call(&emulator, Method::POST, path, &json!({"schema": schema})).await;
-    assert_eq!(code, 501);
-}
-
-#[tokio::test]
 async fn invalid_subscriptions_are_rejected() {
     let emulator = with_topic().await;
     for (body, code) in [
