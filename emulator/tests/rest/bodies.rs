@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{SUBSCRIPTION, TOPIC, call, get, put, with_topic};
+use super::{SUBSCRIPTION, TOPIC, call, get, put, rejection, with_topic};
 
 #[tokio::test]
 async fn a_list_in_the_place_of_an_object_is_rejected() {
@@ -71,10 +71,11 @@ async fn null_means_the_same_as_an_absent_field() {
         put(&emulator, "projects/shop/topics/refunds", body).await.0,
         200
     );
-    let body = json!({"tags": {"1/environment": "test"}});
+    let message = "messageStoragePolicy.allowedPersistenceRegions is empty, expected at least one region";
+    let body = json!({"messageStoragePolicy": {}});
     assert_eq!(
-        put(&emulator, "projects/shop/topics/returns", body).await.0,
-        501
+        put(&emulator, "projects/shop/topics/returns", body).await,
+        rejection(400, "INVALID_ARGUMENT", message)
     );
     let empty = "projects/empty/topics";
     assert_eq!(get(&emulator, empty).await, (200, json!({})));
