@@ -5,7 +5,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::ingestion_data_source
     Source, aws_kinesis, aws_msk, azure_event_hubs, cloud_storage, confluent_cloud,
 };
 
-use super::without_effect::check_bucket;
+use super::form::check_bucket;
 use crate::error::ApiError;
 
 /// Checks the settings, and sets the state of the source, which is output only, to the one of a source that works.

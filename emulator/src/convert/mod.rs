@@ -1,5 +1,6 @@
 //! Converts between Google's messages and the emulator's own.
 
+mod form;
 mod ingestion;
 mod push_config;
 mod schema_settings;

@@ -8,6 +8,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 };
 use prost::Message;
 
+use super::form::{check_bucket, check_form};
 use super::ingestion::ingestion_from;
 use super::transforms::check_transforms;
 use crate::error::ApiError;
@@ -167,29 +168,4 @@ fn cloud_storage_from(mut config: CloudStorageConfig) -> Result<CloudStorageConf
     }
     config.state = cloud_storage_config::State::Active.into();
     Ok(config)
-}
-
-/// Checks a required bucket, which has no prefix such as `gs://` (Google, *CloudStorageConfig*, `bucket`).
-pub(super) fn check_bucket(field: &str, bucket: &str) -> Result<(), ApiError> {
-    if bucket.is_empty() || bucket.contains('/') {
-        return Err(ApiError::invalid(format!(
-            "{field} is {bucket:?}, expected the name of a bucket without gs://"
-        )));
-    }
-    Ok(())
-}
-
-/// Checks a name against a form in which `*` is one part of a path.
-fn check_form(field: &str, found: &str, form: &str) -> Result<(), ApiError> {
-    let parts = found.split('/');
-    let has_form = parts.clone().count() == form.split('/').count()
-        && parts
-            .zip(form.split('/'))
-            .all(|(found, expected)| found == expected || (expected == "*" && !found.is_empty()));
-    if !has_form {
-        return Err(ApiError::invalid(format!(
-            "{field} is {found:?}, expected {form}"
-        )));
-    }
-    Ok(())
 }

@@ -71,7 +71,8 @@ async fn null_means_the_same_as_an_absent_field() {
         put(&emulator, "projects/shop/topics/refunds", body).await.0,
         200
     );
-    let message = "messageStoragePolicy.allowedPersistenceRegions is empty, expected at least one region";
+    let message =
+        "messageStoragePolicy.allowedPersistenceRegions is empty, expected at least one region";
     let body = json!({"messageStoragePolicy": {}});
     assert_eq!(
         put(&emulator, "projects/shop/topics/returns", body).await,
