@@ -157,6 +157,7 @@ mod config;
 pub mod dedup;
 mod delivery;
 mod environment;
+mod gateway;
 mod generate;
 mod handler;
 mod loggable;

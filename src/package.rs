@@ -1,14 +1,25 @@
 //! The package of the service, and the name of its program.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// The package of a service, as the compiler names it.
 #[derive(Debug, Default)]
 pub(crate) struct Package {
     pub(crate) name: Option<&'static str>,
-    pub(crate) version: Option<&'static str>,
+    pub(crate) version: Option<Cow<'static, str>>,
     /// The file that makes the service.
     pub(crate) main: Option<&'static str>,
+    /// The file that declares a gateway, which has no package.
+    pub(crate) gateway: Option<PathBuf>,
+}
+
+impl Package {
+    /// Returns the version of the service, or that of this library.
+    pub(crate) fn version(&self) -> Cow<'static, str> {
+        let version = self.version.clone();
+        version.unwrap_or(env!("CARGO_PKG_VERSION").into())
+    }
 }
 
 /// Returns the name of the program, as it was called: a service in another repository has a name of its own.

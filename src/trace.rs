@@ -118,7 +118,8 @@ impl Trace {
         found.is_valid().then_some(Self(found))
     }
 
-    fn written(&self) -> HashMap<String, String> {
+    /// Returns the headers of a request of this trace, of which the state may be empty.
+    pub(crate) fn written(&self) -> HashMap<String, String> {
         let mut carrier = HashMap::new();
         let context = Context::new().with_remote_span_context(self.0.clone());
         TraceContextPropagator::new().inject_context(&context, &mut carrier);

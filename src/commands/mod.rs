@@ -7,6 +7,7 @@ mod describe;
 #[cfg(feature = "dev")]
 mod dev;
 mod doctor;
+mod gateway;
 mod generate;
 mod google;
 mod lines;
@@ -47,6 +48,29 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(flatten)]
+    OfService(ServiceCommand),
+    /// Writes a small service of your own, with tests, image and infrastructure.
+    #[cfg(feature = "dev")]
+    #[command(after_help = new::HELP)]
+    New(new::Arguments),
+    #[cfg(not(feature = "dev"))]
+    #[command(hide = true)]
+    New(Absent),
+    /// Runs a command for an application in any language, which is declared in a file: verifies, deduplicates and forwards its pushes.
+    #[command(after_help = gateway::HELP)]
+    Gateway(gateway::Arguments),
+    /// Writes the completions of a shell to the standard output.
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// Shell to complete for
+        shell: Shell,
+    },
+}
+
+/// A command for a service, in code or behind a gateway.
+#[derive(Subcommand)]
+enum ServiceCommand {
     /// Runs the service, as its container does.
     #[command(after_help = serve::settings_help())]
     Serve(serve::Arguments),
@@ -56,13 +80,6 @@ enum Command {
     #[cfg(not(feature = "dev"))]
     #[command(hide = true)]
     Dev(Absent),
-    /// Writes a small service of your own, with tests, image and infrastructure.
-    #[cfg(feature = "dev")]
-    #[command(after_help = new::HELP)]
-    New(new::Arguments),
-    #[cfg(not(feature = "dev"))]
-    #[command(hide = true)]
-    New(Absent),
     /// Prints the declarations as JSON, or as a table. It needs no settings and no store, and reports the same faults as serve.
     Describe(describe::Arguments),
     /// Writes the files that are derived from the declarations: documents, schemas, Terraform's variables. It needs no settings.
@@ -92,12 +109,6 @@ enum Command {
     /// Shows the subscriptions of a running service, live: rates, durations, failures, dead letters.
     #[command(after_help = process::TOKEN_HELP)]
     Top(top::Arguments),
-    /// Writes the completions of a shell to the standard output.
-    #[command(after_help = COMPLETIONS)]
-    Completions {
-        /// Shell to complete for
-        shell: Shell,
-    },
     /// Probes a deployed service from outside: health, clock, tokens, keys, subscriptions, pauses.
     #[command(after_help = process::TOKEN_HELP)]
     Doctor(doctor::Arguments),
@@ -127,13 +138,39 @@ impl Command {
         environment: Environment,
     ) -> Result<ExitCode, Box<dyn Error>> {
         match self {
-            Self::Serve(arguments) => serve::run(service, &arguments, environment).await,
-            #[cfg(feature = "dev")]
-            Self::Dev(arguments) => dev::run(service, &arguments, environment).await,
+            Self::OfService(command) => return command.run(service, environment).await,
+            Self::Gateway(arguments) => return gateway::run(arguments, environment).await,
+            Self::Completions { shell } => complete(shell, service),
             #[cfg(feature = "dev")]
             Self::New(arguments) => new::run(&arguments, &environment),
             #[cfg(not(feature = "dev"))]
-            Self::Dev(_) | Self::New(_) => Err(WITHOUT_DEV.into()),
+            Self::New(_) => Err(WITHOUT_DEV.into()),
+        }
+        .map(|()| ExitCode::SUCCESS)
+    }
+
+    /// Returns the exit code of a failure.
+    fn failure(&self) -> ExitCode {
+        match self {
+            Self::OfService(command) => command.failure(),
+            Self::Gateway(arguments) => arguments.failure(),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl ServiceCommand {
+    async fn run(
+        self,
+        service: Service,
+        environment: Environment,
+    ) -> Result<ExitCode, Box<dyn Error>> {
+        match self {
+            Self::Serve(arguments) => serve::run(service, &arguments, environment).await,
+            #[cfg(feature = "dev")]
+            Self::Dev(arguments) => dev::run(service, &arguments, environment).await,
+            #[cfg(not(feature = "dev"))]
+            Self::Dev(_) => Err(WITHOUT_DEV.into()),
             Self::Describe(arguments) => describe::run(&service, &arguments),
             Self::Publish(arguments) => publish::run(&service, *arguments, environment).await,
             Self::DeadLetters(arguments) => {
@@ -145,7 +182,6 @@ impl Command {
             Self::Resume(arguments) => pause::resume(&service, &arguments, &environment).await,
             Self::Doctor(arguments) => doctor::run(&service, &arguments, &environment).await,
             Self::Top(arguments) => top::run(&arguments, &environment).await,
-            Self::Completions { shell } => complete(shell, &service),
             Self::Check(arguments) => return check::run(&service, &arguments),
             Self::Generate(arguments) => generate::run(&service, &arguments),
         }
@@ -165,7 +201,7 @@ impl Service {
     /// Runs the command line: `serve`, `dev`, … Help and version have the name of the program.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        let matches = named(Arguments::command(), self.package.version).get_matches();
+        let matches = named(Arguments::command(), self.package.version.as_deref()).get_matches();
         match Arguments::from_arg_matches(&matches) {
             Ok(arguments) => run(self, arguments),
             Err(error) => error.exit(),
@@ -174,8 +210,8 @@ impl Service {
 }
 
 /// Prints the completions of a shell.
-fn complete(shell: Shell, service: &Service) -> Result<(), Box<dyn Error>> {
-    let mut command = named(Arguments::command(), service.package.version);
+fn complete(shell: Shell, service: Service) -> Result<(), Box<dyn Error>> {
+    let mut command = named(Arguments::command(), service.package.version.as_deref());
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, program(), &mut script);
     Ok(print(&String::from_utf8(script)?)?)
@@ -190,10 +226,16 @@ fn named(command: clap::Command, version: Option<&str>) -> clap::Command {
     };
     // Both live as long as the process.
     let program: &'static str = program().leak();
-    let command = command.mut_subcommand("publish", |publish| {
-        publish.override_usage(format!("{program} {}", publish::USAGE))
+    let command = with_usage_of_publish(command, program).mut_subcommand("gateway", |gateway| {
+        with_usage_of_publish(gateway, &format!("{program} gateway"))
     });
     with_program(command.name(program).version(&*version.leak()), program)
+}
+
+fn with_usage_of_publish(command: clap::Command, program: &str) -> clap::Command {
+    command.mut_subcommand("publish", |publish| {
+        publish.override_usage(format!("{program} {}", publish::USAGE))
+    })
 }
 
 /// Names the program in the examples of the help.

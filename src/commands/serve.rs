@@ -14,7 +14,7 @@ use crate::push::authentication::Mode;
 use crate::service::Service;
 use crate::telemetry;
 
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(super) struct Arguments {
     /// Print the effective settings with masked passwords, and exit
     #[arg(long)]

@@ -42,7 +42,7 @@ pub(crate) enum DeriveError {
     },
     #[error("--root is {}, expected a folder with Cargo.toml", .found.display())]
     NotPackage { found: PathBuf },
-    #[error("cannot use [package.metadata.pushgate] of {}: {fault}", .path.display())]
+    #[error("cannot use the paths of {}: {fault}", .path.display())]
     Settings { path: PathBuf, fault: String },
     #[error("cannot determine the current folder")]
     NoFolder(#[source] std::io::Error),

@@ -20,9 +20,16 @@ pub(crate) struct Project {
     pub(crate) root: PathBuf,
     pub(crate) paths: Paths,
     /// The version of the service.
-    pub(crate) version: &'static str,
+    pub(crate) version: Cow<'static, str>,
     /// The folder from which the compiler names sources, if it is there.
     workspace: Option<PathBuf>,
+}
+
+/// The part of a gateway's declarations that is read.
+#[derive(Deserialize)]
+struct Gateway {
+    #[serde(default)]
+    paths: Paths,
 }
 
 /// The parts of a `Cargo.toml` that are read.
@@ -50,6 +57,9 @@ impl Project {
     /// # Errors
     /// If the folder has no `Cargo.toml`, or a setting in it is invalid.
     pub(crate) fn at(folder: &Path, package: &Package) -> Result<Self, DeriveError> {
+        if let Some(file) = &package.gateway {
+            return Self::of_gateway(file, folder, package);
+        }
         let manifest = Manifest::read(folder)?.ok_or_else(|| DeriveError::NotPackage {
             found: folder.to_owned(),
         })?;
@@ -63,6 +73,10 @@ impl Project {
     /// # Errors
     /// If it is not there, or a setting in its `Cargo.toml` is invalid.
     pub(crate) fn around(start: &Path, package: &Package) -> Result<Self, DeriveError> {
+        if let Some(file) = &package.gateway {
+            let folder = start.join(file.parent().unwrap_or(Path::new("")));
+            return Self::of_gateway(file, &folder, package);
+        }
         for workspace in start.ancestors().filter(|each| package.has_main_in(each)) {
             if let Some((folder, manifest)) = package.folder_in(workspace)? {
                 return Self::of(&folder, manifest, package, Some(workspace));
@@ -88,7 +102,7 @@ impl Project {
         Self {
             root: root.to_owned(),
             paths: Paths::default(),
-            version: "1.0.0",
+            version: "1.0.0".into(),
             workspace: None,
         }
     }
@@ -100,9 +114,33 @@ impl Project {
         workspace: Option<&Path>,
     ) -> Result<Self, DeriveError> {
         let paths = manifest.package.map(|table| table.metadata.pushgate);
-        let paths = paths.unwrap_or_default();
+        let file = folder.join(MANIFEST);
+        Self::with_paths(folder, paths.unwrap_or_default(), &file, package, workspace)
+    }
+
+    /// Returns the project of a gateway: the folder of its declarations, unless another is given.
+    fn of_gateway(file: &Path, folder: &Path, package: &Package) -> Result<Self, DeriveError> {
+        let text = fs::read_to_string(file).map_err(|source| DeriveError::Read {
+            path: file.to_owned(),
+            source,
+        })?;
+        let read = serde_saphyr::from_str(&text);
+        let gateway: Gateway = read.map_err(|error| DeriveError::Settings {
+            path: file.to_owned(),
+            fault: error.to_string(),
+        })?;
+        Self::with_paths(folder, gateway.paths, file, package, file.parent())
+    }
+
+    fn with_paths(
+        folder: &Path,
+        paths: Paths,
+        file: &Path,
+        package: &Package,
+        workspace: Option<&Path>,
+    ) -> Result<Self, DeriveError> {
         paths.check().map_err(|fault| DeriveError::Settings {
-            path: folder.join(MANIFEST),
+            path: file.to_owned(),
             fault,
         })?;
         let root = folder.join(&paths.root);
@@ -111,7 +149,7 @@ impl Project {
                 .canonicalize()
                 .map_err(|source| DeriveError::Read { path: root, source })?,
             paths,
-            version: package.version.unwrap_or(env!("CARGO_PKG_VERSION")),
+            version: package.version(),
             workspace: workspace.map(Path::to_owned),
         })
     }
@@ -232,8 +270,8 @@ mod tests {
         fn found(&self, start: &str, name: &'static str, main: &'static str) -> Project {
             let package = Package {
                 name: Some(name),
-                version: None,
                 main: Some(main),
+                ..Package::default()
             };
             Project::around(&self.0.join(start), &package).expect("found")
         }

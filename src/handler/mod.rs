@@ -139,8 +139,23 @@ impl<S: Send + Sync + 'static> FromInput for State<S> {
     }
 }
 
-/// The outcome of a run, or the reason why its arguments cannot be created.
-pub(crate) type HandlerResult = Result<Outcome, InputError>;
+/// The outcome of a run, or the reason why there is none.
+pub(crate) type HandlerResult = Result<Outcome, NoOutcome>;
+
+/// The reason why a run has no outcome.
+#[derive(Debug)]
+pub(crate) enum NoOutcome {
+    /// The handler was not called.
+    Input(InputError),
+    /// The handler runs elsewhere and was cut off. Like that of a panic, its effect is not known.
+    CutOff(String),
+}
+
+impl From<InputError> for NoOutcome {
+    fn from(error: InputError) -> Self {
+        Self::Input(error)
+    }
+}
 
 /// A handler with its argument types erased. Arguments are created inside the run, so that a panic while a payload is decoded is
 /// caught, too.

@@ -49,7 +49,7 @@ impl Service {
     #[must_use]
     pub fn package(mut self, name: &'static str, version: &'static str) -> Self {
         self.package.name = Some(name);
-        self.package.version = Some(version);
+        self.package.version = Some(version.into());
         self
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::collector::Faults;
 use super::{SECOND, Subscriber};
@@ -13,7 +13,7 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// The fate of a message whose run began and was interrupted: the instance died, the handler panicked, or it was stopped at
 /// the hard limit or at shutdown. It is not known if its effect has happened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum AfterCrash {
     /// The next delivery runs it again. This is right if a second run is harmless, as with effects that carry an idempotency key.
@@ -24,7 +24,7 @@ pub enum AfterCrash {
 }
 
 /// The fate of a push while the deduplication store does not answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "kind", content = "reason")]
 pub enum StoreDown {
     /// It is answered 503 and redelivered, so nothing runs twice.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::collector::Faults;
 use crate::dedup::Fingerprint;
@@ -50,7 +50,7 @@ enum Key {
 }
 
 /// The fate of a message whose key was handled before with another payload.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Conflict {
     /// It goes to the dead-letter topic, where a person decides: two events have been given one key, or one has changed.

@@ -1,14 +1,14 @@
 //! The form of a subscription's pushes, and the callers and audiences that it accepts.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::caller_faults::{audience_fault, caller_fault};
 use super::collector::Faults;
 use super::{Idempotency, Subscriber};
 
 /// The form of a subscription's pushes, as far as a push cannot prove it. A subscriber has one form.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Form {
     /// Each push shows its form: wrapped, or unwrapped with metadata, or an event that names this subscription.

@@ -19,9 +19,9 @@ pub struct Schedule {
     pub(crate) data: Vec<u8>,
     pub(crate) attributes: BTreeMap<String, String>,
     /// The job's name, or `None` for that of the subscription.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The reason why the payload could not be serialized.
-    fault: Option<String>,
+    pub(crate) fault: Option<String>,
 }
 
 impl Schedule {

@@ -5,7 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A duration in Google's JSON (*ProtoJSON format*, `Duration`).
 pub(crate) struct Seconds(pub(crate) Duration);
@@ -16,6 +17,13 @@ pub(super) fn seconds<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     Seconds(*duration).serialize(serializer)
+}
+
+/// Deserializes a field from [`Seconds`].
+pub(super) fn from_seconds<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
+    Seconds::deserialize(deserializer).map(|seconds| seconds.0)
 }
 
 impl fmt::Display for Seconds {
@@ -33,6 +41,21 @@ impl fmt::Display for Seconds {
 impl Serialize for Seconds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let number = text
+            .strip_suffix('s')
+            .and_then(|number| number.parse().ok());
+        let duration = number.and_then(|number| Duration::try_from_secs_f64(number).ok());
+        duration.map(Self).ok_or_else(|| {
+            D::Error::custom(format!(
+                "{text:?} is no duration, expected seconds such as \"600s\""
+            ))
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The schema against which Pub/Sub itself checks messages at publish.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Subscriber;
 use super::collector::{Faults, is_resource_id};
@@ -12,7 +12,7 @@ const LIMIT_BYTES: usize = 300_000;
 
 /// A Pub/Sub schema on the topic: messages that do not fit are rejected at publish. It exists beside the JSON Schema of the
 /// payload's type, which documents it for readers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(description = "A Pub/Sub schema (Google, *Schema*, *SchemaSettings*).")]
 pub struct TopicSchema {
     /// The short name.
@@ -24,7 +24,7 @@ pub struct TopicSchema {
 }
 
 /// The language of a schema (Google, *Schema*, `type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum SchemaLanguage {
     Avro,
@@ -32,7 +32,7 @@ pub(crate) enum SchemaLanguage {
 }
 
 /// The encoding of messages (Google, *Encoding*).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum SchemaEncoding {
     Json,

@@ -5,7 +5,7 @@ use tokio::task::JoinError;
 use crate::delivery::dead_letter::{HANDLER, PAYLOAD, Reason};
 use crate::delivery::delivery::Delivery;
 use crate::handler::outcome::Outcome;
-use crate::handler::{HandlerResult, InputError};
+use crate::handler::{HandlerResult, InputError, NoOutcome};
 
 /// The end of a delivery: the only list of all ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) enum End {
     TimedOut,
     /// The handler passed its hard limit and cannot be stopped; its claim is kept until it ends.
     StillRunning,
-    /// The handler panicked.
+    /// The handler panicked, or the application behind a gateway was cut off.
     Panicked,
     /// The handler was stopped, since the service shuts down.
     Stopped,
@@ -139,13 +139,14 @@ impl RunEnd {
                 kind: HANDLER,
                 text: reason,
             }),
-            Ok(Err(InputError::Payload(error))) => Self::DeadLetter(Reason {
+            Ok(Err(NoOutcome::Input(InputError::Payload(error)))) => Self::DeadLetter(Reason {
                 kind: PAYLOAD,
                 text: error.to_string(),
             }),
-            Ok(Err(error @ InputError::MissingState(_))) => {
+            Ok(Err(NoOutcome::Input(error @ InputError::MissingState(_)))) => {
                 End::Failed.because(error.to_string()).into()
             }
+            Ok(Err(NoOutcome::CutOff(reason))) => End::Panicked.because(reason).into(),
             Err(error) if error.is_cancelled() => if_aborted.into(),
             Err(_) => End::Panicked.into(),
         }

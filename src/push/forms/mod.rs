@@ -7,7 +7,7 @@
 mod cloud_event;
 mod error;
 mod header;
-mod unwrapped;
+pub(crate) mod unwrapped;
 mod wrapped;
 
 use axum::http::HeaderMap;
@@ -22,10 +22,10 @@ use crate::delivery::envelope::Envelope;
 use crate::loggable::excerpt;
 use crate::subscriber::{Form, Subscriber};
 
-/// The version of CloudEvents that is read.
-const EVENT_VERSION: &str = "1.0";
+/// The version of CloudEvents that is read and written.
+pub(crate) const EVENT_VERSION: &str = "1.0";
 
-const EVENT_TYPE: &str = "google.cloud.pubsub.topic.v1.messagePublished";
+pub(crate) const EVENT_TYPE: &str = "google.cloud.pubsub.topic.v1.messagePublished";
 
 /// The limit of attributes. A message has at most 100 (Google, *Quotas and limits*); a front end may add headers that look alike.
 const ATTRIBUTE_LIMIT: usize = 120;

@@ -11,11 +11,13 @@ use crate::delivery::envelope::Envelope;
 use crate::loggable::hash;
 
 const OWN_PREFIX: &str = "x-goog-pubsub-";
-const SUBSCRIPTION: &str = "x-goog-pubsub-subscription-name";
-const MESSAGE_ID: &str = "x-goog-pubsub-message-id";
-const PUBLISH_TIME: &str = "x-goog-pubsub-publish-time";
-/// The spelling that receivers of Pub/Sub report, and the one of Google's emulator.
-const ORDERING_KEYS: [&str; 2] = ["x-goog-pubsub-ordering-key", "x-goog-ordering-key"];
+pub(crate) const SUBSCRIPTION: &str = "x-goog-pubsub-subscription-name";
+pub(crate) const MESSAGE_ID: &str = "x-goog-pubsub-message-id";
+pub(crate) const PUBLISH_TIME: &str = "x-goog-pubsub-publish-time";
+/// The spelling that receivers of Pub/Sub report.
+pub(crate) const ORDERING_KEY: &str = "x-goog-pubsub-ordering-key";
+/// That and the one of Google's emulator.
+const ORDERING_KEYS: [&str; 2] = [ORDERING_KEY, "x-goog-ordering-key"];
 
 /// Headers of the request itself: of HTTP, of authentication, and those observed from Pub/Sub and Google's front end.
 const OF_THE_REQUEST: [&str; 17] = [
