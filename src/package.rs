@@ -30,3 +30,21 @@ pub(crate) fn program() -> String {
         name.to_string_lossy().into_owned()
     })
 }
+
+/// Returns the program with the declarations of a gateway, if it runs for one, as a user calls it for another command.
+pub(crate) fn invocation() -> String {
+    let words = std::env::args_os().skip(1);
+    let words = words.map(|word| word.to_string_lossy().into_owned());
+    let words = gateway(words);
+    words.fold(program(), |all, word| format!("{all} {word}"))
+}
+
+/// Returns the words of the command line that choose a gateway's declarations.
+fn gateway(words: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    let mut words = words.peekable();
+    let gateway = words.next_if(|word| word == "gateway");
+    let config = words.next_if(|word| gateway.is_some() && word.starts_with("--config"));
+    let has_value = config.as_ref().is_some_and(|word| !word.contains('='));
+    let value = words.next_if(|_| has_value);
+    [gateway, config, value].into_iter().flatten()
+}

@@ -12,6 +12,7 @@ mod harness;
 mod commands;
 mod delivery;
 mod docs;
+mod gateway;
 mod google;
 mod operate;
 mod publish;

@@ -8,12 +8,12 @@ use crate::generate::released::{
     self, Change, Comparison, Effect, Keys, ReleasedError, Since, released_keys,
 };
 use crate::loggable::whole_chain;
-use crate::package::program;
+use crate::package::invocation;
 use crate::subscriber::Subscriber;
 
 /// Finds generated files that differ from the declarations.
 pub(super) fn generated(subscribers: &[Subscriber], project: &Project) -> Vec<Finding> {
-    let fix = format!("run {} generate, and commit what it writes", program());
+    let fix = format!("run {} generate, and commit what it writes", invocation());
     match stale(subscribers, project) {
         Ok(stale) => stale
             .into_iter()
@@ -106,7 +106,7 @@ pub(super) fn keys(
 
 /// Returns the command that makes the current types and keys the released ones.
 fn release() -> String {
-    format!("{} generate --release", program())
+    format!("{} generate --release", invocation())
 }
 
 fn changed(name: &str, change: &Change) -> Finding {

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::generate::Root;
 use super::process::print;
 use crate::check::{Counts, Finding, Input, LIMIT_BYTES, Level, Plan, PlanError, RULES, findings};
-use crate::package::program;
+use crate::package::invocation;
 use crate::service::Service;
 
 /// The version of the form of `--json`. New fields do not change it; changed or removed ones do.
@@ -130,7 +130,7 @@ fn accepted(text: &str) -> Result<Accepted, String> {
             subject,
         }),
         Some(_) => Err("an error cannot be accepted, only a warning".into()),
-        None => Err(format!("no such rule: see {} check --rules", program())),
+        None => Err(format!("no such rule: see {} check --rules", invocation())),
     }
 }
 

@@ -8,7 +8,7 @@ use super::process::print;
 pub(super) use crate::generate::paths::HELP;
 use crate::generate::{DeriveError, Project, Staleness, derived, released, stale, superfluous};
 use crate::loggable::excerpt;
-use crate::package::{Package, program};
+use crate::package::{Package, invocation};
 use crate::service::Service;
 use crate::subscriber::Subscriber;
 
@@ -51,7 +51,7 @@ impl Root {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{count} of the derived files are out of date: run `{} generate` and commit the result; change declarations, not these files",
-    program()
+    invocation()
 )]
 struct StaleFiles {
     count: usize,

@@ -9,7 +9,7 @@ use super::process::{Signals, print};
 use crate::config::metadata;
 use crate::config::{Config, SETTINGS};
 use crate::environment::Environment;
-use crate::package::program;
+use crate::package::invocation;
 use crate::push::authentication::Mode;
 use crate::service::Service;
 use crate::telemetry;
@@ -34,8 +34,8 @@ pub(super) async fn run(
     let environment = metadata::complete(environment).await;
     let config = Config::read(&environment)?;
     for name in config.unknown() {
-        let program = program();
-        tracing::warn!("{name} is not a setting of pushgate: see {program} serve --help");
+        let invocation = invocation();
+        tracing::warn!("{name} is not a setting of pushgate: see {invocation} serve --help");
     }
     if arguments.print_config {
         let text = match arguments.json {

@@ -2,6 +2,7 @@
 
 mod application;
 mod declaration;
+mod fields;
 mod reply;
 mod request;
 

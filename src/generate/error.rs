@@ -42,8 +42,12 @@ pub(crate) enum DeriveError {
     },
     #[error("--root is {}, expected a folder with Cargo.toml", .found.display())]
     NotPackage { found: PathBuf },
-    #[error("cannot use the paths of {}: {fault}", .path.display())]
-    Settings { path: PathBuf, fault: String },
+    #[error("cannot use {section} of {}: {fault}", .path.display())]
+    Settings {
+        section: &'static str,
+        path: PathBuf,
+        fault: String,
+    },
     #[error("cannot determine the current folder")]
     NoFolder(#[source] std::io::Error),
     #[error("cannot serialize {what}")]

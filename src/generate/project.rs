@@ -14,6 +14,10 @@ use crate::subscriber::Subscriber;
 
 const MANIFEST: &str = "Cargo.toml";
 
+/// The places of the settings, in a manifest and in a gateway's declarations.
+const METADATA: &str = "[package.metadata.pushgate]";
+const PATHS: &str = "`paths`";
+
 /// The folder of all derived files, and their paths in it.
 #[derive(Debug)]
 pub(crate) struct Project {
@@ -126,6 +130,7 @@ impl Project {
         })?;
         let read = serde_saphyr::from_str(&text);
         let gateway: Gateway = read.map_err(|error| DeriveError::Settings {
+            section: PATHS,
             path: file.to_owned(),
             fault: error.to_string(),
         })?;
@@ -140,6 +145,10 @@ impl Project {
         workspace: Option<&Path>,
     ) -> Result<Self, DeriveError> {
         paths.check().map_err(|fault| DeriveError::Settings {
+            section: match package.gateway {
+                Some(_) => PATHS,
+                None => METADATA,
+            },
             path: file.to_owned(),
             fault,
         })?;
@@ -208,6 +217,7 @@ impl Manifest {
         toml::from_str(&text)
             .map(Some)
             .map_err(|error| DeriveError::Settings {
+                section: METADATA,
                 path,
                 fault: error.to_string(),
             })

@@ -3,34 +3,31 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use super::collector::Faults;
-use super::seconds::{Seconds, from_seconds, seconds};
+use super::seconds::{Seconds, seconds};
 use super::{SECOND, Subscriber};
 
 /// The longest age or latency: as long as Pub/Sub keeps a message.
 const LONGEST: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 /// The normal load, for documents and dashboards; null where nothing is declared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Expectation {
     pub(crate) messages_per_second: Option<f64>,
     /// The time from publish to ack, for 95 of 100 messages.
-    #[serde(
-        serialize_with = "optional_seconds",
-        deserialize_with = "from_optional_seconds"
-    )]
+    #[serde(serialize_with = "optional_seconds")]
     #[schemars(with = "Option<Seconds>")]
     pub(crate) latency: Option<Duration>,
 }
 
 /// Thresholds of the alerts. Every dead letter raises an alert, whatever is declared here.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Alerts {
-    #[serde(serialize_with = "seconds", deserialize_with = "from_seconds")]
+    #[serde(serialize_with = "seconds")]
     #[schemars(with = "Seconds")]
     pub(crate) oldest_unacked_age: Duration,
     pub(crate) undelivered_messages: Option<u64>,
@@ -51,13 +48,6 @@ fn optional_seconds<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     duration.map(Seconds).serialize(serializer)
-}
-
-fn from_optional_seconds<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Duration>, D::Error> {
-    let seconds = Option::<Seconds>::deserialize(deserializer)?;
-    Ok(seconds.map(|seconds| seconds.0))
 }
 
 impl Default for Alerts {

@@ -19,13 +19,6 @@ pub(super) fn seconds<S: Serializer>(
     Seconds(*duration).serialize(serializer)
 }
 
-/// Deserializes a field from [`Seconds`].
-pub(super) fn from_seconds<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Duration, D::Error> {
-    Seconds::deserialize(deserializer).map(|seconds| seconds.0)
-}
-
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, milliseconds) = (self.0.as_secs(), self.0.subsec_millis());

@@ -65,11 +65,10 @@ async fn the_help_of_serve_lists_every_setting() {
         .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next())
         .collect();
     assert_eq!(
-        commands[..16],
+        commands[..17],
         [
             "serve",
             "dev",
-            "new",
             "describe",
             "generate",
             "check",
@@ -80,8 +79,10 @@ async fn the_help_of_serve_lists_every_setting() {
             "pause",
             "resume",
             "top",
-            "completions",
             "doctor",
+            "new",
+            "gateway",
+            "completions",
             "help"
         ],
         "what does not exist is not listed"

@@ -8,11 +8,12 @@ use crate::harness::repository::root;
 use crate::harness::text::Document;
 
 /// The folders whose paths in inline code must exist.
-const FOLDERS: [&str; 10] = [
+const FOLDERS: [&str; 11] = [
     ".ci/",
     "deploy/",
     "docs/",
     "emulator/",
+    "examples/",
     "m2m/",
     "src/",
     "subscribers/",

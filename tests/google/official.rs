@@ -4,87 +4,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
-use axum::{Json, Router};
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use serde_json::json;
 
+use crate::harness::PROJECT;
 use crate::harness::firestore_emulator::FirestoreEmulator;
 use crate::harness::google::Google;
 use crate::harness::official::{OfficialEmulator, TokenProxy};
 use crate::harness::process::{Process, settings};
 use crate::harness::redis_server::RedisServer;
-use crate::harness::{PROJECT, soon};
+use crate::harness::warehouse::{HELD, Ledger, Warehouse};
 
 const ORDERS: usize = 300;
-/// The order whose first call the warehouse does not answer.
-const HELD: &str = "A-150";
-
-/// The ledger of effects.
-#[derive(Clone, Default)]
-struct Ledger {
-    /// The calls of each order.
-    calls: HashMap<String, usize>,
-    /// Reservations by idempotency key, with their order: a repeated key reserves nothing more.
-    reservations: HashMap<String, String>,
-}
-
-struct Warehouse {
-    url: String,
-    ledger: Arc<watch::Sender<Ledger>>,
-}
-
-impl Warehouse {
-    async fn start() -> Self {
-        let ledger = Arc::new(watch::Sender::new(Ledger::default()));
-        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", socket.local_addr().expect("an address"));
-        let router = Router::new()
-            .route("/reservations", post(reserve))
-            .with_state(Arc::clone(&ledger));
-        tokio::spawn(async move { axum::serve(socket, router).await });
-        Self { url, ledger }
-    }
-
-    async fn until(&self, what: &str, is_so: impl Fn(&Ledger) -> bool) -> Ledger {
-        let mut ledger = self.ledger.subscribe();
-        soon(what, ledger.wait_for(|ledger| is_so(ledger)))
-            .await
-            .expect("the ledger")
-            .clone()
-    }
-}
-
-async fn reserve(
-    State(ledger): State<Arc<watch::Sender<Ledger>>>,
-    headers: HeaderMap,
-    body: String,
-) -> (StatusCode, Json<Value>) {
-    let order: Value = serde_json::from_str(&body).expect("an order");
-    let id = order["orderId"].as_str().expect("an id").to_owned();
-    if order["lines"][0]["article"] == "unicorn" {
-        return (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"line": 1})));
-    }
-    let key = headers["idempotency-key"]
-        .to_str()
-        .expect("text")
-        .to_owned();
-    let mut calls = 0;
-    ledger.send_modify(|ledger| {
-        let count = ledger.calls.entry(id.clone()).or_default();
-        *count += 1;
-        calls = *count;
-        ledger.reservations.insert(key, id.clone());
-    });
-    if id == HELD && calls == 1 {
-        std::future::pending::<()>().await;
-    }
-    (StatusCode::CREATED, Json(json!({})))
-}
-
 async fn make_cloud(emulator: &OfficialEmulator, endpoint: &str) {
     let name = |kind: &str, id: &str| format!("projects/{PROJECT}/{kind}/{id}");
     emulator.put("topics/orders", json!({})).await;

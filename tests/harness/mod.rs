@@ -24,6 +24,7 @@ pub(crate) mod repository;
 pub(crate) mod rpc_proxy;
 pub(crate) mod text;
 pub(crate) mod tls_key_server;
+pub(crate) mod warehouse;
 pub(crate) mod watched_store;
 
 use std::net::SocketAddr;

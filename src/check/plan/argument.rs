@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::resource::{Known, Resource};
 use crate::check::finding::Finding;
 use crate::check::rules::PLAN_DRIFT;
-use crate::package::program;
+use crate::package::invocation;
 
 /// A row of a resource's table: an argument, its declared value, and the consequence of another one.
 pub(super) struct Argument<'a> {
@@ -61,7 +61,7 @@ impl<'a> Argument<'a> {
         };
         let fix = format!(
             "run {} generate and apply the result, or change the declaration to what the cloud has",
-            program()
+            invocation()
         );
         let finding = PLAN_DRIFT.found(&resource.address, what, fix);
         Some(finding.because(self.why))

@@ -12,7 +12,7 @@ use super::tables::{self, NOT_KEPT};
 use crate::check::finding::Finding;
 use crate::check::rules::{PLAN_MISSING, PLAN_SUPERFLUOUS};
 use crate::generate::topics::{dead_letter_topics, topics};
-use crate::package::program;
+use crate::package::invocation;
 use crate::subscriber::{Form, Subscriber};
 
 /// The consequences of resources that no subscriber declares.
@@ -128,7 +128,7 @@ impl Comparison<'_> {
                 let finding = PLAN_SUPERFLUOUS.found(
                     &found.address,
                     "no subscriber declares it",
-                    format!("declare it, or run {} generate and plan again, which deletes it: wait until it is empty first", program()),
+                    format!("declare it, or run {} generate and plan again, which deletes it: wait until it is empty first", invocation()),
                 );
                 self.findings.push(finding.because(why));
             }
@@ -140,7 +140,7 @@ pub(super) fn missing(stack: &Stack<'_>, kind: Kind, index: &str, why: &str) -> 
     let what = format!("the plan or state has no such {}", kind.0);
     let fix = format!(
         "run {} generate, then plan again; a state is as old as its last apply",
-        program()
+        invocation()
     );
     let finding = PLAN_MISSING.found(stack.address(kind, index), what, fix);
     finding.because(why)

@@ -11,7 +11,7 @@ use crate::check::rules::{
     SERVICE_MEMORY, SERVICE_SETTING, SERVICE_STORE, SERVICE_TIMEOUT, SERVICE_VALUE,
 };
 use crate::config::{SETTINGS, deployment_faults};
-use crate::package::program;
+use crate::package::invocation;
 use crate::subscriber::Subscriber;
 
 /// A message of 10 MB as base64 in its wrapper (Google, *Quotas and limits*).
@@ -175,7 +175,7 @@ fn variables(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
         } else if name.starts_with("PUSHGATE_") && !is_setting {
             let fix = format!(
                 "correct the name: {} serve --help lists all settings",
-                program()
+                invocation()
             );
             findings.push(SERVICE_SETTING.found(
                 &service.address,
@@ -198,7 +198,7 @@ fn values(service: &Resource, settings: Settings<'_>) -> Vec<Finding> {
         *name != "PUSHGATE_STORE" || settings.get(name).is_some_and(|value| !value.is_empty())
     });
     let findings = found.map(|(name, fault)| {
-        let fix = format!("correct {name}: {} serve --help has its form", program());
+        let fix = format!("correct {name}: {} serve --help has its form", invocation());
         SERVICE_VALUE.found(&service.address, fault, fix)
     });
     findings.collect()

@@ -14,7 +14,7 @@ use tokio::sync::{broadcast, mpsc};
 use super::cloud::Subscription;
 use crate::config::Config;
 use crate::dedup::StoreSetting;
-use crate::package::program;
+use crate::package::invocation;
 use crate::push::log_line::LogLine;
 
 const BOLD: Style = Style::new().bold();
@@ -70,7 +70,7 @@ impl Screen {
             .collect();
         show!(
             "{BOLD}{} dev{BOLD:#}, ready in {} ms",
-            program(),
+            invocation(),
             took.as_millis()
         );
         show!("  service   http://{service}   {}", ids.join(", "));
