@@ -90,6 +90,7 @@ fn options(arguments: &Arguments) -> Options {
         data_folder: arguments.data_dir.clone(),
         faults: arguments.faults.clone().unwrap_or_default(),
         strict: arguments.strict,
+        create_missing: arguments.create,
         history_messages: arguments.history,
         seed: arguments.seed.unwrap_or(default.seed),
     }

@@ -164,6 +164,21 @@ fn settings_without_effect_are_named_or_rejected() {
 }
 
 #[test]
+fn a_topic_is_created_on_first_use_if_asked_for() {
+    let mut running = Running::start(&[&FREE[..], &["--create"]].concat(), &[]);
+    let address = running.exports[0].strip_prefix("export PUBSUB_EMULATOR_HOST=");
+    let mut client = TcpStream::connect(address.unwrap()).unwrap();
+    let request = b"GET /v1/projects/shop/topics/orders HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    client.write_all(request).unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let log = running.until("created on first use");
+    let expected = "created on first use, because of --create resource=projects/shop/topics/orders";
+    assert!(log.last().unwrap().ends_with(expected), "{log:?}");
+}
+
+#[test]
 fn a_taken_port_is_explained_by_the_flag_that_decides_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -35,6 +35,8 @@ mod faults;
 #[cfg(test)]
 mod feature_table;
 #[cfg(test)]
+mod first_use;
+#[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod gcloud_form;

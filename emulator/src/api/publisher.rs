@@ -52,6 +52,7 @@ impl Publisher for Services {
         let messages = messages.into_iter().map(Message::from).collect();
         self.room_to_save().await?;
         let topic = ResourceName::topic(&topic)?;
+        self.broker.ensure_topic(&topic)?;
         let (message_ids, unanswered) = self.broker.publish_unanswered(&topic, messages)?;
         self.saved().await?;
         // Many clients have a clock of milliseconds. Without this wait, a seek to their current time could name the
@@ -66,6 +67,9 @@ impl Publisher for Services {
         request: Request<GetTopicRequest>,
     ) -> Result<Response<Topic>, Status> {
         let name = ResourceName::topic(&request.into_inner().topic)?;
+        if self.broker.ensure_topic(&name)? {
+            self.saved().await?;
+        }
         Ok(Response::new(shown(self.broker.topic(&name)?)))
     }
 

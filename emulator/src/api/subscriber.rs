@@ -20,7 +20,6 @@ use crate::broker::log_without_effect;
 use crate::convert::{
     push_config_from, snapshot_from, snapshot_to, subscription_from, subscription_to, timestamp,
 };
-use crate::delivery::Delivery;
 use crate::error::ApiError;
 use crate::resources::name::{ResourceName, project};
 use crate::resources::subscription::SubscriptionConfig;
@@ -35,8 +34,16 @@ impl Services {
         subscription
     }
 
-    fn subscription(&self, name: &str) -> Result<Arc<Delivery>, ApiError> {
-        self.broker.subscription(&ResourceName::subscription(name)?)
+    /// Creates the missing topics of a valid subscription, if the emulator creates such.
+    fn ensure_topics(&self, config: &SubscriptionConfig) -> Result<(), ApiError> {
+        ResourceName::subscription(&config.name)?;
+        config.check()?;
+        let letters = config.dead_letter_policy.as_ref();
+        let letters = letters.map(|policy| &policy.dead_letter_topic);
+        for topic in [&config.topic].into_iter().chain(letters) {
+            self.broker.ensure_topic(&ResourceName::topic(topic)?)?;
+        }
+        Ok(())
     }
 }
 
@@ -51,6 +58,7 @@ impl Subscriber for Services {
             let topic = ResourceName::topic(&config.topic)?;
             config.name = any_name(&topic, "subscription");
         }
+        self.ensure_topics(&config)?;
         let created = self.broker.create_subscription(config)?;
         self.saved().await?;
         Ok(Response::new(self.show(created)))
@@ -60,7 +68,11 @@ impl Subscriber for Services {
         &self,
         request: Request<GetSubscriptionRequest>,
     ) -> Result<Response<Subscription>, Status> {
-        let delivery = self.subscription(&request.into_inner().subscription)?;
+        let name = ResourceName::subscription(&request.into_inner().subscription)?;
+        if self.broker.ensure_subscription(&name)? {
+            self.saved().await?;
+        }
+        let delivery = self.broker.subscription(&name)?;
         Ok(Response::new(self.show(delivery.config())))
     }
 

@@ -1,6 +1,7 @@
 //! The topics, subscriptions and snapshots of one emulator, and the operations of all interfaces on them.
 
 mod faults;
+mod first_use;
 mod policies;
 mod project;
 mod publish;
@@ -55,6 +56,7 @@ pub(crate) struct Broker {
     seed: u64,
     faults: Faults,
     is_strict: bool,
+    creates_missing: bool,
     runtime: Handle,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -81,6 +83,8 @@ pub(crate) struct BrokerContext {
     pub(crate) faults: Faults,
     /// True if settings without effect are rejected.
     pub(crate) is_strict: bool,
+    /// True if topics and subscriptions are created on first use.
+    pub(crate) creates_missing: bool,
     pub(crate) history: Arc<History>,
 }
 
@@ -107,6 +111,7 @@ impl Broker {
             seed: context.seed,
             faults: context.faults,
             is_strict: context.is_strict,
+            creates_missing: context.creates_missing,
             runtime: context.runtime,
             tasks: context.tasks,
             stopping: context.stopping,

@@ -81,6 +81,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "JSON", value_parser = faults)]
     pub(crate) faults: Option<Faults>,
 
+    /// Create missing topics and subscriptions on first use.
+    ///
+    /// A publish or a read creates the topic, and a new subscription the topics that it names. A pull or a read creates the
+    /// subscription, for pull, of the topic with the same id, which is created, too. It has the messages published since then.
+    #[arg(long)]
+    pub(crate) create: bool,
+
     /// Reject settings that have no effect here, instead of storing them.
     ///
     /// These are storage policies, encryption keys, ingestion, exports, message transforms and tags. Without the flag, a line of

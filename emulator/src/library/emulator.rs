@@ -88,6 +88,7 @@ impl Emulator {
             seed: options.seed,
             faults: options.faults,
             is_strict: options.strict,
+            creates_missing: options.create_missing,
             history: Arc::clone(&history),
         };
         let broker = Arc::new(Broker::new(

@@ -31,6 +31,9 @@ pub struct Options {
     /// True if settings without effect are rejected instead of stored: storage policies, encryption keys, ingestion, exports,
     /// message transforms and tags. Default: false.
     pub strict: bool,
+    /// True if requests of clients create missing topics and subscriptions: a publish, a read or a pull, and a new subscription its
+    /// topics. A subscription is created for pull, of the topic with the same id. Default: false.
+    pub create_missing: bool,
     /// The number of latest messages in the history of the console, 0 to a million; 0 for no history. Default: 2,000.
     pub history_messages: usize,
     /// The default seed of faults ([`Faults`](crate::Faults)). Default: random.
@@ -47,6 +50,7 @@ impl Default for Options {
             data_folder: None,
             faults: Faults::none(),
             strict: false,
+            create_missing: false,
             history_messages: DEFAULT_MESSAGES,
             // Short enough to type.
             seed: rand::random::<u32>().into(),

@@ -17,7 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, split};
-use crate::api::unsaved;
+use crate::api::saved;
 use crate::broker::Broker;
 use crate::delivery::{AckId, Delivery, PullOptions, StreamLimits};
 use crate::error::ApiError;
@@ -54,6 +54,10 @@ pub(in crate::api) async fn open(
 ) -> Result<Messages, Status> {
     let first = requests.next().await.transpose()?;
     let first = first.ok_or_else(|| Status::invalid_argument("The stream has no first request"))?;
+    let name = ResourceName::subscription(&first.subscription)?;
+    if broker.ensure_subscription(&name)? {
+        saved(&broker).await?;
+    }
     let mut pull = StreamingPull::new(Arc::clone(&broker), &first)?;
     let (answers, messages) = channel(MAX_WAITING_ANSWERS);
     let begun = pull.take_and_keep(&first).await?;
@@ -166,8 +170,7 @@ impl StreamingPull {
     ) -> Result<StreamingPullResponse, Status> {
         let answer = self.take(request)?;
         if answer != StreamingPullResponse::default() {
-            let saved = self.broker.saved().await;
-            saved.map_err(|error| unsaved(&error))?;
+            saved(&self.broker).await?;
         }
         Ok(answer)
     }

@@ -10,6 +10,7 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 use tonic::Status;
 
 use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, rejected, split};
+use crate::api::saved;
 use crate::broker::Broker;
 use crate::delivery::{AckResult, Delivery, PullOptions};
 use crate::error::ApiError;
@@ -31,6 +32,9 @@ pub(in crate::api) async fn pull(
         return Err(Status::invalid_argument(format!(
             "You have passed a non-positive number of messages to pull (max_messages={found})"
         )));
+    }
+    if broker.ensure_subscription(&name)? {
+        saved(broker).await?;
     }
     let delivery = broker.subscription(&name)?;
     let options = PullOptions {
