@@ -4,20 +4,37 @@ mod failure;
 mod streaming;
 mod unary;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::ReceivedMessage;
+use tonic::Status;
 
 pub(super) use self::failure::rejected;
 pub(super) use self::streaming::{Messages, open};
 pub(super) use self::unary::{acknowledge, modify_ack_deadline, pull};
+use super::saved;
+use crate::broker::Broker;
 use crate::convert;
-use crate::delivery::{AckId, AckResult, PulledMessage};
+use crate::delivery::{AckId, AckResult, Delivery, PulledMessage};
 use crate::error::ApiError;
+use crate::resources::name::ResourceName;
 
 /// The most bytes in one response, unless a single message is larger.
 const MAX_ANSWER_BYTES: usize = 3_000_000;
 const MAX_ANSWER_MESSAGES: usize = 1_000;
+
+/// Returns a subscription, which is created if it is missing and the emulator creates such.
+///
+/// # Errors
+/// If there is none, or if it cannot be created.
+async fn subscription(broker: &Arc<Broker>, name: &str) -> Result<Arc<Delivery>, Status> {
+    let name = ResourceName::subscription(name)?;
+    if broker.ensure_subscription(&name)? {
+        saved(broker).await?;
+    }
+    Ok(broker.subscription(&name)?)
+}
 
 fn received(pulled: PulledMessage) -> ReceivedMessage {
     ReceivedMessage {

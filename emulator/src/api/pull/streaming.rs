@@ -16,12 +16,13 @@ use tokio::sync::mpsc::{Sender, channel};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, split};
+use super::{
+    MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, split, subscription,
+};
 use crate::api::saved;
 use crate::broker::Broker;
 use crate::delivery::{AckId, Delivery, PullOptions, StreamLimits};
 use crate::error::ApiError;
-use crate::resources::name::ResourceName;
 
 /// The most queued responses. A slow client gets these and what the transport buffers.
 const MAX_WAITING_ANSWERS: usize = 4;
@@ -54,11 +55,7 @@ pub(in crate::api) async fn open(
 ) -> Result<Messages, Status> {
     let first = requests.next().await.transpose()?;
     let first = first.ok_or_else(|| Status::invalid_argument("The stream has no first request"))?;
-    let name = ResourceName::subscription(&first.subscription)?;
-    if broker.ensure_subscription(&name)? {
-        saved(&broker).await?;
-    }
-    let mut pull = StreamingPull::new(Arc::clone(&broker), &first)?;
+    let mut pull = StreamingPull::new(Arc::clone(&broker), &first).await?;
     let (answers, messages) = channel(MAX_WAITING_ANSWERS);
     let begun = pull.take_and_keep(&first).await?;
     broker.spawn(async move {
@@ -70,10 +67,9 @@ pub(in crate::api) async fn open(
 }
 
 impl StreamingPull {
-    fn new(broker: Arc<Broker>, first: &StreamingPullRequest) -> Result<Self, ApiError> {
+    async fn new(broker: Arc<Broker>, first: &StreamingPullRequest) -> Result<Self, Status> {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
-        let name = ResourceName::subscription(&first.subscription)?;
-        let delivery = broker.subscription(&name)?;
+        let delivery = subscription(&broker, &first.subscription).await?;
         let limit = |limit: i64| usize::try_from(limit).unwrap_or(0);
         let stream = StreamLimits {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),

@@ -9,8 +9,9 @@ use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::{
 };
 use tonic::Status;
 
-use super::{MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, rejected, split};
-use crate::api::saved;
+use super::{
+    MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, deadline, parse, received, rejected, split, subscription,
+};
 use crate::broker::Broker;
 use crate::delivery::{AckResult, Delivery, PullOptions};
 use crate::error::ApiError;
@@ -25,7 +26,6 @@ pub(in crate::api) async fn pull(
     broker: &Arc<Broker>,
     request: PullRequest,
 ) -> Result<PullResponse, Status> {
-    let name = ResourceName::subscription(&request.subscription)?;
     let most = usize::try_from(request.max_messages).unwrap_or(0);
     if most == 0 {
         let found = request.max_messages;
@@ -33,10 +33,7 @@ pub(in crate::api) async fn pull(
             "You have passed a non-positive number of messages to pull (max_messages={found})"
         )));
     }
-    if broker.ensure_subscription(&name)? {
-        saved(broker).await?;
-    }
-    let delivery = broker.subscription(&name)?;
+    let delivery = subscription(broker, &request.subscription).await?;
     let options = PullOptions {
         messages: most.min(MAX_ANSWER_MESSAGES),
         bytes: MAX_ANSWER_BYTES,
