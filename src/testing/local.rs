@@ -45,7 +45,7 @@ impl Local {
     /// # Panics
     /// With the faults of the declarations, or the error of a state or of the emulator.
     pub async fn start(mut service: Service) -> Self {
-        let cloud = Cloud::start(0, PROJECT);
+        let cloud = Cloud::start(0, PROJECT, None);
         let cloud = cloud.unwrap_or_else(|error| panic!("{}", whole_chain(&error)));
         let settings = cloud.settings(&Environment::default(), 0, 0);
         let settings = settings.with([("OTEL_METRICS_EXPORTER", "none".to_owned())]);

@@ -207,6 +207,14 @@ impl Emulator {
         self.subscription(&created.name)
     }
 
+    /// Returns the subscriptions of a project, by name.
+    #[must_use]
+    pub fn subscriptions(&self, project: &str) -> Vec<SubscriptionHandle> {
+        let deliveries = self.broker.subscriptions(project).into_iter();
+        let handle = |delivery| SubscriptionHandle::of(Arc::clone(&self.broker), delivery);
+        deliveries.map(handle).collect()
+    }
+
     /// Changes the push settings of a subscription. With `None` its messages are pulled.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! An emulator in this process, with the declared topics and subscriptions.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use emulator::{
     ApiError, DeadLetterPolicy, Emulator, Encoding, Message, Options, PushConfig,
@@ -27,10 +28,16 @@ pub(crate) struct Subscription {
 }
 
 impl Cloud {
-    pub(crate) fn start(port: u16, project: &str) -> Result<Self, StartError> {
+    /// Starts it; with a folder, in the state that it had before.
+    pub(crate) fn start(
+        port: u16,
+        project: &str,
+        data_folder: Option<PathBuf>,
+    ) -> Result<Self, StartError> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let emulator = Emulator::start_with(Options {
             address,
+            data_folder,
             ..Options::default()
         })?;
         Ok(Self {
@@ -86,10 +93,53 @@ impl Cloud {
             let schema = schema_of(&subscription.topic, &subscriptions);
             self.create_topic(&subscription.topic, schema)?;
             self.offer_examples(subscription)?;
-            self.emulator
-                .create_subscription(subscription.config(service, &dead_letter_topic))?;
+            let config = subscription.config(service, &dead_letter_topic);
+            match self.emulator.create_subscription(config.clone()) {
+                Err(ApiError::AlreadyExists(_)) => {
+                    self.emulator
+                        .subscription(&subscription.name)?
+                        .update(config)?;
+                }
+                created => drop(created?),
+            }
         }
         Ok(subscriptions)
+    }
+
+    /// Deletes the subscriptions of an earlier run that these declarations do not have, or whose topic, filter or ordering is another
+    /// one now. Returns the reason for each.
+    pub(super) fn forget_others(&self, declared: &[Subscriber]) -> Result<Vec<String>, ApiError> {
+        let mut forgotten = Vec::new();
+        for found in self.emulator.subscriptions(&self.project) {
+            let config = found.config();
+            let id = config
+                .name
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            let path = format!("/push/{id}");
+            let push = config.push_config.as_ref();
+            if !push.is_some_and(|push| push.endpoint.ends_with(&path)) {
+                continue; // a dead-letter subscription, or one that somebody made
+            }
+            let reason = match declared.iter().find(|subscriber| subscriber.id == id) {
+                None => "is not declared any more",
+                Some(subscriber) if self.is_as_declared(&config, subscriber) => continue,
+                Some(_) => "has another topic, filter or ordering now, which never change",
+            };
+            found.delete()?;
+            forgotten.push(format!("{id} {reason}: deleted with its backlog"));
+        }
+        Ok(forgotten)
+    }
+
+    /// Returns true if a subscription has the declared values of everything that never changes.
+    fn is_as_declared(&self, found: &SubscriptionConfig, declared: &Subscriber) -> bool {
+        let cloud = &declared.cloud;
+        found.topic == self.topic(&declared.topic)
+            && found.filter == cloud.filter.as_deref().unwrap_or_default()
+            && found.enable_message_ordering == cloud.is_ordered
     }
 
     /// Offers the declared examples in the console's form for publishing.

@@ -4,16 +4,18 @@ pub(crate) mod cloud;
 mod schedules;
 mod screen;
 mod tour;
+mod watch;
 
 use std::error::Error;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use self::cloud::Cloud;
+use self::cloud::{Cloud, Subscription};
 use self::screen::Screen;
 use super::process::Signals;
 use crate::config::Config;
@@ -49,6 +51,15 @@ pub(super) struct Arguments {
     /// Port of the status page on 127.0.0.1, or the next free one
     #[arg(long, default_value_t = STATUS_PORT)]
     status_port: u16,
+    /// Folder that keeps topics, subscriptions and messages for the next run; by default they are forgotten
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Build and start again after each change of a source, with the messages that are there
+    #[arg(long)]
+    watch: bool,
+    /// With --watch: shell command that builds the program, by default cargo build with this package and profile
+    #[arg(long, value_name = "COMMAND", requires = "watch")]
+    build: Option<String>,
     /// Project of topics and subscriptions, which need not exist; by default GOOGLE_CLOUD_PROJECT, or local
     #[arg(long, value_parser = project_id)]
     project: Option<String>,
@@ -105,13 +116,16 @@ pub(super) async fn run(
     arguments: &Arguments,
     environment: Environment,
 ) -> Result<(), Box<dyn Error>> {
+    if arguments.watch {
+        return watch::run(&service, arguments, &environment).await;
+    }
     let start = Instant::now();
     let mut signals = Signals::listen()?;
     let _log = telemetry::install(&environment, &log_filter());
     let project = arguments.project(&environment)?;
     let wanted_port = arguments.port(&environment)?;
     let emulator_port = free_port(arguments.emulator_port);
-    let cloud = Cloud::start(emulator_port, &project)?;
+    let cloud = Cloud::start(emulator_port, &project, arguments.data_dir.clone())?;
     let port = free_port(wanted_port);
     let settings = cloud.settings(&environment, port, free_port(arguments.status_port));
     let config = Config::read(&settings)?.on_loopback(port);
@@ -119,6 +133,7 @@ pub(super) async fn run(
     let (listener, log_lines) = listener();
     service.listener = Some(listener);
     let running = service.start(&config).await?;
+    let forgotten = cloud.forget_others(&declared)?;
     let subscriptions = cloud.subscribe(declared, running.address(), &config)?;
     let screen = Screen::new(&subscriptions);
     screen.ready(
@@ -131,20 +146,17 @@ pub(super) async fn run(
     if let Some(address) = running.metrics_address() {
         screen.status(address);
     }
+    for reason in forgotten {
+        screen.problem(&reason);
+    }
     show_store(&screen, &config, &running).await;
     screen.port(wanted_port, port);
     screen.port(arguments.emulator_port, emulator_port);
+    let address = running.address();
     let events = cloud.emulator.delivery_events();
     let following = tokio::spawn(screen.clone().follow(events, log_lines));
-    let shown = async {
-        if !arguments.quiet {
-            tour::run(&cloud, &screen, &subscriptions, running.address()).await;
-        }
-        screen.publish_command(cloud.emulator.address(), &subscriptions);
-        schedules::run(&cloud, &screen, &subscriptions).await;
-    };
     tokio::select! {
-        () = shown => {}
+        () = show(&cloud, &screen, &subscriptions, address, arguments.quiet) => {}
         () = signals.received() => {}
         () = cloud.emulator.shutdown_requested() => {}
     }
@@ -153,6 +165,21 @@ pub(super) async fn run(
     following.abort();
     cloud.emulator.stop().await;
     Ok(())
+}
+
+/// Publishes the examples unless it is to be quiet, and then what is scheduled.
+async fn show(
+    cloud: &Cloud,
+    screen: &Screen,
+    subscriptions: &[Subscription],
+    service: SocketAddr,
+    is_quiet: bool,
+) {
+    if !is_quiet {
+        tour::run(cloud, screen, subscriptions, service).await;
+    }
+    screen.publish_command(cloud.emulator.address(), subscriptions);
+    schedules::run(cloud, screen, subscriptions).await;
 }
 
 /// Shows the store. One that does not respond yet does not prevent the start.

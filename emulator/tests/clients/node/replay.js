@@ -61,3 +61,27 @@ feature('seek-time-forward', async scene => {
   await publish(topic, ['new']);
   assert.strictEqual(await drain(scene, subscription, 1), 'new');
 });
+
+/** Acks the first delivery, and goes back before the client has sent the ack. */
+async function seekInHand(scene, subscription, topic, goBack) {
+  let deliveries = 0;
+  await publish(topic, ['1']);
+  const opened = scene.take(subscription, {}, async message => {
+    message.ack();
+    deliveries += 1;
+    if (deliveries === 1) await goBack(message);
+  });
+  await eventually(() => deliveries === 2, 8, () => `${deliveries} of 2 deliveries`);
+  await opened.close();
+}
+
+feature('seek-snapshot-in-hand', async scene => {
+  const {topic, subscription} = await scene.pair();
+  const [snapshot] = await subscription.createSnapshot('before');
+  await seekInHand(scene, subscription, topic, () => snapshot.seek());
+});
+
+feature('seek-time-in-hand', async scene => {
+  const {topic, subscription} = await scene.pair();
+  await seekInHand(scene, subscription, topic, message => subscription.seek(message.publishTime));
+});
