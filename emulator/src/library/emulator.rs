@@ -10,7 +10,6 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::handles::{SubscriptionHandle, TopicHandle};
 use super::options::{Options, StartError};
 use super::start::{
     Closing, Stopping, history_of, install_cryptography, issuer_of, make_first_key, open_port,
@@ -26,9 +25,6 @@ use crate::journal::data_folder::DataFolder;
 use crate::messages::message::{Message, ReceivedMessage};
 use crate::push::Pusher;
 use crate::resources::name::ResourceName;
-use crate::resources::subscription::{PushConfig, SubscriptionConfig};
-use crate::resources::topic::TopicConfig;
-use crate::schema::SchemaDeclaration;
 use crate::server::serve;
 
 /// A running emulator. Dropping it stops all its tasks.
@@ -41,7 +37,7 @@ pub struct Emulator {
     stopping: Stopping,
     data_folder: Closing,
     address: SocketAddr,
-    broker: Arc<Broker>,
+    pub(super) broker: Arc<Broker>,
     pusher: Pusher,
     issuer: Arc<Issuer>,
     tasks: TaskTracker,
@@ -136,47 +132,6 @@ impl Emulator {
         &self.issuer
     }
 
-    /// Creates a topic with Google's defaults; `name` is `projects/PROJECT/topics/ID`.
-    ///
-    /// # Errors
-    /// If the name is invalid or taken.
-    pub fn create_topic(&self, name: &str) -> Result<TopicHandle, ApiError> {
-        self.create_topic_with(TopicConfig::new(name))
-    }
-
-    /// Creates a topic.
-    ///
-    /// # Errors
-    /// If the name is invalid or taken, or if a field is out of range.
-    pub fn create_topic_with(&self, config: TopicConfig) -> Result<TopicHandle, ApiError> {
-        let created = self.broker.create_topic(config)?;
-        self.topic(&created.name)
-    }
-
-    /// Creates a schema, which topics can use to check their messages.
-    ///
-    /// # Errors
-    /// If the name is invalid or taken, or if the definition is invalid.
-    pub fn create_schema(&self, declared: &SchemaDeclaration) -> Result<(), ApiError> {
-        self.broker.declare_schema(declared)
-    }
-
-    /// Returns an existing topic.
-    ///
-    /// # Errors
-    /// If there is none of this name.
-    pub fn topic(&self, name: &str) -> Result<TopicHandle, ApiError> {
-        TopicHandle::new(Arc::clone(&self.broker), name)
-    }
-
-    /// Returns an existing subscription.
-    ///
-    /// # Errors
-    /// If there is none of this name.
-    pub fn subscription(&self, name: &str) -> Result<SubscriptionHandle, ApiError> {
-        SubscriptionHandle::new(Arc::clone(&self.broker), name)
-    }
-
     /// Returns the default seed of faults.
     #[must_use]
     pub fn seed(&self) -> u64 {
@@ -193,39 +148,6 @@ impl Emulator {
     /// within this time end now. Tokens keep the time of the machine's clock, which receivers use.
     pub fn advance(&self, by: Duration) {
         self.broker.advance(by);
-    }
-
-    /// Creates a subscription, which receives messages from now on.
-    ///
-    /// # Errors
-    /// If its name is taken, if a field is out of range, or if one of its topics does not exist.
-    pub fn create_subscription(
-        &self,
-        config: SubscriptionConfig,
-    ) -> Result<SubscriptionHandle, ApiError> {
-        let created = self.broker.create_subscription(config)?;
-        self.subscription(&created.name)
-    }
-
-    /// Returns the subscriptions of a project, by name.
-    #[must_use]
-    pub fn subscriptions(&self, project: &str) -> Vec<SubscriptionHandle> {
-        let deliveries = self.broker.subscriptions(project).into_iter();
-        let handle = |delivery| SubscriptionHandle::of(Arc::clone(&self.broker), delivery);
-        deliveries.map(handle).collect()
-    }
-
-    /// Changes the push settings of a subscription. With `None` its messages are pulled.
-    ///
-    /// # Errors
-    /// If there is no such subscription, or if the endpoint is not a URL.
-    pub fn modify_push_config(
-        &self,
-        subscription: &str,
-        push_config: Option<PushConfig>,
-    ) -> Result<(), ApiError> {
-        let name = ResourceName::subscription(subscription)?;
-        self.broker.modify_push_config(&name, push_config)
     }
 
     /// Publishes one message and returns its id.

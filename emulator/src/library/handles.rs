@@ -25,8 +25,8 @@ pub struct TopicHandle {
 /// A subscription of a running emulator. Calls do not wait for a data folder: see [`crate::Emulator::stop`].
 #[derive(Clone)]
 pub struct SubscriptionHandle {
-    broker: Arc<Broker>,
-    delivery: Arc<Delivery>,
+    pub(super) broker: Arc<Broker>,
+    pub(super) delivery: Arc<Delivery>,
 }
 
 /// A pulled message, leased until its deadline. Its settlement is on the disk shortly after the call: see
@@ -114,11 +114,7 @@ impl TopicHandle {
 impl SubscriptionHandle {
     pub(crate) fn new(broker: Arc<Broker>, name: &str) -> Result<Self, ApiError> {
         let delivery = broker.subscription(&ResourceName::subscription(name)?)?;
-        Ok(Self::of(broker, delivery))
-    }
-
-    pub(crate) fn of(broker: Arc<Broker>, delivery: Arc<Delivery>) -> Self {
-        Self { broker, delivery }
+        Ok(Self { broker, delivery })
     }
 
     /// Returns the full name.
@@ -131,18 +127,6 @@ impl SubscriptionHandle {
     #[must_use]
     pub fn config(&self) -> SubscriptionConfig {
         self.delivery.config()
-    }
-
-    /// Changes the settings. Topic, filter and ordering stay as they are, since they never change (Google, *UpdateSubscription*).
-    ///
-    /// # Errors
-    /// If a field is out of range, or if the dead-letter topic does not exist.
-    pub fn update(&self, config: SubscriptionConfig) -> Result<(), ApiError> {
-        let change = |_, _| Ok(config);
-        let updated = self
-            .broker
-            .update_subscription(self.delivery.name(), change);
-        updated.map(drop)
     }
 
     /// Pulls up to `most` available messages, and leases them for the subscription's ack deadline. Does not wait.

@@ -4,6 +4,7 @@ mod bootstrap;
 mod emulator;
 mod handles;
 mod options;
+mod resources;
 mod start;
 
 pub use self::bootstrap::Bootstrapped;

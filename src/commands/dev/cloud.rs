@@ -95,11 +95,7 @@ impl Cloud {
             self.offer_examples(subscription)?;
             let config = subscription.config(service, &dead_letter_topic);
             match self.emulator.create_subscription(config.clone()) {
-                Err(ApiError::AlreadyExists(_)) => {
-                    self.emulator
-                        .subscription(&subscription.name)?
-                        .update(config)?;
-                }
+                Err(ApiError::AlreadyExists(_)) => self.emulator.update_subscription(config)?,
                 created => drop(created?),
             }
         }

@@ -146,9 +146,7 @@ pub(super) async fn run(
     if let Some(address) = running.metrics_address() {
         screen.status(address);
     }
-    for reason in forgotten {
-        screen.problem(&reason);
-    }
+    forgotten.iter().for_each(|reason| screen.problem(reason));
     show_store(&screen, &config, &running).await;
     screen.port(wanted_port, port);
     screen.port(arguments.emulator_port, emulator_port);
