@@ -7,6 +7,7 @@ import sys
 
 import access  # noqa: F401
 import dead_letters  # noqa: F401
+import elsewhere  # noqa: F401
 import errors  # noqa: F401
 import exactly_once  # noqa: F401
 import filters  # noqa: F401
