@@ -75,3 +75,4 @@ pub use crate::resources::subscription::{
 pub use crate::resources::topic::{Encoding, SchemaSettings, TopicConfig};
 pub use crate::resources::without_effect::WithoutEffect;
 pub use crate::schema::{SchemaDeclaration, SchemaLanguage};
+pub use crate::server::{Tls, TlsError};

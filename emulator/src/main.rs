@@ -6,13 +6,14 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use emulator::{Bootstrap, BootstrapDefaults, Emulator, Options};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::command::{
-    Arguments, DEFAULT_PROJECT, Gcloud, Invocation, Place, Rejection, announce, open_next_port,
+    Announcement, Arguments, DEFAULT_PROJECT, Gcloud, Invocation, Place, Rejection, open_next_port,
     projects,
 };
 
@@ -61,6 +62,9 @@ async fn run(arguments: Arguments, gcloud: Option<Gcloud>) -> Result<(), Box<dyn
         .init();
     let mut terminate = signal(SignalKind::terminate())?;
     let emulator = Emulator::start_with(options).map_err(explained)?;
+    let trusted = arguments.tls.as_deref();
+    let trusted = trusted.map(|file| write_certificate(&emulator, file));
+    let trusted = trusted.transpose()?;
     let done = emulator.bootstrap(&declared)?;
     for project in &projects {
         project.create(&emulator)?;
@@ -70,7 +74,14 @@ async fn run(arguments: Arguments, gcloud: Option<Gcloud>) -> Result<(), Box<dyn
     }
     let found = declared.project().unwrap_or(project);
     let exported = arguments.project.as_deref().unwrap_or(found);
-    announce(&emulator, exported, &declared, &done, gcloud.as_ref())?;
+    let announcement = Announcement {
+        emulator: &emulator,
+        project: exported,
+        trusted: trusted.as_deref(),
+        declared: &declared,
+        done: &done,
+    };
+    announcement.print(gcloud.as_ref())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
         _ = terminate.recv() => {}
@@ -80,11 +91,22 @@ async fn run(arguments: Arguments, gcloud: Option<Gcloud>) -> Result<(), Box<dyn
     Ok(())
 }
 
+/// Writes the generated certificate, and returns the absolute path.
+fn write_certificate(emulator: &Emulator, file: &Path) -> std::io::Result<PathBuf> {
+    let certificate = emulator.certificate().unwrap_or_default();
+    let written = std::fs::write(file, certificate).and_then(|()| std::path::absolute(file));
+    written.map_err(|error| {
+        let text = format!("--tls {} cannot be written: {error}", file.display());
+        std::io::Error::new(error.kind(), text)
+    })
+}
+
 fn options(arguments: &Arguments) -> Options {
     let default = Options::default();
     Options {
         address: arguments.host_port,
         allow_remote: arguments.allow_remote,
+        tls: arguments.tls(),
         public_url: arguments.public_url.clone(),
         pace: arguments.pace(),
         data_folder: arguments.data_dir.clone(),

@@ -211,6 +211,6 @@ impl Server {
     clippy::disallowed_methods,
     reason = "where the outside tools are is set by ./test"
 )]
-fn option(name: &str) -> String {
+pub(crate) fn option(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run ./test, which finds it"))
 }

@@ -450,3 +450,38 @@ fn the_exit_code_is_the_same_if_nobody_reads() {
     assert!(terminated.unwrap().success());
     assert!(running.wait().unwrap().success());
 }
+
+#[test]
+fn with_tls_the_exports_are_those_of_clients_with_tls() {
+    let file = std::env::temp_dir().join(format!("emulator root's {}.pem", std::process::id()));
+    let name = file.to_str().unwrap();
+    let mut child = command(&[&FREE[..], &["--tls", name]].concat(), &[]);
+    let mut child = child.spawn().unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let log: Vec<String> = log.map(Result::unwrap).take(6).collect();
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let certificate = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----"));
+    assert_eq!(log[4], format!("certificate to trust: {name}"));
+    assert!(log[5].starts_with("Server started"), "{log:?}");
+    let exports = String::from_utf8(output.stdout).unwrap();
+    let endpoint = "export CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB=https://127.0.0.1:";
+    assert!(exports.starts_with(endpoint), "{exports}");
+    assert!(!exports.contains("PUBSUB_EMULATOR_HOST"), "{exports}");
+    let shell = format!("{exports}\nprintf %s \"$GRPC_DEFAULT_SSL_ROOTS_FILE_PATH\"");
+    let read = Command::new("sh").args(["-c", &shell]).output().unwrap();
+    assert_eq!(String::from_utf8(read.stdout).unwrap(), name);
+}
+
+#[test]
+fn flags_of_tls_that_do_not_fit_are_rejected() {
+    let missing = rejected(&[&FREE[..], &["--tls", "/none/root.pem"]].concat(), &[]);
+    assert!(missing.contains("--tls /none/root.pem cannot be written"));
+    let keyless = rejected(&[&FREE[..], &["--tls-cert", "own.pem"]].concat(), &[]);
+    assert!(keyless.contains("--tls-key"), "{keyless}");
+    let url = ["--tls", "root.pem", "--public-url", "http://emulator:8085"];
+    let plain = rejected(&[&FREE[..], &url].concat(), &[]);
+    assert!(plain.contains("with TLS https://HOST:PORT"), "{plain}");
+}

@@ -71,6 +71,8 @@ mod retries;
 #[cfg(test)]
 mod seek;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod unwrapped;

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use emulator::{Faults, MAX_HISTORY_MESSAGES, Options};
+use emulator::{Faults, MAX_HISTORY_MESSAGES, Options, Tls};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -23,10 +23,13 @@ Examples:
   # In a container, which clients reach by a host name.
   emulator --host-port 0.0.0.0:8085 --allow-remote --public-url http://emulator:8085
 
+  # With TLS, for clients that trust the certificate in the file.
+  emulator --tls emulator.pem
+
   # For tests: a free port, no pauses, and the same faults as in an earlier run.
   emulator --host-port 127.0.0.1:0 --pace eager --seed 1234
 
-The standard output has two shell commands, for eval; everything else goes to stderr. Clients find the emulator by
+The standard output has shell commands, for eval; everything else goes to stderr. Clients find the emulator by
 PUBSUB_EMULATOR_HOST; the emulator listens at --host-port and does not read that variable. For endpoints with https://,
 SSL_CERT_FILE names a PEM file of the authorities to trust instead of the system's.";
 
@@ -105,11 +108,25 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) allow_remote: bool,
 
-    /// The URL of the emulator, if it is not --host-port, as in a container: `http://emulator:8085`.
+    /// The URL of the emulator, if it is not --host-port, as in a container: `http://emulator:8085`, with TLS https://.
     ///
     /// It is the issuer of tokens and the base of the URLs of the keys. The emulator accepts its host name, too.
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
+
+    /// Serve TLS with a generated certificate, and write it to this file, for clients to trust.
+    ///
+    /// It is generated at each start, for localhost, 127.0.0.1, ::1 and the host of --public-url. Requests without TLS are refused.
+    #[arg(long, value_name = "FILE", conflicts_with = "tls_cert")]
+    pub(crate) tls: Option<PathBuf>,
+
+    /// Serve TLS with the certificate of this PEM file, and those between it and its authority.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The PEM file of its private key.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
 
     /// The log filter: a level, or directives such as `emulator=debug` for a line for each push.
     #[arg(long, value_name = "FILTER", default_value = "emulator=info", value_parser = filter)]
@@ -137,6 +154,12 @@ impl Arguments {
         } else {
             emulator::Pace::Google
         }
+    }
+
+    pub(crate) fn tls(&self) -> Option<Tls> {
+        let generated = self.tls.as_ref().map(|_| Tls::Generated);
+        let files = self.tls_cert.clone().zip(self.tls_key.clone());
+        generated.or(files.map(|(certificate, key)| Tls::Files { certificate, key }))
     }
 }
 

@@ -6,7 +6,7 @@ mod gcloud;
 mod rejection;
 mod variables;
 
-pub(crate) use self::announcement::announce;
+pub(crate) use self::announcement::Announcement;
 pub(crate) use self::arguments::{Arguments, DEFAULT_PROJECT};
 pub(crate) use self::gcloud::{Gcloud, Invocation};
 pub(crate) use self::rejection::{Place, Rejection};

@@ -42,12 +42,18 @@ impl SigningKey for Key<'_> {
 
 /// Returns a self-signed certificate as PEM. A receiver that trusts the issuer's documents trusts it.
 pub(super) fn of(pair: &KeyPair) -> Result<String, Error> {
+    let parameters = parameters("tokens of a local emulator");
+    Ok(parameters.self_signed(&Key(pair))?.pem())
+}
+
+/// Returns the parameters of a certificate with this common name, which is valid from now on.
+pub(crate) fn parameters(common_name: &str) -> CertificateParams {
     let now = machine_utc();
     let mut parameters = CertificateParams::default();
     parameters.not_before = now - BEFORE;
     parameters.not_after = now + AFTER;
     parameters.distinguished_name = DistinguishedName::new();
     let name = &mut parameters.distinguished_name;
-    name.push(DnType::CommonName, "tokens of a local emulator");
-    Ok(parameters.self_signed(&Key(pair))?.pem())
+    name.push(DnType::CommonName, common_name);
+    parameters
 }

@@ -1,7 +1,7 @@
 //! Signs the ID tokens of pushes, publishes the keys that verify them, and forges invalid tokens.
 
 mod bearer;
-mod certificate;
+pub(crate) mod certificate;
 mod claims;
 mod forgery;
 mod key;
@@ -62,7 +62,7 @@ impl Issuer {
         }
     }
 
-    /// Returns the claim `iss`, `http://HOST:PORT`, which is also the base of the discovery document's URL.
+    /// Returns the claim `iss`, the URL of the emulator, which is also the base of the discovery document's URL.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url

@@ -12,8 +12,8 @@ use tokio_util::task::TaskTracker;
 
 use super::options::{Options, StartError};
 use super::start::{
-    Closing, Stopping, history_of, install_cryptography, issuer_of, make_first_key, open_port,
-    surface, until, watch,
+    Closing, OpenPort, Stopping, history_of, install_cryptography, make_first_key, surface, until,
+    watch,
 };
 use crate::broker::{Broker, BrokerContext};
 use crate::clock::Clock;
@@ -37,6 +37,7 @@ pub struct Emulator {
     stopping: Stopping,
     data_folder: Closing,
     address: SocketAddr,
+    certificate: Option<String>,
     pub(super) broker: Arc<Broker>,
     pusher: Pusher,
     issuer: Arc<Issuer>,
@@ -67,9 +68,9 @@ impl Emulator {
     pub fn start_with(options: Options) -> Result<Self, StartError> {
         options.faults.check()?;
         let runtime = Handle::try_current().map_err(StartError::NoRuntime)?;
-        let (listener, address) = open_port(options.address, options.allow_remote)?;
         install_cryptography();
-        let issuer = issuer_of(address, options.public_url)?;
+        let port = OpenPort::bind(&options)?;
+        let (address, issuer) = (port.address, port.issuer);
         let clock = Clock::default();
         let history = history_of(&clock, options.history_messages);
         let pusher = Pusher::new(Arc::clone(&issuer), clock.clone());
@@ -100,10 +101,11 @@ impl Emulator {
         broker.spawn(until(stopping.clone(), sweeping));
         broker.spawn(until(stopping.clone(), watch(data_folder.clone())));
         let router = surface(&broker, &issuer, (history, address), stopping.clone());
-        broker.spawn(serve(listener, router, stopping.clone()));
+        broker.spawn(serve(port.listener, port.tls, router, stopping.clone()));
         broker.spawn(make_first_key(Arc::clone(&issuer)));
         Ok(Self {
             address,
+            certificate: port.certificate,
             broker,
             pusher,
             issuer,
@@ -120,7 +122,14 @@ impl Emulator {
         self.address
     }
 
-    /// Returns `http://HOST:PORT`, or the public URL of the options. `PUBSUB_EMULATOR_HOST` takes it without the scheme.
+    /// Returns the generated certificate as PEM, which clients must trust: see [`Tls::Generated`](crate::Tls::Generated).
+    #[must_use]
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
+    }
+
+    /// Returns `http://HOST:PORT`, with TLS `https://HOST:PORT`, or the public URL of the options. `PUBSUB_EMULATOR_HOST` takes
+    /// it without the scheme; to Google's clients it means a port without TLS.
     #[must_use]
     pub fn url(&self) -> String {
         self.issuer.url().to_owned()

@@ -8,6 +8,7 @@ use crate::error::ApiError;
 use crate::faults::{Faults, FaultsError};
 use crate::history::DEFAULT_MESSAGES;
 use crate::journal::JournalError;
+use crate::server::{Tls, TlsError};
 
 /// The largest history, in messages.
 pub const MAX_HISTORY_MESSAGES: usize = 1_000_000;
@@ -19,8 +20,10 @@ pub struct Options {
     pub address: SocketAddr,
     /// True if `address` may be reachable from other machines, all of which could have tokens signed. Default: false.
     pub allow_remote: bool,
+    /// The certificate, if the port has TLS. Then plain requests are refused. Default: none.
+    pub tls: Option<Tls>,
     /// The URL at which receivers and clients reach the emulator, if it differs from `address`, as in a container:
-    /// `http://HOST:PORT`. It is the claim `iss` of tokens and the base of the URLs in its documents. Default: none.
+    /// `http://HOST:PORT`, with TLS `https://HOST:PORT`. It is the claim `iss` of tokens and the base of the URLs in its documents. Default: none.
     pub public_url: Option<String>,
     /// The pace of pushes. Default: Google's.
     pub pace: Pace,
@@ -45,6 +48,7 @@ impl Default for Options {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allow_remote: false,
+            tls: None,
             public_url: None,
             pace: Pace::default(),
             data_folder: None,
@@ -69,9 +73,12 @@ pub enum StartError {
     NotLoopback(SocketAddr),
     /// The public URL is not a URL, or has more than a host and a port.
     #[error(
-        "the public URL {0:?} is not of the form http://HOST:PORT or http://HOST (--public-url)"
+        "the public URL {0:?} is not of the form http://HOST:PORT or http://HOST, with TLS https://HOST:PORT or https://HOST (--public-url)"
     )]
     PublicUrl(String),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// There is no Tokio runtime.
     #[error("the emulator must be started on a Tokio runtime")]
     NoRuntime(#[source] tokio::runtime::TryCurrentError),

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::options::{MAX_HISTORY_MESSAGES, StartError};
+use super::options::{MAX_HISTORY_MESSAGES, Options, StartError};
 use crate::api;
 use crate::broker::Broker;
 use crate::clock::Clock;
@@ -14,7 +15,7 @@ use crate::console::{self, Source};
 use crate::history::History;
 use crate::issuer::Issuer;
 use crate::journal::data_folder::OptionalDataFolder;
-use crate::server::{self, listen, url};
+use crate::server::{self, PortTls, listen, url};
 
 /// Stops all tasks when it is dropped.
 pub(super) struct Stopping(pub(super) CancellationToken);
@@ -48,18 +49,6 @@ pub(super) fn surface(
     api::router(Arc::clone(broker), Arc::clone(issuer), stopping).merge(page)
 }
 
-/// Creates the issuer, whose URL is the public URL, or the listening address.
-pub(super) fn issuer_of(
-    address: SocketAddr,
-    public_url: Option<String>,
-) -> Result<Arc<Issuer>, StartError> {
-    let url = match public_url {
-        Some(given) => server::public_url(&given).ok_or(StartError::PublicUrl(given))?,
-        None => url(address),
-    };
-    Ok(Arc::new(Issuer::new(url)))
-}
-
 pub(super) fn history_of(clock: &Clock, messages: usize) -> Arc<History> {
     let messages = messages.min(MAX_HISTORY_MESSAGES);
     Arc::new(History::new(clock.clone(), messages))
@@ -83,17 +72,42 @@ pub(super) async fn make_first_key(issuer: Arc<Issuer>) {
     issuer.ready().await;
 }
 
-/// Binds the address, and returns the actual one, in case the port was 0.
-pub(super) fn open_port(
-    address: SocketAddr,
-    allow_remote: bool,
-) -> Result<(tokio::net::TcpListener, SocketAddr), StartError> {
-    if !allow_remote && !address.ip().is_loopback() {
-        return Err(StartError::NotLoopback(address));
+/// An open port, with the parts that depend on its address.
+pub(super) struct OpenPort {
+    pub(super) listener: tokio::net::TcpListener,
+    /// The actual address, in case the port was 0.
+    pub(super) address: SocketAddr,
+    pub(super) tls: Option<TlsAcceptor>,
+    /// The generated certificate, if there is one.
+    pub(super) certificate: Option<String>,
+    /// Its URL is the public URL, or the listening address.
+    pub(super) issuer: Arc<Issuer>,
+}
+
+impl OpenPort {
+    /// Binds the address.
+    pub(super) fn bind(options: &Options) -> Result<Self, StartError> {
+        let (address, tls) = (options.address, options.tls.as_ref());
+        if !options.allow_remote && !address.ip().is_loopback() {
+            return Err(StartError::NotLoopback(address));
+        }
+        let listener = listen(address).map_err(|source| StartError::Listen { address, source })?;
+        let address = listener.local_addr().unwrap_or(address);
+        let url = match &options.public_url {
+            Some(given) => server::public_url(given, tls.is_some())
+                .ok_or_else(|| StartError::PublicUrl(given.clone()))?,
+            None => url(address, tls.is_some()),
+        };
+        let tls = tls.map(|tls| PortTls::of(tls, &url)).transpose()?;
+        let (tls, certificate) = tls.map(|tls| (tls.acceptor, tls.generated)).unzip();
+        Ok(Self {
+            listener,
+            address,
+            tls,
+            certificate: certificate.flatten(),
+            issuer: Arc::new(Issuer::new(url)),
+        })
     }
-    let listener = listen(address).map_err(|source| StartError::Listen { address, source })?;
-    let address = listener.local_addr().unwrap_or(address);
-    Ok((listener, address))
 }
 
 /// Installs the provider of cryptography, unless the process has installed one.

@@ -5,38 +5,65 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// The first byte of a TLS client (RFC 8446, section 5.1). No HTTP method starts with it.
-const TLS_HANDSHAKE: u8 = 22;
+use super::stream::{Bytes, Port, Stream};
 
 /// A listener whose connections are closed when `closing` is cancelled.
 pub(crate) struct Connections {
     listener: TcpListener,
     closing: CancellationToken,
-    /// True if the log has a line about a TLS client. Such clients retry endlessly.
-    tls_log: Arc<AtomicBool>,
+    port: Arc<Port>,
 }
 
 /// One connection. Its server polls it, and so notices the end of the emulator.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     closing: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// The log of TLS clients; `None` once the first byte was read.
-    tls_log: Option<Arc<AtomicBool>>,
+    port: Arc<Port>,
+    client: Client,
+}
+
+/// The client of a connection.
+#[derive(Clone, Default)]
+pub(super) struct Client {
+    /// True if it speaks without TLS, which is known with its first request.
+    is_plain: Arc<AtomicBool>,
+}
+
+impl Client {
+    pub(super) fn is_plain(&self) -> bool {
+        self.is_plain.load(Ordering::Relaxed)
+    }
+}
+
+impl Connected<IncomingStream<'_, Connections>> for Client {
+    fn connect_info(stream: IncomingStream<'_, Connections>) -> Self {
+        stream.io().client.clone()
+    }
 }
 
 impl Connections {
-    pub(crate) fn new(listener: TcpListener, closing: CancellationToken) -> Self {
+    pub(crate) fn new(
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        closing: CancellationToken,
+    ) -> Self {
+        let port = Port {
+            tls,
+            is_logged: AtomicBool::new(false),
+        };
         Self {
             listener,
             closing,
-            tls_log: Arc::default(),
+            port: Arc::new(port),
         }
     }
 }
@@ -53,9 +80,10 @@ impl Listener for Connections {
         }
         let closing = Box::pin(self.closing.clone().cancelled_owned());
         let connection = Connection {
-            stream,
+            stream: Stream::New(Some(stream)),
             closing,
-            tls_log: Some(Arc::clone(&self.tls_log)),
+            port: Arc::clone(&self.port),
+            client: Client::default(),
         };
         (connection, client)
     }
@@ -66,43 +94,38 @@ impl Listener for Connections {
 }
 
 impl Connection {
-    /// Returns the stream, or an error if the connection was closed.
-    fn open(self: Pin<&mut Self>, context: &mut Context<'_>) -> Result<Pin<&mut TcpStream>> {
+    /// Returns the bytes, or an error if the connection was closed.
+    fn open(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Pin<&mut Bytes>>> {
         let this = self.get_mut();
-        match this.closing.as_mut().poll(context) {
+        this.check(context)?;
+        if this.stream.opened().is_none() {
+            ready!(this.stream.poll_open(context, &this.port))?;
+            let is_plain = this.stream.is_plain();
+            this.client.is_plain.store(is_plain, Ordering::Relaxed);
+        }
+        this.stream.poll_open(context, &this.port)
+    }
+
+    /// # Errors
+    /// If the emulator has stopped.
+    fn check(&mut self, context: &mut Context<'_>) -> Result<()> {
+        match self.closing.as_mut().poll(context) {
             Poll::Ready(()) => Err(Error::new(
                 ErrorKind::ConnectionAborted,
                 "the emulator has stopped",
             )),
-            Poll::Pending => Ok(Pin::new(&mut this.stream)),
+            Poll::Pending => Ok(()),
         }
-    }
-}
-
-/// Logs once that a client uses TLS. The client only notices that its connection is closed.
-fn warn_of_tls(first: u8, is_logged: &AtomicBool) {
-    if first == TLS_HANDSHAKE && !is_logged.swap(true, Ordering::Relaxed) {
-        tracing::warn!(
-            "a client speaks TLS, and this port is plain: set PUBSUB_EMULATOR_HOST for Google's clients, without https://"
-        );
     }
 }
 
 impl AsyncRead for Connection {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
-        let before = buffer.filled().len();
-        let read = self.as_mut().open(context)?.poll_read(context, buffer);
-        let first = buffer.filled().get(before).copied();
-        if let Some(first) = first
-            && let Some(is_logged) = self.tls_log.take()
-        {
-            warn_of_tls(first, &is_logged);
-        }
-        read
+        ready!(self.open(context))?.poll_read(context, buffer)
     }
 }
 
@@ -112,7 +135,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
-        self.open(context)?.poll_write(context, bytes)
+        ready!(self.open(context))?.poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -120,18 +143,29 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        self.open(context)?.poll_write_vectored(context, bytes)
+        ready!(self.open(context))?.poll_write_vectored(context, bytes)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        self.open(context)?.poll_flush(context)
+        let this = self.get_mut();
+        this.check(context)?;
+        match this.stream.opened() {
+            Some(bytes) => bytes.poll_flush(context),
+            None => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        self.open(context)?.poll_shutdown(context)
+        let this = self.get_mut();
+        this.check(context)?;
+        match this.stream.opened() {
+            Some(bytes) => bytes.poll_shutdown(context),
+            // Nothing was exchanged: the socket is closed with the connection.
+            None => Poll::Ready(Ok(())),
+        }
     }
 }

@@ -3,17 +3,24 @@
 mod connections;
 pub(crate) mod front_door;
 pub(crate) mod hosts;
+mod plain;
 pub(crate) mod status;
+mod stream;
+mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn;
 use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use self::connections::Connections;
+use self::connections::{Client, Connections};
+pub(crate) use self::tls::PortTls;
+pub use self::tls::{Tls, TlsError};
 
 /// The time that clients have to read the rest of their responses at shutdown. Then their connections are closed.
 const STOP_TIME: Duration = Duration::from_secs(2);
@@ -28,11 +35,17 @@ pub(crate) fn listen(address: SocketAddr) -> std::io::Result<tokio::net::TcpList
 /// Serves until `stopping` is cancelled and all connections have ended.
 pub(crate) async fn serve(
     listener: tokio::net::TcpListener,
+    tls: Option<TlsAcceptor>,
     router: Router,
     stopping: CancellationToken,
 ) {
     let closing = CancellationToken::new();
-    let connections = Connections::new(listener, closing.clone());
+    let router = match tls {
+        Some(_) => router.layer(from_fn(plain::refuse)),
+        None => router,
+    };
+    let router = router.into_make_service_with_connect_info::<Client>();
+    let connections = Connections::new(listener, tls, closing.clone());
     let served = axum::serve(connections, router)
         .with_graceful_shutdown(stopping.clone().cancelled_owned())
         .into_future();
@@ -52,23 +65,29 @@ pub(crate) async fn serve(
     }
 }
 
+/// Returns the scheme of the port.
+fn scheme(is_tls: bool) -> &'static str {
+    if is_tls { "https" } else { "http" }
+}
+
 /// Returns the URL by which a client on this machine reaches the address.
-pub(crate) fn url(address: SocketAddr) -> String {
+pub(crate) fn url(address: SocketAddr, is_tls: bool) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    format!("http://{}", SocketAddr::new(ip, address.port()))
+    let address = SocketAddr::new(ip, address.port());
+    format!("{}://{address}", scheme(is_tls))
 }
 
 /// Returns the URL by which others reach the emulator, without a final slash. It has no path, since clients derive the URLs
-/// of documents from it (OpenID Connect Discovery 1.0, section 4), and no TLS, which the emulator does not support.
-pub(crate) fn public_url(given: &str) -> Option<String> {
+/// of documents from it (OpenID Connect Discovery 1.0, section 4), and the scheme of the port.
+pub(crate) fn public_url(given: &str, is_tls: bool) -> Option<String> {
     let url = Url::parse(given).ok()?;
     let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let is_named = url.username().is_empty() && url.password().is_none();
-    if url.scheme() == "http" && url.has_host() && is_bare && is_named {
+    if url.scheme() == scheme(is_tls) && url.has_host() && is_bare && is_named {
         Some(url.as_str().trim_end_matches('/').to_owned())
     } else {
         None
@@ -80,8 +99,15 @@ mod tests {
     use super::*;
 
     fn check(given: &str, expected: Option<&str>) {
-        let url = public_url(given);
+        let url = public_url(given, false);
         assert_eq!(url.as_deref(), expected, "{given}");
+    }
+
+    #[test]
+    fn a_public_url_has_the_scheme_of_the_port() {
+        let url = public_url("https://emulator:8085/", true);
+        assert_eq!(url.as_deref(), Some("https://emulator:8085"));
+        assert_eq!(public_url("http://emulator:8085", true), None);
     }
 
     #[test]

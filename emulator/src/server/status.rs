@@ -46,6 +46,11 @@ pub(crate) fn permission_denied(message: &str) -> Response {
     error_response(Code::PermissionDenied, message)
 }
 
+/// Returns an error with the code FAILED_PRECONDITION.
+pub(super) fn precondition(message: &str) -> Response {
+    error_response(Code::FailedPrecondition, message)
+}
+
 /// Returns an error with the code UNAVAILABLE.
 pub(crate) fn unavailable(message: &str) -> Response {
     error_response(Code::Unavailable, message)
