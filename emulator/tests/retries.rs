@@ -54,6 +54,23 @@ async fn without_a_policy_a_message_is_redelivered_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_eager_subscription_tries_a_failing_endpoint_100_times_a_second() {
+    let answers = statuses([503; 500].into_iter().chain([204; 300]));
+    let mut scene = Scene::start(Pace::Eager, answers, |_| {}).await;
+    (0..200).for_each(|_| drop(scene.publish(Message::new("hi"))));
+    let mut arrived = Vec::new();
+    for _ in 0..700 {
+        arrived.push(scene.endpoint.next().await.arrived);
+    }
+    let failing = arrived[499] - arrived[299];
+    assert!(failing >= Duration::from_secs(2), "{failing:?}");
+    assert!(failing < Duration::from_secs(4), "{failing:?}");
+    // The first ack ends the pauses.
+    let acked = arrived[699] - arrived[501];
+    assert!(acked < Duration::from_millis(500), "{acked:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_failure_lengthens_the_pause_of_its_subscription() {
     let mut scene = Scene::start(Pace::Google, statuses([503; 3]), |_| {}).await;
     scene.publish(Message::new("hi"));

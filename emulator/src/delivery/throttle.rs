@@ -11,7 +11,8 @@ pub enum Pace {
     /// Slow start and push back-off, as in production.
     #[default]
     Google,
-    /// As fast as the endpoint allows: always 128 concurrent pushes and no back-off, so that tests do not wait.
+    /// As fast as the endpoint allows, so that tests do not wait: always 128 concurrent pushes and no back-off. Only while the
+    /// last twenty pushes have failed, at most 100 pushes start in a second.
     Eager,
 }
 
@@ -27,11 +28,15 @@ const RESULTS: usize = 20;
 /// Google's two examples (Google, *Push subscriptions*, "Push backoff"); the formula between them is ours.
 const FLOOR: Duration = Duration::from_millis(150);
 const GROWTH: f64 = 400.0;
+/// The pause of an eager subscription whose last results are all failures. Without it, a failing endpoint of this machine would
+/// take the processor from the other subscriptions.
+const EAGER_PAUSE: Duration = Duration::from_millis(10);
 
 /// The window of concurrent pushes and the back-off of one subscription.
 ///
 /// The window grows by one with each ack and halves with each failure; these steps are ours. While the last results contain
-/// failures, a pause follows each start of a push. A failure outside a pause starts one.
+/// failures, a pause follows each start of a push. A failure outside a pause starts one. An eager subscription has a fixed window,
+/// and pauses only while all last results are failures.
 pub(super) struct Throttle {
     pace: Pace,
     window: usize,
@@ -73,25 +78,26 @@ impl Throttle {
         self.paused_until = self.pause().map(|pause| now + pause);
     }
 
-    /// Records an ack. `outstanding` is the number of pushes under way, including this one. A current pause continues.
+    /// Records an ack. `outstanding` is the number of pushes under way, including this one. A current pause continues, except
+    /// that of an eager subscription.
     pub(super) fn acked(&mut self, outstanding: usize) {
-        if self.pace == Pace::Eager {
-            return;
-        }
         self.note(false);
-        // A window that was not full does not grow.
-        if outstanding >= self.window {
-            self.window = (self.window + 1).min(WIDEST_WINDOW);
+        match self.pace {
+            Pace::Eager => self.paused_until = None,
+            // A window that was not full does not grow.
+            Pace::Google if outstanding >= self.window => {
+                self.window = (self.window + 1).min(WIDEST_WINDOW);
+            }
+            Pace::Google => {}
         }
     }
 
     /// Records a nack or an expired deadline.
     pub(super) fn nacked(&mut self, now: Instant) {
-        if self.pace == Pace::Eager {
-            return;
-        }
         self.note(true);
-        self.window = (self.window / 2).max(1);
+        if self.pace == Pace::Google {
+            self.window = (self.window / 2).max(1);
+        }
         // Pushes that were under way at the start of the pause fail together. They count for the next pause.
         if self.paused_until(now).is_none() {
             self.paused_until = self.pause().map(|pause| now + pause);
@@ -106,6 +112,9 @@ impl Throttle {
     /// Returns the pause after a push, if some of the last pushes failed.
     fn pause(&self) -> Option<Duration> {
         let failures = self.failed.iter().filter(|failed| **failed).count();
+        if self.pace == Pace::Eager {
+            return (failures == RESULTS).then_some(EAGER_PAUSE);
+        }
         if failures == 0 {
             return None;
         }
@@ -225,12 +234,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_eager_subscription_never_pauses() {
+    async fn an_eager_subscription_pauses_after_twenty_failures_until_an_ack() {
         let mut throttle = Throttle::new(Pace::Eager);
         let now = Instant::now();
-        throttle.nacked(now);
+        (1..RESULTS).for_each(|_| throttle.nacked(now));
         throttle.started(now);
         assert_eq!(throttle.paused_until(now), None);
+        throttle.nacked(now);
+        assert_eq!(throttle.paused_until(now), Some(now + EAGER_PAUSE));
+        let next = now + EAGER_PAUSE;
+        throttle.started(next);
+        assert_eq!(throttle.paused_until(next), Some(next + EAGER_PAUSE));
+        throttle.acked(1);
+        throttle.nacked(next);
+        throttle.started(next);
+        assert_eq!(throttle.paused_until(next), None);
         assert_eq!(throttle.window(), WIDEST_WINDOW);
     }
 
