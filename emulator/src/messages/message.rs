@@ -10,7 +10,8 @@ use crate::error::ApiError;
 
 /// The largest `data` of one message, and the largest sum over one publish request, in bytes (Google, *Quotas and limits*).
 pub(crate) const MAX_PUBLISH_BYTES: usize = 10_000_000;
-const MAX_MESSAGES: usize = 1_000;
+/// The most messages of a publish request (Google, *Quotas and limits*).
+pub(crate) const MAX_MESSAGES: usize = 1_000;
 const MAX_ATTRIBUTES: usize = 100;
 const MAX_KEY_BYTES: usize = 256;
 const MAX_VALUE_BYTES: usize = 1_024;

@@ -96,6 +96,48 @@ async fn a_body_beyond_the_bound_is_rejected() {
 }
 
 #[tokio::test]
+async fn a_long_list_is_rejected_before_its_end() {
+    let emulator = with_topic().await;
+    put(&emulator, SUBSCRIPTION, json!({"topic": TOPIC})).await;
+    let (publish, acknowledge) = (
+        format!("{TOPIC}:publish"),
+        format!("{SUBSCRIPTION}:acknowledge"),
+    );
+    let id = format!("\"{}\",", "a".repeat(100));
+    for (path, begin, element, count, error) in [
+        (
+            &publish,
+            "messages",
+            "{},",
+            1_001,
+            "A publish request may have 1000 messages, not more",
+        ),
+        (
+            &acknowledge,
+            "ackIds",
+            &id,
+            5_243,
+            "Request payload size exceeds the limit: 524288 bytes.",
+        ),
+        (
+            &acknowledge,
+            "ackIds",
+            "\"\",",
+            200_000,
+            "The request body may have 200000 values, not more",
+        ),
+    ] {
+        // The rest is not JSON, which is not noticed.
+        let body = format!("{{\"{begin}\": [{}@", element.repeat(count));
+        let url = format!("{}/v1/{path}", emulator.url());
+        let request = reqwest::Client::new().post(url).body(body);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["error"]["message"], error);
+        assert_eq!(answer["error"]["status"], "INVALID_ARGUMENT");
+    }
+}
+
+#[tokio::test]
 async fn an_error_about_a_body_does_not_repeat_it() {
     let emulator = with_topic().await;
     for body in [

@@ -12,7 +12,7 @@ use tonic::Status;
 
 pub(super) use self::failure::rejected;
 pub(super) use self::streaming::{Messages, open};
-pub(super) use self::unary::{acknowledge, modify_ack_deadline, pull};
+pub(super) use self::unary::{MAX_ACK_REQUEST_BYTES, acknowledge, modify_ack_deadline, pull};
 use super::saved;
 use crate::broker::Broker;
 use crate::convert;

@@ -20,7 +20,7 @@ use crate::resources::name::ResourceName;
 /// The time that a pull waits for a first message. Google's is not documented, and clients pull again.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest request to acknowledge or to change deadlines (Google, *Quotas and limits*).
-const MAX_ACK_REQUEST_BYTES: usize = 524_288;
+pub(in crate::api) const MAX_ACK_REQUEST_BYTES: usize = 524_288;
 
 pub(in crate::api) async fn pull(
     broker: &Arc<Broker>,

@@ -6,7 +6,7 @@ use serde_json::error::Category;
 use serde_json::{Deserializer, Serializer, Value};
 use tonic::Status;
 
-use super::once::{GIVEN_TWICE, Once, excerpt};
+use super::once::{GIVEN_TWICE, Once, TOO_LONG, excerpt};
 use crate::descriptor;
 
 /// The fields that hold update masks.
@@ -79,7 +79,7 @@ pub(super) fn write(
     Ok(json)
 }
 
-/// Rejects a body with a repeated field. Other errors are found when it is read.
+/// Rejects a body with a repeated field, or with too many values. Other errors are found when it is read.
 fn check_once(message: &MessageDescriptor, body: &[u8]) -> Result<(), Status> {
     let once = Once::of(message);
     match once.deserialize(&mut Deserializer::from_slice(body)) {
@@ -124,6 +124,9 @@ fn rejection(error: &serde_json::Error) -> Status {
         line => format!(" at line {line} column {}", error.column()),
     };
     let text = text.strip_suffix(&place).unwrap_or(&text);
+    if TOO_LONG.contains(&text) {
+        return Status::invalid_argument(text);
+    }
     let reason = match error.classify() {
         Category::Data => data_reason(text),
         Category::Syntax | Category::Eof | Category::Io => text.to_owned(),
