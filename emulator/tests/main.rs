@@ -17,6 +17,8 @@ mod clock;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod control;

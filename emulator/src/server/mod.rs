@@ -8,11 +8,12 @@ pub(crate) mod status;
 mod stream;
 mod tls;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -24,17 +25,25 @@ pub use self::tls::{Tls, TlsError};
 
 /// The time that clients have to read the rest of their responses at shutdown. Then their connections are closed.
 const STOP_TIME: Duration = Duration::from_secs(2);
+/// The most connections that wait to be accepted. Linux drops further ones, whose clients try again after a second, and lowers it to
+/// `net.core.somaxconn`, by default 4,096.
+const BACKLOG: u32 = 4_096;
 
 /// Binds the address synchronously, so that plain functions can start an emulator too.
-pub(crate) fn listen(address: SocketAddr) -> std::io::Result<tokio::net::TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    tokio::net::TcpListener::from_std(listener)
+pub(crate) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // Otherwise the port is taken for a minute after connections of an earlier emulator.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `stopping` is cancelled and all connections have ended.
 pub(crate) async fn serve(
-    listener: tokio::net::TcpListener,
+    listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
     stopping: CancellationToken,
