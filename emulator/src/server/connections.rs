@@ -1,47 +1,41 @@
-//! Connections of clients. They end with the emulator even if the clients keep them open.
+//! Connections of clients. They end with the emulator even if the clients keep them open, and earlier if they send no request.
 
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, ready};
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
+use tokio::time::{Sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::places::{Client, HEAD_TIME, Place, Places, limit};
 use super::stream::{Bytes, Port, Stream};
+use crate::clock::machine_instant;
 
 /// A listener whose connections are closed when `closing` is cancelled.
 pub(crate) struct Connections {
     listener: TcpListener,
     closing: CancellationToken,
     port: Arc<Port>,
+    places: Arc<Places>,
 }
 
 /// One connection. Its server polls it, and so notices the end of the emulator.
 pub(crate) struct Connection {
     stream: Stream,
     closing: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The end of the time for the head of the first request; `None` after it.
+    head_end: Option<Pin<Box<Sleep>>>,
     port: Arc<Port>,
     client: Client,
-}
-
-/// The client of a connection.
-#[derive(Clone, Default)]
-pub(super) struct Client {
-    /// True if it speaks without TLS, which is known with its first request.
-    is_plain: Arc<AtomicBool>,
-}
-
-impl Client {
-    pub(super) fn is_plain(&self) -> bool {
-        self.is_plain.load(Ordering::Relaxed)
-    }
+    _place: Place,
 }
 
 impl Connected<IncomingStream<'_, Connections>> for Client {
@@ -64,6 +58,7 @@ impl Connections {
             listener,
             closing,
             port: Arc::new(port),
+            places: Places::new(limit()),
         }
     }
 }
@@ -74,18 +69,20 @@ impl Listener for Connections {
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         // `accept` itself waits after errors such as too many open files.
-        let (stream, client) = Listener::accept(&mut self.listener).await;
+        let (stream, address) = Listener::accept(&mut self.listener).await;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "answers may be delayed");
         }
-        let closing = Box::pin(self.closing.clone().cancelled_owned());
+        let (place, client) = self.places.take(&self.closing).await;
         let connection = Connection {
             stream: Stream::New(Some(stream)),
-            closing,
+            closing: Box::pin(client.closing().clone().cancelled_owned()),
+            head_end: Some(Box::pin(sleep_until(machine_instant() + HEAD_TIME))),
             port: Arc::clone(&self.port),
-            client: Client::default(),
+            client,
+            _place: place,
         };
-        (connection, client)
+        (connection, address)
     }
 
     fn local_addr(&self) -> Result<SocketAddr> {
@@ -95,27 +92,31 @@ impl Listener for Connections {
 
 impl Connection {
     /// Returns the bytes, or an error if the connection was closed.
-    fn open(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Pin<&mut Bytes>>> {
-        let this = self.get_mut();
-        this.check(context)?;
-        if this.stream.opened().is_none() {
-            ready!(this.stream.poll_open(context, &this.port))?;
-            let is_plain = this.stream.is_plain();
-            this.client.is_plain.store(is_plain, Ordering::Relaxed);
+    fn open(&mut self, context: &mut Context<'_>) -> Poll<Result<Pin<&mut Bytes>>> {
+        self.check(context)?;
+        if self.stream.opened().is_none() {
+            ready!(self.stream.poll_open(context, &self.port))?;
+            self.client.set_plain(self.stream.is_plain());
         }
-        this.stream.poll_open(context, &this.port)
+        self.stream.poll_open(context, &self.port)
     }
 
     /// # Errors
-    /// If the emulator has stopped.
+    /// If the emulator has stopped, if the place of the connection is needed, or if it had no request in time.
     fn check(&mut self, context: &mut Context<'_>) -> Result<()> {
-        match self.closing.as_mut().poll(context) {
-            Poll::Ready(()) => Err(Error::new(
-                ErrorKind::ConnectionAborted,
-                "the emulator has stopped",
-            )),
-            Poll::Pending => Ok(()),
+        if self.closing.as_mut().poll(context).is_ready() {
+            let reason = "the emulator has stopped, or needs the place of the connection";
+            return Err(Error::new(ErrorKind::ConnectionAborted, reason));
         }
+        if self.head_end.is_some() && self.client.has_begun() {
+            self.head_end = None;
+        }
+        let head_end = self.head_end.as_mut();
+        if head_end.is_some_and(|end| end.as_mut().poll(context).is_ready()) {
+            let reason = "the connection had no complete request in time";
+            return Err(Error::new(ErrorKind::TimedOut, reason));
+        }
+        Ok(())
     }
 }
 
@@ -125,7 +126,7 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
-        ready!(self.open(context))?.poll_read(context, buffer)
+        ready!(self.get_mut().open(context))?.poll_read(context, buffer)
     }
 }
 
@@ -135,7 +136,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
-        ready!(self.open(context))?.poll_write(context, bytes)
+        ready!(self.get_mut().open(context))?.poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -143,7 +144,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        ready!(self.open(context))?.poll_write_vectored(context, bytes)
+        ready!(self.get_mut().open(context))?.poll_write_vectored(context, bytes)
     }
 
     fn is_write_vectored(&self) -> bool {

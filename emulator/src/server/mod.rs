@@ -3,6 +3,8 @@
 mod connections;
 pub(crate) mod front_door;
 pub(crate) mod hosts;
+mod in_use;
+mod places;
 mod plain;
 pub(crate) mod status;
 mod stream;
@@ -19,7 +21,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use self::connections::{Client, Connections};
+use self::connections::Connections;
+use self::places::Client;
 pub(crate) use self::tls::PortTls;
 pub use self::tls::{Tls, TlsError};
 
@@ -53,6 +56,7 @@ pub(crate) async fn serve(
         Some(_) => router.layer(from_fn(plain::refuse)),
         None => router,
     };
+    let router = router.layer(from_fn(in_use::count));
     let router = router.into_make_service_with_connect_info::<Client>();
     let connections = Connections::new(listener, tls, closing.clone());
     let served = axum::serve(connections, router)

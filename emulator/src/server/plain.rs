@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tonic::Status;
 
-use super::connections::Client;
+use super::places::Client;
 use super::status::precondition;
 
 const REFUSAL: &str = "this port has TLS: use https://, or in gRPC a channel with TLS, and trust the emulator's certificate; \
