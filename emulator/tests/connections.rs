@@ -125,3 +125,70 @@ fn silent_connections_do_not_keep_clients_out() {
         assert_eq!(&answer, b"HTTP/1.1 200 OK");
     }
 }
+
+/// Returns a frame of HTTP/2 (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    let mut frame = vec![0, 0, length, kind, flags, 0, 0, 0, stream];
+    frame.extend(payload);
+    frame
+}
+
+/// Returns a connection with HTTP/2 that has sent a request.
+async fn with_http2(emulator: &Emulator) -> TcpStream {
+    let mut client = connected(emulator).await;
+    // GET, http and / of HPACK's static table, and the literal authority.
+    let mut head = vec![0x82, 0x86, 0x84, 0x41, 9];
+    head.extend(b"localhost");
+    let begin = [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        frame(4, 0, 0, &[]),
+        frame(1, 0b101, 1, &head),
+    ];
+    client.write_all(&begin.concat()).await.unwrap();
+    client
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_control_frames_ends_the_connection() {
+    let emulator = emulator(Pace::Eager);
+    for (name, control) in [
+        ("PING", frame(6, 0, 0, &[7; 8])),
+        ("SETTINGS", frame(4, 0, 0, &[])),
+        ("WINDOW_UPDATE", frame(8, 0, 0, &[0, 0, 0, 1])),
+        ("PRIORITY", frame(2, 0, 5, &[0, 0, 0, 0, 16])),
+    ] {
+        let (mut reading, mut writing) = with_http2(&emulator).await.into_split();
+        let frames = control.repeat(100);
+        let flood = async {
+            for _ in 0..1_000 {
+                writing.write_all(&frames).await?;
+            }
+            std::future::pending::<std::io::Result<()>>().await
+        };
+        let mut answers = Vec::new();
+        let read = async { reading.read_to_end(&mut answers).await };
+        let ended = timeout(PATIENCE, async {
+            tokio::select! { _ = flood => {}, _ = read => {} }
+        });
+        assert!(ended.await.is_ok(), "100,000 frames were accepted: {name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_may_send_some_pings_for_ever() {
+    let emulator = emulator(Pace::Eager);
+    let mut client = with_http2(&emulator).await;
+    let ping = frame(6, 0, 0, &[7; 8]);
+    let answer = frame(6, 1, 0, &[7; 8]);
+    let mut answers = Vec::new();
+    for round in 1..=1_000 {
+        client.write_all(&ping.repeat(20)).await.unwrap();
+        while answers.windows(17).filter(|each| *each == answer).count() < 20 {
+            let read = client.read_buf(&mut answers).await.unwrap();
+            assert_ne!(read, 0, "closed after {round} rounds");
+        }
+        answers.clear();
+        sleep(Duration::from_millis(100)).await;
+    }
+}

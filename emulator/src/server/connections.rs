@@ -4,7 +4,7 @@ use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use axum::extract::connect_info::Connected;
@@ -15,6 +15,7 @@ use tokio::time::{Sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::frames::{Frames, TooManyFrames};
 use super::places::{Client, HEAD_TIME, Place, Places, limit};
 use super::stream::{Bytes, Port, Stream};
 use crate::clock::machine_instant;
@@ -33,6 +34,7 @@ pub(crate) struct Connection {
     closing: Pin<Box<WaitForCancellationFutureOwned>>,
     /// The end of the time for the head of the first request; `None` after it.
     head_end: Option<Pin<Box<Sleep>>>,
+    frames: Frames,
     port: Arc<Port>,
     client: Client,
     _place: Place,
@@ -53,6 +55,7 @@ impl Connections {
         let port = Port {
             tls,
             is_logged: AtomicBool::new(false),
+            is_flood_logged: AtomicBool::new(false),
         };
         Self {
             listener,
@@ -78,6 +81,7 @@ impl Listener for Connections {
             stream: Stream::New(Some(stream)),
             closing: Box::pin(client.closing().clone().cancelled_owned()),
             head_end: Some(Box::pin(sleep_until(machine_instant() + HEAD_TIME))),
+            frames: Frames::new(),
             port: Arc::clone(&self.port),
             client,
             _place: place,
@@ -118,6 +122,22 @@ impl Connection {
         }
         Ok(())
     }
+
+    /// Returns the error that closes the connection, after a line in the log.
+    fn end_flood(&self, error: TooManyFrames) -> Error {
+        if !self.port.is_flood_logged.swap(true, Ordering::Relaxed) {
+            tracing::warn!("{error}: its connection is closed, as are those of later ones");
+        }
+        Error::new(ErrorKind::ConnectionAborted, error)
+    }
+
+    /// Records sent bytes.
+    fn written(&mut self, written: Poll<Result<usize>>) -> Poll<Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.frames.written(bytes);
+        }
+        written
+    }
 }
 
 impl AsyncRead for Connection {
@@ -126,7 +146,12 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
-        ready!(self.get_mut().open(context))?.poll_read(context, buffer)
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        ready!(ready!(this.open(context))?.poll_read(context, buffer))?;
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        let counted = this.frames.read(read);
+        Poll::Ready(counted.map_err(|error| this.end_flood(error)))
     }
 }
 
@@ -136,7 +161,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
-        ready!(self.get_mut().open(context))?.poll_write(context, bytes)
+        let this = self.get_mut();
+        let written = ready!(this.open(context))?.poll_write(context, bytes);
+        this.written(written)
     }
 
     fn poll_write_vectored(
@@ -144,7 +171,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        ready!(self.get_mut().open(context))?.poll_write_vectored(context, bytes)
+        let this = self.get_mut();
+        let written = ready!(this.open(context))?.poll_write_vectored(context, bytes);
+        this.written(written)
     }
 
     fn is_write_vectored(&self) -> bool {

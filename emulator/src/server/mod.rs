@@ -1,6 +1,7 @@
 //! Serves the published surface until the emulator stops.
 
 mod connections;
+mod frames;
 pub(crate) mod front_door;
 pub(crate) mod hosts;
 mod in_use;

@@ -20,6 +20,8 @@ pub(super) struct Port {
     pub(super) tls: Option<TlsAcceptor>,
     /// True if the log has a line about a client with the other protocol. Such clients retry endlessly.
     pub(super) is_logged: AtomicBool,
+    /// True if the log has a line about a flood of frames.
+    pub(super) is_flood_logged: AtomicBool,
 }
 
 /// The bytes, without those of TLS.
