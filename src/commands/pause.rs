@@ -14,6 +14,7 @@ use super::google::{Google, GoogleError, PAUSED_LABEL as LABEL, Subscription};
 use super::process::print;
 use crate::config::metadata::project_id;
 use crate::environment::Environment;
+use crate::package::invocation;
 use crate::service::Service;
 
 /// The end of `--help` of both.
@@ -81,7 +82,8 @@ pub(super) async fn pause(
     })?;
     let kept = found.message_retention_duration;
     Ok(print(&format!(
-        "{id} is paused: its messages wait, and those that are older than {kept} are dropped. pushgate resume {id} continues it.\n"
+        "{id} is paused: its messages wait, and those that are older than {kept} are dropped. {} resume {id} continues it.\n",
+        invocation()
     ))?)
 }
 

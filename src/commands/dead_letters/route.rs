@@ -13,6 +13,7 @@ use crate::commands::google::{Google, GoogleError, OidcToken, PushConfig};
 use crate::commands::progress::print_note;
 use crate::environment::Environment;
 use crate::loggable::excerpt;
+use crate::package::invocation;
 use crate::publisher::{Channel, PublishError, Settings};
 
 /// The age at which an ID token is replaced. Google's are valid for an hour.
@@ -30,7 +31,8 @@ const REPEATS: usize = 4;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotReplayed {
     #[error(
-        "{0} is paused: end that with pushgate resume, or use --to-topic, by which it receives the messages after the pause"
+        "{0} is paused: end that with {} resume, or use --to-topic, by which it receives the messages after the pause",
+        invocation()
     )]
     Paused(String),
     #[error("{0} has no push endpoint, so it is a pull subscription: use --to-topic")]

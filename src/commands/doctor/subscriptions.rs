@@ -13,6 +13,7 @@ use crate::commands::pause::paused_of;
 use crate::commands::process::status_request;
 use crate::environment::Environment;
 use crate::loggable::whole_chain;
+use crate::package::invocation;
 
 /// The part of the status that is compared.
 #[derive(Deserialize)]
@@ -95,7 +96,7 @@ async fn pauses(status: Option<&Status>, declared: &[&str], environment: &Enviro
     let project = status.map(|status| status.project.as_str());
     let at_google = paused_at_google(project, declared, environment).await;
     if let Ok(paused) = &at_google {
-        let text = |id: &&str| format!("{id} is paused: pushgate resume {id} continues it");
+        let text = |id: &&str| format!("{id} is paused: {} resume {id} continues it", invocation());
         texts.extend(paused.iter().map(text));
     }
     let verdict = match (texts.is_empty(), &at_google) {
@@ -108,7 +109,8 @@ async fn pauses(status: Option<&Status>, declared: &[&str], environment: &Enviro
         Ok(_) => {}
         Err(error) => {
             let error = whole_chain(&*error);
-            texts.push(format!("pauses by pushgate pause cannot be read: {error}"));
+            let pause = invocation();
+            texts.push(format!("pauses by {pause} pause cannot be read: {error}"));
         }
     }
     Finding::new("pauses", verdict, texts.join("; "))
