@@ -31,8 +31,8 @@ const REPEATS: usize = 4;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotReplayed {
     #[error(
-        "{0} is paused: end that with {} resume, or use --to-topic, by which it receives the messages after the pause",
-        invocation()
+        "{0} is paused: end that with {program} resume, or use --to-topic, by which it receives the messages after the pause",
+        program = invocation()
     )]
     Paused(String),
     #[error("{0} has no push endpoint, so it is a pull subscription: use --to-topic")]
