@@ -22,6 +22,7 @@ FROM compiler AS manifests
 WORKDIR /build
 COPY .cargo/config.toml .cargo/
 COPY Cargo.toml Cargo.lock ./
+COPY benches/Cargo.toml benches/
 COPY emulator/Cargo.toml emulator/
 COPY m2m/Cargo.toml m2m/
 COPY subscribers/Cargo.toml subscribers/
