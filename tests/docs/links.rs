@@ -8,8 +8,9 @@ use crate::harness::repository::root;
 use crate::harness::text::Document;
 
 /// The folders whose paths in inline code must exist.
-const FOLDERS: [&str; 11] = [
+const FOLDERS: [&str; 12] = [
     ".ci/",
+    "benches/",
     "deploy/",
     "docs/",
     "emulator/",
