@@ -1,5 +1,6 @@
 //! The application behind the gateway: one request for each run.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time that a connection is kept without a request. Applications close theirs after 2 s (Gunicorn) or 5 s (Uvicorn, Node), and
 /// a request that meets the close is lost.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+
+const CUT_OFF: &str = "closed the connection before the end of its response";
 
 /// The application's address, and its connections.
 pub(super) struct Application {
@@ -102,19 +105,19 @@ impl Requests {
             .headers(request::headers(&input, self.form, &self.topic, time_left))
             .body(request::body(&input, self.form));
         match request.send().await {
-            Ok(response) => Ok(reply::outcome(response).await),
+            Ok(response) => reply::outcome(response)
+                .await
+                .map_err(|error| NoOutcome::CutOff(self.fault(CUT_OFF, &*error))),
             // The request has not begun, so nothing has happened.
-            Err(error) if error.is_connect() || error.is_builder() => {
-                Ok(Outcome::retry(self.fault("cannot be reached", error)))
-            }
-            Err(error) => Err(NoOutcome::CutOff(
-                self.fault("closed the connection before its response", error),
+            Err(error) if error.is_connect() || error.is_builder() => Ok(Outcome::retry(
+                self.fault("cannot be reached", &error.without_url()),
             )),
+            Err(error) => Err(NoOutcome::CutOff(self.fault(CUT_OFF, &error.without_url()))),
         }
     }
 
-    fn fault(&self, what: &str, error: reqwest::Error) -> String {
-        let cause = chain(&error.without_url());
+    fn fault(&self, what: &str, error: &dyn Error) -> String {
+        let cause = chain(error);
         format!("the application at {} {what}: {cause}", self.url)
     }
 }

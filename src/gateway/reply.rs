@@ -1,6 +1,8 @@
 //! The application's response: an outcome.
 
-use http_body_util::{BodyExt, Limited};
+use std::error::Error;
+
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
 use reqwest::{Body, Response, StatusCode};
 
@@ -11,19 +13,24 @@ use crate::loggable::excerpt;
 const OUTCOME: &str = "pushgate-outcome";
 const REASON: &str = "pushgate-reason";
 
-/// The part of a response that is read, so that its connection can be used again. The body has no meaning, and is not logged, since
-/// frameworks quote the request in it.
+/// The part of a response that is read: an application may work until its response ends, and its connection is used again after that. The
+/// body has no meaning, and is not logged, since frameworks quote the request in it.
 const BODY_LIMIT_BYTES: usize = 16 * 1024;
 
-/// Returns the outcome of a run, and reads the response to its end.
-pub(super) async fn outcome(response: Response) -> Outcome {
+/// Returns the outcome of a run, after the end of the response.
+///
+/// # Errors
+/// If the response breaks off.
+pub(super) async fn outcome(response: Response) -> Result<Outcome, Box<dyn Error + Send + Sync>> {
     let status = response.status();
     let header = |name| response.headers().get(name)?.to_str().ok();
     let outcome = of(status, header(OUTCOME), header(REASON));
     let body = Limited::new(Body::from(response), BODY_LIMIT_BYTES);
-    // Without its end the connection is closed, and the decision stands.
-    let _ = body.collect().await;
-    outcome
+    match body.collect().await {
+        // The end of a long response is not waited for; its connection is closed.
+        Err(error) if !error.is::<LengthLimitError>() => Err(error),
+        _ => Ok(outcome),
+    }
 }
 
 /// Decides like Pub/Sub: five statuses mean success, one of which no final response has (Google, *Receive push messages*).

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -351,8 +351,8 @@ async fn the_hard_limit_closes_the_connection() {
         .expect("the application");
 }
 
-/// Starts an application that dies in the middle of each request.
-async fn dying_application() -> SocketAddr {
+/// Starts an application that dies in the middle of each request, after it has sent this.
+async fn dying_application(sent: &'static str) -> SocketAddr {
     let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = socket.local_addr().expect("an address");
     tokio::spawn(async move {
@@ -360,6 +360,8 @@ async fn dying_application() -> SocketAddr {
             let (mut connection, _) = socket.accept().await.expect("a connection");
             let mut begin = [0; 16];
             connection.read_exact(&mut begin).await.expect("a request");
+            let written = connection.write_all(sent.as_bytes()).await;
+            written.expect("a beginning");
         }
     });
     address
@@ -367,11 +369,13 @@ async fn dying_application() -> SocketAddr {
 
 #[tokio::test]
 async fn a_run_that_was_cut_off_is_parked_if_declared() {
-    for (fields, second) in [
-        ("", "panicked"),
-        ("afterCrash: park, lease: 1s", "dead-lettered"),
+    const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf";
+    for (sent, fields, second) in [
+        ("", "", "panicked"),
+        (HALF, "", "panicked"),
+        (HALF, "afterCrash: park, lease: 1s", "dead-lettered"),
     ] {
-        let address = dying_application().await;
+        let address = dying_application(sent).await;
         let mut scene = Scene::before(Application::default(), address, fields).await;
         let message = TestMessage::new("probe", "one teapot");
         let reply = scene.push(&message).await;
@@ -385,7 +389,7 @@ async fn a_run_that_was_cut_off_is_parked_if_declared() {
             .await;
         let text = cut_off.to_string();
         assert!(
-            text.contains("closed the connection before its response"),
+            text.contains("closed the connection before the end of its response"),
             "{text}"
         );
         let again = async {
