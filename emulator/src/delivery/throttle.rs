@@ -73,6 +73,13 @@ impl Throttle {
         self.paused_until.filter(|until| *until > now)
     }
 
+    /// Returns the rest of the back-off. The pause of an eager subscription only limits its rate.
+    pub(super) fn back_off(&self, now: Instant) -> Option<Duration> {
+        let until = self.paused_until(now);
+        let until = until.filter(|_| self.pace == Pace::Google);
+        until.map(|until| until - now)
+    }
+
     /// Records the start of a push.
     pub(super) fn started(&mut self, now: Instant) {
         self.paused_until = self.pause().map(|pause| now + pause);

@@ -59,7 +59,7 @@ impl Delivery {
             delayed,
             oldest_unacked: age.map(|age| age.try_into().unwrap_or_default()),
             window: state.throttle.window(),
-            paused_for: state.throttle.paused_until(now).map(|until| until - now),
+            paused_for: state.throttle.back_off(now),
         }
     }
 }
