@@ -9,3 +9,4 @@ mod generate;
 mod new;
 mod program;
 mod top;
+mod watch;

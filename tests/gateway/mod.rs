@@ -1,5 +1,6 @@
 //! Applications in other languages, behind `pushgate gateway`.
 
+mod application;
 mod declarations;
 mod requests;
 mod scenarios;
